@@ -1,0 +1,51 @@
+"""The errors facepoints raises on purpose.
+
+FacepointsError            one line for the user: what was expected, what came, what to do
+├── DataError              a data set, picture or label file that cannot be used
+├── RunError               a run folder that is missing, damaged or made by a newer version
+├── SettingsError          a setting that does not fit the others, the data or this machine
+├── MissingExtraError      an optional install (facepoints[train], ...) that is not there
+└── WriteError             an output that could not be written
+
+The command line prints them as one line and exits with 2; nothing else is caught there,
+so a traceback is always a bug.
+"""
+
+__all__ = [
+    "DataError",
+    "FacepointsError",
+    "MissingExtraError",
+    "RunError",
+    "SettingsError",
+    "WriteError",
+]
+
+
+class FacepointsError(Exception):
+    """Base of every error that is the input's or the machine's fault, not ours."""
+
+
+class DataError(FacepointsError):
+    """A data set, picture or label file that cannot be used."""
+
+
+class RunError(FacepointsError):
+    """A run folder that is missing, damaged or made by a newer version."""
+
+
+class SettingsError(FacepointsError):
+    """A setting that does not fit the others, the data or this machine."""
+
+
+class MissingExtraError(FacepointsError):
+    """An optional install that is not there."""
+
+    def __init__(self, package: str, extra: str, what_for: str) -> None:
+        super().__init__(
+            f"{what_for} needs the package '{package}', which is not installed; "
+            f"install it with: pip install 'facepoints[{extra}]'"
+        )
+
+
+class WriteError(FacepointsError):
+    """An output that could not be written."""

@@ -1,0 +1,127 @@
+"""The one coordinate rule, and the affines that keep it.
+
+Points are (x, y) in pixels; the centre of the top-left pixel is (0, 0). So an image of
+width W spans x from -0.5 to W-0.5, its mirror maps x to W-1-x, and resizing by k maps x
+to (x+0.5)k-0.5. Affines are 2x3 float64 matrices that map source pixels to destination
+pixels: ``destination = matrix[:, :2] @ source + matrix[:, 2]``. Points are never rounded.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.errors import DataError
+
+__all__ = [
+    "apply",
+    "bounding_box",
+    "compose",
+    "crop_matrix",
+    "invert",
+    "mirror_matrix",
+    "resize",
+    "resize_matrix",
+    "rotation_matrix",
+    "warp",
+]
+
+Matrix = NDArray[np.float64]
+
+
+def apply(matrix: Matrix, points: NDArray) -> NDArray[np.float32]:
+    """Points (..., 2) moved by an affine (2, 3)."""
+    moved = np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return moved.astype(np.float32)
+
+
+def compose(*matrices: Matrix) -> Matrix:
+    """The affine that applies `matrices` from first to last."""
+    whole = np.eye(3)
+    for matrix in matrices:
+        whole = np.vstack([matrix, [0, 0, 1]]) @ whole
+    return whole[:2]
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """The affine that undoes `matrix`."""
+    return np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+
+
+def resize_matrix(scale_x: float, scale_y: float) -> Matrix:
+    """Pixels to pixels of the picture resized by these factors: x to (x+0.5)k-0.5."""
+    return np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2]])
+
+
+def mirror_matrix(width: int) -> Matrix:
+    """Pixels to pixels of the mirrored picture of this width: x to W-1-x."""
+    return np.array([[-1.0, 0, width - 1], [0, 1, 0]])
+
+
+def rotation_matrix(degrees: float, center: tuple[float, float]) -> Matrix:
+    """Turn about `center`; positive turns x towards y, clockwise on the screen."""
+    angle = np.deg2rad(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    middle = np.asarray(center, dtype=np.float64)
+    return np.column_stack([turn, middle - turn @ middle])
+
+
+def bounding_box(
+    points: NDArray, labelled: NDArray[np.bool_] | None = None
+) -> tuple[float, float, float, float]:
+    """Box (x, y, width, height) of the labelled points (K, 2).
+
+    Raises:
+        DataError: no point is labelled.
+    """
+    chosen = points if labelled is None else points[labelled]
+    if len(chosen) == 0:
+        raise DataError("a box needs at least one labelled point, none came")
+    low, high = chosen.min(axis=0), chosen.max(axis=0)
+    return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+
+
+def crop_matrix(box: tuple[float, float, float, float], size: int, margin: float) -> Matrix:
+    """Picture pixels to pixels of a square crop around `box`.
+
+    Args:
+        box: (x, y, width, height) in picture pixels.
+        size: side of the crop in pixels.
+        margin: how much the crop's side exceeds the box's longer side, as a part of it
+            (0.5: half as much again).
+    """
+    x, y, width, height = box
+    side = max(width, height, 1.0) * (1 + margin)
+    scale = size / side
+    center_x, center_y = x + width / 2, y + height / 2
+    middle = (size - 1) / 2
+    return np.array([[scale, 0, middle - scale * center_x], [0, scale, middle - scale * center_y]])
+
+
+def warp(image: NDArray[np.uint8], matrix: Matrix, width: int, height: int) -> NDArray[np.uint8]:
+    """Picture (H, W) or (H, W, C) drawn through an affine into (height, width).
+
+    Shrinking by more than two averages first, so that fine texture does not alias. What
+    lies outside the picture repeats its border.
+    """
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if 0 < scale < 0.5:
+        new = (max(1, round(image.shape[1] * scale * 2)), max(1, round(image.shape[0] * scale * 2)))
+        factors = (new[0] / image.shape[1], new[1] / image.shape[0])
+        image = np.asarray(cv2.resize(image, new, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        matrix = compose(invert(resize_matrix(*factors)), matrix)
+    warped = cv2.warpAffine(
+        image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Picture resized to (height, width); points follow `resize_matrix`."""
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = width < image.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
