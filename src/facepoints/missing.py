@@ -1,0 +1,359 @@
+"""Answers to missing labels: which rows and columns a network trains on.
+
+Each answer is a function from samples to a `Plan`: one or more parts, each a set of rows
+and columns for one network, and how the networks' predictions become one table again.
+
+========== ===========================================================================
+drop       only rows with every point
+fill       all rows; a hole takes the value of the row before (pandas' ffill)
+median     all rows; a hole takes the column's median
+specialist a network for all points on complete rows, and one for the points that
+           nearly every row has on all those rows
+mask       all rows; the loss counts labelled points only
+sources    mask, and every marking scheme has columns of its own: ``nose_tip`` of the
+           widest scheme and ``nose_tip@4-point`` are two columns
+========== ===========================================================================
+
+`fill` and `specialist` are the habits of public solutions of the Kaggle facial keypoints
+competition (https://www.kaggle.com/c/facial-keypoints-detection, Daniel Nouri's tutorial
+of 2014: http://danielnouri.org/notes/2014/12/17/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.errors import DataError, RunError, SettingsError
+from facepoints.landmarks import LandmarkSet, base_name, source_of, with_source
+from facepoints.samples import Samples
+
+__all__ = [
+    "CORE_SHARE",
+    "MISSING",
+    "Merge",
+    "Part",
+    "Plan",
+    "arranged",
+    "column_for",
+    "merge",
+    "pick_source",
+    "source_columns",
+]
+
+Merge = Literal["replace", "average"]
+"""How predictions of one column by several networks become one: the last or the mean."""
+
+CORE_SHARE = 0.9
+"""Share of the rows from which a point counts as labelled in nearly all of them."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows and columns that one network trains on."""
+
+    name: str
+    samples: Samples
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, and how the parts' predictions make the run's columns.
+
+    Attributes:
+        parts: one network each; later parts win where `merge` is "replace".
+        merge: see `Merge`.
+        landmarks: all columns of the run.
+    """
+
+    parts: tuple[Part, ...]
+    merge: Merge
+    landmarks: LandmarkSet
+
+
+def _one(name: str, samples: Samples) -> Plan:
+    return Plan((Part(name, samples),), "replace", samples.landmarks)
+
+
+def drop(samples: Samples) -> Plan:
+    """Only rows in which every point is labelled.
+
+    Raises:
+        DataError: there are no rows, or a point is labelled in none of them.
+        SettingsError: no row is complete.
+    """
+    return _one("all-points", _complete(samples, "drop"))
+
+
+def fill(samples: Samples) -> Plan:
+    """All rows; a hole takes the point of the nearest earlier row that has it.
+
+    Holes before the first label of a column take that label. The same as pandas'
+    ``ffill().bfill()`` per column. Afterwards every point counts as labelled.
+
+    Raises:
+        DataError: there are no rows, or a point is labelled in none of them.
+    """
+    _all_columns_labelled(samples, "fill")
+    rows = np.arange(len(samples))[:, None]
+    last = np.maximum.accumulate(np.where(samples.labelled, rows, -1), axis=0)
+    first = samples.labelled.argmax(axis=0)
+    taken = np.where(last < 0, first, last)
+    points = np.take_along_axis(samples.points, taken[..., None], axis=0)
+    return _one("all-points", samples.with_points(points, np.ones_like(samples.labelled)))
+
+
+def median(samples: Samples) -> Plan:
+    """All rows; a hole takes the median of its column, x and y each for itself.
+
+    Raises:
+        DataError: there are no rows, or a point is labelled in none of them.
+    """
+    _all_columns_labelled(samples, "median")
+    points = samples.points.copy()
+    for column in range(points.shape[1]):
+        known = samples.labelled[:, column]
+        points[~known, column] = np.median(points[known, column], axis=0)
+    return _one("all-points", samples.with_points(points, np.ones_like(samples.labelled)))
+
+
+def specialist(samples: Samples, merge: Merge = "replace") -> Plan:
+    """A network for all points, and one for the points that nearly every row has.
+
+    Part "all-points" has the complete rows, part "core" the points labelled in at least
+    `CORE_SHARE` of the rows, on all rows that have them. One part is enough if every point
+    is such a point.
+
+    Args:
+        merge: whether the core network's points replace those of the other or are
+            averaged with them.
+
+    Raises:
+        DataError: there are no rows, or a point is labelled in none of them.
+        SettingsError: no row is complete, no point is in nearly all rows, or an unknown
+            `merge`.
+    """
+    if merge not in get_args(Merge):
+        raise SettingsError(f"merge must be one of {', '.join(get_args(Merge))}, is '{merge}'")
+    whole = Part("all-points", _complete(samples, "specialist"))
+    share = samples.labelled.mean(axis=0)
+    core = [n for n, s in zip(samples.landmarks.names, share, strict=True) if s >= CORE_SHARE]
+    if not core:
+        best = int(share.argmax())
+        raise SettingsError(
+            f"specialist needs points that at least {CORE_SHARE:.0%} of the rows have; the most "
+            f"frequent, '{samples.landmarks.names[best]}', is in {share[best]:.0%}: "
+            f"choose mask or sources"
+        )
+    if len(core) == len(samples.landmarks):
+        return Plan((whole,), merge, samples.landmarks)
+    chosen = samples.select(core)
+    part = Part("core", chosen.take(_all(chosen.labelled, 1)))
+    return Plan((whole, part), merge, samples.landmarks)
+
+
+def mask(samples: Samples) -> Plan:
+    """All rows with at least one label; holes stay holes, for a masked loss.
+
+    Columns that nothing could train (labelled nowhere, nor their mirror partners) are
+    left out, so that a run never predicts what it has not seen.
+
+    Raises:
+        DataError: no row has a label.
+    """
+    return _one("all-points", _trainable(samples))
+
+
+def sources(samples: Samples) -> Plan:
+    """`mask`, with columns of its own for every marking scheme that has labelled rows.
+
+    The scheme with the most points keeps the plain names; points of the others become
+    ``name@scheme``. With one scheme this is `mask`.
+
+    Raises:
+        DataError: no row has a label.
+    """
+    marked = _marked(samples)
+    if len(marked) < 2:
+        return mask(samples)
+    widest = max(marked, key=lambda scheme: len(marked[scheme]))
+    landmarks = samples.landmarks.subset(marked[widest])
+    for scheme, names in marked.items():
+        if scheme != widest:
+            landmarks = landmarks.union(_renamed(samples.landmarks.subset(names), scheme))
+    return mask(arranged(samples, landmarks))
+
+
+MISSING: dict[str, Callable[[Samples], Plan]] = {
+    "drop": drop,
+    "fill": fill,
+    "median": median,
+    "specialist": specialist,
+    "mask": mask,
+    "sources": sources,
+}
+"""The answers by name; `specialist` takes its `merge` too."""
+
+
+def column_for(landmarks: LandmarkSet, name: str, source: str) -> int:
+    """Column of point `name` as `source` marks it: ``name@source``, else the plain name.
+
+    Raises:
+        DataError: the set has neither.
+    """
+    found = _column(landmarks, name, source)
+    if found is None:
+        raise DataError(
+            f"no point '{name}' for the marking scheme '{source}' here; "
+            f"known points: {', '.join(landmarks.names)}"
+        )
+    return found
+
+
+def _column(landmarks: LandmarkSet, name: str, source: str) -> int | None:
+    own = name if source_of(name) else with_source(name, source)
+    for candidate in (own, name, base_name(name)):
+        if candidate in landmarks.names:
+            return landmarks.names.index(candidate)
+    return None
+
+
+def source_columns(landmarks: LandmarkSet, names: Iterable[str], source: str) -> list[int]:
+    """`column_for` each of `names`. Raises DataError for one that the set lacks."""
+    return [column_for(landmarks, name, source) for name in names]
+
+
+def pick_source(requested: set[str], sources: Mapping[str, Sequence[str]]) -> str:
+    """The smallest marking scheme that marks all `requested` points (ties: the first).
+
+    The widest if none does; "" if there are no schemes. Asked for eyes, nose and lip
+    only, an image belongs to the 4-point scheme; asked for a brow too, to the 15-point one.
+    """
+    covering = [s for s, names in sources.items() if requested <= {*map(base_name, names)}]
+    if covering:
+        return min(covering, key=lambda s: len(sources[s]))
+    return max(sources, key=lambda s: len(sources[s]), default="")
+
+
+def arranged(samples: Samples, landmarks: LandmarkSet) -> Samples:
+    """Every row's labels in the columns that `landmarks` has for its marking scheme.
+
+    For held-out rows of a run that was trained with `sources`. Labels of points that
+    `landmarks` lacks are left out.
+    """
+    points = np.zeros((len(samples), len(landmarks), 2), dtype=np.float32)
+    labelled = np.zeros((len(samples), len(landmarks)), dtype=bool)
+    for index, source in enumerate(samples.sources):
+        rows = np.flatnonzero(samples.source == index)
+        for column, name in enumerate(samples.landmarks.names):
+            place = _column(landmarks, name, source)
+            if place is not None:
+                points[rows, place] = samples.points[rows, column]
+                labelled[rows, place] = samples.labelled[rows, column]
+    return samples.with_points(points, labelled, landmarks)
+
+
+def merge(
+    predictions: Sequence[tuple[LandmarkSet, NDArray[np.float32], NDArray[np.float32]]],
+    landmarks: LandmarkSet,
+    how: Merge,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One table out of the tables that several networks predict for the same images.
+
+    Args:
+        predictions: for each network its columns, points (N, k, 2) and spreads (N, k),
+            in pixels.
+        landmarks: the K columns wanted.
+        how: "replace": the last network that has the column; "average": the mean of all
+            that have it, of points and of spreads.
+
+    Returns:
+        Points (N, K, 2) and spreads (N, K), float32.
+
+    Raises:
+        RunError: a column is predicted by no network.
+    """
+    n = len(predictions[0][1]) if predictions else 0
+    points = np.zeros((n, len(landmarks), 2), dtype=np.float32)
+    spread = np.zeros((n, len(landmarks)), dtype=np.float32)
+    for column, name in enumerate(landmarks.names):
+        having = [(s.names.index(name), p, r) for s, p, r in predictions if name in s.names]
+        if not having:
+            raise RunError(f"none of the {len(predictions)} networks predicts the point '{name}'")
+        if how == "replace":
+            having = having[-1:]
+        points[:, column] = np.mean([p[:, k] for k, p, _ in having], axis=0)
+        spread[:, column] = np.mean([r[:, k] for k, _, r in having], axis=0)
+    return points, spread
+
+
+def _all_columns_labelled(samples: Samples, answer: str) -> None:
+    if len(samples) == 0:
+        raise DataError(f"missing-label answer '{answer}': the data set has no rows")
+    never = [n for n, any_ in _named(samples, _any(samples.labelled, 0)) if not any_]
+    if never:
+        raise DataError(
+            f"missing-label answer '{answer}': none of the {len(samples)} rows has a label for "
+            f"{', '.join(never)}; leave the column out or choose mask or sources"
+        )
+
+
+def _any(labelled: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    return np.asarray(labelled.any(axis=axis))
+
+
+def _all(labelled: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    return np.asarray(labelled.all(axis=axis))
+
+
+def _named(samples: Samples, values: NDArray) -> zip[tuple[str, NDArray]]:
+    return zip(samples.landmarks.names, values, strict=True)
+
+
+def _complete(samples: Samples, answer: str) -> Samples:
+    _all_columns_labelled(samples, answer)
+    complete = _all(samples.labelled, 1)
+    if not complete.any():
+        holes = (~samples.labelled).sum(axis=0)
+        worst = int(holes.argmax())
+        raise SettingsError(
+            f"missing-label answer '{answer}': none of the {len(samples)} rows has all "
+            f"{len(samples.landmarks)} points ('{samples.landmarks.names[worst]}' is missing in "
+            f"{holes[worst]}); choose mask, sources, fill or median"
+        )
+    return samples.take(complete)
+
+
+def _trainable(samples: Samples) -> Samples:
+    known = _any(samples.labelled, 0)
+    if not known.any():
+        raise DataError(f"none of the {len(samples)} rows has a labelled point to train on")
+    if samples.landmarks.mirrorable:
+        known |= known[samples.landmarks.mirror]
+    if not known.all():
+        samples = samples.select([n for n, k in _named(samples, known) if k])
+    rows = _any(samples.labelled, 1)
+    return samples if rows.all() else samples.take(rows)
+
+
+def _marked(samples: Samples) -> dict[str, tuple[str, ...]]:
+    """The points of each scheme that has labelled rows: listed ones and labelled ones."""
+    marked = {}
+    for index, (scheme, listed) in enumerate(samples.sources.items()):
+        seen = _any(samples.labelled[samples.source == index], 0)
+        if seen.any():
+            marked[scheme] = tuple(n for n, s in _named(samples, seen) if s or n in listed)
+    return marked
+
+
+def _renamed(landmarks: LandmarkSet, source: str) -> LandmarkSet:
+    return LandmarkSet(
+        names=tuple(with_source(n, source) for n in landmarks.names),
+        eyes=tuple(with_source(n, source) for n in landmarks.eyes),
+        edges=tuple((with_source(a, source), with_source(b, source)) for a, b in landmarks.edges),
+        mirrorable=landmarks.mirrorable,
+    )
