@@ -1,0 +1,48 @@
+"""The networks by name, and the model that holds one.
+
+Each backbone takes pictures (B, 1, H, W) of about zero mean and unit variance and gives
+(B, K, 2) coordinates in [-1, 1], or (B, K, 3) with the logarithm of the spread as well.
+`build` puts one into a `KeypointModel`, which works in gray values and pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from facepoints.errors import SettingsError
+from facepoints.networks.heatnet import heatnet
+from facepoints.networks.model import KeypointModel, Points
+from facepoints.networks.net2 import net2
+
+__all__ = ["NETWORKS", "KeypointModel", "Points", "build"]
+
+NETWORKS: dict[str, Callable[[int, tuple[int, int]], nn.Module]] = {
+    "net2": net2,
+    "heatnet": heatnet,
+}
+"""Name to the function that builds a backbone for K points and a size (H, W)."""
+
+
+def build(
+    network: str, points: int, size: tuple[int, int], mean: float, std: float
+) -> KeypointModel:
+    """A fresh model.
+
+    Args:
+        network: name in `NETWORKS`.
+        points: K, at least 1.
+        size: (H, W) of the pictures, in pixels.
+        mean: of the training pictures' values, in [0, 255].
+        std: standard deviation of the same, over 0.
+
+    Raises:
+        SettingsError: unknown network, no points, a size too small for the network, or a
+            mean or std out of range.
+    """
+    if network not in NETWORKS:
+        raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
+    if points < 1:
+        raise SettingsError(f"a network needs at least 1 point to predict, {points} came")
+    return KeypointModel(NETWORKS[network](points, size), points, size, mean, std)

@@ -1,0 +1,140 @@
+"""The model that training, prediction and export share: pictures in, points in pixels out.
+
+Normalisation and the step from the network's units to pixels live inside, so that nobody
+who holds the weights can apply them differently.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facepoints.errors import SettingsError
+
+__all__ = ["KeypointModel", "Points"]
+
+SMALLEST_SPREAD = 0.05
+"""Pixels. Nobody marks points more finely; a likelihood would else reward ever less."""
+
+FIRST_SPREAD = 0.1
+"""First spread of a network that predicts none, in half sides of the picture: about what
+the mean face is off by, where such a network starts."""
+
+SHARPNESS = 4.0
+"""How sharply the spread bends at its two limits, in units of its logarithm."""
+
+
+class Points(NamedTuple):
+    """What a model says of B pictures.
+
+    Attributes:
+        points: (B, K, 2) x and y in pixels of the input, centre of the first pixel = 0.
+        spread: (B, K) > 0, in pixels: the scale of the error to expect of each point, as the
+            loss that it was trained with defines it (see `losses`).
+    """
+
+    points: Tensor
+    spread: Tensor
+
+
+class KeypointModel(nn.Module):
+    """A network with its normalisation before it and the way to pixels behind it.
+
+    Args:
+        backbone: maps (B, 1, H, W), about zero mean and unit variance, to (B, K, 2) with
+            coordinates in [-1, 1] over the picture, or to (B, K, 3) whose last is the
+            logarithm of the spread in half sides of the picture.
+        points: K.
+        size: (H, W) of the pictures, in pixels.
+        mean: of the training pictures' values, in [0, 255].
+        std: standard deviation of the same, over 0.
+
+    Raises:
+        SettingsError: mean or std out of range, or a backbone of another output shape.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        points: int,
+        size: tuple[int, int],
+        mean: float,
+        std: float,
+    ) -> None:
+        super().__init__()
+        if not (math.isfinite(mean) and math.isfinite(std) and 0 <= mean <= 255 and std > 0):
+            raise SettingsError(
+                f"a model needs the pictures' mean in [0, 255] and a std over 0, "
+                f"{mean} and {std} came; are all pictures of one colour?"
+            )
+        self.backbone = backbone
+        self.points = points
+        self.size = (int(size[0]), int(size[1]))
+        self.register_buffer("mean", torch.tensor(float(mean)))
+        self.register_buffer("std", torch.tensor(float(std)))
+        own = _outputs(backbone, points, self.size) == 3
+        # Only where it is used: DistributedDataParallel waits for every parameter's gradient.
+        first = None if own else nn.Parameter(torch.full((points,), math.log(FIRST_SPREAD)))
+        self.register_parameter("log_spread", first)
+
+    def forward(self, images: Tensor) -> Points:
+        """Points and spread, in float32.
+
+        Args:
+            images: (B, 1, H, W) gray, uint8 or float in [0, 255].
+        """
+        raw = self.backbone((images.to(self.mean.dtype) - self.mean) / self.std).float()
+        height, width = self.size
+        sides = torch.tensor([width, height], dtype=raw.dtype, device=raw.device)
+        points = (raw[..., :2] + 1) / 2 * sides - 0.5
+        if self.log_spread is None:
+            return Points(points, self._pixels(raw[..., 2]))
+        return Points(points, self._pixels(self.log_spread.float()).expand(raw.shape[:2]))
+
+    def _pixels(self, log_spread: Tensor) -> Tensor:
+        """Spread in pixels from its logarithm in half sides, between SMALLEST_SPREAD and the
+        longer side. It bends into the limits rather than being cut off there, so that a
+        spread beyond them still has a gradient back."""
+        half = (self.size[0] + self.size[1]) / 4
+        low, high = math.log(SMALLEST_SPREAD / half), math.log(max(self.size) / half)
+        bent = low + F.softplus(log_spread - low, beta=SHARPNESS)
+        return half * torch.exp(high - F.softplus(high - bent, beta=SHARPNESS))
+
+    @torch.no_grad()
+    def set_start(self, points: Tensor) -> None:
+        """Make training start at these points (the mean face) rather than at the centre.
+
+        Nothing changes for a network that reads points off heatmaps: it has no such bias.
+
+        Args:
+            points: (K, 2) in pixels; a point that is not finite starts at the centre.
+        """
+        output = getattr(self.backbone, "output", None)
+        if not isinstance(output, nn.Linear):
+            return
+        height, width = self.size
+        points = torch.as_tensor(points).to(output.bias)
+        raw = (points + 0.5) * 2 / points.new_tensor([width, height]) - 1
+        output.bias.copy_(torch.where(raw.isfinite(), raw, 0).flatten())
+
+
+@torch.no_grad()
+def _outputs(backbone: nn.Module, points: int, size: tuple[int, int]) -> int:
+    """How many numbers a backbone gives for each point: 2, or 3 with its own spread."""
+    training = backbone.training
+    device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
+    shape = tuple(backbone.eval()(torch.zeros(1, 1, *size, device=device)).shape)
+    backbone.train(training)
+    if shape not in ((1, points, 2), (1, points, 3)):
+        raise SettingsError(
+            f"a network for {points} points must give (B, {points}, 2) or (B, {points}, 3), "
+            f"this one gives (B, {', '.join(map(str, shape[1:]))}); build it for as many points"
+        )
+    return shape[2]
