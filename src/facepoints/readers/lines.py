@@ -1,0 +1,140 @@
+"""Label tables as lines of bytes: out of plain files, zips, and zips within zips."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from facepoints.errors import DataError
+
+__all__ = ["ZIP_MAGIC", "fields", "lines", "open_table"]
+
+ZIP_MAGIC = b"PK"
+_BLOCK = 1 << 20  # bytes read at once
+_BOM = b"\xef\xbb\xbf"
+
+
+@contextmanager
+def open_table(path: Path, part: str) -> Iterator[tuple[IO[bytes], str]]:
+    """The label table of a file as (binary stream, name for messages).
+
+    A zip is looked into: its only CSV file, or the one of `part` ("training" or "test")
+    as itself or in a zip of its own, as in the competition's whole download.
+
+    Raises:
+        DataError: no such file, or a damaged zip, or no such table in it.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != ZIP_MAGIC:
+                file.seek(0)
+                yield file, str(path)
+            else:
+                with _open_member(file, part, str(path)) as (member, name):
+                    yield member, name
+    except FileNotFoundError as error:
+        raise DataError(f"no file at {path}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DataError(
+            f"{path} is a damaged or truncated zip ({error}); fetch it again"
+        ) from error
+    except OSError as error:
+        raise DataError(f"could not read {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _open_member(file: IO[bytes], part: str, name: str) -> Iterator[tuple[IO[bytes], str]]:
+    with zipfile.ZipFile(file) as archive:
+        members = [m for m in archive.namelist() if not m.endswith("/") and "__MACOSX" not in m]
+        member = choose(members, part)
+        if member is None:
+            raise DataError(
+                f"{name} holds no {part} table; expected {part}.csv or {part}.zip, "
+                f"found {', '.join(members[:5]) or 'nothing'}"
+            )
+        with archive.open(member) as inside:
+            if not member.lower().endswith(".zip"):
+                yield inside, f"{name}/{member}"
+                return
+            # a zip is read from its end, so one within another is unpacked first
+            with tempfile.TemporaryFile() as unpacked:
+                while block := inside.read(_BLOCK):
+                    unpacked.write(block)
+                with _open_member(unpacked, part, f"{name}/{member}") as found:
+                    yield found
+
+
+def choose(names: list[str], part: str) -> str | None:
+    """Of these file names the one that holds the table of `part`; None if none does."""
+    tables = [n for n in names if n.lower().endswith((".csv", ".zip"))]
+    for suffix in (".csv", ".csv.zip", ".zip"):
+        for name in tables:
+            if PurePosixPath(name).name.lower() == part + suffix:
+                return name
+    return tables[0] if len(tables) == 1 else None
+
+
+def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Lines of a table as (line number from 1, bytes without the line end).
+
+    A byte order mark is dropped, LF and CRLF both end lines, a quoted field may hold line
+    ends, lines of nothing are left out.
+    """
+    open_quote: list[bytes] = []
+    start = 1
+    for number, line in enumerate(_raw_lines(stream), start=1):
+        if number == 1 and line.startswith(_BOM):
+            line = line[len(_BOM) :]
+        if (b'"' in line and line.count(b'"') % 2) or open_quote:
+            if not open_quote:
+                start = number
+                open_quote = [line]
+                continue
+            open_quote.append(line)
+            if line.count(b'"') % 2 == 0:
+                continue
+            yield start, b"\n".join(open_quote).rstrip(b"\r")
+            open_quote = []
+        elif line and line != b"\r":
+            yield number, line.rstrip(b"\r")
+    if open_quote:
+        raise ValueError(f"the quote that opens in line {start} never closes")
+
+
+def _raw_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    rest: list[bytes] = []
+    while block := stream.read(_BLOCK):
+        first, *more = block.split(b"\n")
+        rest.append(first)
+        if more:
+            yield b"".join(rest)
+            yield from more[:-1]
+            rest = [more[-1]]
+    if last := b"".join(rest):
+        yield last
+
+
+_FIELD = re.compile(rb'\s*"([^"]*(?:""[^"]*)*)"\s*(?:,|$)|([^,]*)(?:,|$)')
+
+
+def fields(line: bytes) -> list[bytes]:
+    """Fields of a CSV line, quotes taken off."""
+    if b'"' not in line:
+        return line.split(b",")
+    found, place = [], 0
+    while place <= len(line):
+        match = _FIELD.match(line, place)
+        if match is None:
+            break
+        quoted, plain = match.groups()
+        found.append(plain if quoted is None else quoted.replace(b'""', b'"'))
+        if match.end() == len(line) and not match.group().endswith(b","):
+            break
+        place = match.end()
+    return found
