@@ -12,14 +12,22 @@ from collections.abc import Callable
 from torch import nn
 
 from facepoints.errors import SettingsError
+from facepoints.networks.deepcnn import deepcnn
 from facepoints.networks.heatnet import heatnet
+from facepoints.networks.lenet5 import lenet5
 from facepoints.networks.model import KeypointModel, Points
+from facepoints.networks.naimishnet import naimishnet
 from facepoints.networks.net2 import net2
+from facepoints.networks.vggface import vggface
 
 __all__ = ["NETWORKS", "KeypointModel", "Points", "build"]
 
 NETWORKS: dict[str, Callable[[int, tuple[int, int]], nn.Module]] = {
+    "lenet5": lenet5,
+    "naimishnet": naimishnet,
+    "vggface": vggface,
     "net2": net2,
+    "deepcnn": deepcnn,
     "heatnet": heatnet,
 }
 """Name to the function that builds a backbone for K points and a size (H, W)."""

@@ -59,6 +59,7 @@ class KeypointModel(nn.Module):
 
     mean: Tensor
     std: Tensor
+    log_spread: nn.Parameter | None
 
     def __init__(
         self,
