@@ -1,0 +1,112 @@
+"""A gray canvas finer than the picture, drawn on in the picture's own coordinates."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["GRID", "Canvas", "blob", "noise"]
+
+Array = NDArray[np.float64]
+Field = NDArray[np.float32]
+_SHIFT = 6  # bits after the point that the drawing calls take
+_TURN = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
+GRID = 64
+"""Side of the coarse grid on which light and shadow are worked out."""
+
+
+def blob(middle: Array, radius_x: float, radius_y: float, angle: float = 0.0) -> Array:
+    """Outline (20, 2) of an ellipse."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return middle + (_CIRCLE * (radius_x, radius_y)) @ np.array([[cos, sin], [-sin, cos]])
+
+
+@lru_cache(maxsize=4)
+def _noise_bank(kind: str) -> Field:
+    """Fixed noise (768, 768) of zero mean and about unit spread, to cut pieces from."""
+    rng = np.random.default_rng(["fine", "soft", "strands"].index(kind))
+    raw = rng.normal(size=(768, 768)).astype(np.float32)
+    if kind == "soft":
+        raw = cv2.GaussianBlur(raw, (0, 0), 6).astype(np.float32)
+    elif kind == "strands":
+        raw = cv2.GaussianBlur(raw, (0, 0), sigmaX=1.0, sigmaY=9).astype(np.float32)
+    raw /= raw.std()
+    raw.setflags(write=False)
+    return raw
+
+
+def noise(kind: str, height: int, width: int, rng: np.random.Generator) -> Field:
+    """A random piece (height, width) of the noise "fine", "soft" or "strands"."""
+    bank = _noise_bank(kind)
+    if max(height, width) > bank.shape[0]:
+        side = max(height, width)
+        bank = np.asarray(cv2.resize(bank, (side, side)), dtype=np.float32)
+    top = int(rng.integers(bank.shape[0] - height + 1))
+    left = int(rng.integers(bank.shape[1] - width + 1))
+    return bank[top : top + height, left : left + width]
+
+
+class Canvas:
+    """Gray pixels (size * fine, size * fine) uint8; all coordinates are of the picture.
+
+    Attributes:
+        size: side of the picture in pixels.
+        fine: canvas pixels per picture pixel, a whole number.
+        pixels: what is drawn so far.
+    """
+
+    def __init__(self, size: int, fine: int) -> None:
+        self.size, self.fine = size, fine
+        self.pixels: NDArray[np.uint8] = np.zeros((size * fine, size * fine), dtype=np.uint8)
+
+    def at(self, points: Array) -> NDArray[np.int32]:
+        """Fixed-point canvas coordinates of picture points, by the half-pixel rule."""
+        placed = (points + 0.5) * self.fine - 0.5
+        return np.rint(placed * (1 << _SHIFT)).astype(np.int32)
+
+    def fill(self, outline: Array, tone: float) -> None:
+        """Fill a closed outline (M, 2) with a gray tone [0, 255]."""
+        cv2.fillPoly(self.pixels, [self.at(outline)], _gray(tone), cv2.LINE_AA, _SHIFT)
+
+    def line(self, path: Array, tone: float, width: float, closed: bool = False) -> None:
+        """Draw along a path (M, 2); `width` in picture pixels."""
+        thick = max(1, round(width * self.fine))
+        cv2.polylines(
+            self.pixels, [self.at(path)], closed, _gray(tone), thick, cv2.LINE_AA, _SHIFT
+        )
+
+    def mask(self, *outlines: Array) -> NDArray[np.uint8]:
+        """Coverage [0, 255] of closed outlines, same shape as the pixels."""
+        cover = np.zeros_like(self.pixels)
+        for outline in outlines:
+            cv2.fillPoly(cover, [self.at(outline)], (255.0,), cv2.LINE_AA, _SHIFT)
+        return cover
+
+    def window(self, outline: Array, border: float = 1.0) -> tuple[slice, slice]:
+        """Canvas rows and columns that hold an outline, cut at the canvas' edge."""
+        low = (outline.min(axis=0) - border) * self.fine
+        high = (outline.max(axis=0) + border + 1) * self.fine
+        limit = self.size * self.fine
+        x0, y0 = (int(v) for v in np.clip(low, 0, limit))
+        x1, y1 = (int(v) for v in np.clip(high, 0, limit))
+        return slice(y0, y1), slice(x0, x1)
+
+    def blend(self, cover: NDArray, other: NDArray, where: tuple[slice, slice]) -> None:
+        """Mix `other` into a window of the canvas by a cover [0, 255]."""
+        if 0 in cover.shape:
+            return
+        share = cover.astype(np.float32) * (1 / 255)
+        below = self.pixels[where]
+        self.pixels[where] = np.clip(below + (other - below.astype(np.float32)) * share, 0, 255)
+
+    def soften(self, sigma: float) -> None:
+        """Blur all that is drawn; `sigma` in picture pixels."""
+        cv2.GaussianBlur(self.pixels, (0, 0), sigma * self.fine, dst=self.pixels)
+
+
+def _gray(tone: float) -> tuple[float]:
+    return (float(min(max(tone, 0), 255)),)
