@@ -16,7 +16,7 @@ go the other way, through the inverse of G and a few fixed-point steps for e.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -225,7 +225,9 @@ def _move(
     x, y = moved.unbind(-1)
     labelled = labelled & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     moved = torch.where(labelled[..., None], moved, torch.zeros_like(moved))
-    grid = _sampling_grid(back, offsets if amount else None, height, width)
+    grid = _sampling_grid(
+        back, offsets if amount else None, settings.perspective > 0, height, width
+    )
     images = F.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
@@ -266,8 +268,13 @@ def _project(matrix: Tensor, points: Tensor) -> Tensor:
     return mapped[..., :2] / mapped[..., 2:]
 
 
-def _sampling_grid(back: Tensor, offsets: Tensor | None, height: int, width: int) -> Tensor:
-    """(B, H, W, 2) for `grid_sample` without aligned corners: where output pixels look."""
+def _sampling_grid(
+    back: Tensor, offsets: Tensor | None, perspective: bool, height: int, width: int
+) -> Tensor:
+    """(B, H, W, 2) for `grid_sample` without aligned corners: where output pixels look.
+
+    `offsets` are the control points of e, `perspective` whether the denominator varies.
+    """
     # grid_sample counts from -1 to 1 between outer edges: g = (2 x + 1) / W - 1
     to_grid = torch.tensor(
         [[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]],
@@ -275,19 +282,22 @@ def _sampling_grid(back: Tensor, offsets: Tensor | None, height: int, width: int
     )
     # A sum of products, not a matmul: see _project
     matrix = (to_grid[None, :, :, None] * back[:, None]).sum(2)
+    if not perspective:
+        matrix = matrix[:, :2]
     xs = torch.arange(width, device=back.device, dtype=back.dtype)
     ys = torch.arange(height, device=back.device, dtype=back.dtype)
-    along_x = matrix[:, :, 0, None] * xs + matrix[:, :, 2, None]
-    along_y = matrix[:, :, 1, None] * ys
-    field = along_x[:, :, None, :] + along_y[:, :, :, None]  # (B, 3, H, W)
+    along_x = matrix[:, :, 0, None] * xs + matrix[:, :, 2, None]  # (B, 3, W)
+    along_y = matrix[:, :, 1] * ys[:, None, None]  # (H, B, 3)
+    field = along_x + along_y[..., None]  # (H, B, 3, W)
     if offsets is not None:
-        # The numerators and the denominator are linear in d + e(d)
-        weights = matrix[:, :, :2, None, None]
-        shifted = (weights * offsets[:, None]).sum(2)  # (B, 3, grid, grid)
-        rows, columns = _spline(ys, height), _spline(xs, width)
-        field += rows @ (shifted @ columns.T)
-    field[:, :2] /= field[:, 2:]
-    return field[:, :2].permute(0, 2, 3, 1)
+        # The numerators and the denominator are linear in d + e(d). Rows come first, so
+        # that each axis of the spline is one large product, not many small ones.
+        shifted = (matrix[:, :, :2, None, None] * offsets[:, None]).sum(2)
+        columns = (shifted.permute(2, 0, 1, 3) @ _spline(xs, width).T).reshape(_GRID, -1)
+        field.view(height, -1).addmm_(_spline(ys, height), columns)
+    if perspective:
+        field[:, :, :2] /= field[:, :, 2:]
+    return field[:, :, :2].permute(1, 0, 3, 2)
 
 
 # --- elastic: a uniform cubic B-spline over a grid of control points --------------------
@@ -299,25 +309,29 @@ _SPANS = 5  # across the picture
 _GRID = _SPANS + 3  # control points, so that every pixel has four in reach
 
 
-def _spline(place: Tensor, side: int) -> Tensor:
+def _spline(place: Tensor, side: Tensor | int) -> Tensor:
     """Weights (..., grid) of the control points at pixels (...) of an axis of `side`."""
     knots = torch.arange(-1, _GRID - 1, device=place.device, dtype=place.dtype)
-    distance = ((place[..., None] + 0.5) * (_SPANS / side) - knots).abs()
-    return ((2 - distance).clamp(min=0) ** 3 - 4 * (1 - distance).clamp(min=0) ** 3) / 6
+    distance = (((place + 0.5) * (_SPANS / side))[..., None] - knots).abs_()
+    wide, narrow = (2 - distance).clamp_(min=0), (1 - distance).clamp_(min=0)
+    return (wide * wide * wide).sub_(narrow * narrow * narrow, alpha=4).div_(6)
 
 
 def _undo_elastic(
     points: Tensor, offsets: Tensor, height: int, width: int, amount: float
 ) -> Tensor:
-    """Points d with d + e(d) = points, by d <- points - e(d)."""
-    # e contracts by at least this: neighbouring control points differ by up to 2 amount
+    """Points d with d + e(d) = points, to 0.005 pixels, by d <- points - e(d)."""
+    # Neighbouring control points differ by up to 2 amount, in x and in y: so much
+    # smaller is the error after each step
     slope = 4 * amount * _SPANS / min(height, width)
     steps = math.ceil(math.log(0.005 / amount) / math.log(slope)) if amount > 0.005 else 1
+    sides = torch.tensor([width, height], device=points.device)
+    control = offsets.transpose(1, 2).flatten(2)  # (B, grid of y, 2 * grid of x)
     found = points
     for _ in range(steps):
-        rows, columns = _spline(found[..., 1], height), _spline(found[..., 0], width)
-        pulled = torch.einsum("bki,bcij->bckj", rows, offsets)
-        found = points - (pulled * columns[:, None]).sum(-1).transpose(1, 2)
+        along_x, along_y = _spline(found, sides).unbind(2)  # (B, K, grid) each
+        pulled = (along_y @ control).unflatten(2, (2, _GRID))
+        found = points - (pulled * along_x[:, :, None]).sum(-1)
     return found
 
 
@@ -329,7 +343,7 @@ def _relight(images: Tensor, settings: Augment, uniform: Tensor, seed: int) -> T
     what stands before the face, sensor."""
     images = _tones(images, settings, uniform)
     if settings.blur:
-        images = _blur(images, uniform[:, _BLUR] * settings.blur)
+        images = _blur(images, settings, uniform)
     if settings.noise or settings.occlusion:
         images = _cover_and_grain(images, settings, uniform, seed)
     return images.clamp_(0, 255)
@@ -347,23 +361,28 @@ def _tones(images: Tensor, settings: Augment, uniform: Tensor) -> Tensor:
     return images
 
 
-def _blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Gaussian blur of each image with its own sigma (B,), weights renormalised at borders.
+def _blur(images: Tensor, settings: Augment, uniform: Tensor) -> Tensor:
+    """Gaussian blur of each image with its own sigma, borders repeated.
 
-    As two batched matrix products: at these sizes faster on the CPU than convolutions
-    with a kernel per image.
+    By sums of shifted pictures: on the CPU a few times faster than convolutions with a
+    kernel per image.
     """
-    batch, _, height, width = images.shape
-    exponent = (-0.5 / sigma.clamp(min=0.05) ** 2).view(-1, 1, 1)
-
-    def smoothing(side: int) -> Tensor:
-        place = torch.arange(side, device=images.device, dtype=images.dtype)
-        weights = torch.exp((place[:, None] - place).square() * exponent)
-        return weights / weights.sum(2, keepdim=True)
-
-    across = smoothing(width)
-    down = across if height == width else smoothing(height)
-    return (down @ images.view(batch, height, width) @ across.transpose(1, 2)).unsqueeze(1)
+    reach = math.ceil(2.5 * settings.blur)
+    sigma = (uniform[:, _BLUR] * settings.blur).clamp(min=0.05)
+    place = torch.arange(reach + 1, device=images.device)
+    # Held off denormals, which are slow
+    weights = torch.exp((-0.5 * (place / sigma[:, None]) ** 2).clamp(min=-30))
+    weights /= 2 * weights.sum(1, keepdim=True) - weights[:, :1]
+    weight = [w.view(-1, 1, 1, 1) for w in weights.unbind(1)]
+    padded = F.pad(images, (reach,) * 4, mode="replicate")
+    for axis in (2, 3):
+        side = images.shape[axis]
+        smooth = padded.narrow(axis, reach, side) * weight[0]
+        for k in range(1, reach + 1):
+            pair = padded.narrow(axis, reach - k, side) + padded.narrow(axis, reach + k, side)
+            smooth.addcmul_(pair, weight[k])
+        padded = smooth
+    return padded
 
 
 _LARGEST_COVER = 0.25  # half-sides of a cover, part of the picture's
