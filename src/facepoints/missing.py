@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError, RunError, SettingsError
-from facepoints.landmarks import LandmarkSet, base_name, source_of, with_source
+from facepoints.landmarks import LandmarkSet, base_name, convert, source_of, with_source
 from facepoints.samples import Samples
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Part",
     "Plan",
     "arranged",
+    "as_marked_by",
     "column_for",
     "merge",
     "pick_source",
@@ -255,6 +256,39 @@ def arranged(samples: Samples, landmarks: LandmarkSet) -> Samples:
                 points[rows, place] = samples.points[rows, column]
                 labelled[rows, place] = samples.labelled[rows, column]
     return samples.with_points(points, labelled, landmarks)
+
+
+def as_marked_by(
+    points: NDArray[np.float32], have: LandmarkSet, want: LandmarkSet, source: str
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Predictions of a run as the points `want` of one marking scheme.
+
+    A point comes from the run's column for that scheme, else from its plain column, else
+    through a known conversion (`landmarks.convert`: eye centres out of 68 points).
+
+    Args:
+        points: (N, len(have), 2) in pixels.
+        have: all columns of the run.
+        want: K points asked for.
+        source: name of the scheme.
+
+    Returns:
+        Points (N, K, 2), 0 where the run has no answer, and which it has (K,).
+    """
+    plain = [name for name in have.names if not source_of(name)]
+    out = np.zeros((len(points), len(want), 2), dtype=np.float32)
+    able = np.zeros(len(want), dtype=bool)
+    if plain:
+        one = np.ones((1, len(plain)), dtype=bool)
+        mask = np.broadcast_to(one, (len(points), len(plain)))
+        columns, subset = have.columns(plain), have.subset(plain)
+        out, _ = convert(points[:, columns], mask, subset, want)
+        able = convert(np.zeros((1, len(plain), 2), np.float32), one, subset, want)[1][0]
+    for column, name in enumerate(want.names):
+        place = _column(have, name, source)
+        if place is not None:
+            out[:, column], able[column] = points[:, place], True
+    return out, able
 
 
 def merge(
