@@ -71,8 +71,11 @@ def masked_loss(loss: Loss, predicted: Points, target: Tensor, mask: Tensor) -> 
         mask: (B, K) bool, where `target` is labelled.
     """
     mean = masked_mean(loss.per_point(predicted, target), mask)
-    # The root's slope at 0 is infinite: held off for batches that fit exactly or hold no label.
-    return mean.clamp(min=_TINY).sqrt() if loss.root else mean
+    if not loss.root:
+        return mean
+    # The root's slope at 0 is infinite, so a batch that fits exactly or has no label keeps
+    # its mean. Inside, too: a slope that `where` drops must still be a number.
+    return torch.where(mean > _TINY, mean.clamp(min=_TINY).sqrt(), mean)
 
 
 def _gap(predicted: Points, target: Tensor) -> Tensor:

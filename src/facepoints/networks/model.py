@@ -59,6 +59,7 @@ class KeypointModel(nn.Module):
 
     mean: Tensor
     std: Tensor
+    sides: Tensor
     log_spread: nn.Parameter | None
 
     def __init__(
@@ -80,6 +81,8 @@ class KeypointModel(nn.Module):
         self.size = (int(size[0]), int(size[1]))
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("std", torch.tensor(float(std)))
+        sides = torch.tensor([self.size[1], self.size[0]], dtype=torch.float32)
+        self.register_buffer("sides", sides, persistent=False)
         own = _outputs(backbone, points, self.size) == 3
         # Only where it is used: DistributedDataParallel waits for every parameter's gradient.
         first = None if own else nn.Parameter(torch.full((points,), math.log(FIRST_SPREAD)))
@@ -92,9 +95,7 @@ class KeypointModel(nn.Module):
             images: (B, 1, H, W) gray, uint8 or float in [0, 255].
         """
         raw = self.backbone((images.to(self.mean.dtype) - self.mean) / self.std).float()
-        height, width = self.size
-        sides = torch.tensor([width, height], dtype=raw.dtype, device=raw.device)
-        points = (raw[..., :2] + 1) / 2 * sides - 0.5
+        points = (raw[..., :2] + 1) / 2 * self.sides - 0.5
         if self.log_spread is None:
             return Points(points, self._pixels(raw[..., 2]))
         return Points(points, self._pixels(self.log_spread.float()).expand(raw.shape[:2]))
@@ -120,9 +121,7 @@ class KeypointModel(nn.Module):
         output = getattr(self.backbone, "output", None)
         if not isinstance(output, nn.Linear):
             return
-        height, width = self.size
-        points = torch.as_tensor(points).to(output.bias)
-        raw = (points + 0.5) * 2 / points.new_tensor([width, height]) - 1
+        raw = (torch.as_tensor(points).to(self.sides) + 0.5) * 2 / self.sides - 1
         output.bias.copy_(torch.where(raw.isfinite(), raw, 0).flatten())
 
 

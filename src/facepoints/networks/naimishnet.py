@@ -24,7 +24,7 @@ def naimishnet(points: int, size: tuple[int, int]) -> nn.Module:
     network for all points (the paper trains one for each), first weights after He et al.
 
     Raises:
-        SettingsError: a side is under 25 pixels.
+        SettingsError: a side is under 27 pixels.
     """
     layers, before = [], 1
     for channels, kernel, dropout in zip(CHANNELS, KERNELS, DROPOUTS, strict=True):

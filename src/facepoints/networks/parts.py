@@ -10,10 +10,10 @@ from facepoints.errors import SettingsError
 
 __all__ = ["PointRegressor", "map_size", "start_weights"]
 
-OUTPUT_STD = 1e-3
-"""Standard deviation of the last layer's first weights: small enough that training starts
-at the points its bias says (a pixel or less away), not zero so that layers below learn from
-the first step."""
+OUTPUT_SCALE = 0.01
+"""How far from its bias the last layer's first output lies, in half sides, for features of
+unit size: training starts within a pixel or so of the points that the bias says, yet the
+layers below learn from the first step, as they would not under weights of 0."""
 
 
 def _after(side: int, layer: nn.Conv2d | nn.MaxPool2d, axis: int) -> int:
@@ -88,7 +88,7 @@ class PointRegressor(nn.Module):
             self.dense.append(rest)
         self.output = nn.Linear(widths[-1], 2 * points)
         start_weights(self, slope)
-        nn.init.normal_(self.output.weight, std=OUTPUT_STD)
+        nn.init.normal_(self.output.weight, std=OUTPUT_SCALE / math.sqrt(widths[-1]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (B, 1, H, W), about zero mean and unit variance, to points (B, K, 2)
