@@ -1,0 +1,292 @@
+"""Networks: sizes, shapes and units of what they give, and that they learn from pixels."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from facepoints.errors import SettingsError
+from facepoints.losses import LOSSES, masked_loss
+from facepoints.networks import NETWORKS, KeypointModel, build
+
+SMALLEST = {"lenet5": 16, "naimishnet": 27, "vggface": 32, "net2": 48, "deepcnn": 32}
+PARAMETERS = {  # of the backbone at 96x96 for 15 points
+    "lenet5": 862_126,
+    "naimishnet": 7_516_990,
+    "vggface": 50_496_222,
+    "net2": 4_837_386,
+    "deepcnn": 7_264_318,
+}
+LIGHT = sorted(set(NETWORKS) - {"vggface"})
+FEATURES = {"lenet5": 7056, "naimishnet": 6400, "vggface": 4608, "net2": 4096, "deepcnn": 4608}
+
+
+def gray(batch: int, height: int, width: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (batch, 1, height, width)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+class Fixed(nn.Module):
+    """A backbone that gives the same raw values for every picture."""
+
+    def __init__(self, raw: Tensor) -> None:
+        super().__init__()
+        self.raw = nn.Parameter(raw)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.raw.expand(len(x), *self.raw.shape)
+
+
+def decoded(raw: list[list[float]], height: int, width: int) -> KeypointModel:
+    values = torch.tensor(raw)
+    return KeypointModel(Fixed(values), len(raw), (height, width), mean=100, std=50)
+
+
+def test_there_is_each_network_that_the_readme_names():
+    assert set(NETWORKS) == {*PARAMETERS, "heatnet"}
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_parameter_counts_at_the_size_of_the_competition(name):
+    with torch.device("meta"):
+        backbone = NETWORKS[name](15, (96, 96))
+    assert parameters(backbone) == PARAMETERS[name]
+    dense = [layer for layer in backbone.modules() if isinstance(layer, nn.Linear)]
+    assert dense[0].in_features == FEATURES[name]
+
+
+def test_heatnet_is_small():
+    assert parameters(NETWORKS["heatnet"](15, (96, 96))) < 2_000_000
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+@settings(max_examples=8, deadline=None)
+@given(points=st.integers(1, 98), height=st.integers(48, 256), width=st.integers(48, 256))
+def test_any_number_of_points_and_any_size(name, points, height, width):
+    with torch.device("meta"):
+        model = build(name, points, (height, width), 120, 60)
+        found = model(torch.empty(2, 1, height, width))
+    assert found.points.shape == (2, points, 2)
+    assert found.spread.shape == (2, points)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+@pytest.mark.parametrize("points", [15, 68])
+@pytest.mark.parametrize("size", [(96, 96), (64, 80), (128, 128)])
+def test_points_start_inside_the_picture_with_a_spread(name, points, size):
+    torch.manual_seed(0)
+    found = build(name, points, size, 127.5, 74).eval()(gray(2, *size))
+    assert found.points.shape == (2, points, 2)
+    assert found.points.dtype == found.spread.dtype == torch.float32
+    assert (found.points > -0.5).all()
+    assert (found.points < torch.tensor([size[1], size[0]])).all()
+    assert (found.spread > 0.5).all()
+    assert (found.spread <= max(size)).all()
+
+
+@pytest.mark.parametrize("name", sorted(SMALLEST))
+def test_a_picture_too_small_is_refused_with_the_smallest_that_would_do(name):
+    smallest = SMALLEST[name]
+    with torch.device("meta"):
+        NETWORKS[name](2, (smallest, smallest))
+        for size in ((smallest - 1, 96), (96, smallest - 1)):
+            message = f"{name} needs .* at least {smallest}x{smallest} .* {size[1]}x{size[0]} came"
+            with pytest.raises(SettingsError, match=message):
+                NETWORKS[name](2, size)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+@pytest.mark.parametrize("loss", ["mse", "laplace"])
+def test_every_parameter_learns(name, loss):
+    torch.manual_seed(0)
+    model = build(name, 5, (48, 56), 127.5, 74)
+    target = torch.rand(4, 5, 2) * 48
+    masked_loss(LOSSES[loss], model(gray(4, 48, 56)), target, torch.ones(4, 5) > 0).backward()
+    for label, parameter in model.named_parameters():
+        assert parameter.grad is not None, label
+        assert parameter.grad.isfinite().all(), label
+    still = {n for n, p in model.named_parameters() if p.grad is not None and (p.grad == 0).all()}
+    still -= {"backbone.heat.bias"}  # a softmax does not see what all its inputs share
+    assert all("log_spread" in label for label in still)
+    assert loss == "mse" or not still
+
+
+def test_vggface_runs_and_learns_throughout():
+    torch.manual_seed(0)
+    model = build("vggface", 3, (32, 32), 127.5, 74)
+    found = model(gray(2, 32, 32))
+    assert found.points.shape == (2, 3, 2)
+    masked_loss(LOSSES["laplace"], found, torch.zeros(2, 3, 2), torch.ones(2, 3) > 0).backward()
+    for label, parameter in model.named_parameters():
+        assert parameter.grad is not None, label
+        assert parameter.grad.isfinite().all(), label
+        assert (parameter.grad != 0).any(), label
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_gray_values_may_be_whole_numbers_or_floats(name):
+    model = build(name, 4, (64, 64), 127.5, 74).eval()
+    images = gray(2, 64, 64)
+    for whole, real in zip(model(images), model(images.float()), strict=True):
+        assert torch.equal(whole, real)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_predictions_repeat_and_do_not_depend_on_the_rest_of_the_batch(name):
+    model = build(name, 4, (64, 64), 127.5, 74).eval()
+    images = gray(3, 64, 64)
+    first, again, alone = model(images), model(images), model(images[1:2])
+    assert torch.equal(first.points, again.points)
+    torch.testing.assert_close(first.points[1:2], alone.points, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(first.spread[1:2], alone.spread, atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_mean_and_std_are_the_first_step(name):
+    torch.manual_seed(0)
+    plain = build(name, 4, (64, 64), 0, 1).eval()
+    model = KeypointModel(plain.backbone, 4, (64, 64), mean=90, std=40).eval()
+    images = gray(2, 64, 64)
+    torch.testing.assert_close(model(images).points, plain((images.float() - 90) / 40).points)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_weights_load_into_a_fresh_model(name):
+    model = build(name, 4, (64, 64), 101.5, 33).eval()
+    other = build(name, 4, (64, 64), 0, 1).eval()
+    other.load_state_dict(model.state_dict())
+    images = gray(2, 64, 64)
+    for one, two in zip(model(images), other(images), strict=True):
+        assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_mixed_precision_still_gives_full_precision_pixels(name):
+    torch.manual_seed(0)
+    model = build(name, 4, (64, 64), 127.5, 74).eval()
+    full = model(gray(2, 64, 64))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = model(gray(2, 64, 64))
+    assert mixed.points.dtype == mixed.spread.dtype == torch.float32
+    torch.testing.assert_close(mixed.points, full.points, atol=1.0, rtol=0)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_the_model_exports_as_one_graph_for_any_batch(name):
+    model = build(name, 4, (64, 64), 127.5, 74).eval()
+    batch = torch.export.Dim("batch", min=1, max=512)
+    graph = torch.export.export(model, (gray(2, 64, 64),), dynamic_shapes=({0: batch},)).module()
+    images = gray(5, 64, 64)
+    torch.testing.assert_close(tuple(graph(images)), tuple(model(images)))
+
+
+@pytest.mark.parametrize("name", sorted(SMALLEST.keys() - {"vggface"}))
+def test_training_can_start_at_the_mean_face(name):
+    model = build(name, 3, (64, 80), 120, 60).eval()
+    start = torch.tensor([[10.0, 50.0], [70.5, 3.25], [math.nan, math.nan]])
+    model.set_start(start)
+    blank = torch.full((1, 1, 64, 80), 120, dtype=torch.uint8)  # nothing to see but the mean
+    start[2] = torch.tensor([39.5, 31.5])
+    torch.testing.assert_close(model(blank).points[0], start, atol=1e-3, rtol=0)
+
+
+def test_a_network_with_its_own_spread_has_no_second_one_and_no_start_to_set():
+    model = build("heatnet", 3, (64, 64), 120, 60).eval()
+    before = model(gray(2, 64, 64)).points
+    model.set_start(torch.zeros(3, 2))
+    assert torch.equal(model(gray(2, 64, 64)).points, before)
+    assert "log_spread" not in model.state_dict()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    height=st.integers(1, 300),
+    width=st.integers(1, 300),
+    x=st.floats(-1.5, 1.5, width=32),
+    y=st.floats(-1.5, 1.5, width=32),
+)
+def test_coordinates_span_the_outer_edges_and_mirror(height, width, x, y):
+    model = decoded([[x, y], [-x, y], [-1, -1], [1, 1], [0, 0]], height, width)
+    plain, mirrored, first, last, middle = model(gray(1, height, width)).points[0].tolist()
+    assert mirrored == pytest.approx([width - 1 - plain[0], plain[1]], abs=1e-3)
+    assert first == pytest.approx([-0.5, -0.5])
+    assert last == pytest.approx([width - 0.5, height - 0.5])
+    assert middle == pytest.approx([(width - 1) / 2, (height - 1) / 2])
+
+
+@settings(max_examples=50, deadline=None)
+@given(height=st.integers(32, 300), width=st.integers(32, 300), part=st.floats(0.03, 0.4))
+def test_spread_is_in_half_sides(height, width, part):
+    model = decoded([[0, 0, math.log(part)]], height, width)
+    spread = model(gray(1, height, width)).spread.item()
+    half = (width / 2 + height / 2) / 2
+    # Within 3 in 100: near the upper limit, which is two half sides, it bends.
+    assert spread == pytest.approx(part * half, rel=0.03)
+
+
+def test_spread_stays_within_its_limits_with_gradients_left():
+    logs = [-1e4, -30.0, -9.0, -6.9, 0.0, 0.7, 5.0, 1e4]
+    model = decoded([[0, 0, log] for log in logs], 96, 128)
+    spread = model(gray(1, 96, 128)).spread[0]
+    assert spread.tolist() == sorted(spread.tolist())
+    assert spread[0].item() == pytest.approx(0.05, rel=1e-4)
+    assert spread[-1].item() == pytest.approx(128, rel=1e-4)
+    spread.log().sum().backward()
+    raw = model.backbone.raw
+    assert isinstance(raw, Tensor)
+    assert raw.grad is not None
+    assert raw.grad.isfinite().all()
+    assert (raw.grad[3:6, 2] > 0.05).all()
+
+
+def test_a_network_learns_where_a_dot_is():
+    torch.manual_seed(0)
+    model = build("lenet5", 1, (24, 32), 20, 50)
+    rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(32.0), indexing="ij")
+
+    def dots(count: int) -> tuple[Tensor, Tensor]:
+        at = torch.rand(count, 1, 2) * torch.tensor([25.0, 17.0]) + 3
+        square = (columns - at[..., :1, None]) ** 2 + (rows - at[..., 1:, None]) ** 2
+        return 255 * torch.exp(-square / 8), at
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(150):
+        images, at = dots(32)
+        loss = masked_loss(LOSSES["laplace"], model(images), at, torch.ones(32, 1) > 0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    images, at = dots(64)
+    assert (model.eval()(images).points - at).norm(dim=-1).mean() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": "resnet"}, "no network 'resnet'; choose one of: lenet5, "),
+        ({"points": 0}, "at least 1 point"),
+        ({"mean": 300.0}, r"mean in \[0, 255\]"),
+        ({"mean": math.nan}, r"mean in \[0, 255\]"),
+        ({"std": 0.0}, "all pictures of one colour"),
+    ],
+)
+def test_bad_settings_are_one_clear_line(change, message):
+    good = {"network": "lenet5", "points": 2, "size": (32, 32), "mean": 120.0, "std": 60.0}
+    with pytest.raises(SettingsError, match=message) as caught:
+        build(**{**good, **change})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_backbone_for_another_number_of_points_is_refused():
+    with pytest.raises(SettingsError, match=r"for 3 points must give \(B, 3, 2\)"):
+        KeypointModel(Fixed(torch.zeros(2, 2)), 3, (32, 32), mean=120, std=60)
