@@ -1,26 +1,56 @@
-"""Labelled faces from files, told apart by what is in them, not by what they are called."""
+"""Labelled faces from files, told apart by what is in them, not by what they are called.
+
+>>> from pathlib import Path
+>>> samples = load(Path("training.zip"))  # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+from facepoints.errors import DataError
 from facepoints.readers.cache import cached
+from facepoints.readers.coco import read_coco
+from facepoints.readers.formats import find, state
+from facepoints.readers.imglab import read_imglab
 from facepoints.readers.kaggle import read_kaggle
-from facepoints.readers.options import Options
+from facepoints.readers.options import PARTS, Options
+from facepoints.readers.pts import read_pts
 from facepoints.readers.store import reserve_images
+from facepoints.readers.youtube import read_frames, read_npz
 from facepoints.samples import CROP_MARGIN, Photos, Samples, crops
 
 __all__ = ["READERS", "Options", "load", "read"]
 
 READERS: dict[str, Callable[[Path, Options], Samples | Photos]] = {
     "kaggle": read_kaggle,
+    "youtube": read_frames,
+    "youtube-npz": read_npz,
+    "pts": read_pts,
+    "coco": read_coco,
+    "imglab": read_imglab,
 }
-"""Readers by format."""
+"""Readers by format. A path to a new format also needs a way to tell it: `formats.find`."""
 
 
 def read(path: Path, *, part: str = "training", every: int = 5) -> Samples | Photos:
-    return READERS["kaggle"](path, Options(part, every))
+    """A data set in whatever format it is, past the cache, in memory.
+
+    Args:
+        path: a file or folder.
+        part: "training" or "test", for data sets that hold both (the competition's zip or
+            folder, YouTube Faces as frames).
+        every: take each n-th frame of npz videos.
+
+    Returns:
+        Samples where the faces have one size (Kaggle tables), else Photos.
+
+    Raises:
+        DataError: nothing there, no known format, or data that breaks its format.
+    """
+    name, found = find(path, _checked(part))
+    return READERS[name](found, Options(part, every))
 
 
 def load(
@@ -31,14 +61,34 @@ def load(
     margin: float = CROP_MARGIN,
     every: int = 5,
 ) -> Samples:
+    """A data set as Samples of one size, from the cache if it was read before.
+
+    Args:
+        path, part, every: as for `read`.
+        size, margin: side of the square crops of photos, in pixels, and what is around
+            the face (`samples.crops`). Kaggle tables keep their own size.
+
+    Returns:
+        Samples whose images are read-only and, but for a cache that cannot be written,
+        memory-mapped.
+
+    Raises:
+        DataError: as for `read`, or a picture that does not open.
+    """
+    name, found = find(path, _checked(part))
+    options = {"part": part, "size": size, "margin": margin, "every": every}
+
     def make(scratch: Path | None) -> Samples:
-        data = READERS["kaggle"](path, Options(part, every, scratch))
+        data = READERS[name](found, Options(part, every, scratch))
         if isinstance(data, Samples):
             return data
         out = reserve_images(scratch, len(data), size, size) if scratch else None
         return crops(data, size, margin, out)
 
-    info = path.stat()
-    state = [info.st_size, info.st_mtime_ns]
-    options = {"part": part, "size": size, "margin": margin, "every": every}
-    return cached(path, state, options, make)
+    return cached(found, [name, state(name, found)], options, make)
+
+
+def _checked(part: str) -> str:
+    if part not in PARTS:
+        raise DataError(f"part is '{part}', expected one of {', '.join(PARTS)}")
+    return part

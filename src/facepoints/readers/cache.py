@@ -71,14 +71,13 @@ def cached(
     except (OSError, RuntimeError):
         return make(None)
     try:
-        samples = make(temporary)
-        entry.write(samples, temporary)
+        entry.write(make(temporary), temporary)
     except (OSError, StoreError):
         return make(None)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     kept = entry.open()
-    return samples if kept is None else kept
+    return make(None) if kept is None else kept
 
 
 @dataclass(frozen=True)

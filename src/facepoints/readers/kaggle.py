@@ -51,9 +51,9 @@ class _Table:
 
 
 def is_header(line: bytes) -> bool:
-    """Whether the first line of a table names a column of pixels or points of Kaggle's."""
+    """Whether a table's first line names a column of pixels, or a point's x and y."""
     names = {f.strip() for f in fields(line)}
-    return b"Image" in names or b"left_eye_center_x" in names
+    return b"Image" in names or any(n.endswith(b"_x") and n[:-1] + b"y" in names for n in names)
 
 
 def read_kaggle(path: Path, options: Options) -> Samples:
@@ -109,14 +109,14 @@ def marking_schemes(
         Number of each row's scheme (N,), and for each scheme ("15-point", "4-point") the
         names of its points, the widest first.
     """
-    core = labelled.mean(axis=0) >= _CORE
-    narrow = ~labelled[:, ~core].any(axis=1)
+    core = np.asarray(labelled.mean(axis=0) >= _CORE)
+    narrow = np.asarray(~labelled[:, ~core].any(axis=1))
     if core.any() and narrow.any() and not narrow.all():
-        few = tuple(n for n, is_core in zip(landmarks.names, core, strict=True) if is_core)
+        few = tuple(n for c, n in enumerate(landmarks.names) if core[c])
         schemes = {f"{len(landmarks)}-point": landmarks.names, f"{len(few)}-point": few}
-        return narrow.astype(np.int16), schemes
-    seen = labelled.any(axis=0) if labelled.any() else np.ones(len(landmarks), dtype=bool)
-    marked = tuple(n for n, is_seen in zip(landmarks.names, seen, strict=True) if is_seen)
+        return np.asarray(narrow, dtype=np.int16), schemes
+    seen = np.asarray(labelled.any(axis=0) | (not labelled.any()))
+    marked = tuple(n for c, n in enumerate(landmarks.names) if seen[c])
     return np.zeros(len(labelled), dtype=np.int16), {f"{len(marked)}-point": marked}
 
 

@@ -13,7 +13,7 @@ from typing import IO
 
 from facepoints.errors import DataError
 
-__all__ = ["ZIP_MAGIC", "fields", "lines", "open_table"]
+__all__ = ["ZIP_MAGIC", "choose", "fields", "lines", "open_table"]
 
 ZIP_MAGIC = b"PK"
 _BLOCK = 1 << 20  # bytes read at once

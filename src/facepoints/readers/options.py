@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Options"]
+__all__ = ["PARTS", "Options"]
+
+PARTS = ("training", "test")
+"""Parts that a data set may hold."""
 
 
 @dataclass(frozen=True)

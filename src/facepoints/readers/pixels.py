@@ -68,7 +68,7 @@ def _parse_tokens(text: bytes, count: int) -> NDArray[np.uint8]:
         raise ValueError(f"expected {count} pixels, found {len(tokens)}")
     values = np.empty(count, dtype=np.uint8)
     for place, token in enumerate(tokens):
-        if not token.isdigit() or int(token[:12]) > 255:
+        if not token.isdigit() or len(token) > 12 or int(token) > 255:
             shown = token[:20].decode("utf-8", "replace")
             raise ValueError(
                 f"pixel {place + 1} is '{shown}', expected a whole number from 0 to 255"
