@@ -1,0 +1,296 @@
+"""Training samples per second: batches changed at once against one sample at a time.
+
+    pip install -e '.[train,bench]'
+    python benchmarks/throughput.py
+    python benchmarks/throughput.py --networks net2 heatnet --seconds 10
+
+Both sides train the same network with the same step (Adam, masked MSE, float32, batches
+of 32 faces of 96x96 with 15 points, some of them not labelled) and differ in how the
+batches are made:
+
+batches  all images are one uint8 tensor on the device; a batch is an index into it and is
+         changed as a whole by `facepoints.augment`.
+samples  a `Dataset` gives one face at a time, changed by albumentations; a `DataLoader`
+         with worker processes puts batches together.
+
+The changes, as like as the two allow:
+
+samples                                                 batches
+rescale to 110, random crop of 96 (zoom 1.15, ±7 px)    scale up to ±15%, shift up to ±7 px
+rotate up to ±15 degrees, half of the samples           rotate up to ±15 degrees, all
+brightness and contrast ±20%, half of the samples       brightness ±51, contrast ±20%, all
+Gaussian blur, 3x3, half of the samples                 Gaussian blur, sigma up to 1, all
+mirror half of the samples, names swapped               the same
+
+What the first does to half of the samples the second does to all, so that the comparison
+errs against facepoints. The sides take turns on one machine; the median of the turns
+counts. Writes benchmarks/results/throughput.json.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from facepoints.augment import Augment, augment
+from facepoints.errors import MissingExtraError, SettingsError
+from facepoints.files import write_json
+from facepoints.landmarks import KAGGLE_15
+from facepoints.losses import LOSSES, masked_loss
+from facepoints.networks import NETWORKS, build
+
+SIZE = 96
+BIGGER = 110
+SETTINGS = Augment(
+    rotation=15, scale=0.15, shift=7 / 96, mirror=0.5, brightness=51, contrast=0.2, blur=1.0
+)
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    networks: tuple[str, ...] = tuple(NETWORKS)
+    """Names of networks."""
+    seconds: float = 8.0
+    """Length of one turn of one side."""
+    repeats: int = 5
+    """Turns of each side."""
+    batch: int = 32
+    """Samples in a batch."""
+    workers: int = 2
+    """Worker processes of the DataLoader."""
+    rows: int = 2048
+    """Faces in the data set."""
+    threads: int = 0
+    """CPU threads that train; 0 leaves PyTorch's choice."""
+    out: Path = Path(__file__).parent / "results" / "throughput.json"
+    """File for the figures."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A data set in memory: images (N, 96, 96) uint8, points (N, 15, 2), labelled (N, 15)."""
+
+    images: np.ndarray
+    points: np.ndarray
+    labelled: np.ndarray
+
+
+def random_faces(rows: int) -> Faces:
+    """Noise with points anywhere: the time of a step does not depend on what is seen."""
+    rng = np.random.default_rng(0)
+    k = len(KAGGLE_15)
+    return Faces(
+        images=rng.integers(0, 256, (rows, SIZE, SIZE), dtype=np.uint8),
+        points=rng.uniform(10, SIZE - 10, (rows, k, 2)).astype(np.float32),
+        labelled=rng.random((rows, k)) < 0.7,
+    )
+
+
+class SampleBySample(Dataset):
+    """One face at a time through albumentations."""
+
+    def __init__(self, faces: Faces) -> None:
+        self.faces = faces
+        self.mirror = KAGGLE_15.mirror
+        albumentations = _albumentations()
+        self.change = albumentations.Compose(
+            [
+                albumentations.Resize(BIGGER, BIGGER),
+                albumentations.RandomCrop(SIZE, SIZE),
+                albumentations.Rotate(limit=15, border_mode=cv2.BORDER_REPLICATE, p=0.5),
+                albumentations.RandomBrightnessContrast(0.2, 0.2, p=0.5),
+                albumentations.GaussianBlur(blur_limit=3, p=0.5),
+            ],
+            keypoint_params=albumentations.KeypointParams(format="xy", remove_invisible=False),
+        )
+
+    def __len__(self) -> int:
+        return len(self.faces.images)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, Tensor, Tensor]:
+        changed = self.change(image=self.faces.images[row], keypoints=self.faces.points[row])
+        image, points = changed["image"], np.asarray(changed["keypoints"], dtype=np.float32)
+        labelled = self.faces.labelled[row]
+        # Outside Compose, which does not tell whether it mirrored: the names must swap too
+        if random.random() < 0.5:
+            image = image[:, ::-1]
+            points = points[self.mirror]
+            points[:, 0] = SIZE - 1 - points[:, 0]
+            labelled = labelled[self.mirror]
+        inside = ((points >= -0.5) & (points <= SIZE - 0.5)).all(axis=1)
+        return (
+            torch.from_numpy(np.ascontiguousarray(image))[None],
+            torch.from_numpy(points),
+            torch.from_numpy(labelled & inside),
+        )
+
+
+def _albumentations() -> Any:
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it looks for news online
+    try:
+        return importlib.import_module("albumentations")
+    except ImportError as error:
+        raise MissingExtraError("albumentations", "bench", "This benchmark") from error
+
+
+def by_samples(faces: Faces, options: Options, device: torch.device) -> Iterator[Batch]:
+    """Batches without end from the DataLoader."""
+    loader = DataLoader(
+        SampleBySample(faces),
+        batch_size=options.batch,
+        shuffle=True,
+        drop_last=True,
+        num_workers=options.workers,
+        persistent_workers=options.workers > 0,
+        pin_memory=device.type == "cuda",
+        # One process per core already; OpenCV's own threads would only get in the way
+        worker_init_fn=lambda _: cv2.setNumThreads(0),
+    )
+    while True:
+        for images, points, labelled in loader:
+            yield (
+                images.to(device, non_blocking=True),
+                points.to(device, non_blocking=True),
+                labelled.to(device, non_blocking=True),
+            )
+
+
+def by_batches(faces: Faces, options: Options, device: torch.device) -> Iterator[Batch]:
+    """Batches without end by index and `augment`."""
+    images = torch.from_numpy(faces.images)[:, None].to(device)
+    points = torch.from_numpy(faces.points).to(device)
+    labelled = torch.from_numpy(faces.labelled).to(device)
+    mirror = torch.from_numpy(KAGGLE_15.mirror).to(device)
+    generator = torch.Generator().manual_seed(0)
+    while True:
+        order = torch.randperm(len(images), generator=generator).to(device)
+        for rows in order[: len(order) // options.batch * options.batch].split(options.batch):
+            yield augment(
+                images[rows].float(), points[rows], labelled[rows], SETTINGS, mirror, generator
+            )
+
+
+def trainer(network: str, device: torch.device) -> Callable[[Batch], None]:
+    """One step on a batch with a fresh network."""
+    torch.manual_seed(0)
+    model = build(network, len(KAGGLE_15), (SIZE, SIZE), 127.0, 70.0).to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    loss = LOSSES["mse"]
+
+    def step(batch: Batch) -> None:
+        images, points, labelled = batch
+        optimizer.zero_grad(set_to_none=True)
+        masked_loss(loss, model(images), points, labelled).backward()
+        optimizer.step()
+
+    return step
+
+
+def turn(step: Callable[[Batch], None], batches: Iterator[Batch], options: Options) -> float:
+    """Samples per second over one turn."""
+    cuda = torch.cuda.is_available()
+    for _ in range(2 * options.workers + 2):  # what lies ready in the workers' queues is no rate
+        step(next(batches))
+    if cuda:
+        torch.cuda.synchronize()
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < options.seconds:
+        step(next(batches))
+        count += 1
+        if cuda and count % 50 == 0:  # so that the clock is not read far ahead of the device
+            torch.cuda.synchronize()
+    if cuda:
+        torch.cuda.synchronize()
+    return count * options.batch / (time.perf_counter() - start)
+
+
+def measure(faces: Faces, options: Options, device: torch.device) -> dict[str, dict[str, Any]]:
+    """For each network the rates of both sides in samples/s and their ratio."""
+    sides = {
+        "batches": by_batches(faces, options, device),
+        "samples": by_samples(faces, options, device),
+    }
+    results = {}
+    for network in options.networks:
+        step = trainer(network, device)
+        rates: dict[str, list[float]] = {side: [] for side in sides}
+        for _ in range(options.repeats):
+            for side, batches in sides.items():
+                rates[side].append(round(turn(step, batches, options), 1))
+                time.sleep(0.5)  # until the workers have filled their queues and rest
+        medians = {side: statistics.median(values) for side, values in rates.items()}
+        results[network] = {
+            **{f"{side}_per_s": medians[side] for side in sides},
+            "ratio": round(medians["batches"] / medians["samples"], 2),
+            "turns": rates,
+        }
+        print(f"{device.type} {network}: {results[network]['ratio']}x", flush=True)
+    return results
+
+
+def show(results: dict[str, dict[str, dict[str, Any]]], options: Options) -> None:
+    """Table of the results on the terminal."""
+    table = Table(
+        title=f"training samples/s, batch {options.batch}, {torch.get_num_threads()} threads, "
+        f"{options.workers} loader workers"
+    )
+    for column in ("device", "network", "batches", "samples", "ratio"):
+        table.add_column(column, justify="left" if column in ("device", "network") else "right")
+    for device, networks in results.items():
+        for network, row in networks.items():
+            batches, samples = f"{row['batches_per_s']:.0f}", f"{row['samples_per_s']:.0f}"
+            table.add_row(device, network, batches, samples, f"{row['ratio']:.2f}")
+    Console().print(table)
+
+
+def main(options: Options) -> None:
+    """Measure, show and write."""
+    unknown = [n for n in options.networks if n not in NETWORKS]
+    if unknown:
+        raise SettingsError(f"no network '{unknown[0]}'; choose from: {', '.join(NETWORKS)}")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    faces = random_faces(options.rows)
+    devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+    results = {name: measure(faces, options, torch.device(name)) for name in devices}
+    show(results, options)
+    settings = {key: value for key, value in asdict(options).items() if key != "out"}
+    report = {
+        "settings": {**settings, "threads": torch.get_num_threads(), "augment": asdict(SETTINGS)},
+        "machine": {
+            "cores": os.cpu_count(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "albumentations": _albumentations().__version__,
+        },
+        "results": results,
+    }
+    write_json(options.out, report)
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options, description=__doc__))
+    except (MissingExtraError, SettingsError) as error:
+        raise SystemExit(str(error)) from None
