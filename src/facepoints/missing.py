@@ -29,7 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError, RunError, SettingsError
-from facepoints.landmarks import LandmarkSet, base_name, convert, source_of, with_source
+from facepoints.landmarks import (
+    CONVERSIONS,
+    LandmarkSet,
+    base_name,
+    convert,
+    source_of,
+    with_source,
+)
 from facepoints.samples import Samples
 
 __all__ = [
@@ -41,6 +48,7 @@ __all__ = [
     "arranged",
     "as_marked_by",
     "column_for",
+    "make_plan",
     "merge",
     "pick_source",
     "source_columns",
@@ -200,6 +208,20 @@ MISSING: dict[str, Callable[[Samples], Plan]] = {
 """The answers by name; `specialist` takes its `merge` too."""
 
 
+def make_plan(samples: Samples, answer: str, merge: Merge = "replace") -> Plan:
+    """The plan of an answer by its name in `MISSING`; `merge` is for `specialist`.
+
+    Raises:
+        SettingsError: unknown answer, or one that does not fit the samples.
+        DataError: nothing to train on.
+    """
+    if answer not in MISSING:
+        raise SettingsError(
+            f"no missing-label answer '{answer}'; choose one of: {', '.join(MISSING)}"
+        )
+    return specialist(samples, merge) if answer == "specialist" else MISSING[answer](samples)
+
+
 def column_for(landmarks: LandmarkSet, name: str, source: str) -> int:
     """Column of point `name` as `source` marks it: ``name@source``, else the plain name.
 
@@ -275,15 +297,14 @@ def as_marked_by(
     Returns:
         Points (N, K, 2), 0 where the run has no answer, and which it has (K,).
     """
-    plain = [name for name in have.names if not source_of(name)]
     out = np.zeros((len(points), len(want), 2), dtype=np.float32)
     able = np.zeros(len(want), dtype=bool)
-    if plain:
-        one = np.ones((1, len(plain)), dtype=bool)
-        mask = np.broadcast_to(one, (len(points), len(plain)))
-        columns, subset = have.columns(plain), have.subset(plain)
-        out, _ = convert(points[:, columns], mask, subset, want)
-        able = convert(np.zeros((1, len(plain), 2), np.float32), one, subset, want)[1][0]
+    for names in CONVERSIONS:
+        if set(names) <= set(have.names):
+            part, chosen = have.subset(names), points[:, have.columns(names)]
+            out, _ = convert(chosen, np.ones(chosen.shape[:2], dtype=bool), part, want)
+            one = np.ones((1, len(names)), dtype=bool)
+            able = convert(np.zeros((1, len(names), 2), np.float32), one, part, want)[1][0]
     for column, name in enumerate(want.names):
         place = _column(have, name, source)
         if place is not None:

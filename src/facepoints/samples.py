@@ -12,7 +12,16 @@ from facepoints import geometry
 from facepoints.errors import DataError
 from facepoints.landmarks import LandmarkSet, convert
 
-__all__ = ["Photos", "Samples", "concatenate", "crops", "duplicate_groups", "resized"]
+__all__ = [
+    "Photos",
+    "Samples",
+    "concatenate",
+    "crops",
+    "duplicate_groups",
+    "resized",
+    "resized_images",
+    "split_groups",
+]
 
 
 @dataclass(frozen=True)
@@ -167,15 +176,22 @@ def crops(
     )
 
 
+def resized_images(images: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Images (N, H, W) as (N, height, width); the same array if they have that size."""
+    if images.shape[1:] == (height, width):
+        return images
+    out = np.empty((len(images), height, width), dtype=np.uint8)
+    for row, image in enumerate(images):
+        out[row] = geometry.resize(image, width, height)
+    return out
+
+
 def resized(samples: Samples, height: int, width: int) -> Samples:
     """Samples with images of another size, points moved along."""
     if samples.size == (height, width):
         return samples
-    images = np.empty((len(samples), height, width), dtype=np.uint8)
-    for row in range(len(samples)):
-        images[row] = geometry.resize(samples.images[row], width, height)
     matrix = geometry.resize_matrix(width / samples.size[1], height / samples.size[0])
-    moved = replace(samples, images=images)
+    moved = replace(samples, images=resized_images(samples.images, height, width))
     return moved.with_points(geometry.apply(matrix, samples.points), samples.labelled)
 
 
@@ -257,3 +273,34 @@ def duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.str_]:
             low, high = sorted((root(start + int(a)), root(int(b))))
             first[high] = low
     return np.array([f"picture-{root(row)}" for row in range(n)], dtype=np.str_)
+
+
+def split_groups(
+    group: NDArray[np.str_], share: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row numbers to train on and to hold out, such that no group is in both.
+
+    Args:
+        group: (N,) person or cluster of every row.
+        share: part of the rows to hold out, [0, 1); whole groups, drawn at random, until
+            that many rows are reached.
+        seed: of the draw; same seed and groups, same split.
+
+    Raises:
+        DataError: rows are to be held out and there is but one group.
+    """
+    names, member = np.unique(group, return_inverse=True)
+    rows = np.arange(len(group))
+    if share == 0:
+        return rows, rows[:0]
+    if len(names) < 2:
+        raise DataError(
+            f"cannot hold out {share:.0%} of the rows: all {len(group)} belong to one person or "
+            f"picture; give more data, or hold out nothing (--validation 0)"
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    sizes = np.bincount(member)[order]
+    reached = np.searchsorted(np.cumsum(sizes), share * len(group))
+    chosen = order[: int(np.clip(reached + 1, 1, len(names) - 1))]
+    held = np.isin(member, chosen)
+    return rows[~held], rows[held]

@@ -1,0 +1,279 @@
+"""The command line: arguments mapped to jobs, errors to one line and an exit status.
+
+Exit status 0: done; 2: an input or a setting cannot be used; 130: stopped, ready to resume.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+
+from facepoints import __version__
+from facepoints.errors import FacepointsError, MissingExtraError, SettingsError
+from facepoints.gather import gather
+from facepoints.settings import Missing, Network, TrainSettings
+
+__all__ = ["main"]
+
+Paths = Annotated[tuple[Path, ...], tyro.conf.Positional]
+Place = Annotated[Path, tyro.conf.Positional]
+
+_DEFAULTS = TrainSettings()
+
+_out = Console()
+_err = Console(stderr=True, soft_wrap=True)
+
+
+def _train(settings_before: TrainSettings) -> Callable[..., None]:
+    def train(
+        data: Paths,
+        out: Path,
+        settings: TrainSettings = settings_before,
+        resume: bool = False,
+        size: int = 96,
+        part: str = "training",
+        without: Path | None = None,
+    ) -> None:
+        """Train networks on labelled faces.
+
+        Args:
+            data: label files or folders: Kaggle csv, YouTube Faces, .pts, COCO, imglab.
+            out: folder for the run.
+            resume: go on with a training that was cut off, with its settings.
+            size: side of the crops cut from photos, in pixels.
+            part: training or test, for data that holds both.
+            without: text file that names people to leave out, one a line.
+        """
+        from facepoints import evaluate, train
+
+        faces = gather(_some(data), part=part, size=size, without=without)
+        report = train.train(
+            faces, out, settings, resume=resume, data_names=[p.name for p in data], console=_out
+        )
+        if report:
+            _out.print(evaluate.table(report))
+        _say(f"the run is in {out}; its pictures: {out / 'curves.png'}, {out / 'validation'}")
+
+    return train
+
+
+def _evaluate(
+    run: Place,
+    data: Paths,
+    out: Path | None = None,
+    size: int = 96,
+    part: str = "training",
+    without: Path | None = None,
+    only: Path | None = None,
+) -> None:
+    """Measure a run on labelled faces.
+
+    Args:
+        run: folder of the run.
+        data: label files or folders.
+        out: folder for evaluation.json, the error curve and the worst faces.
+        size: side of the crops cut from photos, in pixels.
+        part: training or test, for data that holds both.
+        without: text file that names people to leave out, one a line.
+        only: text file that names the people to measure.
+    """
+    from facepoints import evaluate
+    from facepoints.runs import Run
+
+    faces = gather(_some(data), part=part, size=size, without=without, only=only)
+    report = evaluate.evaluate(Run.load(run), faces, out=out, pictures=out is not None)
+    _out.print(evaluate.table(report))
+    if out is not None:
+        _say(f"report and pictures are in {out}")
+
+
+def _submit(run: Place, test: Place, lookup: Place, out: Path, score: Path | None = None) -> None:
+    """Write a submission for Kaggle's Facial Keypoints Detection.
+
+    Args:
+        run: folder of the run.
+        test: the competition's test.csv, plain or zipped, or its whole zip.
+        lookup: the competition's IdLookupTable.csv.
+        out: submission to write.
+        score: known answers (RowId,Location) to score against.
+    """
+    from facepoints import submit
+    from facepoints.runs import Run
+
+    report = submit.submit(Run.load(run), test, lookup, out, score=score)
+    _say(
+        f"{report.out}: {report.rows} coordinates of {report.images} images "
+        f"({', '.join(f'{n} by {s}' for s, n in report.sources.items())}), "
+        f"{report.clipped} moved to the border"
+    )
+    if report.score is not None:
+        parts = ", ".join(f"{s} {v:.4f}" for s, v in report.score.sources.items())
+        _say(f"RMSE {report.score.rmse:.4f} px ({parts})")
+
+
+def _compare(
+    data: Paths,
+    out: Path,
+    networks: tuple[Network, ...] = ("net2", "heatnet"),
+    answers: tuple[Missing, ...] = ("drop", "fill", "median", "specialist", "mask", "sources"),
+    settings: TrainSettings = _DEFAULTS,
+    size: int = 96,
+    part: str = "training",
+    without: Path | None = None,
+) -> None:
+    """Compare missing-label answers and networks at an equal budget.
+
+    The same command again goes on where it was cut off.
+
+    Args:
+        data: label files or folders.
+        out: folder for the runs, the table and the chart.
+        networks: networks to compare.
+        answers: missing-label answers to compare.
+        size: side of the crops cut from photos, in pixels.
+        part: training or test, for data that holds both.
+        without: text file that names people to leave out, one a line.
+    """
+    from facepoints import compare
+
+    faces = gather(_some(data), part=part, size=size, without=without)
+    report = compare.compare(
+        faces,
+        out,
+        networks,
+        answers,
+        settings,
+        data_names=[path.name for path in data],
+        console=_out,
+    )
+    _out.print(compare.table(report))
+    _say(f"table and chart are in {out}")
+
+
+def _convert(
+    data: Paths,
+    out: Path,
+    to: Literal["kaggle", "coco", "pts"] = "coco",
+    size: int = 96,
+    part: str = "training",
+) -> None:
+    """Write labelled faces in another format, as square gray crops.
+
+    Args:
+        data: label files or folders.
+        out: csv file (kaggle) or folder (coco, pts) to write.
+        to: format to write.
+        size: side of the crops cut from photos, in pixels.
+        part: training or test, for data that holds both.
+    """
+    from facepoints.writers import WRITERS
+
+    faces = gather(_some(data), part=part, size=size)
+    WRITERS[to](faces, out)
+    _say(f"{len(faces)} faces with {len(faces.landmarks)} points written to {out}")
+
+
+def _show(
+    data: Paths,
+    out: Path,
+    run: Path | None = None,
+    count: int = 24,
+    size: int = 96,
+    part: str = "training",
+) -> None:
+    """Draw labelled faces on one sheet, so that labels can be looked at before training.
+
+    Args:
+        data: label files or folders.
+        out: PNG to write.
+        run: folder of a run whose predictions are drawn as well.
+        count: faces to show, spread evenly over the data.
+        size: side of the crops cut from photos, in pixels.
+        part: training or test, for data that holds both.
+    """
+    from facepoints.show import show
+
+    shown = show(gather(_some(data), part=part, size=size), out, count=count, run_folder=run)
+    _say(f"{shown} faces drawn on {out}")
+
+
+def _synthetic(out: Path, count: int = 2000, seed: int = 0, test: int = 200) -> None:
+    """Render faces with known points, as files of Kaggle's competition.
+
+    Args:
+        out: folder for training.csv, test.csv, IdLookupTable.csv and solution.csv.
+        count: faces to train on.
+        test: faces of other people to test on.
+        seed: same seed, same faces.
+    """
+    from facepoints.competition import write_competition
+
+    write_competition(out, count=count, test=test, seed=seed)
+    _say(f"{count} training and {test} test faces written to {out}")
+
+
+def _some(paths: Sequence[Path]) -> Sequence[Path]:
+    if not paths:
+        raise SettingsError("expected at least one file or folder of labelled faces, none came")
+    return paths
+
+
+def _say(text: str) -> None:
+    _out.print(escape(text), soft_wrap=True, highlight=False)
+
+
+def _settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
+    """Defaults for `train`: those of the run that is to be resumed, if one is."""
+    if "--resume" not in arguments or "--out" not in arguments[:-1]:
+        return _DEFAULTS
+    from facepoints.train import stored_settings
+
+    folder = Path(arguments[arguments.index("--out") + 1])
+    return stored_settings(folder) or _DEFAULTS
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments in (["--version"], ["-V"]):
+        print(f"facepoints {__version__}")
+        sys.exit(0)
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {
+                "train": _train(_settings_to_resume(arguments)),
+                "evaluate": _evaluate,
+                "submit": _submit,
+                "compare": _compare,
+                "convert": _convert,
+                "show": _show,
+                "synthetic": _synthetic,
+            },
+            prog="facepoints",
+            description="Facial keypoints: train, compare, evaluate, submit, draw.",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        )
+    except FacepointsError as error:
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        _fail(str(MissingExtraError(error.name, _EXTRAS[error.name], "this command")))
+    except KeyboardInterrupt:
+        _err.print("stopped", highlight=False)
+        sys.exit(130)
+
+
+_EXTRAS = {"torch": "train", "safetensors": "train", "matplotlib": "train"}
+
+
+def _fail(text: str) -> NoReturn:
+    _err.print(f"[bold red]error:[/bold red] {escape(' '.join(text.split()))}", highlight=False)
+    sys.exit(2)

@@ -1,0 +1,284 @@
+"""One network's training: a loop that reads top to bottom.
+
+All that is random in a step comes from (seed, member, step), so a training that was cut
+off and resumed repeats an uninterrupted one bit for bit on the CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facepoints.augment import AUGMENTS, Augment, augment
+from facepoints.distributed import World
+from facepoints.errors import SettingsError
+from facepoints.files import write_text
+from facepoints.landmarks import LandmarkSet
+from facepoints.learner import Learner, write_checkpoint
+from facepoints.losses import LOSSES, masked_mean
+from facepoints.networks import KeypointModel, Points, build
+from facepoints.progress import StopRequest, TrainingProgress
+from facepoints.samples import Samples
+from facepoints.settings import TrainSettings
+
+__all__ = ["Fit", "Stopped", "augmentation"]
+
+CHECKPOINT_SECONDS = 20.0
+
+
+class Stopped(Exception):
+    """Training was asked to stop and did, with everything saved to go on."""
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """Rows of one part on the training device."""
+
+    images: Tensor  # (N, H, W) uint8
+    points: Tensor  # (N, K, 2) pixels
+    labelled: Tensor  # (N, K) bool
+
+    @classmethod
+    def of(cls, samples: Samples, device: torch.device) -> _Faces:
+        return cls(
+            torch.from_numpy(np.array(samples.images)).to(device),
+            torch.from_numpy(samples.points).to(device),
+            torch.from_numpy(samples.labelled).to(device),
+        )
+
+
+class Fit:
+    """One member's training.
+
+    Args:
+        number: of the member in its run.
+        rows: what it trains on.
+        held: held-out rows in the same columns; may be none.
+        here: this process among those that train together.
+
+    Raises:
+        SettingsError: too few rows for a step, or images too small for the network.
+    """
+
+    def __init__(
+        self, number: int, rows: Samples, held: Samples, settings: TrainSettings, here: World
+    ) -> None:
+        self.number, self.settings, self.here = number, settings, here
+        self.landmarks = rows.landmarks
+        self.rows, self.held = _Faces.of(rows, here.device), _Faces.of(held, here.device)
+        self.batch = min(settings.batch, len(rows))
+        if self.batch // here.size < 2:
+            raise SettingsError(
+                f"a step of {self.batch} rows over {here.size} processes leaves less than 2 "
+                f"rows each; raise --batch, give more data or use fewer processes"
+            )
+        self.steps = max(1, len(rows) // self.batch)  # a short last batch is left out
+        torch.manual_seed(_seed(settings.seed, number))
+        self.learner = Learner(_model(rows, settings, here), settings.weight_decay, settings.ema)
+        self.elapsed = 0.0
+
+    def run(
+        self,
+        out: Path,
+        history: list[dict[str, Any]],
+        progress: TrainingProgress,
+        stop: StopRequest,
+    ) -> None:
+        """The loop, from wherever the learner stands to the end."""
+        learner, settings, here = self.learner, self.settings, self.here
+        model = here.spread(learner.model)
+        spoken = saved = time.monotonic()
+        before = spoken - self.elapsed
+        while (done := here.first_says(self._done(time.monotonic() - before))) < 1:
+            epoch, place = divmod(learner.step, self.steps)
+            seed = _seed(settings.seed, self.number, learner.step, here.rank)
+            torch.manual_seed(seed)  # dropout
+            images, points, labelled = self._batch(epoch, place, seed)
+            learner.set_rate(settings.highest_rate * _schedule(done, settings.schedule))
+            learner.model.train()
+            with _precision(here.device):
+                predicted = model(images)
+            loss, value = _shared_loss(settings.loss, predicted, points, labelled, here)
+            learner.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(learner.model.parameters(), 5.0)
+            learner.optimizer.step()
+            learner.loss_sum += value
+            learner.follow()
+            now = time.monotonic()
+            self.elapsed = now - before
+            last = self._done(self.elapsed) >= 1
+            if place + 1 == self.steps or last:
+                self._close_epoch(epoch + 1, place + 1, done, history)
+                if here.first:
+                    _write_history(out, history)
+                    progress.epoch(history[-1])
+            if now - spoken > 0.5:
+                spoken = now
+                progress.at(done, epoch + 1, _remaining(done, self.elapsed))
+            due = here.first_says(float(now - saved > CHECKPOINT_SECONDS or stop.asked))
+            if due:
+                if here.first:
+                    self._save(out, history)
+                saved = time.monotonic()
+                if here.first_says(float(stop.asked)):
+                    raise Stopped(
+                        f"stopped in epoch {epoch + 1}; go on with the same command and --resume"
+                    )
+
+    def _done(self, elapsed: float) -> float:
+        """Part of the training that is behind, [0, 1]."""
+        if self.settings.minutes is not None:
+            return min(1.0, elapsed / max(self.settings.minutes * 60, 1e-9))
+        return self.learner.step / (self.steps * self.settings.epochs)
+
+    def _batch(self, epoch: int, place: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """This process's share of the step's rows, augmented."""
+        settings, here = self.settings, self.here
+        order = np.random.default_rng(_seed(settings.seed, self.number, epoch)).permutation(
+            len(self.rows.images)
+        )
+        chosen = order[place * self.batch : (place + 1) * self.batch][here.rank :: here.size]
+        index = torch.from_numpy(chosen).to(here.device)
+        generator = torch.Generator().manual_seed(seed)
+        strength, mirror = augmentation(settings, self.landmarks)
+        return augment(
+            self.rows.images[index][:, None].float(),
+            self.rows.points[index],
+            self.rows.labelled[index],
+            strength,
+            mirror,
+            generator,
+        )
+
+    def _close_epoch(
+        self, epoch: int, steps: int, done: float, history: list[dict[str, Any]]
+    ) -> None:
+        learner = self.learner
+        row = {
+            "member": self.number,
+            "epoch": epoch,
+            "step": learner.step,
+            "seconds": round(self.elapsed, 2),
+            "train_loss": round(float(learner.loss_sum) / steps, 6),
+            "learning_rate": self.settings.highest_rate * _schedule(done, self.settings.schedule),
+        }
+        learner.loss_sum.zero_()
+        if len(self.held.images):
+            rmse = _validate(learner.average, self.held)
+            if rmse is not None:
+                row["validation_rmse"] = round(rmse, 5)
+                learner.note(rmse)
+        history.append(row)
+
+    def _save(self, out: Path, history: list[dict[str, Any]]) -> None:
+        tensors, numbers = self.learner.state()
+        write_checkpoint(
+            out / "checkpoint.safetensors",
+            tensors,
+            {
+                "member": self.number,
+                "elapsed": self.elapsed,
+                "learner": numbers,
+                "history": history,
+            },
+        )
+
+    def result(self) -> KeypointModel:
+        """The trained model, on the CPU."""
+        return self.learner.result(self.settings.keep).cpu()
+
+
+def _model(rows: Samples, settings: TrainSettings, here: World) -> KeypointModel:
+    """A fresh model that knows the pictures' gray values and starts at the mean face."""
+    values = rows.images[:: max(1, len(rows) // 2000)]
+    model = build(
+        settings.network,
+        len(rows.landmarks),
+        rows.size,
+        float(values.mean(dtype=np.float64)),
+        float(values.std(dtype=np.float64)),
+    )
+    count = np.maximum(rows.labelled.sum(axis=0), 1)[:, None]
+    mean = torch.from_numpy(rows.points.sum(axis=0) / count)
+    mean[~torch.from_numpy(rows.labelled.any(axis=0))] = torch.nan
+    model.set_start(mean)
+    return model.to(here.device)
+
+
+def _seed(*numbers: int) -> int:
+    """One seed out of several numbers; other numbers, unrelated seed."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _schedule(done: float, kind: str) -> float:
+    """Learning rate as a part of its highest: a linear rise over the first tenth, then a
+    half cosine to nothing (one cycle: Smith & Topin 2018, https://arxiv.org/abs/1708.07120)."""
+    if kind == "constant":
+        return 1.0
+    if done < 0.1:
+        return 0.04 + 0.96 * done / 0.1
+    return 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9)) + 1e-4
+
+
+def augmentation(settings: TrainSettings, landmarks: LandmarkSet) -> tuple[Augment, Tensor | None]:
+    strength = AUGMENTS[settings.augment]
+    if not landmarks.mirrorable:
+        return replace(strength, mirror=0.0), None
+    return strength, torch.from_numpy(landmarks.mirror)
+
+
+def _precision(device: torch.device) -> torch.autocast:
+    """bfloat16 where a CUDA device has it; float32 on the CPU, where it is the faster."""
+    on = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=on)
+
+
+def _shared_loss(
+    name: str, predicted: Points, points: Tensor, labelled: Tensor, here: World
+) -> tuple[Tensor, Tensor]:
+    """What to differentiate here, and the step's loss over all processes.
+
+    Gradients are averaged over processes, so each counts its sum against its even share
+    of all labels: the step is that of one process with the whole batch.
+    """
+    loss = LOSSES[name]
+    values = loss.per_point(predicted, points)
+    share = masked_mean(values, labelled)
+    count = labelled.sum().double()
+    everywhere = here.total(count).clamp(min=1)
+    local = share * (count * here.size / everywhere).to(share.dtype)
+    value = here.total(local.double()) / here.size
+    if loss.root:
+        root = value.clamp(min=1e-12).sqrt()
+        return local / (2 * root).to(local.dtype), root
+    return local, value
+
+
+@torch.inference_mode()
+def _validate(model: KeypointModel, held: _Faces) -> float | None:
+    """RMSE in pixels over the labelled coordinates; None if nothing is labelled."""
+    model.eval()
+    square, count = 0.0, 0
+    for start in range(0, len(held.images), 128):
+        rows = slice(start, start + 128)
+        gap = model(held.images[rows][:, None]).points - held.points[rows]
+        square += float(gap[held.labelled[rows]].double().square().sum())
+        count += 2 * int(held.labelled[rows].sum())
+    return math.sqrt(square / count) if count else None
+
+
+def _remaining(done: float, elapsed: float) -> float | None:
+    return elapsed * (1 - done) / done if done > 0.002 else None
+
+
+def _write_history(out: Path, history: list[dict[str, Any]]) -> None:
+    write_text(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in history))

@@ -1,0 +1,214 @@
+"""A run: the folder that training leaves and everything else reads.
+
+    RUN/
+      run.json              what it predicts, how it was trained, versions
+      weights/0.safetensors one file a network ("member"), without pickle
+      metrics.jsonl         a line per epoch and member
+      metrics.json          the held-out figures at the end
+      pictures/             curves, predictions, worst faces
+      checkpoint.safetensors while training is under way
+
+A run holds one network or several: a part for each that the missing-label answer asks
+for, each part once or as an ensemble. It predicts as one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from facepoints import __version__
+from facepoints.errors import DataError, FacepointsError, RunError
+from facepoints.files import read_json, write_bytes, write_json
+from facepoints.landmarks import LandmarkSet
+from facepoints.missing import Merge, merge
+from facepoints.networks import KeypointModel, build
+from facepoints.samples import resized_images
+
+__all__ = ["FORMAT", "Member", "Predicted", "Run", "read_header", "save_run", "save_weights"]
+
+FORMAT = 1
+"""Version of the folder's layout. A reader refuses a newer one."""
+
+_BATCH = 128  # images through the networks at once when predicting
+
+
+class Predicted(NamedTuple):
+    """What a run says of N images: points (N, K, 2) and spread (N, K), float32, in pixels
+    of the images that were given."""
+
+    points: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a run: the part it was trained for and the columns it predicts."""
+
+    part: str
+    network: str
+    landmarks: LandmarkSet
+    model: KeypointModel
+
+
+@dataclass(frozen=True)
+class Run:
+    """Networks that predict as one.
+
+    Attributes:
+        landmarks: the K columns predicted.
+        sources: the marking schemes that the training data had, with their points.
+        size: (H, W) that the networks see; images of another size are resized.
+        merge: how parts that predict the same column become one.
+        mirror: whether every image is also read mirrored and both answers averaged.
+        members: networks; those of one part are averaged.
+        name: of the folder, for messages.
+    """
+
+    landmarks: LandmarkSet
+    sources: dict[str, tuple[str, ...]]
+    size: tuple[int, int]
+    merge: Merge
+    mirror: bool
+    members: tuple[Member, ...]
+    name: str = "run"
+
+    @classmethod
+    def load(cls, folder: Path, device: str | torch.device = "cpu") -> Run:
+        """Read a finished run.
+
+        Raises:
+            RunError: no run there, unfinished, damaged, or made by a newer version.
+        """
+        header = read_header(folder)
+        if not header.get("finished"):
+            raise RunError(
+                f"{folder} holds a run that has not finished training; "
+                f"go on with: facepoints train ... --out {folder} --resume"
+            )
+        try:
+            height, width = map(int, header["size"])
+            members = []
+            for entry in header["members"]:
+                landmarks = LandmarkSet.from_dict(entry["landmarks"])
+                model = build(entry["network"], len(landmarks), (height, width), 0.0, 1.0)
+                _load_weights(model, folder / entry["file"])
+                model.eval().to(device)
+                members.append(Member(entry["part"], entry["network"], landmarks, model))
+            if header["merge"] not in get_args(Merge) or not members:
+                raise ValueError("no members or an unknown merge")
+            return cls(
+                landmarks=LandmarkSet.from_dict(header["landmarks"]),
+                sources={name: tuple(points) for name, points in header["sources"].items()},
+                size=(height, width),
+                merge=header["merge"],
+                mirror=bool(header["mirror"]),
+                members=tuple(members),
+                name=folder.name,
+            )
+        except RunError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, FacepointsError) as error:
+            raise RunError(f"{folder / 'run.json'} is damaged: {error}") from error
+
+    def predict(self, images: NDArray[np.uint8]) -> Predicted:
+        """Points and spread of gray images (N, H, W) uint8, of any one size, in their pixels."""
+        height, width = images.shape[1:]
+        fitted = resized_images(images, *self.size)
+        answers = []
+        for part in dict.fromkeys(member.part for member in self.members):
+            members = [m for m in self.members if m.part == part]
+            each = [_predict(m, fitted, self.mirror) for m in members]
+            points = np.mean([p for p, _ in each], axis=0, dtype=np.float32)
+            spread = np.mean([s for _, s in each], axis=0, dtype=np.float32)
+            answers.append((members[0].landmarks, points, spread))
+        points, spread = merge(answers, self.landmarks, self.merge)
+        factors = np.array([width / self.size[1], height / self.size[0]], dtype=np.float32)
+        points = (points + np.float32(0.5)) * factors - np.float32(0.5)
+        return Predicted(points, spread * factors.mean())
+
+
+@torch.inference_mode()
+def _predict(
+    member: Member, images: NDArray[np.uint8], mirror: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    device = member.model.mean.device
+    points, spreads = [], []
+    for start in range(0, len(images), _BATCH):
+        batch = torch.from_numpy(np.array(images[start : start + _BATCH]))[:, None].to(device)
+        found, spread = member.model(batch)
+        if mirror:
+            other, other_spread = member.model(batch.flip(-1))
+            swap = torch.from_numpy(member.landmarks.mirror).to(device)
+            other = other[:, swap]
+            other[..., 0] = images.shape[2] - 1 - other[..., 0]
+            found, spread = (found + other) / 2, (spread + other_spread[:, swap]) / 2
+        points.append(found.cpu().numpy())
+        spreads.append(spread.cpu().numpy())
+    k = len(member.landmarks)
+    if not points:
+        return np.zeros((0, k, 2), np.float32), np.zeros((0, k), np.float32)
+    return np.concatenate(points), np.concatenate(spreads)
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """The contents of ``run.json``.
+
+    Raises:
+        RunError: there is none, it is damaged, or a newer version wrote it.
+    """
+    if not folder.is_dir():
+        raise RunError(
+            f"no run folder at {folder}; train one with: facepoints train DATA --out RUN"
+        )
+    if not (folder / "run.json").is_file():
+        raise RunError(f"{folder} is not a run: it has no run.json")
+    try:
+        header = read_json(folder / "run.json")
+    except DataError as error:
+        raise RunError(f"damaged run: {error}") from error
+    version = header.get("format") if isinstance(header, dict) else None
+    if not isinstance(version, int):
+        raise RunError(f"{folder / 'run.json'} is not the header of a run")
+    if version > FORMAT:
+        raise RunError(
+            f"{folder} was made by facepoints {header.get('facepoints', '?')} (run format "
+            f"{version}); this is {__version__} and reads up to format {FORMAT}: upgrade it"
+        )
+    return header
+
+
+def save_weights(path: Path, model: KeypointModel, half: bool = False) -> None:
+    """Write a model's weights, whole or not at all.
+
+    Args:
+        half: keep floats as float16, at half the size; the points move by about 0.01 px.
+    """
+    state = {}
+    for name, tensor in model.state_dict().items():
+        tensor = tensor.detach().cpu().contiguous()
+        state[name] = tensor.half() if half and tensor.dtype == torch.float32 else tensor
+    write_bytes(path, save(state))
+
+
+def _load_weights(model: KeypointModel, path: Path) -> None:
+    try:
+        state = {n: t.float() if t.is_floating_point() else t for n, t in load_file(path).items()}
+        model.load_state_dict(state)
+    except FileNotFoundError as error:
+        raise RunError(f"the run's weights are missing: no file at {path}") from error
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{path} does not hold this run's weights: {reason}") from error
+
+
+def save_run(folder: Path, header: dict[str, Any]) -> None:
+    """Write ``run.json``, with the format and the version that wrote it."""
+    write_json(folder / "run.json", {"format": FORMAT, "facepoints": __version__, **header})

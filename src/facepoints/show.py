@@ -1,0 +1,48 @@
+"""One sheet of labelled faces, for a look at the data before and after training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facepoints import draw
+from facepoints.errors import SettingsError
+from facepoints.missing import as_marked_by
+from facepoints.samples import Samples
+
+__all__ = ["predictions_for", "show", "spread_rows"]
+
+
+def show(samples: Samples, out: Path, *, count: int = 24, run_folder: Path | None = None) -> int:
+    """Draw faces with their labels, and with a run's predictions if one is given.
+
+    Args:
+        samples: faces; rows are taken evenly from first to last.
+        out: PNG to write.
+        count: faces to draw, at most.
+        run_folder: a run to predict with.
+
+    Returns:
+        How many faces were drawn.
+
+    Raises:
+        SettingsError: `count` is not positive.
+        RunError: no usable run there.
+        WriteError: `out` cannot be written.
+    """
+    if count < 1:
+        raise SettingsError(f"count must be at least 1, is {count}")
+    chosen = samples.take(spread_rows(len(samples), count))
+    predicted = None
+    if run_folder is not None:
+        from facepoints.runs import Run  # drawing labels alone needs no PyTorch
+
+        predicted = predictions_for(Run.load(run_folder), chosen)
+    draw.sheet(chosen, out, predicted=predicted)
+    return len(chosen)
+
+
+def spread_rows(rows: int, count: int) -> np.ndarray:
+    """At most `count` row numbers, evenly from the first to the last."""
+    return np.unique(np.linspace(0, rows - 1, min(count, rows)).round().astype(int))

@@ -1,0 +1,217 @@
+"""Training: labelled faces in, a run folder out.
+
+    facepoints train training.csv --out runs/first --minutes 10
+    facepoints train training.csv --out runs/first --resume          # after a Ctrl-C
+    torchrun --nproc-per-node 4 -m facepoints train training.csv --out runs/four
+
+Rows are split by group into training and validation, the missing-label answer makes a
+plan of parts, and each part trains one network or an ensemble.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from facepoints import draw, missing
+from facepoints.distributed import World, world
+from facepoints.errors import RunError
+from facepoints.evaluate import evaluate
+from facepoints.files import make_folder, read_json
+from facepoints.fit import Fit, Stopped, augmentation
+from facepoints.learner import read_checkpoint, write_checkpoint
+from facepoints.missing import Part, Plan, as_marked_by, make_plan
+from facepoints.progress import StopRequest, TrainingProgress
+from facepoints.runs import Run, read_header, save_run, save_weights
+from facepoints.samples import Samples, split_groups
+from facepoints.settings import TrainSettings
+
+__all__ = ["Stopped", "stored_settings", "train"]
+
+
+def train(
+    data: Samples,
+    out: Path,
+    settings: TrainSettings,
+    *,
+    resume: bool = False,
+    data_names: Sequence[str] = (),
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Train on labelled faces and leave a run in `out`.
+
+    Args:
+        data: labelled rows; a part of them is held out as `settings.validation` says.
+        out: folder of the run; must not hold one unless `resume`.
+        resume: go on with a training that was cut off; starts anew if there is none.
+        data_names: where the data came from, for the record.
+
+    Returns:
+        The report on the held-out rows (see `evaluate.evaluate`), as in
+        ``validation/evaluation.json``; empty where nothing was held out.
+
+    Raises:
+        SettingsError, DataError: settings and data do not fit.
+        RunError: `out` holds a run already, or one of other settings or data.
+        Stopped: Ctrl-C or SIGTERM came; a checkpoint is saved.
+    """
+    console = console or Console()
+    with world(settings.device) as here:
+        train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
+        plan = make_plan(data.take(train_rows), settings.missing, settings.merge)
+        held = data.take(held_rows)
+        header = _header(data, plan, settings, data_names)
+        if resume and _finished(out, header):
+            if here.first:
+                console.print(f"{out} has finished training already; nothing to do")
+            return _report(out)
+        if not resume and (out / "run.json").exists():
+            raise RunError(
+                f"{out} holds a run already; choose another folder, go on with --resume, "
+                f"or remove it first"
+            )
+        if here.first:
+            make_folder(out / "weights")
+            save_run(out, header)
+        with TrainingProgress(console, here.first) as progress, StopRequest() as stop:
+            _fit_all(plan, held, out, settings, here, progress, stop)
+        if here.first:
+            save_run(out, {**header, "finished": True})
+            (out / "checkpoint.safetensors").unlink(missing_ok=True)
+            _look_back(held, out)
+        here.wait()
+        return _report(out)
+
+
+def _members(plan: Plan, settings: TrainSettings) -> list[Part]:
+    return [part for part in plan.parts for _ in range(settings.ensemble)]
+
+
+def _fit_all(
+    plan: Plan,
+    held: Samples,
+    out: Path,
+    settings: TrainSettings,
+    here: World,
+    progress: TrainingProgress,
+    stop: StopRequest,
+) -> None:
+    """Train the members one after the other, from where a checkpoint says."""
+    path = out / "checkpoint.safetensors"
+    tensors, numbers = read_checkpoint(path) if path.exists() else ({}, {})
+    history: list[dict[str, Any]] = numbers.get("history", [])
+    arranged = missing.arranged(held, plan.landmarks)
+    for number, part in enumerate(_members(plan, settings)):
+        if number < numbers.get("member", 0):
+            continue
+        test = arranged.select(part.samples.landmarks.names)
+        fit = Fit(number, part.samples, test, settings, here)
+        if tensors and number == numbers["member"]:
+            fit.learner.restore(tensors, numbers["learner"])
+            fit.elapsed = float(numbers["elapsed"])
+        progress.member(number + 1, len(_members(plan, settings)), f"{part.name}")
+        fit.run(out, history, progress, stop)
+        if here.first:
+            save_weights(out / "weights" / f"{number}.safetensors", fit.result(), settings.half)
+            write_checkpoint(path, {}, {"member": number + 1, "history": history})
+
+
+def _header(
+    data: Samples, plan: Plan, settings: TrainSettings, data_names: Sequence[str]
+) -> dict[str, Any]:
+    strength, mirror = augmentation(settings, plan.landmarks)
+    return {
+        "finished": False,
+        "landmarks": plan.landmarks.to_dict(),
+        "sources": {name: list(points) for name, points in data.sources.items()},
+        "size": list(data.size),
+        "merge": plan.merge,
+        "mirror": mirror is not None and strength.mirror > 0,
+        "members": [
+            {
+                "part": part.name,
+                "network": settings.network,
+                "landmarks": part.samples.landmarks.to_dict(),
+                "rows": len(part.samples),
+                "file": f"weights/{number}.safetensors",
+            }
+            for number, part in enumerate(_members(plan, settings))
+        ],
+        "settings": asdict(settings),
+        "data": {"names": list(data_names), "rows": len(data), "digest": _digest(data)},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def _digest(data: Samples) -> str:
+    """Fingerprint of images and labels: a training can be resumed on the same data only."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in (data.images, data.points, data.labelled, data.group):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _finished(out: Path, header: dict[str, Any]) -> bool:
+    """Whether `out` holds this training to its end. Raises RunError if it holds another."""
+    if not (out / "run.json").exists():
+        return False
+    before = read_header(out)
+    if before["data"]["digest"] != header["data"]["digest"]:
+        raise RunError(f"{out} was trained on other data; resume it with the data it began with")
+    changed = [k for k, v in header["settings"].items() if before["settings"].get(k) != v]
+    if changed:
+        raise RunError(
+            f"{out} was begun with other settings ({', '.join(changed)}); leave them out to "
+            f"resume, or train into another folder"
+        )
+    return bool(before.get("finished"))
+
+
+def stored_settings(out: Path) -> TrainSettings | None:
+    """Settings of the run that `out` holds, for resuming; None if it holds none."""
+    if not (out / "run.json").exists():
+        return None
+    try:
+        return TrainSettings(**read_header(out)["settings"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{out / 'run.json'} holds settings of another version: {error}") from error
+
+
+_SHOWN = 24
+"""Held-out faces on the picture of predictions."""
+
+
+def _look_back(held: Samples, out: Path) -> None:
+    """Measure and draw the finished run on the held-out rows."""
+    history = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    draw.curves(history, out / "curves.png")
+    if not held.labelled.any():
+        return
+    run = Run.load(out)
+    evaluate(run, held, out=out / "validation", pictures=True)
+    shown = held.take(np.linspace(0, len(held) - 1, min(_SHOWN, len(held))).astype(int))
+    points = run.predict(shown.images).points
+    predicted = np.zeros_like(shown.points)
+    for index, source in enumerate(shown.sources):
+        rows = shown.source == index
+        predicted[rows], _ = as_marked_by(points[rows], run.landmarks, shown.landmarks, source)
+    draw.sheet(shown, out / "validation" / "predictions.png", predicted=predicted)
+
+
+def _report(out: Path) -> dict[str, Any]:
+    path = out / "validation" / "evaluation.json"
+    return read_json(path) if path.exists() else {}
