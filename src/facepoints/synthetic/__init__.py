@@ -71,7 +71,7 @@ def _face(row: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np
     rng = np.random.default_rng([seed, _SHOT, row])
     look, shape = paint.Look.draw(who), neutral_shape(who)
     mood = Expression.draw(rng)
-    turned, project, _ = pose(express(shape, mood), rng, size)
+    turned, project = pose(express(shape, mood), rng, size)
     points = project(turned)
     unit = project.scale
     canvas = Canvas(size, max(2, -(-160 // size)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GRID", "Canvas", "blob", "noise"]
+__all__ = ["GRID", "Canvas", "blob", "curve", "noise"]
 
 Array = NDArray[np.float64]
 Field = NDArray[np.float32]
@@ -25,7 +25,7 @@ def blob(middle: Array, radius_x: float, radius_y: float, angle: float = 0.0) ->
     return middle + (_CIRCLE * (radius_x, radius_y)) @ np.array([[cos, sin], [-sin, cos]])
 
 
-@lru_cache(maxsize=4)
+@cache
 def _noise_bank(kind: str) -> Field:
     """Fixed noise (768, 768) of zero mean and about unit spread, to cut pieces from."""
     rng = np.random.default_rng(["fine", "soft", "strands"].index(kind))
@@ -48,6 +48,31 @@ def noise(kind: str, height: int, width: int, rng: np.random.Generator) -> Field
     top = int(rng.integers(bank.shape[0] - height + 1))
     left = int(rng.integers(bank.shape[1] - width + 1))
     return bank[top : top + height, left : left + width]
+
+
+@lru_cache(maxsize=64)
+def _weights(count: int, steps: int, closed: bool) -> Array:
+    """Catmull-Rom weights: (curve points, count control points)."""
+    spans = count if closed else count - 1
+    t = np.arange(steps) / steps
+    basis = 0.5 * np.stack(
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3],
+        axis=1,
+    )
+    weights = np.zeros((spans * steps + (not closed), count))
+    for span in range(spans):
+        for tap in range(4):
+            control = span + tap - 1
+            control = control % count if closed else min(max(control, 0), count - 1)
+            weights[span * steps : (span + 1) * steps, control] += basis[:, tap]
+    if not closed:
+        weights[-1, -1] = 1
+    return weights
+
+
+def curve(points: Array, steps: int = 4, closed: bool = False) -> Array:
+    """A smooth curve (M, 2) through the points (n, 2), `steps` per span."""
+    return _weights(len(points), steps, closed) @ points
 
 
 class Canvas:
@@ -75,9 +100,7 @@ class Canvas:
     def line(self, path: Array, tone: float, width: float, closed: bool = False) -> None:
         """Draw along a path (M, 2); `width` in picture pixels."""
         thick = max(1, round(width * self.fine))
-        cv2.polylines(
-            self.pixels, [self.at(path)], closed, _gray(tone), thick, cv2.LINE_AA, _SHIFT
-        )
+        cv2.polylines(self.pixels, [self.at(path)], closed, _gray(tone), thick, cv2.LINE_AA, _SHIFT)
 
     def mask(self, *outlines: Array) -> NDArray[np.uint8]:
         """Coverage [0, 255] of closed outlines, same shape as the pixels."""

@@ -21,13 +21,13 @@ class Light:
 
     def __init__(self, rng: np.random.Generator) -> None:
         n = rng.normal(size=3)
-        towards = np.array([0.65 * n[0], -0.45 + 0.4 * n[1], 1.0])
+        towards = np.array([0.65 * n[0], -0.35 + 0.35 * n[1], 1.0])
         self.towards = towards / np.linalg.norm(towards)
-        self.ambient = float(rng.uniform(0.15, 0.6))
+        self.ambient = float(rng.uniform(0.3, 0.7))
 
 
 # Bumps (height, reach across, reach down) in head units, at points of the face.
-_BRIDGE = ((0.08, 0.13, 0.16), (0.20, 0.13, 0.16), (0.32, 0.14, 0.15), (0.40, 0.15, 0.13))
+_BRIDGE = ((0.05, 0.13, 0.18), (0.14, 0.14, 0.18), (0.22, 0.16, 0.18), (0.26, 0.17, 0.16))
 
 
 def _bumps(points: Array) -> tuple[Array, Array]:
@@ -36,7 +36,7 @@ def _bumps(points: Array) -> tuple[Array, Array]:
     brows = [points[18:21].mean(axis=0), points[23:26].mean(axis=0)]
     cheeks = [points[36] * 0.5 + points[48] * 0.5, points[45] * 0.5 + points[54] * 0.5]
     rows = [(points[27 + i], _BRIDGE[i]) for i in range(4)]
-    rows += [(points[i], (0.17, 0.09, 0.09)) for i in (31, 35)]
+    rows += [(points[i], (0.12, 0.10, 0.10)) for i in (31, 35)]
     rows += [(eye, (-0.20, 0.27, 0.14)) for eye in eyes]
     rows += [(eye, (0.09, 0.14, 0.09)) for eye in eyes]
     rows += [(brow, (0.10, 0.30, 0.11)) for brow in brows]
@@ -47,9 +47,7 @@ def _bumps(points: Array) -> tuple[Array, Array]:
     return np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
 
 
-def _sum_of_blobs(
-    middles: Array, shapes: Array, size: int, unit: float
-) -> Field:
+def _sum_of_blobs(middles: Array, shapes: Array, size: int, unit: float) -> Field:
     """Sum (GRID, GRID) of upright Gaussians; middles in pixels, shapes in head units."""
     step = size / GRID
     axis = ((np.arange(GRID) + 0.5) * step - 0.5).astype(np.float32)
@@ -83,20 +81,20 @@ def shine(
     facing = (lz - lx * slope_x - ly * slope_y) / length
     bright = light.ambient + (1 - light.ambient) * np.maximum(facing, 0) * 1.15
     # Half-vector of light and view, for the shine on nose, forehead and lip.
-    half = light.towards + (0, 0, 1)
+    half = light.towards + np.array([0, 0, 1])
     hx, hy, hz = half / np.linalg.norm(half)
     gloss = np.maximum((hz - hx * slope_x - hy * slope_y) / length, 0) ** 24
     bright = bright + gloss * 0.16
     # Where little light gets in: sockets, under the nose and the lip, beside the nose.
     away = np.array([-lx, max(0.35, -ly)]) * unit * 0.16
     dark = np.array([points[39], points[42], points[33] + away, points[57] + away])
-    depth = np.array([(0.16, 0.14, 0.14)] * 2 + [(0.28, 0.20, 0.07), (0.16, 0.22, 0.07)])
+    depth = np.array([(0.16, 0.14, 0.14)] * 2 + [(0.17, 0.20, 0.07), (0.15, 0.22, 0.07)])
     bright = bright * (1 - _sum_of_blobs(dark, depth, size, unit))
     side = len(canvas.pixels)
     whole = cv2.resize(bright.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
     where = canvas.window(face)
     lit = canvas.pixels[where] * whole[where]
-    lit += (0.016 * look.skin) * noise("soft", *lit.shape, rng)
+    lit += (0.016 * look.skin) * noise("soft", lit.shape[0], lit.shape[1], rng)
     canvas.blend(canvas.mask(face)[where], lit, where)
 
 
@@ -111,9 +109,13 @@ def camera(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.uint8]:
         small = cv2.resize(small, (coarse, coarse), interpolation=cv2.INTER_AREA)
         small = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
     tones = np.arange(256, dtype=np.float32) / 255
-    gamma, gain = np.exp(0.25 * rng.normal()), np.exp(0.18 * rng.normal())
-    low = rng.uniform(0, 30)
-    table = low + (np.power(tones, gamma) * gain) * (255 - low)
+    # Exposed for the middle of the picture, more or less, as cameras do.
+    third = size // 3
+    metered = float(small[third:-third, third:-third].mean()) / 255
+    gamma, wanted = np.exp(0.2 * rng.normal()), rng.uniform(0.27, 0.68)
+    gain = (0.7 * wanted + 0.3 * metered) / max(metered**gamma, 0.02)
+    low = rng.uniform(0, 25)
+    table = low + np.power(tones, gamma) * gain * (255 - low)
     picture = table.astype(np.float32)[small]
-    picture += noise("fine", size, size, rng) * float(9 * rng.random() ** 2 + 0.6)
+    picture += noise("fine", size, size, rng) * float(7.5 * rng.random() ** 2 + 0.6)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.synthetic.canvas import Canvas, blob, noise
-from facepoints.synthetic.shape import CROWN, Projection, curve
+from facepoints.synthetic.canvas import Canvas, blob, curve, noise
+from facepoints.synthetic.shape import CROWN, Projection
 
 __all__ = ["Look", "beard", "brows", "eyes", "folds", "head", "mouth", "nose", "outline"]
 
@@ -52,7 +52,9 @@ class Look:
         gray = u[1] < 0.25
         hair = (120 + 90 * u[2]) if gray else (15 + 0.45 * skin * u[2])
         feminine = u[3] < 0.5
-        styles = ("long", "long", "fringe", "short") if feminine else ("short", "short", "bald", "cap")
+        styles = (
+            ("long", "long", "fringe", "short") if feminine else ("short", "short", "bald", "cap")
+        )
         style = styles[int(u[4] * 4)]
         return cls(
             skin=skin,
@@ -125,8 +127,9 @@ def _eye(canvas: Canvas, lid: Array, look: Look, gaze: Array, closed: float, out
     canvas.line(lower, look.skin * 0.62, 0.5)
     canvas.line(upper, dark, look.lashes)
     if closed < 0.6:
-        light = middle - down * radius * 0.45 - np.array([radius * 0.35, 0])
-        canvas.fill(blob(light, wide * 0.045, wide * 0.045), 240)
+        aside = np.copysign(0.4, gaze[0])  # either side, so that pupils stay centred
+        light = middle + (across * aside - down * 0.62) * radius
+        canvas.fill(blob(light, wide * 0.03, wide * 0.03), 230)
 
 
 def eyes(canvas: Canvas, points: Array, look: Look, gaze: Array, closed: float) -> None:
@@ -152,8 +155,7 @@ def nose(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
     right, left, base = points[31], points[35], points[33]
     dark = look.skin * 0.30
     for wing, inner, sign in ((right, points[32], -1), (left, points[34], 1)):
-        out = np.array([sign * 0.045, -0.02]) * unit
-        arc = np.array([wing + (0, -0.16 * unit), wing + out * 1.3 + (0, -0.07 * unit), wing])
+        arc = wing + np.array([(0, -0.16), (sign * 0.06, -0.096), (0, 0)]) * unit
         canvas.line(curve(arc, 4), look.skin * 0.62, 0.6)
         hole = inner * 0.7 + wing * 0.3 - np.array([0, 0.025]) * unit
         reach = max(float(np.hypot(*(wing - inner))) * 0.5, 0.02 * unit)
@@ -187,18 +189,16 @@ def mouth(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
 
 def folds(canvas: Canvas, points: Array, look: Look, smile: float) -> None:
     """The folds from the nose's wings past the mouth's corners."""
-    depth = float(np.clip(0.3 * look.lines + 0.22 * max(smile, 0), 0, 0.4))
-    if depth < 0.06:
+    depth = float(np.clip(0.16 * look.lines + 0.13 * max(smile, 0), 0, 0.24))
+    if depth < 0.04:
         return
     for wing, corner in ((points[31], points[48]), (points[35], points[54])):
-        out = (corner - points[[48, 54]].mean(axis=0)) * 0.22
-        path = np.array([wing + out * 0.3, wing * 0.45 + corner * 0.55 + out, corner + out * 1.2])
+        out = (corner - points[[48, 54]].mean(axis=0)) * 0.30
+        path = np.array([wing + out * 0.5, wing * 0.45 + corner * 0.55 + out, corner + out])
         canvas.line(curve(path, 4), look.skin * (1 - depth), 0.8)
 
 
-def beard(
-    canvas: Canvas, points: Array, look: Look, unit: float, rng: np.random.Generator
-) -> None:
+def beard(canvas: Canvas, points: Array, look: Look, unit: float, rng: np.random.Generator) -> None:
     """Stubble or beard below the cheeks and above the lip; lips are drawn over it."""
     if look.beard <= 0:
         return

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.synthetic.canvas import Canvas, blob, noise
+from facepoints.synthetic.canvas import Canvas, blob, curve, noise
 from facepoints.synthetic.paint import Look
-from facepoints.synthetic.shape import Projection, curve
+from facepoints.synthetic.shape import Projection
 
 __all__ = ["background", "cap", "glasses", "hair_behind", "hair_in_front", "obstacle"]
 
@@ -29,7 +29,7 @@ def background(canvas: Canvas, rng: np.random.Generator) -> None:
         middle, reach = rng.uniform(0, size, 2), rng.uniform(0.03, 0.3, 2) * size
         shade, kind, angle = rng.uniform(0, 255), rng.random(), rng.uniform(0, np.pi)
         if kind < 0.35:
-            canvas.fill(blob(middle, *reach, angle), shade)
+            canvas.fill(blob(middle, float(reach[0]), float(reach[1]), angle), shade)
         elif kind < 0.45:  # an eye that is none
             canvas.fill(blob(middle, 0.06 * size, 0.035 * size, angle), 220)
             canvas.fill(blob(middle, 0.03 * size, 0.03 * size), 20)
@@ -79,13 +79,11 @@ def _strands(
     piece = cover[where]
     if 0 in piece.shape:
         return
-    grain = tone + (5 + 0.09 * tone) * noise("strands", *piece.shape, rng)
+    grain = tone + (5 + 0.09 * tone) * noise("strands", piece.shape[0], piece.shape[1], rng)
     canvas.blend(piece, grain, where)
 
 
-def hair_behind(
-    canvas: Canvas, project: Projection, look: Look, rng: np.random.Generator
-) -> None:
+def hair_behind(canvas: Canvas, project: Projection, look: Look, rng: np.random.Generator) -> None:
     """The hair that the face covers, and the shoulders."""
     body = np.array([(-2.6, 3.2, -1.2), (-1.6, 2.25, -1.0), (1.6, 2.25, -1.0), (2.6, 3.2, -1.2)])
     canvas.fill(project(body), float(rng.uniform(15, 235)))
@@ -138,7 +136,7 @@ def hair_in_front(
                     (1.30, line - 0.2, -1.0),
                 ]
             ) * (sign, 1, 1)
-            outlines.append(curve(project(lock), 3, closed=True))
+            outlines.append(curve(project(project.nearer(lock)), 3, closed=True))
     for one in outlines:
         _strands(canvas, canvas.mask(one), one, look.hair, rng)
 
@@ -157,7 +155,15 @@ def cap(canvas: Canvas, project: Projection, rng: np.random.Generator) -> None:
 
 
 _LENS = np.array(
-    [(-0.30, -0.16), (0.0, -0.20), (0.30, -0.17), (0.33, 0.05), (0.2, 0.25), (-0.2, 0.25), (-0.33, 0.05)]
+    [
+        (-0.30, -0.16),
+        (0.0, -0.20),
+        (0.30, -0.17),
+        (0.33, 0.05),
+        (0.2, 0.25),
+        (-0.2, 0.25),
+        (-0.33, 0.05),
+    ]
 )
 
 
@@ -193,18 +199,21 @@ def obstacle(canvas: Canvas, points: Array, look: Look, rng: np.random.Generator
     if kind < 0.35:  # a hand from below: fingers side by side
         skin = look.skin * float(rng.uniform(0.8, 1.0))
         lean, step = float(rng.uniform(-0.5, 0.5)), 8.5 * unit
+        palm = spot + np.array([lean * 40, 40]) * unit
+        canvas.fill(blob(palm + np.array([lean, 1]) * 14 * unit, 19 * unit, 20 * unit), skin * 0.9)
         for finger in range(4):
-            tip = spot + np.array([(finger - 1.5) * step, abs(finger - 1.3) * 3 * unit])
-            root = tip + np.array([lean, 1.0]) * 60 * unit
+            tip = spot + np.array([(finger - 1.5) * step, abs(finger - 1.3) * 4 * unit])
+            root = palm + np.array([(finger - 1.5) * step * 0.8, 0])
             canvas.line(np.stack([tip, root]), skin * 0.7, 9 * unit)
             canvas.line(np.stack([tip, root]), skin, 7.6 * unit)
     elif kind < 0.6:  # a lock of hair
         start = points[27] + np.array([rng.uniform(-25, 25), -50]) * unit
-        path = curve(np.stack([start, (start + spot) / 2 + (4 * unit, 0), spot]), 6)
+        aside = np.array([1, 0]) * unit
+        path = curve(np.stack([start, (start + spot) / 2 + aside * 4, spot]), 6)
         for strand in range(int(rng.integers(2, 6))):
-            canvas.line(path + (strand * 1.6 * unit, 0), look.hair, 1.6 * unit)
+            canvas.line(path + aside * 1.6 * strand, look.hair, 1.6 * unit)
     elif kind < 0.8:  # a microphone
-        ball = spot + (0, 4 * unit)
+        ball = spot + np.array([0, 4]) * unit
         end = ball + np.array([rng.uniform(-0.6, 0.6), 1.0]) * 70 * unit
         canvas.line(np.stack([ball, end]), tone * 0.6, 6 * unit)
         canvas.fill(blob(ball, 8 * unit, 9 * unit), tone * 0.5)

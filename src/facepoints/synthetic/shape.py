@@ -6,13 +6,12 @@ Head units: 1 is the distance between the eye centres. x points to the subject's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CROWN", "Expression", "Projection", "curve", "express", "neutral_shape", "pose"]
+__all__ = ["CROWN", "Expression", "Projection", "express", "neutral_shape", "pose"]
 
 Array = NDArray[np.float64]
 
@@ -33,11 +32,11 @@ _LEFT_JAW = [  # from the ear down
     (1.06, 0.53, -0.86),
     (1.00, 0.81, -0.74),
     (0.89, 1.07, -0.57),
-    (0.72, 1.30, -0.37),
-    (0.51, 1.49, -0.16),
-    (0.27, 1.62, 0.01),
+    (0.72, 1.29, -0.37),
+    (0.51, 1.47, -0.16),
+    (0.27, 1.59, 0.01),
 ]
-_CHIN = (0.0, 1.66, 0.06)
+_CHIN = (0.0, 1.63, 0.06)
 _LEFT_BROW = [  # inner to outer
     (0.20, -0.25, 0.14),
     (0.38, -0.32, 0.12),
@@ -207,17 +206,28 @@ class Projection:
         turn: (3, 3) rotation.
         scale: pixels per head unit.
         shift: (2,) pixels, where the head's pivot lands.
+        yaw: radians of the turn to the side; positive towards the picture's right.
     """
 
     turn: Array
     scale: float
     shift: Array
+    yaw: float
 
     def __call__(self, points: Array) -> Array:
         """Pixels (..., 2) of points (..., 3) in head units."""
         turned = (points - _PIVOT) @ self.turn.T
         near = _DISTANCE / (_DISTANCE - turned[..., 2:])
         return turned[..., :2] * near * self.scale + self.shift
+
+    def nearer(self, points: Array) -> Array:
+        """Points at the side of the head, brought forward where that side is turned away.
+
+        Annotators put the far jaw on the visible outline, nearer than the skull's own side;
+        the hair there goes with it.
+        """
+        far = np.clip(points[:, 0] * np.sign(self.yaw), 0, 1) * min(abs(self.yaw) / 0.5, 1)
+        return points * np.stack([np.ones_like(far), np.ones_like(far), 1 - 0.55 * far], axis=1)
 
 
 _PIVOT = np.array([0.0, 0.45, -0.8])  # about where a head turns
@@ -233,7 +243,7 @@ def _turn(yaw: float, pitch: float, roll: float) -> Array:
     return about_z @ about_y @ about_x
 
 
-def pose(points: Array, rng: np.random.Generator, size: int) -> tuple[Array, Projection, float]:
+def pose(points: Array, rng: np.random.Generator, size: int) -> tuple[Array, Projection]:
     """Turn a head at random and frame it as Kaggle's faces are.
 
     The eyes come to lie about 37/96 and the mouth about 75/96 down the picture, with
@@ -244,31 +254,28 @@ def pose(points: Array, rng: np.random.Generator, size: int) -> tuple[Array, Pro
         size: side of the picture in pixels.
 
     Returns:
-        The points as turned (68, 3) head units (the far cheek hides less than the
-        skull's own depth would), the projection, and the yaw in radians.
+        The points (68, 3) in head units with the far jaw brought forward, and the projection.
     """
     n = rng.normal(size=7)
-    yaw = float(np.clip(0.22 * n[0], -0.5, 0.5))
+    yaw = float(np.clip(0.17 * n[0], -0.5, 0.5))
     pitch, roll = np.clip(0.11 * n[1], -0.25, 0.25), np.clip(0.10 * n[2], -0.35, 0.35)
-    # Annotators put the far jaw on the visible outline, nearer than the skull's own side.
-    p = points.copy()
-    far = np.clip(p[JAW, 0] * np.sign(yaw), 0, 1) * min(abs(yaw) / 0.5, 1)
-    p[JAW, 2] *= 1 - 0.55 * far
     turn = _turn(yaw, float(pitch), float(roll))
     unit = size / 96
-    first = Projection(turn, 35.5 * unit * (1 + 0.05 * n[3]), np.zeros(2))
+    first = Projection(turn, 30.8 * unit * (1 + 0.05 * n[3]), np.zeros(2), yaw)
+    p = points.copy()
+    p[JAW] = first.nearer(p[JAW])
     flat = first(p)
     low, high = flat[17:].min(axis=0), flat[17:].max(axis=0)
     eyes = flat[36:48].mean(axis=0)
     middle = np.array([(low[0] + high[0] + eyes[0] * 2) / 4, eyes[1]])
     target = np.array([47.5 + 2 * n[4], 36.5 + 1.8 * n[5]]) + 0.5
     shift = target * unit - 0.5 - middle
-    return p, _fit(Projection(turn, first.scale, shift), p, size), yaw
+    return p, _fit(replace(first, shift=shift), p, size)
 
 
 def _fit(projection: Projection, points: Array, size: int) -> Projection:
     """The projection shrunk and moved as little as puts all points inside the picture."""
-    edge = size / 96
+    edge = 2 * size / 96 - 0.5  # in the smallest pictures just inside the last pixel
     flat = projection(points)
     low, high = flat.min(axis=0), flat.max(axis=0)
     room = size - 1 - 2 * edge
@@ -279,29 +286,4 @@ def _fit(projection: Projection, points: Array, size: int) -> Projection:
         shift = centre + (shift - centre) * shrink
         low, high = (centre + (v - centre) * shrink for v in (low, high))
     shift += np.clip(edge - low, 0, None) - np.clip(high - (size - 1 - edge), 0, None)
-    return Projection(projection.turn, projection.scale * shrink, shift)
-
-
-@lru_cache(maxsize=64)
-def _weights(count: int, steps: int, closed: bool) -> Array:
-    """Catmull-Rom weights: (curve points, count control points)."""
-    spans = count if closed else count - 1
-    t = np.arange(steps) / steps
-    basis = 0.5 * np.stack(
-        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3],
-        axis=1,
-    )
-    weights = np.zeros((spans * steps + (not closed), count))
-    for span in range(spans):
-        for tap in range(4):
-            control = span + tap - 1
-            control = control % count if closed else min(max(control, 0), count - 1)
-            weights[span * steps : (span + 1) * steps, control] += basis[:, tap]
-    if not closed:
-        weights[-1, -1] = 1
-    return weights
-
-
-def curve(points: Array, steps: int = 4, closed: bool = False) -> Array:
-    """A smooth curve (M, 2) through the points (n, 2), `steps` per span."""
-    return _weights(len(points), steps, closed) @ points
+    return replace(projection, scale=projection.scale * shrink, shift=shift)
