@@ -109,12 +109,12 @@ def submit(
     asked = _read_lookup(lookup)
     answers = _read_answers(score, asked) if score is not None else None
     samples = readers.load(test, part="test")
-    _check_features(run.landmarks, samples.landmarks, asked, lookup)
-    rows = _rows_of_images(samples, asked, test, lookup)
     wanted: dict[int, set[str]] = defaultdict(set)
     for row in asked:
         wanted[row.image_id].add(row.point)
     scheme = {image: pick_source(points, run.sources) for image, points in wanted.items()}
+    _check_features(run.landmarks, samples.landmarks, asked, scheme, lookup)
+    rows = _rows_of_images(samples, asked, test, lookup)
     values = _predict(run, samples.take([rows[i] for i in scheme]), asked, scheme)
     height, width = samples.size
     limit = np.array([(width - 1, height - 1)[row.axis] for row in asked])
@@ -173,28 +173,34 @@ def _score(
 
 
 def _check_features(
-    have: LandmarkSet, known: LandmarkSet, asked: Sequence[_Asked], lookup: Path
+    have: LandmarkSet,
+    known: LandmarkSet,
+    asked: Sequence[_Asked],
+    scheme: dict[int, str],
+    lookup: Path,
 ) -> None:
-    """Raises an error for the first point that the run does not predict."""
-    points = dict.fromkeys(row.point for row in asked)
-    want = LandmarkSet(tuple(points), mirrorable=False)
-    _, able = as_marked_by(np.zeros((0, len(have), 2), np.float32), have, want, "")
+    """Raises an error for the first coordinate that the run does not predict."""
+    want = LandmarkSet(tuple(dict.fromkeys(row.point for row in asked)), mirrorable=False)
+    nothing = np.zeros((0, len(have), 2), dtype=np.float32)
+    able = {
+        source: dict(zip(want.names, as_marked_by(nothing, have, want, source)[1], strict=True))
+        for source in set(scheme.values())
+    }
+    failed = next((row for row in asked if not able[scheme[row.image_id]][row.point]), None)
+    if failed is None:
+        return
     predicted = tuple(dict.fromkeys(map(base_name, have.names)))
-    for point in (p for p, is_able in zip(points, able, strict=True) if not is_able):
-        own = any(base_name(name) == point for name in have.names)
-        if own:  # a column of a narrower scheme only
-            continue
-        rows = [row for row in asked if row.point == point]
-        feature = point + ("_x", "_y")[rows[0].axis]
-        if point in known.names:
-            raise RunError(
-                f"the run does not predict '{point}', which {lookup} asks for in {len(rows)} "
-                f"rows; it predicts: {', '.join(predicted)}"
-            )
-        raise DataError(
-            f"{lookup}: unknown feature name '{feature}' (RowId {rows[0].row_id}); "
-            f"expected _x or _y of: {', '.join(dict.fromkeys((*known.names, *predicted)))}"
+    if failed.point in known.names:
+        count = sum(row.point == failed.point for row in asked)
+        raise RunError(
+            f"the run does not predict '{failed.point}', which {lookup} asks for in {count} "
+            f"rows; it predicts: {', '.join(predicted)}"
         )
+    known_names = ", ".join(dict.fromkeys((*known.names, *predicted)))
+    raise DataError(
+        f"{lookup}: unknown feature name {failed.point + '_' + 'xy'[failed.axis]!r} "
+        f"(RowId {failed.row_id}); expected _x or _y of: {known_names}"
+    )
 
 
 def _rows_of_images(
@@ -225,12 +231,12 @@ def _read_lookup(path: Path) -> list[_Asked]:
         row_id, image_id = _integer(row_text), _integer(image_text)
         if row_id is None or image_id is None:
             what, text = ("RowId", row_text) if row_id is None else ("ImageId", image_text)
-            raise DataError(f"{path}, line {line}: {what} should be a whole number, is '{text}'")
+            raise DataError(f"{path}, line {line}: {what} should be a whole number, is {text!r}")
         if row_id in seen:
             raise DataError(f"{path}, line {line}: RowId {row_id} is there more than once")
         if feature[-2:] not in _AXES or not feature[:-2]:
             raise DataError(
-                f"{path}, line {line}: unknown feature name '{feature}', expected the name of a "
+                f"{path}, line {line}: unknown feature name {feature!r}, expected the name of a "
                 f"point with _x or _y, such as nose_tip_x"
             )
         seen.add(row_id)
@@ -244,7 +250,7 @@ def _read_answers(path: Path, asked: Sequence[_Asked]) -> NDArray[np.float64]:
     for line, (row_text, text) in _table(path, "solution", ("RowId", "Location")):
         row_id = _integer(row_text)
         if row_id is None:
-            raise DataError(f"{path}, line {line}: RowId should be a whole number, is '{row_text}'")
+            raise DataError(f"{path}, line {line}: RowId should be a whole number, is {row_text!r}")
         if row_id in found:
             raise DataError(f"{path}, line {line}: RowId {row_id} is there more than once")
         try:
@@ -252,7 +258,7 @@ def _read_answers(path: Path, asked: Sequence[_Asked]) -> NDArray[np.float64]:
         except ValueError:
             found[row_id] = math.nan
         if not math.isfinite(found[row_id]):
-            raise DataError(f"{path}, line {line}: Location should be a number, is '{text}'")
+            raise DataError(f"{path}, line {line}: Location should be a number, is {text!r}")
     wanted = [row.row_id for row in asked]
     missing = [row_id for row_id in wanted if row_id not in found]
     unknown = list(found.keys() - set(wanted))
@@ -288,7 +294,8 @@ def _table(path: Path, part: str, columns: Sequence[str]) -> list[tuple[int, lis
     places = [header.index(name) for name in columns]
     table = []
     for line, row in rows[1:]:
-        if len(row) != len(header):
+        # the competition's own table leaves out the comma before an empty last field
+        if not max(places) < len(row) <= len(header):
             raise DataError(
                 f"{path}, line {line}: expected {len(header)} fields as in the header, "
                 f"found {len(row)}"

@@ -1,0 +1,307 @@
+"""Answers to missing labels: which rows and columns come out, and that labels survive."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facepoints.errors import DataError, RunError, SettingsError
+from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet
+from facepoints.missing import (
+    MISSING,
+    arranged,
+    as_marked_by,
+    column_for,
+    merge,
+    pick_source,
+    source_columns,
+    specialist,
+)
+from facepoints.samples import Samples, concatenate
+
+FOUR = ("left_eye", "right_eye")
+NAMES = ("left_eye", "right_eye", "nose", "left_brow", "right_brow")
+LANDMARKS = LandmarkSet(NAMES, eyes=FOUR, edges=(("left_eye", "nose"),))
+SCHEMES = {"wide": NAMES, "narrow": FOUR}
+
+
+def faces(labelled: np.ndarray, source: np.ndarray | None = None, seed: int = 0) -> Samples:
+    n = len(labelled)
+    points = np.random.default_rng(seed).uniform(0, 7, (n, len(NAMES), 2)).astype(np.float32)
+    points[~labelled] = 0
+    return Samples(
+        images=np.zeros((n, 8, 8), np.uint8),
+        points=points,
+        labelled=labelled,
+        landmarks=LANDMARKS,
+        group=np.arange(n).astype(str),
+        names=np.arange(n).astype(str),
+        source=np.zeros(n, np.int16) if source is None else source.astype(np.int16),
+        sources={"wide": NAMES} if source is None else SCHEMES,
+    )
+
+
+@st.composite
+def two_schemes(draw: st.DrawFn) -> Samples:
+    """Rows of both schemes with holes; every column labelled at least once."""
+    n = draw(st.integers(2, 12))
+    bits = draw(st.lists(st.booleans(), min_size=n * 5, max_size=n * 5))
+    source = np.array(draw(st.lists(st.integers(0, 1), min_size=n, max_size=n)))
+    labelled = np.array(bits).reshape(n, 5)
+    labelled[source == 1, 2:] = False
+    labelled[0], source[0] = True, 0
+    return faces(labelled, source, seed=draw(st.integers(0, 99)))
+
+
+@given(two_schemes())
+@settings(max_examples=60, deadline=None)
+def test_every_answer_keeps_points_and_mask_consistent(samples: Samples) -> None:
+    for name, answer in MISSING.items():
+        try:
+            plan = answer(samples)
+        except SettingsError:
+            assert name == "specialist"  # no point in nearly all rows
+            continue
+        seen: set[str] = set()
+        for part in plan.parts:
+            data = part.samples
+            assert len(data) > 0
+            assert data.labelled.any(axis=1).all() or name in ("fill", "median")
+            assert not data.points[~data.labelled].any()
+            assert np.isfinite(data.points).all()
+            seen |= set(data.landmarks.names)
+        assert seen == set(plan.landmarks.names)
+        if name not in ("mask", "sources"):
+            assert all(part.samples.labelled.all() for part in plan.parts)
+
+
+@given(two_schemes())
+@settings(max_examples=60, deadline=None)
+def test_each_row_is_found_again_in_the_columns_of_its_own_scheme(samples: Samples) -> None:
+    plan = MISSING["sources"](samples)
+    data = plan.parts[0].samples
+    kept = samples.take(np.flatnonzero(samples.labelled.any(axis=1)))
+    assert list(data.names) == list(kept.names)
+    assert data.labelled.sum() == kept.labelled.sum()
+    for index, source in enumerate(samples.sources):
+        rows = kept.source == index
+        columns = source_columns(plan.landmarks, NAMES, source)
+        np.testing.assert_array_equal(data.points[rows][:, columns], kept.points[rows])
+        np.testing.assert_array_equal(data.labelled[rows][:, columns], kept.labelled[rows])
+
+
+@given(two_schemes())
+@settings(max_examples=30, deadline=None)
+def test_fill_is_pandas_forward_fill_with_leading_gaps_from_below(samples: Samples) -> None:
+    pandas = pytest.importorskip("pandas")
+    holes = np.where(samples.labelled[..., None], samples.points, np.nan)
+    want = pandas.DataFrame(holes.reshape(len(samples), -1)).ffill().bfill().to_numpy()
+    filled = MISSING["fill"](samples).parts[0].samples
+    np.testing.assert_array_equal(filled.points.reshape(len(samples), -1), want)
+
+
+def test_fill_takes_the_row_before_and_for_a_leading_hole_the_next() -> None:
+    labelled = np.ones((4, 5), bool)
+    labelled[0, 1] = labelled[2, 3] = labelled[3, 3] = False
+    samples = faces(labelled)
+    filled = MISSING["fill"](samples).parts[0].samples
+    np.testing.assert_array_equal(filled.points[0, 1], samples.points[1, 1])
+    np.testing.assert_array_equal(filled.points[2:, 3], samples.points[[1, 1], 3])
+    np.testing.assert_array_equal(filled.points[labelled], samples.points[labelled])
+
+
+@given(two_schemes())
+@settings(max_examples=30, deadline=None)
+def test_median_fills_with_the_median_of_the_labelled(samples: Samples) -> None:
+    filled = MISSING["median"](samples).parts[0].samples
+    known = samples.labelled
+    np.testing.assert_array_equal(filled.points[known], samples.points[known])
+    for column in range(5):
+        want = np.median(samples.points[known[:, column], column].astype(np.float64), axis=0)
+        for row in np.flatnonzero(~known[:, column]):
+            np.testing.assert_allclose(filled.points[row, column], want, rtol=1e-6)
+
+
+def test_drop_keeps_the_complete_rows() -> None:
+    labelled = np.ones((5, 5), bool)
+    labelled[1, 2] = labelled[4, 0] = False
+    kept = MISSING["drop"](faces(labelled)).parts[0].samples
+    assert list(kept.names) == ["0", "2", "3"]
+
+
+@pytest.mark.parametrize("name", ["drop", "specialist"])
+def test_no_complete_row_left_says_what_is_missing_most(name: str) -> None:
+    labelled = np.ones((4, 5), bool)
+    labelled[:3, 3] = False
+    labelled[3, 0] = False
+    with pytest.raises(SettingsError, match=r"none of the 4 rows.*'left_brow'.* in 3.*choose"):
+        MISSING[name](faces(labelled))
+
+
+@pytest.mark.parametrize("name", ["drop", "fill", "median", "specialist"])
+def test_a_column_without_labels_is_named(name: str) -> None:
+    labelled = np.ones((4, 5), bool)
+    labelled[:, 2] = False
+    with pytest.raises(DataError, match="none of the 4 rows has a label for nose") as caught:
+        MISSING[name](faces(labelled))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(MISSING))
+def test_no_labels_or_no_rows_are_errors(name: str) -> None:
+    with pytest.raises(DataError):
+        MISSING[name](faces(np.zeros((3, 5), bool)))
+    with pytest.raises(DataError):
+        MISSING[name](faces(np.zeros((0, 5), bool)))
+
+
+def test_specialist_has_the_frequent_points_on_all_their_rows() -> None:
+    labelled = np.zeros((20, 5), bool)
+    labelled[:, :2] = True
+    labelled[:6] = True
+    labelled[19, 1] = False  # 95 %: still one of the frequent points
+    plan = specialist(faces(labelled), merge="average")
+    whole, core = plan.parts
+    assert plan.merge == "average"
+    assert (whole.name, len(whole.samples), len(whole.samples.landmarks)) == ("all-points", 6, 5)
+    assert (core.name, core.samples.landmarks.names) == ("core", FOUR)
+    assert list(core.samples.names) == [str(n) for n in range(19)]
+    assert plan.landmarks.names == NAMES
+
+
+def test_specialist_needs_one_network_only_if_all_points_are_frequent() -> None:
+    assert len(specialist(faces(np.ones((3, 5), bool))).parts) == 1
+
+
+def test_specialist_rejects_an_unknown_merge() -> None:
+    with pytest.raises(SettingsError, match="replace, average, is 'mean'"):
+        specialist(faces(np.ones((3, 5), bool)), merge="mean")  # type: ignore[arg-type]
+
+
+def test_mask_leaves_out_rows_without_labels_and_columns_that_nothing_trains() -> None:
+    labelled = np.ones((4, 5), bool)
+    labelled[2] = False
+    labelled[:, 2] = False  # nose: never labelled
+    labelled[:, 3] = False  # left brow: never, but its mirror partner is
+    plan = MISSING["mask"](faces(labelled))
+    assert plan.landmarks.names == ("left_eye", "right_eye", "left_brow", "right_brow")
+    assert plan.landmarks.mirrorable
+    assert list(plan.parts[0].samples.names) == ["0", "1", "3"]
+
+
+def test_sources_renames_the_narrow_scheme_and_still_mirrors() -> None:
+    labelled = np.ones((4, 5), bool)
+    labelled[2:, 2:] = False
+    landmarks = MISSING["sources"](faces(labelled, np.array([0, 0, 1, 1]))).landmarks
+    assert landmarks.names == (*NAMES, "left_eye@narrow", "right_eye@narrow")
+    assert landmarks.eyes == FOUR
+    assert landmarks.mirrorable
+    assert landmarks.mirror[5:].tolist() == [6, 5]
+
+
+def test_sources_with_rows_of_one_scheme_is_mask() -> None:
+    labelled = np.ones((3, 5), bool)
+    labelled[:, 2:] = False
+    samples = faces(labelled, np.ones(3))
+    assert MISSING["sources"](samples).landmarks.names == FOUR
+
+
+def test_sources_of_joined_data_sets_keep_every_label() -> None:
+    def of(landmarks: LandmarkSet, scheme: str) -> Samples:
+        k = len(landmarks)
+        points = np.random.default_rng(k).uniform(0, 7, (3, k, 2)).astype(np.float32)
+        return Samples(
+            np.zeros((3, 8, 8), np.uint8),
+            points,
+            np.ones((3, k), bool),
+            landmarks,
+            np.array(["g"] * 3),
+            np.array(["n"] * 3),
+            np.zeros(3, np.int16),
+            {scheme: landmarks.names},
+        )
+
+    small, large = of(KAGGLE_15, "15-point"), of(IBUG_68, "ibug")
+    plan = MISSING["sources"](concatenate([small, large]))
+    data = plan.parts[0].samples
+    assert len(plan.landmarks) == 68 + 15
+    own = source_columns(plan.landmarks, KAGGLE_15.names, "15-point")
+    np.testing.assert_array_equal(data.points[:3, own], small.points)
+    own = source_columns(plan.landmarks, IBUG_68.names, "ibug")
+    np.testing.assert_array_equal(data.points[3:, own], large.points)
+    # the columns of 68 still make an eye centre for a scheme that has none of its own
+    points, able = as_marked_by(data.points[3:], plan.landmarks, KAGGLE_15, "other")
+    assert able.all()
+    np.testing.assert_allclose(points, large.as_landmarks(KAGGLE_15).points, atol=1e-5)
+
+
+def test_arranged_puts_held_out_labels_where_the_run_predicts_them() -> None:
+    labelled = np.ones((2, 5), bool)
+    labelled[1, 2:] = False
+    samples = faces(labelled, np.array([0, 1]))
+    columns = LandmarkSet(("left_eye", "left_eye@narrow"), mirrorable=False)
+    moved = arranged(samples, columns)
+    assert moved.labelled.tolist() == [[True, False], [False, True]]
+    np.testing.assert_array_equal(moved.points[0, 0], samples.points[0, 0])
+    np.testing.assert_array_equal(moved.points[1, 1], samples.points[1, 0])
+
+
+def test_column_for_prefers_the_scheme_and_names_an_unknown_point() -> None:
+    columns = LandmarkSet(("nose", "nose@narrow"))
+    assert column_for(columns, "nose", "narrow") == 1
+    assert column_for(columns, "nose", "wide") == 0
+    assert column_for(columns, "nose@narrow", "wide") == 1
+    with pytest.raises(DataError, match="no point 'chin'"):
+        column_for(columns, "chin", "wide")
+
+
+def test_as_marked_by_says_what_the_run_cannot_answer() -> None:
+    have = LandmarkSet(("nose", "nose@narrow"))
+    want = LandmarkSet(("nose", "chin"))
+    points = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
+    found, able = as_marked_by(points, have, want, "narrow")
+    assert able.tolist() == [True, False]
+    np.testing.assert_array_equal(found, [[[2, 3], [0, 0]]])
+
+
+@pytest.mark.parametrize(
+    ("requested", "want"),
+    [
+        ({"left_eye"}, "narrow"),
+        (set(FOUR), "narrow"),
+        ({"left_eye", "nose"}, "wide"),
+        ({"chin"}, "wide"),
+    ],
+)
+def test_pick_source_is_the_smallest_scheme_that_covers(requested: set[str], want: str) -> None:
+    assert pick_source(requested, SCHEMES) == want
+
+
+def test_pick_source_takes_the_first_of_equals_and_needs_no_scheme() -> None:
+    assert pick_source({"a"}, {"one": ("a", "b"), "two": ("a", "c")}) == "one"
+    assert pick_source({"a"}, {}) == ""
+
+
+def test_merge_replaces_or_averages_shared_columns() -> None:
+    both, one = LandmarkSet(("nose", "chin")), LandmarkSet(("nose",))
+    predictions = [
+        (both, np.full((2, 2, 2), 4, np.float32), np.full((2, 2), 1, np.float32)),
+        (one, np.full((2, 1, 2), 8, np.float32), np.full((2, 1), 3, np.float32)),
+    ]
+    points, spread = merge(predictions, both, "replace")
+    assert (points[:, 0] == 8).all()
+    assert (points[:, 1] == 4).all()
+    assert spread.tolist() == [[3, 1]] * 2
+    points, spread = merge(predictions, both, "average")
+    assert (points[:, 0] == 6).all()
+    assert spread.tolist() == [[2, 1]] * 2
+    assert points.dtype == spread.dtype == np.float32
+
+
+def test_merge_names_a_column_that_nothing_predicts() -> None:
+    one = LandmarkSet(("nose",))
+    table = (one, np.zeros((1, 1, 2), np.float32), np.ones((1, 1), np.float32))
+    with pytest.raises(RunError, match="'chin'"):
+        merge([table], LandmarkSet(("nose", "chin")), "replace")
