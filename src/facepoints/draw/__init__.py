@@ -1,0 +1,19 @@
+"""Pictures of faces with points on them, and charts of what was measured.
+
+Pictures are RGB, uint8 (height, width, 3). Charts need matplotlib (the extra "train"),
+which is loaded when the first one is drawn. Files are written whole or not at all.
+"""
+
+from facepoints.draw.charts import bars, ced_chart, curves
+from facepoints.draw.pictures import LABEL, PREDICTION, draw_points, save_picture, sheet
+
+__all__ = [
+    "LABEL",
+    "PREDICTION",
+    "bars",
+    "ced_chart",
+    "curves",
+    "draw_points",
+    "save_picture",
+    "sheet",
+]
