@@ -45,7 +45,8 @@ def write_competition(out: Path, *, count: int, test: int, seed: int) -> None:
 
 def _write_answers(samples: Samples, out: Path) -> None:
     lookup, solution = io.StringIO(), io.StringIO()
-    asked, known = csv.writer(lookup, lineterminator="\n"), csv.writer(solution, lineterminator="\n")
+    asked = csv.writer(lookup, lineterminator="\n")
+    known = csv.writer(solution, lineterminator="\n")
     asked.writerow(["RowId", "ImageId", "FeatureName", "Location"])
     known.writerow(["RowId", "Location"])
     row_id = 0

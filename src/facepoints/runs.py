@@ -28,9 +28,9 @@ from facepoints import __version__
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.files import read_json, write_bytes, write_json
 from facepoints.landmarks import LandmarkSet
-from facepoints.missing import Merge, merge
+from facepoints.missing import Merge, as_marked_by, merge
 from facepoints.networks import KeypointModel, build
-from facepoints.samples import resized_images
+from facepoints.samples import Samples, resized_images
 
 __all__ = ["FORMAT", "Member", "Predicted", "Run", "read_header", "save_run", "save_weights"]
 
@@ -133,6 +133,16 @@ class Run:
         factors = np.array([width / self.size[1], height / self.size[0]], dtype=np.float32)
         points = (points + np.float32(0.5)) * factors - np.float32(0.5)
         return Predicted(points, spread * factors.mean())
+
+    def answer(self, samples: Samples) -> NDArray[np.float32]:
+        """Predicted points (N, K, 2) in the columns of `samples`, each row as its own marking
+        scheme places them; 0 for points that the run does not predict."""
+        found = self.predict(samples.images).points
+        out = np.zeros(samples.points.shape, dtype=np.float32)
+        for index, source in enumerate(samples.sources):
+            rows = samples.source == index
+            out[rows], _ = as_marked_by(found[rows], self.landmarks, samples.landmarks, source)
+        return out
 
 
 @torch.inference_mode()

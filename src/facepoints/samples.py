@@ -21,6 +21,7 @@ __all__ = [
     "resized",
     "resized_images",
     "split_groups",
+    "spread_rows",
 ]
 
 
@@ -304,3 +305,8 @@ def split_groups(
     chosen = order[: int(np.clip(reached + 1, 1, len(names) - 1))]
     held = np.isin(member, chosen)
     return rows[~held], rows[held]
+
+
+def spread_rows(rows: int, count: int) -> NDArray[np.int64]:
+    """At most `count` of `rows` row numbers, evenly from the first to the last."""
+    return np.unique(np.linspace(0, rows - 1, min(count, rows)).round().astype(np.int64))

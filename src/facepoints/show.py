@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from facepoints import draw
 from facepoints.errors import SettingsError
-from facepoints.missing import as_marked_by
-from facepoints.samples import Samples
+from facepoints.samples import Samples, spread_rows
 
-__all__ = ["predictions_for", "show", "spread_rows"]
+__all__ = ["show"]
 
 
 def show(samples: Samples, out: Path, *, count: int = 24, run_folder: Path | None = None) -> int:
@@ -38,11 +35,6 @@ def show(samples: Samples, out: Path, *, count: int = 24, run_folder: Path | Non
     if run_folder is not None:
         from facepoints.runs import Run  # drawing labels alone needs no PyTorch
 
-        predicted = predictions_for(Run.load(run_folder), chosen)
+        predicted = Run.load(run_folder).answer(chosen)
     draw.sheet(chosen, out, predicted=predicted)
     return len(chosen)
-
-
-def spread_rows(rows: int, count: int) -> np.ndarray:
-    """At most `count` row numbers, evenly from the first to the last."""
-    return np.unique(np.linspace(0, rows - 1, min(count, rows)).round().astype(int))

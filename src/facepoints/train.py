@@ -29,10 +29,10 @@ from facepoints.evaluate import evaluate
 from facepoints.files import make_folder, read_json
 from facepoints.fit import Fit, Stopped, augmentation
 from facepoints.learner import read_checkpoint, write_checkpoint
-from facepoints.missing import Part, Plan, as_marked_by, make_plan
+from facepoints.missing import Part, Plan, make_plan
 from facepoints.progress import StopRequest, TrainingProgress
 from facepoints.runs import Run, read_header, save_run, save_weights
-from facepoints.samples import Samples, split_groups
+from facepoints.samples import Samples, split_groups, spread_rows
 from facepoints.settings import TrainSettings
 
 __all__ = ["Stopped", "stored_settings", "train"]
@@ -203,13 +203,9 @@ def _look_back(held: Samples, out: Path) -> None:
         return
     run = Run.load(out)
     evaluate(run, held, out=out / "validation", pictures=True)
-    shown = held.take(np.linspace(0, len(held) - 1, min(_SHOWN, len(held))).astype(int))
-    points = run.predict(shown.images).points
-    predicted = np.zeros_like(shown.points)
-    for index, source in enumerate(shown.sources):
-        rows = shown.source == index
-        predicted[rows], _ = as_marked_by(points[rows], run.landmarks, shown.landmarks, source)
-    draw.sheet(shown, out / "validation" / "predictions.png", predicted=predicted)
+    shown = held.take(spread_rows(len(held), _SHOWN))
+    sheet = out / "validation" / "predictions.png"
+    draw.sheet(shown, sheet, predicted=run.answer(shown))
 
 
 def _report(out: Path) -> dict[str, Any]:
