@@ -6,10 +6,12 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
+
 from facepoints import files, synthetic
 from facepoints.errors import SettingsError
 from facepoints.samples import Samples
-from facepoints.writers import write_kaggle, write_kaggle_test
+from facepoints.writers import write_kaggle
 
 __all__ = ["write_competition"]
 
@@ -39,7 +41,8 @@ def write_competition(out: Path, *, count: int, test: int, seed: int) -> None:
         )
     write_kaggle(synthetic.kaggle_like(count, seed=seed), out / "training.csv")
     answers = synthetic.kaggle_like(test, seed=seed + _TEST_SEED)
-    write_kaggle_test(answers, out / "test.csv")
+    unlabelled = np.zeros_like(answers.labelled)
+    write_kaggle(answers.with_points(answers.points, unlabelled), out / "test.csv")
     _write_answers(answers, out)
 
 
