@@ -203,7 +203,7 @@ def _show(
     _say(f"{shown} faces drawn on {out}")
 
 
-def _synthetic(out: Path, count: int = 2000, seed: int = 0, test: int = 200) -> None:
+def _synthetic(out: Place, count: int = 2000, seed: int = 0, test: int = 200) -> None:
     """Render faces with known points, as files of Kaggle's competition.
 
     Args:
