@@ -1,0 +1,257 @@
+"""Measures a run on labelled faces: a table, a JSON file and pictures.
+
+Every row is measured in the columns of its own marking scheme. Points that the run can
+not predict are left out and named. A run for 68 points is measured on 15-point labels,
+and 68-point labels measure a 15-point run, through the known conversions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from facepoints import draw, files, metrics
+from facepoints.errors import DataError, RunError
+from facepoints.landmarks import CONVERSIONS, LandmarkSet, source_of
+from facepoints.missing import as_marked_by
+from facepoints.samples import Samples
+
+if TYPE_CHECKING:
+    from facepoints.runs import Run
+
+__all__ = ["WORST", "evaluate", "table"]
+
+WORST = 20
+"""How many of the worst faces are listed and drawn."""
+
+_EYES, _BOX = "eyes", "box"
+
+
+@dataclass(frozen=True)
+class _Matched:
+    """Labels and predictions in the same columns."""
+
+    truth: Samples
+    predicted: NDArray[np.float32]
+    left_out: list[str]
+    converted: bool
+
+
+def evaluate(
+    run: Run, samples: Samples, *, out: Path | None = None, pictures: bool = False
+) -> dict[str, Any]:
+    """Errors of a run's predictions on labelled faces.
+
+    Args:
+        run: gives `landmarks` and `predict(images)`.
+        samples: labelled faces of any one size; errors are in their pixels.
+        out: folder for ``evaluation.json``; nothing is written without it.
+        pictures: draw ``ced.png`` and ``worst.png`` into `out` too.
+
+    Returns:
+        JSON-ready: "faces" and "labelled" (points) measured, "rmse" and "mean_distance"
+        in pixels, "nme" by normaliser ("eyes", "box") with mean, median, failure rate,
+        AUC, faces measured and left out; "sources" with the same for each marking scheme;
+        "points" with RMSE and count for each point; "worst" faces; "left_out" points that
+        the run does not predict; "converted" whether the labels were converted to the
+        run's points; "size" (height, width).
+
+    Raises:
+        DataError: no label, or no labelled point that the run predicts.
+        RunError: the run predicts values that are not numbers.
+        WriteError: `out` cannot be written.
+    """
+    if not samples.labelled.any():
+        raise DataError("evaluation needs labelled faces, the data set has no label at all")
+    points = run.predict(samples.images).points
+    if not np.isfinite(points).all():
+        row = int(np.argwhere(~np.isfinite(points))[0, 0])
+        raise RunError(
+            f"the run predicts values that are not numbers (first for {samples.names[row]}); "
+            f"its training went astray: train again, with a lower learning rate"
+        )
+    matched = _match(points, run.landmarks, samples)
+    report = _report(matched)
+    if out is not None:
+        files.make_folder(out)
+        files.write_json(out / "evaluation.json", report)
+        if pictures:
+            _draw(matched, report, out)
+    return report
+
+
+def _match(points: NDArray[np.float32], have: LandmarkSet, samples: Samples) -> _Matched:
+    """Predictions in the data's columns; or data and predictions in the run's, if that
+    measures more points."""
+    direct = _in_columns_of(points, have, samples)
+    names = [n for n in have.names if not source_of(n)]
+    if names and samples.landmarks.names in CONVERSIONS:
+        turned = _in_columns_of(points, have, samples.as_landmarks(have.subset(names)))
+        if _columns(turned) > _columns(direct):
+            known = CONVERSIONS[samples.landmarks.names]
+            measured = turned.truth.landmarks.names
+            used = {part for n in measured for part in known.get(n, (n,))}
+            left_out = [n for n in samples.landmarks.names if n not in used]
+            return _Matched(turned.truth, turned.predicted, left_out, converted=True)
+    if not _columns(direct):
+        raise DataError(
+            f"no labelled point that the run predicts; it predicts {', '.join(have.names)}, "
+            f"the data has {', '.join(samples.landmarks.names)}"
+        )
+    return direct
+
+
+def _columns(matched: _Matched) -> int:
+    return int(_any(matched.truth).sum())
+
+
+def _any(samples: Samples) -> NDArray[np.bool_]:
+    """Which columns (K,) have a label."""
+    return np.asarray(samples.labelled.any(axis=0))
+
+
+def _in_columns_of(points: NDArray[np.float32], have: LandmarkSet, samples: Samples) -> _Matched:
+    predicted = np.zeros(samples.points.shape, dtype=np.float32)
+    labelled = samples.labelled.copy()
+    for index, source in enumerate(samples.sources):
+        rows = np.flatnonzero(samples.source == index)
+        predicted[rows], able = as_marked_by(points[rows], have, samples.landmarks, source)
+        labelled[rows] &= able
+    gone = _any(samples) & ~np.asarray(labelled.any(axis=0))
+    left_out = [n for n, g in zip(samples.landmarks.names, gone, strict=True) if g]
+    return _Matched(samples.with_points(samples.points, labelled), predicted, left_out, False)
+
+
+def _report(matched: _Matched) -> dict[str, Any]:
+    truth, predicted = matched.truth, matched.predicted
+    everyone = np.ones(len(truth), dtype=bool)
+    errors, counts = metrics.point_rmse(predicted, truth.points, truth.labelled)
+    sources = {
+        name: _summary(matched, truth.source == index)
+        for index, name in enumerate(truth.sources)
+        if truth.labelled[truth.source == index].any()
+    }
+    return {
+        **_summary(matched, everyone),
+        "size": list(truth.size),
+        "sources": sources,
+        "points": {
+            name: {"rmse": float(error), "labelled": int(count)}
+            for name, error, count in zip(truth.landmarks.names, errors, counts, strict=True)
+            if count
+        },
+        "worst": [
+            {"row": int(row), "name": str(truth.names[row]), "mean_distance": float(distance)}
+            for row, distance in _worst(matched)
+        ],
+        "left_out": matched.left_out,
+        "converted": matched.converted,
+    }
+
+
+def _normalisers(truth: Samples) -> dict[str, tuple[str, NDArray[np.float64]]]:
+    """For each normaliser what it is, in words, and its pixels per face (N,)."""
+    eyes = truth.landmarks.eyes
+    found = {}
+    if eyes:
+        length = metrics.eye_distance(truth.points, truth.labelled, truth.landmarks)
+        found[_EYES] = (f"distance of {eyes[0]} and {eyes[1]}", length)
+    box = metrics.box_side(truth.points, truth.labelled)
+    found[_BOX] = ("sqrt(width x height) of the box of the labelled points", box)
+    return found
+
+
+def _errors(matched: _Matched, rows: NDArray[np.bool_], length: NDArray) -> NDArray[np.float64]:
+    truth = matched.truth
+    return metrics.nme(
+        matched.predicted[rows], truth.points[rows], truth.labelled[rows], length[rows]
+    )
+
+
+def _summary(matched: _Matched, rows: NDArray[np.bool_]) -> dict[str, Any]:
+    truth = matched.truth
+    some = (matched.predicted[rows], truth.points[rows], truth.labelled[rows])
+    faces = int(some[2].any(axis=1).sum())
+    summary: dict[str, Any] = {
+        "faces": faces,
+        "labelled": int(some[2].sum()),
+        "rmse": metrics.rmse(*some),
+        "mean_distance": metrics.mean_distance(*some),
+        "nme": {},
+    }
+    for name, (words, length) in _normalisers(truth).items():
+        errors = _errors(matched, rows, length)
+        if len(errors):
+            summary["nme"][name] = {
+                "normaliser": words,
+                "mean": float(errors.mean()),
+                "median": float(np.median(errors)),
+                "threshold": metrics.FAILURE,
+                "failure_rate": metrics.failure_rate(errors),
+                "auc": metrics.auc(errors),
+                "faces": len(errors),
+                "left_out": faces - len(errors),
+            }
+    return summary
+
+
+def _worst(matched: _Matched) -> list[tuple[int, float]]:
+    """Rows of the faces with the largest mean distance, and that distance, worst first."""
+    truth = matched.truth
+    distance = metrics.nme(matched.predicted, truth.points, truth.labelled, np.ones(len(truth)))
+    rows = np.flatnonzero(truth.labelled.any(axis=1))
+    order = np.argsort(-distance, kind="stable")[:WORST]
+    return [(int(rows[k]), float(distance[k])) for k in order]
+
+
+def _draw(matched: _Matched, report: dict[str, Any], out: Path) -> None:
+    truth = matched.truth
+    name = next(iter(report["nme"]), None)
+    if name is not None:
+        words, length = _normalisers(truth)[name]
+        curves = {"all": _errors(matched, np.ones(len(truth), dtype=bool), length)}
+        if len(report["sources"]) > 1:
+            for index, source in enumerate(truth.sources):
+                curves[source] = _errors(matched, truth.source == index, length)
+        draw.ced_chart({k: v for k, v in curves.items() if len(v)}, out / "ced.png", words)
+    rows = [face["row"] for face in report["worst"]]
+    measured = [n for n, any_ in zip(truth.landmarks.names, _any(truth), strict=True) if any_]
+    predicted = matched.predicted[:, truth.landmarks.columns(measured)]
+    faces = truth.select(measured).take(rows)
+    draw.sheet(faces, out / "worst.png", predicted=predicted[rows])
+
+
+def table(report: dict[str, Any]) -> Table:
+    """The report of `evaluate` for the terminal: whole, marking schemes, points, faces."""
+    height, width = report["size"]
+    shown = Table(title=f"{report['faces']} faces of {width} x {height} pixels")
+    shown.add_column("measure")
+    shown.add_column("value", justify="right")
+    shown.add_column("measured on")
+    _add_summary(shown, "all", report)
+    if len(report["sources"]) > 1:
+        for name, summary in report["sources"].items():
+            _add_summary(shown, name, summary)
+    for name, point in report["points"].items():
+        shown.add_row(f"RMSE {name}", f"{point['rmse']:.3f} px", f"{point['labelled']} faces")
+    if report["left_out"]:
+        shown.caption = f"not predicted by the run: {', '.join(report['left_out'])}"
+    return shown
+
+
+def _add_summary(shown: Table, name: str, summary: dict[str, Any]) -> None:
+    points = f"{summary['labelled']} points"
+    shown.add_row(f"RMSE, {name}", f"{summary['rmse']:.3f} px", points, style="bold")
+    shown.add_row(f"mean distance, {name}", f"{summary['mean_distance']:.3f} px", points)
+    for key, nme in summary["nme"].items():
+        faces = f"{nme['faces']} faces" + (f", not {nme['left_out']}" if nme["left_out"] else "")
+        over = f"{nme['threshold']:.0%}"
+        shown.add_row(f"NME by {key}, {name}", f"{nme['mean']:.2%}", faces)
+        shown.add_row(f"  above {over}", f"{nme['failure_rate']:.1%}", nme["normaliser"])
+        shown.add_row(f"  AUC to {over}", f"{nme['auc']:.3f}", "")
+    shown.add_section()

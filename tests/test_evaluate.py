@@ -1,0 +1,216 @@
+"""Evaluation: figures that are known beforehand, sources, conversions, files, bad data."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from facepoints.errors import DataError, RunError
+from facepoints.evaluate import WORST, evaluate, table
+from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet, convert
+from facepoints.samples import Samples
+
+if TYPE_CHECKING:
+    from facepoints.runs import Run
+
+CORE = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
+SPLIT = LandmarkSet((*KAGGLE_15.names, *(f"{name}@4-point" for name in CORE)), eyes=KAGGLE_15.eyes)
+
+
+def faces(landmarks: LandmarkSet, n: int = 6, scheme: str = "15-point") -> Samples:
+    points = np.random.default_rng(3).uniform(10, 80, (n, len(landmarks), 2)).astype(np.float32)
+    return Samples(
+        images=np.arange(n, dtype=np.uint8)[:, None, None] * np.ones((1, 96, 96), np.uint8),
+        points=points,
+        labelled=np.ones((n, len(landmarks)), bool),
+        landmarks=landmarks,
+        group=np.arange(n).astype(str),
+        names=np.array([f"face-{k}" for k in range(n)]),
+        source=np.zeros(n, np.int16),
+        sources={scheme: landmarks.names},
+    )
+
+
+def two_schemes(n: int = 6) -> Samples:
+    """The second half of the rows has the four core points only."""
+    samples = faces(KAGGLE_15, n)
+    labelled = samples.labelled.copy()
+    labelled[n // 2 :] = [name in CORE for name in KAGGLE_15.names]
+    source = (np.arange(n) >= n // 2).astype(np.int16)
+    fields = vars(samples) | {
+        "source": source,
+        "sources": {"15-point": KAGGLE_15.names, "4-point": CORE},
+        "labelled": labelled,
+        "points": np.where(labelled[..., None], samples.points, 0),
+    }
+    return Samples(**fields)
+
+
+def run_of(landmarks: LandmarkSet, points: np.ndarray) -> Run:
+    """Answers image of shade n with row n of `points`."""
+
+    def predict(images: np.ndarray) -> SimpleNamespace:
+        return SimpleNamespace(points=points[images[:, 0, 0]].astype(np.float32))
+
+    fields = SimpleNamespace(landmarks=landmarks, sources={}, size=(96, 96), predict=predict)
+    return cast("Run", fields)
+
+
+def test_a_known_offset_gives_known_figures() -> None:
+    samples = faces(KAGGLE_15)
+    report = evaluate(run_of(KAGGLE_15, samples.points + np.array([3, 4])), samples)
+    assert (report["faces"], report["labelled"]) == (6, 90)
+    assert report["rmse"] == pytest.approx(np.sqrt(12.5), rel=1e-5)
+    assert report["mean_distance"] == pytest.approx(5, rel=1e-5)
+    eyes = np.linalg.norm(samples.points[:, 0] - samples.points[:, 1], axis=1)
+    nme = report["nme"]["eyes"]
+    assert nme["normaliser"] == "distance of left_eye_center and right_eye_center"
+    assert nme["mean"] == pytest.approx((5 / eyes).mean(), rel=1e-5)
+    assert nme["failure_rate"] == pytest.approx((5 / eyes > 0.08).mean())
+    assert nme["auc"] == pytest.approx(np.clip(1 - 5 / eyes / 0.08, 0, 1).mean(), abs=1e-5)
+    spans = np.ptp(samples.points, axis=1)
+    box = report["nme"]["box"]
+    assert box["mean"] == pytest.approx((5 / np.sqrt(spans.prod(axis=1))).mean(), rel=1e-5)
+    assert list(report["points"]) == list(KAGGLE_15.names)
+    assert report["left_out"] == []
+    assert not report["converted"]
+
+
+def test_each_row_is_measured_in_the_columns_of_its_source() -> None:
+    samples = two_schemes()
+    points = np.full((6, len(SPLIT), 2), 1e4)
+    points[:3, :15] = samples.points[:3] + 1
+    core = KAGGLE_15.columns(CORE)
+    points[3:, 15:] = samples.points[3:][:, core] + 2
+    report = evaluate(run_of(SPLIT, points), samples)
+    assert report["sources"]["15-point"]["rmse"] == pytest.approx(1, rel=1e-4)
+    assert report["sources"]["4-point"]["rmse"] == pytest.approx(2, rel=1e-4)
+    assert report["sources"]["4-point"]["labelled"] == 12
+    assert report["rmse"] == pytest.approx(np.sqrt((45 + 12 * 4) / 57), rel=1e-4)
+    assert report["points"]["nose_tip"] == {
+        "rmse": pytest.approx(np.sqrt(2.5), rel=1e-4),
+        "labelled": 6,
+    }
+
+
+def test_points_that_the_run_lacks_are_left_out_and_named() -> None:
+    samples = faces(KAGGLE_15)
+    core = LandmarkSet(CORE)
+    points = samples.points[:, KAGGLE_15.columns(CORE)]
+    report = evaluate(run_of(core, points), samples)
+    assert report["rmse"] == 0
+    assert list(report["points"]) == [n for n in KAGGLE_15.names if n in CORE]
+    assert report["left_out"] == [n for n in KAGGLE_15.names if n not in CORE]
+
+
+def test_a_68_point_run_is_measured_on_15_points() -> None:
+    full = faces(IBUG_68)
+    points, _ = convert(full.points, full.labelled, IBUG_68, KAGGLE_15)
+    samples = faces(KAGGLE_15).with_points(points, np.ones((6, 15), bool))
+    report = evaluate(run_of(IBUG_68, full.points), samples)
+    assert report["rmse"] == pytest.approx(0, abs=1e-4)
+    assert report["left_out"] == []
+
+
+def test_68_labels_measure_a_15_point_run() -> None:
+    samples = faces(IBUG_68, scheme="ibug")
+    points, _ = convert(samples.points, samples.labelled, IBUG_68, KAGGLE_15)
+    report = evaluate(run_of(KAGGLE_15, points + 1), samples)
+    assert report["rmse"] == pytest.approx(1, rel=1e-4)
+    assert report["labelled"] == 90
+    assert report["converted"]
+    assert len(report["left_out"]) == 68 - 21  # twelve eye points, four brow ends, five others
+    assert not set(report["left_out"]) & {"left_eye_inner_corner", "upper_lip_center"}
+
+
+def test_faces_without_labels_or_normaliser_are_counted_apart() -> None:
+    samples = faces(KAGGLE_15)
+    labelled = samples.labelled.copy()
+    labelled[0] = False
+    labelled[1, 0] = False  # no left eye, so no eye distance
+    report = evaluate(
+        run_of(KAGGLE_15, samples.points), samples.with_points(samples.points, labelled)
+    )
+    assert report["faces"] == 5
+    assert (report["nme"]["eyes"]["faces"], report["nme"]["eyes"]["left_out"]) == (4, 1)
+    assert (report["nme"]["box"]["faces"], report["nme"]["box"]["left_out"]) == (5, 0)
+
+
+def test_the_worst_faces_come_worst_first() -> None:
+    samples = faces(KAGGLE_15, n=30)
+    order = np.random.default_rng(0).permutation(30)
+    points = samples.points + order[:, None, None]
+    worst = evaluate(run_of(KAGGLE_15, points), samples)["worst"]
+    assert [face["row"] for face in worst] == np.argsort(-order)[:WORST].tolist()
+    assert worst[0]["name"] == f"face-{order.argmax()}"
+    assert worst[0]["mean_distance"] == pytest.approx(29 * np.sqrt(2), rel=1e-4)
+
+
+def _text(report: dict[str, Any]) -> str:
+    console = Console(file=io.StringIO(), width=140)
+    console.print(table(report))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_table_shows_whole_sources_points_and_what_is_left_out() -> None:
+    samples = two_schemes()
+    names = tuple(n for n in SPLIT.names if n != "mouth_center_top_lip")
+    points = np.concatenate([samples.points, samples.points[:, :4]], axis=1)
+    keep = SPLIT.columns(names)
+    shown = _text(evaluate(run_of(SPLIT.subset(names), points[:, keep]), samples))
+    for want in ("RMSE, all", "RMSE, 15-point", "RMSE, 4-point", "RMSE nose_tip", "NME by eyes"):
+        assert want in shown
+    assert "distance of left_eye_center and right_eye_center" in shown
+    assert "not predicted by the run: mouth_center_top_lip" in shown
+
+
+def test_the_report_is_written_as_json(tmp_path: Path) -> None:
+    samples = two_schemes()
+    points = np.concatenate([samples.points, samples.points[:, :4]], axis=1)
+    report = evaluate(run_of(SPLIT, points), samples, out=tmp_path / "new")
+    assert json.loads((tmp_path / "new" / "evaluation.json").read_text()) == report
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["evaluation.json"]
+
+
+def test_pictures_are_drawn_when_asked_for(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    import cv2
+
+    samples = two_schemes()
+    points = np.concatenate([samples.points, samples.points[:, :4]], axis=1) + 1
+    evaluate(run_of(SPLIT, points), samples, out=tmp_path, pictures=True)
+    for name in ("ced.png", "worst.png"):
+        picture = cv2.imread(str(tmp_path / name))
+        assert picture is not None
+        assert picture.std() > 1
+
+
+def test_no_point_in_common_is_one_line_with_both_sets() -> None:
+    samples = faces(KAGGLE_15)
+    run = run_of(LandmarkSet(("chin",)), np.zeros((6, 1, 2)))
+    with pytest.raises(DataError, match=r"it predicts chin, the data has left_eye_center") as error:
+        evaluate(run, samples)
+    assert "\n" not in str(error.value)
+
+
+def test_data_without_labels_is_an_error() -> None:
+    samples = faces(KAGGLE_15)
+    bare = samples.with_points(samples.points, np.zeros_like(samples.labelled))
+    with pytest.raises(DataError, match="no label at all"):
+        evaluate(run_of(KAGGLE_15, samples.points), bare)
+
+
+def test_a_run_that_went_astray_is_an_error_that_names_the_face() -> None:
+    samples = faces(KAGGLE_15)
+    points = samples.points.copy()
+    points[4, 2, 0] = np.nan
+    with pytest.raises(RunError, match="face-4"):
+        evaluate(run_of(KAGGLE_15, points), samples)
