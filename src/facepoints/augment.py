@@ -158,8 +158,8 @@ def augment(
         settings: what to change and how strongly.
         mirror: (K,) int64, column k of a mirrored face is column mirror[k] of the
             original (`LandmarkSet.mirror`). None: no face is mirrored.
-        generator: CPU generator; its state moves on by the same amount for every
-            setting of the same strengths, whatever the device.
+        generator: CPU generator; it moves on by the same amount whatever the settings
+            and the device.
 
     Returns:
         The triple, of the same shapes and on the same device. Points that left the
