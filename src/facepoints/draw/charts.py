@@ -32,6 +32,7 @@ def _figure(width: float, height: float) -> Figure:
     except ImportError as error:
         raise MissingExtraError("matplotlib", "train", "drawing charts") from error
     figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # pyright: ignore
     FigureCanvasAgg(figure)
     return figure
 
@@ -91,32 +92,35 @@ def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
             x = np.array([r["epoch"] for r in rows], dtype=float)
             y = np.array([r[key] for r in rows], dtype=float)
             name = f"member {member}"
+            if key == "validation_rmse":
+                name += _mark_best(axes, x, y, _colour(number), alone=len(members) == 1)
             mark = "o" if len(rows) == 1 else ""
             axes.plot(x, y, color=_colour(number), linewidth=1.5, label=name, marker=mark)
-            if key == "validation_rmse":
-                _mark_best(axes, x, y, _colour(number))
+        if len(members) > 1 and key != "learning_rate":
+            axes.legend(frameon=False, fontsize=9, labelcolor=_INK, loc="upper right")
         _span(axes, logarithmic)
-    if len(members) > 1:
-        stack[0].legend(frameon=False, fontsize=9, labelcolor=_INK)
     stack[-1].set_xlabel("epoch", color=_INK, fontsize=9.5)
     stack[-1].xaxis.get_major_locator().set_params(integer=True)
     _save(figure, path)
 
 
-def _mark_best(axes: Axes, x: NDArray, y: NDArray, colour: str) -> None:
+def _mark_best(axes: Axes, x: NDArray, y: NDArray, colour: str, *, alone: bool) -> str:
+    """A dot at the lowest value. Returns it in words, for the legend of several lines."""
     if not np.isfinite(y).any():
-        return
+        return ""
     best = int(np.nanargmin(np.where(np.isfinite(y), y, np.nan)))
     axes.plot(x[best], y[best], "o", color=colour, markersize=4.5)
-    axes.annotate(
-        f"{y[best]:.2f}",
-        (x[best], y[best]),
-        xytext=(0, 6),
-        textcoords="offset points",
-        ha="center",
-        fontsize=9,
-        color=colour,
-    )
+    if alone:
+        axes.annotate(
+            f"{y[best]:.2f}",
+            (x[best], y[best]),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=colour,
+        )
+    return f": {y[best]:.2f} at its best"
 
 
 def _span(axes: Axes, logarithmic: bool) -> None:
@@ -181,7 +185,8 @@ def ced_chart(errors: Mapping[str, NDArray], path: Path, normaliser: str) -> Non
     axes.set_xlabel(f"error / {normaliser}", color=_INK, fontsize=9.5)
     axes.set_ylabel("faces with at most this error", color=_INK, fontsize=9.5)
     if from_all:
-        axes.legend(frameon=False, fontsize=9, labelcolor=_INK, loc="lower right")
+        legend = axes.legend(fontsize=9, labelcolor=_INK, loc="lower right", framealpha=1)
+        legend.get_frame().set_edgecolor("none")
     _save(figure, path)
 
 
@@ -226,7 +231,7 @@ def bars(table: Mapping[str, Mapping[str, float]], path: Path, title: str) -> No
     axes.set_xticks([])
     axes.set_xlim(0, top * 1.08 or 1)
     axes.tick_params(axis="y", length=0, labelsize=10)
-    axes.set_ylim(len(groups) - 0.5, -0.5)  # first group on top
+    axes.set_ylim(max(len(groups), 1) - 0.5, -0.5)  # first group on top
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
     if len(series) > 1:
         from matplotlib.patches import Patch

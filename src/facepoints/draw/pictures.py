@@ -75,7 +75,7 @@ def draw_points(
     # Far outside, fixed-point coordinates would overflow; such points are never seen.
     near = (np.abs(placed) < 10 * max(height, width)).all(axis=1)
     shown = shown & np.isfinite(placed).all(axis=1) & near
-    size = max(0.9, min(height, width) / 140) if radius is None else radius
+    size = max(0.9, min(height, width) / 125) if radius is None else radius
     if spread is not None:
         _discs(canvas, placed, shown, spread * scale, colour)
     line = max(1, round(size * 0.5))
@@ -125,7 +125,17 @@ def _fixed(point: NDArray) -> tuple[int, int]:
 
 
 def _disc(canvas: Picture, point: NDArray, radius: float, colour: Colour) -> None:
-    cv2.circle(canvas, _fixed(point), round(radius * (1 << _BITS)), colour, -1, cv2.LINE_AA, _BITS)
+    """A round dot by how much of each pixel it covers: cv2.circle makes small ones square."""
+    height, width = canvas.shape[:2]
+    low = np.floor(point - radius - 1).astype(int)
+    high = np.ceil(point + radius + 2).astype(int)
+    (x0, y0), (x1, y1) = low.clip(0), np.minimum(high, (width, height))
+    if x0 >= x1 or y0 >= y1:
+        return
+    across, down = np.arange(x0, x1) - point[0], np.arange(y0, y1) - point[1]
+    cover = np.clip(radius + 0.5 - np.hypot(across[None], down[:, None]), 0, 1)[..., None]
+    below = canvas[y0:y1, x0:x1]
+    canvas[y0:y1, x0:x1] = np.rint(below + (np.array(colour) - below) * cover)
 
 
 def _discs(
@@ -225,7 +235,7 @@ def _line_of_text(text: str, width: int) -> Picture:
     size = 0.36 * fine
 
     def wide(words: str) -> int:
-        return cv2.getTextSize(words, font, size, fine)[0][0]
+        return cv2.getTextSize(words, font, size, fine - 1)[0][0]
 
     room, keep = (width - 2) * fine, len(text)
     line = text
@@ -234,5 +244,5 @@ def _line_of_text(text: str, width: int) -> Picture:
         tail = min(keep // 2 + 3, keep)
         line = text[: keep - tail] + ".." + text[len(text) - tail :]
     strip = np.full(((_TEXT + 4) * fine, width * fine, 3), _PAPER, dtype=np.uint8)
-    cv2.putText(strip, line, (0, _TEXT * fine), font, size, (70, 70, 70), fine, cv2.LINE_AA)
+    cv2.putText(strip, line, (0, _TEXT * fine), font, size, (40, 40, 40), fine - 1, cv2.LINE_AA)
     return geometry.resize(strip, width, _TEXT + 4)

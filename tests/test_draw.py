@@ -1,0 +1,255 @@
+"""Drawing: colour lies where the points are, inputs stay as they are, charts are whole files."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facepoints import draw, synthetic
+from facepoints.errors import DataError, MissingExtraError, WriteError
+from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet
+from facepoints.samples import Samples
+
+ONE = LandmarkSet(("dot",), mirrorable=False)
+RED = (255, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def faces() -> Samples:
+    return synthetic.kaggle_like(7, seed=9)
+
+
+def _read(path: Path) -> np.ndarray:
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return picture[..., ::-1]
+
+
+def _middle_of_red(picture: np.ndarray) -> np.ndarray:
+    red = np.clip(picture[..., 0].astype(float) - picture[..., 1], 0, None)
+    yy, xx = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    return np.array([(red * xx).sum(), (red * yy).sum()]) / red.sum()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    x=st.floats(10, 30),
+    y=st.floats(10, 20),
+    scale=st.integers(1, 4),
+    tone=st.sampled_from([0, 128, 255]),
+    coloured=st.booleans(),
+)
+def test_a_dot_lies_at_its_point(x: float, y: float, scale: int, tone: int, coloured: bool) -> None:
+    shape = (31, 42, 3) if coloured else (31, 42)
+    image = np.full(shape, tone, dtype=np.uint8)
+    before = image.copy()
+    points = np.array([[x, y]], dtype=np.float32)
+    drawn = draw.draw_points(image, points, ONE, colour=RED, radius=2.0, scale=scale)
+    np.testing.assert_array_equal(image, before)
+    assert drawn.shape == (31 * scale, 42 * scale, 3)
+    assert drawn.dtype == np.uint8
+    found = _middle_of_red(drawn)
+    np.testing.assert_allclose((found + 0.5) / scale - 0.5, [x, y], atol=0.06)
+
+
+def test_a_dot_stands_out_on_light_and_dark() -> None:
+    for tone in (0, 255):
+        image = np.full((60, 60), tone, dtype=np.uint8)
+        drawn = draw.draw_points(image, np.array([[30.0, 30.0]]), ONE, scale=3)
+        away = np.abs(drawn.astype(int) - tone).max(axis=2)
+        assert away.max() > 150
+        assert (away > 20).sum() < 0.01 * away.size
+
+
+def test_edges_join_labelled_points_only() -> None:
+    ends = LandmarkSet(("a", "b", "c"), edges=(("a", "b"), ("b", "c")), mirrorable=False)
+    points = np.array([[10.0, 20.0], [50.0, 20.0], [50.0, 50.0]])
+    image = np.zeros((60, 60), dtype=np.uint8)
+    all_three = draw.draw_points(image, points, ends, colour=RED)
+    assert all_three[20, 30, 0] > 90
+    assert all_three[35, 50, 0] > 90
+    two = draw.draw_points(image, points, ends, np.array([True, True, False]), colour=RED)
+    assert two[20, 30, 0] > 90
+    assert not two[25:].any()
+    none = draw.draw_points(image, points, ends, np.zeros(3, dtype=bool))
+    assert not none.any()
+
+
+def test_points_nobody_can_see_do_no_harm() -> None:
+    points = np.array([[np.nan, 3], [1e30, -1e30], [-5, -5], [70, 20], [20.0, 20.0]])
+    five = LandmarkSet(tuple("abcde"), edges=(("a", "e"), ("b", "e"), ("d", "e")), mirrorable=False)
+    image = np.zeros((40, 40), dtype=np.uint8)
+    drawn = draw.draw_points(image, points, five, colour=RED, spread=np.full(5, np.inf))
+    assert drawn[20, 20, 0] > 200
+    assert drawn[20, 38, 0] > 90  # the edge to a point just outside
+    assert not drawn[30:].any()
+
+
+def test_spread_is_a_soft_disc_of_its_radius() -> None:
+    image = np.full((80, 80), 100, dtype=np.uint8)
+    point = np.array([[40.0, 40.0]])
+    drawn = draw.draw_points(image, point, ONE, spread=np.array([12.0]), colour=RED, radius=1)
+    changed = (np.abs(drawn.astype(int) - 100).max(axis=2) > 23).sum()  # half of a full change
+    assert changed == pytest.approx(np.pi * 12**2, rel=0.05)
+    assert 100 < drawn[40, 48, 0] < 200
+
+
+def test_all_of_68_points_are_drawn() -> None:
+    faces = synthetic.render(1, seed=1)
+    dark = np.zeros_like(faces.images[0])
+    drawn = draw.draw_points(dark, faces.points[0], IBUG_68, colour=RED, scale=4, radius=2)
+    for x, y in np.rint((faces.points[0] + 0.5) * 4 - 0.5).astype(int):
+        assert drawn[y, x, 0] > 200
+
+
+@pytest.mark.parametrize(
+    ("image", "points", "extra", "words"),
+    [
+        (np.zeros((9, 9), np.float32), np.zeros((1, 2)), {}, "uint8"),
+        (np.zeros((9, 9, 4), np.uint8), np.zeros((1, 2)), {}, "uint8"),
+        (np.zeros((9, 9), np.uint8), np.zeros((2, 2)), {}, r"points to draw must have shape \(1"),
+        (np.zeros((9, 9), np.uint8), np.zeros((1, 2)), {"scale": 0}, "scale"),
+        (np.zeros((9, 9), np.uint8), np.zeros((1, 2)), {"spread": np.ones(2)}, "spread"),
+        (np.zeros((9, 9), np.uint8), np.zeros((1, 2)), {"labelled": np.ones(3, bool)}, "labelled"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    image: np.ndarray, points: np.ndarray, extra: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        draw.draw_points(image, points, ONE, **extra)
+
+
+def test_sheet_shows_every_face_and_is_written(faces: Samples, tmp_path: Path) -> None:
+    before = faces.images.copy()
+    path = tmp_path / "new" / "sheet.png"
+    plain = draw.sheet(faces, path, columns=3, scale=1, captions=[""] * 7)
+    np.testing.assert_array_equal(faces.images, before)
+    np.testing.assert_array_equal(_read(path), plain)
+    assert plain.shape[1] == 3 * (96 + 6) + 6
+    # Gray pixels of each face are found again at its place.
+    step = (plain.shape[0] - 6) // 3
+    for row in range(7):
+        top, left = 6 + (row // 3) * step, 6 + (row % 3) * 102
+        tile = plain[top : top + 96, left : left + 96]
+        same = (tile == faces.images[row][..., None]).all(axis=2)
+        assert same.mean() > 0.8
+
+
+def test_sheet_shows_predictions_and_their_error(faces: Samples) -> None:
+    labels = draw.sheet(faces, scale=1)
+    right = draw.sheet(faces, scale=1, predicted=faces.points)
+    wrong = draw.sheet(faces, scale=1, predicted=faces.points + 3)
+    assert not np.array_equal(labels, right)
+    assert not np.array_equal(right, wrong)
+    by_hand = draw.sheet(
+        faces,
+        scale=1,
+        predicted=faces.points + np.array([3.0, 4.0]),
+        captions=[f"{name}  5.0 px" for name in faces.names],
+    )
+    by_itself = draw.sheet(faces, scale=1, predicted=faces.points + np.array([3.0, 4.0]))
+    np.testing.assert_array_equal(by_itself, by_hand)
+
+
+def test_sheet_without_labels_or_faces(faces: Samples) -> None:
+    bare = faces.with_points(faces.points, np.zeros_like(faces.labelled))
+    named = draw.sheet(bare, predicted=faces.points, scale=1)
+    np.testing.assert_array_equal(
+        named,
+        draw.sheet(bare, predicted=faces.points, scale=1, captions=[str(n) for n in faces.names]),
+    )
+    assert draw.sheet(faces.take([])).shape[2] == 3
+
+
+def test_sheet_refuses_what_does_not_fit(faces: Samples, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="predictions to draw must have shape"):
+        draw.sheet(faces, predicted=faces.points[:, :4])
+    with pytest.raises(DataError, match="needs 7 captions"):
+        draw.sheet(faces, captions=["one"])
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WriteError):
+        draw.sheet(faces, tmp_path / "file" / "sheet.png", scale=1)
+
+
+def _history(members: int) -> list[dict[str, Any]]:
+    return [
+        {"member": m, "epoch": e, "train_loss": 9 / (e + 1), "learning_rate": 1e-3 / (e + 1)}
+        | ({"validation_rmse": 4 / (e + 1) + m} if e % 2 else {})
+        for m in range(members)
+        for e in range(6)
+    ]
+
+
+_CHARTS: dict[str, Callable[[Path], None]] = {
+    "curves": lambda path: draw.curves(_history(1), path),
+    "members": lambda path: draw.curves(_history(3), path),
+    "one epoch": lambda path: draw.curves(_history(1)[:1], path),
+    "no epoch": lambda path: draw.curves([], path),
+    "broken": lambda path: draw.curves(
+        [{"epoch": 0, "train_loss": float("nan"), "validation_rmse": float("nan")}], path
+    ),
+    "ced": lambda path: draw.ced_chart(
+        {"all": np.linspace(0.01, 0.3, 40), "few": np.array([0.05]), "none": np.zeros(0)},
+        path,
+        "eye distance",
+    ),
+    "no ced": lambda path: draw.ced_chart({}, path, "eye distance"),
+    "bars": lambda path: draw.bars(
+        {"drop": {"net2": 3.2, "heatnet": 2.0}, "mask": {"net2": float("nan")}}, path, "RMSE (px)"
+    ),
+    "one bar": lambda path: draw.bars({"drop": {"net2": 3.2}}, path, "RMSE (px)"),
+    "no bars": lambda path: draw.bars({}, path, "RMSE (px)"),
+}
+
+
+@pytest.mark.parametrize("name", _CHARTS)
+def test_charts_are_pictures(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "chart.png"
+    _CHARTS[name](path)
+    picture = _read(path)
+    assert picture.shape[1] > 800
+    assert picture.min() < 100
+    assert picture.max() == 255
+    assert [p.name for p in tmp_path.iterdir()] == ["chart.png"]
+
+
+def test_longer_bars_for_larger_values(tmp_path: Path) -> None:
+    path = tmp_path / "bars.png"
+    draw.bars({"a": {"x": 1.0}, "b": {"x": 4.0}}, path, "px")
+    picture = _read(path).astype(int)
+    blue = (picture == (0x00, 0x72, 0xB2)).all(axis=2).sum(axis=1)
+    lengths = blue[blue > 0]
+    assert lengths.max() == pytest.approx(4 * lengths.min(), rel=0.02)
+    assert blue[: len(blue) // 2].max() < blue[len(blue) // 2 :].max()  # first group on top
+
+
+def test_charts_without_matplotlib_name_the_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r"facepoints\[train\]"):
+        draw.bars({"a": {"b": 1.0}}, tmp_path / "bars.png", "px")
+    assert not list(tmp_path.iterdir())
+
+
+def test_kaggle_points_in_colour(faces: Samples) -> None:
+    colour = np.repeat(faces.images[0][..., None], 3, axis=2)
+    drawn = draw.draw_points(colour, faces.points[0], KAGGLE_15, faces.labelled[0])
+    gray = draw.draw_points(faces.images[0], faces.points[0], KAGGLE_15, faces.labelled[0])
+    np.testing.assert_array_equal(drawn, gray)
