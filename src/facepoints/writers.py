@@ -103,7 +103,7 @@ def _csv_line(cells: list[str]) -> bytes:
 def write_coco(samples: Samples, out: Path) -> Path:
     """COCO keypoints JSON, with the images as PNG in the folder ``images`` beside it.
 
-    Groups and marking schemes are kept in fields of their own (see `readers.coco`).
+    Names, groups and marking schemes are kept in fields of their own (see `readers.coco`).
 
     Args:
         samples: the faces; each is one image with one annotation.
@@ -132,9 +132,11 @@ def write_coco(samples: Samples, out: Path) -> Path:
                 "image_id": row + 1,
                 "category_id": 1,
                 "iscrowd": 0,
-                "name": str(samples.names[row]),
-                "group": str(samples.group[row]),
-                "source": schemes[samples.source[row]],
+                "facepoints": {
+                    "name": str(samples.names[row]),
+                    "group": str(samples.group[row]),
+                    "source": schemes[samples.source[row]],
+                },
                 **_coco_points(samples.points[row], samples.labelled[row]),
             }
         )

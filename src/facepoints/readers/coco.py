@@ -3,9 +3,9 @@
 Coordinates are pixel numbers from 0; visibility 0 is not labelled, 1 and 2 are. Source:
 https://cocodataset.org/#format-data
 
-Files written by facepoints also carry each face's group and marking scheme, so that a
-round trip keeps people on one side of a split: ``facepoints.sources`` at the top, and
-``group`` and ``source`` in an annotation. Other programs pass them by.
+Files written by facepoints also carry each face's name, group and marking scheme, so that
+a round trip keeps people on one side of a split: a field ``facepoints`` at the top and in
+each annotation. Other programs pass it by.
 """
 
 from __future__ import annotations
@@ -71,13 +71,15 @@ def _photos(data: Mapping[str, Any], path: Path) -> Photos:
         if file not in found:
             found[file] = find_image(path, file)
         seen[file] = seen.get(file, 0) + 1
+        name = file if seen[file] == 1 else f"{file}#{seen[file]}"
+        own = annotation.get("facepoints", {})
         rows.append(
             FaceRow(
                 file=found[file],
-                name=file if seen[file] == 1 else f"{file}#{seen[file]}",
-                group=str(annotation.get("group", file)),
+                name=str(own.get("name", name)),
+                group=str(own.get("group", file)),
                 points=points,
-                source=str(annotation.get("source", "")),
+                source=str(own.get("source", "")),
             )
         )
     if not rows:

@@ -1,0 +1,258 @@
+"""Kaggle tables: what is read, in which wrappings, and what is refused how."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facepoints.errors import DataError
+from facepoints.landmarks import KAGGLE_15
+from facepoints.readers import load, read
+from facepoints.readers.kaggle import marking_schemes
+from facepoints.readers.pixels import parse_pixels
+from facepoints.samples import Samples
+
+SIDE = 4
+HEADER = "left_eye_center_x,left_eye_center_y,right_eye_center_x,right_eye_center_y,Image"
+PIXELS = " ".join(str(v) for v in range(0, 256, 16))
+ROWS = [f"3,1,0.5,1.25,{PIXELS}", f",,1,2,{PIXELS}", f"3,,1,2,{PIXELS}"]
+
+
+def table(*rows: str, header: str = HEADER, end: str = "\n") -> bytes:
+    return (end.join([header, *rows]) + end).encode()
+
+
+def put(folder: Path, content: bytes, name: str = "training.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def zipped(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return file.getvalue()
+
+
+def samples(path: Path, part: str = "training") -> Samples:
+    data = read(path, part=part)
+    assert isinstance(data, Samples)
+    return data
+
+
+def check_rows(data: Samples) -> None:
+    assert data.landmarks.names == ("left_eye_center", "right_eye_center")
+    assert data.images.shape == (3, SIDE, SIDE)
+    np.testing.assert_array_equal(data.images[0].ravel(), np.arange(0, 256, 16))
+    np.testing.assert_array_equal(data.points[0], [[3, 1], [0.5, 1.25]])
+    # one half of a point is no point
+    np.testing.assert_array_equal(data.labelled, [[True, True], [False, True], [False, True]])
+    assert (data.points[~data.labelled] == 0).all()
+    assert data.names.tolist() == ["row-1", "row-2", "row-3"]
+    assert len(set(data.group)) == 1  # the same picture three times
+
+
+def test_plain_table(tmp_path: Path) -> None:
+    check_rows(samples(put(tmp_path, table(*ROWS))))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + table(*ROWS),
+        table(*ROWS, end="\r\n"),
+        table(*ROWS).rstrip(b"\n"),
+        table(*ROWS) + b"\n\n",
+        table(
+            *(f'"{a}",{b},{c},"{d}","{e}"' for a, b, c, d, e in (r.split(",") for r in ROWS)),
+            header=",".join(f'"{n}"' for n in HEADER.split(",")),
+            end="\r\n",
+        ),
+        table(*(r.replace(PIXELS, '"' + PIXELS.replace(" 16 ", "\n16  ") + '"') for r in ROWS)),
+        table(ROWS[0], f"nan,NaN,1,2,{PIXELS}", f"3, ,1,2,{PIXELS}"),
+    ],
+    ids=["bom", "crlf", "no end", "blank lines", "quoted", "line ends in quotes", "nan"],
+)
+def test_dialects(tmp_path: Path, content: bytes) -> None:
+    check_rows(samples(put(tmp_path, content)))
+
+
+TEST_TABLE = table(f"1,{PIXELS}", f"22,{PIXELS}", header="ImageId,Image")
+
+
+def check_test(data: Samples) -> None:
+    assert data.names.tolist() == ["1", "22"]
+    assert data.landmarks == KAGGLE_15
+    assert not data.labelled.any()
+    assert data.sources == {"15-point": KAGGLE_15.names}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("training.csv.zip", zipped(training__csv=table(*ROWS))),
+        ("misnamed.dat", zipped(some__csv=table(*ROWS))),
+        (
+            "all.zip",
+            zipped(training__csv=table(*ROWS), test__csv=TEST_TABLE, IdLookupTable__csv=b"x"),
+        ),
+        (
+            "all.zip",
+            zipped(
+                IdLookupTable__csv=b"RowId",
+                SampleSubmission__csv=b"RowId",
+                training__zip=zipped(training__csv=table(*ROWS)),
+                test__zip=zipped(test__csv=TEST_TABLE),
+            ),
+        ),
+    ],
+)
+def test_zips(tmp_path: Path, name: str, content: bytes) -> None:
+    path = put(tmp_path, content, name)
+    check_rows(samples(path))
+    if name == "all.zip":
+        check_test(samples(path, "test"))
+
+
+def test_folder_with_both_tables(tmp_path: Path) -> None:
+    put(tmp_path, zipped(training__csv=table(*ROWS)), "training.zip")
+    put(tmp_path, TEST_TABLE, "test.csv")
+    check_rows(samples(tmp_path))
+    check_test(samples(tmp_path, "test"))
+    (tmp_path / "test.csv").unlink()
+    with pytest.raises(DataError, match=r"no test\.csv"):
+        read(tmp_path, part="test")
+
+
+def refused(path: Path, *parts: str) -> None:
+    """Both ways in raise one line that holds the parts and names the file."""
+    for way in (read, load):
+        with pytest.raises(DataError) as caught:
+            way(path)
+        text = str(caught.value)
+        assert "\n" not in text
+        assert path.name in text
+        for part in parts:
+            assert part in text
+
+
+GOOD = f"3,1,0,1,{PIXELS}"
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"", ("empty",)),
+        (b"\n\n", ("no known format",)),
+        (table(), ("no rows",)),
+        (table(GOOD, f"3,1,0,1,{PIXELS} 7"), ("row 2", "line 3", "expected 16", "found 17")),
+        (table(GOOD, GOOD, GOOD[:-4]), ("row 3", "line 4", "expected 16", "found 15")),
+        (table(f"3,1,0,1,{PIXELS} 7"), ("row 1", "17 pixels", "square")),
+        (table("3,1,0,1,"), ("row 1", "0 pixels")),
+        (table(GOOD, GOOD.replace(" 16 ", " x ")), ("row 2", "pixel 2", "'x'")),
+        (table(GOOD, GOOD.replace(" 16 ", " 1.5 ")), ("row 2", "pixel 2", "'1.5'")),
+        (table(GOOD, GOOD.replace(" 16 ", " -1 ")), ("row 2", "pixel 2", "'-1'")),
+        (table(GOOD, GOOD.replace(" 16 ", " 256 ")), ("row 2", "pixel 2", "'256'")),
+        (table(GOOD, GOOD.replace(" 16 ", " 999 ")), ("row 2", "pixel 2", "'999'")),
+        (table(GOOD, GOOD.replace(" 16 ", " 16000 ")), ("row 2", "pixel 2", "'16000'")),
+        (table(GOOD, f"3,one,0,1,{PIXELS}"), ("row 2", "left_eye_center_y", "'one'")),
+        (table(GOOD, f"3,inf,0,1,{PIXELS}"), ("row 2", "left_eye_center_y", "inf")),
+        (table(GOOD, f"3,900,0,1,{PIXELS}"), ("row 2", "left_eye_center_y", "900")),
+        (table(GOOD, "3,1,0,1"), ("row 2", "expected 5 columns", "found 4")),
+        (table(GOOD, GOOD + ",9"), ("row 2", "expected 5 columns", "found 6")),
+        (table(GOOD, f'3,1,0,1,"{PIXELS}'), ("line 3", "never closes")),
+        (table("1,2", header="left_eye_center_x,left_eye_center_y"), ("no column 'Image'",)),
+        (table(f"1,{PIXELS}", header="nose_tip_x,Image"), ("'nose_tip_x'", "'nose_tip_y'")),
+        (table(f"1,2,{PIXELS}", header="Age,ImageId,Image"), ("unknown column 'Age'",)),
+        (table(f"1,1,{PIXELS}", header="ImageId,ImageId,Image"), ("'ImageId'", "more than once")),
+        (table(f",{PIXELS}", header="ImageId,Image"), ("row 1", "ImageId is blank")),
+        (b"RowId,Location\n1,2\n", ("no known format", "COCO", ".pts")),
+        (bytes(range(128, 256)) * 9, ("no known format",)),
+        (zipped(training__csv=table(*ROWS))[:200], ("damaged or truncated zip",)),
+        (b"PK\x03\x04 and then nothing of a zip", ("damaged or truncated zip",)),
+        (zipped(a__txt=b"x"), ("holds no training table", "a.txt")),
+        (zipped(training__csv=b""), ("empty",)),
+        (zipped(training__zip=zipped(training__csv=table(*ROWS))[:99]), ("truncated zip",)),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, content: bytes, parts: tuple[str, ...]) -> None:
+    refused(put(tmp_path, content), *parts)
+
+
+def test_damage_inside_a_zip(tmp_path: Path) -> None:
+    content = bytearray(zipped(training__csv=table(*[GOOD] * 500)))
+    content[60:90] = bytes(30)
+    refused(put(tmp_path, bytes(content), "training.zip"), "damaged or truncated zip")
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    refused(tmp_path / "nothing.csv", "no file or folder")
+
+
+def test_unknown_part(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="one of training, test"):
+        read(put(tmp_path, TEST_TABLE), part="validation")
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=60), st.sampled_from([" ", "  ", "\t"]))
+def test_pixels_are_what_is_written(values: list[int], separator: str) -> None:
+    text = separator.join(map(str, values)).encode()
+    np.testing.assert_array_equal(parse_pixels(text, len(values)), values)
+
+
+@given(st.text("0123456789 .-a", max_size=24))
+def test_pixels_as_a_careful_reader_sees_them(text: str) -> None:
+    tokens = text.split()
+    good = all(t.isdigit() and int(t) <= 255 for t in tokens)
+    if good:
+        assert parse_pixels(text.encode(), len(tokens)).tolist() == [int(t) for t in tokens]
+    else:
+        with pytest.raises(ValueError, match="expected a whole number"):
+            parse_pixels(text.encode(), len(tokens))
+
+
+def test_marking_schemes_of_the_competition() -> None:
+    core = KAGGLE_15.columns(["left_eye_center", "nose_tip"])
+    labelled = np.zeros((100, 15), dtype=bool)
+    labelled[:, core] = True
+    labelled[:30] = True
+    labelled[3, core[0]] = False  # a hole in the core changes nothing
+    labelled[50, core] = False
+    source, sources = marking_schemes(labelled, KAGGLE_15)
+    assert sources == {"15-point": KAGGLE_15.names, "2-point": ("left_eye_center", "nose_tip")}
+    np.testing.assert_array_equal(source, np.arange(100) >= 30)
+
+
+def test_one_marking_scheme() -> None:
+    everything = np.ones((5, 15), dtype=bool)
+    assert marking_schemes(everything, KAGGLE_15)[1] == {"15-point": KAGGLE_15.names}
+    few = np.zeros((5, 15), dtype=bool)
+    few[:, :2] = True
+    source, sources = marking_schemes(few, KAGGLE_15)
+    assert sources == {"2-point": KAGGLE_15.names[:2]}
+    assert not source.any()
+
+
+def test_real_labels(shared: Path) -> None:
+    data = samples(shared / "kaggle" / "sample.csv")
+    assert data.size == (96, 96)
+    assert data.landmarks == KAGGLE_15
+    left = data.points[:, KAGGLE_15.columns(["left_eye_center"])[0]]
+    right = data.points[:, KAGGLE_15.columns(["right_eye_center"])[0]]
+    assert (left[:, 0] > right[:, 0] + 20).all()  # the subject's left is at the larger x
+
+
+def test_real_size_file(shared: Path) -> None:
+    data = load(shared / "kaggle-like" / "training.csv.zip")
+    assert data.images.shape == (3561, 96, 96)
+    assert list(data.sources) == ["15-point", "4-point"]
+    assert data.source.sum() == 2370
+    assert not data.images.flags.writeable

@@ -1,0 +1,394 @@
+"""YouTube Faces, .pts, COCO and imglab: faces in pictures of any size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from facepoints.errors import DataError
+from facepoints.landmarks import IBUG_68
+from facepoints.readers import load, read
+from facepoints.samples import Photos
+
+RANDOM = np.random.default_rng(3)
+
+
+def picture(path: Path, height: int = 40, width: int = 50) -> np.ndarray:
+    image = RANDOM.integers(0, 256, (height, width), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+    return image
+
+
+def photos(path: Path, **options: Any) -> Photos:
+    data = read(path, **options)
+    assert isinstance(data, Photos)
+    return data
+
+
+def refused(path: Path, *parts: str, **options: Any) -> None:
+    with pytest.raises(DataError) as caught:
+        load(path, **options)
+    text = str(caught.value)
+    assert "\n" not in text
+    for part in parts:
+        assert part in text
+
+
+# YouTube Faces as table and frames
+
+
+def frames(folder: Path, split: str = "training", rows: int = 3) -> Path:
+    """A table with frames of Ann_Lee, named <split>_frames_keypoints.csv."""
+    lines = [",".join(["", *map(str, range(136))])]
+    for row in range(rows):
+        name = f"Ann_Lee_{row}{row}.png"
+        picture(folder / split / name)
+        lines.append(",".join([name, *(f"{v + row}.0" for v in np.arange(136) % 40)]))
+    path = folder / f"{split}_frames_keypoints.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_frames(tmp_path: Path) -> None:
+    table = frames(tmp_path)
+    frames(tmp_path, "test", rows=2)
+    for path in (tmp_path, table):
+        data = photos(path)
+        assert data.landmarks == IBUG_68
+        assert data.names.tolist() == ["Ann_Lee_00.png", "Ann_Lee_11.png", "Ann_Lee_22.png"]
+        assert set(data.group) == {"Ann_Lee"}
+        np.testing.assert_array_equal(data.points[1, :2], [[1, 2], [3, 4]])
+        assert data.labelled.all()
+    assert len(photos(tmp_path, part="test")) == 2
+    assert load(tmp_path, size=32).images.shape == (3, 32, 32)
+
+
+def test_frames_with_a_hole(tmp_path: Path) -> None:
+    table = frames(tmp_path)
+    table.write_text(table.read_text().replace("Ann_Lee_00.png,0.0,", "Ann_Lee_00.png,,"))
+    labelled = photos(table).labelled
+    assert not labelled[0, 0]
+    assert labelled.sum() == labelled.size - 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("Ann_Lee_11.png,1.0", "Ann_Lee_11.png,x", ("row 2", "line 3", "column 0", "'x'")),
+        ("Ann_Lee_11.png,1.0", "Ann_Lee_11.png,9e9", ("row 2", "not in any picture")),
+        ("Ann_Lee_11.png,1.0", "Ann_Lee_11.png", ("row 2", "expected 137 columns, found 136")),
+        ("Ann_Lee_11.png", "", ("row 2", "blank")),
+        ("Ann_Lee_11.png", "Bob_00.png", ("no image at", "Bob_00.png")),
+        (",134,135\n", ",134\n", ("in pairs",)),
+    ],
+)
+def test_bad_frames_table(tmp_path: Path, old: str, new: str, parts: tuple[str, ...]) -> None:
+    table = frames(tmp_path)
+    table.write_text(table.read_text().replace(old, new, 1))
+    refused(table, *parts)
+
+
+def test_frames_of_the_other_part(tmp_path: Path) -> None:
+    frames(tmp_path)
+    refused(tmp_path, "test_frames_keypoints.csv", "training_frames_keypoints.csv", part="test")
+
+
+def test_picture_that_does_not_open(tmp_path: Path) -> None:
+    table = frames(tmp_path)
+    (tmp_path / "training" / "Ann_Lee_11.png").write_bytes(b"not a picture")
+    refused(table, "could not read image", "Ann_Lee_11.png")
+    (tmp_path / "training" / "Ann_Lee_11.png").write_bytes(b"")
+    refused(table, "could not read image", "Ann_Lee_11.png")
+
+
+# YouTube Faces as npz
+
+
+def video(path: Path, count: int = 7, **changes: Any) -> dict[str, np.ndarray]:
+    arrays: dict[str, Any] = {
+        "colorImages": RANDOM.integers(0, 256, (30, 40, 3, count), dtype=np.uint8),
+        "landmarks2D": RANDOM.uniform(5, 25, (68, 2, count)),
+        "landmarks3D": RANDOM.uniform(5, 25, (68, 3, count)),
+        "boundingBox": RANDOM.uniform(0, 30, (4, 2, count)),
+    }
+    arrays |= changes
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **{k: v for k, v in arrays.items() if v is not None})
+    return arrays
+
+
+def test_videos(tmp_path: Path) -> None:
+    first = video(tmp_path / "part_1" / "Ann_Lee_0.npz")
+    video(tmp_path / "part_2" / "Bob_Ray_3.npz", count=2)
+    data = photos(tmp_path, every=3)
+    assert data.names.tolist() == ["Ann_Lee_0/0", "Ann_Lee_0/3", "Ann_Lee_0/6", "Bob_Ray_3/0"]
+    assert data.group.tolist() == ["Ann_Lee"] * 3 + ["Bob_Ray"]
+    np.testing.assert_allclose(data.points[1], first["landmarks2D"][:, :, 3], rtol=1e-6)
+    pictures = list(data.pictures())
+    assert [p.shape for p in pictures] == [(30, 40)] * 4
+    rgb = first["colorImages"][..., 3].astype(float)
+    np.testing.assert_allclose(pictures[1], rgb @ [0.299, 0.587, 0.114], atol=1)
+    assert len(load(tmp_path / "part_1" / "Ann_Lee_0.npz", every=1)) == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"landmarks2D": None}, ("no array 'landmarks2D'",)),
+        ({"colorImages": None}, ("no array 'colorImages'",)),
+        ({"landmarks2D": np.zeros((5, 2, 7))}, ("should be numbers (68, 2, T)",)),
+        ({"landmarks2D": np.zeros((68, 2, 6))}, ("7 frames in colorImages, 6 in",)),
+        ({"landmarks2D": np.full((68, 2, 7), np.inf)}, ("frame 0", "no positions")),
+        ({"colorImages": np.zeros((9, 9, 3, 7))}, ("should be uint8 (H, W, 3, T)",)),
+        ({"colorImages": np.zeros((9, 9, 7), np.uint8)}, ("should be uint8 (H, W, 3, T)",)),
+        ({"landmarks2D": np.array([{}])}, ("landmarks2D is damaged",)),
+    ],
+)
+def test_bad_video(tmp_path: Path, changes: dict[str, Any], parts: tuple[str, ...]) -> None:
+    video(tmp_path / "Ann_0.npz", **changes)
+    refused(tmp_path, "Ann_0.npz", *parts)
+
+
+def test_truncated_video_and_wrong_every(tmp_path: Path) -> None:
+    path = tmp_path / "Ann_0.npz"
+    video(path)
+    refused(path, "every must be 1 or more", every=0)
+    path.write_bytes(path.read_bytes()[:5000])
+    refused(path, "Ann_0.npz", "damaged")
+    refused(tmp_path, "Ann_0.npz", "damaged")
+
+
+# .pts
+
+
+def pts(path: Path, points: np.ndarray, header: str = "version: 1\nn_points: {}\n") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = "\n".join(f"{x} {y}" for x, y in points)
+    path.write_text(header.format(len(points)) + "{\n" + body + "\n}\n")
+
+
+def test_pts_are_one_based_and_found_in_folders(tmp_path: Path) -> None:
+    points = RANDOM.uniform(5, 35, (68, 2))
+    picture(tmp_path / "a" / "one.png")
+    picture(tmp_path / "b" / "two.WEBP")
+    pts(tmp_path / "a" / "one.pts", points)
+    points[3] = np.nan
+    pts(tmp_path / "b" / "two.pts", points)
+    picture(tmp_path / "unlabelled.jpg")
+    data = photos(tmp_path)
+    assert data.names.tolist() == ["a/one.png", "b/two.WEBP"]
+    assert data.group.tolist() == ["one", "two"]
+    assert data.landmarks == IBUG_68
+    assert data.sources == {"ibug": IBUG_68.names}
+    np.testing.assert_allclose(data.points[0, 5], points[5] - 1, rtol=1e-6)
+    assert np.argwhere(~data.labelled).tolist() == [[1, 3]]
+    assert len(photos(tmp_path / "a" / "one.pts")) == 1
+
+
+def test_pts_of_another_count_never_mirror(tmp_path: Path) -> None:
+    picture(tmp_path / "one.jpg")
+    pts(tmp_path / "one.pts", RANDOM.uniform(5, 35, (5, 2)), header="")
+    data = photos(tmp_path)
+    assert data.landmarks.names == ("0", "1", "2", "3", "4")
+    assert not data.landmarks.mirrorable
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("version: 1\nn_points: 3\n{\n1 2\n3 4\n}\n", ("expected 3 points, found 4 coord",)),
+        ("version: 1\nn_points: 1\n{\n1 two\n}\n", ("expected numbers",)),
+        ("version: 1\nn_points: 1\n{\n1 2\n", ("points between braces",)),
+        ("version: 1\nn_points: 1\n{\n1 inf\n}\n", ("point 1", "not in any picture")),
+        ("{}", ("expected 0 points",)),
+        ("", ("points between braces",)),
+        (b"\xff\xfe\x80n_points", ("not text",)),
+    ],
+)
+def test_bad_pts(tmp_path: Path, content: str | bytes, parts: tuple[str, ...]) -> None:
+    picture(tmp_path / "one.jpg")
+    data = content.encode() if isinstance(content, str) else content
+    (tmp_path / "one.pts").write_bytes(data)
+    refused(tmp_path, "one.pts", *parts)
+
+
+def test_pts_without_picture_or_of_other_counts(tmp_path: Path) -> None:
+    pts(tmp_path / "a.pts", np.ones((5, 2)))
+    refused(tmp_path, "no image beside", "a.pts")
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b.png")
+    pts(tmp_path / "b.pts", np.ones((6, 2)))
+    refused(tmp_path, "b.pts has 6 points, a.pts has 5")
+
+
+def test_folder_of_nothing(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    refused(tmp_path, "nothing in the folder", "COCO")
+
+
+def test_real_pts(shared: Path) -> None:
+    data = photos(shared / "lfpw" / "train")
+    assert (len(data), data.landmarks) == (805, IBUG_68)
+
+
+# COCO
+
+
+def coco(folder: Path, **changes: Any) -> Path:
+    """Two pictures with three faces of a left eye, a right eye and a nose."""
+    picture(folder / "images" / "b.png")
+    picture(folder / "a.png")
+    content: dict[str, Any] = {
+        "images": [{"id": 7, "file_name": "b.png"}, {"id": 9, "file_name": "a.png"}],
+        "categories": [
+            {"id": 2, "name": "car"},
+            {
+                "id": 1,
+                "name": "face",
+                "keypoints": ["left_eye", "right_eye", "nose"],
+                "skeleton": [[1, 2], [2, 3]],
+            },
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 1, "keypoints": [9, 8, 2, 4, 8, 1, 0, 0, 0]},
+            {"id": 2, "image_id": 9, "category_id": 1, "keypoints": [5, 4, 2, 1.5, 4, 2, 3, 9, 2]},
+            {"id": 3, "image_id": 7, "category_id": 1, "keypoints": [30, 9, 2, 2, 4, 0, 3, 9, 2]},
+            {"id": 4, "image_id": 7, "category_id": 1, "keypoints": [0] * 9},
+            {"id": 5, "image_id": 7, "category_id": 2, "bbox": [1, 2, 3, 4]},
+        ],
+    }
+    path = folder / "labels.json"
+    path.write_text(json.dumps(content | changes))
+    return path
+
+
+def test_coco(tmp_path: Path) -> None:
+    data = photos(coco(tmp_path))
+    assert data.names.tolist() == ["a.png", "b.png", "b.png#2"]
+    assert data.group.tolist() == ["a.png", "b.png", "b.png"]
+    assert data.landmarks.names == ("left_eye", "right_eye", "nose")
+    assert data.landmarks.edges == (("left_eye", "right_eye"), ("right_eye", "nose"))
+    assert data.landmarks.mirrorable
+    np.testing.assert_array_equal(
+        data.labelled, [[True, True, True], [True, True, False], [True, False, True]]
+    )
+    np.testing.assert_array_equal(data.points[0], [[5, 4], [1.5, 4], [3, 9]])
+    assert data.sources == {"coco": data.landmarks.names}
+    assert len(list(data.pictures())) == 3
+
+
+def annotation(keypoints: Any, **more: Any) -> dict[str, Any]:
+    one = {"id": 4, "image_id": 7, "category_id": 1, "keypoints": keypoints}
+    return {"annotations": [one | more]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        (annotation([1, 2, 2]), ("annotation 4", "3 numbers, expected 9")),
+        (annotation([1, 2, 5] * 3), ("annotation 4", "visibility 5")),
+        (annotation([1, "x", 2] * 3), ("annotation 4", "no numbers")),
+        (annotation([1, float("nan"), 2] * 3), ("annotation 4", "left_eye", "nan")),
+        (annotation([1, 1e12, 2] * 3), ("annotation 4", "left_eye")),
+        (annotation([1, 2, 2] * 3, image_id=5), ("annotation 4", "image 5")),
+        (annotation([0] * 9), ("no annotation with a labelled keypoint",)),
+        ({"annotations": [{"category_id": 1}]}, ("'image_id'",)),
+        ({"annotations": 3}, ("not COCO keypoints JSON",)),
+        ({"categories": [{"id": 1, "name": "face"}]}, ("no category with keypoints",)),
+        ({"images": [{"id": 7}]}, ("'file_name'",)),
+        (
+            {"images": [{"id": 7, "file_name": "no.png"}, {"id": 9, "file_name": "a.png"}]},
+            ("no image at", "no.png"),
+        ),
+        (
+            {"categories": [{"id": 1, "keypoints": ["a", "b", "c"], "skeleton": [[1, 4]]}]},
+            ("skeleton joins 1 and 4",),
+        ),
+        (
+            {
+                "categories": [
+                    {"id": 1, "keypoints": ["a", "b", "c"]},
+                    {"id": 2, "keypoints": ["a"]},
+                ]
+            },
+            ("different keypoints",),
+        ),
+    ],
+)
+def test_bad_coco(tmp_path: Path, changes: dict[str, Any], parts: tuple[str, ...]) -> None:
+    refused(coco(tmp_path, **changes), *parts)
+
+
+def test_json_that_is_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text('{"a": 1}')
+    refused(path, "no 'images'")
+    path.write_text('{"a": 1')
+    refused(path, "should hold JSON")
+
+
+def test_coco_of_68_numbers(tmp_path: Path) -> None:
+    category = {"id": 1, "name": "face", "keypoints": [str(i) for i in range(1, 69)]}
+    changes = annotation([5, 6, 2] * 68) | {"categories": [category]}
+    assert photos(coco(tmp_path, **changes)).landmarks == IBUG_68
+
+
+# imglab
+
+
+def imglab(folder: Path, boxes: str, before: str = "") -> Path:
+    picture(folder / "pics" / "one & two.png")
+    path = folder / "labels.xml"
+    path.write_text(
+        f"<?xml version='1.0' encoding='ISO-8859-1'?>\n{before}<dataset><name>faces</name><images>"
+        f"<image file='pics/one &amp; two.png'>{boxes}</image></images></dataset>"
+    )
+    return path
+
+
+def box(parts: str, attributes: str = "") -> str:
+    return f"<box top='1' left='2' width='9' height='9'{attributes}>{parts}</box>"
+
+
+def test_imglab_with_missing_parts(tmp_path: Path) -> None:
+    full = "<part name='10' x='9' y='8'/><part name='2' x='3' y='4'/><part name='1' x='5' y='6'/>"
+    some = "<part name='2' x='7' y='7'/>"
+    path = imglab(tmp_path, box(full) + box("") + box(full, " ignore='1'") + box(some))
+    data = photos(path)
+    assert data.landmarks.names == ("1", "2", "10")
+    np.testing.assert_array_equal(data.points[0], [[5, 6], [3, 4], [9, 8]])
+    np.testing.assert_array_equal(data.labelled, [[True] * 3, [False, True, False]])
+    assert data.names.tolist() == ["pics/one & two.png", "pics/one & two.png#2"]
+    assert len(set(data.group)) == 1
+    assert load(path).images.shape == (2, 96, 96)
+
+
+def test_imglab_of_68_numbers(tmp_path: Path) -> None:
+    parts = "".join(f"<part name='{i:02}' x='{i}' y='{i % 9}'/>" for i in range(68))
+    assert photos(imglab(tmp_path, box(parts))).landmarks == IBUG_68
+
+
+BOMB = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    ("boxes", "before", "parts"),
+    [
+        (box(""), "", ("no box with parts",)),
+        (box("<part name='1' x='a' y='2'/>"), "", ("line 2", "needs numbers")),
+        (box("<part name='1' x='1'/>"), "", ("needs numbers",)),
+        (box("<part name='1' x='1' y='inf'/>"), "", ("far off",)),
+        (box("<part name='1' x='1' y='1'/>" * 2), "", ("there twice",)),
+        ("</image><image>", "", ("without file",)),
+        ("<box>", "", ("damaged XML",)),
+        (box("<part name='1' x='1' y='1'/>"), BOMB, ("document type",)),
+    ],
+)
+def test_bad_imglab(tmp_path: Path, boxes: str, before: str, parts: tuple[str, ...]) -> None:
+    refused(imglab(tmp_path, boxes, before), "labels.xml", *parts)

@@ -1,0 +1,157 @@
+"""What is written comes back the same, holes and all."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from facepoints.errors import DataError, WriteError
+from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet
+from facepoints.readers import read
+from facepoints.samples import Photos, Samples
+from facepoints.writers import WRITERS, write_coco, write_kaggle, write_pts
+
+SIDE = 6
+
+
+def make(labelled: np.ndarray, landmarks: LandmarkSet = KAGGLE_15, seed: int = 0) -> Samples:
+    random = np.random.default_rng(seed)
+    n, k = labelled.shape
+    points = random.uniform(0, SIDE - 1, (n, k, 2)).astype(np.float32)
+    points[~labelled] = 0
+    return Samples(
+        images=random.integers(0, 256, (n, SIDE, SIDE), dtype=np.uint8),
+        points=points,
+        labelled=labelled,
+        landmarks=landmarks,
+        group=np.array([f"person-{row // 2}" for row in range(n)]),
+        names=np.array([f"row-{row + 1}" for row in range(n)]),
+        source=np.array([row % 2 for row in range(n)], dtype=np.int16),
+        sources={"wide": landmarks.names, "narrow": landmarks.names[:4]},
+    )
+
+
+masks = hnp.arrays(bool, st.tuples(st.integers(1, 5), st.just(15)))
+
+
+@settings(deadline=None, max_examples=40)
+@given(masks, st.integers(0, 99), st.sampled_from(["t.csv", "t.zip", "t.csv.zip"]))
+def test_kaggle_round_trip(labelled: np.ndarray, seed: int, name: str) -> None:
+    samples = make(labelled, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        back = read(write_kaggle(samples, Path(folder) / name))
+        assert isinstance(back, Samples)
+        np.testing.assert_array_equal(back.images, samples.images)
+        np.testing.assert_array_equal(back.labelled, samples.labelled)
+        np.testing.assert_array_equal(back.points, samples.points)
+        assert back.landmarks.names == KAGGLE_15.names
+        if labelled.any():
+            assert back.names.tolist() == samples.names.tolist()
+
+
+def test_kaggle_test_table_keeps_ids(tmp_path: Path) -> None:
+    samples = make(np.zeros((2, 15), dtype=bool))
+    numbered = Samples(**{**vars(samples), "names": np.array(["7", "30"])})
+    path = write_kaggle(numbered, tmp_path)
+    assert path == tmp_path / "test.csv"
+    back = read(path)
+    assert back.names.tolist() == ["7", "30"]
+    assert read(write_kaggle(samples, tmp_path / "x.csv")).names.tolist() == ["1", "2"]
+
+
+def test_kaggle_header_is_the_competitions(tmp_path: Path) -> None:
+    path = write_kaggle(make(np.ones((2, 15), dtype=bool)), tmp_path)
+    header = path.read_text().split("\n", 1)[0].split(",")
+    assert path.name == "training.csv"
+    assert header[:2] == ["left_eye_center_x", "left_eye_center_y"]
+    assert header[-3:] == ["mouth_center_bottom_lip_x", "mouth_center_bottom_lip_y", "Image"]
+
+
+@settings(deadline=None, max_examples=25)
+@given(masks, st.integers(0, 99))
+def test_coco_round_trip(labelled: np.ndarray, seed: int) -> None:
+    labelled[:, 0] = True  # a face without any point is left out by the reader
+    samples = make(labelled, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        back = read(write_coco(samples, Path(folder)))
+        assert isinstance(back, Photos)
+        check_photos(back, samples)
+        assert back.landmarks == samples.landmarks
+        assert back.names.tolist() == samples.names.tolist()
+        assert back.group.tolist() == samples.group.tolist()
+        assert back.source.tolist() == samples.source.tolist()
+        assert back.sources == samples.sources
+
+
+def check_photos(back: Photos, samples: Samples) -> None:
+    np.testing.assert_array_equal(list(back.pictures()), samples.images)
+    np.testing.assert_array_equal(back.labelled, samples.labelled)
+    np.testing.assert_allclose(back.points, samples.points, rtol=1e-6, atol=1e-6)
+
+
+def test_coco_is_coco(tmp_path: Path) -> None:
+    labelled = np.ones((2, 15), dtype=bool)
+    labelled[1, 3:] = False
+    samples = make(labelled)
+    content = json.loads(write_coco(samples, tmp_path / "sub" / "faces.json").read_text())
+    one = content["annotations"][1]
+    shown = samples.points[1, :3]
+    assert one["num_keypoints"] == 3
+    assert one["keypoints"][9:12] == [0, 0, 0]
+    np.testing.assert_allclose(one["bbox"], [*shown.min(0), *np.ptp(shown, axis=0)], rtol=1e-6)
+    assert one["area"] == pytest.approx(one["bbox"][2] * one["bbox"][3])
+    image = content["images"][1]
+    assert (image["width"], image["height"]) == (SIDE, SIDE)
+    assert (tmp_path / "sub" / "images" / image["file_name"]).is_file()
+    assert content["categories"][0]["keypoints"] == list(KAGGLE_15.names)
+
+
+@settings(deadline=None, max_examples=15)
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 3), st.sampled_from([5, 68]))), st.integers(0, 99))
+def test_pts_round_trip(labelled: np.ndarray, seed: int) -> None:
+    wide = labelled.shape[1] == 68
+    landmarks = IBUG_68 if wide else KAGGLE_15.subset(KAGGLE_15.names[:5])
+    samples = make(labelled, landmarks, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        back = read(write_pts(samples, Path(folder)))
+        assert isinstance(back, Photos)
+        check_photos(back, samples)
+        assert back.landmarks == IBUG_68 if wide else back.landmarks.names == tuple("01234")
+
+
+def test_pts_of_shuffled_ibug_points_are_in_the_files_order(tmp_path: Path) -> None:
+    samples = make(np.ones((1, 68), dtype=bool), IBUG_68.subset(IBUG_68.names[::-1]))
+    back = read(write_pts(samples, tmp_path))
+    np.testing.assert_allclose(back.points[0], samples.points[0, ::-1], rtol=1e-6)
+
+
+def test_pts_are_one_based(tmp_path: Path) -> None:
+    samples = make(np.ones((1, 5), dtype=bool), KAGGLE_15.subset(KAGGLE_15.names[:5]))
+    write_pts(samples, tmp_path)
+    first = (tmp_path / "000001.pts").read_text().split("{\n")[1].split()[0]
+    assert float(first) == pytest.approx(float(samples.points[0, 0, 0]) + 1)
+    image = cv2.imread(str(tmp_path / "000001.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(image, samples.images[0])
+
+
+@pytest.mark.parametrize("name", sorted(WRITERS))
+def test_a_place_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WriteError, match="could not"):
+        WRITERS[name](make(np.ones((1, 15), dtype=bool)), tmp_path / "file" / "out.json")
+
+
+def test_pictures_that_are_not_square(tmp_path: Path) -> None:
+    samples = make(np.ones((1, 15), dtype=bool))
+    wide = Samples(**{**vars(samples), "images": np.zeros((1, 4, 6), np.uint8)})
+    with pytest.raises(DataError, match="square"):
+        write_kaggle(wide, tmp_path / "x.csv")
+    assert list(tmp_path.iterdir()) == []
