@@ -25,17 +25,13 @@ from facepoints.landmarks import LandmarkSet
 from facepoints.learner import Learner, write_checkpoint
 from facepoints.losses import LOSSES, masked_mean
 from facepoints.networks import KeypointModel, Points, build
-from facepoints.progress import StopRequest, TrainingProgress
+from facepoints.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.samples import Samples
 from facepoints.settings import TrainSettings
 
-__all__ = ["Fit", "Stopped", "augmentation"]
+__all__ = ["Fit", "augmentation"]
 
 CHECKPOINT_SECONDS = 20.0
-
-
-class Stopped(Exception):
-    """Training was asked to stop and did, with everything saved to go on."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,8 @@ class Fit:
         model = here.spread(learner.model)
         spoken = saved = time.monotonic()
         before = spoken - self.elapsed
-        while (done := here.first_says(self._done(time.monotonic() - before))) < 1:
+        done = here.first_says(self._done(self.elapsed))
+        while done < 1:
             epoch, place = divmod(learner.step, self.steps)
             seed = _seed(settings.seed, self.number, learner.step, here.rank)
             torch.manual_seed(seed)  # dropout
@@ -115,9 +112,9 @@ class Fit:
             learner.follow()
             now = time.monotonic()
             self.elapsed = now - before
-            last = self._done(self.elapsed) >= 1
-            if place + 1 == self.steps or last:
-                self._close_epoch(epoch + 1, place + 1, done, history)
+            done = here.first_says(self._done(self.elapsed))
+            if place + 1 == self.steps or done >= 1:
+                self._close_epoch(epoch + 1, place + 1, history)
                 if here.first:
                     _write_history(out, history)
                     progress.epoch(history[-1])
@@ -159,17 +156,21 @@ class Fit:
             generator,
         )
 
-    def _close_epoch(
-        self, epoch: int, steps: int, done: float, history: list[dict[str, Any]]
-    ) -> None:
+    def _close_epoch(self, epoch: int, steps: int, history: list[dict[str, Any]]) -> None:
         learner = self.learner
+        loss = float(learner.loss_sum) / steps
+        if not math.isfinite(loss):
+            raise SettingsError(
+                f"training went astray in epoch {epoch}: the loss is {loss}; start anew with a "
+                f"lower --rate than {self.settings.highest_rate:g}"
+            )
         row = {
             "member": self.number,
             "epoch": epoch,
             "step": learner.step,
             "seconds": round(self.elapsed, 2),
-            "train_loss": round(float(learner.loss_sum) / steps, 6),
-            "learning_rate": self.settings.highest_rate * _schedule(done, self.settings.schedule),
+            "train_loss": round(loss, 6),
+            "learning_rate": learner.optimizer.param_groups[0]["lr"],
         }
         learner.loss_sum.zero_()
         if len(self.held.images):
@@ -211,7 +212,7 @@ def _model(rows: Samples, settings: TrainSettings, here: World) -> KeypointModel
     mean = torch.from_numpy(rows.points.sum(axis=0) / count)
     mean[~torch.from_numpy(rows.labelled.any(axis=0))] = torch.nan
     model.set_start(mean)
-    return model.to(here.device)
+    return model.to(here.device, memory_format=torch.channels_last)  # faster convolutions
 
 
 def _seed(*numbers: int) -> int:

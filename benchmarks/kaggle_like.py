@@ -1,0 +1,116 @@
+"""RMSE on the kaggle-like test set for every missing-label answer, and for the default recipe.
+
+    python benchmarks/kaggle_like.py                        # all, hours on 2 cores; goes on
+    python benchmarks/kaggle_like.py --answers drop sources # some of it
+
+Every answer is trained with net2 as the origin trains it but for its learning rate (batch
+32, Adam, 1e-3, 80 epochs, squared error, mild augmentation); the default recipe is
+`facepoints train` without options. Weights are chosen on a held-out part of the training
+rows; the test set is looked at once, by the submission that is scored. Runs lie in --out
+and are not trained twice; the table goes to benchmarks/results/kaggle_like.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from facepoints.files import read_json, write_json
+from facepoints.gather import gather
+from facepoints.runs import Run
+from facepoints.settings import Missing, TrainSettings
+from facepoints.submit import submit
+from facepoints.train import train
+
+RESULT = Path(__file__).parent / "results" / "kaggle_like.json"
+DEFAULT = "default recipe"
+
+
+def recipe(answer: Missing, epochs: int) -> TrainSettings:
+    """net2 as the origin trains it, but for its learning rate."""
+    return TrainSettings(
+        network="net2",
+        missing=answer,
+        loss="mse",
+        epochs=epochs,
+        rate=1e-3,
+        schedule="constant",
+        weight_decay=0.0,
+        ema=0.0,
+        augment="light",
+    )
+
+
+def measure(name: str, settings: TrainSettings, data: Path, out: Path) -> dict[str, Any]:
+    """Train (or find trained), submit and score one recipe."""
+    folder = out / name.replace(" ", "-")
+    begun = time.monotonic()
+    train(gather([data / "training.csv.zip"]), folder, settings, resume=True)
+    seconds = time.monotonic() - begun
+    report = submit(
+        Run.load(folder),
+        data / "test.csv.zip",
+        data / "IdLookupTable.csv",
+        out / f"{folder.name}.csv",
+        score=data / "solution.csv",
+    )
+    assert report.score is not None
+    held = read_json(folder / "validation" / "evaluation.json")
+    return {
+        "name": name,
+        "rmse": report.score.rmse,
+        "sources": report.score.sources,
+        "validation_rmse": held["rmse"],
+        "seconds_this_time": round(seconds),
+        "settings": asdict(settings),
+    }
+
+
+def main() -> None:
+    """Measure what is asked for, beside what was measured before."""
+    root = Path(__file__).resolve().parents[1]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, default=root.parent / "shared" / "data" / "kaggle-like"
+    )
+    parser.add_argument("--out", type=Path, default=root / "build" / "kaggle-like")
+    parser.add_argument("--epochs", type=int, default=80, help="of net2")
+    parser.add_argument("--answers", nargs="*", default=[DEFAULT, *get_args(Missing)])
+    options = parser.parse_args()
+    rows = {row["name"]: row for row in read_json(RESULT)["rows"]} if RESULT.exists() else {}
+    for name in options.answers:
+        settings = TrainSettings() if name == DEFAULT else recipe(name, options.epochs)
+        rows[name] = measure(name, settings, options.data, options.out)
+        versions = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+        write_json(RESULT, {"rows": list(rows.values()), "versions": versions})
+    Console().print(table(list(rows.values())))
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
+    """The rows for the terminal."""
+    shown = Table(title="RMSE (px) on the kaggle-like test set")
+    for column in ("recipe", "test", "15-point", "4-point", "validation", "over drop's"):
+        shown.add_column(column, justify="left" if column == "recipe" else "right")
+    drop = next((row["rmse"] for row in rows if row["name"] == "drop"), None)
+    for row in sorted(rows, key=lambda r: r["rmse"]):
+        shown.add_row(
+            f"{row['name']} ({row['settings']['network']}, {row['settings']['epochs']} epochs)",
+            f"{row['rmse']:.3f}",
+            *(f"{row['sources'][s]:.3f}" for s in ("15-point", "4-point")),
+            f"{row['validation_rmse']:.3f}",
+            f"{row['rmse'] / drop:.2f}" if drop else "-",
+        )
+    return shown
+
+
+if __name__ == "__main__":
+    main()
