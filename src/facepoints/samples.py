@@ -269,10 +269,12 @@ def duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.str_]:
         return row
 
     for start in range(0, n, 1024):
-        alike = thumbs[start : start + 1024] @ thumbs.T >= _SAME
-        for a, b in np.argwhere(alike):
-            low, high = sorted((root(start + int(a)), root(int(b))))
-            first[high] = low
+        alike = thumbs[start : start + 1024] @ thumbs[: start + 1024].T >= _SAME
+        for row in np.flatnonzero(np.count_nonzero(alike, axis=1) > 1):
+            same = np.flatnonzero(alike[row])
+            # by way of the few parents, so that a cluster of all rows stays cheap
+            roots = [root(int(parent)) for parent in np.unique(first[same])]
+            first[roots] = first[same] = min(roots)
     return np.array([f"picture-{root(row)}" for row in range(n)], dtype=np.str_)
 
 
