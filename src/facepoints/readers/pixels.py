@@ -58,7 +58,7 @@ def _parse_digits(text: bytes) -> NDArray[np.uint8] | None:
     # 260 and more show in `front`; 256 to 259 have wrapped around to 0 to 3
     if front.max(initial=0) > 25 or ((front == 25) & (whole < 250)).any():
         return None
-    return whole[last]
+    return whole.compress(last)  # a third of the time of whole[last]
 
 
 def _parse_tokens(text: bytes, count: int) -> NDArray[np.uint8]:
