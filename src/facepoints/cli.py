@@ -5,6 +5,7 @@ Exit status 0: done; 2: an input or a setting cannot be used; 130: stopped, read
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.markup import escape
 from facepoints import __version__
 from facepoints.errors import FacepointsError, MissingExtraError, SettingsError
 from facepoints.gather import gather
+from facepoints.progress import Stopped
 from facepoints.settings import Missing, Network, TrainSettings
 
 __all__ = ["main"]
@@ -26,7 +28,7 @@ Place = Annotated[Path, tyro.conf.Positional]
 
 _DEFAULTS = TrainSettings()
 
-_out = Console()
+_out = Console(quiet=os.environ.get("RANK", "0") != "0")  # of several processes one speaks
 _err = Console(stderr=True, soft_wrap=True)
 
 
@@ -56,9 +58,11 @@ def _train(settings_before: TrainSettings) -> Callable[..., None]:
         report = train.train(
             faces, out, settings, resume=resume, data_names=[p.name for p in data], console=_out
         )
+        pictures = f"{out / 'curves.png'}"
         if report:
             _out.print(evaluate.table(report))
-        _say(f"the run is in {out}; its pictures: {out / 'curves.png'}, {out / 'validation'}")
+            pictures += f", {out / 'validation'}"
+        _say(f"the run is in {out}; its pictures: {pictures}")
 
     return train
 
@@ -230,12 +234,14 @@ def _say(text: str) -> None:
 
 def _settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
     """Defaults for `train`: those of the run that is to be resumed, if one is."""
-    if "--resume" not in arguments or "--out" not in arguments[:-1]:
+    if arguments[:1] != ["train"] or "--resume" not in arguments:
+        return _DEFAULTS
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    if "--out" not in words[:-1]:
         return _DEFAULTS
     from facepoints.train import stored_settings
 
-    folder = Path(arguments[arguments.index("--out") + 1])
-    return stored_settings(folder) or _DEFAULTS
+    return stored_settings(Path(words[words.index("--out") + 1])) or _DEFAULTS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -266,8 +272,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if error.name not in _EXTRAS:
             raise
         _fail(str(MissingExtraError(error.name, _EXTRAS[error.name], "this command")))
-    except KeyboardInterrupt:
-        _err.print("stopped", highlight=False)
+    except (Stopped, KeyboardInterrupt) as stopped:
+        _err.print(escape(str(stopped)) or "stopped", highlight=False)
         sys.exit(130)
 
 

@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from facepoints import draw
-from facepoints.errors import SettingsError
-from facepoints.files import make_folder, write_json
+from facepoints.distributed import world
+from facepoints.errors import DataError, SettingsError
+from facepoints.files import write_json
 from facepoints.missing import make_plan
+from facepoints.progress import Stopped
 from facepoints.samples import Samples, split_groups
 from facepoints.settings import Missing, Network, TrainSettings
 from facepoints.train import train
@@ -48,12 +50,13 @@ def compare(
         answers: names of `settings.missing`.
 
     Returns:
-        JSON-ready: "cells", a list with network, missing, epochs, parameters, RMSE in
-        pixels (whole and by marking scheme) or the "error" that kept a cell from being
-        trained; "settings"; "held_out" rows.
+        JSON-ready: "cells", a list with network, missing, epochs, training rows (counted
+        for every network of the cell), RMSE in pixels (whole and by marking scheme) or the
+        "error" that kept a cell from being trained; "settings"; "held_out" rows.
 
     Raises:
         SettingsError: nothing to compare, or nothing held out to compare on.
+        RunError: `out` holds cells of other data or settings.
         Stopped: Ctrl-C or SIGTERM came; go on with the same call.
     """
     console = console or Console()
@@ -62,20 +65,25 @@ def compare(
     if settings.validation == 0:
         raise SettingsError("compare needs held-out rows: set --validation above 0")
     train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
+    if not data.labelled[held_rows].any():
+        raise SettingsError("compare needs labels on the held-out rows: set another --seed")
     cells: list[dict[str, Any]] = []
-    make_folder(out)
-    for answer in answers:
-        for network in networks:
-            cell = replace(settings, network=network, missing=answer)
-            console.print(f"{answer} x {network}", style="bold")
-            cells.append(_cell(data, data.take(train_rows), out, cell, data_names, console))
-            report = {
-                "settings": {"epochs": settings.epochs, "minutes": settings.minutes},
-                "held_out": len(held_rows),
-                "cells": cells,
-            }
-            write_json(out / "compare.json", report)
-    _chart(report, out)
+    report = {
+        "settings": {"epochs": settings.epochs, "minutes": settings.minutes},
+        "held_out": len(held_rows),
+        "cells": cells,
+    }
+    rows = data.take(train_rows)
+    with world(settings.device) as here:
+        for answer in answers:
+            for network in networks:
+                cell = replace(settings, network=network, missing=answer)
+                console.print(f"{answer} x {network}", style="bold")
+                cells.append(_cell(data, rows, out, cell, data_names, console))
+                here.from_first(lambda: write_json(out / "compare.json", report))
+        if not any("rmse" in cell for cell in cells):
+            raise SettingsError(f"nothing could be compared; the first: {cells[0]['error']}")
+        here.from_first(lambda: _chart(report, out))
     return report
 
 
@@ -96,9 +104,12 @@ def _cell(
             settings = replace(settings, epochs=max(1, round(settings.epochs * len(rows) / seen)))
         folder = out / f"{settings.missing}-{settings.network}"
         report = train(data, folder, settings, resume=True, data_names=data_names, console=console)
-    except SettingsError as error:
+    except Stopped as error:
+        name = f"{settings.missing} x {settings.network}"
+        raise Stopped(f"stopped in {name}; the same command goes on from there") from error
+    except (SettingsError, DataError) as error:
         # One answer or network that does not fit the data must not end the others.
-        console.print(f"left out: {error}")
+        console.print(f"left out: {error}", markup=False)
         return {**cell, "error": str(error)}
     return {
         **cell,

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from facepoints.errors import SettingsError
+from facepoints.errors import FacepointsError, SettingsError
 
 __all__ = ["World", "world"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,26 @@ class World:
         distributed.broadcast(shared, 0)
         return float(shared)
 
-    def wait(self) -> None:
-        """Until all processes are here."""
-        if self.size > 1:
-            distributed.barrier()
+    def from_first(self, job: Callable[[], T]) -> T:
+        """What `job` returns on rank 0, which alone runs it; the others need not see its files.
+
+        Raises:
+            FacepointsError: everywhere, if `job` raises one.
+        """
+        if self.size == 1:
+            return job()
+        said: list[Any] = [None, None]
+        try:
+            if self.first:
+                said[0] = job()
+        except FacepointsError as error:
+            said[1] = str(error)
+            raise
+        finally:
+            distributed.broadcast_object_list(said, 0, device=self.device)
+        if said[1] is not None:
+            raise FacepointsError(said[1])
+        return said[0]
 
     def spread(self, model: nn.Module) -> nn.Module:
         """The model as it trains here: averaging gradients if there are several processes."""
@@ -71,18 +90,21 @@ def world(device: str) -> Iterator[World]:
         device: "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:1".
 
     Raises:
-        SettingsError: no such device here.
+        SettingsError: no such device here, or not enough memory on it.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
-    if size > 1:
+    joins = size > 1 and not distributed.is_initialized()  # a job may call another
+    if joins:
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
         distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield World(rank, size, chosen)
+    except torch.OutOfMemoryError as error:
+        raise SettingsError(f"{chosen} is out of memory; lower --batch or --size") from error
     finally:
-        if size > 1:
+        if joins:
             distributed.destroy_process_group()
 
 

@@ -212,7 +212,9 @@ def _model(rows: Samples, settings: TrainSettings, here: World) -> KeypointModel
     mean = torch.from_numpy(rows.points.sum(axis=0) / count)
     mean[~torch.from_numpy(rows.labelled.any(axis=0))] = torch.nan
     model.set_start(mean)
-    return model.to(here.device, memory_format=torch.channels_last)  # faster convolutions
+    model.to(here.device)
+    # Convolutions are faster so. Its signature is missing in PyTorch's own types.
+    return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _seed(*numbers: int) -> int:

@@ -69,11 +69,11 @@ class Learner:
                 new.append(now)
             else:
                 kept.copy_(now)
-        torch._foreach_lerp_(into, new, 1 - keep)
+        torch._foreach_lerp_(into, new, 1 - keep)  # pyright: ignore[reportPrivateImportUsage]
 
     def note(self, rmse: float) -> bool:
         """Keep the average's weights if this validation RMSE is the lowest so far."""
-        if rmse >= self.best_rmse:
+        if not rmse < self.best_rmse:  # NaN is no improvement
             return False
         self.best_rmse = rmse
         self.best = {n: t.detach().clone() for n, t in self.average.state_dict().items()}
@@ -110,6 +110,10 @@ class Learner:
                 index, key = name.split(".", 1)
                 optimizer["state"].setdefault(int(index), {})[key] = tensor
             self.optimizer.load_state_dict(optimizer)
+            for parameter, kept in self.optimizer.state.items():
+                for key in ("exp_avg", "exp_avg_sq"):
+                    # The fused step goes through memory, so these must lie as the weights do.
+                    kept[key] = torch.empty_like(parameter).copy_(kept[key])
             device = self.model.mean.device
             self.loss_sum = tensors["loss_sum"].to(device)
             self.best = {n: t.to(device) for n, t in _under("best.", tensors).items()}

@@ -9,7 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-__all__ = ["StopRequest", "TrainingProgress", "clock"]
+__all__ = ["StopRequest", "Stopped", "TrainingProgress", "clock"]
+
+
+class Stopped(Exception):
+    """Training was asked to stop and did, with everything saved to go on."""
 
 
 def clock(seconds: float | None) -> str:

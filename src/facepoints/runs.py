@@ -215,7 +215,7 @@ def _load_weights(model: KeypointModel, path: Path) -> None:
     except FileNotFoundError as error:
         raise RunError(f"the run's weights are missing: no file at {path}") from error
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:200]
         raise RunError(f"{path} does not hold this run's weights: {reason}") from error
 
 

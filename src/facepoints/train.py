@@ -14,28 +14,32 @@ import hashlib
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
+from torch import Tensor
 
 from facepoints import draw, missing
 from facepoints.distributed import World, world
 from facepoints.errors import RunError
 from facepoints.evaluate import evaluate
 from facepoints.files import make_folder, read_json
-from facepoints.fit import Fit, Stopped, augmentation
+from facepoints.fit import Fit, augmentation
 from facepoints.learner import read_checkpoint, write_checkpoint
 from facepoints.missing import Part, Plan, make_plan
-from facepoints.progress import StopRequest, TrainingProgress
+from facepoints.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.runs import Run, read_header, save_run, save_weights
 from facepoints.samples import Samples, split_groups, spread_rows
 from facepoints.settings import TrainSettings
 
 __all__ = ["Stopped", "stored_settings", "train"]
+
+_CHECKPOINT = "checkpoint.safetensors"
+_Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 def train(
@@ -70,26 +74,14 @@ def train(
         plan = make_plan(data.take(train_rows), settings.missing, settings.merge)
         held = data.take(held_rows)
         header = _header(data, plan, settings, data_names)
-        if resume and _finished(out, header):
-            if here.first:
-                console.print(f"{out} has finished training already; nothing to do")
-            return _report(out)
-        if not resume and (out / "run.json").exists():
-            raise RunError(
-                f"{out} holds a run already; choose another folder, go on with --resume, "
-                f"or remove it first"
-            )
-        if here.first:
-            make_folder(out / "weights")
-            save_run(out, header)
-        with TrainingProgress(console, here.first) as progress, StopRequest() as stop:
-            _fit_all(plan, held, out, settings, here, progress, stop)
-        if here.first:
-            save_run(out, {**header, "finished": True})
-            (out / "checkpoint.safetensors").unlink(missing_ok=True)
-            _look_back(held, out)
-        here.wait()
-        return _report(out)
+        found = here.from_first(lambda: _begin(out, header, resume))
+        if found is not None:
+            with TrainingProgress(console, here.first) as progress, StopRequest() as stop:
+                _fit_all(plan, held, out, settings, here, found, progress, stop)
+            here.from_first(lambda: _end(out, header))
+        elif here.first:
+            console.print(f"{out} has finished training already; nothing to train")
+        return here.from_first(lambda: _look_back(held, out))
 
 
 def _members(plan: Plan, settings: TrainSettings) -> list[Part]:
@@ -102,15 +94,18 @@ def _fit_all(
     out: Path,
     settings: TrainSettings,
     here: World,
+    found: _Checkpoint,
     progress: TrainingProgress,
     stop: StopRequest,
 ) -> None:
     """Train the members one after the other, from where a checkpoint says."""
-    path = out / "checkpoint.safetensors"
-    tensors, numbers = read_checkpoint(path) if path.exists() else ({}, {})
+    tensors, numbers = found
     history: list[dict[str, Any]] = numbers.get("history", [])
     arranged = missing.arranged(held, plan.landmarks)
-    for number, part in enumerate(_members(plan, settings)):
+    members = _members(plan, settings)
+    if settings.minutes is not None:
+        settings = replace(settings, minutes=settings.minutes / len(members))
+    for number, part in enumerate(members):
         if number < numbers.get("member", 0):
             continue
         test = arranged.select(part.samples.landmarks.names)
@@ -118,11 +113,11 @@ def _fit_all(
         if tensors and number == numbers["member"]:
             fit.learner.restore(tensors, numbers["learner"])
             fit.elapsed = float(numbers["elapsed"])
-        progress.member(number + 1, len(_members(plan, settings)), f"{part.name}")
+        progress.member(number + 1, len(members), part.name)
         fit.run(out, history, progress, stop)
         if here.first:
             save_weights(out / "weights" / f"{number}.safetensors", fit.result(), settings.half)
-            write_checkpoint(path, {}, {"member": number + 1, "history": history})
+            write_checkpoint(out / _CHECKPOINT, {}, {"member": number + 1, "history": history})
 
 
 def _header(
@@ -165,20 +160,47 @@ def _digest(data: Samples) -> str:
     return digest.hexdigest()
 
 
+def _begin(out: Path, header: dict[str, Any], resume: bool) -> _Checkpoint | None:
+    """What to go on from (nothing for a fresh start), with the header written; None if this
+    training has finished. Raises RunError if `out` holds a run and is not to be resumed, or
+    holds another."""
+    found: _Checkpoint = ({}, {})
+    if (out / "run.json").exists():
+        if not resume:
+            raise RunError(
+                f"{out} holds a run already; choose another folder, go on with --resume, "
+                f"or remove it first"
+            )
+        if _finished(out, header):
+            return None
+        if (out / _CHECKPOINT).exists():
+            found = read_checkpoint(out / _CHECKPOINT)
+    make_folder(out / "weights")
+    save_run(out, header)
+    return found
+
+
 def _finished(out: Path, header: dict[str, Any]) -> bool:
     """Whether `out` holds this training to its end. Raises RunError if it holds another."""
-    if not (out / "run.json").exists():
-        return False
     before = read_header(out)
-    if before["data"]["digest"] != header["data"]["digest"]:
+    try:
+        same, settings = before["data"]["digest"] == header["data"]["digest"], before["settings"]
+        changed = [k for k, v in header["settings"].items() if settings.get(k) != v]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{out / 'run.json'} is damaged: no data and settings in it") from error
+    if not same:
         raise RunError(f"{out} was trained on other data; resume it with the data it began with")
-    changed = [k for k, v in header["settings"].items() if before["settings"].get(k) != v]
     if changed:
         raise RunError(
             f"{out} was begun with other settings ({', '.join(changed)}); leave them out to "
             f"resume, or train into another folder"
         )
     return bool(before.get("finished"))
+
+
+def _end(out: Path, header: dict[str, Any]) -> None:
+    save_run(out, {**header, "finished": True})
+    (out / _CHECKPOINT).unlink(missing_ok=True)
 
 
 def stored_settings(out: Path) -> TrainSettings | None:
@@ -195,19 +217,17 @@ _SHOWN = 24
 """Held-out faces on the picture of predictions."""
 
 
-def _look_back(held: Samples, out: Path) -> None:
-    """Measure and draw the finished run on the held-out rows."""
-    history = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    draw.curves(history, out / "curves.png")
-    if not held.labelled.any():
-        return
-    run = Run.load(out)
-    evaluate(run, held, out=out / "validation", pictures=True)
-    shown = held.take(spread_rows(len(held), _SHOWN))
-    sheet = out / "validation" / "predictions.png"
-    draw.sheet(shown, sheet, predicted=run.answer(shown))
-
-
-def _report(out: Path) -> dict[str, Any]:
-    path = out / "validation" / "evaluation.json"
+def _look_back(held: Samples, out: Path) -> dict[str, Any]:
+    """Measure and draw the finished run on the held-out rows, unless that is done; the
+    report, empty where nothing is held out."""
+    folder, last = out / "validation", out / "curves.png"
+    if not last.exists():
+        if held.labelled.any():
+            run = Run.load(out)
+            evaluate(run, held, out=folder, pictures=True)
+            shown = held.take(spread_rows(len(held), _SHOWN))
+            draw.sheet(shown, folder / "predictions.png", predicted=run.answer(shown))
+        lines = (out / "metrics.jsonl").read_text().splitlines()
+        draw.curves([json.loads(line) for line in lines], last)
+    path = folder / "evaluation.json"
     return read_json(path) if path.exists() else {}
