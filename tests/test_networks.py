@@ -290,3 +290,18 @@ def test_bad_settings_are_one_clear_line(change, message):
 def test_a_backbone_for_another_number_of_points_is_refused():
     with pytest.raises(SettingsError, match=r"for 3 points must give \(B, 3, 2\)"):
         KeypointModel(Fixed(torch.zeros(2, 2)), 3, (32, 32), mean=120, std=60)
+
+
+def test_both_ways_is_mirror_symmetric_but_for_the_offset() -> None:
+    model = build("lenet5", 3, (32, 40), 120.0, 60.0).eval()
+    mirror = torch.tensor([1, 0, 2])
+    model.offset.copy_(torch.tensor([[1.0, 0.5], [1.0, 0.25], [-2.0, 0.0]]))
+    images = torch.randint(0, 256, (4, 1, 32, 40), dtype=torch.uint8)
+    with torch.inference_mode():
+        here, there = model.both_ways(images, mirror), model.both_ways(images.flip(-1), mirror)
+        plain = model(images)
+    back = (there.points - model.offset)[:, mirror]
+    back[..., 0] = 39 - back[..., 0]
+    torch.testing.assert_close(back + model.offset, here.points)
+    torch.testing.assert_close(there.spread[:, mirror], here.spread)
+    assert not torch.allclose(plain.points, here.points)

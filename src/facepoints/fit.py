@@ -26,7 +26,7 @@ from facepoints.learner import Learner, write_checkpoint
 from facepoints.losses import LOSSES, masked_mean
 from facepoints.networks import KeypointModel, Points, build
 from facepoints.progress import Stopped, StopRequest, TrainingProgress
-from facepoints.samples import Samples
+from facepoints.samples import Samples, spread_rows
 from facepoints.settings import TrainSettings
 
 __all__ = ["Fit", "augmentation"]
@@ -79,6 +79,8 @@ class Fit:
         self.steps = max(1, len(rows) // self.batch)  # a short last batch is left out
         torch.manual_seed(_seed(settings.seed, number))
         self.learner = Learner(_model(rows, settings, here), settings.weight_decay, settings.ema)
+        strength, mirror = augmentation(settings, self.landmarks)
+        self.strength, self.mirror = strength, None if mirror is None else mirror.to(here.device)
         self.elapsed = 0.0
 
     def run(
@@ -146,15 +148,16 @@ class Fit:
         chosen = order[place * self.batch : (place + 1) * self.batch][here.rank :: here.size]
         index = torch.from_numpy(chosen).to(here.device)
         generator = torch.Generator().manual_seed(seed)
-        strength, mirror = augmentation(settings, self.landmarks)
-        return augment(
+        offset = self.learner.model.offset
+        images, points, labelled = augment(
             self.rows.images[index][:, None].float(),
-            self.rows.points[index],
+            self.rows.points[index] - offset,
             self.rows.labelled[index],
-            strength,
-            mirror,
+            self.strength,
+            self.mirror,
             generator,
         )
+        return images, points + offset, labelled
 
     def _close_epoch(self, epoch: int, steps: int, history: list[dict[str, Any]]) -> None:
         learner = self.learner
@@ -173,6 +176,8 @@ class Fit:
             "learning_rate": learner.optimizer.param_groups[0]["lr"],
         }
         learner.loss_sum.zero_()
+        if epoch & (epoch - 1) == 0:  # after 1, 2, 4, 8, ... epochs
+            self._centre(learner.model, learner.average)
         if len(self.held.images):
             rmse = _validate(learner.average, self.held)
             if rmse is not None:
@@ -195,7 +200,21 @@ class Fit:
 
     def result(self) -> KeypointModel:
         """The trained model, on the CPU."""
-        return self.learner.result(self.settings.keep).cpu()
+        model = self.learner.result(self.settings.keep)
+        self._centre(model, model)
+        return model.cpu()
+
+    def _centre(self, *models: KeypointModel) -> None:
+        """Measure with the last of `models` how far the labels lie off its points, for all.
+
+        A network that also trains on mirrored faces cannot learn that an annotator marks
+        every point a pixel to the left; the mean over training rows tells.
+        """
+        if self.mirror is None or not self.strength.mirror:
+            return
+        measured = _asymmetry(models[-1], self.rows, self.mirror)
+        for model in models:
+            model.offset.copy_(measured)
 
 
 def _model(rows: Samples, settings: TrainSettings, here: World) -> KeypointModel:
@@ -277,6 +296,25 @@ def _validate(model: KeypointModel, held: _Faces) -> float | None:
         square += float(gap[held.labelled[rows]].double().square().sum())
         count += 2 * int(held.labelled[rows].sum())
     return math.sqrt(square / count) if count else None
+
+
+_CENTRED_ON = 2048  # training rows, at most
+
+
+@torch.inference_mode()
+def _asymmetry(model: KeypointModel, rows: _Faces, mirror: Tensor) -> Tensor:
+    """Mean (K, 2) of labels minus predictions that are the same for mirror images; 0 for
+    points without a label."""
+    model.eval()
+    chosen = torch.from_numpy(spread_rows(len(rows.images), _CENTRED_ON)).to(mirror.device)
+    total = torch.zeros_like(model.offset)
+    count = torch.zeros_like(model.offset[:, :1])
+    for index in chosen.split(128):
+        symmetric = model.both_ways(rows.images[index][:, None], mirror).points - model.offset
+        mask = rows.labelled[index][..., None]
+        total += ((rows.points[index] - symmetric) * mask).sum(0)
+        count += mask.sum(0)
+    return total / count.clamp(min=1)
 
 
 def _remaining(done: float, elapsed: float) -> float | None:

@@ -115,7 +115,9 @@ class Run:
             )
         except RunError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError, FacepointsError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise RunError(f"{folder / 'run.json'} is damaged: {error!r}") from error
+        except FacepointsError as error:
             raise RunError(f"{folder / 'run.json'} is damaged: {error}") from error
 
     def predict(self, images: NDArray[np.uint8]) -> Predicted:
@@ -150,16 +152,11 @@ def _predict(
     member: Member, images: NDArray[np.uint8], mirror: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     device = member.model.mean.device
+    swap = torch.from_numpy(member.landmarks.mirror).to(device) if mirror else None
     points, spreads = [], []
     for start in range(0, len(images), _BATCH):
         batch = torch.from_numpy(np.array(images[start : start + _BATCH]))[:, None].to(device)
-        found, spread = member.model(batch)
-        if mirror:
-            other, other_spread = member.model(batch.flip(-1))
-            swap = torch.from_numpy(member.landmarks.mirror).to(device)
-            other = other[:, swap]
-            other[..., 0] = images.shape[2] - 1 - other[..., 0]
-            found, spread = (found + other) / 2, (spread + other_spread[:, swap]) / 2
+        found, spread = member.model(batch) if swap is None else member.model.both_ways(batch, swap)
         points.append(found.cpu().numpy())
         spreads.append(spread.cpu().numpy())
     k = len(member.landmarks)

@@ -81,6 +81,9 @@ class KeypointModel(nn.Module):
         self.size = (int(size[0]), int(size[1]))
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("std", torch.tensor(float(std)))
+        # (K, 2) pixels by which labels lie off the points that a network trained on mirrored
+        # pictures finds: annotators need not be mirror-symmetric (see `both_ways`).
+        self.register_buffer("offset", torch.zeros(points, 2))
         sides = torch.tensor([self.size[1], self.size[0]], dtype=torch.float32)
         self.register_buffer("sides", sides, persistent=False)
         own = _outputs(backbone, points, self.size) == 3
@@ -95,10 +98,25 @@ class KeypointModel(nn.Module):
             images: (B, 1, H, W) gray, uint8 or float in [0, 255].
         """
         raw = self.backbone((images.to(self.mean.dtype) - self.mean) / self.std).float()
-        points = (raw[..., :2] + 1) / 2 * self.sides - 0.5
+        points = (raw[..., :2] + 1) / 2 * self.sides - 0.5 + self.offset
         if self.log_spread is None:
             return Points(points, self._pixels(raw[..., 2]))
         return Points(points, self._pixels(self.log_spread.float()).expand(raw.shape[:2]))
+
+    def both_ways(self, images: Tensor, mirror: Tensor) -> Points:
+        """Points and spread as the mean of what the pictures and their mirror images give.
+
+        Args:
+            images: as for `forward`.
+            mirror: (K,) column of each point's mirror partner.
+        """
+        points, spread = self(images)
+        other, other_spread = self(images.flip(-1))
+        # What the labels' offset is to the left stays to the left: it is not mirrored.
+        other = (other - self.offset)[:, mirror]
+        other = torch.stack([self.size[1] - 1 - other[..., 0], other[..., 1]], dim=-1)
+        points = (points + other + self.offset) / 2
+        return Points(points, (spread + other_spread[:, mirror]) / 2)
 
     def _pixels(self, log_spread: Tensor) -> Tensor:
         """Spread in pixels from its logarithm in half sides, between SMALLEST_SPREAD and the
