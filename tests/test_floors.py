@@ -1,0 +1,154 @@
+"""The shape of the program: imports go down only, and the core needs no PyTorch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import facepoints
+from facepoints import settings
+
+ROOT = Path(facepoints.__file__).parent
+
+FLOORS = (
+    # From the ground up. A room imports from its own floor or a lower one; a folder is a room.
+    ("words", "__init__ landmarks samples geometry errors files"),
+    (
+        "parts",
+        "networks losses augment missing readers writers draw metrics synthetic runs settings "
+        "learner distributed progress",
+    ),
+    ("jobs", "fit train evaluate compare submit show gather competition"),
+    ("faces of the program", "cli __main__"),
+)
+FLOOR = {room: level for level, (_, rooms) in enumerate(FLOORS) for room in rooms.split()}
+
+HEAVY = {"torch", "safetensors", "matplotlib"}
+NEED_TORCH = {"networks", "losses", "augment", "runs", "learner", "distributed", "fit"}
+NEED_TORCH |= {"train", "compare"}  # jobs that train
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module by its dotted name inside the package; a folder by the folder's."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+MODULES = modules()
+
+
+def at_import(tree: ast.Module) -> list[ast.stmt]:
+    """Statements that run when the module is imported; not those for the type checker."""
+    found, todo = [], list(tree.body)
+    while todo:
+        node = todo.pop()
+        found.append(node)
+        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if not typing_only and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            todo += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+    return found
+
+
+def imported(nodes: list[ast.stmt] | list[ast.AST]) -> set[str]:
+    """Full names of what import statements bring in."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written in full"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def own(names: set[str]) -> set[str]:
+    """Modules of the package among full names."""
+    found = set()
+    for name in names:
+        first, _, inner = name.partition(".")
+        if first != "facepoints":
+            continue
+        while inner and inner not in MODULES:
+            inner = inner.rpartition(".")[0]
+        found.add(inner or "__init__")
+    return found
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_every_module_has_its_floor() -> None:
+    assert {room(module) for module in MODULES} == set(FLOOR)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down_only(module: str) -> None:
+    everywhere = own(imported(list(ast.walk(MODULES[module]))))
+    up = [other for other in everywhere if FLOOR[room(other)] > FLOOR[room(module)]]
+    assert up == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    needs = {m: own(imported(at_import(tree))) - {m} for m, tree in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " > ".join([*path[path.index(module) :], module])
+        if module in done:
+            return
+        for other in sorted(needs[module]):
+            visit(other, (*path, module))
+        done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+    assert done == set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_core_needs_no_torch(module: str) -> None:
+    """What must work without facepoints[train] names no such package when it is imported,
+    nor does any module that it imports."""
+    if room(module) in NEED_TORCH:
+        return
+    names = imported(at_import(MODULES[module]))
+    assert not {name.partition(".")[0] for name in names} & HEAVY
+    assert not {other for other in own(names) if room(other) in NEED_TORCH}
+
+
+def test_importing_the_command_line_loads_no_torch() -> None:
+    light = "cli readers missing metrics synthetic draw settings writers submit evaluate show"
+    code = f"""
+import importlib, sys
+for name in {light!r}.split():
+    importlib.import_module("facepoints." + name)
+print(sorted({HEAVY!r} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_settings_name_what_the_registries_hold() -> None:
+    from facepoints.augment import AUGMENTS
+    from facepoints.losses import LOSSES
+    from facepoints.missing import MISSING, Merge
+    from facepoints.networks import NETWORKS
+
+    assert set(get_args(settings.Network)) == set(NETWORKS)
+    assert set(get_args(settings.Missing)) == set(MISSING)
+    assert set(get_args(settings.LossName)) == set(LOSSES)
+    assert set(get_args(settings.Strength)) == set(AUGMENTS)
+    assert get_args(settings.Merge) == get_args(Merge)
+    assert set(settings.LEARNING_RATES) == set(NETWORKS)

@@ -1,0 +1,242 @@
+"""Training that is cut off, by Ctrl-C, kill -9 or a full disk, and goes on."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from facepoints import fit, synthetic
+from facepoints.errors import FacepointsError, RunError, WriteError
+from facepoints.learner import Learner
+from facepoints.progress import Stopped
+from facepoints.runs import Run
+from facepoints.samples import Samples
+from facepoints.settings import TrainSettings
+from facepoints.train import stored_settings, train
+
+TINY = TrainSettings(
+    network="lenet5", loss="mse", epochs=3, batch=16, augment="light", validation=0.25, device="cpu"
+)
+SPECIALISTS = replace(TINY, missing="specialist", batch=8, keep="last")  # 2 steps an epoch, then 6
+QUIET = Console(file=io.StringIO())
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Sums in one order, whatever the machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def some_faces() -> Samples:
+    return synthetic.kaggle_like(64, seed=3, size=48)
+
+
+@pytest.fixture(scope="module")
+def faces() -> Samples:
+    return some_faces()
+
+
+def run(data: Samples, out: Path, settings: TrainSettings = TINY, **more: Any) -> dict[str, Any]:
+    return train(data, out, settings, console=QUIET, **more)
+
+
+def weights(out: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted((out / "weights").iterdir())}
+
+
+def everything(out: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file of a folder: when it was written and what it holds."""
+    found = (p for p in sorted(out.rglob("*")) if p.is_file())
+    return {str(p.relative_to(out)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
+
+
+def at_step(monkeypatch: pytest.MonkeyPatch, step: int, act: Callable[[], None]) -> None:
+    """Do something after this many steps of all networks together."""
+    taken, follow = [0], Learner.follow
+
+    def counted(learner: Learner) -> None:
+        follow(learner)
+        taken[0] += 1
+        if taken[0] == step:
+            act()
+
+    monkeypatch.setattr(Learner, "follow", counted)
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def one_line(error: pytest.ExceptionInfo[FacepointsError]) -> str:
+    text = str(error.value)
+    assert text
+    assert "\n" not in text
+    return text
+
+
+CUTS = {
+    "one network, in its second epoch": (replace(TINY, network="naimishnet"), 4),
+    "net2 with batch norm": (replace(TINY, network="net2", epochs=2), 4),
+    "the second specialist": (SPECIALISTS, 12),
+    "the second of an ensemble, no average": (replace(TINY, ensemble=2, ema=0), 13),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_resumed_after_ctrl_c_the_weights_are_the_same_bit_for_bit(
+    cut: str, faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, step = CUTS[cut]
+    settings = replace(settings, keep="last")  # the best may lie before the cut
+    whole = run(faces, tmp_path / "whole", settings)
+    with monkeypatch.context() as patch:
+        at_step(patch, step, interrupt)
+        with pytest.raises(Stopped, match="--resume"):
+            run(faces, tmp_path / "cut", settings)
+    header = json.loads((tmp_path / "cut" / "run.json").read_text())
+    assert not header["finished"]
+    with pytest.raises(RunError, match="not finished"):
+        Run.load(tmp_path / "cut")
+    resumed = run(faces, tmp_path / "cut", settings, resume=True)
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    assert resumed == whole
+    assert not (tmp_path / "cut" / "checkpoint.safetensors").exists()
+
+
+def be_killed(out: str, step: str) -> None:
+    """Body of the process that dies: it saves after every step, and at this one no more."""
+    fit.CHECKPOINT_SECONDS = -1.0
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        at_step(patch, int(step), lambda: os.kill(os.getpid(), signal.SIGKILL))
+        run(some_faces(), Path(out), SPECIALISTS)
+
+
+@pytest.mark.parametrize("step", [3, 9])  # of the first network and of the second
+def test_resumed_after_kill_9_the_weights_are_the_same_bit_for_bit(
+    step: int, faces: Samples, tmp_path: Path
+) -> None:
+    whole = run(faces, tmp_path / "whole", SPECIALISTS)
+    code = f"import test_resume; test_resume.be_killed({str(tmp_path / 'cut')!r}, '{step}')"
+    killed = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert run(faces, tmp_path / "cut", SPECIALISTS, resume=True) == whole
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    names = {p.name for p in (tmp_path / "cut").rglob("*")}
+    assert names == {p.name for p in (tmp_path / "whole").rglob("*")}
+
+
+def test_killed_before_the_first_checkpoint_it_starts_anew(faces: Samples, tmp_path: Path) -> None:
+    run(faces, tmp_path / "whole")
+    run(faces, tmp_path / "cut")
+    header = json.loads((tmp_path / "cut" / "run.json").read_text())
+    (tmp_path / "cut" / "run.json").write_text(json.dumps({**header, "finished": False}))
+    run(faces, tmp_path / "cut", resume=True)
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    run(faces, tmp_path / "new", resume=True)  # nothing there to resume
+    assert weights(tmp_path / "new") == weights(tmp_path / "whole")
+
+
+def test_a_finished_run_is_left_alone_but_for_pictures_that_are_missing(
+    faces: Samples, tmp_path: Path
+) -> None:
+    report = run(faces, tmp_path / "run")
+    before = everything(tmp_path / "run")
+    assert run(faces, tmp_path / "run", resume=True) == report
+    assert everything(tmp_path / "run") == before
+    (tmp_path / "run" / "validation" / "evaluation.json").unlink()  # as if killed before it
+    (tmp_path / "run" / "curves.png").unlink()
+    assert run(faces, tmp_path / "run", resume=True) == report
+    assert set(everything(tmp_path / "run")) == set(before)
+
+
+def test_a_run_in_the_way_is_not_touched(faces: Samples, tmp_path: Path) -> None:
+    run(faces, tmp_path / "run", replace(TINY, epochs=1))
+    before = everything(tmp_path / "run")
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({}, "holds a run already"),
+        ({"resume": True}, "other settings .epochs."),
+    ]
+    for more, said in refused:
+        with pytest.raises(RunError, match=said) as error:
+            run(faces, tmp_path / "run", TINY, **more)
+        one_line(error)
+    with pytest.raises(RunError, match="other data") as error:
+        run(faces.take(slice(0, 60)), tmp_path / "run", replace(TINY, epochs=1), resume=True)
+    one_line(error)
+    assert everything(tmp_path / "run") == before
+
+
+def test_settings_are_those_of_the_run(faces: Samples, tmp_path: Path) -> None:
+    assert stored_settings(tmp_path) is None
+    settings = replace(TINY, epochs=1, validation=0, seed=7)
+    run(faces, tmp_path / "run", settings)
+    assert stored_settings(tmp_path / "run") == settings
+
+
+def test_a_damaged_checkpoint_is_refused(
+    faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_step(monkeypatch, 2, interrupt)
+    with pytest.raises(Stopped):
+        run(faces, tmp_path / "run")
+    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(RunError, match="damaged") as error:
+        run(faces, tmp_path / "run", resume=True)
+    one_line(error)
+
+
+def test_a_stale_checkpoint_does_not_leak_into_a_fresh_run(
+    faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_step(monkeypatch, 2, interrupt)
+    with pytest.raises(Stopped):
+        run(faces, tmp_path / "run", replace(TINY, seed=5))
+    (tmp_path / "run" / "run.json").unlink()
+    run(faces, tmp_path / "run")
+    run(faces, tmp_path / "whole")
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(
+    faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(TINY, keep="last")
+    out, kept = tmp_path / "cut", []
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill() -> None:
+        kept.append((out / "checkpoint.safetensors").read_bytes())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "CHECKPOINT_SECONDS", -1.0)
+        at_step(patch, 5, fill)
+        try:
+            with pytest.raises(WriteError, match=r"could not write .*checkpoint") as error:
+                run(faces, out, settings)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    one_line(error)
+    assert (out / "checkpoint.safetensors").read_bytes() == kept[0]
+    assert [p.name for p in out.iterdir() if p.name.startswith(".")] == []
+    run(faces, out, settings, resume=True)
+    run(faces, tmp_path / "whole", settings)
+    assert weights(out) == weights(tmp_path / "whole")

@@ -1,0 +1,288 @@
+"""Runs: several networks that predict as one, in the pixels of any image; damaged ones."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+
+from facepoints import runs, synthetic
+from facepoints.errors import FacepointsError, RunError
+from facepoints.landmarks import KAGGLE_15, LandmarkSet
+from facepoints.networks import build
+from facepoints.runs import Member, Run
+from facepoints.samples import Samples, resized_images
+from facepoints.settings import TrainSettings
+from facepoints.train import train
+
+SIZE = (32, 40)  # height, width
+CORE = KAGGLE_15.subset(synthetic.CORE)
+
+
+def member(landmarks: LandmarkSet, seed: int, part: str = "all-points") -> Member:
+    torch.manual_seed(seed)
+    model = build("lenet5", len(landmarks), SIZE, 120.0, 60.0).eval()
+    return Member(part, "lenet5", landmarks, model)
+
+
+def run_of(*members: Member, **changes: Any) -> Run:
+    fields: dict[str, Any] = {
+        "landmarks": KAGGLE_15,
+        "sources": {"15-point": KAGGLE_15.names},
+        "size": SIZE,
+        "merge": "replace",
+        "mirror": False,
+        **changes,
+    }
+    return Run(members=members, **fields)
+
+
+def pictures(count: int = 3, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (count, *size), dtype=np.uint8)
+
+
+def alone(one: Member, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        return one.model(torch.from_numpy(images)[:, None]).points.numpy()
+
+
+def test_one_network_as_it_is() -> None:
+    one = member(KAGGLE_15, 0)
+    found = run_of(one).predict(pictures())
+    np.testing.assert_allclose(found.points, alone(one, pictures()), atol=1e-4)
+    assert found.points.shape == (3, 15, 2)
+    assert found.spread.shape == (3, 15)
+    assert found.points.dtype == found.spread.dtype == np.float32
+    assert (found.spread > 0).all()
+
+
+def test_no_images_no_points() -> None:
+    found = run_of(member(KAGGLE_15, 0)).predict(pictures(0))
+    assert found.points.shape == (0, 15, 2)
+    assert found.spread.shape == (0, 15)
+
+
+def test_the_mirror_is_averaged_with_names_swapped() -> None:
+    one = member(KAGGLE_15, 0)
+    images = pictures()
+    found = run_of(one, mirror=True).predict(images).points
+    other = alone(one, np.ascontiguousarray(images[:, :, ::-1]))
+    turned = np.empty_like(other)
+    for column, name in enumerate(KAGGLE_15.names):
+        swapped = name.replace("left", "*").replace("right", "left").replace("*", "right")
+        turned[:, KAGGLE_15.names.index(swapped)] = other[:, column]
+    turned[..., 0] = SIZE[1] - 1 - turned[..., 0]
+    np.testing.assert_allclose(found, (alone(one, images) + turned) / 2, atol=1e-4)
+
+
+def test_a_mirrored_picture_gets_mirrored_points() -> None:
+    run = run_of(member(KAGGLE_15, 0), mirror=True)
+    there = run.predict(pictures()).points
+    back = run.predict(np.ascontiguousarray(pictures()[:, :, ::-1])).points[:, KAGGLE_15.mirror]
+    back[..., 0] = SIZE[1] - 1 - back[..., 0]
+    np.testing.assert_allclose(there, back, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(64, 80), (96, 96), (17, 25)])
+def test_points_are_in_pixels_of_the_given_image(size: tuple[int, int]) -> None:
+    run = run_of(member(KAGGLE_15, 0))
+    images = pictures(2, size)
+    given, seen = run.predict(images), run.predict(resized_images(images, *SIZE))
+    factor = np.array([size[1] / SIZE[1], size[0] / SIZE[0]])
+    np.testing.assert_allclose(given.points, (seen.points + 0.5) * factor - 0.5, atol=1e-3)
+    np.testing.assert_allclose(given.spread, seen.spread * factor.mean(), rtol=1e-4)
+
+
+def test_networks_of_one_part_are_averaged() -> None:
+    a, b = member(KAGGLE_15, 0), member(KAGGLE_15, 1)
+    found = run_of(a, b).predict(pictures()).points
+    expected = (alone(a, pictures()) + alone(b, pictures())) / 2
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("merge", ["replace", "average"])
+def test_a_specialist_replaces_or_is_averaged(merge: str) -> None:
+    whole, core = member(KAGGLE_15, 0), member(CORE, 1, "core")
+    found = run_of(whole, core, merge=merge).predict(pictures()).points
+    expected = alone(whole, pictures())
+    columns = KAGGLE_15.columns(CORE.names)
+    special = alone(core, pictures())
+    expected[:, columns] = special if merge == "replace" else (expected[:, columns] + special) / 2
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_every_row_is_answered_in_its_own_scheme() -> None:
+    both = LandmarkSet((*KAGGLE_15.names, *(f"{n}@4-point" for n in CORE.names)))
+    one = member(both, 0)
+    run = run_of(one, landmarks=both)
+    data = synthetic.kaggle_like(6, seed=0, size=40)
+    answer, found = run.answer(data), run.predict(data.images).points
+    narrow = data.source == list(data.sources).index("4-point")
+    np.testing.assert_array_equal(answer[~narrow], found[~narrow][:, :15])
+    columns = data.landmarks.columns(CORE.names)
+    np.testing.assert_array_equal(answer[narrow][:, columns], found[narrow][:, 15:])
+
+
+def test_points_that_the_run_does_not_predict_are_zero() -> None:
+    run = run_of(member(CORE, 0), landmarks=CORE)
+    data = synthetic.kaggle_like(3, seed=0, size=40)
+    answer = run.answer(data)
+    known = np.isin(data.landmarks.names, CORE.names)
+    assert (answer[:, ~known] == 0).all()
+    assert (answer[:, known] != 0).all()
+
+
+# On disk
+
+
+@pytest.fixture(scope="module")
+def data() -> Samples:
+    return synthetic.kaggle_like(32, seed=0, size=32)
+
+
+@pytest.fixture(scope="module")
+def trained(data: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "run"
+    settings = TrainSettings(network="lenet5", epochs=1, batch=8, ensemble=2, device="cpu")
+    train(data, out, settings, console=Console(file=io.StringIO()))
+    return out
+
+
+@pytest.fixture
+def copy(trained: Path, tmp_path: Path) -> Path:
+    """The run, for damaging."""
+    for path in (trained / "run.json", *(trained / "weights").iterdir()):
+        target = tmp_path / "copy" / path.relative_to(trained)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return tmp_path / "copy"
+
+
+def test_a_copied_run_predicts_the_same(trained: Path, copy: Path, data: Samples) -> None:
+    found, same = Run.load(trained).predict(data.images), Run.load(copy).predict(data.images)
+    np.testing.assert_array_equal(found.points, same.points)
+    run = Run.load(copy)
+    assert run.size == (32, 32)
+    assert run.sources == data.sources
+    assert [m.part for m in run.members] == ["all-points"] * 2
+    assert run.mirror is True
+    assert run.name == "copy"
+
+
+CALLED: list[bool] = []
+
+
+def intrude() -> None:
+    CALLED.append(True)
+
+
+class Intruder:
+    """Its pickle runs `intrude` when it is read."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return intrude, ()
+
+
+def test_the_intruder_would_be_called_by_pickle() -> None:
+    pickle.loads(pickle.dumps(Intruder()))
+    assert CALLED.pop()
+
+
+WEIGHTS = "weights/1.safetensors"
+
+
+def edit(copy: Path, **changes: Any) -> None:
+    header = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**header, **changes}))
+
+
+def edit_member(copy: Path, **changes: Any) -> None:
+    members = json.loads((copy / "run.json").read_text())["members"]
+    edit(copy, members=[members[0], {**members[1], **changes}])
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "pickled weights": (
+        lambda run: (run / WEIGHTS).write_bytes(pickle.dumps({"a": Intruder()})),
+        "does not hold this run's weights",
+    ),
+    "torch's pickled weights": (
+        lambda run: torch.save({"a": torch.zeros(1)}, run / WEIGHTS),
+        "does not hold this run's weights",
+    ),
+    "no weights": (lambda run: (run / WEIGHTS).unlink(), "weights are missing"),
+    "empty weights": (lambda run: (run / WEIGHTS).write_bytes(b""), "does not hold"),
+    "truncated weights": (
+        lambda run: (run / WEIGHTS).write_bytes((run / WEIGHTS).read_bytes()[:-50]),
+        "does not hold",
+    ),
+    "a folder for weights": (
+        lambda run: ((run / WEIGHTS).unlink(), (run / WEIGHTS).mkdir()),
+        "does not hold",
+    ),
+    "weights of another network": (
+        lambda run: runs.save_weights(run / WEIGHTS, member(CORE, 0).model),
+        "does not hold",
+    ),
+    "truncated run.json": (
+        lambda run: (run / "run.json").write_bytes((run / "run.json").read_bytes()[:-30]),
+        "damaged",
+    ),
+    "binary run.json": (lambda run: (run / "run.json").write_bytes(b"\xff\x00\x80"), "damaged"),
+    "a list for run.json": (lambda run: (run / "run.json").write_text("[1]"), "not the header"),
+    "empty run.json": (lambda run: (run / "run.json").write_text(""), "damaged"),
+    "no run.json": (lambda run: (run / "run.json").unlink(), "not a run"),
+    "newer format": (
+        lambda run: edit(run, format=runs.FORMAT + 1, facepoints="9.1"),
+        r"made by facepoints 9\.1 .*upgrade",
+    ),
+    "no format": (lambda run: edit(run, format=None), "not the header"),
+    "unfinished": (lambda run: edit(run, finished=False), "not finished.*--resume"),
+    "no members": (lambda run: edit(run, members=[]), "damaged"),
+    "members of another kind": (lambda run: edit(run, members=[3]), "damaged"),
+    "no landmarks": (lambda run: edit(run, landmarks={}), "damaged"),
+    "sources of another kind": (lambda run: edit(run, sources=[1]), "damaged"),
+    "no size": (lambda run: edit(run, size=None), "damaged"),
+    "a size too small": (lambda run: edit(run, size=[2, 2]), "damaged"),
+    "an endless size": (lambda run: edit(run, size=[float("inf"), 32]), "damaged"),
+    "a negative size": (lambda run: edit(run, size=[-32, 32]), "damaged"),
+    "unknown merge": (lambda run: edit(run, merge="best"), "damaged"),
+    "unknown network": (lambda run: edit_member(run, network="net9"), "damaged.*net9"),
+    "a file that is no name": (lambda run: edit_member(run, file=None), "damaged"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_run_is_one_clear_line(damage: str, copy: Path) -> None:
+    harm, said = DAMAGES[damage]
+    harm(copy)
+    with pytest.raises(RunError, match=said) as error:
+        Run.load(copy)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+    assert CALLED == []
+
+
+def test_no_folder_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no run folder at .*train one") as error:
+        Run.load(tmp_path / "nowhere")
+    assert "\n" not in str(error.value)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FacepointsError, match="no run folder"):
+        Run.load(tmp_path / "file")
+
+
+def test_a_run_answers_in_columns_of_its_parts_only() -> None:
+    wide = replace(run_of(member(CORE, 0)), landmarks=KAGGLE_15)
+    with pytest.raises(RunError, match="none of the 1 networks predicts"):
+        wide.predict(pictures())
