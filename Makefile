@@ -32,12 +32,12 @@ help: ## this list
 
 setup: $(STAMP) ## .venv with facepoints and every extra, as pinned in constraints.txt
 
-# The stamp comes last, so an installation that was cut off starts over.
+# The stamp comes last, so an installation that was cut off starts over; one that was whole
+# is brought up to date.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or newer is needed, '$(PYTHON)' is not; try: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
-	rm -f $(STAMP)
-	@$(PYTHON) -m venv --clear $(VENV) || { \
+	@if [ -e $(STAMP) ] && $(BIN)/python -c ''; then rm $(STAMP); else $(PYTHON) -m venv --clear $(VENV); fi || { \
 	  echo "could not make $(VENV); on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install -q -c constraints.txt pip
 	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
