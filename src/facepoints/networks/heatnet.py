@@ -59,7 +59,7 @@ class HeatNet(nn.Module):
     """See the module's text. ``forward``: (B, 1, H, W) to raw (B, K, 3): x and y in
     [-1, 1] over the picture and the log of the spread in half sides."""
 
-    def __init__(self, points: int, widths: tuple[int, ...] = (24, 48, 96, 160)) -> None:
+    def __init__(self, points: int, widths: tuple[int, ...] = (16, 32, 64, 128)) -> None:
         super().__init__()
         stem, quarter, eighth, sixteenth = widths
         self.points = points
