@@ -1,0 +1,165 @@
+"""Two processes that train together take the steps that one would."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from facepoints import synthetic
+from facepoints.compare import compare
+from facepoints.distributed import World, world
+from facepoints.errors import FacepointsError
+from facepoints.fit import Fit
+from facepoints.progress import StopRequest, TrainingProgress
+from facepoints.runs import Run
+from facepoints.samples import Samples
+from facepoints.settings import TrainSettings
+from facepoints.train import train
+from facepoints.writers import write_kaggle
+
+STEPS = TrainSettings(
+    network="lenet5", epochs=1, batch=7, augment="none", validation=0, ema=0, device="cpu"
+)
+QUIET = Console(file=io.StringIO())
+TIMEOUT = 240
+
+
+def uneven() -> Samples:
+    """Seven faces, one with 15 labels and six with one: 21, which no two processes halve."""
+    faces = synthetic.render(7, seed=0, size=32).as_landmarks(synthetic.KAGGLE_15)
+    labelled = np.zeros_like(faces.labelled)
+    labelled[0], labelled[np.arange(1, 7), np.arange(1, 7)] = True, True
+    return faces.with_points(faces.points, labelled)
+
+
+def one_step(loss: str, here: World, out: Path) -> dict[str, Tensor]:
+    """Gradients and weights after a step of all seven faces."""
+    faces = uneven()
+    settings = replace(STEPS, loss=loss)
+    step = Fit(0, faces, faces.take([]), settings, here)
+    with TrainingProgress(QUIET, False) as progress, StopRequest() as stop:
+        step.run(out, [], progress, stop)
+    assert step.learner.step == 1
+    found: dict[str, Tensor] = {}
+    for name, weight in step.learner.model.named_parameters():
+        assert weight.grad is not None
+        found[f"{loss}.gradient.{name}"] = weight.grad.contiguous()
+        found[f"{loss}.weight.{name}"] = weight.detach().contiguous()
+    return found
+
+
+def be_one_of_two(out: Path) -> None:
+    """Body of each of the two processes."""
+    torch.set_num_threads(1)
+    with world("cpu") as here:
+        found = one_step("mse", here, out) | one_step("rmse", here, out)
+        save_file(found, out / f"{here.rank}.safetensors")
+        faces = synthetic.kaggle_like(32, seed=0, size=32)
+        settings = replace(STEPS, batch=8, validation=0.3)
+        report = compare(
+            faces, out / "compare", ["lenet5"], ["drop", "mask"], settings, console=QUIET
+        )
+        said = ""
+        try:
+            train(faces, out / "compare" / "mask-lenet5", settings, console=QUIET)
+        except FacepointsError as error:
+            said = str(error)
+        (out / f"{here.rank}.json").write_text(json.dumps([report, said]))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def two_processes(code: str) -> list[int]:
+    common = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2"}
+    common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            cwd=Path(__file__).parent,
+        )
+        for rank in range(2)
+    ]
+    try:
+        return [process.wait(TIMEOUT) for process in started]
+    finally:
+        for process in started:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes left."""
+    out = tmp_path_factory.mktemp("two")
+    code = f"import pathlib, test_distributed as t; t.be_one_of_two(pathlib.Path({str(out)!r}))"
+    assert two_processes(code) == [0, 0]
+    return out
+
+
+@pytest.mark.parametrize("loss", ["mse", "rmse"])
+def test_a_step_of_two_is_the_step_of_one(loss: str, together: Path, tmp_path: Path) -> None:
+    alone = one_step(loss, World(0, 1, torch.device("cpu")), tmp_path)
+    shared = load_file(together / "0.safetensors")
+    for name, tensor in alone.items():
+        scale = float(tensor.abs().max())
+        torch.testing.assert_close(shared[name], tensor, rtol=1e-3, atol=1e-4 * scale, msg=name)
+
+
+def test_both_end_with_the_same_weights(together: Path) -> None:
+    first, second = (load_file(together / f"{rank}.safetensors") for rank in range(2))
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+
+
+def test_a_comparison_by_two_and_errors_reach_both(together: Path) -> None:
+    first, second = (json.loads((together / f"{rank}.json").read_text()) for rank in range(2))
+    assert first == second
+    report, said = first
+    assert [cell["missing"] for cell in report["cells"]] == ["drop", "mask"]
+    assert all(cell["rmse"] > 0 for cell in report["cells"])
+    assert "holds a run already" in said
+
+
+def test_torchrun_leaves_a_usable_run(tmp_path: Path) -> None:
+    faces = synthetic.kaggle_like(48, seed=0, size=48)
+    write_kaggle(faces, tmp_path / "training.csv")
+    words = f"{tmp_path}/training.csv --out {tmp_path}/run --network net2 --epochs 3 --batch 8"
+    begun = time.monotonic()
+    done = subprocess.run(
+        f"{sys.executable} -m torch.distributed.run --nproc-per-node 2 --master-port {free_port()} "
+        f"-m facepoints train {words} --device cpu".split(),
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the run is in") == 1, "one of the two processes speaks"
+    assert time.monotonic() - begun < TIMEOUT
+    history = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    points = Run.load(tmp_path / "run").predict(faces.images).points
+    assert points.shape == (48, 19, 2)
+    assert np.isfinite(points).all()
