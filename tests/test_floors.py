@@ -20,8 +20,8 @@ FLOORS = (
     ("words", "__init__ landmarks samples geometry errors files"),
     (
         "parts",
-        "networks losses augment missing readers writers draw metrics synthetic runs settings "
-        "learner distributed progress",
+        "networks losses augment missing schemes readers writers draw metrics synthetic runs "
+        "settings learner distributed progress",
     ),
     ("jobs", "fit train evaluate compare submit show gather competition"),
     ("faces of the program", "cli __main__"),

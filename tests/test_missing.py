@@ -9,17 +9,9 @@ from hypothesis import strategies as st
 
 from facepoints.errors import DataError, RunError, SettingsError
 from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet
-from facepoints.missing import (
-    MISSING,
-    arranged,
-    as_marked_by,
-    column_for,
-    merge,
-    pick_source,
-    source_columns,
-    specialist,
-)
+from facepoints.missing import MISSING, merge, specialist
 from facepoints.samples import Samples, concatenate
+from facepoints.schemes import as_marked_by, source_columns
 
 FOUR = ("left_eye", "right_eye")
 NAMES = ("left_eye", "right_eye", "nose", "left_brow", "right_brow")
@@ -235,53 +227,6 @@ def test_sources_of_joined_data_sets_keep_every_label() -> None:
     points, able = as_marked_by(data.points[3:], plan.landmarks, KAGGLE_15, "other")
     assert able.all()
     np.testing.assert_allclose(points, large.as_landmarks(KAGGLE_15).points, atol=1e-5)
-
-
-def test_arranged_puts_held_out_labels_where_the_run_predicts_them() -> None:
-    labelled = np.ones((2, 5), bool)
-    labelled[1, 2:] = False
-    samples = faces(labelled, np.array([0, 1]))
-    columns = LandmarkSet(("left_eye", "left_eye@narrow"), mirrorable=False)
-    moved = arranged(samples, columns)
-    assert moved.labelled.tolist() == [[True, False], [False, True]]
-    np.testing.assert_array_equal(moved.points[0, 0], samples.points[0, 0])
-    np.testing.assert_array_equal(moved.points[1, 1], samples.points[1, 0])
-
-
-def test_column_for_prefers_the_scheme_and_names_an_unknown_point() -> None:
-    columns = LandmarkSet(("nose", "nose@narrow"))
-    assert column_for(columns, "nose", "narrow") == 1
-    assert column_for(columns, "nose", "wide") == 0
-    assert column_for(columns, "nose@narrow", "wide") == 1
-    with pytest.raises(DataError, match="no point 'chin'"):
-        column_for(columns, "chin", "wide")
-
-
-def test_as_marked_by_says_what_the_run_cannot_answer() -> None:
-    have = LandmarkSet(("nose", "nose@narrow"))
-    want = LandmarkSet(("nose", "chin"))
-    points = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
-    found, able = as_marked_by(points, have, want, "narrow")
-    assert able.tolist() == [True, False]
-    np.testing.assert_array_equal(found, [[[2, 3], [0, 0]]])
-
-
-@pytest.mark.parametrize(
-    ("requested", "want"),
-    [
-        ({"left_eye"}, "narrow"),
-        (set(FOUR), "narrow"),
-        ({"left_eye", "nose"}, "wide"),
-        ({"chin"}, "wide"),
-    ],
-)
-def test_pick_source_is_the_smallest_scheme_that_covers(requested: set[str], want: str) -> None:
-    assert pick_source(requested, SCHEMES) == want
-
-
-def test_pick_source_takes_the_first_of_equals_and_needs_no_scheme() -> None:
-    assert pick_source({"a"}, {"one": ("a", "b"), "two": ("a", "c")}) == "one"
-    assert pick_source({"a"}, {}) == ""
 
 
 def test_merge_replaces_or_averages_shared_columns() -> None:

@@ -18,8 +18,8 @@ from rich.table import Table
 from facepoints import draw, files, metrics
 from facepoints.errors import DataError, RunError
 from facepoints.landmarks import CONVERSIONS, LandmarkSet, source_of
-from facepoints.missing import as_marked_by
 from facepoints.samples import Samples
+from facepoints.schemes import as_marked_by
 
 if TYPE_CHECKING:
     from facepoints.runs import Run

@@ -21,7 +21,7 @@ of 2014: http://danielnouri.org/notes/2014/12/17/).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -29,15 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError, RunError, SettingsError
-from facepoints.landmarks import (
-    CONVERSIONS,
-    LandmarkSet,
-    base_name,
-    convert,
-    source_of,
-    with_source,
-)
+from facepoints.landmarks import LandmarkSet
 from facepoints.samples import Samples
+from facepoints.schemes import arranged, marked_points, own_columns
 
 __all__ = [
     "CORE_SHARE",
@@ -45,13 +39,8 @@ __all__ = [
     "Merge",
     "Part",
     "Plan",
-    "arranged",
-    "as_marked_by",
-    "column_for",
     "make_plan",
     "merge",
-    "pick_source",
-    "source_columns",
 ]
 
 Merge = Literal["replace", "average"]
@@ -186,15 +175,10 @@ def sources(samples: Samples) -> Plan:
     Raises:
         DataError: no row has a label.
     """
-    marked = _marked(samples)
+    marked = marked_points(samples)
     if len(marked) < 2:
         return mask(samples)
-    widest = max(marked, key=lambda scheme: len(marked[scheme]))
-    landmarks = samples.landmarks.subset(marked[widest])
-    for scheme, names in marked.items():
-        if scheme != widest:
-            landmarks = landmarks.union(_renamed(samples.landmarks.subset(names), scheme))
-    return mask(arranged(samples, landmarks))
+    return mask(arranged(samples, own_columns(samples.landmarks, marked)))
 
 
 MISSING: dict[str, Callable[[Samples], Plan]] = {
@@ -220,96 +204,6 @@ def make_plan(samples: Samples, answer: str, merge: Merge = "replace") -> Plan:
             f"no missing-label answer '{answer}'; choose one of: {', '.join(MISSING)}"
         )
     return specialist(samples, merge) if answer == "specialist" else MISSING[answer](samples)
-
-
-def column_for(landmarks: LandmarkSet, name: str, source: str) -> int:
-    """Column of point `name` as `source` marks it: ``name@source``, else the plain name.
-
-    Raises:
-        DataError: the set has neither.
-    """
-    found = _column(landmarks, name, source)
-    if found is None:
-        raise DataError(
-            f"no point '{name}' for the marking scheme '{source}' here; "
-            f"known points: {', '.join(landmarks.names)}"
-        )
-    return found
-
-
-def _column(landmarks: LandmarkSet, name: str, source: str) -> int | None:
-    own = name if source_of(name) else with_source(name, source)
-    for candidate in (own, name, base_name(name)):
-        if candidate in landmarks.names:
-            return landmarks.names.index(candidate)
-    return None
-
-
-def source_columns(landmarks: LandmarkSet, names: Iterable[str], source: str) -> list[int]:
-    """`column_for` each of `names`. Raises DataError for one that the set lacks."""
-    return [column_for(landmarks, name, source) for name in names]
-
-
-def pick_source(requested: set[str], sources: Mapping[str, Sequence[str]]) -> str:
-    """The smallest marking scheme that marks all `requested` points (ties: the first).
-
-    The widest if none does; "" if there are no schemes. Asked for eyes, nose and lip
-    only, an image belongs to the 4-point scheme; asked for a brow too, to the 15-point one.
-    """
-    covering = [s for s, names in sources.items() if requested <= {*map(base_name, names)}]
-    if covering:
-        return min(covering, key=lambda s: len(sources[s]))
-    return max(sources, key=lambda s: len(sources[s]), default="")
-
-
-def arranged(samples: Samples, landmarks: LandmarkSet) -> Samples:
-    """Every row's labels in the columns that `landmarks` has for its marking scheme.
-
-    For held-out rows of a run that was trained with `sources`. Labels of points that
-    `landmarks` lacks are left out.
-    """
-    points = np.zeros((len(samples), len(landmarks), 2), dtype=np.float32)
-    labelled = np.zeros((len(samples), len(landmarks)), dtype=bool)
-    for index, source in enumerate(samples.sources):
-        rows = np.flatnonzero(samples.source == index)
-        for column, name in enumerate(samples.landmarks.names):
-            place = _column(landmarks, name, source)
-            if place is not None:
-                points[rows, place] = samples.points[rows, column]
-                labelled[rows, place] = samples.labelled[rows, column]
-    return samples.with_points(points, labelled, landmarks)
-
-
-def as_marked_by(
-    points: NDArray[np.float32], have: LandmarkSet, want: LandmarkSet, source: str
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Predictions of a run as the points `want` of one marking scheme.
-
-    A point comes from the run's column for that scheme, else from its plain column, else
-    through a known conversion (`landmarks.convert`: eye centres out of 68 points).
-
-    Args:
-        points: (N, len(have), 2) in pixels.
-        have: all columns of the run.
-        want: K points asked for.
-        source: name of the scheme.
-
-    Returns:
-        Points (N, K, 2), 0 where the run has no answer, and which it has (K,).
-    """
-    out = np.zeros((len(points), len(want), 2), dtype=np.float32)
-    able = np.zeros(len(want), dtype=bool)
-    for names in CONVERSIONS:
-        if set(names) <= set(have.names):
-            part, chosen = have.subset(names), points[:, have.columns(names)]
-            out, _ = convert(chosen, np.ones(chosen.shape[:2], dtype=bool), part, want)
-            one = np.ones((1, len(names)), dtype=bool)
-            able = convert(np.zeros((1, len(names), 2), np.float32), one, part, want)[1][0]
-    for column, name in enumerate(want.names):
-        place = _column(have, name, source)
-        if place is not None:
-            out[:, column], able[column] = points[:, place], True
-    return out, able
 
 
 def merge(
@@ -393,22 +287,3 @@ def _trainable(samples: Samples) -> Samples:
         samples = samples.select([n for n, k in _named(samples, known) if k])
     rows = _any(samples.labelled, 1)
     return samples if rows.all() else samples.take(rows)
-
-
-def _marked(samples: Samples) -> dict[str, tuple[str, ...]]:
-    """The points of each scheme that has labelled rows: listed ones and labelled ones."""
-    marked = {}
-    for index, (scheme, listed) in enumerate(samples.sources.items()):
-        seen = _any(samples.labelled[samples.source == index], 0)
-        if seen.any():
-            marked[scheme] = tuple(n for n, s in _named(samples, seen) if s or n in listed)
-    return marked
-
-
-def _renamed(landmarks: LandmarkSet, source: str) -> LandmarkSet:
-    return LandmarkSet(
-        names=tuple(with_source(n, source) for n in landmarks.names),
-        eyes=tuple(with_source(n, source) for n in landmarks.eyes),
-        edges=tuple((with_source(a, source), with_source(b, source)) for a, b in landmarks.edges),
-        mirrorable=landmarks.mirrorable,
-    )

@@ -28,9 +28,10 @@ from facepoints import __version__
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.files import read_json, write_bytes, write_json
 from facepoints.landmarks import LandmarkSet
-from facepoints.missing import Merge, as_marked_by, merge
+from facepoints.missing import Merge, merge
 from facepoints.networks import KeypointModel, build
 from facepoints.samples import Samples, resized_images
+from facepoints.schemes import as_marked_by
 
 __all__ = ["FORMAT", "Member", "Predicted", "Run", "read_header", "save_run", "save_weights"]
 

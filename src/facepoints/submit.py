@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from facepoints import files, readers
 from facepoints.errors import DataError, RunError
 from facepoints.landmarks import LandmarkSet, base_name
-from facepoints.missing import as_marked_by, pick_source
 from facepoints.readers.lines import open_table
 from facepoints.samples import Samples
+from facepoints.schemes import as_marked_by, pick_source
 
 if TYPE_CHECKING:
     from facepoints.runs import Run

@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from facepoints import draw, missing
+from facepoints import draw, schemes
 from facepoints.distributed import World, world
 from facepoints.errors import RunError
 from facepoints.evaluate import evaluate
@@ -101,7 +101,7 @@ def _fit_all(
     """Train the members one after the other, from where a checkpoint says."""
     tensors, numbers = found
     history: list[dict[str, Any]] = numbers.get("history", [])
-    arranged = missing.arranged(held, plan.landmarks)
+    arranged = schemes.arranged(held, plan.landmarks)
     members = _members(plan, settings)
     if settings.minutes is not None:
         settings = replace(settings, minutes=settings.minutes / len(members))
