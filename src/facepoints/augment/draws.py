@@ -1,0 +1,19 @@
+"""The uniform random numbers of a batch: which column drives which change.
+
+Every change has columns of its own, drawn whether it is on or off.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+# Columns of the uniform draws, one row per face
+ROTATION, SCALE, SHIFT_X, SHIFT_Y, MIRROR, TILT_X, TILT_Y = range(7)
+BRIGHTNESS, CONTRAST, GAMMA, BLUR, NOISE = range(7, 12)
+COVERED, CENTRE_X, CENTRE_Y, HALF_X, HALF_Y, SHAPE, LEVEL, GRAIN = range(12, 20)
+DRAWS = 20
+
+
+def signed(uniform: Tensor, column: int) -> Tensor:
+    """A column of draws in [0, 1] as numbers (B,) in [-1, 1]."""
+    return uniform[:, column] * 2 - 1

@@ -1,0 +1,122 @@
+"""What changes training faces, how strongly, and strengths by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facepoints.errors import SettingsError
+
+__all__ = ["AUGMENTS", "Augment"]
+
+_LIMITS = {
+    "rotation": 180.0,
+    "scale": 1.0,
+    "shift": 0.5,
+    "mirror": 1.0,
+    "perspective": 0.3,  # beyond, the horizon may come into the picture
+    "elastic": 0.04,  # beyond, the picture could fold over itself
+    "brightness": 255.0,
+    "contrast": 1.0,
+    "gamma": 2.0,
+    "blur": 16.0,
+    "noise": 255.0,
+    "occlusion": 1.0,
+}
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How strongly training faces are changed at random; 0 switches a change off.
+
+    Raises:
+        SettingsError: a setting is negative, not finite or beyond its limit.
+    """
+
+    rotation: float = 0.0
+    """Degrees about the centre, uniform in ±rotation."""
+    scale: float = 0.0
+    """Part: the size is multiplied by (1 + scale)^u, u uniform in ±1."""
+    shift: float = 0.0
+    """Part of the width and of the height, uniform in ±shift."""
+    mirror: float = 0.0
+    """Probability that left and right are swapped, in the picture and in the names."""
+    perspective: float = 0.0
+    """Part by which size changes from the centre to an edge, uniform in ±perspective."""
+    elastic: float = 0.0
+    """Part of the shorter side: largest displacement by a smooth random field."""
+    brightness: float = 0.0
+    """Gray levels (of 255) added, uniform in ±brightness."""
+    contrast: float = 0.0
+    """Part by which differences from the mean gray change, uniform in ±contrast."""
+    gamma: float = 0.0
+    """Natural logarithm of the exponent on gray/255, uniform in ±gamma."""
+    blur: float = 0.0
+    """Pixels: standard deviation of a Gaussian blur, uniform up to blur."""
+    noise: float = 0.0
+    """Gray levels: standard deviation of Gaussian noise per pixel, uniform up to noise."""
+    occlusion: float = 0.0
+    """Probability that a random rectangle or ellipse of the picture is covered."""
+
+    def __post_init__(self) -> None:
+        for name, limit in _LIMITS.items():
+            value = getattr(self, name)
+            if not 0 <= value <= limit:
+                raise SettingsError(
+                    f"augmentation '{name}' must be from 0 (off) to {limit:g}, is {value}"
+                )
+
+    @property
+    def geometric(self) -> bool:
+        """Whether anything that moves points is on (mirroring included)."""
+        return any((self.rotation, self.scale, self.shift, self.mirror, self.perspective)) or (
+            self.elastic > 0
+        )
+
+    @property
+    def photometric(self) -> bool:
+        """Whether anything that changes gray values in place is on."""
+        tones = (self.brightness, self.contrast, self.gamma)
+        return any((*tones, self.blur, self.noise, self.occlusion))
+
+
+AUGMENTS: dict[str, Augment] = {
+    "none": Augment(),
+    "light": Augment(
+        rotation=8,
+        scale=0.08,
+        shift=0.03,
+        mirror=0.5,
+        brightness=15,
+        contrast=0.15,
+        gamma=0.1,
+    ),
+    "default": Augment(
+        rotation=15,
+        scale=0.15,
+        shift=0.06,
+        mirror=0.5,
+        perspective=0.08,
+        elastic=0.012,
+        brightness=25,
+        contrast=0.25,
+        gamma=0.25,
+        blur=1.0,
+        noise=8,
+        occlusion=0.25,
+    ),
+    "strong": Augment(
+        rotation=30,
+        scale=0.25,
+        shift=0.1,
+        mirror=0.5,
+        perspective=0.15,
+        elastic=0.02,
+        brightness=40,
+        contrast=0.4,
+        gamma=0.4,
+        blur=1.5,
+        noise=15,
+        occlusion=0.5,
+    ),
+}
+"""Settings by name."""
