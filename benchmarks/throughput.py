@@ -54,7 +54,7 @@ from torch.utils.data import DataLoader, Dataset
 from facepoints.augment import Augment, augment
 from facepoints.errors import MissingExtraError, SettingsError
 from facepoints.files import write_json
-from facepoints.landmarks import KAGGLE_15
+from facepoints.landmark_sets import KAGGLE_15
 from facepoints.losses import LOSSES, masked_loss
 from facepoints.networks import NETWORKS, build
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facepoints.augment import AUGMENTS, Augment, augment
 from facepoints.errors import SettingsError
-from facepoints.landmarks import IBUG_68, KAGGLE_15
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 
 GEOMETRIC = ("rotation", "scale", "shift", "mirror", "perspective", "elastic")
 PHOTOMETRIC = ("brightness", "contrast", "gamma", "blur", "noise", "occlusion")

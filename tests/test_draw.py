@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from facepoints import draw, synthetic
 from facepoints.errors import DataError, MissingExtraError, WriteError
-from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks import LandmarkSet
 from facepoints.samples import Samples
 
 ONE = LandmarkSet(("dot",), mirrorable=False)

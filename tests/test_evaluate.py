@@ -14,7 +14,8 @@ from rich.console import Console
 
 from facepoints.errors import DataError, RunError
 from facepoints.evaluate import WORST, evaluate, table
-from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet, convert
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15, convert
+from facepoints.landmarks import LandmarkSet
 from facepoints.samples import Samples
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from facepoints import metrics
 from facepoints.errors import DataError
-from facepoints.landmarks import KAGGLE_15, LandmarkSet
+from facepoints.landmark_sets import KAGGLE_15
+from facepoints.landmarks import LandmarkSet
 
 Faces = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepoints.errors import DataError, RunError, SettingsError
-from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks import LandmarkSet
 from facepoints.missing import MISSING, merge, specialist
 from facepoints.samples import Samples, concatenate
 from facepoints.schemes import as_marked_by, source_columns

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepoints.errors import DataError
-from facepoints.landmarks import KAGGLE_15
+from facepoints.landmark_sets import KAGGLE_15
 from facepoints.readers import load, read
 from facepoints.readers.kaggle import marking_schemes
 from facepoints.readers.pixels import parse_pixels

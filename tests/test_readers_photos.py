@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from facepoints.errors import DataError
-from facepoints.landmarks import IBUG_68
+from facepoints.landmark_sets import IBUG_68
 from facepoints.readers import load, read
 from facepoints.samples import Photos
 

@@ -18,7 +18,8 @@ from rich.console import Console
 
 from facepoints import runs, synthetic
 from facepoints.errors import FacepointsError, RunError
-from facepoints.landmarks import KAGGLE_15, LandmarkSet
+from facepoints.landmark_sets import KAGGLE_15
+from facepoints.landmarks import LandmarkSet
 from facepoints.networks import build
 from facepoints.runs import Member, Run
 from facepoints.samples import Samples, resized_images

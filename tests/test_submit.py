@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from facepoints import readers
 from facepoints.errors import DataError, FacepointsError, RunError
-from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks import LandmarkSet
 from facepoints.missing import MISSING
 from facepoints.submit import SubmitReport, submit
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from facepoints import geometry, synthetic
 from facepoints.errors import SettingsError
-from facepoints.landmarks import IBUG_68, KAGGLE_15
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 from facepoints.samples import Samples
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from facepoints.errors import DataError, WriteError
-from facepoints.landmarks import IBUG_68, KAGGLE_15, LandmarkSet
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks import LandmarkSet
 from facepoints.readers import read
 from facepoints.samples import Photos, Samples
 from facepoints.writers import WRITERS, write_coco, write_kaggle, write_pts

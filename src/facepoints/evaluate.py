@@ -17,7 +17,8 @@ from rich.table import Table
 
 from facepoints import draw, files, metrics
 from facepoints.errors import DataError, RunError
-from facepoints.landmarks import CONVERSIONS, LandmarkSet, source_of
+from facepoints.landmark_sets import CONVERSIONS
+from facepoints.landmarks import LandmarkSet, source_of
 from facepoints.samples import Samples
 from facepoints.schemes import as_marked_by
 

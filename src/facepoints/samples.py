@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from facepoints import geometry
 from facepoints.errors import DataError
-from facepoints.landmarks import LandmarkSet, convert
+from facepoints.landmark_sets import convert
+from facepoints.landmarks import LandmarkSet
 
 __all__ = [
     "Photos",

@@ -14,14 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.landmarks import (
-    CONVERSIONS,
-    LandmarkSet,
-    base_name,
-    convert,
-    source_of,
-    with_source,
-)
+from facepoints.landmark_sets import CONVERSIONS, convert
+from facepoints.landmarks import LandmarkSet, base_name, source_of, with_source
 from facepoints.samples import Samples
 
 __all__ = [

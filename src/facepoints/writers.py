@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError, WriteError
 from facepoints.files import make_folder, whole_file, write_bytes, write_json, write_text
-from facepoints.landmarks import IBUG_68
+from facepoints.landmark_sets import IBUG_68
 from facepoints.samples import Samples
 
 __all__ = ["WRITERS", "write_coco", "write_kaggle", "write_pts"]

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.landmarks import KAGGLE_15, LandmarkSet
+from facepoints.landmark_sets import KAGGLE_15, known_or_plain
+from facepoints.landmarks import LandmarkSet
 from facepoints.readers.lines import fields, lines, open_table
 from facepoints.readers.options import Options
 from facepoints.readers.pixels import parse_pixels
@@ -144,7 +145,7 @@ def _columns(header: bytes, name: str) -> _Columns:
         if point not in points:
             points.append(point)
     return _Columns(
-        landmarks=LandmarkSet.of_names(points) if points else KAGGLE_15,
+        landmarks=known_or_plain(points) if points else KAGGLE_15,
         image=names.index(_IMAGE),
         image_id=names.index(_ID) if _ID in names else None,
         labels=tuple(names.index(p + axis) for p in points for axis in ("_x", "_y")),

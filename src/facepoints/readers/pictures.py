@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.landmarks import IBUG_68, LandmarkSet
+from facepoints.landmark_sets import IBUG_68, known_or_plain
+from facepoints.landmarks import LandmarkSet
 from facepoints.samples import Photos
 
 __all__ = [
@@ -84,7 +85,7 @@ def set_of_names(names: Sequence[str]) -> LandmarkSet:
         numbers = [int(n) for n in names]
         if numbers == list(range(numbers[0], numbers[0] + len(IBUG_68))):
             return IBUG_68
-    return LandmarkSet.of_names(names)
+    return known_or_plain(names)
 
 
 def photos_of_rows(

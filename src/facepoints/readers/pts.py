@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.landmarks import IBUG_68, LandmarkSet
+from facepoints.landmark_sets import IBUG_68, known_or_plain
 from facepoints.readers.options import Options
 from facepoints.readers.pictures import IMAGE_SUFFIXES, FaceRow, finite_point, photos_of_rows
 from facepoints.samples import Photos
@@ -61,7 +61,7 @@ def read_pts(path: Path, options: Options) -> Photos:
     count = len(rows[0].points)
     if count == len(IBUG_68):
         return photos_of_rows(rows, IBUG_68, "ibug")
-    landmarks = LandmarkSet.of_names([str(i) for i in range(count)])
+    landmarks = known_or_plain([str(i) for i in range(count)])
     return photos_of_rows(rows, landmarks, f"{count}-point")
 
 

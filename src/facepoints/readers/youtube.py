@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.landmarks import IBUG_68
+from facepoints.landmark_sets import IBUG_68
 from facepoints.readers.lines import fields, lines
 from facepoints.readers.options import Options
 from facepoints.readers.pictures import FaceRow, finite_point, photos_of_rows, set_of_names

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import SettingsError
-from facepoints.landmarks import IBUG_68, KAGGLE_15
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 from facepoints.samples import Samples
 from facepoints.synthetic import light, paint, scene
 from facepoints.synthetic.canvas import Canvas
