@@ -82,7 +82,8 @@ def train(
                 _fit_all(plan, held, out, settings, here, found, progress, stop)
             here.from_first(lambda: _end(out, header))
         elif here.first:
-            console.print(f"{out} has finished training already; nothing to train")
+            said = f"{out} has finished training already; nothing to train"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
         return here.from_first(lambda: _look_back(held, out))
 
 
