@@ -56,8 +56,6 @@ class TrainSettings:
     """Answer to missing labels."""
     merge: Merge = "replace"
     """How `specialist` joins its two networks."""
-    teacher: str | None = None
-    """Folder of an earlier run whose predictions fill the holes of the training rows."""
     loss: LossName = "laplace"
     """Loss to train on; laplace and gaussian also learn each point's spread."""
     epochs: int = 60

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from facepoints import draw, schemes
 from facepoints.distributed import World, world
-from facepoints.errors import RunError, SettingsError
+from facepoints.errors import RunError
 from facepoints.evaluate import evaluate
 from facepoints.files import make_folder, read_json
 from facepoints.fit import Fit, augmentation
@@ -72,8 +72,6 @@ def train(
     with world(settings.device) as here:
         train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
         plan = make_plan(data.take(train_rows), settings.missing, settings.merge)
-        if settings.teacher is not None:
-            plan = _taught(plan, Run.load(Path(settings.teacher), here.device))
         held = data.take(held_rows)
         header = _header(data, plan, settings, data_names)
         found = here.from_first(lambda: _begin(out, header, resume))
@@ -85,34 +83,6 @@ def train(
             said = f"{out} has finished training already; nothing to train"
             console.print(said, markup=False, highlight=False, soft_wrap=True)
         return here.from_first(lambda: _look_back(held, out))
-
-
-def _taught(plan: Plan, teacher: Run) -> Plan:
-    """Holes of the training rows filled with what the teacher predicts.
-
-    Labels stay as they are. The teacher reads every face both ways round, which makes it
-    a better guide than one look of the student (data distillation, Radosavovic et al.
-    2018, https://arxiv.org/abs/1712.04440).
-
-    Raises:
-        SettingsError: the teacher predicts none of the points.
-    """
-    parts = []
-    for part in plan.parts:
-        names = part.samples.landmarks.names
-        known = [n for n in names if n in teacher.landmarks.names]
-        if not known:
-            raise SettingsError(
-                f"the teacher {teacher.name} predicts none of the points to train on: "
-                f"{', '.join(names)}"
-            )
-        places = part.samples.landmarks.columns(known)
-        told = teacher.predict(part.samples.images).points[:, teacher.landmarks.columns(known)]
-        points, labelled = part.samples.points.copy(), part.samples.labelled.copy()
-        points[:, places] = np.where(labelled[:, places, None], points[:, places], told)
-        labelled[:, places] = True
-        parts.append(replace(part, samples=part.samples.with_points(points, labelled)))
-    return replace(plan, parts=tuple(parts))
 
 
 def _members(plan: Plan, settings: TrainSettings) -> list[Part]:
