@@ -179,8 +179,8 @@ def _convert(
     from facepoints.writers import WRITERS
 
     faces = gather(_some(data), part=part, size=size)
-    WRITERS[to](faces, out)
-    _say(f"{len(faces)} faces with {len(faces.landmarks)} points written to {out}")
+    written = WRITERS[to](faces, out)
+    _say(f"{len(faces)} faces with {len(faces.landmarks)} points written to {written}")
 
 
 def _show(

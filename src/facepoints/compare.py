@@ -109,7 +109,7 @@ def _cell(
         raise Stopped(f"stopped in {name}; the same command goes on from there") from error
     except (SettingsError, DataError) as error:
         # One answer or network that does not fit the data must not end the others.
-        console.print(f"left out: {error}", markup=False)
+        console.print(f"left out: {error}", markup=False, highlight=False, soft_wrap=True)
         return {**cell, "error": str(error)}
     return {
         **cell,

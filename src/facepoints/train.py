@@ -14,6 +14,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from facepoints import draw, schemes
 from facepoints.distributed import World, world
-from facepoints.errors import RunError
+from facepoints.errors import RunError, SettingsError
 from facepoints.evaluate import evaluate
 from facepoints.files import make_folder, read_json
 from facepoints.fit import Fit, augmentation
@@ -76,8 +77,12 @@ def train(
         header = _header(data, plan, settings, data_names)
         found = here.from_first(lambda: _begin(out, header, resume))
         if found is not None:
-            with TrainingProgress(console, here.first) as progress, StopRequest() as stop:
-                _fit_all(plan, held, out, settings, here, found, progress, stop)
+            try:
+                with TrainingProgress(console, here.first) as progress, StopRequest() as stop:
+                    _fit_all(plan, held, out, settings, here, found, progress, stop)
+            except SettingsError:
+                here.from_first(lambda: _forget(out))
+                raise
             here.from_first(lambda: _end(out, header))
         elif here.first:
             said = f"{out} has finished training already; nothing to train"
@@ -179,6 +184,15 @@ def _begin(out: Path, header: dict[str, Any], resume: bool) -> _Checkpoint | Non
     make_folder(out / "weights")
     save_run(out, header)
     return found
+
+
+def _forget(out: Path) -> None:
+    """Undo `_begin` where nothing was trained, so that other settings can be tried there."""
+    if not (out / _CHECKPOINT).exists():
+        (out / "run.json").unlink(missing_ok=True)
+        for folder in (out / "weights", out):
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
 
 
 def _finished(out: Path, header: dict[str, Any]) -> bool:

@@ -1,0 +1,326 @@
+"""The command line: every command once from files to files, and one line for bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from facepoints import __version__, readers, synthetic
+from facepoints.cli import main
+from facepoints.runs import Run
+from facepoints.writers import write_kaggle
+
+TINY = ["--network", "lenet5", "--epochs", "1", "--batch", "8", "--device", "cpu"]
+TINY += ["--validation", "0.3", "--seed", "1"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The competition's files with synthetic faces, and a run trained on them."""
+    folder = tmp_path_factory.mktemp("files")
+    main(["synthetic", str(folder), "--count", "36", "--test", "6"])
+    main(["train", str(folder / "training.csv"), "--out", str(folder / "run"), *TINY])
+    return folder
+
+
+def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command ends with that cannot be done."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert said.endswith("\n")
+    assert "Traceback" not in said
+    return said
+
+
+# Every command
+
+
+def test_synthetic_writes_the_competitions_files(files: Path, tmp_path: Path) -> None:
+    with (files / "IdLookupTable.csv").open() as asked, (files / "solution.csv").open() as known:
+        rows, answers = list(csv.DictReader(asked)), list(csv.DictReader(known))
+    assert [r["RowId"] for r in rows] == [a["RowId"] for a in answers]
+    training = readers.load(files / "training.csv")
+    test = readers.load(files / "test.csv", part="test")
+    assert (len(training), len(test)) == (36, 6)
+    assert set(training.sources) == {"15-point", "4-point"}
+    assert {int(r["ImageId"]) for r in rows} == set(range(1, 7))
+    column = training.landmarks.names.index("nose_tip")
+    truth = synthetic.kaggle_like(6, seed=1_000_003).points[0, column]
+    first = [
+        float(a["Location"])
+        for r, a in zip(rows, answers, strict=True)
+        if r["ImageId"] == "1" and r["FeatureName"].startswith("nose_tip")
+    ]
+    np.testing.assert_allclose(first, truth, atol=1e-4)
+    main(["synthetic", str(tmp_path), "--count", "36", "--test", "6"])
+    for name in ("training.csv", "test.csv", "IdLookupTable.csv", "solution.csv"):
+        assert (tmp_path / name).read_bytes() == (files / name).read_bytes()
+
+
+def test_train_resumes_with_the_settings_of_the_run(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(files / "run", tmp_path / "run")
+    weights = tmp_path / "run" / "weights" / "0.safetensors"
+    before, data = weights.read_bytes(), str(files / "training.csv")
+    header = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert header["settings"]["network"] == "lenet5"
+    assert header["data"]["names"] == ["training.csv"]
+    for out in (["--out", str(tmp_path / "run")], [f"--out={tmp_path / 'run'}"]):
+        main(["train", data, *out, "--resume"])
+        said = capsys.readouterr().out
+        assert "finished training already" in said
+        assert "RMSE" in said
+        (tmp_path / "run" / "run.json").write_text(json.dumps({**header, "finished": False}))
+        weights.unlink()
+        main(["train", data, *out, "--resume"])
+        assert weights.read_bytes() == before
+    assert "holds a run already" in fails(["train", data, "--out", str(tmp_path / "run")], capsys)
+    words = ["train", data, "--out", str(tmp_path / "run"), "--resume", "--epochs", "2"]
+    assert "other settings (epochs)" in fails(words, capsys)
+
+
+def test_evaluate_prints_and_writes(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["evaluate", str(files / "run"), str(files / "training.csv"), "--out", str(tmp_path)])
+    said = capsys.readouterr().out
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert report["faces"] == 36
+    assert f"{report['rmse']:.3f} px" in said
+    for name in ("ced.png", "worst.png"):
+        assert cv2.imread(str(tmp_path / name)) is not None
+
+
+def test_submit_writes_every_row_and_scores(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "submission.csv"
+    three = [str(files / name) for name in ("run", "test.csv", "IdLookupTable.csv")]
+    main(["submit", *three, "--out", str(out), "--score", str(files / "solution.csv")])
+    said = capsys.readouterr().out
+    with out.open() as a, (files / "solution.csv").open() as b:
+        rows, truth = list(csv.DictReader(a)), list(csv.DictReader(b))
+    assert [r["RowId"] for r in rows] == [t["RowId"] for t in truth]
+    gap = [float(r["Location"]) - float(t["Location"]) for r, t in zip(rows, truth, strict=True)]
+    assert f"RMSE {np.sqrt(np.mean(np.square(gap))):.4f} px" in said
+
+
+def test_compare_prints_a_table_and_goes_on(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", str(files / "training.csv"), "--out", str(tmp_path / "c"), *TINY[2:]]
+    words += ["--networks", "lenet5", "--answers", "mask", "sources"]
+    main(words)
+    first = capsys.readouterr().out
+    report = json.loads((tmp_path / "c" / "compare.json").read_text())
+    for cell in report["cells"]:
+        assert f"{cell['rmse']:.3f}" in first
+    main(words)
+    assert capsys.readouterr().out.count("finished training already") == 2
+
+
+@pytest.mark.parametrize(
+    ("to", "read_back"), [("kaggle", "t.csv"), ("coco", "t.json"), ("pts", "t")]
+)
+def test_convert_writes_what_is_read_again(
+    to: str, read_back: str, files: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / read_back
+    main(["convert", str(files / "training.csv"), "--out", str(out), "--to", to])
+    again, before = readers.load(out), readers.load(files / "training.csv")
+    assert again.labelled.sum() == before.labelled.sum()
+    assert len(again) == 36
+
+
+def test_show_draws_labels_and_predictions(files: Path, tmp_path: Path) -> None:
+    data = str(files / "training.csv")
+    main(["show", data, "--out", str(tmp_path / "a.png"), "--count", "4"])
+    main(
+        [
+            "show",
+            data,
+            "--out",
+            str(tmp_path / "b.png"),
+            "--count",
+            "4",
+            "--run",
+            str(files / "run"),
+        ]
+    )
+    a, b = (cv2.imread(str(tmp_path / name)) for name in ("a.png", "b.png"))
+    assert a is not None
+    assert b is not None
+    assert a.shape != b.shape or (a != b).any()
+
+
+def test_people_are_left_out_or_kept(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = readers.load(files / "training.csv").group
+    (tmp_path / "people.txt").write_text(f"# one a line\n{group[0]}\n")
+    run, data, named = str(files / "run"), str(files / "training.csv"), str(tmp_path / "people.txt")
+    of_one = int((group == group[0]).sum())
+    for flag, faces in (("--without", 36 - of_one), ("--only", of_one)):
+        main(["evaluate", run, data, flag, named, "--out", str(tmp_path / flag[2:])])
+        report = json.loads((tmp_path / flag[2:] / "evaluation.json").read_text())
+        assert report["faces"] == faces
+    (tmp_path / "people.txt").write_text("nobody\n")
+    assert "no face is left" in fails(["evaluate", run, data, "--only", named], capsys)
+
+
+def test_help_lists_the_commands() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "facepoints", "--help"], capture_output=True, text=True, check=True
+    )
+    for command in ["train", "evaluate", "submit", "compare", "convert", "show", "synthetic"]:
+        assert command in done.stdout
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"facepoints {__version__}\n"
+
+
+# Bad input
+
+BAD = {
+    "no data to train on": ("train --out {out}", "at least one file or folder"),
+    "no data to compare on": ("compare --out {out}", "at least one file or folder"),
+    "no data to measure on": ("evaluate {run}", "at least one file or folder"),
+    "no data to convert": ("convert --out {out}", "at least one file or folder"),
+    "no data to show": ("show --out {out}", "at least one file or folder"),
+    "a missing file": ("train {files}/nowhere.csv --out {out}", "nowhere.csv"),
+    "an empty file": ("train {files}/empty.csv --out {out}", "empty"),
+    "a binary file": ("show {files}/binary.csv --out {out}", "binary.csv"),
+    "a truncated zip": ("train {files}/cut.zip --out {out}", "cut.zip"),
+    "a row short of pixels": ("train {files}/short.csv --out {out}", "row 2"),
+    "no labels": ("train {files}/test.csv --out {out}", "label"),
+    "no complete row": ("train {files}/narrow.csv --out {out} --missing drop", "drop"),
+    "no run": ("evaluate {files}/nowhere {files}/training.csv", "no run folder"),
+    "a folder that is no run": ("evaluate {files} {files}/training.csv", "not a run"),
+    "no run to submit with": (
+        "submit {files}/nowhere {files}/test.csv {files}/IdLookupTable.csv --out {out}",
+        "no run folder",
+    ),
+    "no lookup table": (
+        "submit {run} {files}/test.csv {files}/nowhere.csv --out {out}",
+        "nowhere.csv",
+    ),
+    "a lookup table of other images": (
+        "submit {run} {files}/test.csv {files}/elsewhere.csv --out {out}",
+        "99",
+    ),
+    "a name unknown to the run": (
+        "submit {run} {files}/test.csv {files}/ears.csv --out {out}",
+        "left_ear",
+    ),
+    "a number out of range": ("train {files}/training.csv --out {out} --epochs 0", "epochs"),
+    "no device": ("train {files}/training.csv --out {out} --device tpu", "tpu"),
+    "nothing held out": ("compare {files}/training.csv --out {out} --validation 0", "validation"),
+    "nothing to draw": ("show {files}/training.csv --out {out} --count 0", "count"),
+    "a place that is a file": ("train {files}/training.csv --out {files}/test.csv/run", "test.csv"),
+    "a size too small": ("train {files}/narrow.csv --out {out} --network net2", "48x48"),
+    "few faces asked for": ("synthetic {out} --count 3", "at least 12"),
+    "people in no file": ("evaluate {run} {files}/training.csv --only {files}/no.txt", "no.txt"),
+}
+
+
+@pytest.fixture(scope="module")
+def bad_files(files: Path) -> Path:
+    (files / "empty.csv").write_bytes(b"")
+    (files / "binary.csv").write_bytes(bytes(range(256)) * 8)
+    shutil.make_archive(str(files / "whole"), "zip", files, "training.csv")
+    (files / "cut.zip").write_bytes((files / "whole.zip").read_bytes()[:-300])
+    lines = (files / "training.csv").read_text().splitlines()
+    (files / "short.csv").write_text("\n".join([*lines[:2], lines[2].rsplit(" ", 1)[0]]) + "\n")
+    faces = synthetic.kaggle_like(24, seed=0, size=32)
+    write_kaggle(faces.take(faces.source == 1), files / "narrow.csv")
+    head = "RowId,ImageId,FeatureName,Location\n"
+    (files / "elsewhere.csv").write_text(head + "1,99,nose_tip_x,\n")
+    (files / "ears.csv").write_text(head + "1,1,left_ear_x,\n")
+    return files
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_input_is_one_line_and_status_2(
+    bad: str, bad_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, named = BAD[bad]
+    places = {"files": bad_files, "run": bad_files / "run", "out": tmp_path / "out"}
+    said = fails([word.format(**places) for word in words.split()], capsys)
+    assert named in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train a.csv --out b --network net9",
+        "train a.csv",
+        "train a.csv --out b --epochs many",
+        "tarin a.csv --out b",
+        "convert a.csv --out b --to pdf",
+    ],
+)
+def test_words_that_are_not_understood(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert ended.value.code not in (0, None)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_ctrl_c_is_one_line_and_status_130(files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["train", str(files / "training.csv"), "--out", str(out), *TINY, "--minutes", "5"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facepoints", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        end = time.monotonic() + 300
+        while not (out / "metrics.jsonl").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "--resume" in said
+    assert said.count("\n") == 1
+    assert (out / "checkpoint.safetensors").exists()
+
+
+def test_a_run_reads_back_after_all_this(files: Path) -> None:
+    assert len(Run.load(files / "run").landmarks) == 19

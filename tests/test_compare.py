@@ -1,0 +1,131 @@
+"""Comparisons: every answer with every network, on the same held-out rows, once."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from rich.console import Console
+
+from facepoints import synthetic
+from facepoints.compare import compare, table
+from facepoints.errors import RunError, SettingsError
+from facepoints.learner import Learner
+from facepoints.progress import Stopped
+from facepoints.samples import Samples
+from facepoints.settings import TrainSettings
+
+TINY = TrainSettings(
+    # This seed holds out rows of both marking schemes.
+    epochs=2,
+    batch=16,
+    loss="mse",
+    augment="none",
+    validation=0.25,
+    seed=1,
+    device="cpu",
+)
+
+
+@pytest.fixture(scope="module")
+def faces() -> Samples:
+    return synthetic.kaggle_like(60, seed=2, size=48)
+
+
+def run(data: Samples, out: Path, answers: list[Any], **more: Any) -> dict[str, Any]:
+    settings = replace(TINY, **more)
+    return compare(
+        data, out, ["lenet5", "net2"], answers, settings, console=Console(file=io.StringIO())
+    )
+
+
+def shown(report: dict[str, Any]) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table(report))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+def written(out: Path) -> dict[str, int]:
+    return {str(p.relative_to(out)): p.stat().st_mtime_ns for p in out.glob("*/weights/*")}
+
+
+def test_two_answers_by_two_networks_are_trained_once(faces: Samples, tmp_path: Path) -> None:
+    report = run(faces, tmp_path, ["specialist", "sources"])
+    cells = {(cell["missing"], cell["network"]): cell for cell in report["cells"]}
+    assert set(cells) == {(a, n) for a in ("specialist", "sources") for n in ("lenet5", "net2")}
+    rows = 60 - report["held_out"]
+    for (answer, _), cell in cells.items():
+        assert cell["rmse"] > 0
+        assert set(cell["sources"]) == {"15-point", "4-point"}
+        # An equal budget: as many rows are seen as two passes over all of them.
+        assert cell["rows"] * cell["epochs"] == pytest.approx(2 * rows, rel=0.35), answer
+    assert json.loads((tmp_path / "compare.json").read_text()) == report
+    assert cv2.imread(str(tmp_path / "compare.png")) is not None
+    for cell in report["cells"]:
+        assert f"{cell['rmse']:.3f}" in shown(report)
+    before = written(tmp_path)
+    assert len(before) == 6  # specialists are two each
+    assert run(faces, tmp_path, ["specialist", "sources"]) == report
+    assert written(tmp_path) == before
+    with pytest.raises(RunError, match="other settings"):
+        run(faces, tmp_path, ["specialist", "sources"], seed=2)
+
+
+def test_a_cell_that_does_not_fit_is_left_out_with_its_reason(
+    faces: Samples, tmp_path: Path
+) -> None:
+    labelled = faces.labelled.copy()
+    labelled[:, faces.landmarks.names.index("nose_tip")] &= faces.source == 1
+    holes = faces.with_points(faces.points, labelled)
+    report = run(holes, tmp_path, ["drop", "mask"], epochs=1)
+    errors = {(c["missing"], c["network"]): c.get("error") for c in report["cells"]}
+    assert errors[("mask", "lenet5")] is None
+    assert errors[("mask", "net2")] is None
+    assert "drop" in str(errors[("drop", "lenet5")])
+    assert "\n" not in str(errors[("drop", "lenet5")])
+    assert "drop" in shown(report)
+    assert not (tmp_path / "drop-lenet5").exists()
+
+
+def test_nothing_that_fits_is_an_error(faces: Samples, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nothing could be compared.*drop"):
+        run(faces.take(faces.source == 1), tmp_path, ["drop"])
+
+
+def test_stopped_it_goes_on_with_the_same_call(
+    faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(faces, tmp_path / "whole", ["mask"])
+    taken, follow = [0], Learner.follow
+
+    def stopping(learner: Learner) -> None:
+        follow(learner)
+        taken[0] += 1
+        if taken[0] == 6:  # in the second cell
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "follow", stopping)
+        with pytest.raises(Stopped, match="mask x net2; the same command goes on"):
+            run(faces, tmp_path / "cut", ["mask"])
+    first = {n: t for n, t in written(tmp_path / "cut").items() if n.startswith("mask-lenet5")}
+    report = run(faces, tmp_path / "cut", ["mask"])
+    assert first.items() <= written(tmp_path / "cut").items()
+    assert [c["rmse"] for c in report["cells"]] == [c["rmse"] for c in whole["cells"]]
+
+
+def test_what_cannot_be_compared(faces: Samples, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="at least one network"):
+        run(faces, tmp_path, [])
+    with pytest.raises(SettingsError, match="--validation above 0"):
+        run(faces, tmp_path, ["mask"], validation=0.0)
+    assert list(tmp_path.iterdir()) == []
