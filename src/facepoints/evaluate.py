@@ -30,6 +30,8 @@ __all__ = ["WORST", "evaluate", "table"]
 WORST = 20
 """How many of the worst faces are listed and drawn."""
 
+_LISTED = 20  # points in the table for the terminal; the report has all
+
 _EYES, _BOX = "eyes", "box"
 
 
@@ -238,10 +240,15 @@ def table(report: dict[str, Any]) -> Table:
     if len(report["sources"]) > 1:
         for name, summary in report["sources"].items():
             _add_summary(shown, name, summary)
-    for name, point in report["points"].items():
+    points = list(report["points"].items())
+    if len(points) > _LISTED:
+        points = sorted(points, key=lambda item: -item[1]["rmse"])[:_LISTED]
+        shown.caption = f"the {_LISTED} worst of {len(report['points'])} points"
+    for name, point in points:
         shown.add_row(f"RMSE {name}", f"{point['rmse']:.3f} px", f"{point['labelled']} faces")
     if report["left_out"]:
-        shown.caption = f"not predicted by the run: {', '.join(report['left_out'])}"
+        missed = f"not predicted by the run: {', '.join(report['left_out'])}"
+        shown.caption = f"{shown.caption}; {missed}" if shown.caption else missed
     return shown
 
 
