@@ -70,7 +70,7 @@ define AFTER_DEMO
 Done. Look at these pictures:
 
   demo/labels.png              what the network learned from: most faces carry only 4 of 15 points
-  demo/predictions.png         new faces: green is the truth, red is what the network says
+  demo/predictions.png         new faces: green is the truth, orange what the network says
   demo/run/curves.png          how training went
   demo/evaluation/worst.png    the faces it is most wrong about
   demo/evaluation/ced.png      how many faces stay below which error
