@@ -256,3 +256,9 @@ def test_real_size_file(shared: Path) -> None:
     assert list(data.sources) == ["15-point", "4-point"]
     assert data.source.sum() == 2370
     assert not data.images.flags.writeable
+
+
+@pytest.mark.parametrize("text", ["NAN", " nan ", "-nan", "NA", " "])
+def test_every_spelling_of_an_unknown_label(text: str, tmp_path: Path) -> None:
+    path = put(tmp_path, table(ROWS[0], f"{text},{text},1,2,{PIXELS}", "   "))
+    assert samples(path).labelled.tolist() == [[True, True], [False, True]]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -392,3 +394,59 @@ BOMB = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
 )
 def test_bad_imglab(tmp_path: Path, boxes: str, before: str, parts: tuple[str, ...]) -> None:
     refused(imglab(tmp_path, boxes, before), "labels.xml", *parts)
+
+
+# Damage that has no format
+
+
+@pytest.mark.parametrize("name", ["a\0.png", "a" * 5000 + ".png", "\ud800.png"])
+def test_picture_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    refused(coco(tmp_path, images=[{"id": 1, "file_name": name}]), "image")
+
+
+def test_numbers_and_encodings_that_nobody_has(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "a.pts").write_text("n_points: " + "9" * 5000 + "\n{\n1 1\n}\n")
+    refused(tmp_path, "a.pts")
+    xml = tmp_path / "a.xml"
+    xml.write_text("<?xml version='1.0' encoding='foo'?><dataset/>")
+    refused(xml, "damaged XML")
+
+
+def test_video_whose_array_header_is_damaged(tmp_path: Path) -> None:
+    header = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': ((".ljust(117) + b"\n"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("colorImages", "landmarks2D"):
+            archive.writestr(f"{name}.npy", header)
+    refused(tmp_path / "a.npz", "is damaged")
+
+
+def test_file_names_need_not_be_utf8(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    folder, stem = tmp_path / os.fsdecode(b"fold\xff"), os.fsdecode(b"a\xfe")
+    try:
+        folder.mkdir()
+        (tmp_path / "a.png").rename(folder / f"{stem}.png")
+    except OSError:
+        pytest.skip("this file system has only UTF-8 names")
+    (folder / f"{stem}.pts").write_text("{\n5 5\n20 20\n}\n")
+    assert load(folder).names.tolist() == [f"{stem}.png"]
+
+
+def test_a_picture_that_does_not_open_is_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:600])
+    (tmp_path / "a.pts").write_text("{\n5 5\n20 20\n}\n")
+    refused(tmp_path, "could not read image")
+    assert capfd.readouterr().err == ""
+
+
+def test_video_frames_without_a_face_are_left_out(tmp_path: Path) -> None:
+    points = np.tile(RANDOM.uniform(2, 18, (68, 2, 1)), (1, 1, 3))
+    points[..., 1] = np.nan
+    video(tmp_path / "Ann_Lee_0.npz", count=3, landmarks2D=points)
+    faces = load(tmp_path / "Ann_Lee_0.npz", every=1)
+    assert faces.names.tolist() == ["Ann_Lee_0/0", "Ann_Lee_0/2"]
+    assert faces.labelled.all()

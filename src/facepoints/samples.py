@@ -14,6 +14,8 @@ from facepoints.landmark_sets import convert
 from facepoints.landmarks import LandmarkSet
 
 __all__ = [
+    "CLUSTER",
+    "CROP_MARGIN",
     "Photos",
     "Samples",
     "concatenate",
@@ -146,34 +148,40 @@ def crops(
     margin: float = CROP_MARGIN,
     out: NDArray[np.uint8] | None = None,
 ) -> Samples:
-    """Square crops around the labelled points of every photo.
+    """Square crops around the labelled points of every face.
+
+    Faces without a labelled point are left out: there is nothing to crop them by.
 
     Args:
         size: side of the crops in pixels.
         margin: see `geometry.crop_matrix`.
-        out: (N, size, size) uint8 to draw into (a memory map, say).
+        out: (faces with a label, size, size) uint8 to draw into (a memory map, say).
 
     Raises:
-        DataError: a picture does not open, or a face has no labelled point.
+        DataError: a picture does not open, or no face has a labelled point.
     """
-    images = np.empty((len(photos), size, size), dtype=np.uint8) if out is None else out
+    rows = np.flatnonzero(photos.labelled.any(axis=1))
+    if not len(rows):
+        raise DataError("no face has a labelled point to crop it by")
+    place = {int(row): k for k, row in enumerate(rows)}
+    images = np.empty((len(rows), size, size), dtype=np.uint8) if out is None else out
     points = np.zeros_like(photos.points)
     for row, picture in enumerate(photos.pictures()):
-        if not photos.labelled[row].any():
-            raise DataError(f"{photos.names[row]}: no labelled point to crop the face by")
+        if row not in place:
+            continue
         box = geometry.bounding_box(photos.points[row], photos.labelled[row])
         matrix = geometry.crop_matrix(box, size, margin)
-        images[row] = geometry.warp(picture, matrix, size, size)
+        images[place[row]] = geometry.warp(picture, matrix, size, size)
         points[row] = geometry.apply(matrix, photos.points[row])
     points[~photos.labelled] = 0
     return Samples(
         images=images,
-        points=points,
-        labelled=photos.labelled,
+        points=points[rows],
+        labelled=photos.labelled[rows],
         landmarks=photos.landmarks,
-        group=photos.group,
-        names=photos.names,
-        source=photos.source,
+        group=photos.group[rows],
+        names=photos.names[rows],
+        source=photos.source[rows],
         sources=photos.sources,
     )
 
@@ -244,6 +252,9 @@ def _in_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
     return samples.with_points(points, labelled, landmarks)
 
 
+CLUSTER = "picture-"
+"""How the names of clusters of duplicates begin."""
+
 _THUMB = 16  # side of the thumbnails that are compared
 _SAME = 0.995  # correlation of two thumbnails from which they count as one picture
 
@@ -276,7 +287,7 @@ def duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.str_]:
             # by way of the few parents, so that a cluster of all rows stays cheap
             roots = [root(int(parent)) for parent in np.unique(first[same])]
             first[roots] = first[same] = min(roots)
-    return np.array([f"picture-{root(row)}" for row in range(n)], dtype=np.str_)
+    return np.array([f"{CLUSTER}{root(row)}" for row in range(n)], dtype=np.str_)
 
 
 def split_groups(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from facepoints.errors import DataError
+from facepoints.errors import DataError, SettingsError
 from facepoints.readers.cache import cached
 from facepoints.readers.coco import read_coco
 from facepoints.readers.formats import find, state
@@ -74,7 +74,10 @@ def load(
 
     Raises:
         DataError: as for `read`, or a picture that does not open.
+        SettingsError: `size` is not positive.
     """
+    if size < 1:
+        raise SettingsError(f"size must be 1 pixel or more, is {size}")
     name, found = find(path, _checked(part))
     options = {"part": part, "size": size, "margin": margin, "every": every}
 
@@ -82,7 +85,10 @@ def load(
         data = READERS[name](found, Options(part, every, scratch))
         if isinstance(data, Samples):
             return data
-        out = reserve_images(scratch, len(data), size, size) if scratch else None
+        faces = int(data.labelled.any(axis=1).sum())
+        if not faces:
+            raise DataError(f"{path}: no face has a labelled point to crop it by")
+        out = reserve_images(scratch, faces, size, size) if scratch else None
         return crops(data, size, margin, out)
 
     return cached(found, [name, state(name, found)], options, make)

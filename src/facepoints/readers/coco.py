@@ -101,6 +101,7 @@ def _landmarks(categories: list[Mapping[str, Any]], path: Path) -> LandmarkSet:
     skeleton = categories[0].get("skeleton") or []
     if landmarks.edges or not skeleton:
         return landmarks
+    skeleton = [(int(a), int(b)) for a, b in skeleton]
     for a, b in skeleton:
         if not (1 <= a <= len(names) and 1 <= b <= len(names)):
             raise DataError(f"{path}: skeleton joins {a} and {b}, there are {len(names)} keypoints")
@@ -150,4 +151,7 @@ def find_image(labels: Path, file: str) -> Path:
     """
     folder = labels.parent
     places = [folder / file, folder / "images" / file, folder.parent / "images" / file]
-    return next((p for p in places if p.is_file()), places[0])
+    try:
+        return next((p for p in places if p.is_file()), places[0])
+    except (OSError, ValueError):  # a name too long, or one that no file can have
+        return places[0]

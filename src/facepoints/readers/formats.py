@@ -34,7 +34,8 @@ _BOM = b"\xef\xbb\xbf"
 def find(path: Path, part: str) -> tuple[str, Path]:
     """Name of the reader for a path, and the path to give to it.
 
-    A folder with tables gives the table of `part` ("training" or "test").
+    A folder with tables gives the table of `part` ("training" or "test"), one with a
+    single COCO or imglab file that file.
 
     Raises:
         DataError: nothing there, an empty file, or none of the formats.
@@ -82,6 +83,11 @@ def _find_in_folder(path: Path, part: str) -> tuple[str, Path]:
         return "pts", path
     if youtube.npz_files(path):
         return "youtube-npz", path
+    listed = sorted(n for n in names if n.lower().endswith((".json", ".xml")) and n[0] != ".")
+    if len(listed) == 1:
+        return find(path / listed[0], part)
+    if listed:
+        raise DataError(f"{path} holds {', '.join(listed[:5])}; name the one to read")
     raise DataError(f"nothing in the folder {path} is of a known format; expected {UNDERSTOOD}")
 
 
@@ -113,7 +119,7 @@ def _state(file: Path) -> tuple[str, int, int]:
     try:
         info = file.stat()
         return str(file), info.st_size, info.st_mtime_ns
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return str(file), -1, -1
 
 

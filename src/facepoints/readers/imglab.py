@@ -49,7 +49,7 @@ def read_imglab(path: Path, options: Options) -> Photos:
 
 
 def _order(name: str) -> tuple[int, int, str]:
-    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+    return (0, int(name), name) if name.isdecimal() and len(name) < 20 else (1, 0, name)
 
 
 class _Boxes:
@@ -74,7 +74,7 @@ class _Boxes:
         try:
             with self._path.open("rb") as file:
                 self._parser.ParseFile(file)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: encodings
             raise DataError(f"{self._path} is damaged XML: {error}") from error
         except OSError as error:
             raise DataError(f"could not read {self._path}: {error.strerror or error}") from error

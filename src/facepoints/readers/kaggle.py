@@ -28,7 +28,7 @@ from facepoints.samples import Samples, duplicate_groups
 __all__ = ["is_header", "marking_schemes", "read_kaggle"]
 
 _IMAGE, _ID = "Image", "ImageId"
-_BLANK = {b"", b"nan", b"NaN", b"NA"}
+_BLANK = {b"", b"NA"}
 _CORE = 0.9  # part of all rows in which a point of the narrow marking scheme is labelled
 
 
@@ -216,6 +216,8 @@ def _label(cell: bytes, column: str, side: int) -> float:
             return math.nan
         shown = cell[:20].decode("utf-8", "replace")
         raise ValueError(f"{column} is '{shown}', expected a number or a blank") from None
+    if math.isnan(value):
+        return math.nan
     # points may lie outside a close crop, but not a picture away from it
     if not -side <= value <= 2 * side:
         shown = cell[:20].decode("utf-8", "replace")

@@ -84,7 +84,7 @@ def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Lines of a table as (line number from 1, bytes without the line end).
 
     A byte order mark is dropped, LF and CRLF both end lines, a quoted field may hold line
-    ends, lines of nothing are left out.
+    ends, lines of nothing but white space are left out.
     """
     open_quote: list[bytes] = []
     start = 1
@@ -101,7 +101,7 @@ def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
                 continue
             yield start, b"\n".join(open_quote).rstrip(b"\r")
             open_quote = []
-        elif line and line != b"\r":
+        elif line and not line.isspace():
             yield number, line.rstrip(b"\r")
     if open_quote:
         raise ValueError(f"the quote that opens in line {start} never closes")

@@ -61,10 +61,16 @@ def open_gray(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"no image at {path}") from error
     except OSError as error:
         raise DataError(f"could not read image {path}: {error.strerror or error}") from error
+    except ValueError as error:  # a name that no file can have
+        raise DataError(f"could not read image {str(path)!r}: {error}") from error
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(0)  # the error below says it, in one line
     try:
         image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     except cv2.error:
         image = None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if image is None:
         raise DataError(f"could not read image {path}: damaged, or of a kind that OpenCV lacks")
     return np.asarray(image, dtype=np.uint8)
@@ -81,7 +87,7 @@ def set_of_names(names: Sequence[str]) -> LandmarkSet:
     68 ascending numbers are the iBUG points; names that are known or say left and right
     give a set that mirrors; any other a plain one.
     """
-    if len(names) == len(IBUG_68) and all(n.isdecimal() for n in names):
+    if len(names) == len(IBUG_68) and all(n.isdecimal() and len(n) < 20 for n in names):
         numbers = [int(n) for n in names]
         if numbers == list(range(numbers[0], numbers[0] + len(IBUG_68))):
             return IBUG_68

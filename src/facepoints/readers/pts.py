@@ -21,7 +21,7 @@ from facepoints.samples import Photos
 
 __all__ = ["parse_pts", "pts_files", "read_pts"]
 
-_COUNT = re.compile(r"n_points\s*:\s*(\d+)")
+_COUNT = re.compile(r"n_points\s*:\s*(\d{1,18})")
 _BODY = re.compile(r"\{([^{}]*)\}")
 
 

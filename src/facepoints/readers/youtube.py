@@ -12,6 +12,7 @@ https://github.com/udacity/P1_Facial_Keypoints (table and frames).
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -41,6 +42,18 @@ __all__ = [
 ]
 
 TABLE_SUFFIX = "_frames_keypoints.csv"
+
+# what a damaged npz makes zipfile and numpy raise (RuntimeError: it says it is encrypted)
+_DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+)
 
 
 def person(name: str) -> str:
@@ -196,7 +209,7 @@ def _array(file: Path, name: str) -> NDArray:
     try:
         with np.load(file, allow_pickle=False) as archive:
             return archive[name]
-    except (ValueError, OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{file}: {name} is damaged ({error}); fetch it again") from error
 
 
@@ -221,5 +234,5 @@ def _shape(file: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
         raise DataError(f"{file} has no array '{name}'; expected one of YouTube Faces") from error
     except FileNotFoundError as error:
         raise DataError(f"no file at {file}") from error
-    except (ValueError, OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{file}: {name} is damaged ({error}); fetch it again") from error
