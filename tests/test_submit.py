@@ -302,3 +302,24 @@ def test_the_competitions_own_lookup_table_is_answered_in_full(
     assert report.images == 1783
     assert report.sources == {"15-point": 591, "4-point": 1192}
     assert [row for row, _ in written(out)] == list(range(1, 27125))
+
+
+@pytest.mark.parametrize("which", ["test.csv", "lookup.csv", "solution.csv"])
+def test_a_submission_never_replaces_what_it_is_made_of(
+    which: str, test_csv: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "lookup.csv").write_text("RowId,ImageId,FeatureName\n1,1,nose_tip_x\n")
+    (tmp_path / "solution.csv").write_text("RowId,Location\n1,3\n")
+    out = tmp_path / which
+    before = out.read_bytes()
+    with pytest.raises(FacepointsError, match="would destroy it"):
+        submit(fake_run(), test_csv, tmp_path / "lookup.csv", out, score=tmp_path / "solution.csv")
+    assert out.read_bytes() == before
+
+
+def test_a_training_table_is_no_test_table(tmp_path: Path) -> None:
+    table, lookup = tmp_path / "training.csv", tmp_path / "lookup.csv"
+    table.write_text("nose_tip_x,nose_tip_y,Image\n1,1,1 2 3 4\n")
+    lookup.write_text("RowId,ImageId,FeatureName\n1,1,nose_tip_x\n")
+    with pytest.raises(DataError, match="no column ImageId"):
+        submit(fake_run(), table, lookup, tmp_path / "out.csv")

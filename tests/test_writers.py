@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from facepoints.errors import DataError, WriteError
+from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks import LandmarkSet
-from facepoints.readers import read
+from facepoints.readers import load, read
 from facepoints.samples import Photos, Samples
 from facepoints.writers import WRITERS, write_coco, write_kaggle, write_pts
 
@@ -156,3 +156,50 @@ def test_pictures_that_are_not_square(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="square"):
         write_kaggle(wide, tmp_path / "x.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["coco", "pts"])
+def test_folders_are_never_mixed_with_older_files(name: str, tmp_path: Path) -> None:
+    samples = make(np.ones((2, 15), dtype=bool))
+    WRITERS[name](samples, tmp_path / "out")
+    before = sorted((tmp_path / "out").rglob("*"))
+    with pytest.raises(WriteError, match="not empty"):
+        WRITERS[name](samples.take([0]), tmp_path / "out")
+    assert sorted((tmp_path / "out").rglob("*")) == before
+
+
+def test_a_second_coco_file_does_not_take_the_first_ones_pictures(tmp_path: Path) -> None:
+    write_coco(make(np.ones((1, 15), dtype=bool)), tmp_path / "a.json")
+    with pytest.raises(WriteError, match="not empty"):
+        write_coco(make(np.ones((1, 15), dtype=bool), seed=1), tmp_path / "b.json")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "images"]
+
+
+@pytest.mark.parametrize("name", ["coco", "pts"])
+def test_a_folder_named_like_a_table_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--to kaggle"):
+        WRITERS[name](make(np.ones((1, 15), dtype=bool)), tmp_path / "faces.csv")
+
+
+def test_a_folder_with_one_coco_file_is_read(tmp_path: Path) -> None:
+    samples = make(np.ones((2, 15), dtype=bool))
+    write_coco(samples, tmp_path)
+    assert read(tmp_path).names.tolist() == samples.names.tolist()
+    (tmp_path / "more.xml").write_text("<dataset/>")
+    with pytest.raises(DataError, match="name the one to read"):
+        read(tmp_path)
+
+
+def test_faces_without_a_label_are_left_out_of_crops(tmp_path: Path) -> None:
+    labelled = np.ones((3, 15), dtype=bool)
+    labelled[1] = False
+    write_pts(make(labelled), tmp_path)
+    faces = load(tmp_path, size=24)
+    assert faces.names.tolist() == ["000001.png", "000003.png"]
+    assert faces.labelled.all()
+    (tmp_path / "000001.pts").unlink()
+    (tmp_path / "000003.pts").unlink()
+    with pytest.raises(DataError, match="no face has a labelled point"):
+        load(tmp_path, size=24)
+    with pytest.raises(SettingsError, match="size"):
+        load(tmp_path, size=0)

@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from facepoints import __version__
 from facepoints.errors import FacepointsError, MissingExtraError, SettingsError
+from facepoints.files import check_output
 from facepoints.gather import gather
 from facepoints.progress import Stopped
 from facepoints.settings import Missing, Network, TrainSettings
@@ -171,13 +172,15 @@ def _convert(
 
     Args:
         data: label files or folders.
-        out: csv file (kaggle) or folder (coco, pts) to write.
+        out: csv file (kaggle) or new folder (coco, pts) to write.
         to: format to write.
         size: side of the crops cut from photos, in pixels.
         part: training or test, for data that holds both.
     """
     from facepoints.writers import WRITERS
 
+    for written in (out, out / "training.csv", out / "test.csv"):
+        check_output(written, data)
     faces = gather(_some(data), part=part, size=size)
     written = WRITERS[to](faces, out)
     _say(f"{len(faces)} faces with {len(faces.landmarks)} points written to {written}")
@@ -203,6 +206,7 @@ def _show(
     """
     from facepoints.show import show
 
+    check_output(out, data)
     shown = show(gather(_some(data), part=part, size=size), out, count=count, run_folder=run)
     _say(f"{shown} faces drawn on {out}")
 
@@ -229,6 +233,7 @@ def _some(paths: Sequence[Path]) -> Sequence[Path]:
 
 
 def _say(text: str) -> None:
+    text = text.encode(errors="backslashreplace").decode()  # file names need not be UTF-8
     _out.print(escape(text), soft_wrap=True, highlight=False)
 
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from facepoints.errors import DataError, WriteError
 
-__all__ = ["make_folder", "read_json", "whole_file", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "check_output",
+    "make_folder",
+    "read_json",
+    "whole_file",
+    "whole_folder",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 
 @contextmanager
@@ -20,13 +30,19 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Path of a temporary file beside `path` that takes its place when the block ends well.
 
     If the block raises, or the disk fills, `path` is as it was and the temporary file is
-    gone. The temporary name ends like `path`, for writers that go by the suffix.
+    gone. The temporary name ends like `path`, for writers that go by the suffix. A link
+    stays a link: what it leads to is replaced.
 
     Raises:
-        WriteError: the folder or the file cannot be written.
+        WriteError: the folder or the file cannot be written, or `path` is no plain file.
     """
     temporary = None
     try:
+        path = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            # a device such as /dev/null must never be replaced by a file
+            kind = "a folder" if path.is_dir() else "no plain file"
+            raise WriteError(f"could not write {path}: it is {kind}; give the name of a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
             prefix=f".{path.name[:40]}-", suffix=path.suffix, dir=path.parent
@@ -45,6 +61,52 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Folder to fill whose content becomes that of the new or empty folder `path`.
+
+    If the block raises, or the disk fills, `path` is as it was. Files that were there are
+    never mixed with new ones: a folder with anything in it (but for names that begin with
+    a dot) is refused.
+
+    Raises:
+        WriteError: `path` is not empty, or cannot be written.
+    """
+    made = temporary = None
+    try:
+        if not path.exists():
+            path.mkdir(parents=True)
+            made = path
+        if any(not other.name.startswith(".") for other in path.iterdir()):
+            raise WriteError(
+                f"the folder {path} is not empty; give a new one, so that no files get mixed"
+            )
+        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=path))
+        yield temporary
+        for part in sorted(temporary.iterdir()):
+            os.replace(part, path / part.name)
+        made = None
+    except OSError as error:
+        raise WriteError(f"could not write to {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if made is not None:
+            with suppress(OSError):
+                made.rmdir()
+
+
+def check_output(out: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that would replace what it is made of. Raises WriteError."""
+    for path in inputs:
+        try:
+            same = out.samefile(path)
+        except (OSError, ValueError):
+            continue  # one of them is not there
+        if same:
+            raise WriteError(f"{out} is what is read; writing there would destroy it")
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all. Raises WriteError."""
     with whole_file(path) as temporary:
@@ -58,18 +120,20 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, data: Any) -> None:
     """Write indented JSON whole or not at all. Raises WriteError."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # file names need not be UTF-8; JSON has an escape for what is not
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path) -> Any:
     """Parsed JSON of a file. Raises DataError if it is missing or not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise DataError(f"no file at {path}") from error
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not text, not JSON, numbers without end
         raise DataError(f"{path} should hold JSON and does not: {error}") from error
 
 

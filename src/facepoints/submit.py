@@ -104,8 +104,9 @@ def submit(
     Raises:
         DataError: a table cannot be used, or they do not fit each other.
         RunError: the run does not predict a point that is asked for.
-        WriteError: `out` cannot be written.
+        WriteError: `out` cannot be written, or is one of the tables.
     """
+    files.check_output(out, [test, lookup] if score is None else [test, lookup, score])
     asked = _read_lookup(lookup)
     answers = _read_answers(score, asked) if score is not None else None
     samples = readers.load(test, part="test")
@@ -210,6 +211,8 @@ def _rows_of_images(
     rows: dict[int, int] = {}
     for row, name in enumerate(samples.names):
         image_id = _integer(str(name))
+        if str(name) == f"row-{row + 1}":
+            raise DataError(f"{test}: no column ImageId; expected the competition's test.csv")
         if image_id is None:
             raise DataError(f"{test}: expected a number in the column ImageId, found '{name}'")
         if rows.setdefault(image_id, row) != row:

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.errors import DataError, WriteError
-from facepoints.files import make_folder, whole_file, write_bytes, write_json, write_text
+from facepoints.errors import DataError, SettingsError, WriteError
+from facepoints.files import whole_file, whole_folder, write_json
 from facepoints.landmark_sets import IBUG_68
 from facepoints.samples import Samples
 
@@ -107,17 +107,28 @@ def write_coco(samples: Samples, out: Path) -> Path:
 
     Args:
         samples: the faces; each is one image with one annotation.
-        out: the JSON file, or a folder that gets ``annotations.json``.
+        out: the JSON file, or a new or empty folder that gets ``annotations.json``.
 
     Returns:
         The JSON file.
 
     Raises:
-        WriteError: `out` cannot be written.
+        SettingsError: `out` is named like a table.
+        WriteError: `out` cannot be written, or there are files that new ones would mix with.
     """
-    if out.suffix.lower() != ".json":
-        out = out / "annotations.json"
-    images = make_folder(out.parent / "images")
+    if out.suffix.lower() == ".json":
+        with whole_file(out) as table, whole_folder(out.parent / "images") as images:
+            _write_coco(samples, table, images)
+        return out
+    _check_folder(out)
+    with whole_folder(out) as folder:
+        images = folder / "images"
+        images.mkdir()
+        _write_coco(samples, folder / "annotations.json", images)
+    return out / "annotations.json"
+
+
+def _write_coco(samples: Samples, table: Path, images: Path) -> None:
     schemes = list(samples.sources)
     height, width = samples.size
     listed: list[dict[str, Any]] = []
@@ -153,8 +164,15 @@ def write_coco(samples: Samples, out: Path) -> Path:
         "annotations": annotations,
         "categories": [category],
     }
-    write_json(out, content)
-    return out
+    write_json(table, content)
+
+
+def _check_folder(out: Path) -> None:
+    if out.suffix.lower() in (".csv", ".zip"):
+        raise SettingsError(
+            f"{out} is the name of a table and this format is a folder of pictures; name a "
+            f"folder, or write a table with --to kaggle"
+        )
 
 
 def _coco_points(points: NDArray[np.float32], labelled: NDArray[np.bool_]) -> dict[str, Any]:
@@ -174,7 +192,7 @@ def _coco_points(points: NDArray[np.float32], labelled: NDArray[np.bool_]) -> di
 
 
 def write_pts(samples: Samples, out: Path) -> Path:
-    """A folder with a PNG and a .pts (1-based, "nan nan" where not labelled) per face.
+    """A new or empty folder with a PNG and a .pts (1-based, "nan nan" where not labelled) per face.
 
     The format has no names for points: 68 iBUG points are put into its order, any other
     set comes back as "0", "1", ...; groups and marking schemes are not kept either.
@@ -183,18 +201,20 @@ def write_pts(samples: Samples, out: Path) -> Path:
         The folder.
 
     Raises:
-        WriteError: `out` cannot be written.
+        SettingsError: `out` is named like a table.
+        WriteError: `out` cannot be written, or is a folder with files in it.
     """
-    make_folder(out)
+    _check_folder(out)
     if set(samples.landmarks.names) == set(IBUG_68.names):
         samples = samples.select(IBUG_68.names)
-    for row in range(len(samples)):
-        stem = out / f"{row + 1:06d}"
-        lines = ["version: 1", f"n_points: {len(samples.landmarks)}", "{"]
-        for (x, y), known in zip(samples.points[row], samples.labelled[row], strict=True):
-            lines.append(f"{float(x) + 1:.12g} {float(y) + 1:.12g}" if known else "nan nan")
-        _write_png(stem.with_suffix(".png"), samples.images[row])
-        write_text(stem.with_suffix(".pts"), "\n".join([*lines, "}", ""]))
+    with whole_folder(out) as folder:
+        for row in range(len(samples)):
+            stem = folder / f"{row + 1:06d}"
+            lines = ["version: 1", f"n_points: {len(samples.landmarks)}", "{"]
+            for (x, y), known in zip(samples.points[row], samples.labelled[row], strict=True):
+                lines.append(f"{float(x) + 1:.12g} {float(y) + 1:.12g}" if known else "nan nan")
+            _write_png(stem.with_suffix(".png"), samples.images[row])
+            stem.with_suffix(".pts").write_text("\n".join([*lines, "}", ""]), encoding="utf-8")
     return out
 
 
@@ -202,7 +222,7 @@ def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
     done, data = cv2.imencode(".png", image)
     if not done:
         raise WriteError(f"could not encode {path.name} as PNG")
-    write_bytes(path, data.tobytes())
+    path.write_bytes(data.tobytes())
 
 
 WRITERS: dict[str, Callable[[Samples, Path], Path]] = {

@@ -1,0 +1,84 @@
+"""Files whole or not at all: links, devices, folders, inputs that must survive."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from facepoints.errors import DataError, WriteError
+from facepoints.files import check_output, read_json, whole_folder, write_json, write_text
+
+
+def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    write_text(link, "x")
+    assert link.is_symlink()
+    assert target.read_text() == "x"
+
+
+def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(WriteError, match="no plain file"):
+        write_text(pipe, "x")
+    assert pipe.is_fifo()
+    with pytest.raises(WriteError, match="it is a folder"):
+        write_text(tmp_path, "x")
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"a": [', b"[" * 100_000, b"1" * 5000, b"\xff\xff"],
+    ids=["cut", "deep", "long", "bytes"],
+)
+def test_what_is_not_json_is_one_error(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text)
+    with pytest.raises(DataError, match="should hold JSON"):
+        read_json(path)
+
+
+def test_json_with_a_byte_order_mark_and_with_names_that_are_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"\xef\xbb\xbf[1]")
+    assert read_json(path) == [1]
+    name = os.fsdecode(b"a\xff.jpg")
+    write_json(path, [name, "é"])
+    assert read_json(path) == [name, "é"]
+
+
+def test_a_folder_is_filled_whole_or_not_at_all(tmp_path: Path) -> None:
+    out = tmp_path / "sub" / "out"
+
+    def stopped() -> None:
+        with whole_folder(out) as folder:
+            (folder / "a").write_text("a")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert not out.exists()
+    with whole_folder(out) as folder:
+        (folder / "a").write_text("a")
+        assert not (out / "a").exists()
+    assert [p.name for p in out.iterdir()] == ["a"]
+
+
+def test_a_folder_with_files_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    with pytest.raises(WriteError, match="not empty"), whole_folder(tmp_path):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+
+
+def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
+    data, link = tmp_path / "data", tmp_path / "link"
+    data.write_text("x")
+    link.symlink_to(data)
+    check_output(tmp_path / "new", [data])
+    with pytest.raises(WriteError, match="would destroy it"):
+        check_output(link, [tmp_path / "other", data])
