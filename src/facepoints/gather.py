@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facepoints import readers
 from facepoints.errors import DataError
-from facepoints.samples import Samples, concatenate
+from facepoints.samples import CLUSTER, Samples, concatenate, duplicate_groups
 
 __all__ = ["gather", "read_people"]
 
@@ -34,7 +36,10 @@ def gather(
     Raises:
         DataError: a set cannot be read, no path came, or nobody is left.
     """
-    data = concatenate([readers.load(path, part=part, size=size) for path in paths])
+    sets = [readers.load(path, part=part, size=size) for path in paths]
+    data = concatenate(sets)
+    if len(sets) > 1:
+        data = replace(data, group=_groups_across(sets, data))
     for file, keep in ((without, False), (only, True)):
         if file is not None:
             named = np.isin(data.group, sorted(read_people(file)))
@@ -42,6 +47,19 @@ def gather(
     if len(data) == 0:
         raise DataError(f"no face is left of {', '.join(map(str, paths))}")
     return data
+
+
+def _groups_across(sets: Sequence[Samples], data: Samples) -> NDArray[np.str_]:
+    """Groups (N,) of all rows, clusters of duplicates found anew across the sets.
+
+    Each set numbers its own clusters, so the same number means different pictures, and
+    one picture in two sets would be two.
+    """
+    clusters = np.concatenate([np.char.startswith(s.group, CLUSTER) for s in sets])
+    rows = np.flatnonzero(clusters)
+    group = data.group.astype(object)
+    group[rows] = duplicate_groups(data.images[rows])
+    return group.astype(np.str_)
 
 
 def read_people(path: Path) -> set[str]:
