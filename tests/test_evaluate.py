@@ -215,3 +215,11 @@ def test_a_run_that_went_astray_is_an_error_that_names_the_face() -> None:
     points[4, 2, 0] = np.nan
     with pytest.raises(RunError, match="face-4"):
         evaluate(run_of(KAGGLE_15, points), samples)
+
+
+def test_names_with_brackets_are_shown_as_they_are() -> None:
+    names = LandmarkSet(("[/b]", "[red]"))
+    samples = faces(names)
+    shown = _text(evaluate(run_of(names, samples.points), samples))
+    assert "RMSE [/b]" in shown
+    assert "RMSE [red]" in shown

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.markup import escape
 from rich.table import Table
 
 from facepoints import draw, files, metrics
@@ -245,21 +246,22 @@ def table(report: dict[str, Any]) -> Table:
         points = sorted(points, key=lambda item: -item[1]["rmse"])[:_LISTED]
         shown.caption = f"the {_LISTED} worst of {len(report['points'])} points"
     for name, point in points:
-        shown.add_row(f"RMSE {name}", f"{point['rmse']:.3f} px", f"{point['labelled']} faces")
+        faces = f"{point['labelled']} faces"
+        shown.add_row(f"RMSE {escape(name)}", f"{point['rmse']:.3f} px", faces)
     if report["left_out"]:
-        missed = f"not predicted by the run: {', '.join(report['left_out'])}"
+        missed = f"not predicted by the run: {escape(', '.join(report['left_out']))}"
         shown.caption = f"{shown.caption}; {missed}" if shown.caption else missed
     return shown
 
 
 def _add_summary(shown: Table, name: str, summary: dict[str, Any]) -> None:
-    points = f"{summary['labelled']} points"
+    name, points = escape(name), f"{summary['labelled']} points"
     shown.add_row(f"RMSE, {name}", f"{summary['rmse']:.3f} px", points, style="bold")
     shown.add_row(f"mean distance, {name}", f"{summary['mean_distance']:.3f} px", points)
     for key, nme in summary["nme"].items():
         faces = f"{nme['faces']} faces" + (f", not {nme['left_out']}" if nme["left_out"] else "")
         over = f"{nme['threshold']:.0%}"
         shown.add_row(f"NME by {key}, {name}", f"{nme['mean']:.2%}", faces)
-        shown.add_row(f"  above {over}", f"{nme['failure_rate']:.1%}", nme["normaliser"])
+        shown.add_row(f"  above {over}", f"{nme['failure_rate']:.1%}", escape(nme["normaliser"]))
         shown.add_row(f"  AUC to {over}", f"{nme['auc']:.3f}", "")
     shown.add_section()
