@@ -23,7 +23,7 @@ from torch import Tensor
 from facepoints import synthetic
 from facepoints.compare import compare
 from facepoints.distributed import World, world
-from facepoints.errors import FacepointsError
+from facepoints.errors import FacepointsError, WriteError
 from facepoints.fit import Fit
 from facepoints.progress import StopRequest, TrainingProgress
 from facepoints.runs import Run
@@ -80,6 +80,20 @@ def be_one_of_two(out: Path) -> None:
         except FacepointsError as error:
             said = str(error)
         (out / f"{here.rank}.json").write_text(json.dumps([report, said]))
+        fail_alone(out)
+
+
+def fail_alone(out: Path) -> None:
+    """One of the two cannot go on while the other waits for it."""
+    rank = int(os.environ["RANK"])
+    try:
+        with world("cpu") as here:
+            here.total(torch.ones(1))
+            if here.first:
+                raise WriteError("the disk is full")
+            here.total(torch.ones(1))
+    except FacepointsError as error:
+        (out / f"failed-{rank}.txt").write_text(str(error))
 
 
 def free_port() -> int:
@@ -139,6 +153,12 @@ def test_a_comparison_by_two_and_errors_reach_both(together: Path) -> None:
     assert [cell["missing"] for cell in report["cells"]] == ["drop", "mask"]
     assert all(cell["rmse"] > 0 for cell in report["cells"])
     assert "holds a run already" in said
+
+
+def test_one_that_ends_early_leaves_the_other_a_clear_line(together: Path) -> None:
+    said = [(together / f"failed-{rank}.txt").read_text() for rank in range(2)]
+    assert said[0] == "the disk is full"
+    assert "another of the processes has ended" in said[1]
 
 
 def test_torchrun_leaves_a_usable_run(tmp_path: Path) -> None:

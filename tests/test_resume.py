@@ -203,15 +203,16 @@ def test_a_damaged_checkpoint_is_refused(
     one_line(error)
 
 
-def test_a_stale_checkpoint_does_not_leak_into_a_fresh_run(
+def test_leftovers_do_not_leak_into_a_fresh_run(
     faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_step(monkeypatch, 2, interrupt)
     with pytest.raises(Stopped):
         run(faces, tmp_path / "run", replace(TINY, seed=5))
     (tmp_path / "run" / "run.json").unlink()
-    run(faces, tmp_path / "run")
-    run(faces, tmp_path / "whole")
+    (tmp_path / "run" / "curves.png").write_bytes(b"of another run")
+    report = run(faces, tmp_path / "run")
+    assert run(faces, tmp_path / "whole") == report
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
 
 

@@ -91,6 +91,7 @@ def world(device: str) -> Iterator[World]:
 
     Raises:
         SettingsError: no such device here, or not enough memory on it.
+        FacepointsError: another process ended while this one waited for it.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
@@ -103,6 +104,12 @@ def world(device: str) -> Iterator[World]:
         yield World(rank, size, chosen)
     except torch.OutOfMemoryError as error:
         raise SettingsError(f"{chosen} is out of memory; lower --batch or --size") from error
+    except RuntimeError as error:
+        if size > 1 and "closed by peer" in str(error):  # gloo's, which has no type of its own
+            raise FacepointsError(
+                "another of the processes has ended; its own message says why"
+            ) from error
+        raise
     finally:
         if joins:
             distributed.destroy_process_group()

@@ -40,6 +40,7 @@ from facepoints.settings import TrainSettings
 __all__ = ["Stopped", "stored_settings", "train"]
 
 _CHECKPOINT = "checkpoint.safetensors"
+_LAST = "curves.png"  # once this is written, a run is complete
 _Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 
 
@@ -182,6 +183,7 @@ def _begin(out: Path, header: dict[str, Any], resume: bool) -> _Checkpoint | Non
         if (out / _CHECKPOINT).exists():
             found = read_checkpoint(out / _CHECKPOINT)
     make_folder(out / "weights")
+    (out / _LAST).unlink(missing_ok=True)
     save_run(out, header)
     return found
 
@@ -235,7 +237,7 @@ _SHOWN = 24
 def _look_back(held: Samples, out: Path) -> dict[str, Any]:
     """Measure and draw the finished run on the held-out rows, unless that is done; the
     report, empty where nothing is held out."""
-    folder, last = out / "validation", out / "curves.png"
+    folder, last = out / "validation", out / _LAST
     if not last.exists():
         if held.labelled.any():
             run = Run.load(out)
