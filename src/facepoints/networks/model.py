@@ -60,6 +60,7 @@ class KeypointModel(nn.Module):
     mean: Tensor
     std: Tensor
     sides: Tensor
+    offset: Tensor
     log_spread: nn.Parameter | None
 
     def __init__(
