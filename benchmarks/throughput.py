@@ -12,8 +12,8 @@ samples     a `Dataset` gives one face at a time, changed by albumentations; a `
 batches     all images are one uint8 tensor on the device; a batch is an index into it and
             is changed as a whole by `facepoints.augment`. The step is that of `samples`:
             what only the feeding gains.
-facepoints  batches, and the step as facepoints takes it: the same Adam in one fused kernel
-            and the network in channels-last memory.
+facepoints  batches, and the step as facepoints takes it: the same Adam in one fused kernel,
+            the network in channels-last memory, and freed memory kept for the next step.
 
 The changes, as like as the two allow:
 
@@ -25,19 +25,21 @@ Gaussian blur, 3x3, half of the samples                 Gaussian blur, sigma up 
 mirror half of the samples, names swapped               the same
 
 What the first does to half of the samples the second does to all, so that the comparison
-errs against facepoints. The sides take turns on one machine; the median of the turns
-counts. Writes benchmarks/results/throughput.json.
+errs against facepoints. The sides take turns on one machine, each turn in a process of its
+own; the median of the turns counts. Writes benchmarks/results/throughput.json.
 """
 
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import platform
 import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,10 +58,12 @@ from facepoints.errors import MissingExtraError, SettingsError
 from facepoints.files import write_json
 from facepoints.landmark_sets import KAGGLE_15
 from facepoints.losses import LOSSES, masked_loss
+from facepoints.memory import keep_freed_memory
 from facepoints.networks import NETWORKS, build
 
 SIZE = 96
 BIGGER = 110
+SIDES = ("samples", "batches", "facepoints")
 SETTINGS = Augment(
     rotation=15, scale=0.15, shift=7 / 96, mirror=0.5, brightness=51, contrast=0.2, blur=1.0
 )
@@ -239,22 +243,35 @@ def turn(side: Side, options: Options, device: torch.device) -> float:
     return count * options.batch / (time.perf_counter() - start)
 
 
-def measure(faces: Faces, options: Options, device: torch.device) -> dict[str, dict[str, Any]]:
+def side(network: str, name: str, options: Options, device: torch.device) -> Side:
+    """The side called `name` with a fresh network."""
+    faces = random_faces(options.rows)
+    tuned = name == "facepoints"
+    if tuned and device.type == "cpu":
+        keep_freed_memory()
+    make = by_samples if name == "samples" else by_batches
+    return Side(make(faces, options, device), trainer(network, device, tuned))
+
+
+def turn_alone(network: str, name: str, options: Options, device: str) -> float:
+    """`turn` in a process of its own, so that no side inherits another's memory."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    chosen = torch.device(device)
+    return turn(side(network, name, options, chosen), options, chosen)
+
+
+def measure(options: Options, device: str) -> dict[str, dict[str, Any]]:
     """For each network the rates of all sides in samples/s and their ratios to `samples`."""
-    samples = by_samples(faces, options, device)
-    batches = by_batches(faces, options, device)
     results = {}
+    spawn = multiprocessing.get_context("spawn")
     for network in options.networks:
-        sides = {
-            "samples": Side(samples, trainer(network, device, tuned=False)),
-            "batches": Side(batches, trainer(network, device, tuned=False)),
-            "facepoints": Side(batches, trainer(network, device, tuned=True)),
-        }
-        rates: dict[str, list[float]] = {name: [] for name in sides}
+        rates: dict[str, list[float]] = {name: [] for name in SIDES}
         for _ in range(options.repeats):
-            for name, side in sides.items():
-                rates[name].append(round(turn(side, options, device), 1))
-                time.sleep(0.5)  # until the workers have filled their queues and rest
+            for name in SIDES:
+                with ProcessPoolExecutor(1, mp_context=spawn) as process:
+                    rate = process.submit(turn_alone, network, name, options, device).result()
+                rates[name].append(round(rate, 1))
         medians = {name: statistics.median(values) for name, values in rates.items()}
         results[network] = {
             "samples_per_s": medians,
@@ -262,7 +279,7 @@ def measure(faces: Faces, options: Options, device: torch.device) -> dict[str, d
             "ratio": round(medians["facepoints"] / medians["samples"], 2),
             "turns": rates,
         }
-        print(f"{device.type} {network}: {results[network]['ratio']}x", flush=True)
+        print(f"{device} {network}: {results[network]['ratio']}x", flush=True)
     return results
 
 
@@ -293,9 +310,8 @@ def main(options: Options) -> None:
         raise SettingsError(f"no network '{unknown[0]}'; choose from: {', '.join(NETWORKS)}")
     if options.threads:
         torch.set_num_threads(options.threads)
-    faces = random_faces(options.rows)
     devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
-    results = {name: measure(faces, options, torch.device(name)) for name in devices}
+    results = {name: measure(options, name) for name in devices}
     show(results, options)
     settings = {key: value for key, value in asdict(options).items() if key != "out"}
     report = {

@@ -31,6 +31,7 @@ from facepoints.evaluate import evaluate
 from facepoints.files import make_folder, read_json
 from facepoints.fit import Fit, augmentation
 from facepoints.learner import read_checkpoint, write_checkpoint
+from facepoints.memory import keep_freed_memory
 from facepoints.missing import Part, Plan, make_plan
 from facepoints.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.runs import Run, read_header, save_run, save_weights
@@ -72,6 +73,8 @@ def train(
     """
     console = console or Console()
     with world(settings.device) as here:
+        if here.device.type == "cpu":
+            keep_freed_memory()
         train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
         plan = make_plan(data.take(train_rows), settings.missing, settings.merge)
         held = data.take(held_rows)
