@@ -210,6 +210,45 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"facepoints {__version__}\n"
 
 
+def test_help_says_what_goes_where() -> None:
+    words = [sys.executable, "-m", "facepoints", "submit", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "RUN TEST LOOKUP --out PATH" in done.stdout
+    words[-2] = "train"
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "] DATA [DATA ...]" in done.stdout
+    assert "(default: )" not in done.stdout
+
+
+@pytest.mark.parametrize("words", ["--version", "train --help", "synthetic {out} --count 12"])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_output_that_cannot_be_written_is_one_line_and_status_2(words: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "facepoints", *words.format(out=tmp_path).split()]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: could not write to standard output")
+        assert done.stderr.count("\n") == 1
+        words = "show nowhere.csv --out a.png"
+        command = [sys.executable, "-m", "facepoints", *words.split()]
+        assert subprocess.run(command, stdout=full, stderr=full, check=False).returncode == 2
+
+
+def test_a_reader_that_has_seen_enough_is_no_error_to_tell() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facepoints", "train", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert said == ""
+
+
 # Bad input
 
 BAD = {

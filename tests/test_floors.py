@@ -21,7 +21,7 @@ FLOORS = (
     (
         "parts",
         "networks losses augment missing schemes readers writers draw metrics synthetic runs "
-        "settings learner distributed progress",
+        "settings learner distributed progress console memory",
     ),
     ("jobs", "fit train evaluate compare submit show gather competition"),
     ("faces of the program", "cli __main__"),

@@ -1,6 +1,7 @@
 """The command line: arguments mapped to jobs, errors to one line and an exit status.
 
-Exit status 0: done; 2: an input or a setting cannot be used; 130: stopped, ready to resume.
+Exit status 0: done; 1: nobody reads the output; 2: an input or a setting cannot
+be used, or an output not be written; 130: stopped, ready to resume.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -16,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from facepoints import __version__
+from facepoints.console import checked_output
 from facepoints.errors import FacepointsError, MissingExtraError, SettingsError
 from facepoints.files import check_output
 from facepoints.gather import gather
@@ -24,8 +27,17 @@ from facepoints.settings import Missing, Network, TrainSettings
 
 __all__ = ["main"]
 
-Paths = Annotated[tuple[Path, ...], tyro.conf.Positional]
-Place = Annotated[Path, tyro.conf.Positional]
+_arg = tyro.conf.arg
+Data = Annotated[
+    tuple[Path, ...],
+    tyro.conf.Positional,
+    _arg(metavar="DATA [DATA ...]", help_behavior_hint="(required)"),
+]
+RunFolder = Annotated[Path, tyro.conf.Positional, _arg(metavar="RUN")]
+TestFile = Annotated[Path, tyro.conf.Positional, _arg(metavar="TEST")]
+LookupFile = Annotated[Path, tyro.conf.Positional, _arg(metavar="LOOKUP")]
+Folder = Annotated[Path, tyro.conf.Positional, _arg(metavar="FOLDER")]
+Maybe = Annotated[Path | None, _arg(metavar="PATH", help_behavior_hint="(optional)")]
 
 _DEFAULTS = TrainSettings()
 
@@ -35,13 +47,13 @@ _err = Console(stderr=True, soft_wrap=True)
 
 def _train(settings_before: TrainSettings) -> Callable[..., None]:
     def train(
-        data: Paths,
+        data: Data,
         out: Path,
         settings: TrainSettings = settings_before,
         resume: bool = False,
         size: int = 96,
         part: str = "training",
-        without: Path | None = None,
+        without: Maybe = None,
     ) -> None:
         """Train networks on labelled faces.
 
@@ -69,13 +81,13 @@ def _train(settings_before: TrainSettings) -> Callable[..., None]:
 
 
 def _evaluate(
-    run: Place,
-    data: Paths,
-    out: Path | None = None,
+    run: RunFolder,
+    data: Data,
+    out: Maybe = None,
     size: int = 96,
     part: str = "training",
-    without: Path | None = None,
-    only: Path | None = None,
+    without: Maybe = None,
+    only: Maybe = None,
 ) -> None:
     """Measure a run on labelled faces.
 
@@ -98,7 +110,9 @@ def _evaluate(
         _say(f"report and pictures are in {out}")
 
 
-def _submit(run: Place, test: Place, lookup: Place, out: Path, score: Path | None = None) -> None:
+def _submit(
+    run: RunFolder, test: TestFile, lookup: LookupFile, out: Path, score: Maybe = None
+) -> None:
     """Write a submission for Kaggle's Facial Keypoints Detection.
 
     Args:
@@ -123,14 +137,14 @@ def _submit(run: Place, test: Place, lookup: Place, out: Path, score: Path | Non
 
 
 def _compare(
-    data: Paths,
+    data: Data,
     out: Path,
     networks: tuple[Network, ...] = ("net2", "heatnet"),
     answers: tuple[Missing, ...] = ("drop", "fill", "median", "specialist", "mask", "sources"),
     settings: TrainSettings = _DEFAULTS,
     size: int = 96,
     part: str = "training",
-    without: Path | None = None,
+    without: Maybe = None,
 ) -> None:
     """Compare missing-label answers and networks at an equal budget.
 
@@ -162,7 +176,7 @@ def _compare(
 
 
 def _convert(
-    data: Paths,
+    data: Data,
     out: Path,
     to: Literal["kaggle", "coco", "pts"] = "coco",
     size: int = 96,
@@ -187,9 +201,9 @@ def _convert(
 
 
 def _show(
-    data: Paths,
+    data: Data,
     out: Path,
-    run: Path | None = None,
+    run: Maybe = None,
     count: int = 24,
     size: int = 96,
     part: str = "training",
@@ -211,7 +225,7 @@ def _show(
     _say(f"{shown} faces drawn on {out}")
 
 
-def _synthetic(out: Place, count: int = 2000, seed: int = 0, test: int = 200) -> None:
+def _synthetic(out: Folder, count: int = 2000, seed: int = 0, test: int = 200) -> None:
     """Render faces with known points, as files of Kaggle's competition.
 
     Args:
@@ -252,39 +266,48 @@ def _settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments in (["--version"], ["-V"]):
-        print(f"facepoints {__version__}")
-        sys.exit(0)
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            {
-                "train": _train(_settings_to_resume(arguments)),
-                "evaluate": _evaluate,
-                "submit": _submit,
-                "compare": _compare,
-                "convert": _convert,
-                "show": _show,
-                "synthetic": _synthetic,
-            },
-            prog="facepoints",
-            description="Facial keypoints: train, compare, evaluate, submit, draw.",
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        )
+        with checked_output():
+            _run(arguments)
     except FacepointsError as error:
         _fail(str(error))
+    except BrokenPipeError:
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name not in _EXTRAS:
             raise
         _fail(str(MissingExtraError(error.name, _EXTRAS[error.name], "this command")))
     except (Stopped, KeyboardInterrupt) as stopped:
-        _err.print(escape(str(stopped)) or "stopped", highlight=False)
+        with suppress(OSError):  # the status tells it too
+            _err.print(escape(str(stopped)) or "stopped", highlight=False)
         sys.exit(130)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    if arguments in (["--version"], ["-V"]):
+        print(f"facepoints {__version__}")
+        sys.exit(0)
+    tyro.extras.subcommand_cli_from_dict(
+        {
+            "train": _train(_settings_to_resume(arguments)),
+            "evaluate": _evaluate,
+            "submit": _submit,
+            "compare": _compare,
+            "convert": _convert,
+            "show": _show,
+            "synthetic": _synthetic,
+        },
+        prog="facepoints",
+        description="Facial keypoints: train, compare, evaluate, submit, draw.",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
 
 
 _EXTRAS = {"torch": "train", "safetensors": "train", "matplotlib": "train"}
 
 
 def _fail(text: str) -> NoReturn:
-    _err.print(f"[bold red]error:[/bold red] {escape(' '.join(text.split()))}", highlight=False)
+    with suppress(OSError):  # the status tells it too
+        _err.print(f"[bold red]error:[/bold red] {escape(' '.join(text.split()))}", highlight=False)
     sys.exit(2)

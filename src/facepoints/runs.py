@@ -4,8 +4,8 @@
       run.json              what it predicts, how it was trained, versions
       weights/0.safetensors one file a network ("member"), without pickle
       metrics.jsonl         a line per epoch and member
-      metrics.json          the held-out figures at the end
-      pictures/             curves, predictions, worst faces
+      curves.png            the same as a picture
+      validation/           figures, error curve, predictions, worst faces of held-out rows
       checkpoint.safetensors while training is under way
 
 A run holds one network or several: a part for each that the missing-label answer asks

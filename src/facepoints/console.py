@@ -1,0 +1,77 @@
+"""Standard output of the commands, which may be a full disk or a pipe that nobody reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any, TextIO
+
+from facepoints.errors import WriteError
+
+__all__ = ["checked_output"]
+
+
+class _Checked:
+    """A text stream whose failures are WriteErrors, but for a closed pipe's."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with _failures():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _failures():
+            self._stream.flush()
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # as in `facepoints ... | head`: no error, the reader has seen enough
+    except OSError as error:
+        raise WriteError(f"could not write to standard output: {error.strerror}") from error
+
+
+@contextmanager
+def checked_output() -> Iterator[None]:
+    """While it is entered, what is printed arrives, or a WriteError says that it does not.
+
+    Raises:
+        WriteError: standard output cannot be written, such as on a full disk.
+        BrokenPipeError: nobody reads it any more.
+    """
+    stream = sys.stdout
+    if stream is None:  # closed by the caller: nothing is to be said
+        yield
+        return
+    checked: Any = _Checked(stream)
+    try:
+        with redirect_stdout(checked):
+            try:
+                yield
+            finally:
+                checked.flush()
+    except (WriteError, BrokenPipeError):
+        _discard(stream)
+        raise
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere, or Python would try and fail again at its
+    exit, if it is that stream which fails."""
+    try:
+        stream.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
