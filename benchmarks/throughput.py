@@ -159,6 +159,11 @@ def _albumentations() -> Any:
         raise MissingExtraError("albumentations", "bench", "This benchmark") from error
 
 
+def one_thread(worker: int) -> None:
+    """One process per core already; OpenCV's own threads would only get in the way."""
+    cv2.setNumThreads(0)
+
+
 def by_samples(faces: Faces, options: Options, device: torch.device) -> Iterator[Batch]:
     """Batches without end from the DataLoader."""
     loader = DataLoader(
@@ -169,8 +174,7 @@ def by_samples(faces: Faces, options: Options, device: torch.device) -> Iterator
         num_workers=options.workers,
         persistent_workers=options.workers > 0,
         pin_memory=device.type == "cuda",
-        # One process per core already; OpenCV's own threads would only get in the way
-        worker_init_fn=lambda _: cv2.setNumThreads(0),
+        worker_init_fn=one_thread,
     )
     while True:
         for images, points, labelled in loader:

@@ -52,7 +52,7 @@ def _train(settings_before: TrainSettings) -> Callable[..., None]:
         settings: TrainSettings = settings_before,
         resume: bool = False,
         size: int = 96,
-        part: str = "training",
+        part: Literal["training", "test"] = "training",
         without: Maybe = None,
     ) -> None:
         """Train networks on labelled faces.
@@ -85,7 +85,7 @@ def _evaluate(
     data: Data,
     out: Maybe = None,
     size: int = 96,
-    part: str = "training",
+    part: Literal["training", "test"] = "training",
     without: Maybe = None,
     only: Maybe = None,
 ) -> None:
@@ -143,7 +143,7 @@ def _compare(
     answers: tuple[Missing, ...] = ("drop", "fill", "median", "specialist", "mask", "sources"),
     settings: TrainSettings = _DEFAULTS,
     size: int = 96,
-    part: str = "training",
+    part: Literal["training", "test"] = "training",
     without: Maybe = None,
 ) -> None:
     """Compare missing-label answers and networks at an equal budget.
@@ -180,7 +180,7 @@ def _convert(
     out: Path,
     to: Literal["kaggle", "coco", "pts"] = "coco",
     size: int = 96,
-    part: str = "training",
+    part: Literal["training", "test"] = "training",
 ) -> None:
     """Write labelled faces in another format, as square gray crops.
 
@@ -206,7 +206,7 @@ def _show(
     run: Maybe = None,
     count: int = 24,
     size: int = 96,
-    part: str = "training",
+    part: Literal["training", "test"] = "training",
 ) -> None:
     """Draw labelled faces on one sheet, so that labels can be looked at before training.
 

@@ -164,8 +164,8 @@ class Fit:
         loss = float(learner.loss_sum) / steps
         if not math.isfinite(loss):
             raise SettingsError(
-                f"training went astray in epoch {epoch}: the loss is {loss}; start anew with a "
-                f"lower --rate than {self.settings.highest_rate:g}"
+                f"training went astray in epoch {epoch}: the loss is {loss}; train into "
+                f"another folder with a lower --rate than {self.settings.highest_rate:g}"
             )
         row = {
             "member": self.number,
