@@ -27,7 +27,7 @@ TINY = ["--network", "lenet5", "--epochs", "1", "--batch", "8", "--device", "cpu
 TINY += ["--validation", "0.3", "--seed", "1"]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
