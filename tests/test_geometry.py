@@ -1,0 +1,101 @@
+"""The coordinate rule: the centre of the top-left pixel is (0, 0), and affines keep it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facepoints import geometry
+from facepoints.errors import DataError
+
+NUMBERS = st.floats(-200, 200, width=32)
+POINTS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8).map(np.array)
+FACTORS = st.floats(0.2, 5)
+
+
+def dot(x: float, y: float, width: int = 64, height: int = 48) -> np.ndarray:
+    """A picture with a soft bright dot at (x, y)."""
+    ys, xs = np.mgrid[:height, :width]
+    return (255 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 18)).astype(np.uint8)
+
+
+def centroid(image: np.ndarray) -> tuple[float, float]:
+    ys, xs = np.mgrid[: image.shape[0], : image.shape[1]]
+    weight = image.astype(float) / image.sum()
+    return float((xs * weight).sum()), float((ys * weight).sum())
+
+
+@given(POINTS, st.integers(1, 500))
+def test_mirroring_maps_x_to_w_minus_1_minus_x_and_twice_is_nothing(points, width):
+    matrix = geometry.mirror_matrix(width)
+    moved = geometry.apply(matrix, points)
+    np.testing.assert_allclose(moved[:, 0], width - 1 - points[:, 0], atol=1e-3)
+    np.testing.assert_allclose(moved[:, 1], points[:, 1], atol=1e-3)
+    np.testing.assert_allclose(geometry.apply(matrix, moved), points, atol=1e-3)
+
+
+@given(POINTS, FACTORS, FACTORS)
+def test_resizing_maps_x_to_x_plus_half_times_k_minus_half(points, kx, ky):
+    moved = geometry.apply(geometry.resize_matrix(kx, ky), points)
+    np.testing.assert_allclose(moved, (points + 0.5) * [kx, ky] - 0.5, rtol=1e-4, atol=1e-3)
+
+
+@given(POINTS, st.floats(-180, 180), FACTORS, NUMBERS, NUMBERS)
+def test_inverse_undoes_a_chain_and_the_first_named_comes_first(points, angle, k, x, y):
+    turn, scale = geometry.rotation_matrix(angle, (x, y)), geometry.resize_matrix(k, k)
+    both = geometry.compose(turn, scale)
+    stepwise = geometry.apply(scale, geometry.apply(turn, points))
+    np.testing.assert_allclose(geometry.apply(both, points), stepwise, atol=0.02)
+    back = geometry.apply(geometry.invert(both), geometry.apply(both, points))
+    np.testing.assert_allclose(back, points, atol=0.02)
+
+
+def test_a_positive_turn_takes_x_towards_y_and_keeps_its_centre():
+    matrix = geometry.rotation_matrix(90, (10, 20))
+    moved = geometry.apply(matrix, np.array([[10, 20], [11, 20]]))
+    np.testing.assert_allclose(moved, [[10, 20], [10, 21]], atol=1e-5)
+
+
+@given(st.floats(0, 100), st.floats(0, 100), st.floats(5, 80), st.floats(5, 80), FACTORS)
+def test_a_crop_has_the_box_in_its_middle_with_the_margin_around(x, y, width, height, margin):
+    matrix = geometry.crop_matrix((x, y, width, height), 96, margin)
+    middle = geometry.apply(matrix, np.array([x + width / 2, y + height / 2]))
+    np.testing.assert_allclose(middle, [47.5, 47.5], atol=1e-3)
+    low, high = geometry.apply(matrix, np.array([[x, y], [x + width, y + height]]))
+    np.testing.assert_allclose((high - low).max(), 96 / (1 + margin), rtol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.5, 0.8, 1.7])
+def test_warped_pictures_and_points_move_alike(scale):
+    matrix = geometry.compose(
+        geometry.rotation_matrix(10, (32, 24)), geometry.resize_matrix(scale, scale)
+    )
+    x, y = 33.3, 22.6
+    warped = geometry.warp(dot(x, y), matrix, round(64 * scale), round(48 * scale))
+    want = geometry.apply(matrix, np.array([x, y]))
+    np.testing.assert_allclose(centroid(warped), want, atol=0.1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(32, 24), (128, 96), (50, 31)])
+def test_resized_pictures_and_points_move_alike(width, height):
+    resized = geometry.resize(dot(30.4, 20.7), width, height)
+    assert resized.shape == (height, width)
+    matrix = geometry.resize_matrix(width / 64, height / 48)
+    want = geometry.apply(matrix, np.array([30.4, 20.7]))
+    np.testing.assert_allclose(centroid(resized), want, atol=0.1)
+
+
+def test_a_mirrored_picture_is_what_the_mirror_matrix_says():
+    flipped = np.asarray(cv2.flip(dot(20.2, 30.1), 1))
+    want = geometry.apply(geometry.mirror_matrix(64), np.array([20.2, 30.1]))
+    np.testing.assert_allclose(centroid(flipped), want, atol=0.05)
+
+
+def test_a_box_needs_a_labelled_point():
+    points = np.array([[1.0, 2.0], [5.0, 9.0], [100.0, 100.0]])
+    assert geometry.bounding_box(points, np.array([True, True, False])) == (1, 2, 4, 7)
+    with pytest.raises(DataError, match="at least one labelled"):
+        geometry.bounding_box(points, np.zeros(3, dtype=bool))
