@@ -10,13 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from facepoints import __version__, readers, synthetic
 from facepoints.cli import main
@@ -27,12 +25,7 @@ TINY = ["--network", "lenet5", "--epochs", "1", "--batch", "8", "--device", "cpu
 TINY += ["--validation", "0.3", "--seed", "1"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
