@@ -35,6 +35,7 @@ def augment(
     settings: Augment,
     mirror: Tensor | None,
     generator: torch.Generator,
+    size: tuple[int, int] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Randomly changed copies of a batch of faces; what comes in is left as it is.
 
@@ -47,9 +48,12 @@ def augment(
             original (`LandmarkSet.mirror`). None: no face is mirrored.
         generator: CPU generator; it moves on by the same amount whatever the settings
             and the device.
+        size: (height, width) of the pictures that come out: a window about the middle of
+            those that came in, with whatever surrounds it turned and shifted into view.
+            None: as they came.
 
     Returns:
-        The triple, of the same shapes and on the same device. Points that left the
+        The triple, of the same shapes but for `size`, on the same device. Points that left the
         picture (beyond the outer edge of a border pixel) are no longer labelled; points
         not labelled are 0 if the settings move points at all.
     """
@@ -57,14 +61,16 @@ def augment(
     uniform = torch.rand(batch, DRAWS, generator=generator)
     control = torch.rand(batch, 2 * GRID**2, generator=generator)
     seed = int(torch.randint(2**62, (1,), generator=generator))
+    size = size or (images.shape[-2], images.shape[-1])
+    moves = settings.geometric or size != images.shape[-2:]
     with torch.autocast(device.type, enabled=False):
         images = images.float()
-        if settings.geometric:
+        if moves:
             images, points, labelled = move(
-                images, points, labelled, settings, mirror, uniform, control
+                images, points, labelled, settings, mirror, uniform, control, size
             )
         if settings.photometric:
-            if not settings.geometric:
+            if not moves:
                 images = images.clone()
             images = relight(images, settings, uniform.to(device, non_blocking=True), seed)
     return images, points, labelled

@@ -32,6 +32,7 @@ def move(
     mirror: Tensor | None,
     uniform: Tensor,
     control: Tensor,
+    size: tuple[int, int],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Picture, points and mask under one random map per face.
 
@@ -43,14 +44,15 @@ def move(
         mirror: (K,) columns of a mirrored face, or None: no face is mirrored.
         uniform: (B, DRAWS) in [0, 1], on the CPU.
         control: (B, 2 GRID^2) in [0, 1], on the CPU, for the elastic field.
+        size: (height, width) of what comes out, about the middle of what came in.
 
     Returns:
         The triple; points not labelled, or outside the picture, are 0 and not labelled.
     """
     device = images.device
-    height, width = images.shape[-2:]
+    height, width = size
     flipped = uniform[:, MIRROR] < (0.0 if mirror is None else settings.mirror)
-    forward = _homographies(uniform, settings, flipped, height, width)
+    forward = _homographies(uniform, settings, flipped, images.shape[-2:], size)
     amount = settings.elastic * min(height, width)
     offsets = ((control * 2 - 1) * amount).view(-1, 2, GRID, GRID).to(device, non_blocking=True)
     back = torch.linalg.inv(forward).float().to(device, non_blocking=True)
@@ -66,7 +68,7 @@ def move(
     labelled = labelled & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     moved = torch.where(labelled[..., None], moved, torch.zeros_like(moved))
     grid = _sampling_grid(
-        back, offsets if amount else None, settings.perspective > 0, height, width
+        back, offsets if amount else None, settings.perspective > 0, images.shape[-2:], size
     )
     images = F.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
@@ -75,9 +77,15 @@ def move(
 
 
 def _homographies(
-    uniform: Tensor, settings: Augment, flipped: Tensor, height: int, width: int
+    uniform: Tensor,
+    settings: Augment,
+    flipped: Tensor,
+    before: tuple[int, int],
+    size: tuple[int, int],
 ) -> Tensor:
-    """(B, 3, 3) float64 on the CPU: input pixels to output pixels, without elastic."""
+    """(B, 3, 3) float64 on the CPU: pixels of pictures `before` (H, W) to those of `size`,
+    without elastic."""
+    height, width = size
     draws = uniform.double()
     angle = signed(draws, ROTATION) * math.radians(settings.rotation)
     size = (1 + settings.scale) ** signed(draws, SCALE)
@@ -90,7 +98,7 @@ def _homographies(
     tilt[:, 2, 0] = signed(draws, TILT_X) * settings.perspective * 2 / width
     tilt[:, 2, 1] = signed(draws, TILT_Y) * settings.perspective * 2 / height
     centre = torch.eye(3, dtype=torch.float64)
-    centre[0, 2], centre[1, 2] = -(width - 1) / 2, -(height - 1) / 2
+    centre[0, 2], centre[1, 2] = -(before[1] - 1) / 2, -(before[0] - 1) / 2
     place = torch.eye(3, dtype=torch.float64).repeat(len(draws), 1, 1)
     place[:, 0, 2] = (width - 1) / 2 + signed(draws, SHIFT_X) * settings.shift * width
     place[:, 1, 2] = (height - 1) / 2 + signed(draws, SHIFT_Y) * settings.shift * height
@@ -109,15 +117,21 @@ def _project(matrix: Tensor, points: Tensor) -> Tensor:
 
 
 def _sampling_grid(
-    back: Tensor, offsets: Tensor | None, perspective: bool, height: int, width: int
+    back: Tensor,
+    offsets: Tensor | None,
+    perspective: bool,
+    before: tuple[int, int],
+    size: tuple[int, int],
 ) -> Tensor:
     """(B, H, W, 2) for `grid_sample` without aligned corners: where output pixels look.
 
-    `offsets` are the control points of e, `perspective` whether the denominator varies.
+    `offsets` are the control points of e, `perspective` whether the denominator varies,
+    `before` the (H, W) of the pictures to look in, `size` of those to draw.
     """
+    height, width = size
     # grid_sample counts from -1 to 1 between outer edges: g = (2 x + 1) / W - 1
     to_grid = torch.tensor(
-        [[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]],
+        [[2 / before[1], 0, 1 / before[1] - 1], [0, 2 / before[0], 1 / before[0] - 1], [0, 0, 1]],
         device=back.device,
     )
     # A sum of products, not a matmul: see _project

@@ -57,9 +57,12 @@ def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequentia
 
 class HeatNet(nn.Module):
     """See the module's text. ``forward``: (B, 1, H, W) to raw (B, K, 3): x and y in
-    [-1, 1] over the picture and the log of the spread in half sides."""
+    [-1, 1] over the picture and the log of the spread in half sides; with `judges` also
+    to (B,), the log odds that the picture shows a face."""
 
-    def __init__(self, points: int, widths: tuple[int, ...] = (16, 32, 64, 128)) -> None:
+    def __init__(
+        self, points: int, judges: bool = False, widths: tuple[int, ...] = (16, 32, 64, 128)
+    ) -> None:
         super().__init__()
         stem, quarter, eighth, sixteenth = widths
         self.points = points
@@ -77,15 +80,20 @@ class HeatNet(nn.Module):
         # Begin with the heatmap's own deviation as the spread.
         for start in self.log_spread.parameters():
             nn.init.zeros_(start)
+        # Only where it is trained: DistributedDataParallel waits for every gradient.
+        self.judge = nn.Linear(sixteenth, 1) if judges else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         quarter = self.quarter(self.stem(x))
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)
         up = functional.interpolate(self.from_sixteenth(sixteenth), size=eighth.shape[-2:])
         up = functional.interpolate(self.at_eighth(up + eighth), size=quarter.shape[-2:])
         features = self.at_quarter(up + quarter)
-        return _read(self.heat(features), self.log_spread(features))
+        raw = _read(self.heat(features), self.log_spread(features))
+        if self.judge is None:
+            return raw
+        return raw, self.judge(sixteenth.mean((2, 3))).squeeze(1)
 
 
 def _read(heat: Tensor, log_spread: Tensor) -> Tensor:
@@ -106,8 +114,9 @@ def _read(heat: Tensor, log_spread: Tensor) -> Tensor:
     return torch.cat([mean, (0.5 * variance.log() + learned).unsqueeze(-1)], dim=-1)
 
 
-def heatnet(points: int, size: tuple[int, int]) -> nn.Module:
-    """heatnet for `points` points and pictures of any size (H, W) from 32 pixels a side.
+def heatnet(points: int, size: tuple[int, int], judges: bool = False) -> nn.Module:
+    """heatnet for `points` points and pictures of any size (H, W) from 32 pixels a side;
+    with `judges` it also says whether there is a face.
 
     Raises:
         SettingsError: a side is under 32 pixels.
@@ -117,4 +126,4 @@ def heatnet(points: int, size: tuple[int, int]) -> nn.Module:
             f"heatnet needs pictures of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"{size[1]}x{size[0]} came; choose a larger size or another network"
         )
-    return HeatNet(points)
+    return HeatNet(points, judges)

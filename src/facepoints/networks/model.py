@@ -24,6 +24,10 @@ FIRST_SPREAD = 0.1
 """First spread of a network that predicts none, in half sides of the picture: about what
 the mean face is off by, where such a network starts."""
 
+SUREST = 12.0
+"""Log odds at which the judgement of a face ends: its float32 chance is then still below 1,
+so that a wrong one can be learned away."""
+
 SHARPNESS = 4.0
 """How sharply the spread bends at its two limits, in units of its logarithm."""
 
@@ -35,10 +39,13 @@ class Points(NamedTuple):
         points: (B, K, 2) x and y in pixels of the input, centre of the first pixel = 0.
         spread: (B, K) > 0, in pixels: the scale of the error to expect of each point, as the
             loss that it was trained with defines it (see `losses`).
+        score: (B,) in [0, 1]: the chance that the picture shows a face; ones from a network
+            that does not judge it.
     """
 
     points: Tensor
     spread: Tensor
+    score: Tensor
 
 
 class KeypointModel(nn.Module):
@@ -47,7 +54,8 @@ class KeypointModel(nn.Module):
     Args:
         backbone: maps (B, 1, H, W), about zero mean and unit variance, to (B, K, 2) with
             coordinates in [-1, 1] over the picture, or to (B, K, 3) whose last is the
-            logarithm of the spread in half sides of the picture.
+            logarithm of the spread in half sides of the picture; or to a pair of that and
+            (B,), the log odds that there is a face.
         points: K.
         size: (H, W) of the pictures, in pixels.
         mean: of the training pictures' values, in [0, 255].
@@ -87,37 +95,45 @@ class KeypointModel(nn.Module):
         self.register_buffer("offset", torch.zeros(points, 2))
         sides = torch.tensor([self.size[1], self.size[0]], dtype=torch.float32)
         self.register_buffer("sides", sides, persistent=False)
-        own = _outputs(backbone, points, self.size) == 3
+        last, self.judges = _outputs(backbone, points, self.size)
+        own = last == 3
         # Only where it is used: DistributedDataParallel waits for every parameter's gradient.
         first = None if own else nn.Parameter(torch.full((points,), math.log(FIRST_SPREAD)))
         self.register_parameter("log_spread", first)
 
     def forward(self, images: Tensor) -> Points:
-        """Points and spread, in float32.
+        """Points, spread and score, in float32.
 
         Args:
             images: (B, 1, H, W) gray, uint8 or float in [0, 255].
         """
-        raw = self.backbone((images.to(self.mean.dtype) - self.mean) / self.std).float()
+        told = self.backbone((images.to(self.mean.dtype) - self.mean) / self.std)
+        if self.judges:
+            raw, odds = told[0].float(), told[1].float()
+            score = odds.clamp(-SUREST, SUREST).sigmoid()
+        else:
+            raw = told.float()
+            score = torch.ones_like(raw[:, 0, 0])
         points = (raw[..., :2] + 1) / 2 * self.sides - 0.5 + self.offset
         if self.log_spread is None:
-            return Points(points, self._pixels(raw[..., 2]))
-        return Points(points, self._pixels(self.log_spread.float()).expand(raw.shape[:2]))
+            return Points(points, self._pixels(raw[..., 2]), score)
+        return Points(points, self._pixels(self.log_spread.float()).expand(raw.shape[:2]), score)
 
     def both_ways(self, images: Tensor, mirror: Tensor) -> Points:
-        """Points and spread as the mean of what the pictures and their mirror images give.
+        """Points, spread and score as the mean of what the pictures and their mirror images
+        give.
 
         Args:
             images: as for `forward`.
             mirror: (K,) column of each point's mirror partner.
         """
-        points, spread = self(images)
-        other, other_spread = self(images.flip(-1))
+        points, spread, score = self(images)
+        other, other_spread, other_score = self(images.flip(-1))
         # What the labels' offset is to the left stays to the left: it is not mirrored.
         other = (other - self.offset)[:, mirror]
         other = torch.stack([self.size[1] - 1 - other[..., 0], other[..., 1]], dim=-1)
         points = (points + other + self.offset) / 2
-        return Points(points, (spread + other_spread[:, mirror]) / 2)
+        return Points(points, (spread + other_spread[:, mirror]) / 2, (score + other_score) / 2)
 
     def _pixels(self, log_spread: Tensor) -> Tensor:
         """Spread in pixels from its logarithm in half sides, between SMALLEST_SPREAD and the
@@ -145,15 +161,18 @@ class KeypointModel(nn.Module):
 
 
 @torch.no_grad()
-def _outputs(backbone: nn.Module, points: int, size: tuple[int, int]) -> int:
-    """How many numbers a backbone gives for each point: 2, or 3 with its own spread."""
+def _outputs(backbone: nn.Module, points: int, size: tuple[int, int]) -> tuple[int, bool]:
+    """How many numbers a backbone gives for each point (2, or 3 with its own spread), and
+    whether it judges that there is a face."""
     training = backbone.training
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
-    shape = tuple(backbone.eval()(torch.zeros(1, 1, *size, device=device)).shape)
+    told = backbone.eval()(torch.zeros(1, 1, *size, device=device))
     backbone.train(training)
+    judges = isinstance(told, tuple)
+    shape = tuple((told[0] if judges else told).shape)
     if shape not in ((1, points, 2), (1, points, 3)):
         raise SettingsError(
             f"a network for {points} points must give (B, {points}, 2) or (B, {points}, 3), "
             f"this one gives (B, {', '.join(map(str, shape[1:]))}); build it for as many points"
         )
-    return shape[2]
+    return shape[2], judges
