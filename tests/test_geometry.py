@@ -99,3 +99,22 @@ def test_a_box_needs_a_labelled_point():
     assert geometry.bounding_box(points, np.array([True, True, False])) == (1, 2, 4, 7)
     with pytest.raises(DataError, match="at least one labelled"):
         geometry.bounding_box(points, np.zeros(3, dtype=bool))
+
+
+@given(st.floats(-180, 180), FACTORS, st.tuples(NUMBERS, NUMBERS), st.integers(0, 2**32 - 1))
+def test_a_similarity_is_found_again_whatever_lies_under_weight_0(angle, k, shift, seed):
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-50, 50, (6, 2))
+    scaled = np.array([[k, 0, shift[0]], [0, k, shift[1]]])
+    matrix = geometry.compose(geometry.rotation_matrix(angle, (3, 4)), scaled)
+    target = geometry.apply(matrix, points).astype(np.float64)
+    target[-1] += 1000
+    weights = np.array([1, 2, 1, 0.5, 1, 0])
+    found = geometry.similarity(points, target, weights)
+    np.testing.assert_allclose(found[:, :2], matrix[:, :2], atol=1e-4)
+    np.testing.assert_allclose(geometry.apply(found, points)[:-1], target[:-1], atol=1e-2)
+
+
+def test_a_similarity_of_one_place_is_refused():
+    with pytest.raises(DataError, match="two points"):
+        geometry.similarity(np.ones((3, 2)), np.ones((3, 2)))

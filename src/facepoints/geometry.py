@@ -24,6 +24,7 @@ __all__ = [
     "resize",
     "resize_matrix",
     "rotation_matrix",
+    "similarity",
     "warp",
 ]
 
@@ -66,6 +67,31 @@ def rotation_matrix(degrees: float, center: tuple[float, float]) -> Matrix:
     turn = np.array([[cos, -sin], [sin, cos]])
     middle = np.asarray(center, dtype=np.float64)
     return np.column_stack([turn, middle - turn @ middle])
+
+
+def similarity(source: NDArray, target: NDArray, weights: NDArray | None = None) -> Matrix:
+    """The turn, scale and shift that bring points (K, 2) closest to others (K, 2), by least
+    squares (Umeyama 1991, doi:10.1109/34.88573). A mirror image is never one of them.
+
+    Args:
+        weights: (K,) 0 or more, what each pair counts; None: all the same.
+
+    Raises:
+        DataError: no two pairs of any weight at different places, so no scale is known.
+    """
+    here, there = (np.asarray(p, dtype=np.float64) @ (1, 1j) for p in (source, target))
+    share = np.ones(len(here)) if weights is None else np.asarray(weights, dtype=np.float64)
+    share = share / max(float(share.sum()), 1e-300)
+    center, goal = share @ here, share @ there
+    extent = float(share @ np.abs(here - center) ** 2)
+    if not extent > 0:
+        raise DataError("a similarity needs at least two points at different places")
+    # as complex numbers, a turn with a scale is one factor
+    factor = (share * np.conj(here - center)) @ (there - goal) / extent
+    shift = goal - factor * center
+    return np.array(
+        [[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]]
+    )
 
 
 def bounding_box(
