@@ -17,7 +17,7 @@ ROOT = Path(facepoints.__file__).parent
 
 FLOORS = (
     # From the ground up. A room imports from its own floor or a lower one; a folder is a room.
-    ("words", "__init__ landmarks landmark_sets samples geometry errors files"),
+    ("words", "__init__ landmarks landmark_sets samples framing geometry errors files"),
     (
         "parts",
         "networks losses augment missing schemes readers writers draw metrics synthetic runs "
