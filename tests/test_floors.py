@@ -23,13 +23,13 @@ FLOORS = (
         "networks losses augment missing schemes readers writers draw metrics synthetic runs "
         "settings learner distributed progress console memory",
     ),
-    ("jobs", "fit train evaluate compare submit show gather competition"),
+    ("jobs", "batches fit train evaluate compare submit show gather competition"),
     ("faces of the program", "cli __main__"),
 )
 FLOOR = {room: level for level, (_, rooms) in enumerate(FLOORS) for room in rooms.split()}
 
 HEAVY = {"torch", "safetensors", "matplotlib"}
-NEED_TORCH = {"networks", "losses", "augment", "runs", "learner", "distributed", "fit"}
+NEED_TORCH = {"networks", "losses", "augment", "runs", "learner", "distributed", "fit", "batches"}
 NEED_TORCH |= {"train", "compare"}  # jobs that train
 
 
@@ -141,7 +141,7 @@ print(sorted({HEAVY!r} & set(sys.modules)))
 
 
 def test_settings_name_what_the_registries_hold() -> None:
-    from facepoints.augment import AUGMENTS
+    from facepoints.augment import STRENGTHS
     from facepoints.losses import LOSSES
     from facepoints.missing import MISSING, Merge
     from facepoints.networks import NETWORKS
@@ -149,6 +149,6 @@ def test_settings_name_what_the_registries_hold() -> None:
     assert set(get_args(settings.Network)) == set(NETWORKS)
     assert set(get_args(settings.Missing)) == set(MISSING)
     assert set(get_args(settings.LossName)) == set(LOSSES)
-    assert set(get_args(settings.Strength)) == set(AUGMENTS)
+    assert set(get_args(settings.Strength)) == set(STRENGTHS)
     assert get_args(settings.Merge) == get_args(Merge)
     assert set(settings.LEARNING_RATES) == set(NETWORKS)

@@ -9,46 +9,32 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
-from facepoints.augment import AUGMENTS, Augment, augment
+from facepoints.batches import Batch, Batches, Faces, seed_of
 from facepoints.distributed import World
 from facepoints.errors import SettingsError
 from facepoints.files import write_text
-from facepoints.landmarks import LandmarkSet
 from facepoints.learner import Learner, write_checkpoint
 from facepoints.losses import LOSSES, masked_mean
 from facepoints.networks import KeypointModel, Points, build
 from facepoints.progress import Stopped, StopRequest, TrainingProgress
-from facepoints.samples import Samples, spread_rows
+from facepoints.samples import Samples, middle, spread_rows
 from facepoints.settings import TrainSettings
 
-__all__ = ["Fit", "augmentation"]
+__all__ = ["Fit"]
 
 CHECKPOINT_SECONDS = 20.0
 
-
-@dataclass(frozen=True)
-class _Faces:
-    """Rows of one part on the training device."""
-
-    images: Tensor  # (N, H, W) uint8
-    points: Tensor  # (N, K, 2) pixels
-    labelled: Tensor  # (N, K) bool
-
-    @classmethod
-    def of(cls, samples: Samples, device: torch.device) -> _Faces:
-        return cls(
-            torch.from_numpy(np.array(samples.images)).to(device),
-            torch.from_numpy(samples.points).to(device),
-            torch.from_numpy(samples.labelled).to(device),
-        )
+JUDGEMENT = 0.1
+"""What the cross entropy of "is there a face" counts beside the loss of the points."""
 
 
 class Fit:
@@ -58,6 +44,8 @@ class Fit:
         number: of the member in its run.
         rows: what it trains on.
         held: held-out rows in the same columns; may be none.
+        negatives: (N, H, W) uint8 pictures without a face, of the size of `rows`, for the
+            network to judge whether there is one; may be none.
         here: this process among those that train together.
 
     Raises:
@@ -65,22 +53,23 @@ class Fit:
     """
 
     def __init__(
-        self, number: int, rows: Samples, held: Samples, settings: TrainSettings, here: World
+        self,
+        number: int,
+        rows: Samples,
+        held: Samples,
+        settings: TrainSettings,
+        here: World,
+        negatives: NDArray[np.uint8] | None = None,
     ) -> None:
         self.number, self.settings, self.here = number, settings, here
-        self.landmarks = rows.landmarks
-        self.rows, self.held = _Faces.of(rows, here.device), _Faces.of(held, here.device)
-        self.batch = min(settings.batch, len(rows))
-        if self.batch // here.size < 2:
-            raise SettingsError(
-                f"a step of {self.batch} rows over {here.size} processes leaves less than 2 "
-                f"rows each; raise --batch, give more data or use fewer processes"
-            )
-        self.steps = max(1, len(rows) // self.batch)  # a short last batch is left out
-        torch.manual_seed(_seed(settings.seed, number))
-        self.learner = Learner(_model(rows, settings, here), settings.weight_decay, settings.ema)
-        strength, mirror = augmentation(settings, self.landmarks)
-        self.strength, self.mirror = strength, None if mirror is None else mirror.to(here.device)
+        seen = middle(rows, settings.view)
+        self.batches = Batches(rows, negatives, seen.size, number, settings, here)
+        self.steps = self.batches.steps
+        self.held = Faces.of(held, here.device)
+        self.centred = Faces.of(seen.take(spread_rows(len(seen), _CENTRED_ON)), here.device)
+        torch.manual_seed(seed_of(settings.seed, number))
+        model = _model(seen, settings, here, self.batches.judges)
+        self.learner = Learner(model, settings.weight_decay, settings.ema)
         self.elapsed = 0.0
 
     def run(
@@ -98,14 +87,14 @@ class Fit:
         done = here.first_says(self._done(self.elapsed))
         while done < 1:
             epoch, place = divmod(learner.step, self.steps)
-            seed = _seed(settings.seed, self.number, learner.step, here.rank)
+            seed = seed_of(settings.seed, self.number, learner.step, here.rank)
             torch.manual_seed(seed)  # dropout
-            images, points, labelled = self._batch(epoch, place, seed)
+            batch = self.batches.draw(epoch, place, seed, learner.model.offset)
             learner.set_rate(settings.highest_rate * _schedule(done, settings.schedule))
             learner.model.train()
             with _precision(here.device):
-                predicted = model(images)
-            loss, value = _shared_loss(settings.loss, predicted, points, labelled, here)
+                predicted = model(batch.images)
+            loss, value = _shared_loss(settings.loss, predicted, batch, here)
             learner.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(learner.model.parameters(), 5.0)
@@ -138,26 +127,6 @@ class Fit:
         if self.settings.minutes is not None:
             return min(1.0, elapsed / max(self.settings.minutes * 60, 1e-9))
         return self.learner.step / (self.steps * self.settings.epochs)
-
-    def _batch(self, epoch: int, place: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        """This process's share of the step's rows, augmented."""
-        settings, here = self.settings, self.here
-        order = np.random.default_rng(_seed(settings.seed, self.number, epoch)).permutation(
-            len(self.rows.images)
-        )
-        chosen = order[place * self.batch : (place + 1) * self.batch][here.rank :: here.size]
-        index = torch.from_numpy(chosen).to(here.device)
-        generator = torch.Generator().manual_seed(seed)
-        offset = self.learner.model.offset
-        images, points, labelled = augment(
-            self.rows.images[index][:, None].float(),
-            self.rows.points[index] - offset,
-            self.rows.labelled[index],
-            self.strength,
-            self.mirror,
-            generator,
-        )
-        return images, points + offset, labelled
 
     def _close_epoch(self, epoch: int, steps: int, history: list[dict[str, Any]]) -> None:
         learner = self.learner
@@ -210,14 +179,15 @@ class Fit:
         A network that also trains on mirrored faces cannot learn that an annotator marks
         every point a pixel to the left; the mean over training rows tells.
         """
-        if self.mirror is None or not self.strength.mirror:
+        mirror = self.batches.mirror
+        if mirror is None or not any(s.mirror for s in self.batches.strengths):
             return
-        measured = _asymmetry(models[-1], self.rows, self.mirror)
+        measured = _asymmetry(models[-1], self.centred, mirror)
         for model in models:
             model.offset.copy_(measured)
 
 
-def _model(rows: Samples, settings: TrainSettings, here: World) -> KeypointModel:
+def _model(rows: Samples, settings: TrainSettings, here: World, judges: bool) -> KeypointModel:
     """A fresh model that knows the pictures' gray values and starts at the mean face."""
     values = rows.images[:: max(1, len(rows) // 2000)]
     model = build(
@@ -226,6 +196,7 @@ def _model(rows: Samples, settings: TrainSettings, here: World) -> KeypointModel
         rows.size,
         float(values.mean(dtype=np.float64)),
         float(values.std(dtype=np.float64)),
+        judges,
     )
     count = np.maximum(rows.labelled.sum(axis=0), 1)[:, None]
     mean = torch.from_numpy(rows.points.sum(axis=0) / count)
@@ -234,11 +205,6 @@ def _model(rows: Samples, settings: TrainSettings, here: World) -> KeypointModel
     model.to(here.device)
     # Convolutions are faster so. Its signature is missing in PyTorch's own types.
     return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def _seed(*numbers: int) -> int:
-    """One seed out of several numbers; other numbers, unrelated seed."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _schedule(done: float, kind: str) -> float:
@@ -251,42 +217,39 @@ def _schedule(done: float, kind: str) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9)) + 1e-4
 
 
-def augmentation(settings: TrainSettings, landmarks: LandmarkSet) -> tuple[Augment, Tensor | None]:
-    strength = AUGMENTS[settings.augment]
-    if not landmarks.mirrorable:
-        return replace(strength, mirror=0.0), None
-    return strength, torch.from_numpy(landmarks.mirror)
-
-
 def _precision(device: torch.device) -> torch.autocast:
     """bfloat16 where a CUDA device has it; float32 on the CPU, where it is the faster."""
     on = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=on)
 
 
-def _shared_loss(
-    name: str, predicted: Points, points: Tensor, labelled: Tensor, here: World
-) -> tuple[Tensor, Tensor]:
-    """What to differentiate here, and the step's loss over all processes.
+def _shared_loss(name: str, predicted: Points, batch: Batch, here: World) -> tuple[Tensor, Tensor]:
+    """What to differentiate here, and the step's loss of points over all processes.
 
     Gradients are averaged over processes, so each counts its sum against its even share
     of all labels: the step is that of one process with the whole batch.
     """
     loss = LOSSES[name]
-    values = loss.per_point(predicted, points)
-    share = masked_mean(values, labelled)
-    count = labelled.sum().double()
+    faces = len(batch.points)
+    found = Points(*(part[:faces] for part in predicted))
+    share = masked_mean(loss.per_point(found, batch.points), batch.labelled)
+    count = batch.labelled.sum().double()
     everywhere = here.total(count).clamp(min=1)
     local = share * (count * here.size / everywhere).to(share.dtype)
     value = here.total(local.double()) / here.size
+    judged = 0 * local
+    if len(predicted.score) > faces:
+        there = torch.zeros_like(predicted.score)
+        there[:faces] = 1
+        judged = JUDGEMENT * functional.binary_cross_entropy(predicted.score, there)
     if loss.root:
         root = value.clamp(min=1e-12).sqrt()
-        return local / (2 * root).to(local.dtype), root
-    return local, value
+        return local / (2 * root).to(local.dtype) + judged, root
+    return local + judged, value
 
 
 @torch.inference_mode()
-def _validate(model: KeypointModel, held: _Faces) -> float | None:
+def _validate(model: KeypointModel, held: Faces) -> float | None:
     """RMSE in pixels over the labelled coordinates; None if nothing is labelled."""
     model.eval()
     square, count = 0.0, 0
@@ -302,11 +265,11 @@ _CENTRED_ON = 2048  # training rows, at most
 
 
 @torch.inference_mode()
-def _asymmetry(model: KeypointModel, rows: _Faces, mirror: Tensor) -> Tensor:
+def _asymmetry(model: KeypointModel, rows: Faces, mirror: Tensor) -> Tensor:
     """Mean (K, 2) of labels minus predictions that are the same for mirror images; 0 for
     points without a label."""
     model.eval()
-    chosen = torch.from_numpy(spread_rows(len(rows.images), _CENTRED_ON)).to(mirror.device)
+    chosen = torch.arange(len(rows.images), device=mirror.device)
     total = torch.zeros_like(model.offset)
     count = torch.zeros_like(model.offset[:, :1])
     for index in chosen.split(128):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import geometry
-from facepoints.errors import DataError
+from facepoints.errors import DataError, SettingsError
 from facepoints.landmark_sets import convert
 from facepoints.landmarks import LandmarkSet
 
@@ -21,6 +21,7 @@ __all__ = [
     "concatenate",
     "crops",
     "duplicate_groups",
+    "middle",
     "resized",
     "resized_images",
     "split_groups",
@@ -203,6 +204,29 @@ def resized(samples: Samples, height: int, width: int) -> Samples:
     matrix = geometry.resize_matrix(width / samples.size[1], height / samples.size[0])
     moved = replace(samples, images=resized_images(samples.images, height, width))
     return moved.with_points(geometry.apply(matrix, samples.points), samples.labelled)
+
+
+def middle(samples: Samples, side: int | None) -> Samples:
+    """Samples cut to the middle `side` pixels of their pictures; None: as they are.
+
+    Points outside are kept: what a network sees may end before the face does.
+
+    Raises:
+        SettingsError: the pictures are smaller, or by an odd number larger, so that their
+            middle falls between pixels.
+    """
+    height, width = samples.size
+    if side is None:
+        return samples
+    if min(height, width) < side or (height - side) % 2 or (width - side) % 2:
+        raise SettingsError(
+            f"the middle {side} pixels were asked for (--view), the pictures are {width}x{height}; "
+            f"they must be as large or larger, by an even number"
+        )
+    top, left = (height - side) // 2, (width - side) // 2
+    cut = replace(samples, images=samples.images[:, top : top + side, left : left + side])
+    shift = np.array([left, top], dtype=np.float32)
+    return cut.with_points(samples.points - shift, samples.labelled)
 
 
 def concatenate(parts: Sequence[Samples]) -> Samples:

@@ -13,7 +13,7 @@ __all__ = ["LEARNING_RATES", "TrainSettings"]
 Network = Literal["heatnet", "net2", "deepcnn", "naimishnet", "lenet5", "vggface"]
 Missing = Literal["sources", "mask", "specialist", "fill", "median", "drop"]
 LossName = Literal["laplace", "gaussian", "wing", "smooth_l1", "mse", "rmse"]
-Strength = Literal["none", "light", "default", "strong"]
+Strength = Literal["none", "light", "default", "strong", "looks"]
 Merge = Literal["replace", "average"]
 Schedule = Literal["one-cycle", "constant"]
 Keep = Literal["best", "last"]
@@ -38,6 +38,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "ema": (0, 0.99999),
     "validation": (0, 0.9),
     "ensemble": (1, 100),
+    "view": (1, math.inf),
     "seed": (0, 2**31),
 }
 
@@ -73,7 +74,11 @@ class TrainSettings:
     ema: float = 0.998
     """Share of the averaged weights that a step keeps; 0: no averaging."""
     augment: Strength = "default"
-    """How strongly training faces are changed at random."""
+    """How strongly training faces are changed at random; looks: half of them as a first look
+    finds them in a rough box, half as a second look in the crop that the first asks for."""
+    view: int | None = None
+    """Side in pixels of what the network sees, the middle of every picture, so that what
+    surrounds it turns and shifts into view; None: the whole picture."""
     keep: Keep = "best"
     """Weights of the epoch that did best on validation, or the last ones."""
     validation: float = 0.15

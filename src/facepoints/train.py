@@ -21,21 +21,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor
 
 from facepoints import draw, schemes
+from facepoints.batches import augmentation
 from facepoints.distributed import World, world
 from facepoints.errors import RunError, SettingsError
 from facepoints.evaluate import evaluate
 from facepoints.files import make_folder, read_json
-from facepoints.fit import Fit, augmentation
+from facepoints.fit import Fit
 from facepoints.learner import read_checkpoint, write_checkpoint
 from facepoints.memory import keep_freed_memory
 from facepoints.missing import Part, Plan, make_plan
 from facepoints.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.runs import Run, read_header, save_run, save_weights
-from facepoints.samples import Samples, split_groups, spread_rows
+from facepoints.samples import Samples, middle, split_groups, spread_rows
 from facepoints.settings import TrainSettings
 
 __all__ = ["Stopped", "stored_settings", "train"]
@@ -52,6 +54,7 @@ def train(
     *,
     resume: bool = False,
     data_names: Sequence[str] = (),
+    negatives: NDArray[np.uint8] | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train on labelled faces and leave a run in `out`.
@@ -61,6 +64,8 @@ def train(
         out: folder of the run; must not hold one unless `resume`.
         resume: go on with a training that was cut off; starts anew if there is none.
         data_names: where the data came from, for the record.
+        negatives: (N, H, W) uint8 pictures without a face, of the size of `data`'s, so that
+            the network learns to tell whether there is one (heatnet only).
 
     Returns:
         The report on the held-out rows (see `evaluate.evaluate`), as in
@@ -77,13 +82,13 @@ def train(
             keep_freed_memory()
         train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
         plan = make_plan(data.take(train_rows), settings.missing, settings.merge)
-        held = data.take(held_rows)
-        header = _header(data, plan, settings, data_names)
+        held = middle(data.take(held_rows), settings.view)
+        header = _header(data, plan, settings, data_names, negatives)
         found = here.from_first(lambda: _begin(out, header, resume))
         if found is not None:
             try:
                 with TrainingProgress(console, here.first) as progress, StopRequest() as stop:
-                    _fit_all(plan, held, out, settings, here, found, progress, stop)
+                    _fit_all(plan, held, negatives, out, settings, here, found, progress, stop)
             except SettingsError:
                 here.from_first(lambda: _forget(out))
                 raise
@@ -101,6 +106,7 @@ def _members(plan: Plan, settings: TrainSettings) -> list[Part]:
 def _fit_all(
     plan: Plan,
     held: Samples,
+    negatives: NDArray[np.uint8] | None,
     out: Path,
     settings: TrainSettings,
     here: World,
@@ -119,7 +125,7 @@ def _fit_all(
         if number < numbers.get("member", 0):
             continue
         test = arranged.select(part.samples.landmarks.names)
-        fit = Fit(number, part.samples, test, settings, here)
+        fit = Fit(number, part.samples, test, settings, here, negatives)
         if tensors and number == numbers["member"]:
             fit.learner.restore(tensors, numbers["learner"])
             fit.elapsed = float(numbers["elapsed"])
@@ -131,20 +137,25 @@ def _fit_all(
 
 
 def _header(
-    data: Samples, plan: Plan, settings: TrainSettings, data_names: Sequence[str]
+    data: Samples,
+    plan: Plan,
+    settings: TrainSettings,
+    data_names: Sequence[str],
+    negatives: NDArray[np.uint8] | None,
 ) -> dict[str, Any]:
-    strength, mirror = augmentation(settings, plan.landmarks)
+    strengths, mirror = augmentation(settings, plan.landmarks)
     return {
         "finished": False,
         "landmarks": plan.landmarks.to_dict(),
         "sources": {name: list(points) for name, points in data.sources.items()},
-        "size": list(data.size),
+        "size": list(data.size) if settings.view is None else [settings.view] * 2,
         "merge": plan.merge,
-        "mirror": mirror is not None and strength.mirror > 0,
+        "mirror": mirror is not None and any(s.mirror > 0 for s in strengths),
         "members": [
             {
                 "part": part.name,
                 "network": settings.network,
+                "judges": negatives is not None and len(negatives) > 0,
                 "landmarks": part.samples.landmarks.to_dict(),
                 "rows": len(part.samples),
                 "file": f"weights/{number}.safetensors",
@@ -152,7 +163,7 @@ def _header(
             for number, part in enumerate(_members(plan, settings))
         ],
         "settings": asdict(settings),
-        "data": {"names": list(data_names), "rows": len(data), "digest": _digest(data)},
+        "data": {"names": list(data_names), "rows": len(data), "digest": _digest(data, negatives)},
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -162,10 +173,11 @@ def _header(
     }
 
 
-def _digest(data: Samples) -> str:
+def _digest(data: Samples, negatives: NDArray[np.uint8] | None) -> str:
     """Fingerprint of images and labels: a training can be resumed on the same data only."""
     digest = hashlib.blake2b(digest_size=16)
-    for array in (data.images, data.points, data.labelled, data.group):
+    arrays = (data.images, data.points, data.labelled, data.group)
+    for array in arrays if negatives is None else (*arrays, negatives):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 

@@ -22,9 +22,9 @@ from facepoints.augment.draws import DRAWS
 from facepoints.augment.elastic import GRID
 from facepoints.augment.geometry import move
 from facepoints.augment.light import relight
-from facepoints.augment.settings import AUGMENTS, Augment
+from facepoints.augment.settings import AUGMENTS, STRENGTHS, Augment
 
-__all__ = ["AUGMENTS", "Augment", "augment"]
+__all__ = ["AUGMENTS", "STRENGTHS", "Augment", "augment"]
 
 
 @torch.no_grad()

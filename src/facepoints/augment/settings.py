@@ -118,5 +118,41 @@ AUGMENTS: dict[str, Augment] = {
         noise=15,
         occlusion=0.5,
     ),
+    # What a first look may meet in the box of a face finder, ...
+    "first-look": Augment(
+        rotation=40,
+        scale=0.3,
+        shift=0.12,
+        mirror=0.5,
+        perspective=0.1,
+        elastic=0.015,
+        brightness=40,
+        contrast=0.4,
+        gamma=0.5,
+        blur=1.5,
+        noise=12,
+        occlusion=0.4,
+    ),
+    # ... and a second one, in the crop that the first one's answer asks for.
+    "second-look": Augment(
+        rotation=10,
+        scale=0.1,
+        shift=0.04,
+        mirror=0.5,
+        perspective=0.05,
+        elastic=0.01,
+        brightness=40,
+        contrast=0.4,
+        gamma=0.5,
+        blur=1.2,
+        noise=10,
+        occlusion=0.4,
+    ),
 }
 """Settings by name."""
+
+STRENGTHS: dict[str, tuple[Augment, ...]] = {
+    **{name: (AUGMENTS[name],) for name in ("none", "light", "default", "strong")},
+    "looks": (AUGMENTS["first-look"], AUGMENTS["second-look"]),
+}
+"""What `--augment` names: settings that share the faces of every step evenly."""

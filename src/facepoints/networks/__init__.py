@@ -34,7 +34,12 @@ NETWORKS: dict[str, Callable[[int, tuple[int, int]], nn.Module]] = {
 
 
 def build(
-    network: str, points: int, size: tuple[int, int], mean: float, std: float
+    network: str,
+    points: int,
+    size: tuple[int, int],
+    mean: float,
+    std: float,
+    judges: bool = False,
 ) -> KeypointModel:
     """A fresh model.
 
@@ -44,13 +49,21 @@ def build(
         size: (H, W) of the pictures, in pixels.
         mean: of the training pictures' values, in [0, 255].
         std: standard deviation of the same, over 0.
+        judges: whether it shall also say if there is a face at all; heatnet can.
 
     Raises:
-        SettingsError: unknown network, no points, a size too small for the network, or a
+        SettingsError: unknown network, one that cannot judge, no points, a size too small for
+            the network, or a
             mean or std out of range.
     """
     if network not in NETWORKS:
         raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
     if points < 1:
         raise SettingsError(f"a network needs at least 1 point to predict, {points} came")
-    return KeypointModel(NETWORKS[network](points, size), points, size, mean, std)
+    if judges and network != "heatnet":
+        raise SettingsError(
+            f"'{network}' cannot judge whether there is a face; leave out the pictures without "
+            f"a face, or choose heatnet"
+        )
+    backbone = heatnet(points, size, judges) if judges else NETWORKS[network](points, size)
+    return KeypointModel(backbone, points, size, mean, std)
