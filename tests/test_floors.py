@@ -17,20 +17,24 @@ ROOT = Path(facepoints.__file__).parent
 
 FLOORS = (
     # From the ground up. A room imports from its own floor or a lower one; a folder is a room.
-    ("words", "__init__ landmarks landmark_sets samples framing geometry errors files"),
+    (
+        "words",
+        "__init__ landmarks landmark_sets mean_face samples framing geometry errors files face",
+    ),
     (
         "parts",
         "networks losses augment missing schemes readers writers draw metrics synthetic runs "
-        "settings learner distributed progress console memory",
+        "settings learner distributed progress console memory calibration onnx_model media "
+        "picture_header",
     ),
-    ("jobs", "batches fit train evaluate compare submit show gather competition"),
+    ("jobs", "batches fit train export evaluate compare submit show gather competition"),
     ("faces of the program", "cli __main__"),
 )
 FLOOR = {room: level for level, (_, rooms) in enumerate(FLOORS) for room in rooms.split()}
 
-HEAVY = {"torch", "safetensors", "matplotlib"}
+HEAVY = {"torch", "safetensors", "matplotlib", "onnx", "onnxscript"}
 NEED_TORCH = {"networks", "losses", "augment", "runs", "learner", "distributed", "fit", "batches"}
-NEED_TORCH |= {"train", "compare"}  # jobs that train
+NEED_TORCH |= {"train", "compare", "export"}  # jobs that train
 
 
 def modules() -> dict[str, ast.Module]:
@@ -127,7 +131,7 @@ def test_the_core_needs_no_torch(module: str) -> None:
 
 
 def test_importing_the_command_line_loads_no_torch() -> None:
-    light = "cli readers missing metrics synthetic draw settings writers submit evaluate show"
+    light = "cli readers missing metrics synthetic draw settings writers submit evaluate show onnx_model"
     code = f"""
 import importlib, sys
 for name in {light!r}.split():

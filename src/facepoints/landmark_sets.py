@@ -182,8 +182,8 @@ def convert(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Points of the set `want` out of points of the set `have`.
 
-    A point that both name is copied; a point that is known as a mean of points of
-    `have` (`CONVERSIONS`: an eye centre is the mean of the six eye points) is that mean,
+    A point that both name is copied; a point that is known as a mean of points that `have`
+    holds (`CONVERSIONS`: an eye centre is the mean of the six eye points) is that mean,
     labelled where all its parts are; any other is unlabelled. A column with a source
     ("nose_tip@4-point") falls back to the plain name.
 
@@ -194,7 +194,10 @@ def convert(
     Returns:
         Points (N, len(want), 2), 0 where unlabelled, and the mask (N, len(want)).
     """
-    means = CONVERSIONS.get(have.names, {})
+    means: dict[str, tuple[str, ...]] = {}
+    for names, made in CONVERSIONS.items():
+        if set(names) <= set(have.names):
+            means |= made
     out = np.zeros((len(points), len(want), 2), dtype=np.float32)
     mask = np.zeros((len(points), len(want)), dtype=bool)
     for column, name in enumerate(want.names):

@@ -1,0 +1,235 @@
+"""Picture files to arrays, and which files an input names.
+
+Files are told apart by their content, never by their names. What a decoder would say on
+standard error becomes one line of a `DataError`.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import BinaryIO, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.errors import DataError
+from facepoints.picture_header import HEAD_BYTES, KINDS, kind_of, read_header
+
+__all__ = ["MAX_PIXELS", "STDIN", "Source", "find_pictures", "read_picture"]
+
+MAX_PIXELS = 2**28
+"""Pixels of the largest picture that is decoded (268 million, 0.8 GB): a file of a few
+bytes may claim any size, and memory is taken before its pixels are seen."""
+
+STDIN = "-"
+"""Name of standard input."""
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+_SUFFIXES |= {".pgm", ".ppm", ".pnm", ".avif"}
+
+
+def read_picture(source: str | Path | bytes) -> NDArray[np.uint8]:
+    """A picture as a person sees it: RGB, uint8, (height, width, 3).
+
+    EXIF rotation is applied, gray becomes RGB, 16 bits a channel become 8, what is
+    transparent lies on white. Of an animation it is the first frame.
+
+    Args:
+        source: path of a file, "-" for standard input, or the bytes of a file.
+
+    Raises:
+        DataError: no such file, no picture, damaged or cut off, or more than `MAX_PIXELS`.
+    """
+    if isinstance(source, bytes):
+        return _decode(source, "picture")
+    if str(source) == STDIN:
+        return _decode(_checked_read(sys.stdin.buffer, "standard input"), "standard input")
+    name = str(source)
+    try:
+        with open(source, "rb") as file:
+            data = _checked_read(file, name)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"no picture at {name}") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{name} is a folder, a picture was expected") from error
+    except OSError as error:
+        raise DataError(f"could not read {name}: {error.strerror or error}") from error
+    except ValueError as error:  # a name that no file can have
+        raise DataError(f"could not read {name!r}: {error}") from error
+    return _decode(data, name)
+
+
+def _checked_read(file: BinaryIO, name: str) -> bytes:
+    """All bytes of a picture file; of any other just the head is read."""
+    head = file.read(HEAD_BYTES)
+    if not kind_of(head):
+        raise _no_picture(head, name)
+    return head + file.read()
+
+
+def _no_picture(data: bytes, name: str) -> DataError:
+    if not data:
+        return DataError(f"{name} is empty (0 bytes)")
+    return DataError(f"{name} is no picture of a known kind ({', '.join(KINDS)})")
+
+
+def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
+    header = read_header(data)
+    if header is None:
+        raise _no_picture(data, name)
+    if header.width * header.height > MAX_PIXELS:
+        raise DataError(
+            f"{name} claims {header.width} x {header.height} pixels, "
+            f"at most {MAX_PIXELS // 10**6} million are read"
+        )
+    rgb = _opencv(data, cv2.IMREAD_COLOR)
+    if rgb is None or rgb.dtype != np.uint8:
+        raise DataError(
+            f"{name} could not be decoded: its {header.kind} data is damaged, cut off, or of a "
+            f"variant that OpenCV {cv2.__version__} does not read"
+        )
+    cv2.cvtColor(rgb, cv2.COLOR_BGR2RGB, dst=rgb)
+    if header.alpha:
+        stored = _opencv(data, cv2.IMREAD_UNCHANGED)
+        if stored is not None and stored.ndim == 3 and stored.shape[2] == 4:
+            _onto_white(rgb, stored)
+    return rgb
+
+
+def _opencv(data: bytes, flags: int) -> NDArray | None:
+    with _quiet_opencv():
+        try:
+            return cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+        except (cv2.error, MemoryError):
+            return None
+
+
+def _onto_white(rgb: NDArray[np.uint8], stored: NDArray) -> None:
+    """Lay `rgb` onto white where it is transparent.
+
+    Args:
+        rgb: (H, W, 3), turned as EXIF says; changed in place.
+        stored: (h, w, 4) BGRA of 8 or 16 bits as the file holds it: OpenCV gives alpha
+            only so. Which turn EXIF asked for shows in the colours, which are the same.
+    """
+    if stored.dtype != np.uint8:
+        stored = (stored >> 8).astype(np.uint8)
+    turns = [np.rot90(side, k) for side in (stored, stored[:, ::-1]) for k in range(4)]
+    fitting = [turn for turn in turns if turn.shape[:2] == rgb.shape[:2]]
+    same = (t for t in fitting if np.array_equal(t[..., 2], rgb[..., 0]))
+    alpha = next(same, fitting[0])[..., 3].astype(np.uint16)
+    if not alpha.any():  # a channel that is there and not used, as in many BMP files
+        return
+    for channel in range(3):
+        mixed = rgb[..., channel] * alpha + 255 * (255 - alpha)
+        rgb[..., channel] = (mixed + 127) // 255
+
+
+_lock = threading.Lock()
+_quiet = {"depth": 0, "level": 0}
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """OpenCV logs nothing meanwhile. Its level is the whole process's, so threads count."""
+    with _lock:
+        if _quiet["depth"] == 0:
+            _quiet["level"] = cv2.utils.logging.getLogLevel()
+            cv2.utils.logging.setLogLevel(0)
+        _quiet["depth"] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _quiet["depth"] -= 1
+            if _quiet["depth"] == 0:
+                cv2.utils.logging.setLogLevel(_quiet["level"])
+
+
+class Source(NamedTuple):
+    """A picture to read.
+
+    Attributes:
+        name: path as the caller knows it; "-" for standard input.
+        inside: path below the folder that was named, or the file's name: where results
+            that are files of their own belong below theirs.
+    """
+
+    name: str
+    inside: PurePath
+
+
+def find_pictures(inputs: Sequence[str | Path]) -> list[Source]:
+    """The picture files that inputs name, each once, in the order of the inputs.
+
+    Args:
+        inputs: files, taken as they are; folders, searched with all folders below, in
+            order of names, for files that are pictures by content or call themselves
+            so, hidden ones left out; patterns such as ``"photos/**/*.jpg"``; "-".
+
+    Raises:
+        DataError: no such file, a folder without a picture, a pattern that nothing fits,
+            or no input at all.
+    """
+    if not inputs:
+        raise DataError("expected at least one picture or folder of pictures, none came")
+    found: dict[str, Source] = {}
+    for given in inputs:
+        for source in _of_input(str(given)):
+            same = source.name if source.name == STDIN else os.path.realpath(source.name)
+            found.setdefault(same, source)
+    return list(found.values())
+
+
+def _of_input(given: str) -> list[Source]:
+    if given == STDIN:
+        return [Source(STDIN, PurePath("stdin"))]
+    if os.path.isdir(given):
+        sources = list(_in_folder(given))
+        if not sources:
+            raise DataError(f"no picture in the folder {given}")
+        return sources
+    if os.path.exists(given):
+        return [Source(given, PurePath(os.path.basename(given)))]
+    if not glob.has_magic(given):
+        raise DataError(f"no picture or folder at {given}")
+    matches = sorted(glob.glob(given, recursive=True))
+    sources = []
+    for match in matches:
+        if os.path.isdir(match):
+            sources += _in_folder(match)
+        else:
+            sources.append(Source(match, PurePath(os.path.basename(match))))
+    if not sources:
+        raise DataError(f"no picture fits the pattern {given}")
+    return sources
+
+
+def _in_folder(folder: str) -> Iterator[Source]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for file in sorted(files):
+            path = os.path.join(place, file)
+            if not file.startswith(".") and _may_be_picture(path):
+                yield Source(path, PurePath(os.path.relpath(path, folder)))
+
+
+def _may_be_picture(path: str) -> bool:
+    """Whether a file is a picture, or calls itself one: then it is for the reader to say
+    that it is none."""
+    if not os.path.isfile(path):  # reading from a pipe would wait for ever
+        return False
+    if os.path.splitext(path)[1].lower() in _SUFFIXES:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return bool(kind_of(file.read(HEAD_BYTES)))
+    except OSError:
+        return False
