@@ -20,7 +20,7 @@ from facepoints.settings import TrainSettings
 
 __all__ = ["Batch", "Batches", "Faces", "augmentation", "seed_of"]
 
-NEGATIVES = 0.25
+NEGATIVES = 0.125
 """Pictures without a face that a step sees, over its faces."""
 
 
@@ -136,7 +136,8 @@ class Batches:
         return Batch(images, points, labelled)
 
     def _without(self, faces: int, generator: torch.Generator) -> Tensor:
-        """Pictures without a face beside so many faces, changed as strongly as any face."""
+        """Pictures without a face beside so many faces, changed as little as any face is: some
+        are faces beyond the reach of a first look, which more change would bring back."""
         assert self.negatives is not None
         count = max(1, round(faces * NEGATIVES))
         index = torch.randint(len(self.negatives), (count,), generator=generator)
@@ -144,7 +145,7 @@ class Batches:
         nowhere = images.new_zeros((count, 1, 2))
         flips = torch.zeros(1, dtype=torch.int64, device=images.device)
         mask = torch.ones_like(nowhere[..., 0], dtype=torch.bool)
-        return augment(images, nowhere, mask, self.strengths[0], flips, generator, self.size)[0]
+        return augment(images, nowhere, mask, self.strengths[-1], flips, generator, self.size)[0]
 
 
 def augmentation(
