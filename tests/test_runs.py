@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from facepoints import runs, synthetic
+from facepoints.calibration import uncalibrated
 from facepoints.errors import FacepointsError, RunError
 from facepoints.landmark_sets import KAGGLE_15
 from facepoints.landmarks import LandmarkSet
+from facepoints.mean_face import default_crop_rule
 from facepoints.networks import build
 from facepoints.runs import Member, Run
 from facepoints.samples import Samples, resized_images
@@ -45,6 +47,8 @@ def run_of(*members: Member, **changes: Any) -> Run:
         "mirror": False,
         **changes,
     }
+    fields.setdefault("calibration", uncalibrated("laplace", fields["landmarks"]))
+    fields.setdefault("crop_rule", default_crop_rule(fields["landmarks"], fields["size"]))
     return Run(members=members, **fields)
 
 

@@ -175,6 +175,21 @@ def _compare(
     _say(f"table and chart are in {out}")
 
 
+def _export(run: RunFolder, out: Maybe = None) -> None:
+    """Write a run as one ONNX file, for prediction without PyTorch.
+
+    Args:
+        run: folder of the run.
+        out: file to write; model.onnx in the run's folder if not given.
+    """
+    from facepoints.export import export
+    from facepoints.runs import MODEL, Run
+
+    path = out or run / MODEL
+    export(Run.load(run), path)
+    _say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
 def _convert(
     data: Data,
     out: Path,
@@ -293,6 +308,7 @@ def _run(arguments: Sequence[str]) -> None:
             "evaluate": _evaluate,
             "submit": _submit,
             "compare": _compare,
+            "export": _export,
             "convert": _convert,
             "show": _show,
             "synthetic": _synthetic,
@@ -304,7 +320,7 @@ def _run(arguments: Sequence[str]) -> None:
     )
 
 
-_EXTRAS = {"torch": "train", "safetensors": "train", "matplotlib": "train"}
+_EXTRAS = dict.fromkeys(("torch", "safetensors", "matplotlib", "onnx", "onnxscript"), "train")
 
 
 def _fail(text: str) -> NoReturn:

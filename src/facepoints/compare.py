@@ -103,7 +103,9 @@ def _cell(
         if settings.minutes is None:
             settings = replace(settings, epochs=max(1, round(settings.epochs * len(rows) / seen)))
         folder = out / f"{settings.missing}-{settings.network}"
-        report = train(data, folder, settings, resume=True, data_names=data_names, console=console)
+        report = train(
+            data, folder, settings, resume=True, data_names=data_names, onnx=False, console=console
+        )
     except Stopped as error:
         name = f"{settings.missing} x {settings.network}"
         raise Stopped(f"stopped in {name}; the same command goes on from there") from error

@@ -3,6 +3,7 @@
 FacepointsError            one line for the user: what was expected, what came, what to do
 ├── DataError              a data set, picture or label file that cannot be used
 ├── RunError               a run folder that is missing, damaged or made by a newer version
+├── ModelError             a model file that is missing, damaged, newer or not of facepoints
 ├── SettingsError          a setting that does not fit the others, the data or this machine
 ├── MissingExtraError      an optional install (facepoints[train], ...) that is not there
 └── WriteError             an output that could not be written
@@ -15,6 +16,7 @@ __all__ = [
     "DataError",
     "FacepointsError",
     "MissingExtraError",
+    "ModelError",
     "RunError",
     "SettingsError",
     "WriteError",
@@ -31,6 +33,10 @@ class DataError(FacepointsError):
 
 class RunError(FacepointsError):
     """A run folder that is missing, damaged or made by a newer version."""
+
+
+class ModelError(FacepointsError):
+    """A model file that is missing, damaged, made by a newer version or not of facepoints."""
 
 
 class SettingsError(FacepointsError):

@@ -1,7 +1,8 @@
 """A run: the folder that training leaves and everything else reads.
 
     RUN/
-      run.json              what it predicts, how it was trained, versions
+      run.json              what it predicts, how it was trained, calibration, versions
+      model.onnx            all of it for prediction without PyTorch (`onnx_model`)
       weights/0.safetensors one file a network ("member"), without pickle
       metrics.jsonl         a line per epoch and member
       curves.png            the same as a picture
@@ -25,15 +26,29 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from facepoints import __version__
+from facepoints.calibration import Calibration, uncalibrated
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.files import read_json, write_bytes, write_json
 from facepoints.landmarks import LandmarkSet
+from facepoints.mean_face import CropRule, default_crop_rule
 from facepoints.missing import Merge, merge
 from facepoints.networks import KeypointModel, build
 from facepoints.samples import Samples, resized_images
 from facepoints.schemes import as_marked_by
 
-__all__ = ["FORMAT", "Member", "Predicted", "Run", "read_header", "save_run", "save_weights"]
+__all__ = [
+    "FORMAT",
+    "MODEL",
+    "Member",
+    "Predicted",
+    "Run",
+    "read_header",
+    "save_run",
+    "save_weights",
+]
+
+MODEL = "model.onnx"
+"""File in the folder that `export` writes and `onnx_model` reads."""
 
 FORMAT = 1
 """Version of the folder's layout. A reader refuses a newer one."""
@@ -42,11 +57,20 @@ _BATCH = 128  # images through the networks at once when predicting
 
 
 class Predicted(NamedTuple):
-    """What a run says of N images: points (N, K, 2) and spread (N, K), float32, in pixels
-    of the images that were given."""
+    """What a run says of N images, float32, in pixels of the images that were given.
+
+    Attributes:
+        points: (N, K, 2).
+        spread: (N, K), the scale of the error to expect, as the networks predict it.
+        radius: (N, K), how far around the point the true one lies 90 times in 100.
+        score: (N,) in [0, 1], the chance that there is a face; ones from a run that does
+            not judge it.
+    """
 
     points: NDArray[np.float32]
     spread: NDArray[np.float32]
+    radius: NDArray[np.float32]
+    score: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -70,6 +94,8 @@ class Run:
         merge: how parts that predict the same column become one.
         mirror: whether every image is also read mirrored and both answers averaged.
         members: networks; those of one part are averaged.
+        calibration: what makes radii of spreads.
+        crop_rule: how faces lie in the training crops, in pixels of `size`.
         name: of the folder, for messages.
     """
 
@@ -79,6 +105,8 @@ class Run:
     merge: Merge
     mirror: bool
     members: tuple[Member, ...]
+    calibration: Calibration
+    crop_rule: CropRule
     name: str = "run"
 
     @classmethod
@@ -99,19 +127,23 @@ class Run:
             members = []
             for entry in header["members"]:
                 landmarks = LandmarkSet.from_dict(entry["landmarks"])
-                model = build(entry["network"], len(landmarks), (height, width), 0.0, 1.0)
+                judges = bool(entry.get("judges", False))
+                model = build(entry["network"], len(landmarks), (height, width), 0.0, 1.0, judges)
                 _load_weights(model, folder / entry["file"])
                 model.eval().to(device)
                 members.append(Member(entry["part"], entry["network"], landmarks, model))
             if header["merge"] not in get_args(Merge) or not members:
                 raise ValueError("no members or an unknown merge")
+            landmarks = LandmarkSet.from_dict(header["landmarks"])
             return cls(
-                landmarks=LandmarkSet.from_dict(header["landmarks"]),
+                landmarks=landmarks,
                 sources={name: tuple(points) for name, points in header["sources"].items()},
                 size=(height, width),
                 merge=header["merge"],
                 mirror=bool(header["mirror"]),
                 members=tuple(members),
+                calibration=_calibration(header, landmarks),
+                crop_rule=_crop_rule(header, landmarks, (height, width)),
                 name=folder.name,
             )
         except RunError:
@@ -122,20 +154,28 @@ class Run:
             raise RunError(f"{folder / 'run.json'} is damaged: {error}") from error
 
     def predict(self, images: NDArray[np.uint8]) -> Predicted:
-        """Points and spread of gray images (N, H, W) uint8, of any one size, in their pixels."""
+        """Points, spread, radius and score of gray images (N, H, W) uint8, of any one size."""
         height, width = images.shape[1:]
         fitted = resized_images(images, *self.size)
-        answers = []
+        answers, scores = [], []
         for part in dict.fromkeys(member.part for member in self.members):
             members = [m for m in self.members if m.part == part]
             each = [_predict(m, fitted, self.mirror) for m in members]
-            points = np.mean([p for p, _ in each], axis=0, dtype=np.float32)
-            spread = np.mean([s for _, s in each], axis=0, dtype=np.float32)
+            points = np.mean([p for p, _, _ in each], axis=0, dtype=np.float32)
+            spread = np.mean([s for _, s, _ in each], axis=0, dtype=np.float32)
+            scores += [score for _, _, score in each]
             answers.append((members[0].landmarks, points, spread))
         points, spread = merge(answers, self.landmarks, self.merge)
         factors = np.array([width / self.size[1], height / self.size[0]], dtype=np.float32)
         points = (points + np.float32(0.5)) * factors - np.float32(0.5)
-        return Predicted(points, spread * factors.mean())
+        spread = spread * factors.mean()
+        score = np.mean(scores, axis=0, dtype=np.float32)
+        return Predicted(points, spread, spread * self.radius_factors, score)
+
+    @property
+    def radius_factors(self) -> NDArray[np.float32]:
+        """(K,) radius over spread of each point."""
+        return np.array(self.calibration.factors, dtype=np.float32)
 
     def answer(self, samples: Samples) -> NDArray[np.float32]:
         """Predicted points (N, K, 2) in the columns of `samples`, each row as its own marking
@@ -151,19 +191,33 @@ class Run:
 @torch.inference_mode()
 def _predict(
     member: Member, images: NDArray[np.uint8], mirror: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Points (N, k, 2), spread (N, k) and score (N,) of one network."""
     device = member.model.mean.device
     swap = torch.from_numpy(member.landmarks.mirror).to(device) if mirror else None
-    points, spreads = [], []
+    k = len(member.landmarks)
+    found = (np.zeros((0, k, 2), np.float32), np.zeros((0, k), np.float32), np.zeros(0, np.float32))
+    batches = [found]
     for start in range(0, len(images), _BATCH):
         batch = torch.from_numpy(np.array(images[start : start + _BATCH]))[:, None].to(device)
-        found, spread = member.model(batch) if swap is None else member.model.both_ways(batch, swap)
-        points.append(found.cpu().numpy())
-        spreads.append(spread.cpu().numpy())
-    k = len(member.landmarks)
-    if not points:
-        return np.zeros((0, k, 2), np.float32), np.zeros((0, k), np.float32)
-    return np.concatenate(points), np.concatenate(spreads)
+        told = member.model(batch) if swap is None else member.model.both_ways(batch, swap)
+        batches.append(tuple(values.cpu().numpy() for values in told))
+    points, spread, score = (np.concatenate(values) for values in zip(*batches, strict=True))
+    return points, spread, score
+
+
+def _calibration(header: dict[str, Any], landmarks: LandmarkSet) -> Calibration:
+    if "calibration" in header:
+        return Calibration.from_dict(header["calibration"], len(landmarks))
+    return uncalibrated(header["settings"]["loss"], landmarks)
+
+
+def _crop_rule(header: dict[str, Any], landmarks: LandmarkSet, size: tuple[int, int]) -> CropRule:
+    if "layout" not in header:  # a run of the first versions
+        return default_crop_rule(landmarks, size)
+    x, y, width, height = map(float, header["face_box"])
+    layout = np.array(header["layout"], np.float32).reshape(len(landmarks), 2)
+    return CropRule(layout, (x, y, width, height))
 
 
 def read_header(folder: Path) -> dict[str, Any]:

@@ -27,16 +27,19 @@ from torch import Tensor
 
 from facepoints import draw, schemes
 from facepoints.batches import augmentation
+from facepoints.calibration import calibrate
 from facepoints.distributed import World, world
 from facepoints.errors import RunError, SettingsError
 from facepoints.evaluate import evaluate
+from facepoints.export import check_installed, export
 from facepoints.files import make_folder, read_json
 from facepoints.fit import Fit
 from facepoints.learner import read_checkpoint, write_checkpoint
+from facepoints.mean_face import crop_rule_of
 from facepoints.memory import keep_freed_memory
 from facepoints.missing import Part, Plan, make_plan
 from facepoints.progress import Stopped, StopRequest, TrainingProgress
-from facepoints.runs import Run, read_header, save_run, save_weights
+from facepoints.runs import MODEL, Run, read_header, save_run, save_weights
 from facepoints.samples import Samples, middle, split_groups, spread_rows
 from facepoints.settings import TrainSettings
 
@@ -55,6 +58,7 @@ def train(
     resume: bool = False,
     data_names: Sequence[str] = (),
     negatives: NDArray[np.uint8] | None = None,
+    onnx: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train on labelled faces and leave a run in `out`.
@@ -64,8 +68,10 @@ def train(
         out: folder of the run; must not hold one unless `resume`.
         resume: go on with a training that was cut off; starts anew if there is none.
         data_names: where the data came from, for the record.
+        held: rows to hold out, of the size that the network sees, instead of a part of `data`.
         negatives: (N, H, W) uint8 pictures without a face, of the size of `data`'s, so that
             the network learns to tell whether there is one (heatnet only).
+        onnx: write ``model.onnx`` at the end, which takes some seconds a network.
 
     Returns:
         The report on the held-out rows (see `evaluate.evaluate`), as in
@@ -73,17 +79,21 @@ def train(
 
     Raises:
         SettingsError, DataError: settings and data do not fit.
+        MissingExtraError: what writes ``model.onnx`` is not installed.
         RunError: `out` holds a run already, or one of other settings or data.
         Stopped: Ctrl-C or SIGTERM came; a checkpoint is saved.
     """
     console = console or Console()
+    if onnx:
+        check_installed()  # not after hours of training
     with world(settings.device) as here:
         if here.device.type == "cpu":
             keep_freed_memory()
         train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
-        plan = make_plan(data.take(train_rows), settings.missing, settings.merge)
-        held = middle(data.take(held_rows), settings.view)
+        rows, held = data.take(train_rows), middle(data.take(held_rows), settings.view)
+        plan = make_plan(rows, settings.missing, settings.merge)
         header = _header(data, plan, settings, data_names, negatives)
+        header |= _crop_rule(rows, plan, settings)
         found = here.from_first(lambda: _begin(out, header, resume))
         if found is not None:
             try:
@@ -96,7 +106,7 @@ def train(
         elif here.first:
             said = f"{out} has finished training already; nothing to train"
             console.print(said, markup=False, highlight=False, soft_wrap=True)
-        return here.from_first(lambda: _look_back(held, out))
+        return here.from_first(lambda: _look_back(held, out, onnx))
 
 
 def _members(plan: Plan, settings: TrainSettings) -> list[Part]:
@@ -170,6 +180,16 @@ def _header(
             "numpy": np.__version__,
             "threads": torch.get_num_threads(),
         },
+    }
+
+
+def _crop_rule(rows: Samples, plan: Plan, settings: TrainSettings) -> dict[str, Any]:
+    """How faces lie in what the networks see, for the header."""
+    seen = middle(schemes.arranged(rows, plan.landmarks), settings.view)
+    layout, box = crop_rule_of(seen)
+    return {
+        "layout": np.round(layout.astype(float), 3).tolist(),
+        "face_box": [round(side, 3) for side in box],
     }
 
 
@@ -249,17 +269,31 @@ _SHOWN = 24
 """Held-out faces on the picture of predictions."""
 
 
-def _look_back(held: Samples, out: Path) -> dict[str, Any]:
-    """Measure and draw the finished run on the held-out rows, unless that is done; the
-    report, empty where nothing is held out."""
+def _look_back(held: Samples, out: Path, onnx: bool) -> dict[str, Any]:
+    """Calibrate, measure, draw and export the finished run, unless that is done; the report
+    on the held-out rows, empty where nothing is held out."""
     folder, last = out / "validation", out / _LAST
     if not last.exists():
+        run = Run.load(out)
         if held.labelled.any():
-            run = Run.load(out)
+            run = _calibrated(run, held, out)
             evaluate(run, held, out=folder, pictures=True)
             shown = held.take(spread_rows(len(held), _SHOWN))
             draw.sheet(shown, folder / "predictions.png", predicted=run.answer(shown))
+        if onnx:
+            export(run, out / MODEL)
         lines = (out / "metrics.jsonl").read_text().splitlines()
         draw.curves([json.loads(line) for line in lines], last)
     path = folder / "evaluation.json"
     return read_json(path) if path.exists() else {}
+
+
+def _calibrated(run: Run, held: Samples, out: Path) -> Run:
+    """The run with radii measured on the held-out rows, as `out` now says too."""
+    found = run.predict(held.images)
+    truth = schemes.arranged(held, run.landmarks)
+    calibration = calibrate(found.points, found.spread, truth)
+    if calibration is None:
+        return run
+    save_run(out, {**read_header(out), "calibration": calibration.to_dict()})
+    return replace(run, calibration=calibration)

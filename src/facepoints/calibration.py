@@ -1,0 +1,130 @@
+"""From the spread that a network predicts to the radius that holds the true point.
+
+A network's spread says which points are surer than others, in units of its own. The radius
+is ``factor * spread``, with a factor for each point such that on faces it was not trained
+on the radius holds the labelled point 90 times in 100. That is split conformal prediction
+(Vovk, Gammerman & Shafer 2005; Lei et al. 2018, https://arxiv.org/abs/1604.04173) with the
+error in units of the spread as the score: the factor is the (n + 1) * 0.9 / n quantile of
+|error| / spread over n held-out labels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.errors import DataError
+from facepoints.landmarks import LandmarkSet
+from facepoints.samples import Samples
+
+__all__ = ["COVERAGE", "Calibration", "calibrate", "uncalibrated"]
+
+COVERAGE = 0.9
+"""How often the radius is to hold the true point."""
+
+_OWN_LABELS = 100
+"""Labels at which a point's own quantile counts as much as that of all points together: with
+fewer it moves by more than a few per cent from draw to draw."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns spreads into radii.
+
+    Attributes:
+        factors: for each of the K points, over 0.
+        rows: held-out faces that they were measured on.
+        calibrated: whether they were measured at all, or follow from the loss.
+        coverage: how often the radius holds the true point.
+    """
+
+    factors: tuple[float, ...]
+    rows: int = 0
+    calibrated: bool = False
+    coverage: float = COVERAGE
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, read back by `from_dict`."""
+        return {
+            "coverage": self.coverage,
+            "factors": list(self.factors),
+            "rows": self.rows,
+            "calibrated": self.calibrated,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], points: int) -> Calibration:
+        """Inverse of `to_dict` for a run of so many points. Raises DataError."""
+        try:
+            found = cls(
+                factors=tuple(map(float, data["factors"])),
+                rows=int(data["rows"]),
+                calibrated=bool(data["calibrated"]),
+                coverage=float(data["coverage"]),
+            )
+        except (LookupError, TypeError, ValueError) as error:
+            raise DataError(f"not the calibration of a run: {error!r}") from error
+        if len(found.factors) != points or not all(0 < f < math.inf for f in found.factors):
+            raise DataError(f"a calibration of {points} points needs as many factors over 0")
+        return found
+
+
+def uncalibrated(loss: str, landmarks: LandmarkSet) -> Calibration:
+    """Factors that hold if errors follow the density that the loss assumes (see `losses`):
+    what there is for a run without held-out faces."""
+    return Calibration((_assumed(loss),) * len(landmarks))
+
+
+def _assumed(loss: str) -> float:
+    """Radius over spread that holds `COVERAGE` of the loss's density."""
+    if loss != "laplace":  # that of a round Gaussian, also for losses that assume none
+        return math.sqrt(-2 * math.log(1 - COVERAGE))
+    # P(r > q s) = (1 + 2 q) exp(-2 q), solved for q by Newton's method
+    factor = 2.0
+    for _ in range(20):
+        beyond = (1 + 2 * factor) * math.exp(-2 * factor)
+        factor += (beyond - (1 - COVERAGE)) / (4 * factor * math.exp(-2 * factor))
+    return factor
+
+
+def calibrate(
+    points: NDArray[np.float32], spread: NDArray[np.float32], held: Samples
+) -> Calibration | None:
+    """Factors measured on faces that the networks were not trained on.
+
+    A point with few labels leans on the quantile of all points together, one without any
+    takes it whole.
+
+    Args:
+        points: (N, K, 2) predicted.
+        spread: (N, K) predicted, over 0.
+        held: the N faces, every row's labels in the columns of its own marking scheme.
+
+    Returns:
+        None if no point has a label, or an error or a spread is no finite number.
+    """
+    if not held.labelled.any():
+        return None
+    ratio = np.linalg.norm(points - held.points, axis=-1) / spread
+    if not np.isfinite(ratio[held.labelled]).all():
+        return None
+    pooled = _quantile(ratio[held.labelled])
+    factors = []
+    for column in range(len(held.landmarks)):
+        own = ratio[held.labelled[:, column], column]
+        share = len(own) / (len(own) + _OWN_LABELS)
+        factor = share * _quantile(own) + (1 - share) * pooled if len(own) else pooled
+        factors.append(max(round(factor, 4), 1e-4))
+    rows = int(held.labelled.any(axis=1).sum())
+    return Calibration(tuple(factors), rows, calibrated=True)
+
+
+def _quantile(ratios: NDArray) -> float:
+    """The value that as many of the ratios (n,) as conformal prediction asks for do not
+    exceed; the largest where they are too few."""
+    rank = math.ceil((len(ratios) + 1) * COVERAGE)
+    return float(np.sort(ratios)[min(rank, len(ratios)) - 1])

@@ -1,0 +1,281 @@
+"""The ONNX file of a run, read without PyTorch: crops in, points with radius and score out.
+
+Everything between the crop's gray values and the answer in its pixels is inside the file:
+normalisation, the networks, their mean, decoding, calibration. What the answer means is in
+the metadata property ``facepoints``, JSON that `export` writes:
+
+    {"format": 1, "facepoints": "0.1.0", "landmarks": {...}, "sources": {...},
+     "size": [96, 96], "looks": 2, "layout": [[x, y], ...], "face_box": [x, y, w, h],
+     "scores_faces": true, "calibration": {...}, "checksum": "64 hex digits"}
+
+The checksum is the SHA-256 of the file with these 64 digits replaced by zeros. It is
+compared before onnxruntime sees the file, so that damage is told as damage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints import __version__
+from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
+from facepoints.landmarks import LandmarkSet
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
+
+__all__ = ["FORMAT", "INPUT", "OUTPUTS", "PROPERTY", "Answer", "PointsModel", "checksum"]
+
+FORMAT = 1
+"""Version of the metadata and of the graph's inputs and outputs. A reader refuses a newer."""
+
+PROPERTY = "facepoints"
+INPUT = "crops"
+OUTPUTS = ("points", "radius", "score")
+
+_SHIPPED = Path(__file__).parent / "weights" / "points.onnx"
+_BATCH = 64  # crops through the networks at once; more take memory and no less time
+_BEGIN = b'{"format": '  # of the JSON, so that it is found without a parser of ONNX
+_DIGITS = re.compile(rb'("checksum": ")([0-9a-f]{64})"')
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+Device = Literal["cpu", "cuda"]
+
+
+class Answer(NamedTuple):
+    """What a model says of B crops.
+
+    Attributes:
+        points: (B, K, 2) float32, (x, y) in pixels of the crop, centre of the first = 0.
+        radius: (B, K) float32, pixels around the point that hold the true one as often as
+            `calibration`'s coverage says.
+        score: (B,) float32 in [0, 1], the chance that there is a face; ones from a model
+            that does not judge it (`PointsModel.scores_faces`).
+    """
+
+    points: NDArray[np.float32]
+    radius: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PointsModel:
+    """A model file, ready to answer.
+
+    Attributes:
+        landmarks: the K points.
+        sources: marking schemes that the training data had, with their points.
+        size: (H, W) of the crops.
+        layout: (K, 2) float32, mean place of each point in the training crops, crop pixels.
+        face_box: (x, y, width, height) in crop pixels: where the box that the 68 points of
+            an upright face span lies in the training crops.
+        looks: how many times the model should look: 2 if a crop made by the first answer
+            (its points brought onto `layout`) is worth a second.
+        scores_faces: whether `Answer.score` means anything.
+        metadata: the file's whole JSON.
+    """
+
+    landmarks: LandmarkSet = field(repr=False)
+    sources: dict[str, tuple[str, ...]] = field(repr=False)
+    size: tuple[int, int]
+    layout: NDArray[np.float32] = field(repr=False)
+    face_box: tuple[float, float, float, float]
+    looks: int
+    scores_faces: bool
+    metadata: dict[str, Any] = field(repr=False)
+    _session: InferenceSession = field(repr=False)
+
+    @classmethod
+    def load(
+        cls, path: Path | None = None, device: Device = "cpu", threads: int | None = None
+    ) -> PointsModel:
+        """Read a model file.
+
+        Args:
+            path: ONNX file, or the folder of a run that holds one; None: the model that
+                comes with the package.
+            device: "cpu", or "cuda" where onnxruntime has it.
+            threads: processor threads that one call may use; None: all.
+
+        Raises:
+            ModelError: missing, damaged, of a newer version or not a model of facepoints.
+            SettingsError: a device or a number of threads that this machine cannot give.
+        """
+        path = _file(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"could not read {path}: {error.strerror or error}") from error
+        header = _header(data, path)
+        session = _session(data, path, device, threads)
+        if header is None:
+            raise ModelError(
+                f"{path} is an ONNX file but none of facepoints: it has no metadata "
+                f"'{PROPERTY}'; make one with: facepoints export RUN"
+            )
+        try:
+            height, width = map(int, header["size"])
+            x, y, w, h = map(float, header["face_box"])
+            landmarks = LandmarkSet.from_dict(header["landmarks"])
+            return cls(
+                landmarks=landmarks,
+                sources={name: tuple(points) for name, points in header["sources"].items()},
+                size=(height, width),
+                layout=np.array(header["layout"], np.float32).reshape(len(landmarks), 2),
+                face_box=(x, y, w, h),
+                looks=int(header["looks"]),
+                scores_faces=bool(header["scores_faces"]),
+                metadata=header,
+                _session=session,
+            )
+        except (LookupError, TypeError, ValueError, AttributeError, FacepointsError) as error:
+            raise ModelError(f"the metadata of {path} is damaged: {error!r}") from error
+
+    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        """Points, radius and score of gray crops (B, H, W) uint8, of any number.
+
+        Raises:
+            DataError: crops of another shape or type.
+        """
+        if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != self.size:
+            raise DataError(
+                f"the model takes gray crops, uint8 (B, {self.size[0]}, {self.size[1]}); "
+                f"{crops.dtype} {crops.shape} came"
+            )
+        k = len(self.landmarks)
+        answer = Answer(
+            np.empty((len(crops), k, 2), np.float32),
+            np.empty((len(crops), k), np.float32),
+            np.empty(len(crops), np.float32),
+        )
+        for start in range(0, len(crops), _BATCH):
+            rows = slice(start, start + _BATCH)
+            batch = np.ascontiguousarray(crops[rows])
+            found = self._session.run(OUTPUTS, {INPUT: batch})
+            for whole, part in zip(answer, found, strict=True):
+                whole[rows] = part
+        return answer
+
+
+def checksum(data: bytes) -> str:
+    """SHA-256 of a model file as if the digits of its checksum were zeros, 64 hex digits."""
+    return hashlib.sha256(_DIGITS.sub(rb"\g<1>" + b"0" * 64 + b'"', data)).hexdigest()
+
+
+def _file(path: Path | None) -> Path:
+    """The ONNX file that `path` means. Raises ModelError if there is none."""
+    if path is None:
+        if not _SHIPPED.is_file():
+            raise ModelError(f"the model of the package is missing ({_SHIPPED}); install it anew")
+        return _SHIPPED
+    if path.is_dir():
+        inside = path / "model.onnx"
+        if inside.is_file():
+            return inside
+        raise ModelError(
+            f"{path} is a folder without model.onnx; if it is a run, make it with: "
+            f"facepoints export {path}"
+        )
+    if not path.exists():
+        raise ModelError(f"no model at {path}; expected an ONNX file or the folder of a run")
+    return path
+
+
+def _header(data: bytes, path: Path) -> dict[str, Any] | None:
+    """The metadata of a file whose checksum is right; None if it has none of ours.
+
+    Raises:
+        ModelError: the checksum differs, or a newer version wrote the file.
+    """
+    begin = data.rfind(_BEGIN)
+    if begin < 0:
+        return None
+    try:
+        text = data[begin:].decode("utf-8", errors="replace")
+        header, _ = json.JSONDecoder().raw_decode(text)
+        stored, version = header["checksum"], header["format"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        stored, version, header = "", FORMAT, {}
+    if stored != checksum(data):
+        raise ModelError(
+            f"{path} is damaged: its checksum differs from its content; get or export it anew"
+        )
+    if not isinstance(version, int) or version > FORMAT:
+        raise ModelError(
+            f"{path} was made by facepoints {header.get('facepoints', '?')} (model format "
+            f"{version}); this is {__version__} and reads up to format {FORMAT}: upgrade it"
+        )
+    return header
+
+
+def _session(data: bytes, path: Path, device: str, threads: int | None) -> InferenceSession:
+    """onnxruntime's side of a model. Raises ModelError, SettingsError."""
+    import onnxruntime  # a third of a second that `import facepoints` should not take
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    if device not in _PROVIDERS:
+        raise SettingsError(f"no device '{device}'; choose one of: {', '.join(_PROVIDERS)}")
+    provider = _PROVIDERS[device]
+    if device == "cuda":
+        if provider in onnxruntime.get_available_providers():
+            onnxruntime.preload_dlls()  # CUDA as pip installs it
+        else:
+            raise SettingsError(_no_cuda("this onnxruntime was built without CUDA"))
+    refused = (
+        errors.InvalidProtobuf,
+        errors.InvalidGraph,
+        errors.InvalidArgument,
+        errors.Fail,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    )
+    try:
+        session = onnxruntime.InferenceSession(data, _options(threads), providers=[provider])
+    except refused as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"{path} is not an ONNX file that onnxruntime {onnxruntime.__version__} can run, "
+            f"or only a part of one: {reason}"
+        ) from error
+    if provider not in session.get_providers():
+        raise SettingsError(_no_cuda("onnxruntime could not start CUDA on this machine"))
+    return session
+
+
+def _no_cuda(reason: str) -> str:
+    return (
+        f"no device 'cuda' here: {reason}; put onnxruntime-gpu in the place of onnxruntime "
+        f"and see to the driver, or choose cpu"
+    )
+
+
+def _options(threads: int | None) -> SessionOptions:
+    from onnxruntime import SessionOptions
+
+    if threads is not None and threads < 1:
+        raise SettingsError(f"threads must be 1 or more, is {threads}")
+    options = SessionOptions()
+    options.log_severity_level = 4  # what fails is raised; nothing else belongs on the console
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = threads or _cores()
+    return options
+
+
+def _cores() -> int:
+    """Processors that this process may use; 0, onnxruntime's own choice, if that is all.
+
+    Left alone, onnxruntime ties its threads to processors, also to those that a container
+    does not have.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return 0
+    allowed = len(os.sched_getaffinity(0))
+    return 0 if allowed == os.cpu_count() else allowed
