@@ -22,7 +22,6 @@ What it does differently from `facepoints train` with its defaults:
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
