@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from facepoints.calibration import uncalibrated
 from facepoints.errors import DataError, RunError
 from facepoints.evaluate import WORST, evaluate, table
 from facepoints.landmark_sets import IBUG_68, KAGGLE_15, convert
@@ -54,14 +55,59 @@ def two_schemes(n: int = 6) -> Samples:
     return Samples(**fields)
 
 
-def run_of(landmarks: LandmarkSet, points: np.ndarray) -> Run:
-    """Answers image of shade n with row n of `points`."""
+def run_of(landmarks: LandmarkSet, points: np.ndarray, radius: np.ndarray | None = None) -> Run:
+    """Answers image of shade n with row n of `points` and of `radius`, one pixel unless given."""
+    radius = np.ones(points.shape[:2]) if radius is None else radius
 
     def predict(images: np.ndarray) -> SimpleNamespace:
-        return SimpleNamespace(points=points[images[:, 0, 0]].astype(np.float32))
+        rows = images[:, 0, 0]
+        return SimpleNamespace(
+            points=points[rows].astype(np.float32), radius=radius[rows].astype(np.float32)
+        )
 
-    fields = SimpleNamespace(landmarks=landmarks, sources={}, size=(96, 96), predict=predict)
+    fields = SimpleNamespace(
+        landmarks=landmarks,
+        sources={},
+        size=(96, 96),
+        predict=predict,
+        calibration=uncalibrated("laplace", landmarks),
+    )
     return cast("Run", fields)
+
+
+def test_a_known_share_lies_within_the_radius() -> None:
+    samples = two_schemes()
+    off = np.zeros((6, 15, 2))
+    off[:2, :, 0] = 3  # of 15-point rows; 12 of 57 labels are of the others
+    radius = np.full((6, 15), 2.0)
+    radius[0] = 4
+    columns = np.r_[:15, KAGGLE_15.columns(CORE)]
+    report = evaluate(
+        run_of(SPLIT, (samples.points + off)[:, columns], radius[:, columns]), samples
+    )
+    assert report["radius"]["within"] == pytest.approx(42 / 57)
+    assert report["radius"]["mean"] == pytest.approx((15 * 4 + 42 * 2) / 57)
+    assert report["sources"]["4-point"]["radius"]["within"] == 1
+    assert report["points"]["nose_tip"]["within_radius"] == pytest.approx(5 / 6)
+    assert report["coverage"] == 0.9
+    assert report["calibrated"] is False
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(table(report))
+    assert "73.7%" in shown.getvalue()
+
+
+def test_a_mean_of_points_has_the_mean_square_of_their_radii() -> None:
+    truth = faces(KAGGLE_15)
+    wide = np.zeros((6, 68, 2))
+    radius = np.ones((6, 68))
+    eye = [n for n, name in enumerate(IBUG_68.names) if name.startswith("left_eye_")]
+    wide[:, eye] = truth.points[:, :1] + np.array([0, 2.9])
+    radius[:, eye[0]] = 7  # root of (49 + 5) / 6 is 3
+    report = evaluate(run_of(IBUG_68, wide, radius), truth)
+    assert report["points"]["left_eye_center"]["within_radius"] == 1
+    radius[:, eye[0]] = 6.7
+    report = evaluate(run_of(IBUG_68, wide + np.array([0, 0.1]), radius), truth)
+    assert report["points"]["left_eye_center"]["within_radius"] == 0
 
 
 def test_a_known_offset_gives_known_figures() -> None:
@@ -98,6 +144,7 @@ def test_each_row_is_measured_in_the_columns_of_its_source() -> None:
     assert report["points"]["nose_tip"] == {
         "rmse": pytest.approx(np.sqrt(2.5), rel=1e-4),
         "labelled": 6,
+        "within_radius": 0.0,
     }
 
 

@@ -21,7 +21,7 @@ from facepoints.errors import DataError
 from facepoints.landmarks import LandmarkSet
 from facepoints.samples import Samples
 
-__all__ = ["COVERAGE", "Calibration", "calibrate", "uncalibrated"]
+__all__ = ["COVERAGE", "Calibration", "calibrate", "radius_report", "uncalibrated"]
 
 COVERAGE = 0.9
 """How often the radius is to hold the true point."""
@@ -128,3 +128,32 @@ def _quantile(ratios: NDArray) -> float:
     exceed; the largest where they are too few."""
     rank = math.ceil((len(ratios) + 1) * COVERAGE)
     return float(np.sort(ratios)[min(rank, len(ratios)) - 1])
+
+
+_TENTH = 10
+
+
+def radius_report(
+    predicted: NDArray, radius: NDArray, truth: NDArray, labelled: NDArray[np.bool_]
+) -> dict[str, float | None]:
+    """How well radii tell errors.
+
+    Args:
+        predicted, truth: (N, K, 2) points.
+        radius: (N, K), in the same pixels.
+        labelled: (N, K), at least one of them.
+
+    Returns:
+        "within": share of the labelled points that lie within the radius; "mean": mean
+        radius; "ratio": mean error of the tenth of the points with the largest radii over
+        that of the tenth with the smallest, None for less than ten points or if the surest
+        have no error.
+    """
+    error = np.linalg.norm(predicted[labelled] - truth[labelled], axis=-1)
+    size = radius[labelled]
+    order = np.argsort(size, kind="stable")
+    part = len(order) // _TENTH
+    ratio = None
+    if part and error[order[:part]].any():
+        ratio = float(error[order[-part:]].mean() / error[order[:part]].mean())
+    return {"within": float((error <= size).mean()), "mean": float(size.mean()), "ratio": ratio}

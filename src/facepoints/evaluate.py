@@ -7,7 +7,7 @@ and 68-point labels measure a 15-point run, through the known conversions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from facepoints import draw, files, metrics
+from facepoints.calibration import radius_report
 from facepoints.errors import DataError, RunError
 from facepoints.landmark_sets import CONVERSIONS
 from facepoints.landmarks import LandmarkSet, source_of
@@ -42,6 +43,7 @@ class _Matched:
 
     truth: Samples
     predicted: NDArray[np.float32]
+    radius: NDArray[np.float32]
     left_out: list[str]
     converted: bool
 
@@ -52,7 +54,7 @@ def evaluate(
     """Errors of a run's predictions on labelled faces.
 
     Args:
-        run: gives `landmarks` and `predict(images)`.
+        run: gives `landmarks`, `calibration` and `predict(images)`.
         samples: labelled faces of any one size; errors are in their pixels.
         out: folder for ``evaluation.json``; nothing is written without it.
         pictures: draw ``ced.png`` and ``worst.png`` into `out` too.
@@ -60,10 +62,12 @@ def evaluate(
     Returns:
         JSON-ready: "faces" and "labelled" (points) measured, "rmse" and "mean_distance"
         in pixels, "nme" by normaliser ("eyes", "box") with mean, median, failure rate,
-        AUC, faces measured and left out; "sources" with the same for each marking scheme;
-        "points" with RMSE and count for each point; "worst" faces; "left_out" points that
-        the run does not predict; "converted" whether the labels were converted to the
-        run's points; "size" (height, width).
+        AUC, faces measured and left out; "radius" with the share of points within theirs,
+        see `calibration.radius_report`; "sources" with the same for each marking scheme;
+        "points" with RMSE, count and share within the radius for each point; "worst" faces;
+        "left_out" points that the run does not predict; "converted" whether the labels were
+        converted to the run's points; "size" (height, width); "calibrated" whether the radii
+        were measured on held-out faces and "coverage" what share they are meant to hold.
 
     Raises:
         DataError: no label, or no labelled point that the run predicts.
@@ -72,15 +76,17 @@ def evaluate(
     """
     if not samples.labelled.any():
         raise DataError("evaluation needs labelled faces, the data set has no label at all")
-    points = run.predict(samples.images).points
+    found = run.predict(samples.images)
+    points = found.points
     if not np.isfinite(points).all():
         row = int(np.argwhere(~np.isfinite(points))[0, 0])
         raise RunError(
             f"the run predicts values that are not numbers (first for {samples.names[row]}); "
             f"its training went astray: train again, with a lower learning rate"
         )
-    matched = _match(points, run.landmarks, samples)
+    matched = _match(points, found.radius, run.landmarks, samples)
     report = _report(matched)
+    report |= {"calibrated": run.calibration.calibrated, "coverage": run.calibration.coverage}
     if out is not None:
         files.make_folder(out)
         files.write_json(out / "evaluation.json", report)
@@ -89,19 +95,22 @@ def evaluate(
     return report
 
 
-def _match(points: NDArray[np.float32], have: LandmarkSet, samples: Samples) -> _Matched:
+def _match(
+    points: NDArray[np.float32], radius: NDArray[np.float32], have: LandmarkSet, samples: Samples
+) -> _Matched:
     """Predictions in the data's columns; or data and predictions in the run's, if that
     measures more points."""
-    direct = _in_columns_of(points, have, samples)
+    direct = _in_columns_of(points, radius, have, samples)
     names = [n for n in have.names if not source_of(n)]
     if names and samples.landmarks.names in CONVERSIONS:
-        turned = _in_columns_of(points, have, samples.as_landmarks(have.subset(names)))
+        converted = samples.as_landmarks(have.subset(names))
+        turned = _in_columns_of(points, radius, have, converted)
         if _columns(turned) > _columns(direct):
             known = CONVERSIONS[samples.landmarks.names]
             measured = turned.truth.landmarks.names
             used = {part for n in measured for part in known.get(n, (n,))}
             left_out = [n for n in samples.landmarks.names if n not in used]
-            return _Matched(turned.truth, turned.predicted, left_out, converted=True)
+            return replace(turned, left_out=left_out, converted=True)
     if not _columns(direct):
         raise DataError(
             f"no labelled point that the run predicts; it predicts {', '.join(have.names)}, "
@@ -119,22 +128,31 @@ def _any(samples: Samples) -> NDArray[np.bool_]:
     return np.asarray(samples.labelled.any(axis=0))
 
 
-def _in_columns_of(points: NDArray[np.float32], have: LandmarkSet, samples: Samples) -> _Matched:
+def _in_columns_of(
+    points: NDArray[np.float32], radius: NDArray[np.float32], have: LandmarkSet, samples: Samples
+) -> _Matched:
     predicted = np.zeros(samples.points.shape, dtype=np.float32)
+    within = np.zeros(samples.points.shape, dtype=np.float32)
     labelled = samples.labelled.copy()
+    # A mean of points gets the root mean square of their radii, as if they erred together.
+    squares = np.repeat(radius[..., None] ** 2, 2, axis=-1)
     for index, source in enumerate(samples.sources):
         rows = np.flatnonzero(samples.source == index)
         predicted[rows], able = as_marked_by(points[rows], have, samples.landmarks, source)
+        within[rows], _ = as_marked_by(squares[rows], have, samples.landmarks, source)
         labelled[rows] &= able
     gone = _any(samples) & ~np.asarray(labelled.any(axis=0))
     left_out = [n for n, g in zip(samples.landmarks.names, gone, strict=True) if g]
-    return _Matched(samples.with_points(samples.points, labelled), predicted, left_out, False)
+    truth = samples.with_points(samples.points, labelled)
+    return _Matched(truth, predicted, np.sqrt(within[..., 0]), left_out, converted=False)
 
 
 def _report(matched: _Matched) -> dict[str, Any]:
     truth, predicted = matched.truth, matched.predicted
     everyone = np.ones(len(truth), dtype=bool)
     errors, counts = metrics.point_rmse(predicted, truth.points, truth.labelled)
+    inside = np.linalg.norm(predicted - truth.points, axis=-1) <= matched.radius
+    shares = (inside & truth.labelled).sum(axis=0) / np.maximum(counts, 1)
     sources = {
         name: _summary(matched, truth.source == index)
         for index, name in enumerate(truth.sources)
@@ -145,8 +163,10 @@ def _report(matched: _Matched) -> dict[str, Any]:
         "size": list(truth.size),
         "sources": sources,
         "points": {
-            name: {"rmse": float(error), "labelled": int(count)}
-            for name, error, count in zip(truth.landmarks.names, errors, counts, strict=True)
+            name: {"rmse": float(error), "labelled": int(count), "within_radius": float(share)}
+            for name, error, count, share in zip(
+                truth.landmarks.names, errors, counts, shares, strict=True
+            )
             if count
         },
         "worst": [
@@ -186,6 +206,7 @@ def _summary(matched: _Matched, rows: NDArray[np.bool_]) -> dict[str, Any]:
         "labelled": int(some[2].sum()),
         "rmse": metrics.rmse(*some),
         "mean_distance": metrics.mean_distance(*some),
+        "radius": radius_report(some[0], matched.radius[rows], *some[1:]),
         "nme": {},
     }
     for name, (words, length) in _normalisers(truth).items():
@@ -258,6 +279,10 @@ def _add_summary(shown: Table, name: str, summary: dict[str, Any]) -> None:
     name, points = escape(name), f"{summary['labelled']} points"
     shown.add_row(f"RMSE, {name}", f"{summary['rmse']:.3f} px", points, style="bold")
     shown.add_row(f"mean distance, {name}", f"{summary['mean_distance']:.3f} px", points)
+    radius = summary.get("radius")  # reports of the first versions have none
+    if radius is not None:
+        mean = f"mean radius {radius['mean']:.2f} px"
+        shown.add_row(f"within the radius, {name}", f"{radius['within']:.1%}", mean)
     for key, nme in summary["nme"].items():
         faces = f"{nme['faces']} faces" + (f", not {nme['left_out']}" if nme["left_out"] else "")
         over = f"{nme['threshold']:.0%}"
