@@ -1,0 +1,190 @@
+"""The held-out faces, which answer belongs to which, and how far it is off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints import metrics, readers
+from facepoints.errors import DataError
+from facepoints.gather import read_people
+from facepoints.landmark_sets import IBUG_68
+from facepoints.samples import Photos
+
+__all__ = ["DATA", "INNER", "OVERLAP", "FaceSet", "Split", "match", "measure", "read_sets"]
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+SETS = {"lfpw": ("lfpw/train", ("training",)), "youtube": ("youtube-faces", ("training", "test"))}
+INNER = slice(17, 68)  # without the jaw line
+OVERLAP = 0.3
+"""Least intersection over union of the boxes of the true points and of an answer's points
+for the answer to count as one to this face."""
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """N labelled faces, each in a picture of its own.
+
+    Attributes:
+        files: N pictures.
+        points: (N, 68, 2) float64, the true points in pixels.
+        names: N names to list a face by.
+        people: (N,) str.
+    """
+
+    files: tuple[Path, ...]
+    points: NDArray[np.float64]
+    names: tuple[str, ...]
+    people: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def take(self, rows: NDArray[np.intp]) -> FaceSet:
+        """Just these rows."""
+        return FaceSet(
+            tuple(self.files[i] for i in rows),
+            self.points[rows],
+            tuple(self.names[i] for i in rows),
+            self.people[rows],
+        )
+
+    @property
+    def eye_distance(self) -> NDArray[np.float64]:
+        """Between the outer corners of the eyes, pixels (N,)."""
+        return metrics.eye_distance(self.points, self._labelled, IBUG_68)
+
+    @property
+    def box_side(self) -> NDArray[np.float64]:
+        """sqrt(width * height) of the box of the true points, pixels (N,)."""
+        return metrics.box_side(self.points, self._labelled)
+
+    @property
+    def _labelled(self) -> NDArray[np.bool_]:
+        return np.ones(self.points.shape[:2], dtype=bool)
+
+
+@dataclass(frozen=True)
+class Split:
+    """One data set: the faces to measure on, and others to fit the peers' correction on."""
+
+    held_out: FaceSet
+    training: FaceSet
+
+
+def read_sets(data: Path, training: int = 600, seed: int = 0) -> dict[str, Split]:
+    """Every data set that is in the folder, by name.
+
+    Args:
+        training: how many faces of people who are not held out to take.
+        seed: which ones.
+
+    Raises:
+        DataError: there is none, or a set breaks its format.
+    """
+    held = read_people(data / "held-out.txt")
+    sets = {}
+    for name, (folder, parts) in SETS.items():
+        if not (data / folder).is_dir():
+            print(f"left out: {name}, there is no {data / folder}")
+            continue
+        faces = _faces(data / folder, parts)
+        out = np.isin(faces.people, sorted(held))
+        others = np.random.default_rng(seed).permutation(np.flatnonzero(~out))[:training]
+        sets[name] = Split(faces.take(np.flatnonzero(out)), faces.take(np.sort(others)))
+    if not sets:
+        raise DataError(f"none of {', '.join(SETS)} is in {data}; --data names the folder")
+    return sets
+
+
+def _faces(folder: Path, parts: Sequence[str]) -> FaceSet:
+    read = []
+    for part in parts:
+        photos = readers.read(folder, part=part)
+        if not isinstance(photos, Photos) or photos.landmarks != IBUG_68:
+            raise DataError(f"{folder}: expected pictures with the 68 points of 300-W")
+        inside = folder / part if (folder / part).is_dir() else folder
+        read.append((photos, [inside / str(name) for name in photos.names]))
+    return FaceSet(
+        files=tuple(file for _, files in read for file in files),
+        points=np.concatenate([photos.points for photos, _ in read]).astype(np.float64),
+        names=tuple(str(file.relative_to(folder)) for _, files in read for file in files),
+        people=np.concatenate([photos.group for photos, _ in read]),
+    )
+
+
+def match(truth: NDArray[np.float64], answers: Sequence[NDArray[np.floating]]) -> NDArray[np.intp]:
+    """For every face, which of the answers in its picture is the one to it.
+
+    Args:
+        truth: (N, 68, 2).
+        answers: for each of the N pictures (faces, 68, 2), in pixels; (0, 68, 2) for none.
+
+    Returns:
+        Index (N,) of the answer whose box overlaps the true one best, -1 where none does
+        by `OVERLAP`: that face is missed.
+    """
+    chosen = np.full(len(truth), -1)
+    for row, (true, found) in enumerate(zip(truth, answers, strict=True)):
+        if len(found):
+            overlap = _overlap(_corners(true[None]), _corners(np.asarray(found, np.float64)))
+            best = int(overlap.argmax())
+            chosen[row] = best if overlap[best] > OVERLAP else -1
+    return chosen
+
+
+def _corners(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack([points.min(axis=1), points.max(axis=1)], axis=1)
+
+
+def _overlap(one: NDArray[np.float64], many: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of boxes (.., 2 corners, 2)."""
+    low, high = np.maximum(one[:, 0], many[:, 0]), np.minimum(one[:, 1], many[:, 1])
+    both = np.clip(high - low, 0, None).prod(axis=1)
+    area = [(boxes[:, 1] - boxes[:, 0]).prod(axis=1) for boxes in (one, many)]
+    return both / np.maximum(area[0] + area[1] - both, 1e-9)
+
+
+def measure(
+    faces: FaceSet, points: NDArray[np.floating], found: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """The figures of one side on one set, in percent.
+
+    NME is the mean over the faces that this side found, by the distance of the outer
+    corners of the eyes or by the box of the true points, over all 68 points or the 51
+    without the jaw. FR counts faces with an NME (68 points, eyes) above 8 or 10 percent,
+    and every missed face.
+
+    Args:
+        points: (N, 68, 2), anything where not found.
+        found: (N,).
+    """
+    distance = np.linalg.norm(points - faces.points, axis=-1)[found]
+    inner = distance[:, INNER].mean(axis=1)
+    eyes, box = faces.eye_distance[found], faces.box_side[found]
+    by_eyes = distance.mean(axis=1) / eyes
+    return {
+        "faces": len(faces),
+        "eyes_68": percent(by_eyes),
+        "eyes_51": percent(inner / eyes),
+        "box_68": percent(distance.mean(axis=1) / box),
+        "box_51": percent(inner / box),
+        **{
+            f"fr_{limit}": round(
+                float((by_eyes > limit / 100).sum() + (~found).sum()) / len(faces) * 100, 2
+            )
+            for limit in (8, 10)
+        },
+        "missed": [name for name, seen in zip(faces.names, found, strict=True) if not seen],
+    }
+
+
+def percent(parts: NDArray[np.floating]) -> float:
+    """Mean of (M,) parts in percent; 0 for none."""
+    return round(float(parts.mean()) * 100, 3) if len(parts) else 0.0

