@@ -22,7 +22,7 @@ from facepoints.runs import Run
 from facepoints.writers import write_kaggle
 
 TINY = ["--network", "lenet5", "--epochs", "1", "--batch", "8", "--device", "cpu"]
-TINY += ["--validation", "0.3", "--seed", "1"]
+TINY += ["--validation", "0.3", "--seed", "1", "--no-onnx"]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -86,13 +86,13 @@ def test_train_resumes_with_the_settings_of_the_run(
     assert header["settings"]["network"] == "lenet5"
     assert header["data"]["names"] == ["training.csv"]
     for out in (["--out", str(tmp_path / "run")], [f"--out={tmp_path / 'run'}"]):
-        main(["train", data, *out, "--resume"])
+        main(["train", data, *out, "--resume", "--no-onnx"])
         said = capsys.readouterr().out
         assert "finished training already" in said
         assert "RMSE" in said
         (tmp_path / "run" / "run.json").write_text(json.dumps({**header, "finished": False}))
         weights.unlink()
-        main(["train", data, *out, "--resume"])
+        main(["train", data, *out, "--resume", "--no-onnx"])
         assert weights.read_bytes() == before
     assert "holds a run already" in fails(["train", data, "--out", str(tmp_path / "run")], capsys)
     words = ["train", data, "--out", str(tmp_path / "run"), "--resume", "--epochs", "2"]

@@ -47,7 +47,7 @@ def faces() -> Samples:
 
 
 def run(data: Samples, out: Path, settings: TrainSettings = TINY, **more: Any) -> dict[str, Any]:
-    return train(data, out, settings, console=QUIET, **more)
+    return train(data, out, settings, console=QUIET, onnx=False, **more)
 
 
 def weights(out: Path) -> dict[str, bytes]:

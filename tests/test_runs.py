@@ -159,7 +159,7 @@ def data() -> Samples:
 def trained(data: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "run"
     settings = TrainSettings(network="lenet5", epochs=1, batch=8, ensemble=2, device="cpu")
-    train(data, out, settings, console=Console(file=io.StringIO()))
+    train(data, out, settings, onnx=False, console=Console(file=io.StringIO()))
     return out
 
 

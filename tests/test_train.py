@@ -36,7 +36,7 @@ def faces() -> Samples:
 
 
 def run(data: Samples, out: Path, settings: TrainSettings = TINY, **more: Any) -> dict[str, Any]:
-    return train(data, out, settings, console=QUIET, **more)
+    return train(data, out, settings, console=QUIET, **{"onnx": False, **more})
 
 
 def weights(out: Path) -> dict[str, bytes]:
@@ -75,7 +75,13 @@ def test_training_beats_the_mean_face(tmp_path: Path) -> None:
 
 def test_a_run_holds_what_is_needed_to_repeat_it(faces: Samples, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    run(faces, out, replace(TINY, missing="specialist", epochs=2), data_names=["some.csv"])
+    run(
+        faces,
+        out,
+        replace(TINY, missing="specialist", epochs=2),
+        data_names=["some.csv"],
+        onnx=True,
+    )
     header = json.loads((out / "run.json").read_text())
     assert header["finished"] is True
     assert TrainSettings(**header["settings"]) == replace(TINY, missing="specialist", epochs=2)
@@ -86,6 +92,7 @@ def test_a_run_holds_what_is_needed_to_repeat_it(faces: Samples, tmp_path: Path)
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()) == [
         "curves.png",
         "metrics.jsonl",
+        "model.onnx",
         "run.json",
         "validation/ced.png",
         "validation/evaluation.json",

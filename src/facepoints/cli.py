@@ -51,6 +51,7 @@ def _train(settings_before: TrainSettings) -> Callable[..., None]:
         out: Path,
         settings: TrainSettings = settings_before,
         resume: bool = False,
+        onnx: bool = True,
         size: int = 96,
         part: Literal["training", "test"] = "training",
         without: Maybe = None,
@@ -61,6 +62,7 @@ def _train(settings_before: TrainSettings) -> Callable[..., None]:
             data: label files or folders: Kaggle csv, YouTube Faces, .pts, COCO, imglab.
             out: folder for the run.
             resume: go on with a training that was cut off, with its settings.
+            onnx: leave out model.onnx, which takes some seconds to write.
             size: side of the crops cut from photos, in pixels.
             part: training or test, for data that holds both.
             without: text file that names people to leave out, one a line.
@@ -69,7 +71,13 @@ def _train(settings_before: TrainSettings) -> Callable[..., None]:
 
         faces = gather(_some(data), part=part, size=size, without=without)
         report = train.train(
-            faces, out, settings, resume=resume, data_names=[p.name for p in data], console=_out
+            faces,
+            out,
+            settings,
+            resume=resume,
+            data_names=[p.name for p in data],
+            onnx=onnx,
+            console=_out,
         )
         pictures = f"{out / 'curves.png'}"
         if report:
