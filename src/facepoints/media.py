@@ -22,7 +22,15 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.picture_header import HEAD_BYTES, KINDS, kind_of, read_header
 
-__all__ = ["MAX_PIXELS", "STDIN", "Source", "find_pictures", "read_picture"]
+__all__ = [
+    "MAX_PIXELS",
+    "STDIN",
+    "Source",
+    "find_pictures",
+    "onto_white",
+    "read_picture",
+    "to_gray",
+]
 
 MAX_PIXELS = 2**28
 """Pixels of the largest picture that is decoded (268 million, 0.8 GB): a file of a few
@@ -99,7 +107,7 @@ def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
     if header.alpha:
         stored = _opencv(data, cv2.IMREAD_UNCHANGED)
         if stored is not None and stored.ndim == 3 and stored.shape[2] == 4:
-            _onto_white(rgb, stored)
+            rgb = onto_white(rgb, _alpha(rgb, stored))
     return rgb
 
 
@@ -111,11 +119,10 @@ def _opencv(data: bytes, flags: int) -> NDArray | None:
             return None
 
 
-def _onto_white(rgb: NDArray[np.uint8], stored: NDArray) -> None:
-    """Lay `rgb` onto white where it is transparent.
+def _alpha(rgb: NDArray[np.uint8], stored: NDArray) -> NDArray[np.uint8]:
+    """Opacity (H, W) of a picture (H, W, 3) that is turned as EXIF says.
 
     Args:
-        rgb: (H, W, 3), turned as EXIF says; changed in place.
         stored: (h, w, 4) BGRA of 8 or 16 bits as the file holds it: OpenCV gives alpha
             only so. Which turn EXIF asked for shows in the colours, which are the same.
     """
@@ -124,12 +131,26 @@ def _onto_white(rgb: NDArray[np.uint8], stored: NDArray) -> None:
     turns = [np.rot90(side, k) for side in (stored, stored[:, ::-1]) for k in range(4)]
     fitting = [turn for turn in turns if turn.shape[:2] == rgb.shape[:2]]
     same = (t for t in fitting if np.array_equal(t[..., 2], rgb[..., 0]))
-    alpha = next(same, fitting[0])[..., 3].astype(np.uint16)
+    return next(same, fitting[0])[..., 3]
+
+
+def onto_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) laid onto white where `alpha` (H, W) says that it is transparent."""
     if not alpha.any():  # a channel that is there and not used, as in many BMP files
-        return
+        return rgb
+    cover = alpha.astype(np.uint16)
+    out = np.empty_like(rgb)
     for channel in range(3):
-        mixed = rgb[..., channel] * alpha + 255 * (255 - alpha)
-        rgb[..., channel] = (mixed + 127) // 255
+        mixed = rgb[..., channel] * cover + 255 * (255 - cover)
+        out[..., channel] = (mixed + 127) // 255
+    return out
+
+
+def to_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (H, W) or (H, W, 3) RGB as gray (H, W)."""
+    if image.ndim == 2:
+        return image
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 _lock = threading.Lock()

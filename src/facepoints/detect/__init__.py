@@ -1,0 +1,50 @@
+"""Where faces are in a picture: finders behind one small protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facepoints.detect.cascade import CascadeFinder
+from facepoints.detect.found import FaceFinder, Found, PersistentFinder, merged, overlap, placed
+from facepoints.detect.given import BoxesFromFile, WholeImage
+from facepoints.detect.yunet import YuNet
+from facepoints.errors import SettingsError
+
+__all__ = [
+    "BoxesFromFile",
+    "CascadeFinder",
+    "FaceFinder",
+    "Found",
+    "PersistentFinder",
+    "WholeImage",
+    "YuNet",
+    "finder_named",
+    "merged",
+    "overlap",
+    "placed",
+]
+
+
+def finder_named(name: str) -> FaceFinder:
+    """A finder by what the command line calls it.
+
+    Args:
+        name: "cascade", "whole", "boxes:FILE" or "yunet:FILE".
+
+    Raises:
+        SettingsError: no finder is called so.
+        DataError, ModelError: its file cannot be used.
+    """
+    kind, _, file = name.partition(":")
+    if name == "cascade":
+        return CascadeFinder()
+    if name == "whole":
+        return WholeImage()
+    if kind == "boxes" and file:
+        return BoxesFromFile.load(Path(file))
+    if kind == "yunet" and file:
+        return YuNet(Path(file))
+    raise SettingsError(
+        f"no face finder '{name}'; choose one of: cascade, whole, boxes:FILE (a CSV table with "
+        f"file,x,y,w,h), yunet:FILE (YuNet as ONNX)"
+    )
