@@ -32,7 +32,16 @@ from facepoints.landmarks import LandmarkSet
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
 
-__all__ = ["FORMAT", "INPUT", "OUTPUTS", "PROPERTY", "Answer", "PointsModel", "checksum"]
+__all__ = [
+    "FORMAT",
+    "INPUT",
+    "OUTPUTS",
+    "PROPERTY",
+    "Answer",
+    "PointsModel",
+    "checksum",
+    "read_sealed",
+]
 
 FORMAT = 1
 """Version of the metadata and of the graph's inputs and outputs. A reader refuses a newer."""
@@ -110,16 +119,11 @@ class PointsModel:
             SettingsError: a device or a number of threads that this machine cannot give.
         """
         path = _file(path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"could not read {path}: {error.strerror or error}") from error
-        header = _header(data, path)
-        session = _session(data, path, device, threads)
+        header, session = read_sealed(path, device, threads)
         if header is None:
             raise ModelError(
-                f"{path} is an ONNX file but none of facepoints: it has no metadata "
-                f"'{PROPERTY}'; make one with: facepoints export RUN"
+                f"{path} is an ONNX file but none that facepoints wrote: it has no metadata "
+                f"'{PROPERTY}' with a checksum; make one with: facepoints export RUN"
             )
         try:
             height, width = map(int, header["size"])
@@ -187,6 +191,22 @@ def _file(path: Path | None) -> Path:
     if not path.exists():
         raise ModelError(f"no model at {path}; expected an ONNX file or the folder of a run")
     return path
+
+
+def read_sealed(
+    path: Path, device: Device = "cpu", threads: int | None = None
+) -> tuple[dict[str, Any] | None, InferenceSession]:
+    """Metadata (None: it has none of ours) and session of a model file.
+
+    Raises:
+        ModelError: missing, damaged or of a newer version.
+        SettingsError: a device or a number of threads that this machine cannot give.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"could not read {path}: {error.strerror or error}") from error
+    return _header(data, path), _session(data, path, device, threads)
 
 
 def _header(data: bytes, path: Path) -> dict[str, Any] | None:
