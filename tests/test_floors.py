@@ -25,9 +25,13 @@ FLOORS = (
         "parts",
         "networks losses augment missing schemes readers writers draw metrics synthetic runs "
         "settings learner distributed progress console memory calibration onnx_model media "
-        "picture_header detect",
+        "picture_header detect face_files unfinished",
     ),
-    ("jobs", "batches fit train export evaluate compare submit show gather competition predict"),
+    (
+        "jobs",
+        "batches fit train export evaluate compare submit show gather competition predict "
+        "predict_files",
+    ),
     ("faces of the program", "cli __main__"),
 )
 FLOOR = {room: level for level, (_, rooms) in enumerate(FLOORS) for room in rooms.split()}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facepoints import media
 from facepoints.errors import DataError
-from facepoints.media import find_pictures, read_picture
+from facepoints.media import below_common, find_pictures, read_picture
 from facepoints.picture_header import kind_of, read_header
 
 RGB = np.zeros((24, 40, 3), dtype=np.uint8)
@@ -284,15 +284,15 @@ def album(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(sources: list[media.Source], base: Path) -> list[str]:
-    return [os.path.relpath(s.name, base) for s in sources]
+def names(paths: list[str], base: Path) -> list[str]:
+    return [os.path.relpath(path, base) for path in paths]
 
 
 def test_a_folder_gives_its_pictures_in_order(album: Path) -> None:
     found = find_pictures([album])
     want = ["a.png", "b.jpg", "broken.jpg", "sub/c.webp", "sub/deep/d"]
     assert names(found, album) == want
-    assert [str(s.inside) for s in found] == want
+    assert [str(p) for p in below_common(found)] == want
 
 
 def test_patterns_files_and_folders_together_give_each_once(album: Path) -> None:

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from facepoints import __version__
-from facepoints.console import checked_output
-from facepoints.errors import FacepointsError, MissingExtraError, SettingsError
+from facepoints.console import checked_output, quiet_libraries
+from facepoints.errors import DataError, FacepointsError, MissingExtraError, SettingsError
 from facepoints.files import check_output
 from facepoints.gather import gather
 from facepoints.progress import Stopped
@@ -32,6 +32,11 @@ Data = Annotated[
     tuple[Path, ...],
     tyro.conf.Positional,
     _arg(metavar="DATA [DATA ...]", help_behavior_hint="(required)"),
+]
+Inputs = Annotated[
+    tuple[str, ...],
+    tyro.conf.Positional,
+    _arg(metavar="INPUT [INPUT ...]", help_behavior_hint="(required)"),
 ]
 RunFolder = Annotated[Path, tyro.conf.Positional, _arg(metavar="RUN")]
 TestFile = Annotated[Path, tyro.conf.Positional, _arg(metavar="TEST")]
@@ -198,6 +203,62 @@ def _export(run: RunFolder, out: Maybe = None) -> None:
     _say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
+def _predict(
+    inputs: Inputs,
+    out: Maybe = None,
+    draw: Annotated[Path | None, _arg(metavar="FOLDER", help_behavior_hint="(optional)")] = None,
+    radius: bool = False,
+    model: Maybe = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+    finder: Annotated[str, _arg(metavar="FINDER")] = "cascade",
+    min_score: float = 0.5,
+    any_angle: bool = False,
+    landmarks: Annotated[
+        Literal["ibug-68", "kaggle-15"] | None,
+        _arg(metavar="{ibug-68,kaggle-15}", help_behavior_hint="(default: the model's)"),
+    ] = None,
+) -> None:
+    """Find faces and their points in pictures.
+
+    Without --out and --draw, a line of JSON per picture goes to standard output. With --out,
+    the same command again goes on where it was cut off.
+
+    Args:
+        inputs: pictures, folders, patterns in quotes, or - for standard input.
+        out: file to write: .jsonl, .csv, .json (COCO keypoints), .pts, or a folder of .pts.
+        draw: folder for the pictures with their faces drawn.
+        radius: draw how far off each point may be as well.
+        model: ONNX file or run to predict with, instead of the model that comes along.
+        device: where the model runs.
+        finder: says where faces may be: cascade, whole (each picture is a face), boxes:FILE
+            (CSV table with file,x,y,w,h) or yunet:FILE (YuNet as ONNX).
+        min_score: drop faces that are less sure, 0 to 1.
+        any_angle: find faces that lie or are upside down, too.
+        landmarks: points to answer with.
+    """
+    from facepoints.landmark_sets import KNOWN_SETS
+    from facepoints.media import find_pictures
+    from facepoints.predict import load
+    from facepoints.predict_files import predict_files, summary
+
+    with quiet_libraries():
+        pictures = find_pictures(inputs)
+        predictor = load(model, device, finder, min_score=min_score, any_angle=any_angle)
+        report = predict_files(
+            predictor,
+            pictures,
+            out=out,
+            drawn=draw,
+            landmarks=None if landmarks is None else KNOWN_SETS[landmarks],
+            radius=radius,
+            console=_err,
+        )
+    results = " and ".join(str(place) for place in (out, draw) if place is not None)
+    _note(summary(report) + (f"; results are in {results}" if results else ""))
+    if report.unreadable == report.pictures:
+        raise DataError(report.error)
+
+
 def _convert(
     data: Data,
     out: Path,
@@ -274,6 +335,12 @@ def _say(text: str) -> None:
     _out.print(escape(text), soft_wrap=True, highlight=False)
 
 
+def _note(text: str) -> None:
+    """What must not mix with results on standard output."""
+    with suppress(OSError):
+        _err.print(escape(text), highlight=False)
+
+
 def _settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
     """Defaults for `train`: those of the run that is to be resumed, if one is."""
     if arguments[:1] != ["train"] or "--resume" not in arguments:
@@ -313,6 +380,7 @@ def _run(arguments: Sequence[str]) -> None:
     tyro.extras.subcommand_cli_from_dict(
         {
             "train": _train(_settings_to_resume(arguments)),
+            "predict": _predict,
             "evaluate": _evaluate,
             "submit": _submit,
             "compare": _compare,
@@ -322,7 +390,7 @@ def _run(arguments: Sequence[str]) -> None:
             "synthetic": _synthetic,
         },
         prog="facepoints",
-        description="Facial keypoints: train, compare, evaluate, submit, draw.",
+        description="Facial keypoints: find, draw, train, compare, evaluate, submit.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )

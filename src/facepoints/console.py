@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from facepoints.errors import WriteError
 
-__all__ = ["checked_output"]
+__all__ = ["checked_output", "quiet_libraries"]
 
 
 class _Checked:
@@ -75,3 +75,31 @@ def _discard(stream: TextIO) -> None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """What libraries written in C say on standard error goes nowhere meanwhile; what Python
+    says arrives. (libpng and libjpeg warn of damage that we tell in our own words.)"""
+    stream = sys.stderr
+    try:
+        direct = stream.fileno() == 2 if stream is not None else False
+        kept = os.dup(2)
+    except (OSError, ValueError):  # closed by the caller
+        yield
+        return
+    try:
+        if stream is not None and direct:
+            stream.flush()
+            how = {"encoding": stream.encoding, "errors": "backslashreplace", "closefd": False}
+            sys.stderr = open(kept, "w", buffering=1, **how)  # noqa: SIM115
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        with suppress(OSError):
+            sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        sys.stderr = stream

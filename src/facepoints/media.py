@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -25,7 +25,6 @@ from facepoints.picture_header import HEAD_BYTES, KINDS, kind_of, read_header
 __all__ = [
     "MAX_PIXELS",
     "STDIN",
-    "Source",
     "find_pictures",
     "onto_white",
     "read_picture",
@@ -174,21 +173,8 @@ def _quiet_opencv() -> Iterator[None]:
                 cv2.utils.logging.setLogLevel(_quiet["level"])
 
 
-class Source(NamedTuple):
-    """A picture to read.
-
-    Attributes:
-        name: path as the caller knows it; "-" for standard input.
-        inside: path below the folder that was named, or the file's name: where results
-            that are files of their own belong below theirs.
-    """
-
-    name: str
-    inside: PurePath
-
-
-def find_pictures(inputs: Sequence[str | Path]) -> list[Source]:
-    """The picture files that inputs name, each once, in the order of the inputs.
+def find_pictures(inputs: Sequence[str | Path]) -> list[str]:
+    """Paths of the picture files that inputs name, each once, in the order of the inputs.
 
     Args:
         inputs: files, taken as they are; folders, searched with all folders below, in
@@ -201,45 +187,55 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Source]:
     """
     if not inputs:
         raise DataError("expected at least one picture or folder of pictures, none came")
-    found: dict[str, Source] = {}
+    found: dict[str, str] = {}
     for given in inputs:
-        for source in _of_input(str(given)):
-            same = source.name if source.name == STDIN else os.path.realpath(source.name)
-            found.setdefault(same, source)
+        for path in _of_input(str(given)):
+            found.setdefault(path if path == STDIN else os.path.realpath(path), path)
     return list(found.values())
 
 
-def _of_input(given: str) -> list[Source]:
+def _of_input(given: str) -> list[str]:
     if given == STDIN:
-        return [Source(STDIN, PurePath("stdin"))]
+        return [STDIN]
     if os.path.isdir(given):
-        sources = list(_in_folder(given))
-        if not sources:
+        paths = list(_in_folder(given))
+        if not paths:
             raise DataError(f"no picture in the folder {given}")
-        return sources
+        return paths
     if os.path.exists(given):
-        return [Source(given, PurePath(os.path.basename(given)))]
+        return [given]
     if not glob.has_magic(given):
         raise DataError(f"no picture or folder at {given}")
-    matches = sorted(glob.glob(given, recursive=True))
-    sources = []
-    for match in matches:
-        if os.path.isdir(match):
-            sources += _in_folder(match)
-        else:
-            sources.append(Source(match, PurePath(os.path.basename(match))))
-    if not sources:
+    paths = []
+    for match in sorted(glob.glob(given, recursive=True)):
+        paths += _in_folder(match) if os.path.isdir(match) else [match]
+    if not paths:
         raise DataError(f"no picture fits the pattern {given}")
-    return sources
+    return paths
 
 
-def _in_folder(folder: str) -> Iterator[Source]:
+def _in_folder(folder: str) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for file in sorted(files):
             path = os.path.join(place, file)
             if not file.startswith(".") and _may_be_picture(path):
-                yield Source(path, PurePath(os.path.relpath(path, folder)))
+                yield path
+
+
+def below_common(paths: Sequence[str]) -> list[PurePath]:
+    """Paths of files below the folder that holds them all; standard input is ``stdin``.
+
+    >>> [str(p) for p in below_common(["photos/a.jpg", "photos/new/b.jpg", "-"])]
+    ['a.jpg', 'new/b.jpg', 'stdin']
+    """
+    whole = [PurePath(os.path.abspath(path)) for path in paths if path != STDIN]
+    try:
+        base = os.path.commonpath([path.parent for path in whole]) if whole else ""
+    except ValueError:  # on several drives
+        base = ""
+    places = iter([p.relative_to(base) if base else PurePath(p.name) for p in whole])
+    return [PurePath("stdin") if path == STDIN else next(places) for path in paths]
 
 
 def _may_be_picture(path: str) -> bool:

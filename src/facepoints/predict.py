@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +135,16 @@ class Predictor:
         """The points of every face."""
         return self.model.landmarks
 
+    def describe(self) -> dict[str, Any]:
+        """What answers depend on besides the picture, JSON-ready."""
+        metadata = getattr(self.model, "metadata", {})
+        return {
+            "model": metadata.get("checksum", repr(self.model)),
+            "finder": repr(self.finder),
+            "min_score": self.min_score,
+            "any_angle": self.any_angle,
+        }
+
     @overload
     def __call__(self, pictures: Picture) -> list[Face]: ...
     @overload
@@ -146,9 +156,36 @@ class Predictor:
         Raises:
             DataError: an array or a file that is no picture.
         """
-        if isinstance(pictures, np.ndarray | str | Path):
-            return self._faces([pictures])[0]
-        return self._faces(list(pictures))
+        one = isinstance(pictures, np.ndarray | str | Path)
+        several = [pictures] if one else list(pictures)
+        names = ["" if isinstance(p, np.ndarray) else str(p) for p in several]
+        faces = self.in_pictures([_image(picture) for picture in several], names)
+        return faces[0] if one else faces
+
+    def in_pictures(
+        self, images: Sequence[NDArray[np.uint8]], names: Sequence[str]
+    ) -> list[list[Face]]:
+        """Faces of pictures that were read already.
+
+        Args:
+            images: (H, W) gray or (H, W, 3) RGB.
+            names: of their files, for a finder that goes by them; empty if there are none.
+        """
+        grays = [to_gray(image) for image in images]
+        tries = [self._tries(image, name) for image, name in zip(images, names, strict=True)]
+        faces: list[list[Face]] = [[] for _ in images]
+        open_ = list(range(len(images)))
+        while open_:  # pictures in which no face was found so far, and that can be tried again
+            places, still = [], []
+            for number in open_:
+                found = next(tries[number], None)
+                if found is not None:
+                    still.append(number)
+                    places += [self._first(number, one) for one in found]
+            for number, face in self._judged(grays, places):
+                faces[number].append(face)
+            open_ = [number for number in still if not faces[number]]
+        return [_each_once(found) for found in faces]
 
     def on_crops(self, images: NDArray[np.uint8], whole: WholeImage | None = None) -> Answer:
         """One face for each picture that is cut to one, whatever it shows.
@@ -171,29 +208,10 @@ class Predictor:
         places = [self._first(n, finder.find(image)[0]) for n, image in enumerate(images)]
         return self._looked(list(images), places, least=0.0)[1]
 
-    def _faces(self, pictures: Sequence[Picture]) -> list[list[Face]]:
-        images = [_image(picture) for picture in pictures]
-        grays = [to_gray(image) for image in images]
-        names = [None if isinstance(p, np.ndarray) else str(p) for p in pictures]
-        tries = [self._tries(image, name) for image, name in zip(images, names, strict=True)]
-        faces: list[list[Face]] = [[] for _ in images]
-        open_ = list(range(len(images)))
-        while open_:  # pictures in which no face was found so far, and that can be tried again
-            places, still = [], []
-            for number in open_:
-                found = next(tries[number], None)
-                if found is not None:
-                    still.append(number)
-                    places += [self._first(number, one) for one in found]
-            for number, face in self._judged(grays, places):
-                faces[number].append(face)
-            open_ = [number for number in still if not faces[number]]
-        return [_each_once(found) for found in faces]
-
-    def _tries(self, image: NDArray[np.uint8], name: str | None) -> Iterator[list[Found]]:
+    def _tries(self, image: NDArray[np.uint8], name: str) -> Iterator[list[Found]]:
         """What the finder finds in a picture, then what it finds when it looks harder."""
         finder = self.finder
-        if isinstance(finder, BoxesFromFile) and name is not None:
+        if isinstance(finder, BoxesFromFile) and name:
             yield finder.find_in(name)
             return
         turns = list(_turns(image) if self.any_angle else [(image, np.eye(3)[:2])])

@@ -1,4 +1,4 @@
-"""What long training shows, and how it is asked to stop."""
+"""What long work shows, and how it is asked to stop."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-__all__ = ["StopRequest", "Stopped", "TrainingProgress", "clock"]
+__all__ = ["PictureProgress", "StopRequest", "Stopped", "TrainingProgress", "clock"]
 
 
 class Stopped(Exception):
-    """Training was asked to stop and did, with everything saved to go on."""
+    """Work was asked to stop and did, with everything saved to go on."""
 
 
 def clock(seconds: float | None) -> str:
@@ -114,3 +114,41 @@ class TrainingProgress:
         if self._shown and not self._console.is_terminal:
             when = clock(row["seconds"])
             self._console.print(f"{self._name}: epoch {row['epoch']}  {said}  {when}")
+
+
+class PictureProgress:
+    """A bar for pictures that are looked at; nothing where there is no terminal.
+
+    Args:
+        console: where to show it.
+        total: pictures there are.
+        done: pictures that are done already.
+    """
+
+    def __init__(self, console: Console, total: int, done: int = 0) -> None:
+        self._bar = Progress(
+            TextColumn("{task.completed} of {task.total} pictures"),
+            BarColumn(),
+            TextColumn("{task.fields[faces]} faces"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal or total - done < 2,
+        )
+        self._task = self._bar.add_task("", total=total, completed=done, faces=0)
+
+    def __enter__(self) -> PictureProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def at(self, pictures: int, faces: int) -> None:
+        """Pictures that are done and faces found in them."""
+        self._bar.update(self._task, completed=pictures, faces=faces)

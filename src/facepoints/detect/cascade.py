@@ -44,12 +44,12 @@ class _Cascade(NamedTuple):
 
 
 _FRONTAL = (
-    _Cascade("haarcascade_frontalface_alt2.xml", 0.0, 0.158, 0.87, 0.0),
-    _Cascade("haarcascade_frontalface_default.xml", 0.0, 0.150, 0.86, 1 / 16),
+    _Cascade("haarcascade_frontalface_alt2.xml", 0.0, 0.170, 0.90, 0.0),
+    _Cascade("haarcascade_frontalface_default.xml", 0.0, 0.162, 0.87, 1 / 16),
 )
 _PROFILE = (
-    _Cascade("haarcascade_profileface.xml", -0.09, 0.158, 0.74, 1 / 12),
-    _Cascade("haarcascade_profileface.xml", -0.09, 0.158, 0.74, 1 / 12, mirrored=True),
+    _Cascade("haarcascade_profileface.xml", -0.10, 0.165, 0.77, 1 / 12),
+    _Cascade("haarcascade_profileface.xml", -0.10, 0.165, 0.77, 1 / 12, mirrored=True),
 )
 
 _SURE = 3  # windows that agree from which a cascade alone would say "face"

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,7 @@ class BoxesFromFile:
     """
 
     path: Path
-    _boxes: dict[str, list[Found]] = field(repr=False, compare=False)
+    _boxes: dict[str, list[Found]]
 
     @classmethod
     def load(cls, path: Path) -> BoxesFromFile:

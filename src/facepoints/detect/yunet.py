@@ -60,6 +60,9 @@ class YuNet:
         finally:
             cv2.utils.logging.setLogLevel(level)
 
+    def __repr__(self) -> str:
+        return f"YuNet({self._path})"
+
     def find(self, image: NDArray[np.uint8]) -> list[Found]:
         """Places in a picture, (H, W) gray or (H, W, 3) RGB."""
         height, width = image.shape[:2]
