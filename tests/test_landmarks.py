@@ -71,3 +71,24 @@ def test_eye_centres_of_15_points_are_the_mean_of_six():
 def test_impossible_sets_are_refused(names, said):
     with pytest.raises(DataError, match=said):
         LandmarkSet(names)
+
+
+def test_a_marking_scheme_may_mean_another_place_by_the_same_name():
+    points = np.arange(68 * 2, dtype=np.float32).reshape(1, 68, 2) ** 1.3
+    one = np.ones((1, 68), dtype=bool)
+    named = ["nose_tip", "nose_tip@4-point", "nose_tip@other", "left_eye_center@4-point"]
+    out, mask = convert(points, one, IBUG_68, LandmarkSet(tuple(named), mirrorable=False))
+    assert mask.all()
+    np.testing.assert_array_equal(out[0, 0], points[0, 30])
+    np.testing.assert_array_equal(out[0, 1], points[0, 33])
+    np.testing.assert_array_equal(out[0, 2], points[0, 30])  # nobody knows this one
+    np.testing.assert_allclose(out[0, 3], points[0, 42:48].mean(axis=0), rtol=1e-5)
+
+
+def test_brow_ends_lie_an_eighth_of_the_way_to_the_eye():
+    points = np.zeros((1, 68, 2), dtype=np.float32)
+    points[0, [36, 45], 1] = 8  # outer eye corners
+    points[0, [39, 42], 1] = 16  # inner ones
+    out, _ = convert(points, np.ones((1, 68), dtype=bool), IBUG_68, KAGGLE_15)
+    names = [f"{s}_eyebrow_{e}_end" for e in ("outer", "inner") for s in ("left", "right")]
+    assert out[0, KAGGLE_15.columns(names), 1].tolist() == [1, 1, 2, 2]

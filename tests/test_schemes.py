@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facepoints.errors import DataError
+from facepoints.landmark_sets import IBUG_68
 from facepoints.landmarks import LandmarkSet
 from facepoints.samples import Samples
 from facepoints.schemes import arranged, as_marked_by, column_for, pick_source
@@ -69,3 +70,16 @@ def test_pick_source_is_the_smallest_scheme_that_covers(requested: set[str], wan
 def test_pick_source_takes_the_first_of_equals_and_needs_no_scheme() -> None:
     assert pick_source({"a"}, {"one": ("a", "b"), "two": ("a", "c")}) == "one"
     assert pick_source({"a"}, {}) == ""
+
+
+def test_68_points_answer_as_the_scheme_that_is_asked_for() -> None:
+    points = np.arange(68 * 2, dtype=np.float32).reshape(1, 68, 2) ** 1.2
+    want = LandmarkSet(("nose_tip", "mouth_center_bottom_lip"))
+    for source, tip, lip in (("15-point", 30, [57]), ("4-point", 33, [62, 66]), ("", 30, [57])):
+        found, able = as_marked_by(points, IBUG_68, want, source)
+        assert able.all()
+        np.testing.assert_array_equal(found[0, 0], points[0, tip])
+        np.testing.assert_allclose(found[0, 1], points[0, lip].mean(axis=0), rtol=1e-6)
+    both = LandmarkSet(("nose_tip", "nose_tip@4-point"))
+    found, able = as_marked_by(points, IBUG_68, both, "4-point")
+    np.testing.assert_array_equal(found[0], points[0, [30, 33]])

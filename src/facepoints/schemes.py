@@ -126,13 +126,22 @@ def arranged(samples: Samples, landmarks: LandmarkSet) -> Samples:
     return samples.with_points(points, labelled, landmarks)
 
 
+def _as_named_by(source: str, want: LandmarkSet) -> LandmarkSet:
+    """Points with the source in every name, but for those that would then be there twice."""
+    own = [name if source_of(name) else with_source(name, source) for name in want.names]
+    pairs = zip(want.names, own, strict=True)
+    names = tuple(name if own.count(named) > 1 else named for name, named in pairs)
+    return LandmarkSet(names, mirrorable=False)
+
+
 def as_marked_by(
     points: NDArray[np.float32], have: LandmarkSet, want: LandmarkSet, source: str
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Predictions of a run as the points `want` of one marking scheme.
 
     A point comes from the run's column for that scheme, else from its plain column, else
-    through a known conversion (`landmarks.convert`: eye centres out of 68 points).
+    through a known conversion (`landmark_sets.convert`: eye centres out of 68 points), which
+    may know the scheme.
 
     Args:
         points: (N, len(have), 2) in pixels.
@@ -145,12 +154,13 @@ def as_marked_by(
     """
     out = np.zeros((len(points), len(want), 2), dtype=np.float32)
     able = np.zeros(len(want), dtype=bool)
+    marked = _as_named_by(source, want)
     for names in CONVERSIONS:
         if set(names) <= set(have.names):
             part, chosen = have.subset(names), points[:, have.columns(names)]
-            out, _ = convert(chosen, np.ones(chosen.shape[:2], dtype=bool), part, want)
+            out, _ = convert(chosen, np.ones(chosen.shape[:2], dtype=bool), part, marked)
             one = np.ones((1, len(names)), dtype=bool)
-            able = convert(np.zeros((1, len(names), 2), np.float32), one, part, want)[1][0]
+            able = convert(np.zeros((1, len(names), 2), np.float32), one, part, marked)[1][0]
     for column, name in enumerate(want.names):
         place = _column(have, name, source)
         if place is not None:
