@@ -86,6 +86,8 @@ def merged(found: Sequence[Found]) -> list[Found]:
 
 def _mean(group: Sequence[Found]) -> Found:
     first = group[0]
+    if len(group) == 1:
+        return first
     weights = np.array([f.score for f in group]) + 1e-6
     x, y, width, height = np.average([f.box for f in group], axis=0, weights=weights)
     turns = [(f.angle - first.angle + 180) % 360 - 180 for f in group]

@@ -1,0 +1,277 @@
+"""Where faces may be: each finder, and boxes that are of one face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from skimage import data
+
+from facepoints import geometry
+from facepoints.detect import (
+    BoxesFromFile,
+    CascadeFinder,
+    Found,
+    PersistentFinder,
+    WholeImage,
+    YuNet,
+    finder_named,
+    merged,
+    overlap,
+    placed,
+)
+from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
+from facepoints.landmark_sets import KAGGLE_15
+from facepoints.mean_face import MEAN_BOX, mean_points
+
+FACE = (180.0, 76.0, 93.0, 101.0)
+"""Brows to chin and ear to ear on `skimage.data.astronaut()`, looked up by hand."""
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    return data.astronaut()
+
+
+def hit(found: list[Found], box: tuple[float, float, float, float] = FACE) -> list[Found]:
+    """Those within a fifth of a face's size of it, and of about its size."""
+    side = max(box[2:])
+    middle = box[0] + box[2] / 2, box[1] + box[3] / 2
+    near = []
+    for one in found:
+        x, y, width, height = one.box
+        away = np.hypot(x + width / 2 - middle[0], y + height / 2 - middle[1])
+        if away < side / 5 and 0.7 < max(width, height) / side < 1.4:
+            near.append(one)
+    return near
+
+
+# Cascades
+
+
+def test_cascades_find_the_face_of_a_photo(photo: NDArray[np.uint8]) -> None:
+    finder = CascadeFinder()
+    colour, gray = finder.find(photo), finder.find(np.asarray(photo[..., 1]))
+    for found in (colour, gray):
+        assert hit(found)
+        assert hit(found)[0] is found[0]  # the surest
+        assert found[0].score > 0.5
+        assert [f.score for f in found] == sorted((f.score for f in found), reverse=True)
+
+
+def test_a_larger_picture_is_the_same_face_in_its_own_pixels(photo: NDArray[np.uint8]) -> None:
+    large = geometry.resize(photo, 1536, 1536)
+    x, y, width, height = (3 * side for side in FACE)
+    assert hit(CascadeFinder().find(large), (x, y, width, height))
+
+
+def test_a_profile_looks_the_other_way_in_a_mirror(photo: NDArray[np.uint8]) -> None:
+    finder = CascadeFinder()
+    mirrored = np.ascontiguousarray(photo[:, ::-1])
+    x, y, width, height = FACE
+    assert hit(finder.find(mirrored), (511 - x - width, y, width, height))
+
+
+def test_harder_tries_find_what_the_first_does_not(photo: NDArray[np.uint8]) -> None:
+    finder = CascadeFinder()
+    portrait = np.ascontiguousarray(photo[16:240, 116:340])
+    box = (FACE[0] - 116, FACE[1] - 16, *FACE[2:])
+    middle = box[0] + box[2] / 2, box[1] + box[3] / 2
+    for angle in (-30.0, 30.0):
+        turned = geometry.warp(portrait, geometry.rotation_matrix(angle, middle), 224, 224)
+        tries = list(finder.find_harder(turned))
+        found = [one for one in hit(tries[1], box) if abs(one.angle) > 10]
+        assert found
+        assert abs(found[0].angle - angle) < 12  # clockwise counts up, as the picture was turned
+    near = np.ascontiguousarray(photo[70:185, 172:280])  # brows and chin at its borders
+    box = (FACE[0] - 172, FACE[1] - 70, *FACE[2:])
+    assert any(hit(found, box) for found in finder.find_harder(near))
+    assert isinstance(finder, PersistentFinder)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 900), (900, 2), (19, 19), (25, 3, 3)])
+def test_cascades_bear_any_shape(shape: tuple[int, ...]) -> None:
+    finder = CascadeFinder()
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    assert finder.find(image) == []
+    for found in finder.find_harder(image):
+        assert all(np.isfinite(one.box).all() for one in found)
+
+
+def test_nothing_is_seen_in_an_even_picture() -> None:
+    finder = CascadeFinder()
+    image = np.full((200, 300), 128, dtype=np.uint8)
+    assert finder.find(image) == []
+    *searched, guesses = finder.find_harder(image)
+    assert searched == [[], [], []]
+    assert guesses  # the last try needs no search
+    assert max(one.score for one in guesses) < 0.5
+
+
+@pytest.mark.parametrize("wrong", [{"side": 10}, {"smallest": 0.0}, {"smallest": 1.5}])
+def test_sizes_that_cannot_be(wrong: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match="side"):
+        CascadeFinder(**wrong)  # type: ignore[arg-type]
+
+
+# Whole pictures and boxes from a file
+
+
+def test_a_whole_picture_is_one_face() -> None:
+    (found,) = WholeImage(part=0.5, down=0.1).find(np.zeros((40, 80), dtype=np.uint8))
+    assert found == Found((29.5, 13.5, 20.0, 20.0))  # about (39.5, 19.5 + 4)
+
+
+def test_boxes_come_from_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "boxes.csv"
+    table.write_text(
+        "\ufefffile,x,y,w,h,note\na.jpg,1,2,3,4.5,\na.jpg,10,20,30,40,second\nsub/b.jpg,5,5,5,5,\n"
+    )
+    finder = BoxesFromFile.load(table)
+    assert finder.find_in("a.jpg") == [Found((1, 2, 3, 4.5)), Found((10, 20, 30, 40))]
+    assert finder.find_in("/somewhere/photos/a.jpg") == finder.find_in("a.jpg")
+    assert finder.find_in("photos/./sub/b.jpg") == [Found((5, 5, 5, 5))]
+    assert finder.find_in("b.jpg") == []
+    assert finder.find_in("other/b.jpg") == []
+    with pytest.raises(SettingsError, match="no name to find them by"):
+        finder.find(np.zeros((8, 8), dtype=np.uint8))
+    table.write_text("file,x,y,w,h,angle\na.jpg,1,2,3,4,90\nb.jpg,1,2,3,4,\n")
+    turned = BoxesFromFile.load(table)
+    assert [turned.find_in(name)[0].angle for name in ("a.jpg", "b.jpg")] == [90, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no column file, x, y, w, h"),
+        ("file,x,y,w\na,1,2,3\n", "no column h"),
+        ("file,x,y,w,h\na,1,2,3,many\n", "line 2: h should be a number, is 'many'"),
+        ("file,x,y,w,h\na,1,2,3\n", "line 2: h should be a number"),
+        ("file,x,y,w,h\na,1,nan,3,4\n", "y should be a number"),
+        ("file,x,y,w,h\na,1,2,0,4\n", "positive w and h"),
+    ],
+)
+def test_tables_of_boxes_that_cannot_be_used(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text(text)
+    with pytest.raises(DataError, match=said):
+        BoxesFromFile.load(tmp_path / "boxes.csv")
+
+
+def test_tables_of_boxes_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no table of boxes"):
+        BoxesFromFile.load(tmp_path / "nowhere.csv")
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+    with pytest.raises(DataError, match="could not read"):
+        BoxesFromFile.load(tmp_path / "binary")
+
+
+# YuNet
+
+
+class _Net:
+    """OpenCV's FaceDetectorYN as far as the finder uses it, with one face for an answer."""
+
+    def __init__(self, points: NDArray) -> None:
+        self.points, self.size = points, (0, 0)
+
+    def setInputSize(self, size: tuple[int, int]) -> None:  # as OpenCV calls it
+        self.size = size
+
+    def detect(self, image: NDArray[np.uint8]) -> tuple[int, NDArray | None]:
+        assert image.shape == (self.size[1], self.size[0], 3)
+        return 1, np.array([[0, 0, 1, 1, *self.points.ravel(), 0.9]], dtype=np.float32)
+
+
+@pytest.mark.parametrize("angle", [0.0, 20.0, -75.0, 160.0])
+def test_yunet_lays_the_mean_face_onto_its_five_points(
+    angle: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("right_eye_center", "left_eye_center", "nose_tip")
+    names += ("mouth_right_corner", "mouth_left_corner")
+    mean = mean_points(KAGGLE_15.subset(names))[0]
+    turn = geometry.rotation_matrix(angle, (0, 0))
+    in_picture = geometry.apply(turn, mean * 400) + np.array(
+        [1000, 500]
+    )  # 2048 wide: seen at half size
+    net = _Net((in_picture + 0.5) / 2 - 0.5)
+    monkeypatch.setattr(cv2, "FaceDetectorYN", SimpleNamespace(create=lambda *_: net))
+    (tmp_path / "yunet.onnx").touch()
+    (found,) = YuNet(tmp_path / "yunet.onnx").find(np.zeros((1024, 2048, 3), dtype=np.uint8))
+    assert abs(found.angle - angle) < 0.1
+    want = (1000 + 400 * MEAN_BOX[0], 500 + 400 * MEAN_BOX[1], 400 * MEAN_BOX[2])
+    np.testing.assert_allclose(found.box[:3], want, atol=0.1)
+    assert found.score == pytest.approx(0.9)
+
+
+def test_files_that_are_not_yunet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ModelError, match="no file at"):
+        YuNet(tmp_path / "nowhere.onnx")
+    (tmp_path / "wrong.onnx").write_bytes(b"no network")
+    with pytest.raises(ModelError, match="is not YuNet") as said:
+        YuNet(tmp_path / "wrong.onnx")
+    assert "\n" not in str(said.value)
+    assert capfd.readouterr().err == ""
+
+
+# Names and boxes
+
+
+def test_finders_have_names(tmp_path: Path) -> None:
+    assert finder_named("cascade") == CascadeFinder()
+    assert finder_named("whole") == WholeImage()
+    (tmp_path / "a.csv").write_text("file,x,y,w,h\n")
+    assert isinstance(finder_named(f"boxes:{tmp_path / 'a.csv'}"), BoxesFromFile)
+    for wrong in ("eyes", "boxes", "boxes:", "whole:x", f"yunet:{tmp_path / 'no.onnx'}", ""):
+        with pytest.raises(FacepointsError):
+            finder_named(wrong)
+
+
+def test_overlap_is_shared_over_whole_area() -> None:
+    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
+    assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert overlap((0, 0, 10, 10), (10, 0, 10, 10)) == 0
+
+
+def test_boxes_of_one_face_become_their_mean() -> None:
+    one = [Found((0, 0, 10, 10), 0.6), Found((2, 0, 10, 10), 0.2), Found((50, 0, 10, 10), 0.9)]
+    far, mean = merged(one)
+    assert far == Found((50, 0, 10, 10), 0.9)
+    np.testing.assert_allclose(mean.box, (0.5, 0, 10, 10), atol=1e-4)
+    assert mean.score == 0.6
+    upside_down = [Found((0, 0, 10, 10), 0.6), Found((0, 0, 10, 10), 0.5, angle=180)]
+    assert len(merged(upside_down)) == 2
+    around = merged([Found((0, 0, 9, 9), 0.5, 175), Found((0, 0, 9, 9), 0.5, -175)])
+    assert len(around) == 1
+    assert abs(abs(around[0].angle) - 180) < 1e-6
+    assert merged([]) == []
+
+
+@given(
+    angle=st.floats(-179, 179),
+    scale=st.floats(0.2, 5),
+    shift=st.tuples(st.floats(-50, 50), st.floats(-50, 50)),
+    turned=st.floats(-90, 90),
+)
+def test_places_move_with_the_picture(
+    angle: float, scale: float, shift: tuple[float, float], turned: float
+) -> None:
+    """A face found in a picture that was turned, scaled and shifted is where it was before."""
+    matrix = geometry.compose(
+        geometry.rotation_matrix(turned, (10, 20)),
+        geometry.resize_matrix(scale, scale),
+        np.array([[1.0, 0, shift[0]], [0, 1, shift[1]]]),
+    )
+    before = Found((30.0, 40.0, 20.0, 24.0), 0.7, angle)
+    center = geometry.apply(matrix, np.array([40.0, 52.0]))
+    x, y = map(float, center)
+    seen = (x - 10 * scale, y - 12 * scale, 20 * scale, 24 * scale)
+    after = placed(Found(seen, 0.7, angle + turned), matrix)
+    np.testing.assert_allclose(after.box, before.box, atol=1e-3)
+    assert abs((after.angle - before.angle + 180) % 360 - 180) < 1e-3
+    assert after.score == before.score
