@@ -17,7 +17,7 @@ STAMP := $(VENV)/.stamp
 EXTRAS := train,dev,bench
 MINUTES ?= 1
 PYTEST ?=
-CHECKED := src tests benchmarks
+CHECKED := src tests benchmarks recipes
 
 # Nothing of the caller's Python may leak in; pyright must not look for newer versions of itself.
 unexport PYTHONPATH PYTHONHOME
