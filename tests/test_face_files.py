@@ -1,0 +1,209 @@
+"""Found faces as files of each format, read back by readers and by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+import cv2
+import numpy as np
+import pytest
+
+from facepoints import face_files, readers
+from facepoints.errors import SettingsError, WriteError
+from facepoints.face import Face
+from facepoints.face_files import FORMATS, Record, error_record, format_of, free_name, record
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks import LandmarkSet
+from facepoints.readers.pts import parse_pts
+
+PAIR = LandmarkSet(("left_eye", "right_eye"), edges=(("left_eye", "right_eye"),))
+
+
+def face(landmarks: LandmarkSet, seed: int = 0, track: int | None = None) -> Face:
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(5, 55, (len(landmarks), 2)).astype(np.float32)
+    radius = rng.uniform(0.5, 9, len(landmarks)).astype(np.float32)
+    return Face((1.5, 2.5, 30.25, 40.0), 0.1 * seed + 0.5, points, radius, landmarks, track)
+
+
+def found(landmarks: LandmarkSet) -> list[Record]:
+    """A picture with two faces, a damaged one, one without a face, one with a face."""
+    return [
+        record("photos/a.png", (48, 64), [face(landmarks), face(landmarks, 1, track=7)]),
+        error_record("photos/b.png", 'photos/b.png is "damaged"'),
+        record("photos/c.png", (10, 20), []),
+        record("photos/sub/a.png", (48, 64), [face(landmarks, 2)], frame=5),
+    ]
+
+
+def written(format: str, records: list[Record], landmarks: LandmarkSet, out: Path) -> Path:
+    FORMATS[format](lambda: iter(records), landmarks, out)
+    return out
+
+
+def test_a_record_is_the_face_in_full() -> None:
+    one = face(PAIR)
+    data = json.loads(face_files.json_line(record("a.jpg", (480, 640), [one])))
+    assert {k: data[k] for k in ("file", "frame", "width", "height")} == {
+        "file": "a.jpg",
+        "frame": 0,
+        "width": 640,
+        "height": 480,
+    }
+    (told,) = data["faces"]
+    assert list(told) == ["box", "score", "track", "points", "radius"]
+    assert told["box"] == [1.5, 2.5, 30.25, 40.0]
+    assert (np.array(told["points"], dtype=np.float32) == one.points).all()  # to the last bit
+    assert (np.array(told["radius"], dtype=np.float32) == one.radius).all()
+    assert (told["score"], told["track"]) == (0.5, None)
+    assert len(json.dumps(told["points"])) < 2 * 2 * 14  # and with no digit too many
+
+
+def test_lines_of_json(tmp_path: Path) -> None:
+    records = found(PAIR)
+    out = written("jsonl", records, PAIR, tmp_path / "faces.jsonl")
+    assert [json.loads(line) for line in out.read_text().splitlines()] == records
+
+
+def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
+    name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
+    records = [record(name, (48, 64), [face(PAIR)]), error_record("bü.jpg", "no")]
+    for format in ("jsonl", "csv", "coco"):
+        out = written(format, records, PAIR, tmp_path / format)
+        text = out.read_text(encoding="utf-8")
+        assert "caf" in text
+        assert "bü.jpg" in text or format == "csv"
+
+
+def test_a_table_has_a_row_per_face(tmp_path: Path) -> None:
+    out = written("csv", found(PAIR), PAIR, tmp_path / "faces.csv")
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = "file,frame,face,track,score,box_x,box_y,box_w,box_h,left_eye_x,left_eye_y,left_eye_r"
+    assert out.read_text().startswith(columns + ",right_eye_x,right_eye_y,right_eye_r\n")
+    told = [(row["file"], row["frame"], row["face"], row["track"]) for row in rows]
+    assert told == [
+        ("photos/a.png", "0", "0", ""),
+        ("photos/a.png", "0", "1", "7"),
+        ("photos/sub/a.png", "5", "0", ""),
+    ]
+    one = face(PAIR, 1)
+    assert np.float32(rows[1]["right_eye_x"]) == one.points[1, 0]
+    assert np.float32(rows[1]["right_eye_r"]) == one.radius[1]
+    assert float(rows[1]["box_h"]) == 40
+    assert float(rows[1]["score"]) == pytest.approx(0.6)
+
+
+def test_coco_holds_faces_and_what_could_not_be_read(tmp_path: Path) -> None:
+    records = found(PAIR)
+    for entry in records:
+        entry["file"] = str(tmp_path / entry["file"])
+    (tmp_path / "results").mkdir()
+    out = written("coco", records, PAIR, tmp_path / "results" / "faces.json")
+    data = json.loads(out.read_text())
+    assert [i["file_name"] for i in data["images"]] == [
+        "../photos/a.png",
+        "../photos/c.png",
+        "../photos/sub/a.png",
+    ]
+    assert [a["image_id"] for a in data["annotations"]] == [1, 1, 3]
+    assert [a["id"] for a in data["annotations"]] == [1, 2, 3]
+    one, told = face(PAIR, 1), data["annotations"][1]
+    x, y = map(float, one.points[0])
+    assert told["keypoints"][:3] == pytest.approx([x, y, 2])
+    assert (told["num_keypoints"], told["bbox"], told["track"]) == (2, [1.5, 2.5, 30.25, 40], 7)
+    assert data["categories"][0]["keypoints"] == ["left_eye", "right_eye"]
+    assert data["categories"][0]["skeleton"] == [[1, 2]]
+    assert [u["file"] for u in data["facepoints"]["unreadable"]] == [str(tmp_path / "photos/b.png")]
+
+
+def test_coco_is_labels_to_train_on(tmp_path: Path) -> None:
+    """What was predicted is read as any other data set is."""
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "a.png"), np.full((48, 64), 90, dtype=np.uint8))
+    one = face(KAGGLE_15)
+    records = [record(str(tmp_path / "photos" / "a.png"), (48, 64), [one, one])]
+    out = written("coco", records, KAGGLE_15, tmp_path / "faces.json")
+    data = readers.read(out)
+    assert len(data) == 2
+    np.testing.assert_allclose(data.points[1], one.points)
+    assert data.landmarks == KAGGLE_15
+
+
+@pytest.mark.parametrize("records", [[], [error_record("a", "b")], [record("a", (1, 1), [])]])
+def test_files_without_a_face_are_files_all_the_same(records: list[Record], tmp_path: Path) -> None:
+    for format in ("jsonl", "csv", "coco", "pts"):
+        written(format, records, PAIR, tmp_path / format)
+    assert json.loads((tmp_path / "coco").read_text())["annotations"] == []
+    assert (tmp_path / "csv").read_text().count("\n") == 1
+    assert list((tmp_path / "pts").iterdir()) == []
+
+
+def test_pts_lie_as_the_pictures_did(tmp_path: Path) -> None:
+    out = written("pts", found(IBUG_68), IBUG_68, tmp_path / "points")
+    files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*.pts"))
+    assert files == ["a.2.pts", "a.pts", "sub/a.pts"]
+    np.testing.assert_allclose(parse_pts(out / "a.2.pts"), face(IBUG_68, 1).points, atol=1e-4)
+    assert "n_points: 68" in (out / "a.pts").read_text()
+    first = (out / "a.pts").read_text().splitlines()[3].split()
+    assert float(first[0]) == pytest.approx(float(face(IBUG_68).points[0, 0]) + 1)  # from 1
+
+
+def test_pts_are_in_the_order_of_the_format(tmp_path: Path) -> None:
+    backwards = IBUG_68.subset(IBUG_68.names[::-1])
+    one = face(backwards)
+    written("pts", [record("a.jpg", (48, 64), [one])], backwards, tmp_path / "a.pts")
+    np.testing.assert_allclose(parse_pts(tmp_path / "a.pts"), one.points[::-1], atol=1e-4)
+
+
+def test_one_pts_holds_one_face(tmp_path: Path) -> None:
+    for records in (found(PAIR), []):
+        with pytest.raises(SettingsError, match=r"can hold one face, [03] were found"):
+            written("pts", records, PAIR, tmp_path / "a.pts")
+    assert not (tmp_path / "a.pts").exists()
+
+
+def test_files_are_never_mixed(tmp_path: Path) -> None:
+    (tmp_path / "points").mkdir()
+    (tmp_path / "points" / "label.pts").touch()
+    with pytest.raises(WriteError, match="not empty"):
+        written("pts", found(PAIR), PAIR, tmp_path / "points")
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "coco"])
+def test_nothing_is_written_by_halves(format: str, tmp_path: Path) -> None:
+    def breaks() -> Iterable[Record]:
+        yield found(PAIR)[0]
+        raise KeyboardInterrupt
+
+    (tmp_path / "out").write_text("before")
+    with pytest.raises(KeyboardInterrupt):
+        FORMATS[format](breaks, PAIR, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "before"
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_names_say_the_format(tmp_path: Path) -> None:
+    (tmp_path / "v1.2").mkdir()
+    for name, format in (
+        ("faces.jsonl", "jsonl"),
+        ("faces.NDJSON", "jsonl"),
+        ("faces.csv", "csv"),
+        ("faces.json", "coco"),
+        ("a.pts", "pts"),
+        ("points", "pts"),
+        ("v1.2", "pts"),
+    ):
+        assert format_of(tmp_path / name) == format
+    with pytest.raises(SettingsError, match=r"no format for .*faces\.xml"):
+        format_of(tmp_path / "faces.xml")
+
+
+def test_names_are_given_once() -> None:
+    used: set[str] = set()
+    names = ["a.jpg", "a.png", "A.jpg", "sub/a.jpg", "a.jpg", "a.jpg", "b"]
+    want = ["a", "a.png", "A.jpg", "sub/a", "a.jpg-2", "a.jpg-3", "b"]
+    assert [free_name(PurePath(name), used) for name in names] == want
