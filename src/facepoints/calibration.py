@@ -26,9 +26,9 @@ __all__ = ["COVERAGE", "Calibration", "calibrate", "radius_report", "uncalibrate
 COVERAGE = 0.9
 """How often the radius is to hold the true point."""
 
-_OWN_LABELS = 100
-"""Labels at which a point's own quantile counts as much as that of all points together: with
-fewer it moves by more than a few per cent from draw to draw."""
+_OWN_LABELS = 25
+"""Labels at which a point's own quantile counts as much as that of all points together. From
+so few, what its radius holds is off by 6 in 100 (one standard deviation)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,147 @@
+"""Radii: as many true points lie inside as are meant to, for every point."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facepoints.calibration import COVERAGE, Calibration, calibrate, radius_report, uncalibrated
+from facepoints.errors import DataError
+from facepoints.landmarks import LandmarkSet
+from facepoints.samples import Samples
+
+ABC = LandmarkSet(("a", "b", "c"), mirrorable=False)
+
+
+def rows(points: NDArray, labelled: NDArray | None = None) -> Samples:
+    n = len(points)
+    return Samples(
+        images=np.zeros((n, 8, 8), np.uint8),
+        points=points.astype(np.float32),
+        labelled=np.ones((n, len(ABC)), bool) if labelled is None else labelled,
+        landmarks=ABC,
+        group=np.arange(n).astype(str),
+        names=np.arange(n).astype(str),
+        source=np.zeros(n, np.int16),
+        sources={"one": ABC.names},
+    )
+
+
+def drawn(n: int, seed: int, kind: str = "laplace") -> tuple[NDArray, NDArray, NDArray]:
+    """Predictions, spreads and truth; errors follow the loss's density times 1, 2 and 3."""
+    chance = np.random.default_rng(seed)
+    spread = chance.uniform(0.5, 4, (n, 3)).astype(np.float32)
+    length = chance.gamma(2, 0.5, (n, 3)) if kind == "laplace" else chance.rayleigh(1, (n, 3))
+    angle = chance.uniform(0, 2 * np.pi, (n, 3))
+    offset = np.stack([np.cos(angle), np.sin(angle)], -1) * (length * spread)[..., None]
+    points = np.full((n, 3, 2), 40, np.float32)
+    return points, spread, (points + offset * np.array([1, 2, 3])[:, None]).astype(np.float32)
+
+
+def test_nine_of_ten_new_faces_lie_inside() -> None:
+    points, spread, truth = drawn(1500, seed=0)
+    found = calibrate(points, spread, rows(truth))
+    assert found is not None
+    assert (found.rows, found.calibrated, found.coverage) == (1500, True, COVERAGE)
+    points, spread, truth = drawn(4000, seed=1)
+    inside = np.linalg.norm(points - truth, axis=-1) <= spread * np.array(found.factors)
+    np.testing.assert_allclose(inside.mean(axis=0), 0.9, atol=0.02)
+
+
+def test_a_point_without_labels_takes_the_factor_of_all_and_one_with_few_leans_on_it() -> None:
+    points, spread, truth = drawn(900, seed=2)
+    labelled = np.ones((900, 3), bool)
+    labelled[:, 1] = False
+    labelled[30:, 2] = False
+    known = calibrate(points, spread, rows(truth, labelled))
+    ratio = np.linalg.norm(points - truth, axis=-1) / spread
+    assert known is not None
+    pooled = np.quantile(ratio[labelled], COVERAGE)
+    own = np.quantile(ratio[:30, 2], COVERAGE)
+    assert known.factors[0] == pytest.approx(np.quantile(ratio[:, 0], COVERAGE), rel=0.02)
+    assert known.factors[1] == pytest.approx(pooled, rel=0.01)
+    assert pooled < known.factors[2] < own
+    moved = truth.copy()
+    moved[~labelled] = 1e6  # what is not labelled has no influence
+    assert calibrate(points, spread, rows(moved, labelled)) == known
+
+
+def test_few_labels_take_the_largest_error() -> None:
+    """The 90% quantile of conformal prediction asks for nine labels at least."""
+    points = np.zeros((4, 3, 2))
+    truth = np.zeros((4, 3, 2))
+    truth[:, :, 0] = np.array([1, 2, 3, 4])[:, None]
+    found = calibrate(points, np.ones((4, 3)), rows(truth))
+    assert found is not None
+    assert found.factors == (4, 4, 4)
+
+
+def test_nothing_to_measure_on() -> None:
+    points, spread, truth = drawn(5, seed=3)
+    assert calibrate(points, spread, rows(truth, np.zeros((5, 3), bool))) is None
+    assert calibrate(points[:0], spread[:0], rows(truth[:0])) is None
+    points[2, 1] = np.nan
+    assert calibrate(points, spread, rows(truth)) is None
+
+
+def test_exact_predictions_leave_a_radius_over_nothing() -> None:
+    points = np.ones((20, 3, 2), np.float32)
+    found = calibrate(points, np.ones((20, 3), np.float32), rows(points))
+    assert found is not None
+    assert min(found.factors) > 0
+
+
+@pytest.mark.parametrize("loss", ["laplace", "gaussian"])
+def test_a_run_without_held_out_faces_trusts_the_density_of_its_loss(loss: str) -> None:
+    points, spread, truth = drawn(40_000, seed=4, kind=loss)
+    assumed = uncalibrated(loss, ABC)
+    assert assumed.calibrated is False
+    error = np.linalg.norm(points - truth, axis=-1)[:, 0]
+    assert (error <= spread[:, 0] * assumed.factors[0]).mean() == pytest.approx(0.9, abs=0.01)
+
+
+@given(st.lists(st.floats(1e-4, 1e4), min_size=1, max_size=9), st.integers(0, 10**6), st.booleans())
+def test_json_and_back(factors: list[float], count: int, calibrated: bool) -> None:
+    before = Calibration(tuple(factors), count, calibrated)
+    text = json.dumps(before.to_dict())
+    assert Calibration.from_dict(json.loads(text), len(factors)) == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"factors": [1.0, 2.0]},
+        {"factors": [1.0, 2.0, 0.0]},
+        {"factors": [1.0, 2.0, math.nan]},
+        {"factors": None},
+        {"rows": "many"},
+    ],
+)
+def test_a_damaged_calibration_is_one_line(damage: dict) -> None:
+    good = uncalibrated("laplace", ABC).to_dict()
+    with pytest.raises(DataError, match="calibration") as error:
+        Calibration.from_dict({**good, **damage}, 3)
+    assert "\n" not in str(error.value)
+    with pytest.raises(DataError):
+        Calibration.from_dict({"coverage": 0.9}, 3)
+
+
+def test_a_report_on_radii() -> None:
+    truth = np.zeros((20, 1, 2))
+    predicted = truth.copy()
+    predicted[:, 0, 0] = np.arange(1, 21)
+    radius = np.full((20, 1), 5.0)
+    radius[:, 0] += np.arange(20) * 0.1
+    labelled = np.ones((20, 1), bool)
+    report = radius_report(predicted, radius, truth, labelled)
+    assert report["within"] == pytest.approx(5 / 20)
+    assert report["mean"] == pytest.approx(5.95)
+    assert report["ratio"] == pytest.approx(19.5 / 1.5)
+    assert radius_report(predicted[:9], radius[:9], truth[:9], labelled[:9])["ratio"] is None
+    assert radius_report(truth, radius, truth, labelled)["ratio"] is None

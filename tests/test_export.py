@@ -1,0 +1,201 @@
+"""Export: the ONNX file answers as the run does, and says all that the run knows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facepoints import export as job
+from facepoints import readers, synthetic
+from facepoints.calibration import Calibration, uncalibrated
+from facepoints.cli import main
+from facepoints.errors import MissingExtraError, RunError, WriteError
+from facepoints.export import RunGraph, export
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks import LandmarkSet
+from facepoints.mean_face import CropRule, default_crop_rule
+from facepoints.missing import Merge
+from facepoints.networks import KeypointModel, build
+from facepoints.onnx_model import PointsModel
+from facepoints.runs import Member, Run
+from facepoints.samples import resized_images
+
+COMMITTED = Path(__file__).resolve().parents[1] / "runs" / "kaggle-like"
+CORE = KAGGLE_15.subset(synthetic.CORE)
+SIDE = 32
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def member(network: str, landmarks: LandmarkSet, size: tuple[int, int], part: str = "") -> Member:
+    model = build(network, len(landmarks), size, 120.0, 60.0).eval()
+    model.offset.uniform_(-1, 1)
+    return Member(part, network, landmarks, model)
+
+
+def run_of(*members: Member, mirror: bool = False, merge: Merge = "replace") -> Run:
+    landmarks = members[0].landmarks
+    size = members[0].model.size
+    return Run(
+        landmarks=landmarks,
+        sources={"15-point": landmarks.names},
+        size=size,
+        merge=merge,
+        mirror=mirror,
+        members=members,
+        calibration=Calibration(tuple(np.linspace(1, 2, len(landmarks)).tolist()), 9, True),
+        crop_rule=default_crop_rule(landmarks, size),
+    )
+
+
+def rendered(size: tuple[int, int], count: int = 24) -> NDArray[np.uint8]:
+    return resized_images(synthetic.kaggle_like(count, seed=5, size=max(size)).images, *size)
+
+
+def assert_same(run: Run, model: PointsModel, images: NDArray[np.uint8]) -> None:
+    """Points and radii of both are the same within a hundredth of a pixel."""
+    there, here = run.predict(images), model(images)
+    np.testing.assert_allclose(here.points, there.points, atol=0.01)
+    np.testing.assert_allclose(here.radius, there.radius, atol=0.01)
+    np.testing.assert_allclose(here.score, there.score, atol=1e-4)
+
+
+def test_a_committed_run_of_the_first_version_answers_as_in_pytorch(
+    tmp_path: Path, request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One of its heatnets. It has no calibration and no crop rule of its own."""
+    whole = Run.load(COMMITTED)
+    run = replace(whole, members=whole.members[:1], mirror=False)
+    export(run, tmp_path / "heatnet.onnx")
+    assert capfd.readouterr() == ("", "")
+    model = PointsModel.load(tmp_path / "heatnet.onnx")
+    assert_same(run, model, rendered(run.size))
+    assert model.landmarks == run.landmarks
+    assert model.sources == run.sources
+    shared = request.getfixturevalue("shared")  # the rest needs real faces
+    real = readers.load(shared / "kaggle" / "sample.csv").images
+    assert_same(run, model, np.array(real))
+
+
+def test_net2_answers_as_in_pytorch(tmp_path: Path) -> None:
+    run = run_of(member("net2", IBUG_68, (48, 56)))
+    export(run, tmp_path / "net2.onnx", looks=1)
+    model = PointsModel.load(tmp_path / "net2.onnx")
+    assert_same(run, model, rendered((48, 56)))
+    assert (model.size, model.looks, model.scores_faces) == ((48, 56), 1, False)
+
+
+def specialist(core: int, **more: Any) -> Run:
+    size = (SIDE, SIDE)
+    members = [member("lenet5", CORE, size, "core") for _ in range(core)]
+    return run_of(member("lenet5", KAGGLE_15, size, "all-points"), *members, **more)
+
+
+@pytest.mark.parametrize("merge", ["replace", "average"])
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("core", [0, 1, 2])
+def test_several_networks_make_one_graph(merge: Merge, mirror: bool, core: int) -> None:
+    run = specialist(core, merge=merge, mirror=mirror)
+    images = rendered(run.size)
+    with torch.inference_mode():
+        points, radius, score = RunGraph(run)(torch.from_numpy(images))
+    there = run.predict(images)
+    np.testing.assert_allclose(points, there.points, atol=1e-4)
+    np.testing.assert_allclose(radius, there.radius, rtol=1e-5)
+    np.testing.assert_array_equal(score, there.score)
+
+
+def test_a_mirrored_specialist_answers_as_in_pytorch(tmp_path: Path) -> None:
+    run = specialist(1, mirror=True)
+    export(run, tmp_path / "specialist.onnx")
+    assert_same(run, PointsModel.load(tmp_path / "specialist.onnx"), rendered(run.size))
+
+
+class Judge(nn.Module):
+    """The smallest network that says whether there is a face: points by the mean gray."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = nn.Linear(1, 3 * len(CORE))
+        self.odds = nn.Linear(1, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean = x.mean((1, 2, 3))[:, None]
+        return self.points(mean).unflatten(1, (len(CORE), 3)), self.odds(mean)[:, 0]
+
+
+def test_the_judgement_and_the_crop_rule_are_in_the_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = KeypointModel(Judge(), len(CORE), (SIDE, SIDE), 120.0, 60.0).eval()
+    run = run_of(Member("", "judge", CORE, model))
+    rule = CropRule(np.float32([[20, 12], [10, 12], [15, 18], [15, 25]]), (4.0, 5.0, 21.0, 20.0))
+    run = replace(run, crop_rule=rule, calibration=uncalibrated("gaussian", CORE))
+    export(run, tmp_path / "judge.onnx")
+    file = PointsModel.load(tmp_path / "judge.onnx")
+    shades = np.arange(0, 256, 5, dtype=np.uint8)[:, None, None].repeat(SIDE, 1).repeat(SIDE, 2)
+    assert_same(run, file, shades)
+    assert file.scores_faces
+    assert np.ptp(file(shades).score) > 0.1
+    np.testing.assert_array_equal(file.layout, rule.layout)
+    assert file.face_box == rule.face_box
+    assert file.metadata["calibration"] == run.calibration.to_dict()
+    content = (tmp_path / "judge.onnx").read_bytes()
+    for folder in (Path(torch.__file__).parents[1], Path(__file__).parent, Path(job.__file__)):
+        assert str(folder).encode() not in content  # nobody's folders
+
+
+def test_a_column_that_no_network_has_is_told(tmp_path: Path) -> None:
+    run = run_of(member("lenet5", CORE, (SIDE, SIDE)))
+    with pytest.raises(RunError, match="none of the 1 networks predicts"):
+        export(replace(run, landmarks=KAGGLE_15), tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_its_packages_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "find_spec", lambda name: None)
+    run = run_of(member("lenet5", CORE, (SIDE, SIDE)))
+    with pytest.raises(MissingExtraError, match=r"facepoints\[train\]"):
+        export(run, tmp_path / "x.onnx")
+
+
+def test_the_command_makes_the_file_of_a_trained_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    main(["synthetic", str(tmp_path), "--count", "24", "--test", "3"])
+    words = "--network lenet5 --epochs 1 --batch 8 --device cpu --no-onnx"
+    main(["train", str(tmp_path / "training.csv"), "--out", str(folder), *words.split()])
+    assert not (folder / "model.onnx").exists()
+    capsys.readouterr()
+    main(["export", str(folder)])
+    assert f"{folder / 'model.onnx'}: " in capsys.readouterr().out
+    model = PointsModel.load(folder)
+    assert_same(Run.load(folder), model, rendered(model.size))
+    header = json.loads((folder / "run.json").read_text())
+    assert header["calibration"]["calibrated"] is True
+    assert len(header["layout"]) == len(header["calibration"]["factors"]) == 19
+    assert model.metadata["calibration"] == header["calibration"]
+    assert model.metadata["layout"] == header["layout"]
+    assert model.metadata["face_box"] == header["face_box"]
+
+
+def test_what_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "_graph", lambda run: onnx.ModelProto())
+    with pytest.raises(WriteError, match="it is a folder"):
+        export(specialist(0), tmp_path)
+    export(specialist(0), tmp_path / "x.onnx")
+    with pytest.raises(WriteError):
+        export(specialist(0), tmp_path / "x.onnx" / "model.onnx")

@@ -1,0 +1,132 @@
+"""Where faces lie in crops: found again whatever points tell it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facepoints import geometry, readers, synthetic
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15, convert
+from facepoints.landmarks import LandmarkSet
+from facepoints.mean_face import (
+    MEAN_BOX,
+    MEAN_FACE,
+    crop_rule_of,
+    default_crop_rule,
+    mean_points,
+)
+from facepoints.samples import Samples
+
+CORE = KAGGLE_15.subset(synthetic.CORE)
+PLAIN = LandmarkSet(tuple("abc"), mirrorable=False)
+SCHEMES = LandmarkSet((*CORE.names, *(f"{n}@4-point" for n in CORE.names)))
+
+
+def crops(
+    points: NDArray, landmarks: LandmarkSet, labelled: NDArray | None = None, side: int = 96
+) -> Samples:
+    n = len(points)
+    labelled = np.ones(points.shape[:2], bool) if labelled is None else labelled
+    return Samples(
+        images=np.zeros((n, side, side), np.uint8),
+        points=np.where(labelled[..., None], points, 0).astype(np.float32),
+        labelled=labelled,
+        landmarks=landmarks,
+        group=np.arange(n).astype(str),
+        names=np.arange(n).astype(str),
+        source=np.zeros(n, np.int16),
+        sources={"one": landmarks.names},
+    )
+
+
+def test_the_mean_face_is_upright_and_mirrors_itself() -> None:
+    mirrored = MEAN_FACE[IBUG_68.mirror] * (-1, 1)
+    np.testing.assert_allclose(mirrored, MEAN_FACE, atol=1e-6)
+    names = IBUG_68.names
+    assert MEAN_FACE[names.index("left_jaw_1"), 0] > 0.45  # the subject's left, at the larger x
+    assert MEAN_FACE[names.index("chin"), 1] == MEAN_FACE[:, 1].max()
+    x, y, width, height = geometry.bounding_box(MEAN_FACE)
+    assert 0.96 < width < MEAN_BOX[2]
+    assert 0.95 < height < MEAN_BOX[3]
+    assert (x + width / 2, y + height / 2) == pytest.approx((0, 0), abs=0.01)
+
+
+@pytest.mark.parametrize("landmarks", [IBUG_68, KAGGLE_15, CORE])
+@given(
+    st.floats(-40, 40), st.floats(20, 90), st.floats(30, 60), st.floats(30, 60), st.integers(0, 9)
+)
+def test_any_points_of_a_face_tell_its_box(
+    landmarks: LandmarkSet, turn: float, unit: float, x: float, y: float, seed: int
+) -> None:
+    """A face turned by any angle, its points in part not labelled: its box turned back."""
+    points, known = mean_points(landmarks)
+    assert known.all()
+    place = geometry.compose(np.array([[unit, 0, x], [0, unit, y]]))
+    face = geometry.apply(geometry.rotation_matrix(turn, (x, y)), geometry.apply(place, points))
+    labelled = np.ones((3, len(landmarks)), bool)
+    labelled[1, np.random.default_rng(seed).permutation(len(landmarks))[2:]] = False
+    labelled[2, 1:] = False  # one point says nothing
+    box = crop_rule_of(crops(face[None].repeat(3, 0), landmarks, labelled)).face_box
+    corner = (x + unit * MEAN_BOX[0], y + unit * MEAN_BOX[1])
+    np.testing.assert_allclose(box, (*corner, unit, unit * MEAN_BOX[3]), atol=0.02)
+
+
+def test_the_layout_is_the_mean_of_the_labels_or_of_the_partner_s() -> None:
+    points = np.array([[[60.0, 30.0], [35, 30], [48, 50], [48, 70]]] * 2)
+    points[1] += 2
+    labelled = np.ones((2, 4), bool)
+    labelled[:, 1] = False  # right eye: mirrored from the left one
+    labelled[1, 2] = False
+    layout, _ = crop_rule_of(crops(points, CORE, labelled))
+    np.testing.assert_allclose(layout, [[61, 31], [34, 31], [48, 50], [49, 71]])
+
+
+def test_another_marking_scheme_s_columns_do_not_tell_the_box() -> None:
+    points, known = mean_points(SCHEMES)
+    assert known.tolist() == [True] * 4 + [False] * 4
+    face = np.concatenate([points[:4], points[:4] + 9]) * 60 + 48
+    assert crop_rule_of(crops(face[None], SCHEMES)).face_box == pytest.approx(
+        (18, 48 - 0.4927 * 60, 60, 59.124), abs=0.01
+    )
+    only = SCHEMES.subset(SCHEMES.names[4:])
+    assert mean_points(only)[1].all()  # better than nothing
+
+
+def test_points_that_the_mean_face_does_not_know_give_their_own_box() -> None:
+    points = np.array([[[10.0, 20.0], [50, 30], [30, 70]]])
+    rule = crop_rule_of(crops(points, PLAIN))
+    np.testing.assert_allclose(rule.layout, points[0])
+    assert rule.face_box == (10, 20, 40, 50)
+
+
+@pytest.mark.parametrize("size", [(96, 96), (48, 64)])
+def test_without_any_labels_faces_lie_as_the_rule_for_photos_cuts_them(
+    size: tuple[int, int],
+) -> None:
+    for landmarks in (IBUG_68, KAGGLE_15):
+        layout, box = default_crop_rule(landmarks, size)
+        x, y, width, height = geometry.bounding_box(layout)
+        assert max(width, height) == pytest.approx(min(size) / 1.4, rel=1e-4)
+        middle = ((size[1] - 1) / 2, (size[0] - 1) / 2)
+        assert (x + width / 2, y + height / 2) == pytest.approx(middle, abs=1e-3)
+        assert box == pytest.approx(crop_rule_of(crops(layout[None], landmarks)).face_box, abs=0.01)
+    layout, box = default_crop_rule(PLAIN, size)
+    assert layout.shape == (3, 2)
+    assert box[2] == pytest.approx(min(size) / 1.4)
+
+
+def test_real_faces_have_one_box_whichever_points_tell_it(shared: Path) -> None:
+    """68, 15 and 4 points of the same faces, cut by the rule that the box comes from."""
+    faces = readers.load(shared / "lfpw" / "train", size=96)
+    faces = faces.take(slice(0, None, 4))
+    wide = crop_rule_of(faces).face_box
+    assert wide == pytest.approx((14.2, 15, 66.9, 65.9), abs=1)
+    for landmarks in (KAGGLE_15, CORE):
+        points, labelled = convert(faces.points, faces.labelled, IBUG_68, landmarks)
+        few = crop_rule_of(faces.with_points(points, labelled, landmarks)).face_box
+        assert few == pytest.approx(wide, abs=1)

@@ -1,0 +1,233 @@
+"""A model file without PyTorch: what it answers, and one line for every file that is none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+import onnxruntime
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facepoints import onnx_model
+from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
+from facepoints.export import sealed
+from facepoints.landmarks import LandmarkSet
+from facepoints.onnx_model import FORMAT, PointsModel, checksum
+
+EYES = LandmarkSet.of_names(("left_eye", "right_eye"))
+SIZE = (4, 6)
+
+# The first four values of a crop are its points, the next two the radii, the seventh,
+# divided by 255, the score.
+GRAPH = """
+<ir_version: 8, opset_import: ["" : 18]>
+values (uint8[B,4,6] crops) => (float[B,2,2] points, float[B,2] radius, float[B] score)
+<int64[2] flat = {-1, 24}, int64[3] pairs = {-1, 2, 2}, int64[1] one = {1},
+ int64[1] zero = {0}, int64[1] four = {4}, int64[1] six = {6}, int64 sixth = {6},
+ float most = {255.0}>
+{
+  gray = Cast<to=1>(crops)
+  row = Reshape(gray, flat)
+  first = Slice(row, zero, four, one)
+  points = Reshape(first, pairs)
+  radius = Slice(row, four, six, one)
+  last = Gather<axis=1>(row, sixth)
+  score = Div(last, most)
+}
+"""
+HEADER: dict[str, Any] = {
+    "landmarks": EYES.to_dict(),
+    "sources": {"eyes": list(EYES.names)},
+    "size": list(SIZE),
+    "looks": 2,
+    "layout": [[4.0, 1.5], [1.0, 1.5]],
+    "face_box": [0.5, 0.5, 5.0, 3.0],
+    "scores_faces": True,
+    "calibration": {"coverage": 0.9, "factors": [1.0, 2.0], "rows": 7, "calibrated": True},
+}
+
+
+def model_bytes(**changes: Any) -> bytes:
+    return sealed(onnx.parser.parse_model(GRAPH), {**HEADER, **changes})
+
+
+GOOD = model_bytes()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(GOOD)
+    return path
+
+
+def crops(count: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(count).integers(0, 256, (count, *SIZE), dtype=np.uint8)
+
+
+def fails(path: Path | None, said: str, **more: Any) -> None:
+    with pytest.raises(FacepointsError, match=said) as error:
+        PointsModel.load(path, **more)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+# What it answers
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 64, 65, 200])
+def test_any_number_of_crops_is_answered_in_their_order(file: Path, count: int) -> None:
+    images = crops(count)
+    answer = PointsModel.load(file)(images)
+    flat = images.reshape(count, 24).astype(np.float32)
+    np.testing.assert_array_equal(answer.points, flat[:, :4].reshape(count, 2, 2))
+    np.testing.assert_array_equal(answer.radius, flat[:, 4:6])
+    np.testing.assert_allclose(answer.score, flat[:, 6] / 255)
+    assert {a.dtype for a in answer} == {np.dtype(np.float32)}
+
+
+def test_a_part_of_a_larger_array_is_answered_as_its_copy(file: Path) -> None:
+    wide = np.random.default_rng(0).integers(0, 256, (9, 8, 12), dtype=np.uint8)
+    part = wide[::2, 2:6, ::2]
+    model = PointsModel.load(file, threads=2)
+    for one, other in zip(model(part), model(part.copy()), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_says_what_it_is(file: Path) -> None:
+    model = PointsModel.load(file)
+    assert model.landmarks == EYES
+    assert model.sources == {"eyes": EYES.names}
+    assert model.size == SIZE
+    np.testing.assert_array_equal(model.layout, np.float32([[4, 1.5], [1, 1.5]]))
+    assert model.face_box == (0.5, 0.5, 5.0, 3.0)
+    assert model.looks == 2
+    assert model.scores_faces is True
+    assert model.metadata["calibration"]["rows"] == 7
+
+
+def test_a_folder_with_a_model_stands_for_it(file: Path) -> None:
+    assert PointsModel.load(file.parent).landmarks == EYES
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((2, 6, 4), np.uint8),
+        np.zeros((4, 6), np.uint8),
+        np.zeros((2, 4, 6, 3), np.uint8),
+        np.zeros((2, 4, 6), np.float32),
+    ],
+)
+def test_crops_of_another_kind_are_refused(file: Path, wrong: NDArray) -> None:
+    with pytest.raises(DataError, match=r"uint8 \(B, 4, 6\).*came"):
+        PointsModel.load(file)(wrong)
+
+
+def test_the_checksum_is_that_of_the_file_with_its_digits_zeroed() -> None:
+    (digits,) = re.findall(rb'"checksum": "([0-9a-f]{64})"', GOOD)
+    zeroed = GOOD.replace(digits, b"0" * 64)
+    assert hashlib.sha256(zeroed).hexdigest() == digits.decode() == checksum(GOOD)
+
+
+# What is no model
+
+
+def of_format(number: object) -> bytes:
+    """A whole file, but for its format."""
+    data = GOOD.replace(b'{"format": %d' % FORMAT, b'{"format": %s' % json.dumps(number).encode())
+    (digits,) = re.findall(rb'"checksum": "([0-9a-f]{64})"', data)
+    return data.replace(digits, checksum(data).encode())
+
+
+def of_somebody_else() -> bytes:
+    return onnx.parser.parse_model(GRAPH).SerializeToString()
+
+
+BAD: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "not an ONNX file"),
+    "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "not an ONNX file"),
+    "text": (lambda: b"points\n" * 50, "not an ONNX file"),
+    "the first half": (lambda: GOOD[: len(GOOD) // 2], "not an ONNX file|is damaged"),
+    "all but the end": (lambda: GOOD[:-20], "is damaged: its checksum"),
+    "something behind it": (lambda: GOOD + b"\0", "is damaged: its checksum"),
+    "another name inside": (lambda: GOOD.replace(b"most", b"mast", 1), "is damaged: its checksum"),
+    "somebody else's": (of_somebody_else, "none that facepoints wrote.*facepoints export"),
+    "a newer format": (lambda: of_format(FORMAT + 1), r"format 2\).*up to format 1: upgrade"),
+    "a format that is no number": (lambda: of_format("x"), r"model format x\)"),
+    "no size": (lambda: model_bytes(size=[]), "metadata of .* is damaged"),
+    "a layout of other points": (lambda: model_bytes(layout=[[1, 2]]), "metadata .* is damaged"),
+    "no landmarks": (lambda: model_bytes(landmarks={}), "metadata of .* is damaged"),
+    "sources of another kind": (lambda: model_bytes(sources=[1]), "metadata of .* is damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_file_that_is_no_model_is_one_clear_line(
+    kind: str, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make, said = BAD[kind]
+    file.write_bytes(make())
+    fails(file, said)
+    assert capfd.readouterr() == ("", "")
+
+
+@given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
+def test_no_changed_byte_goes_unnoticed(tmp_path_factory: Any, place: int, change: int) -> None:
+    path = tmp_path_factory.getbasetemp() / "changed.onnx"
+    path.write_bytes(GOOD[:place] + bytes([GOOD[place] ^ change]) + GOOD[place + 1 :])
+    with pytest.raises(ModelError):
+        PointsModel.load(path)
+
+
+@given(st.integers(0, len(GOOD) - 1))
+def test_no_cut_goes_unnoticed(tmp_path_factory: Any, length: int) -> None:
+    path = tmp_path_factory.getbasetemp() / "cut.onnx"
+    path.write_bytes(GOOD[:length])
+    with pytest.raises(ModelError):
+        PointsModel.load(path)
+
+
+def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails(tmp_path / "nowhere.onnx", "no model at .*expected an ONNX file or the folder of a run")
+    fails(tmp_path, "folder without model.onnx.*facepoints export")
+    monkeypatch.setattr(onnx_model, "_SHIPPED", tmp_path / "points.onnx")
+    fails(None, "model of the package is missing")
+
+
+def test_settings_that_this_machine_cannot_give(file: Path) -> None:
+    fails(file, "threads must be 1 or more, is 0", threads=0)
+    fails(file, "no device 'tpu'; choose one of: cpu, cuda", device="tpu")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    with pytest.raises(SettingsError, match=r"no device 'cuda' here.*onnxruntime-gpu"):
+        PointsModel.load(file, device="cuda")
+
+
+def test_reading_a_model_takes_neither_torch_nor_onnx(file: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from facepoints.onnx_model import PointsModel
+assert "onnxruntime" not in sys.modules
+PointsModel.load(Path({str(file)!r}))(np.zeros((1, 4, 6), np.uint8))
+print(sorted({{"torch", "onnx", "safetensors"}} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
