@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import facepoints
+from facepoints import __version__
 from facepoints.landmark_sets import IBUG_68
 from facepoints.onnx_model import PointsModel
+from facepoints.predict import load
 
 if TYPE_CHECKING:
     from facepoints.face import Face
@@ -23,7 +23,7 @@ BATCH = 32
 
 def find_faces(files: Sequence[Path], model: Path | None = None) -> list[list[Face]]:
     """The faces of every picture with their 68 points, found as anyone would find them."""
-    points = facepoints.load(model)
+    points = load(model)
     found: list[list[Face]] = []
     for start in range(0, len(files), BATCH):
         found += points(files[start : start + BATCH])
@@ -34,8 +34,8 @@ def about(model: Path | None = None) -> dict[str, Any]:
     """What is measured, and on which machine."""
     read = PointsModel.load(model)
     return {
-        "facepoints": facepoints.__version__,
-        "model": hashlib.sha256(str(read.metadata["checksum"]).encode()).hexdigest()[:16],
+        "facepoints": __version__,
+        "model": read.metadata["checksum"][:16],
         "looks": read.looks,
         "cores": os.cpu_count(),
         "machine": platform.machine(),

@@ -145,7 +145,7 @@ class Server:
         pin = None
         if core is not None and hasattr(os, "sched_setaffinity"):
             pin = partial(os.sched_setaffinity, 0, {core})
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115; a pipe nobody empties fills
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (a pipe would fill)
         self._process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
