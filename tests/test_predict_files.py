@@ -1,0 +1,446 @@
+"""facepoints predict: from files to files, resumed, and one line for what cannot be done.
+
+The model of these tests is a real file that puts the mean face into every box it is given.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx.parser
+import pytest
+from numpy.typing import NDArray
+from skimage import data
+
+from facepoints.cli import main
+from facepoints.detect import WholeImage
+from facepoints.errors import DataError, WriteError
+from facepoints.export import sealed
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.mean_face import default_crop_rule
+from facepoints.media import find_pictures
+from facepoints.onnx_model import PointsModel
+from facepoints.predict import Predictor
+from facepoints.predict_files import predict_files, summary
+from facepoints.progress import Stopped
+
+FACE = (55.0, 55.5)  # the middle of the face on the portrait of these tests
+
+
+def model_bytes() -> bytes:
+    """A model that answers every crop with the layout of faces, a radius of 2 and no judgement."""
+    rule = default_crop_rule(IBUG_68, (96, 96))
+    numbers = ", ".join(f"{v:.6g}" for v in rule.layout.ravel())
+    graph = f"""
+    <ir_version: 8, opset_import: ["" : 18]>
+    mean (uint8[B,96,96] crops) => (float[B,68,2] points, float[B,68] radius, float[B] score)
+    <float[1,68,2] layout = {{{numbers}}}, int64[1] zero = {{0}}, int64[1] one = {{1}},
+     int64[2] rest = {{68, 2}}, int64[1] k = {{68}}, float two = {{2.0}}, float sure = {{1.0}}>
+    {{
+      shape = Shape(crops)
+      batch = Slice(shape, zero, one)
+      like = Concat<axis=0>(batch, rest)
+      points = Expand(layout, like)
+      radii = Concat<axis=0>(batch, k)
+      radius = Expand(two, radii)
+      score = Expand(sure, batch)
+    }}
+    """
+    header: dict[str, Any] = {
+        "landmarks": IBUG_68.to_dict(),
+        "sources": {},
+        "size": [96, 96],
+        "looks": 1,
+        "layout": rule.layout.tolist(),
+        "face_box": list(rule.face_box),
+        "scores_faces": False,
+        "calibration": {"coverage": 0.9, "factors": [1.0] * 68, "rows": 0, "calibrated": False},
+    }
+    return sealed(onnx.parser.parse_model(graph), header)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "mean.onnx"
+    path.write_bytes(model_bytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def portrait() -> NDArray[np.uint8]:
+    photo = np.ascontiguousarray(data.astronaut()[16:240, 116:340])
+    return np.asarray(cv2.resize(photo, (112, 112), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@pytest.fixture
+def album(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
+    """Four portraits (of `skimage.data.astronaut()`), a file that is none, one without a face."""
+    folder = tmp_path / "album"
+    (folder / "more").mkdir(parents=True)
+    for name in ("a.jpg", "b.png", "d.webp", "more/a.jpg"):
+        cv2.imwrite(str(folder / name), portrait[..., ::-1])
+    (folder / "c.jpg").write_text("no picture")
+    cv2.imwrite(str(folder / "e.png"), np.full((90, 120), 70, dtype=np.uint8))
+    (folder / "notes.txt").write_text("left alone")
+    return folder
+
+
+ORDER = ["a.jpg", "b.png", "c.jpg", "d.webp", "e.png", "more/a.jpg"]
+
+
+def predict(*words: str | Path, model: Path) -> None:
+    main(["predict", *map(str, words), "--model", str(model)])
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def fails(words: Sequence[str | Path], capsys: pytest.CaptureFixture[str], status: int = 2) -> str:
+    """The last line that a command ends with that cannot be done."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", *map(str, words)])
+    assert ended.value.code == status
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said.splitlines()[-1]
+
+
+# Files to files
+
+
+def test_lines_of_json_go_to_standard_output(
+    album: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict(album, model=model)
+    told = capsys.readouterr()
+    found = [json.loads(line) for line in told.out.splitlines()]
+    assert [os.path.relpath(f["file"], album) for f in found] == ORDER
+    a, b, c, d, e, more = found
+    assert "no picture of a known kind" in c["error"]
+    assert e["faces"] == []
+    for picture in (a, b, d, more):
+        (face,) = picture["faces"]
+        assert (picture["width"], picture["height"]) == (112, 112)
+        x, y, width, height = face["box"]
+        np.testing.assert_allclose((x + width / 2, y + height / 2), FACE, atol=7)
+        assert np.shape(face["points"]) == (68, 2)
+    assert "6 pictures: 4 faces, none in 1, 1 unreadable; " in told.err
+    assert "unreadable: " in told.err
+
+
+def test_every_format_holds_the_same_faces(
+    album: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for out in ("faces.jsonl", "faces.csv", "faces.json", "points"):
+        predict(album, "--out", tmp_path / out, model=model)
+        assert f"results are in {tmp_path / out}" in capsys.readouterr().err.replace("\n", "")
+        assert not list(tmp_path.glob("*.part"))
+    first = lines(tmp_path / "faces.jsonl")[0]["faces"][0]
+    with (tmp_path / "faces.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    assert float(rows[0]["chin_x"]) == first["points"][8][0]
+    annotations = json.loads((tmp_path / "faces.json").read_text())["annotations"]
+    assert annotations[0]["keypoints"][:2] == first["points"][0]
+    files = sorted(p.relative_to(tmp_path / "points").as_posix() for p in tmp_path.rglob("*.pts"))
+    assert files == ["a.pts", "b.pts", "d.pts", "more/a.pts"]
+
+
+def test_pictures_are_drawn_as_they_are_named(
+    album: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict(album, "--draw", tmp_path / "drawn", "--radius", model=model)
+    told = capsys.readouterr()
+    assert told.out == ""
+    drawn = sorted(
+        p.relative_to(tmp_path / "drawn").as_posix()
+        for p in (tmp_path / "drawn").rglob("*")
+        if p.is_file()
+    )
+    assert drawn == ["a.jpg", "b.png", "d.png", "e.png", "more/a.jpg"]
+    before, after = (cv2.imread(str(f / "b.png")) for f in (album, tmp_path / "drawn"))
+    assert before is not None
+    assert after is not None
+    assert (before != after).any(axis=2).mean() > 0.01
+    plain = cv2.imread(str(tmp_path / "drawn" / "e.png"), cv2.IMREAD_GRAYSCALE)
+    assert plain is not None
+    assert (plain == 70).all()  # nobody is on it
+
+
+def test_points_of_another_set(album: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "faces.csv"
+    predict(album / "a.jpg", "--landmarks", "kaggle-15", "--out", out, model=model)
+    header = out.read_text().splitlines()[0].split(",")
+    assert [name[:-2] for name in header[9::3]] == list(KAGGLE_15.names)
+
+
+def test_finders_and_angles(
+    album: Path,
+    model: Path,
+    tmp_path: Path,
+    portrait: NDArray[np.uint8],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "boxes.csv").write_text("file,x,y,w,h\na.jpg,25,30,40,40\n")
+    predict(
+        album / "a.jpg", album / "b.png", "--finder", f"boxes:{tmp_path / 'boxes.csv'}", model=model
+    )
+    a, b = map(json.loads, capsys.readouterr().out.splitlines())
+    np.testing.assert_allclose(np.add(a["faces"][0]["box"][:2], 20), (45, 50), atol=2)
+    assert b["faces"] == []
+    predict(album / "e.png", "--finder", "whole", model=model)
+    (face,) = json.loads(capsys.readouterr().out)["faces"]
+    assert face["box"][2] > 50
+    cv2.imwrite(str(tmp_path / "down.png"), portrait[::-1, ::-1, ::-1])
+    predict(tmp_path / "down.png", model=model)
+    upright = json.loads(capsys.readouterr().out)["faces"]
+    predict(tmp_path / "down.png", "--any-angle", model=model)
+    turned = json.loads(capsys.readouterr().out)["faces"]
+    assert turned[0]["points"][8][1] < turned[0]["points"][27][1]  # its chin above its nose
+    assert turned[0]["score"] > max((face["score"] for face in upright), default=0)
+
+
+def test_standard_input(album: Path, model: Path) -> None:
+    words = [sys.executable, "-m", "facepoints", "predict", "-", "--model", str(model)]
+    with open(album / "a.jpg", "rb") as picture:
+        done = subprocess.run(words, stdin=picture, capture_output=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["file"] == "-"
+    assert len(found["faces"]) == 1
+
+
+def test_libraries_do_not_speak(album: Path, model: Path) -> None:
+    """libpng and OpenCV have their own words for a picture that is cut off."""
+    whole = (album / "b.png").read_bytes()
+    (album / "b.png").write_bytes(whole[: len(whole) // 2])
+    words = [
+        sys.executable,
+        "-m",
+        "facepoints",
+        "predict",
+        str(album / "b.png"),
+        str(album / "a.jpg"),
+    ]
+    done = subprocess.run(
+        [*words, "--model", str(model)], capture_output=True, check=True, text=True
+    )
+    assert "libpng" not in done.stderr
+    assert "OpenCV(" not in done.stderr
+    said = done.stderr.splitlines()
+    assert len(said) == 2
+    assert said[0].startswith("unreadable: ")
+    assert said[1].startswith("2 pictures: 1 face, 1 unreadable; ")
+
+
+# Interruptions
+
+
+class Blob:
+    """A finder that counts the pictures it saw, and can be made to stop the run."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.seen, self.stop_at = 0, stop_at
+
+    def __repr__(self) -> str:
+        return "Blob"
+
+    def find(self, image: NDArray[np.uint8]) -> list[Any]:
+        self.seen += 1
+        if self.seen == self.stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return WholeImage().find(image)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> list[str]:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(40):
+        cv2.imwrite(str(folder / f"{number:02}.png"), np.full((32, 32), number, np.uint8))
+    return find_pictures([folder])
+
+
+@pytest.mark.parametrize("name", ["faces.jsonl", "faces.csv", "faces.json", "points"])
+def test_an_interrupted_run_goes_on(
+    name: str, many: list[str], model: Path, tmp_path: Path
+) -> None:
+    answers = PointsModel.load(model)
+    out, whole = tmp_path / "cut" / name, tmp_path / "whole" / name
+    with pytest.raises(Stopped, match=r"stopped after \d+ of 40 pictures; the same command"):
+        predict_files(Predictor(answers, Blob(stop_at=20)), many, out=out)
+    assert not out.exists()
+    part = out.with_name(f"{name}.part")
+    done = len(part.read_bytes().splitlines()) - 1
+    assert 20 <= done < 40
+    with part.open("ab") as file:  # cut in the middle of a line, as a power cut leaves it
+        file.write(b'{"file": "half a l')
+    again = Blob()
+    report = predict_files(Predictor(answers, again), many, out=out)
+    assert again.seen == 40 - done
+    assert (report.pictures, report.before, report.faces) == (40, done, 40)
+    assert "of the pictures done before" in summary(report)
+    assert not part.exists()
+    predict_files(Predictor(answers, Blob()), many, out=whole)
+    if out.is_dir():
+        assert len(list(out.iterdir())) == 40
+        for file in whole.iterdir():
+            assert (out / file.name).read_bytes() == file.read_bytes()
+    else:
+        assert out.read_bytes() == whole.read_bytes()
+
+
+def test_what_depends_on_other_things_is_done_anew(
+    many: list[str], model: Path, tmp_path: Path
+) -> None:
+    answers, out = PointsModel.load(model), tmp_path / "faces.jsonl"
+
+    def part() -> None:
+        with pytest.raises(Stopped):
+            predict_files(Predictor(answers, Blob(stop_at=20)), many, out=out)
+
+    part()
+    other = Blob()
+    predict_files(Predictor(answers, other, min_score=0.25), many, out=out)
+    assert other.seen == 40
+    part()
+    last = Blob()
+    predict_files(Predictor(answers, last), many, out=out, landmarks=KAGGLE_15)
+    assert last.seen == 40
+    part()
+    later = time.time() + 10
+    os.utime(many[3], (later, later))  # the fourth picture was changed
+    third = Blob()
+    report = predict_files(Predictor(answers, third), many, out=out)
+    assert report.before == 3
+    assert third.seen == 37
+    part()
+    fewer = Blob()
+    assert predict_files(Predictor(answers, fewer), many[1:], out=out).before == 0
+    assert [Path(line["file"]).name for line in lines(out)] == [f"{n:02}.png" for n in range(1, 40)]
+
+
+def test_ctrl_c_is_one_line_and_status_130(many: list[str], model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "faces.jsonl"
+    words = [sys.executable, "-m", "facepoints", "predict", str(tmp_path / "many")]
+    for number in range(40, 600):
+        shutil.copy(many[0], tmp_path / "many" / f"{number}.png")
+    process = subprocess.Popen(
+        [*words, "--model", str(model), "--out", str(out), "--finder", "whole"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    part = tmp_path / "faces.jsonl.part"
+    end = time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size > 5000) and time.monotonic() < end:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.startswith("stopped after ")
+    assert said.count("\n") == 1
+    assert part.exists()
+    assert not out.exists()
+
+
+# What cannot be done
+
+
+def test_one_unreadable_file_is_an_error_and_a_record(
+    album: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [album / "c.jpg", "--model", model, "--out", tmp_path / "faces.jsonl"]
+    assert fails(words, capsys).startswith(f"error: {album / 'c.jpg'} is no picture")
+    (told,) = lines(tmp_path / "faces.jsonl")
+    assert "no picture of a known kind" in told["error"]
+
+
+def test_no_face_is_no_error(album: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    predict(album / "e.png", model=model)
+    told = capsys.readouterr()
+    assert json.loads(told.out)["faces"] == []
+    assert told.err.startswith("1 picture: 0 faces, none in 1; ")
+
+
+BAD = {
+    "nothing to look at": ("", "at least one picture"),
+    "a missing picture": ("{album}/nowhere.jpg", "no picture or folder at"),
+    "a pattern that nothing fits": ("{album}/*.gif", "no picture fits"),
+    "a folder without pictures": ("{tmp}/empty", "no picture in the folder"),
+    "no such model": ("{album} --model {tmp}/nowhere.onnx", "no model at"),
+    "a model that is none": ("{album} --model {album}/a.jpg", "a.jpg"),
+    "no such format": ("{album} --out {tmp}/faces.xml", "no format for"),
+    "a place that is a file": ("{album} --out {album}/a.jpg/faces.csv", "could not write"),
+    "a folder with files in it": ("{album} --out {album}", "not empty"),
+    "one that is read": ("{album}/a.jpg {tmp}/x.csv --out {tmp}/x.csv", "destroy"),
+    "one that would be drawn over": ("{album} --draw {album}", "would replace"),
+    "a folder to draw to that is a file": ("{album} --draw {album}/a.jpg", "a.jpg"),
+    "no such finder": ("{album} --finder eyes", "no face finder"),
+    "no such boxes": ("{album} --finder boxes:{tmp}/no.csv", "no table of boxes"),
+    "no such score": ("{album} --min-score 2", "min_score"),
+    "several faces for one file": ("{album} --out {tmp}/a.pts", "can hold one face"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_input_is_one_line_and_status_2(
+    bad: str, album: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, named = BAD[bad]
+    (tmp_path / "empty").mkdir()
+    cv2.imwrite(str(tmp_path / "x.png"), np.zeros((8, 8), np.uint8))
+    (tmp_path / "x.png").rename(tmp_path / "x.csv")  # told by content, it is a picture
+    filled = [word.format(album=album, tmp=tmp_path) for word in words.split()]
+    if "--model" not in filled:
+        filled += ["--model", str(model)]
+    said = fails(filled, capsys)
+    assert said.startswith("error: ")
+    assert named in said
+
+
+def test_points_that_the_model_lacks_are_refused_before_work_begins(
+    album: Path, model: Path
+) -> None:
+    finder = Blob()
+    predictor = Predictor(PointsModel.load(model), finder)
+    want = KAGGLE_15.union(IBUG_68.subset(["chin"]))
+    assert predict_files(predictor, [str(album / "a.jpg")], drawn=album / "d", landmarks=want)
+    ears = type(KAGGLE_15)(("left_ear", "right_ear"))
+    finder.seen = 0
+    with pytest.raises(DataError, match="left_ear"):
+        predict_files(predictor, [str(album / "a.jpg")], landmarks=ears)
+    assert finder.seen == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_standard_output_that_is_full(album: Path, model: Path) -> None:
+    words = [sys.executable, "-m", "facepoints", "predict", str(album), "--model", str(model)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: could not write to standard output")
+
+
+def test_a_disk_that_fills_while_drawing_is_told(
+    album: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise WriteError(f"could not write {path}: No space left on device")
+
+    monkeypatch.setattr("facepoints.files.write_bytes", full)
+    predictor = Predictor(PointsModel.load(model))
+    with pytest.raises(WriteError, match="No space left"):
+        predict_files(predictor, [str(album / "a.jpg")], drawn=tmp_path / "drawn")
