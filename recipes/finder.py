@@ -1,0 +1,392 @@
+"""Train the face finder that facepoints comes with.
+
+    python recipes/finder.py --data DATA --out build/finder          # resumable: same command
+
+DATA holds `lfpw/train` (photos with .pts files), `youtube-faces` (frames with 68 points each)
+and `held-out.txt`, which names the people who are the test set: they are left out of everything
+here. A tenth of the others is kept to choose the score from which a place counts as a face.
+
+Not every face in these photos is labelled. What OpenCV's cascades see besides the labelled face
+is neither face nor background here (`finder_scenes`), unless the points model, where there is
+one already (`--judge`), says that it is none.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import tyro
+from finder_scenes import PADDING, SIDE, Gray, Scene, Source, draw_scene, source
+from numpy.typing import NDArray
+from points import held_people, people
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from facepoints import files, geometry, readers
+from facepoints.detect import Found, overlap
+from facepoints.detect.own import Cells, faces_of
+from facepoints.errors import FacepointsError
+from facepoints.gather import read_people
+from facepoints.learner import read_checkpoint, write_checkpoint
+from facepoints.mean_face import MEAN_FACE
+from facepoints.memory import keep_freed_memory
+from facepoints.networks.finder import REFERENCE, FaceNet, FinderGraph, Maps, cells
+from facepoints.samples import Photos
+
+REACH = ((0.0, 38.0), (30.0, 100.0), (78.0, 1e9))
+"""Longer sides, in pixels, of the faces that each map learns; they overlap on purpose."""
+NEAR = 0.18
+"""Standard deviation of a face's target about its middle, as a part of its longer side."""
+SHARE = 0.1
+"""Part of each set's people who are held out to validate on."""
+WITHOUT_FACES = "brick grass gravel coffee chelsea coins moon page text rocket immunohistochemistry"
+WITHOUT_FACES += " clock horse hubble_deep_field retina colorwheel cell"
+"""Pictures of scikit-image."""
+SAVE_EVERY = 250
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Train the shipped face finder."""
+
+    data: Path = Path("../shared/data")
+    """Folder with lfpw/train, youtube-faces and held-out.txt."""
+    out: Path = Path("build/finder")
+    """Folder for the run."""
+    steps: int = 9000
+    """Steps of 24 scenes each."""
+    batch: int = 24
+    """Scenes a step."""
+    rate: float = 3e-3
+    """Highest learning rate."""
+    seed: int = 0
+    """Of everything random."""
+
+
+# -- data ----------------------------------------------------------------------------------
+
+
+def read_sets(recipe: Recipe) -> dict[str, tuple[Photos, NDArray[np.bool_]]]:
+    """Every set without the test people, and which rows to validate on; as in `points`."""
+    held_out = read_people(recipe.data / "held-out.txt")
+    sets: dict[str, tuple[Photos, NDArray[np.bool_]]] = {}
+    known: list[str] = []
+    for name, path, part in (
+        ("lfpw", "lfpw/train", "training"),
+        ("youtube-faces", "youtube-faces", "training"),
+        ("youtube-faces 2", "youtube-faces", "test"),
+    ):
+        photos = readers.read(recipe.data / path, part=part)
+        assert isinstance(photos, Photos)
+        photos = people(photos, held_out)
+        held = held_people(photos, SHARE, recipe.seed)
+        if name == "youtube-faces 2":  # the same people in both parts
+            held = np.isin(photos.group, known)
+        known += list(np.unique(photos.group[held]))
+        sets[name] = photos, held
+    return sets
+
+
+def others(recipe: Recipe, name: str, photos: Photos) -> list[list[tuple[float, ...]]]:
+    """For every photo the places (x, y, side) that may show a face besides the labelled one.
+
+    It takes minutes, so it is kept in the run's folder.
+    """
+    kept = recipe.out / f"others-{name.replace(' ', '-')}.json"
+    if kept.exists():
+        return files.read_json(kept)
+    cascade = cv2.CascadeClassifier(
+        str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml")  # pyright: ignore
+    )
+    found = []
+    for picture, points in zip(photos.pictures(), photos.points, strict=True):
+        scale = min(1.0, 400 / max(picture.shape))
+        size = [round(n * scale) for n in picture.shape[::-1]]
+        small = geometry.resize(picture, size[0], size[1])
+        windows, votes = cascade.detectMultiScale2(small, 1.15, 2, minSize=(20, 20))
+        x, y, side, _ = geometry.bounding_box(points)
+        places = []
+        for (left, top, wide, _), count in zip(windows, votes, strict=True):
+            place = ((left + wide / 2) / scale, (top + wide * 0.65) / scale, wide * 0.9 / scale)
+            far = np.hypot(place[0] - x - side / 2, place[1] - y - side / 2)
+            if far > 0.6 * max(side, place[2]):
+                places.append((*map(float, place), int(count)))
+        found.append(places)
+    files.write_json(kept, found)
+    return found
+
+
+def sources(recipe: Recipe) -> tuple[list[list[Source]], list[tuple[Gray, NDArray]]]:
+    """Photos to train on, set by set; pictures to validate on, with their points (68, 2)."""
+    faces: dict[str, list[Source]] = {}
+    validation = []
+    for name, (photos, held) in read_sets(recipe).items():
+        unknown = others(recipe, name, photos)
+        rows = zip(photos.pictures(), photos.points, held, unknown, strict=True)
+        for picture, points, kept, places in rows:
+            if kept:
+                validation.append((picture, points))
+                continue
+            squares = np.array(places, dtype=float).reshape(-1, 4)[:, :3]
+            photo = source(picture, points, MEAN_FACE, squares)
+            faces.setdefault(name.split()[0], []).append(photo)
+    return list(faces.values()), validation
+
+
+def without_faces() -> list[Source]:
+    """Photos and drawings in which nobody is."""
+    from skimage import data
+
+    pictures = []
+    for name in WITHOUT_FACES.split():
+        picture = np.asarray(getattr(data, name)())
+        if picture.dtype != np.uint8:
+            picture = (picture * 255).astype(np.uint8)
+        gray = picture if picture.ndim == 2 else cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
+        pictures.append(source(np.ascontiguousarray(gray)))
+    return pictures
+
+
+# -- loss ----------------------------------------------------------------------------------
+
+
+class Targets:
+    """What every cell of a batch should say.
+
+    Attributes:
+        quality: (B, N) in [0, 1]: 1 where a face's middle is nearest.
+        counts: (B, N) bool: False where nobody knows.
+        face: (B, N, 15): of the nearest face, as `Scene.faces` has it.
+    """
+
+    def __init__(self, scenes: list[Scene]) -> None:
+        self.place, self.reference, _ = cells(SIDE, SIDE)
+        most = max(1, *(len(s.faces) for s in scenes))
+        faces = torch.zeros(len(scenes), most, 15)
+        faces[..., :2] = -1e4  # nowhere near
+        faces[..., 2] = 1.0
+        for row, scene in enumerate(scenes):
+            if scene.faces:
+                faces[row, : len(scene.faces)] = torch.from_numpy(np.stack(scene.faces)).float()
+        far = (self.place[None, :, None] - faces[:, None, :, :2]).square().sum(-1)
+        side = faces[:, None, :, 2]
+        near = torch.exp(-0.5 * far / (NEAR * side) ** 2)
+        doubt = torch.zeros(far.shape[:2], dtype=torch.bool)
+        start = 0
+        for reference, (low, high) in zip(REFERENCE, REACH, strict=True):
+            rows = self.reference == reference
+            here = slice(start, start + int(rows.sum()))
+            start = here.stop
+            closest = far[:, here].amin(1, keepdim=True)
+            part = near[:, here]
+            part = torch.where(far[:, here] <= closest, torch.ones_like(part), part)
+            part[part < 0.1] = 0
+            mine = (side > low) & (side < high)
+            beside = (side > low / 1.2) & (side < high * 1.2) & ~mine
+            doubt[:, here] = ((part > 0) & beside).any(-1)
+            near[:, here] = part * mine
+        near[far > 1e7] = 0
+        self.quality, index = near.max(-1)
+        self.face = faces.gather(1, index[..., None].expand(-1, -1, 15))
+        for row, scene in enumerate(scenes):
+            for x, y, size in scene.unknown:
+                off = (self.place - torch.tensor([x, y])).abs().amax(-1)
+                doubt[row] |= off < 0.6 * size
+        self.counts = (self.quality > 0) | ~doubt
+
+
+def loss(maps: Maps, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+    """Of a batch, and its parts, by the number of faces.
+
+    The score follows the quality focal loss (Li et al. 2020,
+    https://arxiv.org/abs/2006.04388): well-told cells, nearly all, hardly count. The rest are
+    absolute errors as parts of the face's side, where a face is.
+    """
+    quality = targets.quality
+    many = quality.sum().clamp(min=1)
+    logit = maps.logit.float()
+    error = functional.binary_cross_entropy_with_logits(logit, quality, reduction="none")
+    focus = (logit.sigmoid() - quality).square()
+    score = (error * focus * targets.counts).sum() / many
+    rows = quality > 0.15
+    weight = quality[rows] / many
+    face = targets.face[rows]
+    reference = targets.reference.expand_as(rows)[rows]
+    place = targets.place.expand(*rows.shape, 2)[rows]
+    side = face[:, 2]
+    scale = (reference / side)[:, None]
+    want = (face[:, :2] - place) / reference[:, None]
+    shift = ((maps.shift[rows].float() - want).abs() * scale).mean(1)
+    size = (maps.size[rows].float() - (side / reference).log()).abs()
+    turn = (maps.turn[rows].float() - face[:, 3:5]).abs().mean(1)
+    want = (face[:, 5:].view(-1, 5, 2) - place[:, None]) / reference[:, None, None]
+    points = ((maps.points[rows].float() - want).abs() * scale[:, None]).mean((1, 2))
+    parts = {"score": score}
+    for name, part in (("shift", shift), ("size", size), ("turn", turn), ("points", points)):
+        parts[name] = (part * weight).sum()
+    whole = score + 2 * (parts["shift"] + parts["points"]) + parts["size"] + parts["turn"]
+    return whole, {name: part.detach() for name, part in parts.items()}
+
+
+# -- validation ----------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def answers(
+    graph: FinderGraph, pictures: list[tuple[Gray, NDArray]], longest: int, least: float
+) -> Iterator[list[Found]]:
+    """What a network finds in pictures shrunk to `longest` pixels."""
+    for picture, _ in pictures:
+        height, width = picture.shape
+        scale = min(1.0, longest / max(height, width))
+        new = max(1, round(width * scale)), max(1, round(height * scale))
+        fitted = np.full([-(-n // 32) * 32 for n in new[::-1]], PADDING, np.uint8)
+        fitted[: new[1], : new[0]] = geometry.resize(picture, *new)
+        found = graph(torch.from_numpy(fitted)[None])
+        seen = faces_of(Cells(*(part[0].numpy() for part in found)), least)
+        yield [f for f, _ in seen]
+
+
+def validate(
+    graph: FinderGraph, pictures: list[tuple[Gray, NDArray]], longest: int = SIDE
+) -> dict[str, float]:
+    """Scores of labelled faces and of other places. `clear` is a score above which 99.5% of
+    the faces are found; `extra` how many other places a picture has above it."""
+    faces, rest = [], []
+    for (picture, points), found in zip(
+        pictures, answers(graph, pictures, longest, 0.02), strict=True
+    ):
+        scale = min(1.0, longest / max(picture.shape))
+        box = geometry.bounding_box((points + 0.5) * scale - 0.5)
+        shared = [overlap(f.box, box) for f in found]
+        mine = [f.score for f, s in zip(found, shared, strict=True) if s > 0.4]
+        faces.append(max(mine, default=0.0))
+        rest += [f.score for f, s in zip(found, shared, strict=True) if s < 0.2]
+    clear = float(np.quantile(faces, 0.005))
+    return {
+        "clear": clear,
+        "extra": float((np.array(rest) > clear).sum() / len(pictures)),
+        "found": float((np.array(faces) > 0.3).mean()),
+        "extra_0.3": float((np.array(rest) > 0.3).sum() / len(pictures)),
+    }
+
+
+# -- training ------------------------------------------------------------------------------
+
+
+def batch(recipe: Recipe, step: int, faces: list[list[Source]], empty: list[Source]):
+    """Pictures (B, 1, SIDE, SIDE) and targets of a step, the same whenever it is taken."""
+    rng = np.random.default_rng((recipe.seed, step))
+    scenes = [draw_scene(rng, faces, empty) for _ in range(recipe.batch)]
+    pictures = torch.from_numpy(np.stack([s.picture for s in scenes]))[:, None].float()
+    return pictures.contiguous(memory_format=torch.channels_last), Targets(scenes)
+
+
+def rate(recipe: Recipe, step: int) -> float:
+    """A short rise, then half a cosine (Loshchilov and Hutter 2017)."""
+    warm = min(1.0, (step + 1) / 200)
+    done = step / recipe.steps
+    return recipe.rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
+
+
+class Run:
+    """The network, its average and the optimiser, with what a checkpoint holds."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.path = recipe.out / "checkpoint.safetensors"
+        self.net = FaceNet().to(memory_format=torch.channels_last)
+        keep = get_ema_multi_avg_fn(0.998)
+        self.average = AveragedModel(self.net, multi_avg_fn=keep, use_buffers=True)
+        groups = [
+            {"params": [p for p in self.net.parameters() if p.ndim > 1], "weight_decay": 0.03},
+            {"params": [p for p in self.net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, fused=True)
+        self.step = 0
+        if self.path.exists():
+            self._restore()
+
+    def save(self) -> None:
+        tensors = {f"net.{n}": t for n, t in self.net.state_dict().items()}
+        tensors |= {f"average.{n}": t for n, t in self.average.state_dict().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{n}": t for n, t in values.items()}
+        write_checkpoint(self.path, tensors, {"step": self.step})
+
+    def _restore(self) -> None:
+        tensors, numbers = read_checkpoint(self.path)
+        parts: dict[str, dict[str, Tensor]] = {"net": {}, "average": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        self.net.load_state_dict(parts["net"])
+        self.average.load_state_dict(parts["average"])
+        state = self.optimizer.state_dict()
+        for name, tensor in parts["optimizer"].items():
+            index, key = name.split(".", 1)
+            state["state"].setdefault(int(index), {})[key] = tensor
+        self.optimizer.load_state_dict(state)
+        for parameter, kept in self.optimizer.state.items():
+            for key in ("exp_avg", "exp_avg_sq"):  # the fused step goes through memory
+                kept[key] = torch.empty_like(parameter).copy_(kept[key])
+        self.step = int(numbers["step"])
+
+
+def main(recipe: Recipe) -> None:
+    keep_freed_memory()
+    cv2.setNumThreads(1)
+    files.make_folder(recipe.out)
+    faces, validation = sources(recipe)
+    empty = without_faces()
+    print(
+        f"{' + '.join(str(len(s)) for s in faces)} photos to train on, {len(validation)} to "
+        f"validate on, {sum(len(p.unknown) for s in faces for p in s)} places unknown",
+        flush=True,
+    )
+    run = Run(recipe)
+    begin, first, said = time.monotonic(), run.step, {}
+    while run.step < recipe.steps:
+        for group in run.optimizer.param_groups:
+            group["lr"] = rate(recipe, run.step)
+        pictures, targets = batch(recipe, run.step, faces, empty)
+        run.net.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            maps = run.net(pictures)
+        whole, parts = loss(maps, targets)
+        run.optimizer.zero_grad()
+        whole.backward()
+        torch.nn.utils.clip_grad_norm_(run.net.parameters(), 10.0)
+        run.optimizer.step()
+        run.average.update_parameters(run.net)
+        run.step += 1
+        for name, part in parts.items():
+            said[name] = said.get(name, 0.0) + float(part)
+        if run.step % SAVE_EVERY == 0 or run.step == recipe.steps:
+            run.save()
+            row = {name: round(part / SAVE_EVERY, 4) for name, part in said.items()}
+            graph = FinderGraph(run.average.module).eval()
+            checked = validation if run.step == recipe.steps else validation[::3]
+            row |= {name: round(part, 4) for name, part in validate(graph, checked).items()}
+            seconds = (time.monotonic() - begin) / (run.step - first)
+            row |= {"step": run.step, "ms_per_step": round(seconds * 1000)}
+            print(json.dumps(row), flush=True)
+            with open(recipe.out / "metrics.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            said = {}
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Recipe))
+    except FacepointsError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,322 @@
+"""Pictures to learn finding faces from: photos laid into one another, with what is where.
+
+A scene is a gray picture of a fixed size. It is one photo, or a patchwork of several (mosaic,
+Bochkovskiy et al. 2020, https://arxiv.org/abs/2004.10934), each turned, mirrored and scaled so
+that its face gets a size drawn evenly over the octaves. What shows a face but is not labelled
+is marked as unknown: it teaches neither "face" nor "no face".
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints import geometry
+
+__all__ = ["SIDE", "Scene", "Source", "draw_scene", "source"]
+
+SIDE = 256
+"""Pixels a side of a scene."""
+PADDING = 128
+"""Gray value around pictures that do not fill the network's input; 0 to the network."""
+SMALLEST, LARGEST = 9.0, 250.0  # pixels: faces beyond are unknown
+_VISIBLE, _GLIMPSE = 0.55, 0.1  # part of a face in the scene: from here a face, from here unknown
+_EYES_NOSE_MOUTH = (slice(36, 42), slice(42, 48), slice(30, 31), slice(48, 49), slice(54, 55))
+
+Gray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo to take scenes from.
+
+    Attributes:
+        levels: the photo, its half, its quarter, ...
+        face: frame of the labelled face as the similarity (2, 3) from the mean face, whose box
+            is about 0 with a longer side of 1, to the photo; None: there is no face in it.
+        points: (5, 2) in the photo.
+        unknown: (M, 3) middle and side of squares that may show further faces.
+    """
+
+    levels: tuple[Gray, ...]
+    face: NDArray[np.float64] | None = None
+    points: NDArray[np.float32] = field(default_factory=lambda: np.zeros((5, 2), np.float32))
+    unknown: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
+
+
+@dataclass
+class Scene:
+    """A picture (SIDE, SIDE) uint8 and what is in it, in its pixels.
+
+    Attributes:
+        faces: for each face (x, y, longer side, cosine and sine of its turn clockwise, and its
+            five points).
+        unknown: squares (x, y, side) that may show a face.
+    """
+
+    picture: Gray
+    faces: list[NDArray[np.float64]] = field(default_factory=list)
+    unknown: list[tuple[float, float, float]] = field(default_factory=list)
+
+
+def source(
+    picture: Gray,
+    points: NDArray[np.float32] | None = None,
+    shape: NDArray[np.float64] | None = None,
+    unknown: NDArray[np.float64] | None = None,
+) -> Source:
+    """A photo with its 68 points, if it has a face, laid on the mean shape (68, 2)."""
+    levels = [picture]
+    while min(levels[-1].shape) >= 32:
+        height, width = levels[-1].shape
+        levels.append(geometry.resize(levels[-1], -(-width // 2), -(-height // 2)))
+    if points is None or shape is None:
+        return Source(tuple(levels))
+    five = np.stack([points[part].mean(axis=0) for part in _EYES_NOSE_MOUTH])
+    matrix = geometry.similarity(shape, points)
+    return Source(tuple(levels), matrix, five, np.zeros((0, 3)) if unknown is None else unknown)
+
+
+def draw_scene(rng: np.random.Generator, faces: list[list[Source]], empty: list[Source]) -> Scene:
+    """A random scene.
+
+    Args:
+        faces: sets of photos with a face; every set is drawn from alike.
+        empty: photos without one.
+    """
+    scene = Scene(_background(rng, empty))
+    kind = rng.random()
+    if kind < 0.5:
+        tiles = [(0, 0, SIDE, SIDE)]
+    else:
+        tiles = _cut(rng, (2, 2) if kind < 0.8 else (rng.integers(2, 5), rng.integers(2, 5)))
+    if kind < 0.5 and rng.random() < 0.4:  # a picture that does not fill the input
+        short = int(SIDE * rng.uniform(0.5, 0.97))
+        start = 0 if rng.random() < 0.5 else int(rng.integers(SIDE - short + 1))
+        upright = rng.random() < 0.5
+        tiles = [(start, 0, short, SIDE) if upright else (0, start, SIDE, short)]
+        scene.picture[:] = PADDING
+    for tile in tiles:
+        if rng.random() < 0.08:
+            _fill(rng, scene, empty[rng.integers(len(empty))], tile)
+        else:
+            chosen = faces[rng.integers(len(faces))]
+            _fill(rng, scene, chosen[rng.integers(len(chosen))], tile)
+    inside = scene.picture
+    if len(tiles) == 1:
+        x, y, width, height = tiles[0]
+        inside = scene.picture[y : y + height, x : x + width]
+    _degrade(rng, inside)
+    return scene
+
+
+Tile = tuple[int, int, int, int]
+
+
+def _cut(rng: np.random.Generator, grid: tuple[int, int]) -> list[Tile]:
+    """Tiles (x, y, width, height) of rows and columns of random widths."""
+    edges = []
+    for count in grid:
+        parts = rng.uniform(0.6, 1.4, count)
+        edges.append([0, *np.rint(np.cumsum(parts) / parts.sum() * SIDE).astype(int)])
+    rows, columns = edges
+    return [
+        (int(x), int(y), int(right - x), int(bottom - y))
+        for y, bottom in itertools.pairwise(rows)
+        for x, right in itertools.pairwise(columns)
+    ]
+
+
+def _background(rng: np.random.Generator, empty: list[Source]) -> Gray:
+    """What is seen where no photo reaches: a texture or an even gray."""
+    if rng.random() < 0.5:
+        return np.full((SIDE, SIDE), rng.integers(256), np.uint8)
+    return _patch(rng, empty, SIDE, SIDE)
+
+
+def _patch(rng: np.random.Generator, empty: list[Source], width: int, height: int) -> Gray:
+    """A random part of a picture without a face."""
+    levels = empty[rng.integers(len(empty))].levels
+    level = levels[rng.integers(min(3, len(levels)))]
+    least = max(width / level.shape[1], height / level.shape[0])
+    scale = least * float(np.exp(rng.uniform(0, 0.7)))
+    room = np.array(level.shape[::-1]) * scale - (width, height)
+    shift = -rng.uniform(0, np.maximum(room, 1e-6))
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    return geometry.warp(level, matrix, width, height)
+
+
+def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> None:
+    """Lay a photo into a tile of the scene and note what it shows there."""
+    left, top, width, height = tile
+    matrix = _placement(rng, photo, width, height)
+    view = scene.picture[top : top + height, left : left + width]
+    _lay(rng, photo.levels, matrix, view)
+    _relight(rng, view)
+    shift = np.array([left, top], dtype=float)
+    for x, y, side in photo.unknown:
+        middle = geometry.apply(matrix, np.array([x, y])) + shift
+        scene.unknown.append((*map(float, middle), side * float(np.hypot(*matrix[:, 0]))))
+    if photo.face is None:
+        return
+    frame = geometry.compose(photo.face, matrix)
+    side = float(np.hypot(*frame[:, 0]))
+    middle = frame[:, 2]
+    seen = _visible(middle, side, width, height)
+    if seen > _VISIBLE and rng.random() < 0.05:
+        _empty_face(rng, view, frame, side)
+        return
+    if seen > _VISIBLE and rng.random() < 0.25:
+        _cover(rng, view, middle, side)
+    if seen < _VISIBLE or not SMALLEST < side < LARGEST:
+        if seen > _GLIMPSE:
+            scene.unknown.append((*map(float, middle + shift), side * 1.1))
+        return
+    # In a mirrored photo the frame's x axis points to the left; the turned face's to the right.
+    mirrored = np.linalg.det(frame[:, :2]) < 0
+    axis = frame[:, 0] / side * (-1 if mirrored else 1)
+    points = geometry.apply(matrix, photo.points)
+    points = points[[1, 0, 2, 4, 3]] if mirrored else points
+    scene.faces.append(np.array([*(middle + shift), side, *axis, *(points + shift).ravel()]))
+
+
+def _visible(middle: NDArray[np.float64], side: float, width: int, height: int) -> float:
+    """Part of the square about a face's frame that lies in the tile."""
+    low = np.maximum(middle - side / 2, -0.5)
+    high = np.minimum(middle + side / 2, (width - 0.5, height - 0.5))
+    return float(np.clip(high - low, 0, None).prod()) / side**2
+
+
+def _placement(
+    rng: np.random.Generator, photo: Source, width: int, height: int
+) -> NDArray[np.float64]:
+    """Similarity, mirrored or not, from the photo to the tile."""
+    size = min(width, height)
+    rows, columns = photo.levels[0].shape
+    small = rng.random() < 0.5
+    turn = np.deg2rad(rng.normal(0, 8) if small else rng.uniform(-50, 50))
+    if photo.face is None:
+        scale = float(np.exp(rng.uniform(np.log(0.7), np.log(2)))) * size / min(rows, columns)
+        about = np.array([columns / 2, rows / 2]) + rng.uniform(-0.25, 0.25, 2) * (columns, rows)
+        place = np.array([width / 2, height / 2])
+    else:
+        least = max(11.0, 0.1 * size)
+        if rng.random() < 0.85:  # a photo like a stamp on a wall teaches little
+            covers = 0.6 * size / min(rows, columns) * float(np.hypot(*photo.face[:, 0]))
+            least = max(least, min(0.6 * size, covers))
+        largest = 0.95 * size
+        scale = float(np.exp(rng.uniform(np.log(least), np.log(largest))))
+        if size > 200 and rng.random() < 0.35:  # as people take photos
+            whole = min(width / columns, height / rows) * np.hypot(*photo.face[:, 0])
+            scale = float(np.clip(whole * np.exp(rng.uniform(-0.15, 0.15)), least, largest))
+        margin = 0.5 * scale * rng.choice([1.0, 0.7, 0.3], p=[0.8, 0.15, 0.05])
+        room = np.maximum(np.array([width, height]) - 2 * margin, 1)
+        place = margin + rng.random(2) * room
+        about = photo.face[:, 2]
+        scale = scale / float(np.hypot(*photo.face[:, 0]))
+    cos, sin = scale * np.cos(turn), scale * np.sin(turn)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    if rng.random() < 0.5:
+        linear = linear @ np.diag([-1.0, 1.0])
+    return np.column_stack([linear, place - linear @ about])
+
+
+def _lay(
+    rng: np.random.Generator,
+    levels: tuple[Gray, ...],
+    matrix: NDArray[np.float64],
+    view: Gray,
+) -> None:
+    """Draw a photo through an affine into `view`; around it stays what was there, or its
+    border is repeated, or it is even."""
+    scale = float(np.hypot(*matrix[:, 0]))
+    number = int(np.clip(np.floor(-np.log2(scale) + 0.25), 0, len(levels) - 1))
+    level = levels[number]
+    factors = np.array(level.shape[::-1]) / levels[0].shape[::-1]
+    matrix = geometry.compose(geometry.invert(geometry.resize_matrix(*factors)), matrix)
+    border = rng.choice([cv2.BORDER_TRANSPARENT, cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT])
+    even = PADDING if rng.random() < 0.3 else int(rng.integers(256))
+    drawn = cv2.warpAffine(
+        level,
+        matrix,
+        view.shape[::-1],
+        dst=np.ascontiguousarray(view),
+        flags=cv2.INTER_LINEAR,
+        borderMode=int(border),
+        borderValue=even,
+    )
+    view[:] = drawn
+
+
+def _empty_face(
+    rng: np.random.Generator, view: Gray, frame: NDArray[np.float64], side: float
+) -> None:
+    """Replace a face by what is elsewhere in the picture, by a blur of it or by noise."""
+    height, width = view.shape
+    mask = np.zeros(view.shape, np.uint8)
+    middle = tuple(int(v) for v in np.rint(frame[:, 2]))
+    angle = float(np.degrees(np.arctan2(frame[1, 0], frame[0, 0])))
+    axes = (int(side * 0.5) + 2, int(side * rng.uniform(0.58, 0.7)) + 2)
+    cv2.ellipse(mask, middle, axes, angle, 0, 360, 255, -1)
+    soft = cv2.GaussianBlur(mask, (0, 0), max(0.5, side * rng.uniform(0.01, 0.06)))
+    kind = rng.integers(3)
+    if kind == 0:
+        filler = np.roll(view, (int(side * 1.3), int(side * 1.4)), (0, 1))
+    elif kind == 1:
+        filler = cv2.GaussianBlur(view, (0, 0), side * 0.25)
+    else:
+        coarse = max(2, int(rng.integers(2, 12)))
+        small = rng.normal(view.mean(), rng.uniform(5, 60), (coarse, coarse)).clip(0, 255)
+        filler = cv2.resize(small.astype(np.uint8), (width, height))
+    part = soft.astype(np.float32) / 255
+    view[:] = (view * (1 - part) + np.asarray(filler) * part).astype(np.uint8)
+
+
+def _cover(rng: np.random.Generator, view: Gray, middle: NDArray[np.float64], side: float) -> None:
+    """Something in front of a part of a face: never more than half of it."""
+    half = side * rng.uniform(0.1, 0.3, 2)
+    way = rng.uniform(0, 2 * np.pi)
+    x, y = middle + side * rng.uniform(0.2, 0.5) * np.array([np.cos(way), np.sin(way)])
+    left, right = np.clip([x - half[0], x + half[0]], 0, view.shape[1]).astype(int)
+    top, bottom = np.clip([y - half[1], y + half[1]], 0, view.shape[0]).astype(int)
+    part = view[top:bottom, left:right]
+    if not part.size:
+        return
+    if rng.random() < 0.5:
+        part[:] = rng.integers(256)
+    else:
+        part[:] = np.roll(view, view.shape[0] // 2, 0)[top:bottom, left:right]
+
+
+def _relight(rng: np.random.Generator, view: Gray) -> None:
+    """Gamma, contrast and brightness of one photo, by a table of its 256 values."""
+    values = np.linspace(0, 1, 256) ** np.exp(rng.normal(0, 0.3))
+    gain = np.exp(rng.normal(0, 0.25))
+    mean = float(view.mean()) / 255
+    values = (values - mean) * gain + mean + rng.normal(0, 0.1)
+    view[:] = cv2.LUT(view, (values * 255).clip(0, 255).astype(np.uint8))
+
+
+def _degrade(rng: np.random.Generator, picture: Gray) -> None:
+    """What lenses, sensors and files do to a picture, in place."""
+    height, width = picture.shape
+    if rng.random() < 0.15:
+        part = rng.uniform(0.3, 0.9)
+        small = cv2.resize(picture, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
+        picture[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < 0.2:
+        picture[:] = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.6))
+    if rng.random() < 0.2:
+        noise = np.empty((height, width), np.int16)
+        cv2.setRNGSeed(int(rng.integers(2**31)))
+        cv2.randn(noise, 0, rng.uniform(2, 14))
+        picture[:] = cv2.add(picture, noise, dtype=cv2.CV_8U)
+    if rng.random() < 0.2:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))]
+        done, data = cv2.imencode(".jpg", picture, quality)
+        if done:
+            picture[:] = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)

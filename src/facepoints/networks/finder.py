@@ -1,0 +1,175 @@
+"""finder: every face in a picture of any size, in one pass, without anchors.
+
+A small residual network (He et al. 2016, https://arxiv.org/abs/1512.03385) whose features at
+strides 8, 16 and 32 are joined from the coarse to the fine (Lin et al. 2017,
+https://arxiv.org/abs/1612.03144). Every cell of the three maps says whether the middle of a
+face lies near it and, if so, where exactly, how large and how turned (FCOS, Tian et al. 2019,
+https://arxiv.org/abs/1904.01355). Each map has faces of about an octave and a half.
+
+What belongs to a face is its frame: the box that the mean face takes when a similarity lays
+it on this one. Its size does not depend on an open mouth, nor its middle on the turn of the
+head, and it is the very frame in which the points are then read.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["POINTS", "REFERENCE", "STRIDES", "FaceNet", "FinderGraph", "Maps", "cells"]
+
+STRIDES = (8, 16, 32)
+"""Pixels between the cells of each map. Pictures are padded to a multiple of the last."""
+REFERENCE = (20.0, 56.0, 150.0)
+"""Longer side of the frame, in pixels, that each map's cells expect."""
+POINTS = 5
+"""The subject's right eye, left eye, nose tip, right and left corner of the mouth; the eyes'
+centres."""
+
+_WIDTHS = (24, 32, 64, 64)  # channels at strides 4, 8, 16, 32
+_CHANNELS = 1 + 5 + 2 * POINTS
+
+
+class Maps(NamedTuple):
+    """What the network says in N cells of B pictures, before it is in pixels.
+
+    Attributes:
+        logit: (B, N) of the chance that a face's middle is near.
+        shift: (B, N, 2) from the cell to the middle, as parts of the map's reference.
+        size: (B, N) logarithm of the longer side as a part of the reference.
+        turn: (B, N, 2) cosine and sine of the turn clockwise, about of length 1.
+        points: (B, N, POINTS, 2) from the cell, as parts of the reference.
+    """
+
+    logit: Tensor
+    shift: Tensor
+    size: Tensor
+    turn: Tensor
+    points: Tensor
+
+
+def cells(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Cells of all maps of a picture, fine to coarse and row by row.
+
+    Returns:
+        Middle (N, 2) in pixels, reference (N,) and stride (N,); float32.
+    """
+    places, references, strides = [], [], []
+    for stride, reference in zip(STRIDES, REFERENCE, strict=True):
+        xs = (torch.arange(width // stride) + 0.5) * stride - 0.5
+        ys = (torch.arange(height // stride) + 0.5) * stride - 0.5
+        y, x = torch.meshgrid(ys, xs, indexing="ij")
+        places.append(torch.stack([x, y], dim=-1).view(-1, 2))
+        references.append(torch.full((x.numel(),), reference))
+        strides.append(torch.full((x.numel(),), float(stride)))
+    return torch.cat(places), torch.cat(references), torch.cat(strides)
+
+
+def _convolution(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, size, stride, size // 2, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+    )
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _convolution(width, width),
+            nn.Conv2d(width, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.body(x))
+
+
+class FaceNet(nn.Module):
+    """``forward``: pictures (B, 1, H, W) in [0, 255], H and W multiples of 32, to `Maps`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        w4, w8, w16, w32 = _WIDTHS
+        self.stem = nn.Sequential(
+            _convolution(1, 8, 5, 2), _convolution(8, w4, 3, 2), _convolution(w4, w8, 3, 2)
+        )
+        self.stage8 = _Residual(w8)
+        self.stage16 = nn.Sequential(_convolution(w8, w16, 3, 2), _Residual(w16), _Residual(w16))
+        self.stage32 = nn.Sequential(_convolution(w16, w32, 3, 2), _Residual(w32), _Residual(w32))
+        self.down32 = nn.Conv2d(w32, w16, 1)
+        self.down16 = nn.Conv2d(w16, w8, 1)
+        self.heads = nn.ModuleList(
+            nn.Sequential(_convolution(width, width), nn.Conv2d(width, _CHANNELS, 1))
+            for width in (w8, w16, w32)
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        """Fresh weights: He et al. for the body; heads that begin with "no face" nearly
+        everywhere, so that the many empty cells do not drown the rest."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        for head in self.heads:
+            last = head[-1]
+            nn.init.normal_(last.weight, std=0.01)
+            nn.init.zeros_(last.bias)
+            with torch.no_grad():
+                last.bias[0] = -4.6  # a chance of one in a hundred
+                last.bias[4] = 1.0  # upright
+
+    def forward(self, images: Tensor) -> Maps:
+        x = (images - 127.5) / 64
+        f8 = self.stage8(self.stem(x))
+        f16 = self.stage16(f8)
+        f32 = self.stage32(f16)
+        f16 = f16 + functional.interpolate(self.down32(f32), scale_factor=2.0, mode="nearest")
+        f8 = f8 + functional.interpolate(self.down16(f16), scale_factor=2.0, mode="nearest")
+        flat = torch.cat(
+            [head(f).flatten(2) for head, f in zip(self.heads, (f8, f16, f32), strict=True)],
+            dim=2,
+        ).transpose(1, 2)
+        return Maps(
+            flat[..., 0],
+            flat[..., 1:3],
+            flat[..., 3],
+            flat[..., 4:6],
+            flat[..., 6:].unflatten(2, (POINTS, 2)),
+        )
+
+
+class FinderGraph(nn.Module):
+    """A network as the model file has it.
+
+    ``forward``: pictures (B, H, W) uint8, H and W multiples of 32, to scores (B, N) in [0, 1],
+    frames (B, N, 4) and points (B, N, POINTS, 2) in pixels. A frame is its middle x, y and
+    the vector along the face's brows, from left to right on the screen if it is upright, as
+    long as the frame's longer side.
+
+    Args:
+        net: trained.
+        clear: logit that becomes the score 0.5.
+    """
+
+    def __init__(self, net: FaceNet, clear: float = 0.0) -> None:
+        super().__init__()
+        self.net = net
+        self.clear = clear
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        maps = self.net(pictures[:, None].float())
+        place, reference, _ = cells(pictures.shape[1], pictures.shape[2])
+        reference = reference[:, None]
+        middle = place + maps.shift * reference
+        length = maps.size[..., None].clamp(-4, 4).exp() * reference
+        direction = maps.turn / maps.turn.square().sum(-1, keepdim=True).clamp(min=1e-8).sqrt()
+        points = place[:, None] + maps.points * reference[..., None]
+        frames = torch.cat([middle, direction * length], dim=-1)
+        return (maps.logit - self.clear).sigmoid(), frames, points
