@@ -92,8 +92,10 @@ def test_train_resumes_with_the_settings_of_the_run(
         assert "RMSE" in said
         (tmp_path / "run" / "run.json").write_text(json.dumps({**header, "finished": False}))
         weights.unlink()
+        (tmp_path / "run" / "model.onnx").write_text("of the training before")
         main(["train", data, *out, "--resume", "--no-onnx"])
         assert weights.read_bytes() == before
+        assert not (tmp_path / "run" / "model.onnx").exists()
     assert "holds a run already" in fails(["train", data, "--out", str(tmp_path / "run")], capsys)
     words = ["train", data, "--out", str(tmp_path / "run"), "--resume", "--epochs", "2"]
     assert "other settings (epochs)" in fails(words, capsys)

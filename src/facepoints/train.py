@@ -218,7 +218,8 @@ def _begin(out: Path, header: dict[str, Any], resume: bool) -> _Checkpoint | Non
         if (out / _CHECKPOINT).exists():
             found = read_checkpoint(out / _CHECKPOINT)
     make_folder(out / "weights")
-    (out / _LAST).unlink(missing_ok=True)
+    for left in (_LAST, MODEL):
+        (out / left).unlink(missing_ok=True)
     save_run(out, header)
     return found
 
