@@ -25,7 +25,7 @@ FLOORS = (
         "parts",
         "networks losses augment missing schemes readers writers draw metrics synthetic runs "
         "settings learner distributed progress console memory calibration onnx_model media "
-        "picture_header detect face_files unfinished",
+        "picture_header detect face_files unfinished looks video track smooth",
     ),
     (
         "jobs",

@@ -8,9 +8,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,31 +29,18 @@ from facepoints.detect import (
 from facepoints.errors import DataError, SettingsError
 from facepoints.face import Face
 from facepoints.landmarks import LandmarkSet
+from facepoints.looks import Model, Place, crop, first_look, looked
 from facepoints.media import onto_white, read_picture, to_gray
 from facepoints.onnx_model import Answer, Device, PointsModel
 
-__all__ = ["Model", "Picture", "Predictor", "load"]
+if TYPE_CHECKING:
+    from facepoints.follow import FollowSettings
+    from facepoints.video import Frame, VideoSource
+
+__all__ = ["Model", "Picture", "Predictor", "crop", "load"]
 
 Picture = NDArray[np.uint8] | str | Path
 """(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; or a file."""
-
-
-class Model(Protocol):
-    """What of a `PointsModel` a predictor needs."""
-
-    @property
-    def landmarks(self) -> LandmarkSet: ...
-    @property
-    def size(self) -> tuple[int, int]: ...
-    @property
-    def layout(self) -> NDArray[np.float32]: ...
-    @property
-    def face_box(self) -> tuple[float, float, float, float]: ...
-    @property
-    def looks(self) -> int: ...
-    @property
-    def scores_faces(self) -> bool: ...
-    def __call__(self, crops: NDArray[np.uint8]) -> Answer: ...
 
 
 def load(
@@ -87,16 +73,6 @@ def load(
     )
     ready = PointsModel.load(None if model is None else Path(model), device, threads)
     return Predictor(ready, chosen, min_score=min_score, any_angle=any_angle)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A place in one of several pictures, and the affine (2, 3) from that picture's pixels
-    to those of the crop that is to be looked at."""
-
-    picture: int
-    found: Found
-    matrix: geometry.Matrix
 
 
 class Predictor:
@@ -181,7 +157,7 @@ class Predictor:
                 found = next(tries[number], None)
                 if found is not None:
                     still.append(number)
-                    places += [self._first(number, one) for one in found]
+                    places += [first_look(self.model, number, one) for one in found]
             for number, face in self._judged(grays, places):
                 faces[number].append(face)
             open_ = [number for number in still if not faces[number]]
@@ -205,8 +181,50 @@ class Predictor:
                 f"expected gray images, uint8 (N, H, W); got {images.dtype} {images.shape}"
             )
         finder = whole or WholeImage()
-        places = [self._first(n, finder.find(image)[0]) for n, image in enumerate(images)]
-        return self._looked(list(images), places, least=0.0)[1]
+        places = [
+            first_look(self.model, n, finder.find(image)[0]) for n, image in enumerate(images)
+        ]
+        return looked(self.model, list(images), places, least=0.0)[1]
+
+    def track(
+        self,
+        source: VideoSource | str | Path | int,
+        settings: FollowSettings | None = None,
+        *,
+        rate: float | None = None,
+    ) -> Iterator[tuple[Frame, list[Face]]]:
+        """Faces of a video, followed from frame to frame.
+
+        >>> for frame, faces in model.track("clip.mp4"):  # doctest: +SKIP
+        ...     print(frame.time, [face.track for face in faces])
+
+        Args:
+            source: what `video.open_video` takes: a file, a camera's number, the address of
+                a stream, or a folder of numbered pictures; or what it returns.
+            settings: how faces are followed.
+            rate: frames per second of a folder of pictures; None: 30.
+
+        Yields:
+            Each frame with its faces, `Face.track` set, oldest track first.
+
+        Raises:
+            DataError: no such source, or nothing in it that could be decoded.
+        """
+        from facepoints.follow import follow  # which builds on this module
+        from facepoints.video import open_video
+
+        if isinstance(source, str | Path | int):
+            source = open_video(source, rate)
+        return follow(self, source, settings)
+
+    def places(self, image: NDArray[np.uint8]) -> list[Found]:
+        """Where the finder sees faces in a picture, (H, W) gray or (H, W, 3) RGB."""
+        return next(self._tries(image, ""))
+
+    def at_places(self, gray: NDArray[np.uint8], found: Sequence[Found]) -> list[Face]:
+        """Faces at places in a gray picture (H, W), each once, surest first."""
+        places = [first_look(self.model, 0, one) for one in found]
+        return _each_once([face for _, face in self._judged([gray], places)])
 
     def _tries(self, image: NDArray[np.uint8], name: str) -> Iterator[list[Found]]:
         """What the finder finds in a picture, then what it finds when it looks harder."""
@@ -221,76 +239,22 @@ class Predictor:
                 pairs = zip(again, turns, strict=True)
                 yield merged([placed(f, back) for found, (_, back) in pairs for f in found])
 
-    def _first(self, picture: int, found: Found) -> _Place:
-        """What to look at first: the found box where the model's training crops had it."""
-        x, y, width, height = found.box
-        left, top, across, down = self.model.face_box
-        center = x + width / 2, y + height / 2
-        scale = max(across, down) / max(width, height, 1e-6)
-        shift = (left + across / 2 - scale * center[0], top + down / 2 - scale * center[1])
-        zoom = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-        upright = geometry.rotation_matrix(-found.angle, center)
-        return _Place(picture, found, geometry.compose(upright, zoom))
-
     def _judged(
-        self, grays: Sequence[NDArray[np.uint8]], places: Sequence[_Place]
+        self, grays: Sequence[NDArray[np.uint8]], places: Sequence[Place]
     ) -> Iterator[tuple[int, Face]]:
         """Faces among places in pictures, each with the number of its picture."""
         judges = self.model.scores_faces
         if not judges:
             places = [p for p in places if p.found.score >= self.min_score]
-        kept, answer = self._looked(grays, places, least=self.min_score if judges else 0.0)
+        if not places:
+            return
+        least = self.min_score if judges else 0.0
+        kept, answer = looked(self.model, grays, places, least)
         for place, points, radius, score in zip(kept, *answer, strict=True):
             sure = float(score) if judges else place.found.score
             if sure >= self.min_score and np.isfinite(points).all():
                 box = geometry.bounding_box(points)
                 yield place.picture, Face(box, sure, points, radius, self.model.landmarks)
-
-    def _looked(
-        self, grays: Sequence[NDArray[np.uint8]], places: Sequence[_Place], least: float
-    ) -> tuple[list[_Place], Answer]:
-        """The model's answers at places, in pixels of their pictures, after as many looks as
-        it wants; after the first, places that are far less sure than `least` are left."""
-        answer = self._look(grays, places)
-        keep = [int(k) for k in np.flatnonzero(answer.score >= least * _DOUBT)]
-        places, answer = [places[k] for k in keep], Answer(*(part[keep] for part in answer))
-        for _ in range(1, self.model.looks):
-            places = [
-                self._closer(place, points, radius)
-                for place, points, radius in zip(places, answer.points, answer.radius, strict=True)
-            ]
-            answer = self._look(grays, places)
-        return places, answer
-
-    def _look(self, grays: Sequence[NDArray[np.uint8]], places: Sequence[_Place]) -> Answer:
-        crops = np.empty((len(places), *self.model.size), dtype=np.uint8)
-        for crop, place in zip(crops, places, strict=True):
-            crop[:] = _crop(grays[place.picture], place.matrix, self.model.size)
-        answer = self.model(crops)
-        points, radius = answer.points.copy(), answer.radius.copy()
-        for row, place in enumerate(places):
-            points[row] = geometry.apply(geometry.invert(place.matrix), points[row])
-            radius[row] /= np.hypot(*place.matrix[:, 0])
-        return Answer(points, radius, answer.score)
-
-    def _closer(
-        self, place: _Place, points: NDArray[np.float32], radius: NDArray[np.float32]
-    ) -> _Place:
-        """The crop in which points lie as those of the training crops do, the surer ones
-        above all."""
-        weights = 1 / np.maximum(radius.astype(np.float64), 1e-3) ** 2
-        try:
-            matrix = geometry.similarity(points, self.model.layout, weights)
-        except DataError:  # all points in one place
-            return place
-        first = np.hypot(*place.matrix[:, 0])
-        if not 1 / _ZOOM < np.hypot(*matrix[:, 0]) / first < _ZOOM:
-            return place
-        return _Place(place.picture, place.found, matrix)
-
-
-_DOUBT = 0.2  # part of the least score that a first look must reach to be worth a second
-_ZOOM = 4.0  # factor by which a second look may differ in size; beyond, the first saw no face
 
 
 def _image(picture: Picture) -> NDArray[np.uint8]:
@@ -322,23 +286,6 @@ def _turns(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], geomet
         width = image.shape[1] if turn % 2 == 0 else image.shape[0]
         # counterclockwise: the right edge becomes the top one
         matrix = geometry.compose(matrix, np.array([[0.0, 1, 0], [-1, 0, width - 1]]))
-
-
-def _crop(
-    gray: NDArray[np.uint8], matrix: geometry.Matrix, size: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """`geometry.warp` of just the part of a picture that the crop shows, which is quicker
-    for a small face in a large picture."""
-    height, width = size
-    corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
-    seen = geometry.apply(geometry.invert(matrix), corners)
-    margin = 2 + 2 / np.hypot(*matrix[:, 0])
-    limit = np.array([gray.shape[1], gray.shape[0]])
-    low = np.clip(np.floor(seen.min(axis=0) - margin), 0, limit - 1).astype(int)
-    high = np.clip(np.ceil(seen.max(axis=0) + margin) + 1, low + 1, limit).astype(int)
-    part = gray[low[1] : high[1], low[0] : high[0]]
-    shift = np.array([[1.0, 0, low[0]], [0, 1, low[1]]])
-    return geometry.warp(part, geometry.compose(shift, matrix), width, height)
 
 
 def _each_once(faces: Sequence[Face]) -> list[Face]:

@@ -26,10 +26,14 @@ class WholeImage:
         part: longer side of the face's box (brows to chin, ear to ear) as a part of the
             picture's shorter side.
         down: shift of the box's centre below the picture's, as a part of the same side.
+
+    The defaults lie between crops with the face in their middle and those of Kaggle's Facial
+    Keypoints Detection, where the chin is near the border (part 0.82, down 0.15); a second
+    look makes up for the rest.
     """
 
     part: float = 0.8
-    down: float = 0.0
+    down: float = 0.08
 
     def find(self, image: NDArray[np.uint8]) -> list[Found]:
         """The one place in a picture, whatever it shows."""

@@ -1,0 +1,141 @@
+"""What a model gets to see: crops that frame a face as those that it was trained on did.
+
+A first look goes by the box that a finder gave, a second by the points that the first one
+said: the least-squares similarity that brings them onto the layout of the training crops
+(`geometry.similarity`), each counted by how sure it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints import geometry
+from facepoints.detect import Found
+from facepoints.errors import DataError
+from facepoints.landmarks import LandmarkSet
+from facepoints.onnx_model import Answer
+
+__all__ = ["Model", "Place", "crop", "first_look", "looked"]
+
+_DOUBT = 0.2  # part of the least score that a first look must reach to be worth a second
+_ZOOM = 4.0  # factor by which a second look may differ in size; beyond, the first saw no face
+
+
+class Model(Protocol):
+    """What of a `PointsModel` a predictor needs."""
+
+    @property
+    def landmarks(self) -> LandmarkSet: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+    @property
+    def layout(self) -> NDArray[np.float32]: ...
+    @property
+    def face_box(self) -> tuple[float, float, float, float]: ...
+    @property
+    def looks(self) -> int: ...
+    @property
+    def scores_faces(self) -> bool: ...
+    def __call__(self, crops: NDArray[np.uint8]) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in one of several pictures.
+
+    Attributes:
+        picture: number of the picture.
+        found: what the finder said.
+        matrix: affine (2, 3) from the picture's pixels to those of the crop to look at.
+    """
+
+    picture: int
+    found: Found
+    matrix: geometry.Matrix
+
+
+def first_look(model: Model, picture: int, found: Found) -> Place:
+    """The found box where the model's training crops had it, turned upright."""
+    x, y, width, height = found.box
+    left, top, across, down = model.face_box
+    center = x + width / 2, y + height / 2
+    scale = max(across, down) / max(width, height, 1e-6)
+    shift = (left + across / 2 - scale * center[0], top + down / 2 - scale * center[1])
+    zoom = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    upright = geometry.rotation_matrix(-found.angle, center)
+    return Place(picture, found, geometry.compose(upright, zoom))
+
+
+def looked(
+    model: Model, grays: Sequence[NDArray[np.uint8]], places: Sequence[Place], least: float
+) -> tuple[list[Place], Answer]:
+    """A model's answers at places, after as many looks as it wants.
+
+    Args:
+        grays: pictures (H, W).
+        least: score that is wanted; places that are far below after the first look get no
+            second one and are left out.
+
+    Returns:
+        The places that are left, and their answers in pixels of their pictures.
+    """
+    answer = _look(model, grays, places)
+    keep = [int(k) for k in np.flatnonzero(answer.score >= least * _DOUBT)]
+    left, answer = [places[k] for k in keep], Answer(*(part[keep] for part in answer))
+    for _ in range(1, model.looks):
+        left = [
+            _closer(model, place, points, radius)
+            for place, points, radius in zip(left, answer.points, answer.radius, strict=True)
+        ]
+        answer = _look(model, grays, left)
+    return left, answer
+
+
+def _look(model: Model, grays: Sequence[NDArray[np.uint8]], places: Sequence[Place]) -> Answer:
+    crops = np.empty((len(places), *model.size), dtype=np.uint8)
+    for row, place in zip(crops, places, strict=True):
+        row[:] = crop(grays[place.picture], place.matrix, model.size)
+    answer = model(crops)
+    points, radius = answer.points.copy(), answer.radius.copy()
+    for row, place in enumerate(places):
+        points[row] = geometry.apply(geometry.invert(place.matrix), points[row])
+        radius[row] /= np.hypot(*place.matrix[:, 0])
+    return Answer(points, radius, answer.score)
+
+
+def _closer(
+    model: Model, place: Place, points: NDArray[np.float32], radius: NDArray[np.float32]
+) -> Place:
+    """The crop in which points lie as those of the training crops do, the surer ones above
+    all."""
+    weights = 1 / np.maximum(radius.astype(np.float64), 1e-3) ** 2
+    try:
+        matrix = geometry.similarity(points, model.layout, weights)
+    except DataError:  # all points in one place
+        return place
+    first = np.hypot(*place.matrix[:, 0])
+    if not 1 / _ZOOM < np.hypot(*matrix[:, 0]) / first < _ZOOM:
+        return place
+    return Place(place.picture, place.found, matrix)
+
+
+def crop(
+    gray: NDArray[np.uint8], matrix: geometry.Matrix, size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """`geometry.warp` of just the part of a picture that the crop shows, which is quicker
+    for a small face in a large picture."""
+    height, width = size
+    corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
+    seen = geometry.apply(geometry.invert(matrix), corners)
+    margin = 2 + 2 / np.hypot(*matrix[:, 0])
+    limit = np.array([gray.shape[1], gray.shape[0]])
+    low = np.clip(np.floor(seen.min(axis=0) - margin), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(seen.max(axis=0) + margin) + 1, low + 1, limit).astype(int)
+    part = gray[low[1] : high[1], low[0] : high[0]]
+    shift = np.array([[1.0, 0, low[0]], [0, 1, low[1]]])
+    return geometry.warp(part, geometry.compose(shift, matrix), width, height)
