@@ -26,6 +26,7 @@ from facepoints import geometry
 from facepoints.detect import BoxesFromFile, CascadeFinder, Found, WholeImage
 from facepoints.errors import DataError, ModelError, SettingsError
 from facepoints.face import Face
+from facepoints.landmark_sets import KAGGLE_15
 from facepoints.landmarks import LandmarkSet
 from facepoints.onnx_model import Answer
 from facepoints.predict import Predictor, load
@@ -491,3 +492,30 @@ def test_cascades_and_a_model_on_a_photo() -> None:
     brow, chin = faces[0].points[:2]
     np.testing.assert_allclose((brow + chin) / 2, (226, 127), atol=12)
     assert 50 < chin[1] - brow[1] < 85
+
+
+# The model that comes with the package
+
+WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
+EYES = {"right_eye_center": (203.5, 100.5), "left_eye_center": (249.5, 104.0)}
+MOUTH = {"mouth_right_corner": (203.5, 142.5), "mouth_left_corner": (243.5, 144.5)}
+"""Points on `skimage.data.astronaut()`, looked up by hand."""
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_the_shipped_model_finds_the_points_of_a_photo(turns: int) -> None:
+    photo = data.astronaut()
+    width = photo.shape[1]
+    matrix = np.eye(3)[:2]
+    for _ in range(turns):  # counterclockwise
+        matrix = geometry.compose(matrix, np.array([[0.0, 1, 0], [-1, 0, width - 1]]))
+    model = load(any_angle=turns > 0, threads=1)
+    (face,) = model(np.ascontiguousarray(np.rot90(photo, turns)))
+    assert face.score > 0.9
+    told = face.as_landmarks(KAGGLE_15)
+    for name, place in {**EYES, **MOUTH}.items():
+        column = KAGGLE_15.names.index(name)
+        away = np.hypot(*(told.points[column] - geometry.apply(matrix, np.array(place))))
+        assert away < 4
+        assert away < told.radius[column] + 2  # where it was looked up is not exact either

@@ -24,6 +24,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+import facepoints
 from facepoints.cli import main
 from facepoints.detect import WholeImage
 from facepoints.errors import DataError, WriteError
@@ -444,3 +445,20 @@ def test_a_disk_that_fills_while_drawing_is_told(
     predictor = Predictor(PointsModel.load(model))
     with pytest.raises(WriteError, match="No space left"):
         predict_files(predictor, [str(album / "a.jpg")], drawn=tmp_path / "drawn")
+
+
+WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
+def test_the_shipped_model_from_photo_to_file_and_drawing(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "photo.jpg"), data.astronaut()[..., ::-1])
+    out, drawn = tmp_path / "faces.jsonl", tmp_path / "drawn"
+    main(["predict", str(tmp_path / "photo.jpg"), "--out", str(out), "--draw", str(drawn)])
+    (line,) = lines(out)
+    (face,) = line["faces"]
+    chin = IBUG_68.names.index("chin")
+    np.testing.assert_allclose(face["points"][chin], (225, 177), atol=6)
+    assert face["score"] > 0.9
+    assert np.shape(face["radius"]) == (68,)
+    assert cv2.imread(str(drawn / "photo.jpg")) is not None
