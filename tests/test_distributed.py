@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from torch import Tensor
 from facepoints import synthetic
 from facepoints.compare import compare
 from facepoints.distributed import World, world
-from facepoints.errors import FacepointsError, WriteError
+from facepoints.errors import FacepointsError, SettingsError, WriteError
 from facepoints.fit import Fit
 from facepoints.progress import StopRequest, TrainingProgress
 from facepoints.runs import Run
@@ -81,6 +82,21 @@ def be_one_of_two(out: Path) -> None:
             said = str(error)
         (out / f"{here.rank}.json").write_text(json.dumps([report, said]))
         fail_alone(out)
+    threads = [name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")]
+    (out / f"threads-{here.rank}.json").write_text(json.dumps(threads))
+
+
+def be_killed(out: Path) -> None:
+    """One of the two is killed while the other waits for it."""
+    rank = int(os.environ["RANK"])
+    try:
+        with world("cpu") as here:
+            here.total(torch.ones(1))
+            if here.first:
+                os.kill(os.getpid(), signal.SIGKILL)
+            here.total(torch.ones(1))
+    except FacepointsError as error:
+        (out / f"failed-{rank}.txt").write_text(str(error))
 
 
 def fail_alone(out: Path) -> None:
@@ -159,6 +175,27 @@ def test_one_that_ends_early_leaves_the_other_a_clear_line(together: Path) -> No
     said = [(together / f"failed-{rank}.txt").read_text() for rank in range(2)]
     assert said[0] == "the disk is full"
     assert "another of the processes has ended" in said[1]
+
+
+def test_no_thread_of_the_group_outlives_its_world(together: Path) -> None:
+    """One that did could abort the process when the interpreter ends."""
+    for rank in range(2):
+        threads = json.loads((together / f"threads-{rank}.json").read_text())
+        assert [name for name in threads if "gloo" in name or "store" in name] == []
+
+
+def test_one_whose_partner_is_killed_says_so(tmp_path: Path) -> None:
+    code = f"import pathlib, test_distributed as t; t.be_killed(pathlib.Path({str(tmp_path)!r}))"
+    assert two_processes(code) == [-signal.SIGKILL, 0]
+    assert "another of the processes has ended" in (tmp_path / "failed-1.txt").read_text()
+
+
+def test_one_without_partners_to_join_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SettingsError, match="start all of them with torchrun"), world("cpu"):
+        raise AssertionError("it has joined nobody")
 
 
 def test_torchrun_leaves_a_usable_run(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, TypeVar
 
 import torch
@@ -86,33 +89,85 @@ class World:
 def world(device: str) -> Iterator[World]:
     """Join the processes that torchrun started, or be the only one.
 
+    Worlds may lie inside one another, as a job may call another; all are the outermost one.
+
     Args:
         device: "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:1".
 
     Raises:
-        SettingsError: no such device here, or not enough memory on it.
+        SettingsError: no such device here, or not enough memory on it; no partners to join.
         FacepointsError: another process ended while this one waited for it.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
-    joins = size > 1 and not distributed.is_initialized()  # a job may call another
+    joins = size > 1 and not distributed.is_initialized()
     if joins:
-        if chosen.type == "cuda":
-            torch.cuda.set_device(chosen)
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        _join(chosen, size)
     try:
-        yield World(rank, size, chosen)
-    except torch.OutOfMemoryError as error:
-        raise SettingsError(f"{chosen} is out of memory; lower --batch or --size") from error
-    except RuntimeError as error:
-        if size > 1 and "closed by peer" in str(error):  # gloo's, which has no type of its own
+        here = World(rank, size, chosen)
+        yield here
+        if joins and not _DOUBT.is_set():
+            # Nobody hangs up while another still listens.
+            float(here.total(torch.zeros((), device=chosen)))
+    except BaseException as error:
+        _DOUBT.set()
+        if isinstance(error, torch.OutOfMemoryError):
+            raise SettingsError(f"{chosen} is out of memory; lower --batch or --size") from error
+        if size > 1 and _lost_partner(error):
             raise FacepointsError(
                 "another of the processes has ended; its own message says why"
             ) from error
         raise
     finally:
         if joins:
-            distributed.destroy_process_group()
+            _leave()
+
+
+_DOUBT = Event()
+"""Set once an error went through a world: the partners may now wait for different things,
+so that a last barrier could wait forever."""
+
+
+def _join(device: torch.device, size: int) -> None:
+    # Loaded before there is a group: its functions take the group there is at that time as
+    # default argument and would keep it, and its threads, alive beyond the end of the
+    # interpreter, where a thread that still has something to do aborts the process.
+    # DistributedDataParallel loads it otherwise, once there is a group (PyTorch 2.4 to 2.13).
+    import torch.distributed.nn
+
+    _DOUBT.clear()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    try:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (ValueError, RuntimeError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingsError(
+            f"WORLD_SIZE asks for {size} processes that train together, and this one could not "
+            f"join the others ({said}); start all of them with torchrun"
+        ) from error
+
+
+def _leave() -> None:
+    """End the group's threads now, while the interpreter can still wait for them."""
+    gc.collect()  # models in reference cycles hold the group
+    try:
+        distributed.destroy_process_group()
+    except RuntimeError:
+        if not _DOUBT.is_set():  # else the error that is on its way says more
+            raise
+
+
+_GLOO = re.compile(r"gloo/\S+\.(cc|h):\d+\]|(closed|reset) by peer|broken pipe", re.IGNORECASE)
+"""How gloo says that a connection broke: its errors have no type of their own but begin with
+their place in its source, as in [/path/third_party/gloo/gloo/transport/tcp/pair.cc:537]."""
+
+
+def _lost_partner(error: BaseException) -> bool:
+    """Whether this is what a process meets whose partner has gone."""
+    if isinstance(error, distributed.DistError):
+        return True
+    return isinstance(error, RuntimeError) and _GLOO.search(str(error)) is not None
 
 
 def _device(name: str, local_rank: int | None) -> torch.device:
