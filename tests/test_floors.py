@@ -23,7 +23,7 @@ FLOORS = (
     ),
     (
         "parts",
-        "networks losses augment missing schemes readers writers draw metrics synthetic runs "
+        "networks losses augment missing schemes readers writers pictures metrics synthetic runs "
         "settings learner distributed progress console memory calibration onnx_model media "
         "picture_header detect face_files unfinished looks video track smooth",
     ),
@@ -138,7 +138,7 @@ def test_the_core_needs_no_torch(module: str) -> None:
 
 
 def test_importing_the_command_line_loads_no_torch() -> None:
-    light = "cli readers missing metrics synthetic draw settings writers submit evaluate show"
+    light = "cli readers missing metrics synthetic pictures settings writers submit evaluate show"
     light += " onnx_model"
     code = f"""
 import importlib, sys

@@ -14,11 +14,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from facepoints import draw
 from facepoints.distributed import world
 from facepoints.errors import DataError, SettingsError
 from facepoints.files import write_json
 from facepoints.missing import make_plan
+from facepoints.pictures import bars
 from facepoints.progress import Stopped
 from facepoints.samples import Samples, split_groups
 from facepoints.settings import Missing, Network, TrainSettings
@@ -128,7 +128,7 @@ def _chart(report: dict[str, Any], out: Path) -> None:
         if "rmse" in cell:
             values.setdefault(cell["missing"], {})[cell["network"]] = cell["rmse"]
     if values:
-        draw.bars(values, out / "compare.png", "RMSE on held-out rows (px)")
+        bars(values, out / "compare.png", "RMSE on held-out rows (px)")
 
 
 def table(report: dict[str, Any]) -> Table:

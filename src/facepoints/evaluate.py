@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
 
-from facepoints import draw, files, metrics
+from facepoints import files, metrics
 from facepoints.calibration import radius_report
 from facepoints.errors import DataError, RunError
 from facepoints.landmark_sets import CONVERSIONS
 from facepoints.landmarks import LandmarkSet, source_of
+from facepoints.pictures import ced_chart, sheet
 from facepoints.samples import Samples
 from facepoints.schemes import as_marked_by
 
@@ -243,12 +244,12 @@ def _draw(matched: _Matched, report: dict[str, Any], out: Path) -> None:
         if len(report["sources"]) > 1:
             for index, source in enumerate(truth.sources):
                 curves[source] = _errors(matched, truth.source == index, length)
-        draw.ced_chart({k: v for k, v in curves.items() if len(v)}, out / "ced.png", words)
+        ced_chart({k: v for k, v in curves.items() if len(v)}, out / "ced.png", words)
     rows = [face["row"] for face in report["worst"]]
     measured = [n for n, any_ in zip(truth.landmarks.names, _any(truth), strict=True) if any_]
     predicted = matched.predicted[:, truth.landmarks.columns(measured)]
     faces = truth.select(measured).take(rows)
-    draw.sheet(faces, out / "worst.png", predicted=predicted[rows])
+    sheet(faces, out / "worst.png", predicted=predicted[rows])
 
 
 def table(report: dict[str, Any]) -> Table:

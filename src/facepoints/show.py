@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facepoints import draw
 from facepoints.errors import SettingsError
+from facepoints.pictures import sheet
 from facepoints.samples import Samples, spread_rows
 
 __all__ = ["show"]
@@ -36,5 +36,5 @@ def show(samples: Samples, out: Path, *, count: int = 24, run_folder: Path | Non
         from facepoints.runs import Run  # drawing labels alone needs no PyTorch
 
         predicted = Run.load(run_folder).answer(chosen)
-    draw.sheet(chosen, out, predicted=predicted)
+    sheet(chosen, out, predicted=predicted)
     return len(chosen)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor
 
-from facepoints import draw, schemes
+from facepoints import schemes
 from facepoints.batches import augmentation
 from facepoints.calibration import calibrate
 from facepoints.distributed import World, world
@@ -38,6 +38,7 @@ from facepoints.learner import read_checkpoint, write_checkpoint
 from facepoints.mean_face import crop_rule_of
 from facepoints.memory import keep_freed_memory
 from facepoints.missing import Part, Plan, make_plan
+from facepoints.pictures import curves, sheet
 from facepoints.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.runs import MODEL, Run, read_header, save_run, save_weights
 from facepoints.samples import Samples, middle, split_groups, spread_rows
@@ -280,11 +281,11 @@ def _look_back(held: Samples, out: Path, onnx: bool) -> dict[str, Any]:
             run = _calibrated(run, held, out)
             evaluate(run, held, out=folder, pictures=True)
             shown = held.take(spread_rows(len(held), _SHOWN))
-            draw.sheet(shown, folder / "predictions.png", predicted=run.answer(shown))
+            sheet(shown, folder / "predictions.png", predicted=run.answer(shown))
         if onnx:
             export(run, out / MODEL)
         lines = (out / "metrics.jsonl").read_text().splitlines()
-        draw.curves([json.loads(line) for line in lines], last)
+        curves([json.loads(line) for line in lines], last)
     path = folder / "evaluation.json"
     return read_json(path) if path.exists() else {}
 

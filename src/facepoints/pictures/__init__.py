@@ -4,8 +4,8 @@ Pictures are RGB, uint8 (height, width, 3). Charts need matplotlib (the extra "t
 which is loaded when the first one is drawn. Files are written whole or not at all.
 """
 
-from facepoints.draw.charts import bars, ced_chart, curves
-from facepoints.draw.pictures import LABEL, PREDICTION, draw_points, save_picture, sheet
+from facepoints.pictures.charts import bars, ced_chart, curves
+from facepoints.pictures.sheets import LABEL, PREDICTION, draw_points, save_picture, sheet
 
 __all__ = [
     "LABEL",
