@@ -166,7 +166,9 @@ def test_sheet_without_labels_or_faces(faces: Samples) -> None:
     named = pictures.sheet(bare, predicted=faces.points, scale=1)
     np.testing.assert_array_equal(
         named,
-        pictures.sheet(bare, predicted=faces.points, scale=1, captions=[str(n) for n in faces.names]),
+        pictures.sheet(
+            bare, predicted=faces.points, scale=1, captions=[str(n) for n in faces.names]
+        ),
     )
     assert pictures.sheet(faces.take([])).shape[2] == 3
 
