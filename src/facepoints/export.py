@@ -30,7 +30,16 @@ from facepoints.networks import KeypointModel
 from facepoints.onnx_model import FORMAT, INPUT, OUTPUTS, PROPERTY, checksum
 from facepoints.runs import Run
 
-__all__ = ["LOOKS", "RunGraph", "check_installed", "export", "sealed"]
+__all__ = [
+    "LOOKS",
+    "RunGraph",
+    "about",
+    "check_installed",
+    "export",
+    "graph_of",
+    "sealed",
+    "traced",
+]
 
 LOOKS = 2
 """A second look, at the face turned and scaled by the first answer, costs as much again and
@@ -124,10 +133,11 @@ def export(run: Run, path: Path, looks: int = LOOKS) -> None:
         WriteError: `path` cannot be written.
     """
     check_installed()
-    write_bytes(path, sealed(_graph(run), _header(run, looks)))
+    write_bytes(path, sealed(graph_of(run), about(run, looks)))
 
 
-def _header(run: Run, looks: int) -> dict[str, Any]:
+def about(run: Run, looks: int = LOOKS) -> dict[str, Any]:
+    """What `sealed` writes of a run beside its graph."""
     return {
         "landmarks": run.landmarks.to_dict(),
         "sources": {name: list(points) for name, points in run.sources.items()},
@@ -155,18 +165,36 @@ def sealed(model: Any, header: dict[str, Any]) -> bytes:
     return data.replace(zeros, digits)
 
 
-def _graph(run: Run) -> Any:
+def graph_of(run: Run) -> Any:
     """The run as an `onnx.ModelProto` for any number of crops."""
-    # Without gradients to think of, it is traced in three quarters of the time.
-    module = copy.deepcopy(RunGraph(run)).eval().requires_grad_(False)
     example = torch.zeros(2, *run.size, dtype=torch.uint8)
+    shapes = {0: torch.export.Dim("batch")}
+    return traced(RunGraph(run), example, shapes, [INPUT], list(OUTPUTS))
+
+
+def traced(
+    module: nn.Module,
+    example: Tensor,
+    shapes: dict[int, Any],
+    inputs: list[str],
+    outputs: list[str],
+) -> Any:
+    """A module of one input as an `onnx.ModelProto`.
+
+    Args:
+        example: an input.
+        shapes: the input's dimensions that vary, as `torch.export` names them.
+        inputs, outputs: names.
+    """
+    # Without gradients to think of, it is traced in three quarters of the time.
+    module = copy.deepcopy(module).eval().requires_grad_(False)
     with _quiet():
         program = torch.onnx.export(
             module,
             (example,),
-            input_names=[INPUT],
-            output_names=list(OUTPUTS),
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=(shapes,),
             opset_version=_OPSET,
             dynamo=True,
             verbose=False,
