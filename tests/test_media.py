@@ -303,6 +303,13 @@ def test_patterns_files_and_folders_together_give_each_once(album: Path) -> None
     assert names(deep, album) == ["sub/c.webp"]
 
 
+def test_a_folder_of_results_is_not_searched(album: Path) -> None:
+    found = find_pictures([album], results=album / "sub")
+    assert names(found, album) == ["a.png", "b.jpg", "broken.jpg"]
+    named = find_pictures([album / "sub"], results=album / "sub")
+    assert names(named, album) == ["sub/c.webp", "sub/deep/d"]
+
+
 def test_a_file_that_is_named_like_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "a[1].png").write_bytes(encode(".png", RGB))
     assert names(find_pictures([tmp_path / "a[1].png"]), tmp_path) == ["a[1].png"]

@@ -242,7 +242,7 @@ def _predict(
     from facepoints.predict_files import predict_files, summary
 
     with quiet_libraries():
-        pictures = find_pictures(inputs)
+        pictures = find_pictures(inputs, results=draw)
         predictor = load(model, device, finder, min_score=min_score, any_angle=any_angle)
         report = predict_files(
             predictor,

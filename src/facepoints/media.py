@@ -173,13 +173,14 @@ def _quiet_opencv() -> Iterator[None]:
                 cv2.utils.logging.setLogLevel(_quiet["level"])
 
 
-def find_pictures(inputs: Sequence[str | Path]) -> list[str]:
+def find_pictures(inputs: Sequence[str | Path], results: Path | None = None) -> list[str]:
     """Paths of the picture files that inputs name, each once, in the order of the inputs.
 
     Args:
         inputs: files, taken as they are; folders, searched with all folders below, in
             order of names, for files that are pictures by content or call themselves
             so, hidden ones left out; patterns such as ``"photos/**/*.jpg"``; "-".
+        results: folder that is passed over in searching, because pictures are written to it.
 
     Raises:
         DataError: no such file, a folder without a picture, a pattern that nothing fits,
@@ -188,17 +189,18 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[str]:
     if not inputs:
         raise DataError("expected at least one picture or folder of pictures, none came")
     found: dict[str, str] = {}
+    skipped = os.path.realpath(results) if results is not None else ""
     for given in inputs:
-        for path in _of_input(str(given)):
+        for path in _of_input(str(given), skipped):
             found.setdefault(path if path == STDIN else os.path.realpath(path), path)
     return list(found.values())
 
 
-def _of_input(given: str) -> list[str]:
+def _of_input(given: str, skipped: str) -> list[str]:
     if given == STDIN:
         return [STDIN]
     if os.path.isdir(given):
-        paths = list(_in_folder(given))
+        paths = list(_in_folder(given, skipped))
         if not paths:
             raise DataError(f"no picture in the folder {given}")
         return paths
@@ -208,14 +210,17 @@ def _of_input(given: str) -> list[str]:
         raise DataError(f"no picture or folder at {given}")
     paths = []
     for match in sorted(glob.glob(given, recursive=True)):
-        paths += _in_folder(match) if os.path.isdir(match) else [match]
+        paths += _in_folder(match, skipped) if os.path.isdir(match) else [match]
     if not paths:
         raise DataError(f"no picture fits the pattern {given}")
     return paths
 
 
-def _in_folder(folder: str) -> Iterator[str]:
+def _in_folder(folder: str, skipped: str) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
+        if place != folder and os.path.realpath(place) == skipped:
+            folders.clear()
+            continue
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for file in sorted(files):
             path = os.path.join(place, file)

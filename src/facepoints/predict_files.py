@@ -40,7 +40,7 @@ from facepoints.unfinished import Unfinished
 __all__ = ["PredictReport", "predict_files", "summary"]
 
 _READERS = 2  # threads that decode pictures while others are looked at
-_PICTURES = 16  # at most, whose crops go through the model together
+_PICTURES = 8  # at most, whose crops go through the model together
 _PIXELS = 40_000_000  # at most, of all pictures that are held for that
 _SAID = 5  # unreadable files that are named on the console; all are in the output
 
@@ -154,7 +154,8 @@ def predict_files(
                 elif not drawing.paths:
                     sys.stdout.write(json_line(found))
                 report.count(found)
-                _say_error(found, report, console)
+                if len(pictures) > 1:  # else the error that follows says it
+                    _say_error(found, report, console)
                 bar.at(report.pictures, report.faces)
             if kept is None and not drawing.paths:
                 sys.stdout.flush()
