@@ -19,18 +19,19 @@ FLOORS = (
     # From the ground up. A room imports from its own floor or a lower one; a folder is a room.
     (
         "words",
-        "__init__ landmarks landmark_sets mean_face samples framing geometry errors files face",
+        "__init__ landmarks landmark_sets mean_face mean_head samples framing geometry errors "
+        "files face",
     ),
     (
         "parts",
         "networks losses augment missing schemes readers writers pictures metrics synthetic runs "
         "settings learner distributed progress console memory calibration onnx_model media "
-        "picture_header detect face_files unfinished looks video track smooth",
+        "picture_header detect face_files unfinished looks answers video track smooth measure",
     ),
     (
         "jobs",
-        "batches fit train export evaluate compare submit show gather competition predict "
-        "predict_files",
+        "batches fit train export quantise evaluate compare submit show gather competition predict "
+        "predict_files follow predict_video",
     ),
     ("faces of the program", "cli __main__"),
 )
@@ -38,7 +39,7 @@ FLOOR = {room: level for level, (_, rooms) in enumerate(FLOORS) for room in room
 
 HEAVY = {"torch", "safetensors", "matplotlib", "onnx", "onnxscript"}
 NEED_TORCH = {"networks", "losses", "augment", "runs", "learner", "distributed", "fit", "batches"}
-NEED_TORCH |= {"train", "compare", "export"}  # jobs that train
+NEED_TORCH |= {"train", "compare", "export", "quantise"}  # jobs that train
 
 
 def modules() -> dict[str, ast.Module]:

@@ -18,6 +18,7 @@ from facepoints import readers
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks import LandmarkSet
+from facepoints.mean_face import default_crop_rule
 from facepoints.missing import MISSING
 from facepoints.submit import SubmitReport, submit
 
@@ -128,16 +129,36 @@ def test_values_are_clipped_to_the_pixels_of_the_image(test_csv: Path, tmp_path:
     assert report.clipped == 2
 
 
-def test_a_68_point_run_answers_15_points(test_csv: Path, tmp_path: Path) -> None:
-    run = fake_run(
-        IBUG_68, {"ibug": IBUG_68.names}, np.random.default_rng(1).uniform(0, 7, (68, 2))
+def test_a_68_point_run_answers_in_both_schemes_where_the_pictures_have_the_face(
+    tmp_path: Path,
+) -> None:
+    """A run that answers every crop with the mean face says where the competition's pictures
+    are taken to have it: the mean of its labels, in each of its two schemes."""
+    rule = default_crop_rule(IBUG_68, (64, 64))
+
+    def predict(crops: np.ndarray) -> SimpleNamespace:
+        n = len(crops)
+        points = np.repeat(rule.layout[None], n, axis=0)
+        ones = np.ones((n, 68), np.float32)
+        return SimpleNamespace(points=points, radius=ones, score=ones[:, 0])
+
+    sources = {"ibug": IBUG_68.names}
+    run = SimpleNamespace(
+        landmarks=IBUG_68, sources=sources, size=(64, 64), crop_rule=rule, predict=predict
     )
-    rows = [(k, 5, f"{name}_x") for k, name in enumerate(KAGGLE_15.names)]
-    out = tmp_path / "out.csv"
-    submit(run, test_csv, lookup_of(tmp_path, rows), out)
-    points = run.predict(np.full((1, SIDE, SIDE), 5, np.uint8)).points
-    eye = [k for k, n in enumerate(IBUG_68.names) if n.startswith("left_eye_")]
-    assert written(out)[0][1] == pytest.approx(points[0, eye, 0].mean(), abs=1e-5)
+    test, out = tmp_path / "test.csv", tmp_path / "out.csv"
+    pixels = " ".join(["9"] * 96 * 96)
+    test.write_text(f"ImageId,Image\n1,{pixels}\n2,{pixels}\n")
+    wide = [(k, 1, f"{name}_{axis}") for k, name in enumerate(KAGGLE_15.names) for axis in "y"]
+    narrow = [(20 + k, 2, f"{name}_{axis}") for k, name in enumerate(CORE) for axis in "y"]
+    report = submit(cast("Run", run), test, lookup_of(tmp_path, wide + narrow), out)
+    assert report.sources == {"15-point": 1, "4-point": 1}
+    found = dict(written(out))
+    mean = {"left_eye_center": 36.9, "nose_tip": 57.4, "mouth_left_corner": 76.0}
+    for name, y in mean.items():  # means of the competition's labels
+        assert found[KAGGLE_15.names.index(name)] == pytest.approx(y, abs=2.5)
+    assert found[20 + CORE.index("nose_tip")] == pytest.approx(65.3, abs=2.5)
+    assert found[20 + CORE.index("mouth_center_bottom_lip")] == pytest.approx(77.3, abs=2.5)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

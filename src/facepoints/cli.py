@@ -129,16 +129,17 @@ def _submit(
     """Write a submission for Kaggle's Facial Keypoints Detection.
 
     Args:
-        run: folder of the run.
+        run: folder of a run, ONNX file, or the word facepoints: the model that comes along,
+            which answers without any training.
         test: the competition's test.csv, plain or zipped, or its whole zip.
         lookup: the competition's IdLookupTable.csv.
         out: submission to write.
         score: known answers (RowId,Location) to score against.
     """
     from facepoints import submit
-    from facepoints.runs import Run
+    from facepoints.answers import opened
 
-    report = submit.submit(Run.load(run), test, lookup, out, score=score)
+    report = submit.submit(opened(run), test, lookup, out, score=score)
     _say(
         f"{report.out}: {report.rows} coordinates of {report.images} images "
         f"({', '.join(f'{n} by {s}' for s, n in report.sources.items())}), "
@@ -188,18 +189,37 @@ def _compare(
     _say(f"table and chart are in {out}")
 
 
-def _export(run: RunFolder, out: Maybe = None) -> None:
+def _export(
+    run: RunFolder,
+    out: Maybe = None,
+    int8: bool = False,
+    data: tuple[Path, ...] = (),
+    size: int = 96,
+    without: Maybe = None,
+) -> None:
     """Write a run as one ONNX file, for prediction without PyTorch.
 
     Args:
         run: folder of the run.
-        out: file to write; model.onnx in the run's folder if not given.
+        out: file to write; model.onnx, or model-int8.onnx, in the run's folder if not given.
+        int8: compute in 8 bits, and print what it costs and brings.
+        data: label files or folders of real faces to quantise with.
+        size: side of the crops cut from photos, in pixels.
+        without: text file that names people to leave out, one a line.
     """
+    if int8 and not data:
+        raise SettingsError("--int8 needs labelled faces to measure on: --data DATA")
+    from facepoints import quantise
     from facepoints.export import export
     from facepoints.runs import MODEL, Run
 
-    path = out or run / MODEL
-    export(Run.load(run), path)
+    loaded = Run.load(run)
+    path = out or run / ("model-int8.onnx" if int8 else MODEL)
+    if int8:
+        faces = gather(data, size=size, without=without)
+        _out.print(quantise.table(quantise.quantise(loaded, faces, path)))
+    else:
+        export(loaded, path)
     _say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

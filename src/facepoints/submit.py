@@ -21,16 +21,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import files, readers
+from facepoints.answers import Answers, answering
+from facepoints.detect import WholeImage
 from facepoints.errors import DataError, RunError
+from facepoints.landmark_sets import KAGGLE_SCHEMES
 from facepoints.landmarks import LandmarkSet, base_name
 from facepoints.readers.lines import open_table
 from facepoints.samples import Samples
 from facepoints.schemes import as_marked_by, pick_source
 
 if TYPE_CHECKING:
+    from facepoints.onnx_model import PointsModel
     from facepoints.runs import Run
 
-__all__ = ["Score", "SubmitReport", "submit"]
+__all__ = ["FRAME", "Score", "SubmitReport", "submit"]
+
+FRAME = WholeImage(part=0.87, down=0.17)
+"""Where the competition's pictures have the face: by the eye centres of its 7,049 label rows,
+36.2 px of 96 apart and 37.6 px from the top, on the mean face of 68 points."""
 
 _AXES = {"_x": 0, "_y": 1}
 
@@ -85,16 +93,20 @@ class _Asked(NamedTuple):
 
 
 def submit(
-    run: Run, test: Path, lookup: Path, out: Path, *, score: Path | None = None
+    model: Run | PointsModel, test: Path, lookup: Path, out: Path, *, score: Path | None = None
 ) -> SubmitReport:
     """Write the coordinates that a lookup table asks for.
+
+    A run for the points that are asked for sees every picture as it is. One for other points
+    that they can be had from, as the model that comes with the package, looks at the face in
+    the picture (`answers.answering`) and answers without having been trained for it.
 
     Values are clipped to the centres of the first and last pixel, [0, side - 1]: the
     competition gives points "in the space of pixel indices". (Of the 108,000 real labels
     ten lie beyond, by less than a pixel.)
 
     Args:
-        run: gives `landmarks`, `sources` and `predict(images)`.
+        model: a run or a model file; see `answers.opened`.
         test: table with ``ImageId,Image``, plain or zipped.
         lookup: table with ``RowId,ImageId,FeatureName``, plain or zipped.
         out: written whole or not at all: ``RowId,Location``, every row of `lookup` once,
@@ -113,7 +125,9 @@ def submit(
     wanted: dict[int, set[str]] = defaultdict(set)
     for row in asked:
         wanted[row.image_id].add(row.point)
-    scheme = {image: pick_source(points, run.sources) for image, points in wanted.items()}
+    run = answering(model, {row.point for row in asked}, FRAME)
+    sources = _sources(run, {row.point for row in asked})
+    scheme = {image: pick_source(points, sources) for image, points in wanted.items()}
     _check_features(run.landmarks, samples.landmarks, asked, scheme, lookup)
     rows = _rows_of_images(samples, asked, test, lookup)
     values = _predict(run, samples.take([rows[i] for i in scheme]), asked, scheme)
@@ -132,8 +146,16 @@ def submit(
     )
 
 
+def _sources(run: Answers, asked: set[str]) -> dict[str, tuple[str, ...]]:
+    """The marking schemes that images may belong to: those of the run's training data, or the
+    competition's if the points that are asked for are none of those that these mark."""
+    marked = {base_name(name) for names in run.sources.values() for name in names}
+    known = {name for names in KAGGLE_SCHEMES.values() for name in names}
+    return KAGGLE_SCHEMES if asked <= known and not asked <= marked else run.sources
+
+
 def _predict(
-    run: Run, samples: Samples, asked: Sequence[_Asked], scheme: dict[int, str]
+    run: Answers, samples: Samples, asked: Sequence[_Asked], scheme: dict[int, str]
 ) -> NDArray[np.float64]:
     """The coordinate (R,) for each row asked for; `samples` in the order of `scheme`."""
     points = run.predict(samples.images).points

@@ -1,0 +1,176 @@
+"""Models and runs as what answers pictures that are cut to one face each.
+
+A run that was trained on such pictures answers them as they are. Any other, as the model that
+comes with the package, is shown them as the crops that it knows: a first look goes by where
+such pictures have the face, a second by the first answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.detect import WholeImage
+from facepoints.landmarks import LandmarkSet, base_name
+from facepoints.looks import Model, first_look, looked
+from facepoints.onnx_model import Answer, PointsModel
+from facepoints.samples import resized_images
+
+if TYPE_CHECKING:
+    from facepoints.runs import Run
+
+__all__ = ["ADAPTED", "SHIPPED", "Answers", "Framed", "Pointed", "RunModel", "answering", "opened"]
+
+SHIPPED = "facepoints"
+"""What the model that comes with the package is called where a run or a file is expected."""
+
+ADAPTED = "adapted"
+"""Key of the metadata of a model whose points were adapted, but not the crops that it knows."""
+
+
+class Pointed(Protocol):
+    """An answer that has points."""
+
+    @property
+    def points(self) -> NDArray[np.float32]: ...
+
+
+class Answers(Protocol):
+    """What answers pictures cut to one face each, as a `Run` does."""
+
+    @property
+    def landmarks(self) -> LandmarkSet: ...
+    @property
+    def sources(self) -> dict[str, tuple[str, ...]]: ...
+    def predict(self, images: NDArray[np.uint8]) -> Pointed:
+        """Points (N, K, 2) of gray images (N, H, W), in their pixels."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunModel:
+    """A run as a model that looks at crops (`looks.Model`)."""
+
+    run: Run
+    looks: int = 2
+
+    @property
+    def landmarks(self) -> LandmarkSet:
+        return self.run.landmarks
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.run.size
+
+    @property
+    def layout(self) -> NDArray[np.float32]:
+        return self.run.crop_rule.layout
+
+    @property
+    def face_box(self) -> tuple[float, float, float, float]:
+        return self.run.crop_rule.face_box
+
+    @property
+    def scores_faces(self) -> bool:
+        return any(member.model.judges for member in self.run.members)
+
+    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        """Points, radius and score of crops (B, H, W) uint8."""
+        found = self.run.predict(crops)
+        return Answer(found.points, found.radius, found.score)
+
+
+@dataclass(frozen=True)
+class _AsTheyAre:
+    """A model file that was trained on such pictures."""
+
+    model: PointsModel
+
+    @property
+    def landmarks(self) -> LandmarkSet:
+        return self.model.landmarks
+
+    @property
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        return self.model.sources
+
+    def predict(self, images: NDArray[np.uint8]) -> Answer:
+        """Points, radius and score of gray images (N, H, W) uint8, in their pixels."""
+        height, width = self.model.size
+        answer = self.model(resized_images(images, height, width))
+        factors = np.array([images.shape[2] / width, images.shape[1] / height], dtype=np.float32)
+        points = (answer.points + np.float32(0.5)) * factors - np.float32(0.5)
+        return Answer(points, answer.radius * factors.mean(), answer.score)
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A model that is shown pictures of one face each as the crops that it knows.
+
+    Attributes:
+        model: looks at crops.
+        sources: marking schemes of its training data, with their points.
+        whole: where the pictures have the face.
+    """
+
+    model: Model
+    sources: dict[str, tuple[str, ...]]
+    whole: WholeImage
+
+    @property
+    def landmarks(self) -> LandmarkSet:
+        return self.model.landmarks
+
+    def predict(self, images: NDArray[np.uint8]) -> Answer:
+        """Points, radius and score of gray images (N, H, W) uint8, in their pixels."""
+        places = [
+            first_look(self.model, row, self.whole.find(image)[0])
+            for row, image in enumerate(images)
+        ]
+        return looked(self.model, list(images), places, least=0.0)[1]
+
+
+def opened(name: Path) -> Run | PointsModel:
+    """The model that a word, a file or a folder means.
+
+    Args:
+        name: ``facepoints`` for the model that comes with the package, an ONNX file, or the
+            folder of a run; without PyTorch, its model.onnx is read in its place.
+
+    Raises:
+        RunError, ModelError: it is missing, damaged or newer.
+    """
+    if str(name) == SHIPPED:
+        return PointsModel.load()
+    inside = name / "model.onnx"
+    if name.is_file() or name.suffix == ".onnx":
+        return PointsModel.load(name)
+    if inside.is_file() and (find_spec("torch") is None or not (name / "run.json").is_file()):
+        return PointsModel.load(name)
+    from facepoints.runs import Run
+
+    return Run.load(name)
+
+
+def answering(model: Run | PointsModel, names: Iterable[str], whole: WholeImage) -> Answers:
+    """A model as what answers pictures of one face each with certain points.
+
+    One that has them all among its own was trained on such pictures, unless it was adapted.
+
+    Args:
+        names: points that are wanted.
+        whole: where such pictures have the face.
+    """
+    own = set(map(base_name, model.landmarks.names))
+    has_all = {base_name(name) for name in names} <= own
+    if not isinstance(model, PointsModel):
+        return model if has_all else Framed(RunModel(model), model.sources, whole)
+    if has_all and ADAPTED not in model.metadata:
+        return _AsTheyAre(model)
+    return Framed(model, model.sources, whole)

@@ -1,0 +1,86 @@
+"""What answers pictures of one face: as they are, or looked at as the crops that a model knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facepoints import geometry
+from facepoints.answers import Framed, RunModel, answering, opened
+from facepoints.detect import WholeImage
+from facepoints.errors import ModelError, RunError
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.mean_face import default_crop_rule
+
+RULE = default_crop_rule(IBUG_68, (96, 96))
+EYES = np.stack([RULE.layout[36:42].mean(axis=0), RULE.layout[42:48].mean(axis=0)])
+
+
+def dots(crops: np.ndarray) -> SimpleNamespace:
+    """A run that lays the mean face onto the two bright dots that a picture has for eyes."""
+    ys, xs = np.mgrid[: crops.shape[1], : crops.shape[2]].astype(np.float64)
+    points = []
+    for crop in crops:
+        light = np.where(crop > 60, crop, 0).astype(np.float64)
+        middle = (light * xs).sum() / light.sum()
+        sides = (light * (xs < middle), light * (xs >= middle))
+        eyes = [((s * xs).sum() / s.sum(), (s * ys).sum() / s.sum()) for s in sides]
+        points.append(geometry.apply(geometry.similarity(EYES, np.array(eyes)), RULE.layout))
+    ones = np.ones((len(crops), 68), np.float32)
+    return SimpleNamespace(points=np.stack(points), radius=ones, score=ones[:, 0])
+
+
+def run(landmarks: Any = IBUG_68) -> Any:
+    sources = {"ibug": IBUG_68.names}
+    return SimpleNamespace(
+        landmarks=landmarks, sources=sources, size=(96, 96), crop_rule=RULE, predict=dots
+    )
+
+
+def picture(matrix: geometry.Matrix, side: int = 120) -> np.ndarray:
+    """Gray with a round bright dot at each eye of the layout moved by `matrix`."""
+    ys, xs = np.mgrid[:side, :side]
+    image = np.zeros((side, side))
+    for x, y in geometry.apply(matrix, EYES):
+        image += 255 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * 3.0**2))
+    return image.clip(0, 255).astype(np.uint8)
+
+
+def test_a_face_is_found_wherever_the_picture_has_it() -> None:
+    turned = geometry.rotation_matrix(20, (48, 48))
+    moved = np.array([[0.9, 0, 30], [0, 0.9, 20.0]])
+    images = np.stack([picture(m) for m in (turned, moved, geometry.compose(turned, moved))])
+    found = Framed(RunModel(run()), {}, WholeImage(0.8)).predict(images)
+    for points, radius, matrix in zip(
+        found.points,
+        found.radius,
+        (turned, moved, geometry.compose(turned, moved)),
+        strict=True,
+    ):
+        truth = geometry.apply(matrix, RULE.layout)
+        assert np.linalg.norm(points - truth, axis=1).max() < 0.5
+        assert radius == pytest.approx(np.hypot(*matrix[:, 0]), rel=0.03)  # 1 px of the crop
+
+
+def test_a_run_of_the_points_asked_for_sees_pictures_as_they_are() -> None:
+    kaggle = run(KAGGLE_15)
+    assert answering(kaggle, KAGGLE_15.names, WholeImage()) is kaggle
+    other = answering(run(), KAGGLE_15.names, WholeImage())
+    assert isinstance(other, Framed)
+    assert answering(run(), ["chin"], WholeImage()) is not other
+
+
+def test_what_is_missing_is_told_as_what_it_should_be(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run folder"):
+        opened(tmp_path / "absent")
+    with pytest.raises(ModelError, match="no model at"):
+        opened(tmp_path / "absent.onnx")
+    (tmp_path / "odd.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="not an ONNX file"):
+        opened(tmp_path / "odd.onnx")
+    with pytest.raises(RunError, match=r"no run\.json"):
+        opened(tmp_path)
