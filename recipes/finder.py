@@ -7,8 +7,8 @@ and `held-out.txt`, which names the people who are the test set: they are left o
 here. A tenth of the others is kept to choose the score from which a place counts as a face.
 
 Not every face in these photos is labelled. What OpenCV's cascades see besides the labelled face
-is neither face nor background here (`finder_scenes`), unless the points model, where there is
-one already (`--judge`), says that it is none.
+is neither face nor background here (`finder_scenes`). With --install the model goes into the
+package.
 """
 
 from __future__ import annotations
@@ -24,34 +24,32 @@ import cv2
 import numpy as np
 import torch
 import tyro
-from finder_scenes import PADDING, SIDE, Gray, Scene, Source, draw_scene, source
+from finder_scenes import PADDING, SIDE, Gray, Source, draw_scene, source
+from finder_targets import Targets, loss
 from numpy.typing import NDArray
 from points import held_people, people
 from torch import Tensor
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from facepoints import files, geometry, readers
 from facepoints.detect import Found, overlap
-from facepoints.detect.own import Cells, faces_of
+from facepoints.detect.own import INPUT, KIND, OUTPUTS, Cells, faces_of
 from facepoints.errors import FacepointsError
+from facepoints.export import sealed, traced
 from facepoints.gather import read_people
 from facepoints.learner import read_checkpoint, write_checkpoint
 from facepoints.mean_face import MEAN_FACE
 from facepoints.memory import keep_freed_memory
-from facepoints.networks.finder import REFERENCE, FaceNet, FinderGraph, Maps, cells
+from facepoints.networks.finder import FaceNet, FinderGraph
 from facepoints.samples import Photos
 
-REACH = ((0.0, 38.0), (30.0, 100.0), (78.0, 1e9))
-"""Longer sides, in pixels, of the faces that each map learns; they overlap on purpose."""
-NEAR = 0.18
-"""Standard deviation of a face's target about its middle, as a part of its longer side."""
 SHARE = 0.1
 """Part of each set's people who are held out to validate on."""
 WITHOUT_FACES = "brick grass gravel coffee chelsea coins moon page text rocket immunohistochemistry"
 WITHOUT_FACES += " clock horse hubble_deep_field retina colorwheel cell"
 """Pictures of scikit-image."""
 SAVE_EVERY = 250
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "facepoints" / "weights"
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,8 @@ class Recipe:
     """Scenes a step."""
     rate: float = 3e-3
     """Highest learning rate."""
+    install: bool = False
+    """Put the finished model into the package, too."""
     seed: int = 0
     """Of everything random."""
 
@@ -156,87 +156,6 @@ def without_faces() -> list[Source]:
     return pictures
 
 
-# -- loss ----------------------------------------------------------------------------------
-
-
-class Targets:
-    """What every cell of a batch should say.
-
-    Attributes:
-        quality: (B, N) in [0, 1]: 1 where a face's middle is nearest.
-        counts: (B, N) bool: False where nobody knows.
-        face: (B, N, 15): of the nearest face, as `Scene.faces` has it.
-    """
-
-    def __init__(self, scenes: list[Scene]) -> None:
-        self.place, self.reference, _ = cells(SIDE, SIDE)
-        most = max(1, *(len(s.faces) for s in scenes))
-        faces = torch.zeros(len(scenes), most, 15)
-        faces[..., :2] = -1e4  # nowhere near
-        faces[..., 2] = 1.0
-        for row, scene in enumerate(scenes):
-            if scene.faces:
-                faces[row, : len(scene.faces)] = torch.from_numpy(np.stack(scene.faces)).float()
-        far = (self.place[None, :, None] - faces[:, None, :, :2]).square().sum(-1)
-        side = faces[:, None, :, 2]
-        near = torch.exp(-0.5 * far / (NEAR * side) ** 2)
-        doubt = torch.zeros(far.shape[:2], dtype=torch.bool)
-        start = 0
-        for reference, (low, high) in zip(REFERENCE, REACH, strict=True):
-            rows = self.reference == reference
-            here = slice(start, start + int(rows.sum()))
-            start = here.stop
-            closest = far[:, here].amin(1, keepdim=True)
-            part = near[:, here]
-            part = torch.where(far[:, here] <= closest, torch.ones_like(part), part)
-            part[part < 0.1] = 0
-            mine = (side > low) & (side < high)
-            beside = (side > low / 1.2) & (side < high * 1.2) & ~mine
-            doubt[:, here] = ((part > 0) & beside).any(-1)
-            near[:, here] = part * mine
-        near[far > 1e7] = 0
-        self.quality, index = near.max(-1)
-        self.face = faces.gather(1, index[..., None].expand(-1, -1, 15))
-        for row, scene in enumerate(scenes):
-            for x, y, size in scene.unknown:
-                off = (self.place - torch.tensor([x, y])).abs().amax(-1)
-                doubt[row] |= off < 0.6 * size
-        self.counts = (self.quality > 0) | ~doubt
-
-
-def loss(maps: Maps, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-    """Of a batch, and its parts, by the number of faces.
-
-    The score follows the quality focal loss (Li et al. 2020,
-    https://arxiv.org/abs/2006.04388): well-told cells, nearly all, hardly count. The rest are
-    absolute errors as parts of the face's side, where a face is.
-    """
-    quality = targets.quality
-    many = quality.sum().clamp(min=1)
-    logit = maps.logit.float()
-    error = functional.binary_cross_entropy_with_logits(logit, quality, reduction="none")
-    focus = (logit.sigmoid() - quality).square()
-    score = (error * focus * targets.counts).sum() / many
-    rows = quality > 0.15
-    weight = quality[rows] / many
-    face = targets.face[rows]
-    reference = targets.reference.expand_as(rows)[rows]
-    place = targets.place.expand(*rows.shape, 2)[rows]
-    side = face[:, 2]
-    scale = (reference / side)[:, None]
-    want = (face[:, :2] - place) / reference[:, None]
-    shift = ((maps.shift[rows].float() - want).abs() * scale).mean(1)
-    size = (maps.size[rows].float() - (side / reference).log()).abs()
-    turn = (maps.turn[rows].float() - face[:, 3:5]).abs().mean(1)
-    want = (face[:, 5:].view(-1, 5, 2) - place[:, None]) / reference[:, None, None]
-    points = ((maps.points[rows].float() - want).abs() * scale[:, None]).mean((1, 2))
-    parts = {"score": score}
-    for name, part in (("shift", shift), ("size", size), ("turn", turn), ("points", points)):
-        parts[name] = (part * weight).sum()
-    whole = score + 2 * (parts["shift"] + parts["points"]) + parts["size"] + parts["turn"]
-    return whole, {name: part.detach() for name, part in parts.items()}
-
-
 # -- validation ----------------------------------------------------------------------------
 
 
@@ -259,25 +178,49 @@ def answers(
 def validate(
     graph: FinderGraph, pictures: list[tuple[Gray, NDArray]], longest: int = SIDE
 ) -> dict[str, float]:
-    """Scores of labelled faces and of other places. `clear` is a score above which 99.5% of
-    the faces are found; `extra` how many other places a picture has above it."""
+    """How well labelled faces are told from other places of pictures.
+
+    Returns:
+        `clear`, the score from which a place is best called a face: a miss counts as ten
+        places too many. And the parts of the faces missed and the places per picture too
+        many at that score; not all of those are wrong, since not every face is labelled.
+    """
     faces, rest = [], []
-    for (picture, points), found in zip(
-        pictures, answers(graph, pictures, longest, 0.02), strict=True
-    ):
+    found = answers(graph, pictures, longest, 0.02)
+    for (picture, points), seen in zip(pictures, found, strict=True):
         scale = min(1.0, longest / max(picture.shape))
         box = geometry.bounding_box((points + 0.5) * scale - 0.5)
-        shared = [overlap(f.box, box) for f in found]
-        mine = [f.score for f, s in zip(found, shared, strict=True) if s > 0.4]
+        shared = [overlap(f.box, box) for f in seen]
+        mine = [f.score for f, s in zip(seen, shared, strict=True) if s > 0.4]
         faces.append(max(mine, default=0.0))
-        rest += [f.score for f, s in zip(found, shared, strict=True) if s < 0.2]
-    clear = float(np.quantile(faces, 0.005))
+        rest += [f.score for f, s in zip(seen, shared, strict=True) if s < 0.2]
+    steps = np.arange(0.05, 0.95, 0.01)
+    missed = (np.array(faces)[:, None] < steps).mean(0)
+    extra = (np.array(rest)[:, None] >= steps).sum(0) / len(pictures)
+    cost = 10 * missed + extra
+    best = int(np.flatnonzero(cost <= cost.min() + 1e-9).mean())
     return {
-        "clear": clear,
-        "extra": float((np.array(rest) > clear).sum() / len(pictures)),
-        "found": float((np.array(faces) > 0.3).mean()),
-        "extra_0.3": float((np.array(rest) > 0.3).sum() / len(pictures)),
+        "clear": float(steps[best]),
+        "missed": float(missed[best]),
+        "extra": float(extra[best]),
     }
+
+
+def install(run: Run, validation: list[tuple[Gray, NDArray]], path: Path) -> None:
+    """Write the model file, its scores such that 0.5 is where a place is called a face."""
+    told = validate(FinderGraph(run.average.module).eval(), validation)
+    clear = float(np.log(told["clear"] / (1 - told["clear"])))
+    graph = FinderGraph(run.average.module, clear)
+    rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
+    model = traced(
+        graph,
+        torch.zeros(1, 96, 128, dtype=torch.uint8),
+        {0: torch.export.Dim("batch"), 1: 32 * rows, 2: 32 * columns},
+        [INPUT],
+        list(OUTPUTS),
+    )
+    files.write_bytes(path, sealed(model, {"kind": KIND, "clear": told["clear"]}))
+    print(f"{path}: {json.dumps(told)}")
 
 
 # -- training ------------------------------------------------------------------------------
@@ -383,6 +326,9 @@ def main(recipe: Recipe) -> None:
             with open(recipe.out / "metrics.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             said = {}
+    install(run, validation, recipe.out / "finder.onnx")
+    if recipe.install:
+        install(run, validation, PACKAGE / "finder.onnx")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from facepoints.onnx_model import read_sealed
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["KIND", "Cells", "OwnFinder", "faces_of"]
+__all__ = ["INPUT", "KIND", "OUTPUTS", "Cells", "OwnFinder", "faces_of"]
 
 KIND = "finder"
 """Of the model, in its metadata."""
