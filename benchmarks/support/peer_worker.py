@@ -1,7 +1,7 @@
 """Runs MediaPipe and dlib in the peers' own environment; it knows nothing of facepoints.
 
     python peer_worker.py find JOB.json OUT.npz    # faces and points of a list of pictures
-    python peer_worker.py time mesh|stage PICTURE  # a timing server: see `serve`
+    python peer_worker.py time mesh|stage|stage-refined PICTURE  # a timing server: see `serve`
     python peer_worker.py first PICTURE            # seconds to the first answer
 
 `peers.py` starts it and reads what it writes. Pictures are read by OpenCV, as a person sees
@@ -113,13 +113,15 @@ def mesh_alone() -> Any:
     return interpreter.invoke
 
 
-def tracking_stage(picture: str) -> Any:
+def tracking_stage(picture: str, refine: bool) -> Any:
     """Face Mesh in its tracking mode on one still frame: after the first call the detector
     rests, and what is left is crop, mesh network and the points in the picture."""
     import mediapipe
 
     image = read_rgb(picture)
-    mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=False, max_num_faces=1)
+    mesh = mediapipe.solutions.face_mesh.FaceMesh(
+        static_image_mode=False, max_num_faces=1, refine_landmarks=refine
+    )
     if not mesh.process(image).multi_face_landmarks:
         raise SystemExit(f"no face found in {picture}")
     return lambda: mesh.process(image)
@@ -128,7 +130,7 @@ def tracking_stage(picture: str) -> Any:
 def serve(what: str, picture: str) -> None:
     """For every line with a number on standard input: so many calls, and the seconds of each
     as a JSON list on standard output."""
-    call = mesh_alone() if what == "mesh" else tracking_stage(picture)
+    call = mesh_alone() if what == "mesh" else tracking_stage(picture, what == "stage-refined")
     call()
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
@@ -150,7 +152,7 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["find", job, out]:
             find(Path(job), Path(out))
-        case ["time", ("mesh" | "stage") as what, picture]:
+        case ["time", ("mesh" | "stage" | "stage-refined") as what, picture]:
             serve(what, picture)
         case ["first", picture]:
             first(picture)

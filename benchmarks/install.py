@@ -1,0 +1,170 @@
+"""What the core install costs, beside MediaPipe: disk, time, packages, and the first answer.
+
+    python benchmarks/install.py                # five minutes; downloads both sides
+
+Each side goes into a fresh environment of the same Python: this checkout without extras
+(`pip install .`, which must bring no PyTorch) and `pip install mediapipe==0.10.14`, pip's
+cache off. Then, in new processes (medians of --repeats):
+
+- import: the package alone.
+- first answer: from the start of the process to the points of the face in skimage's
+  astronaut, read from a PNG file, with everything as it is by default.
+
+Results: benchmarks/results/install.json and install.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+from skimage import data
+from support import peers, tables
+
+from facepoints.files import write_json, write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).parent / "results"
+FLOORS = {"first_answer_s": 1.2, "import_s": 0.15}
+SIDES = {"facepoints": str(ROOT), "mediapipe": "mediapipe==0.10.14"}
+OURS = "import sys, facepoints; print(len(facepoints.load(*sys.argv[2:])(sys.argv[1])), flush=True)"
+
+
+def environment(folder: Path, what: str) -> tuple[Path, dict[str, Any]]:
+    """A fresh environment with one package, and what that took."""
+    subprocess.run([peers.base_python(), "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    before, empty = packages(python), size(folder)
+    pip = [str(python), "-m", "pip", "install", "-q", "--no-cache-dir"]
+    start = time.perf_counter()
+    subprocess.run([*pip, "--disable-pip-version-check", what], check=True, cwd=folder)
+    seconds = time.perf_counter() - start
+    new = sorted(packages(python) - before)
+    return python, {
+        "install_s": round(seconds, 1),
+        "mebibytes": round((size(folder) - empty) / 2**20),
+        "packages": len(new),
+        "which": new,
+    }
+
+
+def packages(python: Path) -> set[str]:
+    """Name and version of everything installed."""
+    command = [str(python), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {f"{p['name']} {p['version']}" for p in json.loads(listed.stdout)}
+
+
+def size(folder: Path) -> int:
+    """Bytes of all files, links not followed."""
+    return sum(
+        (Path(inside) / name).lstat().st_size
+        for inside, _, names in os.walk(folder)
+        for name in names
+    )
+
+
+def first_answer(command: list[str], repeats: int) -> tuple[float, float]:
+    """Median seconds from the start of a process to the first line that it writes, which
+    must tell of a face; and of its processor time until it ends, which a busy machine
+    changes less."""
+    times, busy = [], []
+    with tempfile.TemporaryFile("w+") as errors:
+        for _ in range(repeats):
+            start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd="/"
+            )
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            times.append(time.perf_counter() - start)
+            process.communicate()
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            busy.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            if line.strip() in ("", "0"):
+                errors.seek(0)
+                raise SystemExit(f"{command[0]} found no face:\n{errors.read()[-2000:]}")
+    return statistics.median(times), statistics.median(busy)
+
+
+def import_time(python: Path, module: str, repeats: int) -> float:
+    """Median seconds that an import takes in a new process."""
+    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    command = [str(python), "-c", code]
+    runs = [
+        subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
+        for _ in range(repeats)
+    ]
+    return statistics.median(float(run.stdout) for run in runs)
+
+
+def side(
+    name: str, folder: Path, picture: Path, repeats: int, model: Path | None
+) -> dict[str, Any]:
+    """All figures of one side."""
+    python, row = environment(folder / name, SIDES[name])
+    torch = any(line.split()[0] == "torch" for line in row["which"])
+    if name == "facepoints" and torch:
+        raise SystemExit("the core install brought torch")
+    answer = {
+        "facepoints": ["-c", OURS, str(picture), *([str(model.resolve())] if model else [])],
+        "mediapipe": [str(peers.WORKER), "first", str(picture)],
+    }[name]
+    wall, busy = first_answer([str(python), *answer], repeats)
+    return row | {
+        "torch": torch,
+        "import_s": round(import_time(python, name, repeats), 3),
+        "first_answer_s": round(wall, 3),
+        "first_answer_processor_s": round(busy, 3),
+    }
+
+
+def main() -> None:
+    """Install both sides and keep the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--sides", nargs="*", choices=list(SIDES), default=list(SIDES))
+    parser.add_argument("--model", type=Path, help="ONNX file or run; default: the shipped model")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        picture = Path(place) / "astronaut.png"
+        cv2.imwrite(str(picture), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
+        rows = {
+            name: side(name, Path(place), picture, chosen.repeats, chosen.model)
+            for name in chosen.sides
+        }
+    about = {"python": platform.python_version(), "cores": os.cpu_count()}
+    if Path(peers.base_python()) != Path(sys.executable):
+        about["python"] = peers.base_python()
+    write_json(chosen.out / "install.json", {"sides": rows, "floors": FLOORS, "machine": about})
+    heads = ["side", "disk, MiB", "packages", "install, s", "PyTorch", "import, s"]
+    cells = [[*heads, "first answer, s"]]
+    for name, row in rows.items():
+        cells.append(
+            [
+                name,
+                *(str(row[k]) for k in ("mebibytes", "packages", "install_s")),
+                "yes" if row["torch"] else "no",
+                *(f"{row[k]:.2f}" for k in ("import_s", "first_answer_s")),
+            ]
+        )
+    tables.show("what an install costs", cells)
+    write_text(chosen.out / "install.md", tables.markdown(cells))
+
+
+if __name__ == "__main__":
+    main()

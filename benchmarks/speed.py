@@ -1,0 +1,159 @@
+"""Time of the points stage for one face against MediaPipe's, and faces per second in batches.
+
+    python benchmarks/speed.py                  # two minutes; best on a machine that is idle
+
+One face, one thread, every process held to one and the same processor:
+
+- network: crop to points. Ours in onnxruntime; MediaPipe's face_landmark.tflite in LiteRT
+  (ai-edge-litert, XNNPACK), newer and no slower than what the package itself brings.
+- stage: picture and place of the face to points in the picture. Ours with one look and with
+  two; MediaPipe's Face Mesh in its tracking mode on a still frame, where the detector rests
+  and crop, mesh network and projection are left, plain and with `refine_landmarks`.
+
+Batches: 64 faces in one call against one face a call, two threads, network and stage; and
+the network on CUDA where onnxruntime has it.
+
+All processes of a comparison run at the same time but take turns call by call of a round,
+so that a busy moment hits all of them; the median over the rounds of each round's median
+counts. The picture is skimage's astronaut, 512 x 512. Results: benchmarks/results/speed.json
+and speed.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import onnxruntime
+from skimage import data
+from support import peers, tables
+from support.ours import about
+
+from facepoints.files import write_json, write_text
+
+RESULTS = Path(__file__).parent / "results"
+OUR_WORKER = Path(__file__).parent / "support" / "our_worker.py"
+FLOORS = {"stage_over_peer": 1.0, "batch_gain": 1.5}
+BATCH = 64
+Command = list[str | Path]
+
+
+def in_turns(
+    commands: dict[str, Command], core: int | None, rounds: int, calls: dict[str, int]
+) -> dict[str, float]:
+    """Median milliseconds of a call of each process, which take turns."""
+    servers = {name: peers.Server(command, core) for name, command in commands.items()}
+    medians: dict[str, list[float]] = {name: [] for name in commands}
+    try:
+        for _ in range(rounds):
+            for name, server in servers.items():
+                medians[name].append(statistics.median(server.seconds(calls[name])))
+    finally:
+        for server in servers.values():
+            server.close()
+    return {name: statistics.median(times) * 1000 for name, times in medians.items()}
+
+
+def ours(*arguments: object, model: Path | None) -> Command:
+    """Command of `our_worker.py`."""
+    extra = [str(model)] if model else []
+    return [sys.executable, OUR_WORKER, *map(str, arguments), *extra]
+
+
+def peer(*arguments: object) -> Command:
+    """Command of `peer_worker.py`."""
+    return [peers.python(), peers.WORKER, "time", *map(str, arguments)]
+
+
+def one_face(picture: Path, model: Path | None, rounds: int) -> dict[str, float]:
+    """Milliseconds for one face on one thread."""
+    commands = {
+        "network, facepoints": ours("network", 1, 1, "cpu", model=model),
+        "network, MediaPipe": peer("mesh", picture),
+        "stage, facepoints, one look": ours("stage", 1, 1, 1, picture, model=model),
+        "stage, facepoints, two looks": ours("stage", 1, 1, 2, picture, model=model),
+        "stage, MediaPipe": peer("stage", picture),
+        "stage, MediaPipe, refined": peer("stage-refined", picture),
+    }
+    core = max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return in_turns(commands, core, rounds, dict.fromkeys(commands, 50))
+
+
+def batches(
+    picture: Path, model: Path | None, looks: int, rounds: int, threads: int
+) -> list[dict[str, Any]]:
+    """Faces per second, one a call and `BATCH` a call."""
+    rows = []
+    kinds: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
+        "network": (("network",), (threads, "cpu")),
+        "stage": (("stage",), (threads, looks, picture)),
+    }
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        kinds["network on CUDA"] = (("network",), (threads, "cuda"))
+    for kind, (first, rest) in kinds.items():
+        commands = {
+            "one": ours(*first, 1, *rest, model=model),
+            "batch": ours(*first, BATCH, *rest, model=model),
+        }
+        took = in_turns(commands, None, rounds, {"one": 64, "batch": 3})
+        one, many = 1000 / took["one"], 1000 * BATCH / took["batch"]
+        row = {"what": kind, "one_at_a_time": round(one, 1), f"batch_of_{BATCH}": round(many, 1)}
+        rows.append(row | {"gain": round(many / one, 2)})
+    return rows
+
+
+def report(times: dict[str, float], rates: Sequence[dict[str, Any]], looks: int) -> str:
+    """Print both tables; the same as Markdown."""
+    one = [["one face, one thread", "ms", "over MediaPipe's"]]
+    for name, value in times.items():
+        base = times[f"{name.split(',')[0]}, MediaPipe"]
+        one.append([name, f"{value:.2f}", f"{value / base:.2f}"])
+    many = [["faces per second", "one a call", f"{BATCH} a call", "gain"]]
+    for row in rates:
+        name = f"{row['what']}, {looks} looks" if row["what"] == "stage" else row["what"]
+        figures = (row["one_at_a_time"], row[f"batch_of_{BATCH}"])
+        many.append([name, *(f"{v:.0f}" for v in figures), f"{row['gain']:.2f}"])
+    tables.show("points of one face", one)
+    tables.show("batches", many)
+    note = "" if any("CUDA" in row["what"] for row in rates) else "No CUDA on this machine.\n"
+    print(note, end="")
+    return "\n".join([tables.markdown(one), tables.markdown(many), note])
+
+
+def main() -> None:
+    """Measure both and keep the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, help="ONNX file or run; default: the shipped model")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=2, help="of the batches")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
+    chosen = parser.parse_args()
+    told = about(chosen.model)
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "astronaut.png"
+        cv2.imwrite(str(picture), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
+        times = one_face(picture, chosen.model, chosen.rounds)
+        rates = batches(picture, chosen.model, told["looks"], chosen.rounds, chosen.threads)
+    content = {
+        "milliseconds_of_one_face": {name: round(value, 3) for name, value in times.items()},
+        "faces_per_second": rates,
+        "batch_threads": chosen.threads,
+        "floors": FLOORS,
+        "ours": told | {"onnxruntime": onnxruntime.__version__},
+        "peers": peers.versions(),
+    }
+    write_json(chosen.out / "speed.json", content)
+    write_text(chosen.out / "speed.md", report(times, rates, told["looks"]))
+
+
+if __name__ == "__main__":
+    main()

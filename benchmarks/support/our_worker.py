@@ -1,0 +1,89 @@
+"""Times facepoints in a process of its own, as `peer_worker.py serve` does the peers.
+
+    python our_worker.py network FACES THREADS DEVICE [MODEL]     # crops to points
+    python our_worker.py stage FACES THREADS LOOKS PICTURE [MODEL]
+
+``stage`` starts from pictures and the boxes of their faces: gray, crop, network, points in
+the picture, once or, with LOOKS 2, a second time on the crop that the first answer gives.
+For every line with a number on standard input it makes so many calls and writes their
+seconds as a JSON list.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints import geometry
+from facepoints.detect import Found
+from facepoints.media import read_picture
+from facepoints.onnx_model import PointsModel
+from facepoints.predict import Predictor
+
+
+@dataclass(frozen=True)
+class Known:
+    """A finder that knows the one face's box."""
+
+    box: tuple[float, float, float, float]
+
+    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+        """The one place."""
+        return [Found(self.box)]
+
+
+def network(faces: int, threads: int, device: str, model: Path | None) -> Callable[[], object]:
+    """The model alone, on crops that lie ready."""
+    points = PointsModel.load(model, cast(Literal["cpu", "cuda"], device), threads)
+    crops = np.random.default_rng(0).integers(0, 256, (faces, *points.size), dtype=np.uint8)
+    return lambda: points(crops)
+
+
+def stage(
+    faces: int, threads: int, looks: int, picture: str, model: Path | None
+) -> Callable[[], object]:
+    """From pictures with known boxes to points in them."""
+    points = replace(PointsModel.load(model, threads=threads), looks=looks)
+    image = read_picture(Path(picture))
+    found = Predictor(points, min_score=0)(image)
+    if not found:
+        raise SystemExit(f"no face found in {picture}")
+    box = geometry.bounding_box(found[0].points)
+    look = Predictor(points, Known(box), min_score=0)
+    if faces == 1:
+        return lambda: look(image)
+    images = [image] * faces
+    return lambda: look(images)
+
+
+def main(arguments: list[str]) -> None:
+    match arguments:
+        case ["network", faces, threads, device, *model]:
+            call = network(int(faces), int(threads), device, Path(model[0]) if model else None)
+        case ["stage", faces, threads, looks, picture, *model]:
+            path = Path(model[0]) if model else None
+            call = stage(int(faces), int(threads), int(looks), picture, path)
+        case _:
+            raise SystemExit(__doc__)
+    for _ in range(3):
+        call()
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        seconds = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - start)
+        print(json.dumps(seconds), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
