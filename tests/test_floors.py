@@ -26,7 +26,8 @@ FLOORS = (
         "parts",
         "networks losses augment missing schemes readers writers pictures metrics synthetic runs "
         "settings learner distributed progress console memory calibration onnx_model media "
-        "picture_header detect face_files unfinished looks answers video track smooth measure",
+        "picture_header detect face_files unfinished looks answers measure "
+        "video video_writer video_draw track smooth",
     ),
     (
         "jobs",

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import tyro
 from rich.console import Console
@@ -24,6 +24,11 @@ from facepoints.files import check_output
 from facepoints.gather import gather
 from facepoints.progress import Stopped
 from facepoints.settings import Missing, Network, TrainSettings
+
+if TYPE_CHECKING:
+    from facepoints.landmarks import LandmarkSet
+    from facepoints.predict import Predictor
+    from facepoints.video import VideoSource
 
 __all__ = ["main"]
 
@@ -226,7 +231,9 @@ def _export(
 def _predict(
     inputs: Inputs,
     out: Maybe = None,
-    draw: Annotated[Path | None, _arg(metavar="FOLDER", help_behavior_hint="(optional)")] = None,
+    draw: Annotated[
+        Path | None, _arg(metavar="FOLDER|VIDEO", help_behavior_hint="(optional)")
+    ] = None,
     radius: bool = False,
     model: Maybe = None,
     device: Literal["cpu", "cuda"] = "cpu",
@@ -237,16 +244,23 @@ def _predict(
         Literal["ibug-68", "kaggle-15"] | None,
         _arg(metavar="{ibug-68,kaggle-15}", help_behavior_hint="(default: the model's)"),
     ] = None,
+    video: bool = False,
+    rate: Annotated[float, _arg(metavar="FPS")] = 30.0,
+    smooth: bool = True,
+    find_every: Annotated[
+        int | None, _arg(metavar="FRAMES", help_behavior_hint="(optional)")
+    ] = None,
 ) -> None:
-    """Find faces and their points in pictures.
+    """Find faces and their points in pictures, or follow them through a video.
 
     Without --out and --draw, a line of JSON per picture goes to standard output. With --out,
-    the same command again goes on where it was cut off.
+    the same command again goes on where it was cut off. Of a video, Ctrl-C ends it there.
 
     Args:
-        inputs: pictures, folders, patterns in quotes, or - for standard input.
+        inputs: pictures, folders, patterns in quotes, or - for standard input; or one video
+            file, number of a camera, or address of a stream.
         out: file to write: .jsonl, .csv, .json (COCO keypoints), .pts, or a folder of .pts.
-        draw: folder for the pictures with their faces drawn.
+        draw: folder for the pictures with their faces drawn; of a video, an .mp4 file.
         radius: draw how far off each point may be as well.
         model: ONNX file or run to predict with, instead of the model that comes along.
         device: where the model runs.
@@ -255,11 +269,24 @@ def _predict(
         min_score: drop faces that are less sure, 0 to 1.
         any_angle: find faces that lie or are upside down, too.
         landmarks: points to answer with.
+        video: take the pictures for frames of one video, in the order of their numbers.
+        rate: frames per second of such pictures.
+        smooth: leave the jitter in the points of a video.
+        find_every: frames between searches for new faces in a video; by need if not given.
     """
     from facepoints.landmark_sets import KNOWN_SETS
     from facepoints.media import find_pictures
     from facepoints.predict import load
     from facepoints.predict_files import predict_files, summary
+    from facepoints.video import video_in
+
+    want = None if landmarks is None else KNOWN_SETS[landmarks]
+    with quiet_libraries():
+        source = video_in(inputs, video, rate)
+        if source is not None:
+            predictor = load(model, device, finder, min_score=min_score, any_angle=any_angle)
+            _predict_video(predictor, source, out, draw, want, radius, smooth, find_every)
+            return
 
     with quiet_libraries():
         pictures = find_pictures(inputs, results=draw)
@@ -269,7 +296,7 @@ def _predict(
             pictures,
             out=out,
             drawn=draw,
-            landmarks=None if landmarks is None else KNOWN_SETS[landmarks],
+            landmarks=want,
             radius=radius,
             console=_err,
         )
@@ -277,6 +304,39 @@ def _predict(
     _note(summary(report) + (f"; results are in {results}" if results else ""))
     if report.unreadable == report.pictures:
         raise DataError(report.error)
+
+
+def _predict_video(
+    predictor: Predictor,
+    source: VideoSource,
+    out: Path | None,
+    draw: Path | None,
+    landmarks: LandmarkSet | None,
+    radius: bool,
+    smooth: bool,
+    find_every: int | None,
+) -> None:
+    from facepoints.follow import FollowSettings
+    from facepoints.predict_video import drawn_path, predict_video, summary
+
+    drawn = None if draw is None else drawn_path(draw, source.name)
+    report = predict_video(
+        predictor,
+        source,
+        out=out,
+        drawn=drawn,
+        landmarks=landmarks,
+        radius=radius,
+        settings=FollowSettings(smooth=smooth, find_every=find_every),
+        console=_err,
+    )
+    results = [str(path) for path in (out, None if report.undrawn else drawn) if path is not None]
+    told = summary(report) + (f"; results are in {' and '.join(results)}" if results else "")
+    if report.stopped and not source.live:
+        raise Stopped(told)
+    _note(told)
+    if report.undrawn is not None:
+        raise report.undrawn
 
 
 def _convert(

@@ -108,6 +108,11 @@ class Follower:
         self._searched_at = -np.inf
         self._pause = 0.0
 
+    @property
+    def tracks(self) -> int:
+        """Identities that were given so far."""
+        return self._born
+
     def __call__(self, frame: Frame) -> list[Face]:
         """Faces that are seen in the next frame, oldest track first."""
         gray, now = to_gray(frame.image), frame.time

@@ -37,7 +37,7 @@ from facepoints.predict import Predictor
 from facepoints.progress import PictureProgress, Stopped, StopRequest
 from facepoints.unfinished import Unfinished
 
-__all__ = ["PredictReport", "predict_files", "summary"]
+__all__ = ["PredictReport", "checked_points", "predict_files", "summary"]
 
 _READERS = 2  # threads that decode pictures while others are looked at
 _PICTURES = 8  # at most, whose crops go through the model together
@@ -132,7 +132,7 @@ def predict_files(
     """
     begun = time.monotonic()
     console = console or Console(quiet=True, file=sys.stderr)
-    want = _checked_points(predictor, landmarks)
+    want = checked_points(predictor, landmarks)
     drawing = _Drawing(_drawn_paths(pictures, drawn), radius) if drawn else _Drawing()
     report = PredictReport()
     with ExitStack() as stack:
@@ -168,7 +168,7 @@ def predict_files(
     return report
 
 
-def _checked_points(predictor: Predictor, want: LandmarkSet | None) -> LandmarkSet:
+def checked_points(predictor: Predictor, want: LandmarkSet | None) -> LandmarkSet:
     """The points to answer with. Raises DataError if they cannot be had."""
     have = predictor.landmarks
     if want is None:

@@ -7,6 +7,7 @@ scales frames of another size to that of the first.
 
 from __future__ import annotations
 
+import glob
 import os
 import queue
 import re
@@ -34,6 +35,7 @@ __all__ = [
     "ahead",
     "is_video",
     "open_video",
+    "video_in",
 ]
 
 RATE = 30.0
@@ -116,6 +118,32 @@ def open_video(source: str | Path | int, rate: float | None = None) -> VideoSour
     if os.path.isdir(name):
         return NumberedFrames(find_pictures([name]), name, rate or RATE)
     return CapturedVideo.of_file(name)
+
+
+def video_in(
+    inputs: Sequence[str], frames: bool = False, rate: float | None = None
+) -> VideoSource | None:
+    """The video that the inputs of a command mean; None if they are pictures.
+
+    Args:
+        inputs: as the user gave them.
+        frames: take pictures for the frames of one video.
+        rate: frames per second of pictures.
+
+    Raises:
+        DataError: see `open_video`.
+        SettingsError: a video among other inputs.
+    """
+    videos = [i for i in inputs if is_camera(i) or is_stream(i) or is_video(i)]
+    if videos and len(inputs) > 1:
+        raise SettingsError(f"one video at a time: {videos[0]} came with {len(inputs) - 1} more")
+    if videos:
+        return open_video(videos[0])
+    if frames and len(inputs) == 1 and not glob.has_magic(inputs[0]):
+        return open_video(inputs[0], rate)
+    if frames:
+        return NumberedFrames(find_pictures(inputs), inputs[0] if inputs else "", rate or RATE)
+    return None
 
 
 def is_camera(name: str) -> bool:
