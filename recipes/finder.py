@@ -24,30 +24,22 @@ import cv2
 import numpy as np
 import torch
 import tyro
-from finder_scenes import PADDING, SIDE, Gray, Source, draw_scene, source
+from finder_photos import sources, without_faces
+from finder_scenes import PADDING, SIDE, Gray, Source, draw_scene
 from finder_targets import Targets, loss
 from numpy.typing import NDArray
-from points import held_people, people
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from facepoints import files, geometry, readers
+from facepoints import files, geometry
 from facepoints.detect import Found, overlap
 from facepoints.detect.own import INPUT, KIND, OUTPUTS, Cells, faces_of
 from facepoints.errors import FacepointsError
 from facepoints.export import sealed, traced
-from facepoints.gather import read_people
 from facepoints.learner import read_checkpoint, write_checkpoint
-from facepoints.mean_face import MEAN_FACE
 from facepoints.memory import keep_freed_memory
 from facepoints.networks.finder import FaceNet, FinderGraph
-from facepoints.samples import Photos
 
-SHARE = 0.1
-"""Part of each set's people who are held out to validate on."""
-WITHOUT_FACES = "brick grass gravel coffee chelsea coins moon page text rocket immunohistochemistry"
-WITHOUT_FACES += " clock horse hubble_deep_field retina colorwheel cell"
-"""Pictures of scikit-image."""
 SAVE_EVERY = 250
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "facepoints" / "weights"
 
@@ -70,93 +62,6 @@ class Recipe:
     """Put the finished model into the package, too."""
     seed: int = 0
     """Of everything random."""
-
-
-# -- data ----------------------------------------------------------------------------------
-
-
-def read_sets(recipe: Recipe) -> dict[str, tuple[Photos, NDArray[np.bool_]]]:
-    """Every set without the test people, and which rows to validate on; as in `points`."""
-    held_out = read_people(recipe.data / "held-out.txt")
-    sets: dict[str, tuple[Photos, NDArray[np.bool_]]] = {}
-    known: list[str] = []
-    for name, path, part in (
-        ("lfpw", "lfpw/train", "training"),
-        ("youtube-faces", "youtube-faces", "training"),
-        ("youtube-faces 2", "youtube-faces", "test"),
-    ):
-        photos = readers.read(recipe.data / path, part=part)
-        assert isinstance(photos, Photos)
-        photos = people(photos, held_out)
-        held = held_people(photos, SHARE, recipe.seed)
-        if name == "youtube-faces 2":  # the same people in both parts
-            held = np.isin(photos.group, known)
-        known += list(np.unique(photos.group[held]))
-        sets[name] = photos, held
-    return sets
-
-
-def others(recipe: Recipe, name: str, photos: Photos) -> list[list[tuple[float, ...]]]:
-    """For every photo the places (x, y, side) that may show a face besides the labelled one.
-
-    It takes minutes, so it is kept in the run's folder.
-    """
-    kept = recipe.out / f"others-{name.replace(' ', '-')}.json"
-    if kept.exists():
-        return files.read_json(kept)
-    cascade = cv2.CascadeClassifier(
-        str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml")  # pyright: ignore
-    )
-    found = []
-    for picture, points in zip(photos.pictures(), photos.points, strict=True):
-        scale = min(1.0, 400 / max(picture.shape))
-        size = [round(n * scale) for n in picture.shape[::-1]]
-        small = geometry.resize(picture, size[0], size[1])
-        windows, votes = cascade.detectMultiScale2(small, 1.15, 2, minSize=(20, 20))
-        x, y, side, _ = geometry.bounding_box(points)
-        places = []
-        for (left, top, wide, _), count in zip(windows, votes, strict=True):
-            place = ((left + wide / 2) / scale, (top + wide * 0.65) / scale, wide * 0.9 / scale)
-            far = np.hypot(place[0] - x - side / 2, place[1] - y - side / 2)
-            if far > 0.6 * max(side, place[2]):
-                places.append((*map(float, place), int(count)))
-        found.append(places)
-    files.write_json(kept, found)
-    return found
-
-
-def sources(recipe: Recipe) -> tuple[list[list[Source]], list[tuple[Gray, NDArray]]]:
-    """Photos to train on, set by set; pictures to validate on, with their points (68, 2)."""
-    faces: dict[str, list[Source]] = {}
-    validation = []
-    for name, (photos, held) in read_sets(recipe).items():
-        unknown = others(recipe, name, photos)
-        rows = zip(photos.pictures(), photos.points, held, unknown, strict=True)
-        for picture, points, kept, places in rows:
-            if kept:
-                validation.append((picture, points))
-                continue
-            squares = np.array(places, dtype=float).reshape(-1, 4)[:, :3]
-            photo = source(picture, points, MEAN_FACE, squares)
-            faces.setdefault(name.split()[0], []).append(photo)
-    return list(faces.values()), validation
-
-
-def without_faces() -> list[Source]:
-    """Photos and drawings in which nobody is."""
-    from skimage import data
-
-    pictures = []
-    for name in WITHOUT_FACES.split():
-        picture = np.asarray(getattr(data, name)())
-        if picture.dtype != np.uint8:
-            picture = (picture * 255).astype(np.uint8)
-        gray = picture if picture.ndim == 2 else cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
-        pictures.append(source(np.ascontiguousarray(gray)))
-    return pictures
-
-
-# -- validation ----------------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -223,9 +128,6 @@ def install(run: Run, validation: list[tuple[Gray, NDArray]], path: Path) -> Non
     print(f"{path}: {json.dumps(told)}")
 
 
-# -- training ------------------------------------------------------------------------------
-
-
 def batch(recipe: Recipe, step: int, faces: list[list[Source]], empty: list[Source]):
     """Pictures (B, 1, SIDE, SIDE) and targets of a step, the same whenever it is taken."""
     rng = np.random.default_rng((recipe.seed, step))
@@ -289,7 +191,7 @@ def main(recipe: Recipe) -> None:
     keep_freed_memory()
     cv2.setNumThreads(1)
     files.make_folder(recipe.out)
-    faces, validation = sources(recipe)
+    faces, validation = sources(recipe.data, recipe.out, recipe.seed)
     empty = without_faces()
     print(
         f"{' + '.join(str(len(s)) for s in faces)} photos to train on, {len(validation)} to "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from finder_scenes import SIDE, Scene
 from torch import Tensor

@@ -1,0 +1,113 @@
+"""The photos that the face finder learns from, and what in them may be an unlabelled face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from finder_scenes import Gray, Source, source
+from numpy.typing import NDArray
+from points import held_people, people
+
+from facepoints import files, geometry, readers
+from facepoints.gather import read_people
+from facepoints.mean_face import MEAN_FACE
+from facepoints.samples import Photos
+
+__all__ = ["sources", "without_faces"]
+
+SHARE = 0.1
+"""Part of each set's people who are held out to validate on."""
+WITHOUT_FACES = "brick grass gravel coffee chelsea coins moon page text rocket immunohistochemistry"
+WITHOUT_FACES += " clock horse hubble_deep_field retina colorwheel cell"
+"""Pictures of scikit-image."""
+
+
+def read_sets(data: Path, seed: int) -> dict[str, tuple[Photos, NDArray[np.bool_]]]:
+    """Every set without the test people, and which rows to validate on; as in `points`."""
+    held_out = read_people(data / "held-out.txt")
+    sets: dict[str, tuple[Photos, NDArray[np.bool_]]] = {}
+    known: list[str] = []
+    for name, path, part in (
+        ("lfpw", "lfpw/train", "training"),
+        ("youtube-faces", "youtube-faces", "training"),
+        ("youtube-faces 2", "youtube-faces", "test"),
+    ):
+        photos = readers.read(data / path, part=part)
+        assert isinstance(photos, Photos)
+        photos = people(photos, held_out)
+        held = held_people(photos, SHARE, seed)
+        if name == "youtube-faces 2":  # the same people in both parts
+            held = np.isin(photos.group, known)
+        known += list(np.unique(photos.group[held]))
+        sets[name] = photos, held
+    return sets
+
+
+def others(folder: Path, name: str, photos: Photos) -> list[list[tuple[float, ...]]]:
+    """For every photo the places (x, y, side) that may show a face besides the labelled one.
+
+    It takes minutes, so it is kept in `folder`.
+    """
+    kept = folder / f"others-{name.replace(' ', '-')}.json"
+    if kept.exists():
+        return files.read_json(kept)
+    cascade = cv2.CascadeClassifier(
+        str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml")  # pyright: ignore
+    )
+    found = []
+    for picture, points in zip(photos.pictures(), photos.points, strict=True):
+        scale = min(1.0, 400 / max(picture.shape))
+        size = [round(n * scale) for n in picture.shape[::-1]]
+        small = geometry.resize(picture, size[0], size[1])
+        windows, votes = cascade.detectMultiScale2(small, 1.15, 2, minSize=(20, 20))
+        x, y, side, _ = geometry.bounding_box(points)
+        places = []
+        for (left, top, wide, _), count in zip(windows, votes, strict=True):
+            place = ((left + wide / 2) / scale, (top + wide * 0.65) / scale, wide * 0.9 / scale)
+            far = np.hypot(place[0] - x - side / 2, place[1] - y - side / 2)
+            if far > 0.6 * max(side, place[2]):
+                places.append((*map(float, place), int(count)))
+        found.append(places)
+    files.write_json(kept, found)
+    return found
+
+
+def sources(
+    data: Path, folder: Path, seed: int
+) -> tuple[list[list[Source]], list[tuple[Gray, NDArray]]]:
+    """Photos to train on, set by set; pictures to validate on, with their points (68, 2).
+
+    Args:
+        data: holds the sets.
+        folder: of the run.
+        seed: who is validated on.
+    """
+    faces: dict[str, list[Source]] = {}
+    validation = []
+    for name, (photos, held) in read_sets(data, seed).items():
+        unknown = others(folder, name, photos)
+        rows = zip(photos.pictures(), photos.points, held, unknown, strict=True)
+        for picture, points, kept, places in rows:
+            if kept:
+                validation.append((picture, points))
+                continue
+            squares = np.array(places, dtype=float).reshape(-1, 4)[:, :3]
+            photo = source(picture, points, MEAN_FACE, squares)
+            faces.setdefault(name.split()[0], []).append(photo)
+    return list(faces.values()), validation
+
+
+def without_faces() -> list[Source]:
+    """Photos and drawings in which nobody is."""
+    from skimage import data as images
+
+    pictures = []
+    for name in WITHOUT_FACES.split():
+        picture = np.asarray(getattr(images, name)())
+        if picture.dtype != np.uint8:
+            picture = (picture * 255).astype(np.uint8)
+        gray = picture if picture.ndim == 2 else cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
+        pictures.append(source(np.ascontiguousarray(gray)))
+    return pictures
