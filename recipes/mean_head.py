@@ -1,0 +1,176 @@
+"""Recover the mean head in three dimensions from points that were marked in photos.
+
+    python recipes/mean_head.py --data DATA
+
+DATA holds `lfpw/train` (photos with .pts files, 300-W's annotation) and `held-out.txt`, which
+names the people who are the test set: they are left out. Prints the numbers of
+`facepoints/mean_head.py`, and how far the same from `youtube-faces`, if DATA holds it, lies
+from them.
+
+Nobody measured these heads; their depth follows from how the points move against each other
+as heads turn (structure from motion), people taken as one head that differs by noise:
+
+1. Tomasi & Kanade 1992 (doi:10.1007/BF00129684): all points, faces below each other, are close
+   to a matrix of rank 3; factors of it are the head and the cameras up to an affine map, which
+   is known when the cameras' axes must be at right angles and of one length.
+2. From there, in turns: the head laid onto every face, a point counting by its spread about the
+   head, and the head that then fits all of them best. Faces and their mirror images go in
+   together, so the head is symmetric.
+3. The head looks straight ahead, by definition, where half the photos show it higher and half
+   lower.
+
+In 1 and where the head is laid on, only the points of brows, eyes, nose and mouth count: those
+of the jaw lie on the visible outline, which is another line on the head as it turns. Theirs are
+found from the others' cameras. Started from a drawn head instead of step 1, it ends at the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+
+from facepoints import readers
+from facepoints.errors import DataError, FacepointsError
+from facepoints.gather import read_people
+from facepoints.landmark_sets import IBUG_68
+from facepoints.measure.pose import Fit, angles, fit_heads
+
+Array = NDArray[np.floating]
+
+ROUNDS = 20
+FACE = IBUG_68.names.index("right_brow_1")
+"""The first point that is not of the jaw; all after it are of the face."""
+EYES = list(IBUG_68.eye_columns)
+MIRROR = IBUG_68.mirror
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Recover the mean head."""
+
+    data: Path = Path("../shared/data")
+    """Folder with lfpw/train and held-out.txt, and perhaps youtube-faces."""
+
+
+def faces(path: Path, held_out: set[str]) -> Array:
+    """Points (N, 68, 2) of whole faces, upright or not, of unit size about the origin."""
+    photos = readers.read(path)
+    if photos.landmarks.names != IBUG_68.names:
+        raise DataError(f"{path} should hold the 68 points of 300-W")
+    keep = ~np.isin(photos.group, sorted(held_out)) & photos.labelled.all(axis=1)
+    points = photos.points[keep].astype(np.float64)
+    points -= points[:, FACE:].mean(axis=1, keepdims=True)
+    return points / np.sqrt((points[:, FACE:] ** 2).sum(axis=2).mean(axis=1))[:, None, None]
+
+
+def factored(points: Array) -> Array:
+    """The head (K, 3) of faces (N, K, 2), up to a turn and a mirror image (step 1).
+
+    Raises:
+        DataError: the faces are not those of one turning head.
+    """
+    centred = points - points.mean(axis=1, keepdims=True)
+    rows = centred.transpose(0, 2, 1).reshape(-1, points.shape[1])
+    u, size, v = np.linalg.svd(rows, full_matrices=False)
+    cameras, head = u[:, :3] * np.sqrt(size[:3]), np.sqrt(size[:3])[:, None] * v[:3]
+    across, down = cameras[0::2], cameras[1::2]
+    pairs = np.concatenate([_pair(across, across) - _pair(down, down), _pair(across, down)])
+    q = np.linalg.eigh(pairs.T @ pairs)[1][:, 0]
+    metric = np.array([[q[0], q[1], q[2]], [q[1], q[3], q[4]], [q[2], q[4], q[5]]])
+    length, axes = np.linalg.eigh(metric * np.sign(np.trace(metric)))
+    if length[0] <= 0:
+        raise DataError("no cameras with axes at right angles explain these points")
+    return np.linalg.solve(axes * np.sqrt(length), head).T
+
+
+def _pair(a: Array, b: Array) -> Array:
+    """Coefficients (N, 6) of the symmetric matrix Q in a' Q b."""
+    (x, y, z), (u, v, w) = a.T, b.T
+    return np.stack([x * u, x * v + y * u, x * w + z * u, y * v, y * w + z * v, z * w], axis=1)
+
+
+def faced(head: Array) -> Array:
+    """A head brought into our axes (x to its left, y down, z ahead), and made symmetric."""
+    head = head - head.mean(axis=0)
+    left = np.linalg.svd(head - head[MIRROR])[2][0]
+    left *= np.sign((head[EYES[1]] - head[EYES[0]]) @ left)
+    chin_ward = head[IBUG_68.names.index("lower_lip_center")] - head[EYES].mean(axis=0)
+    down = chin_ward - chin_ward @ left * left
+    down /= np.linalg.norm(down)
+    ahead = np.cross(left, down)
+    tip = head[IBUG_68.names.index("nose_bridge_4")] - head.mean(axis=0)
+    # depth may be the other way round, as far as parallel light can tell: the nose decides
+    head = head @ np.column_stack([left, down, ahead * np.sign(tip @ ahead)])
+    return symmetric(head)
+
+
+def symmetric(head: Array) -> Array:
+    """Half the head and half its mirror image, in our units: 1 between the outer corners of
+    the eyes, the origin in their middle."""
+    head = (head + head[MIRROR] * (-1, 1, 1)) / 2
+    return (head - head[EYES].mean(axis=0)) / np.hypot(*(head[EYES[1]] - head[EYES[0]])[:2])
+
+
+def laid(points: Array, head: Array, spread: Array) -> Fit:
+    """A head laid onto faces by the points that are not of the jaw."""
+    inner = points[:, FACE:]
+    return fit_heads(inner, np.zeros(inner.shape[:2]), head[FACE:], spread[FACE:])
+
+
+def recovered(points: Array) -> tuple[Array, Array]:
+    """The mean head (68, 3) of faces, and the spread about it (68,)."""
+    start = factored(np.concatenate([points, points[:, MIRROR] * (-1, 1)])[:, FACE:])
+    whole = np.zeros((68, 3))
+    whole[FACE:] = start
+    whole[:FACE] = start.mean(axis=0)  # not used before the first round has found them
+    head, spread = faced(whole), np.full(68, 0.05)
+    both = np.concatenate([points, points[:, MIRROR] * (-1, 1)])
+    for _ in range(ROUNDS):
+        fit = laid(both, head, spread)
+        axes = fit.turn[:, :2]  # in units of the head, all faces count the same
+        seen = (both - fit.shift[:, None]) / fit.scale[:, None, None]
+        normal = np.einsum("nai,naj->ij", axes, axes)
+        head = np.linalg.solve(normal, np.einsum("nai,nka->ik", axes, seen)).T
+        off = seen - np.einsum("nai,ki->nka", axes, head)
+        head = symmetric(head)
+        spread = np.sqrt((off**2).mean(axis=(0, 2)))
+    spread = np.sqrt((spread**2 + spread[MIRROR] ** 2) / 2)
+    return ahead(head, spread, points)
+
+
+def ahead(head: Array, spread: Array, points: Array) -> tuple[Array, Array]:
+    """The head turned so that the median pitch of the faces is 0 (step 3)."""
+    fit = laid(points, head, spread)
+    pitch = np.deg2rad(np.median(angles(fit.turn)[:, 1]))
+    cos, sin = np.cos(pitch), np.sin(pitch)
+    about_x = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+    return symmetric(head @ about_x.T), spread
+
+
+def main(recipe: Recipe) -> None:
+    held_out = read_people(recipe.data / "held-out.txt")
+    points = faces(recipe.data / "lfpw" / "train", held_out)
+    head, spread = recovered(points)
+    print(f"# {len(points)} faces")
+    for row, sure in zip(head, spread, strict=True):
+        print(f"({', '.join(f'{v:.4f}' for v in row)}), {sure:.4f}")
+    fit = laid(points, head, spread)
+    low, high = np.percentile(angles(fit.turn), (5, 95), axis=0)
+    print(f"# yaw, pitch, roll of 9 in 10 faces from {low.round(1)} to {high.round(1)}")
+    frames = recipe.data / "youtube-faces"
+    if frames.is_dir():
+        other = recovered(faces(frames, held_out))[0]
+        difference = np.sqrt(((other - head)[FACE:] ** 2).mean(axis=0))
+        print(f"# from {frames.name}: differs by {difference.round(4)} (x, y, z; rms)")
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Recipe))
+    except FacepointsError as error:
+        sys.exit(f"error: {error}")

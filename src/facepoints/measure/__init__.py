@@ -1,0 +1,77 @@
+"""What the points of a face tell: pose, openings, asymmetry, distances and ratios, each with
+the radius that holds the true value 90 times in 100, as far as it is the points' errors.
+
+Nothing of it is a diagnosis; see `definitions` for what each number is and whose definition,
+`uncertainty` for the radius, `pose` and `symmetry` for those two, `events` for what a face does
+in a video.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+
+from facepoints.errors import DataError
+from facepoints.face import Face
+from facepoints.landmarks import LandmarkSet
+from facepoints.measure.definitions import DEFINITIONS, Definition
+from facepoints.measure.pose import Pose, head_points, pose_of
+from facepoints.measure.symmetry import asymmetry
+from facepoints.measure.uncertainty import Measure, measured
+
+__all__ = [
+    "DEFINITIONS",
+    "MEASURES",
+    "Definition",
+    "Measure",
+    "Pose",
+    "lacking",
+    "measures",
+    "pose_of",
+]
+
+_ANGLES = ("yaw", "pitch", "roll")
+MEASURES: tuple[str, ...] = (*_ANGLES, "asymmetry", *DEFINITIONS)
+"""Everything that is measured, in the order of the columns."""
+
+
+def measures(face: Face) -> dict[str, Measure]:
+    """All that can be measured on a face, by the names of `MEASURES`, in their order.
+
+    What its points do not give (`lacking`), or its pose does not show, is not there.
+
+    >>> import facepoints
+    >>> for face in facepoints.load()("photo.jpg"):  # doctest: +SKIP
+    ...     print(facepoints.measures(face)["yaw"])
+    Measure(value=12.3, radius=3.1)
+    """
+    found: dict[str, Measure] = {}
+    try:
+        pose = pose_of(face)
+    except DataError:
+        pose = None
+    if pose is not None:
+        values = (pose.yaw, pose.pitch, pose.roll)
+        found = {n: Measure(*v) for n, *v in zip(_ANGLES, values, pose.radius, strict=True)}
+        with suppress(DataError):  # no names of sides, or turned too far
+            found["asymmetry"] = asymmetry(face, pose)
+    column = {name: k for k, name in enumerate(face.landmarks.names)}
+    for name, definition in DEFINITIONS.items():
+        if all(point in column for point in definition.points):
+            rows = [column[point] for point in definition.points]
+            points, radius = face.points[rows], face.radius[rows]
+            found[name] = measured(
+                definition.of, points.astype(np.float64), radius.astype(np.float64)
+            )
+    return found
+
+
+def lacking(landmarks: LandmarkSet) -> list[str]:
+    """What of `MEASURES` the points of a set never give."""
+    known = head_points(landmarks)[2]
+    none = [] if known.sum() >= 6 else [*_ANGLES, "asymmetry"]
+    if not none and not landmarks.mirrorable:
+        none = ["asymmetry"]
+    names = set(landmarks.names)
+    return none + [n for n, d in DEFINITIONS.items() if not names.issuperset(d.points)]
