@@ -8,6 +8,8 @@ pixels: ``destination = matrix[:, :2] @ source + matrix[:, 2]``. Points are neve
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -126,11 +128,17 @@ def crop_matrix(box: tuple[float, float, float, float], size: int, margin: float
     return np.array([[scale, 0, middle - scale * center_x], [0, scale, middle - scale * center_y]])
 
 
-def warp(image: NDArray[np.uint8], matrix: Matrix, width: int, height: int) -> NDArray[np.uint8]:
+def warp(
+    image: NDArray[np.uint8],
+    matrix: Matrix,
+    width: int,
+    height: int,
+    border: Literal["repeat", "black"] = "repeat",
+) -> NDArray[np.uint8]:
     """Picture (H, W) or (H, W, C) drawn through an affine into (height, width).
 
     Shrinking by more than two averages first, so that fine texture does not alias. What
-    lies outside the picture repeats its border.
+    lies outside the picture repeats its border, or is black.
     """
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if 0 < scale < 0.5:
@@ -138,9 +146,8 @@ def warp(image: NDArray[np.uint8], matrix: Matrix, width: int, height: int) -> N
         factors = (new[0] / image.shape[1], new[1] / image.shape[0])
         image = np.asarray(cv2.resize(image, new, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         matrix = compose(invert(resize_matrix(*factors)), matrix)
-    warped = cv2.warpAffine(
-        image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    mode = cv2.BORDER_REPLICATE if border == "repeat" else cv2.BORDER_CONSTANT
+    warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=mode)
     return np.asarray(warped, dtype=np.uint8)
 
 
