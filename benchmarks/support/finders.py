@@ -1,0 +1,117 @@
+"""Face finders side by side: what each answers to a picture file, and in what time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.detect import Found
+from facepoints.detect.own import OwnFinder
+
+from . import peers
+
+__all__ = ["FINDERS", "Finder", "Seen", "finder"]
+
+WORKER = Path(__file__).with_name("find_worker.py")
+
+
+class Seen(NamedTuple):
+    """What a finder says of one picture, and the seconds it took, the reading left out."""
+
+    found: list[Found]
+    seconds: float
+
+
+Finder = Callable[[Path], Seen]
+
+
+def finder(name: str, model: Path | None = None) -> Finder:
+    """One of `FINDERS`, ready. `model`: the file of ours, None for the shipped one."""
+    if name.startswith("facepoints"):
+        return _ours(int(name.rpartition(" ")[2]), model)
+    return _cascade() if name == "cascade" else _mediapipe("full" in name)
+
+
+FINDERS = {
+    "facepoints 256": "facepoints, 256 px",
+    "facepoints 320": "facepoints, 320 px",
+    "facepoints 512": "facepoints, 512 px",
+    "cascade": "OpenCV's cascade (alt2)",
+    "mediapipe": "MediaPipe, short range",
+    "mediapipe full": "MediaPipe, full range",
+}
+
+
+def _ours(side: int, model: Path | None) -> Finder:
+    own = OwnFinder.load(model, side=side)
+
+    def find(file: Path) -> Seen:
+        picture = _read(file)
+        start = time.perf_counter()
+        found = own.find(picture)
+        return Seen(found, time.perf_counter() - start)
+
+    return find
+
+
+def _cascade() -> Finder:
+    """As OpenCV's tutorial runs it: steps of a tenth, three windows that agree."""
+    name = "haarcascade_frontalface_alt2.xml"
+    cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / name))  # pyright: ignore
+
+    def find(file: Path) -> Seen:
+        picture = _read(file)
+        start = time.perf_counter()
+        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        boxes = cascade.detectMultiScale(gray, 1.1, 3)
+        seconds = time.perf_counter() - start
+        return Seen(
+            [Found((x - 0.5, y - 0.5, float(w), float(h))) for x, y, w, h in boxes], seconds
+        )
+
+    return find
+
+
+def _mediapipe(full: bool) -> Finder:
+    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (a pipe would fill)
+    process = subprocess.Popen(
+        [str(peers.python()), str(WORKER), str(int(full))],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+    )  # fmt: skip
+
+    def answer() -> Any:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            errors.seek(0)
+            sys.exit(f"MediaPipe's process ended:\n{errors.read()[-2000:]}")
+        return json.loads(line)
+
+    answer()
+
+    def find(file: Path) -> Seen:
+        assert process.stdin is not None
+        process.stdin.write(f"{file.resolve()}\n")
+        process.stdin.flush()
+        told = answer()
+        found = [Found((x, y, w, h), s, a) for x, y, w, h, s, a in told["faces"]]
+        return Seen(found, told["seconds"])
+
+    return find
+
+
+def _read(file: Path) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(file))
+    if picture is None:
+        sys.exit(f"could not read image {file}")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
