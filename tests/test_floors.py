@@ -25,14 +25,14 @@ FLOORS = (
     (
         "parts",
         "networks losses augment missing schemes readers writers pictures metrics synthetic runs "
-        "settings learner distributed progress console memory calibration onnx_model media "
-        "picture_header detect face_files unfinished looks answers measure "
+        "settings learner start distributed progress console memory calibration onnx_model media "
+        "picture_header detect face_files unfinished looks answers measure alignment "
         "video video_writer video_draw track smooth",
     ),
     (
         "jobs",
         "batches fit train export quantise evaluate compare submit show gather competition predict "
-        "predict_files follow predict_video",
+        "predict_files follow predict_video sightings measure_files align_files",
     ),
     ("faces of the program", "cli __main__"),
 )
@@ -40,7 +40,7 @@ FLOOR = {room: level for level, (_, rooms) in enumerate(FLOORS) for room in room
 
 HEAVY = {"torch", "safetensors", "matplotlib", "onnx", "onnxscript"}
 NEED_TORCH = {"networks", "losses", "augment", "runs", "learner", "distributed", "fit", "batches"}
-NEED_TORCH |= {"train", "compare", "export", "quantise"}  # jobs that train
+NEED_TORCH |= {"start", "train", "compare", "export", "quantise"}  # jobs that train
 
 
 def modules() -> dict[str, ast.Module]:

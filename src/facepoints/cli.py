@@ -339,6 +339,104 @@ def _predict_video(
         raise report.undrawn
 
 
+def _measure(
+    inputs: Inputs,
+    out: Path,
+    events: Maybe = None,
+    mm_per_pixel: Annotated[
+        float | None, _arg(metavar="MM", help_behavior_hint="(optional)")
+    ] = None,
+    model: Maybe = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+    finder: Annotated[str, _arg(metavar="FINDER")] = "cascade",
+    min_score: float = 0.5,
+    any_angle: bool = False,
+    video: bool = False,
+    rate: Annotated[float, _arg(metavar="FPS")] = 30.0,
+) -> None:
+    """Measure faces: pose, openings, asymmetry, distances and ratios. Not a diagnosis.
+
+    For each face, degrees of yaw (to the subject's left), pitch (up) and roll (clockwise on
+    the screen), opening of eyes and mouth, asymmetry, and distances, slants and ratios of
+    dysmorphology as they are seen in the picture; each with the radius that holds the true
+    value 90 times in 100 as far as it is the points' errors. In videos blinks and yawns, too.
+
+    Args:
+        inputs: pictures, folders, patterns in quotes, one video file, or .jsonl files that
+            facepoints predict wrote.
+        out: file to write: .csv, a row for each face, or .jsonl.
+        events: .csv to write, a row for each blink, time of closed eyes, and yawn in a video.
+        mm_per_pixel: size of a pixel on the face; distances are then in millimetres.
+        model: ONNX file or run to predict with, instead of the model that comes along.
+        device: where the model runs.
+        finder: says where faces may be, as for facepoints predict.
+        min_score: drop faces that are less sure, 0 to 1.
+        any_angle: find faces that lie or are upside down, too.
+        video: take the pictures for frames of one video, in the order of their numbers.
+        rate: frames per second of such pictures, and of .jsonl files that do not tell the time.
+    """
+    from facepoints.measure_files import measure_files, summary
+    from facepoints.predict import load
+    from facepoints.sightings import sightings
+
+    def predictor() -> Predictor:
+        return load(model, device, finder, min_score=min_score, any_angle=any_angle)
+
+    for written in (out, events):
+        if written is not None:
+            check_output(written, [Path(name) for name in inputs])
+    with quiet_libraries():
+        seen = sightings(inputs, predictor, video=video, rate=rate)
+        report = measure_files(seen, out, events=events, mm_per_pixel=mm_per_pixel, console=_err)
+    _note(f"{summary(report)}; results are in {out}")
+    if report.unreadable and report.unreadable == report.pictures:
+        raise DataError(report.error)
+
+
+def _align(
+    inputs: Inputs,
+    out: Path,
+    template: Literal["eyes", "arcface-112"] = "eyes",
+    size: Annotated[
+        int | None, _arg(metavar="PIXELS", help_behavior_hint="(default: 256 or 112)")
+    ] = None,
+    model: Maybe = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+    finder: Annotated[str, _arg(metavar="FINDER")] = "cascade",
+    min_score: float = 0.5,
+    any_angle: bool = False,
+    video: bool = False,
+) -> None:
+    """Cut faces out, upright and each in the same place, as PNG files.
+
+    Args:
+        inputs: pictures, folders, patterns in quotes, or one video file.
+        out: folder to write to: a.jpg gives a-face1.png, a-face2.png and so on.
+        template: eyes: level and in the same places; arcface-112: five points where face
+            recognition networks expect them.
+        size: side of the pictures.
+        model: ONNX file or run to predict with, instead of the model that comes along.
+        device: where the model runs.
+        finder: says where faces may be, as for facepoints predict.
+        min_score: drop faces that are less sure, 0 to 1.
+        any_angle: find faces that lie or are upside down, too.
+        video: take the pictures for frames of one video, in the order of their numbers.
+    """
+    from facepoints.align_files import align_files, summary
+    from facepoints.predict import load
+    from facepoints.sightings import sightings
+
+    def predictor() -> Predictor:
+        return load(model, device, finder, min_score=min_score, any_angle=any_angle)
+
+    with quiet_libraries():
+        seen = sightings(inputs, predictor, video=video, results=out, lines=False)
+        report = align_files(seen, out, template=template, size=size, console=_err)
+    _note(f"{summary(report)}; results are in {out}")
+    if report.unreadable and report.unreadable == report.pictures:
+        raise DataError(report.error)
+
+
 def _convert(
     data: Data,
     out: Path,
@@ -461,6 +559,8 @@ def _run(arguments: Sequence[str]) -> None:
         {
             "train": _train(_settings_to_resume(arguments)),
             "predict": _predict,
+            "measure": _measure,
+            "align": _align,
             "evaluate": _evaluate,
             "submit": _submit,
             "compare": _compare,

@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KINDS", "Event", "Kind", "eye_events", "yawns"]
+__all__ = ["KINDS", "Event", "Kind", "eye_events", "judged", "yawns"]
 
 Array = NDArray[np.float64]
 Kind = Literal["blink", "eyes_closed", "yawn"]
@@ -69,7 +69,7 @@ def eye_events(time: Array, opening: Array) -> list[Event]:
         time: (T,) seconds, rising.
         opening: (T,) mean opening of the eyes.
     """
-    if not _long_enough(time):
+    if not judged(time):
         return []
     level = float(np.percentile(opening, 75))
     events = []
@@ -92,7 +92,7 @@ def yawns(time: Array, opening: Array) -> list[Event]:
         time: (T,) seconds, rising.
         opening: (T,) opening of the mouth.
     """
-    if not _long_enough(time):
+    if not judged(time):
         return []
     rest = float(np.percentile(opening, 20))
     events = []
@@ -104,7 +104,8 @@ def yawns(time: Array, opening: Array) -> list[Event]:
     return events
 
 
-def _long_enough(time: Array) -> bool:
+def judged(time: Array) -> bool:
+    """Whether a person is seen for long enough to know the level: two seconds and 15 frames."""
     return len(time) >= _LEVEL_FRAMES and time[-1] - time[0] >= _LEVEL_TIME
 
 

@@ -1,0 +1,114 @@
+"""Upright pictures of all faces in pictures or a video, a file for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from facepoints import files
+from facepoints.alignment import Template, align
+from facepoints.errors import WriteError
+from facepoints.face_files import free_name
+from facepoints.media import STDIN
+from facepoints.sightings import Sighting
+
+__all__ = ["AlignReport", "align_files", "summary"]
+
+_SAID = 5  # unreadable files that are named on the console
+
+
+@dataclass
+class AlignReport:
+    """What was done.
+
+    Attributes:
+        pictures: pictures and frames that were looked at, or could not be.
+        faces: files that were written, one for each.
+        without: pictures and frames in which no face was found.
+        unreadable: files that could not be read.
+        error: why the first of them could not.
+    """
+
+    pictures: int = 0
+    faces: int = 0
+    without: int = 0
+    unreadable: int = 0
+    error: str = ""
+
+
+def align_files(
+    seen: Iterable[Sighting],
+    out: Path,
+    *,
+    template: Template = "eyes",
+    size: int | None = None,
+    console: Console | None = None,
+) -> AlignReport:
+    """Write each face upright, as PNG.
+
+    The first face of a.jpg becomes a-face1.png; in a video, a.mp4, that of the person with
+    track 3 in frame 12 becomes a-frame000012-track3.png. Colours are kept. Each file is
+    written whole; after an interruption, those that are there are good.
+
+    Args:
+        seen: pictures with their faces (`sightings.sightings`).
+        out: folder.
+        template: where the points of a face come to lie.
+        size: side in pixels; None: the template's.
+        console: for unreadable files; nothing is said if None.
+
+    Raises:
+        SettingsError: no such template, or a size out of range.
+        DataError: an input that cannot be used, or points that the template needs.
+        WriteError: an output cannot be written.
+    """
+    files.make_folder(out)
+    report = AlignReport()
+    used: set[str] = set()
+    names: dict[str, str] = {}
+    for sighting in seen:
+        report.pictures += 1
+        if sighting.error:
+            report.unreadable += 1
+            report.error = report.error or sighting.error
+            if console is not None and report.unreadable <= _SAID:
+                text = f"unreadable: {sighting.error}"
+                console.print(text, markup=False, highlight=False, soft_wrap=True)
+            continue
+        report.without += not sighting.faces
+        if sighting.image is None:
+            continue
+        if sighting.file not in names:
+            plain = "stdin" if sighting.file == STDIN else os.path.basename(sighting.file)
+            names[sighting.file] = free_name(PurePath(plain), used)
+        for number, face in enumerate(sighting.faces, start=1):
+            which = f"face{number}"
+            if sighting.time is not None:
+                which = f"frame{sighting.frame:06}-{which}"
+                if face.track is not None:
+                    which = f"frame{sighting.frame:06}-track{face.track}"
+            picture = align(sighting.image, face, template, size)
+            _write(out / f"{names[sighting.file]}-{which}.png", picture)
+            report.faces += 1
+    return report
+
+
+def summary(report: AlignReport) -> str:
+    """The closing line: what was done."""
+    text = f"{report.faces} faces of {report.pictures} pictures or frames"
+    text += f", {report.without} without a face" if report.without else ""
+    return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
+
+
+def _write(path: Path, rgb: NDArray[np.uint8]) -> None:
+    done, data = cv2.imencode(".png", rgb[..., ::-1])
+    if not done:
+        raise WriteError(f"could not encode {path}")
+    files.write_bytes(path, data.tobytes())
