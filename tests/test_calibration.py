@@ -74,10 +74,10 @@ def test_a_point_without_labels_takes_the_factor_of_all_and_one_with_few_leans_o
 
 def test_few_labels_take_the_largest_error() -> None:
     """The 90% quantile of conformal prediction asks for nine labels at least."""
-    points = np.zeros((4, 3, 2))
+    points = np.zeros((4, 3, 2), np.float32)
     truth = np.zeros((4, 3, 2))
     truth[:, :, 0] = np.array([1, 2, 3, 4])[:, None]
-    found = calibrate(points, np.ones((4, 3)), rows(truth))
+    found = calibrate(points, np.ones((4, 3), np.float32), rows(truth))
     assert found is not None
     assert found.factors == (4, 4, 4)
 

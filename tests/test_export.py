@@ -137,7 +137,9 @@ def test_the_judgement_and_the_crop_rule_are_in_the_file(tmp_path: Path) -> None
     torch.manual_seed(0)
     model = KeypointModel(Judge(), len(CORE), (SIDE, SIDE), 120.0, 60.0).eval()
     run = run_of(Member("", "judge", CORE, model))
-    rule = CropRule(np.float32([[20, 12], [10, 12], [15, 18], [15, 25]]), (4.0, 5.0, 21.0, 20.0))
+    rule = CropRule(
+        np.array([[20, 12], [10, 12], [15, 18], [15, 25]], np.float32), (4.0, 5.0, 21.0, 20.0)
+    )
     run = replace(run, crop_rule=rule, calibration=uncalibrated("gaussian", CORE))
     export(run, tmp_path / "judge.onnx")
     file = PointsModel.load(tmp_path / "judge.onnx")
@@ -193,7 +195,7 @@ def test_the_command_makes_the_file_of_a_trained_run(
 def test_what_cannot_be_written_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "_graph", lambda run: onnx.ModelProto())
+    monkeypatch.setattr(job, "graph_of", lambda run: onnx.ModelProto())
     with pytest.raises(WriteError, match="it is a folder"):
         export(specialist(0), tmp_path)
     export(specialist(0), tmp_path / "x.onnx")

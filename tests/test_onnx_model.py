@@ -111,7 +111,7 @@ def test_a_model_says_what_it_is(file: Path) -> None:
     assert model.landmarks == EYES
     assert model.sources == {"eyes": EYES.names}
     assert model.size == SIZE
-    np.testing.assert_array_equal(model.layout, np.float32([[4, 1.5], [1, 1.5]]))
+    np.testing.assert_array_equal(model.layout, np.array([[4, 1.5], [1, 1.5]]))
     assert model.face_box == (0.5, 0.5, 5.0, 3.0)
     assert model.looks == 2
     assert model.scores_faces is True

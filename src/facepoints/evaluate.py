@@ -26,6 +26,7 @@ from facepoints.samples import Samples
 from facepoints.schemes import as_marked_by
 
 if TYPE_CHECKING:
+    from facepoints.onnx_model import PointsModel
     from facepoints.runs import Run
 
 __all__ = ["WORST", "evaluate", "table"]
@@ -50,12 +51,12 @@ class _Matched:
 
 
 def evaluate(
-    run: Run, samples: Samples, *, out: Path | None = None, pictures: bool = False
+    run: Run | PointsModel, samples: Samples, *, out: Path | None = None, pictures: bool = False
 ) -> dict[str, Any]:
     """Errors of a run's predictions on labelled faces.
 
     Args:
-        run: gives `landmarks`, `calibration` and `predict(images)`.
+        run: or a model file; gives `landmarks`, `calibration` and `predict(images)`.
         samples: labelled faces of any one size; errors are in their pixels.
         out: folder for ``evaluation.json``; nothing is written without it.
         pictures: draw ``ced.png`` and ``worst.png`` into `out` too.

@@ -26,11 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import __version__
+from facepoints.calibration import Calibration
 from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
 from facepoints.landmarks import LandmarkSet
+from facepoints.samples import resized_images
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, SessionOptions
+    from onnxruntime import InferenceSession
 
 __all__ = [
     "FORMAT",
@@ -165,8 +167,22 @@ class PointsModel:
             batch = np.ascontiguousarray(crops[rows])
             found = self._session.run(OUTPUTS, {INPUT: batch})
             for whole, part in zip(answer, found, strict=True):
-                whole[rows] = part
+                whole[rows] = np.asarray(part)
         return answer
+
+    def predict(self, images: NDArray[np.uint8]) -> Answer:
+        """`__call__` for gray images (N, H, W) of any one size, each a whole crop: points and
+        radii in their pixels. With it a model file is measured as a run is."""
+        height, width = images.shape[1:]
+        answer = self(resized_images(images, *self.size))
+        factors = np.array([width / self.size[1], height / self.size[0]], dtype=np.float32)
+        points = (answer.points + np.float32(0.5)) * factors - np.float32(0.5)
+        return Answer(points, answer.radius * factors.mean(), answer.score)
+
+    @property
+    def calibration(self) -> Calibration:
+        """Where the radii come from."""
+        return Calibration.from_dict(self.metadata["calibration"], len(self.landmarks))
 
 
 def checksum(data: bytes) -> str:
@@ -239,7 +255,6 @@ def _header(data: bytes, path: Path) -> dict[str, Any] | None:
 def _session(data: bytes, path: Path, device: str, threads: int | None) -> InferenceSession:
     """onnxruntime's side of a model. Raises ModelError, SettingsError."""
     import onnxruntime  # a third of a second that `import facepoints` should not take
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     if device not in _PROVIDERS:
         raise SettingsError(f"no device '{device}'; choose one of: {', '.join(_PROVIDERS)}")
@@ -249,6 +264,8 @@ def _session(data: bytes, path: Path, device: str, threads: int | None) -> Infer
             onnxruntime.preload_dlls()  # CUDA as pip installs it
         else:
             raise SettingsError(_no_cuda("this onnxruntime was built without CUDA"))
+    # Written in C++, without types.
+    errors = onnxruntime.capi.onnxruntime_pybind11_state  # pyright: ignore[reportAttributeAccessIssue]
     refused = (
         errors.InvalidProtobuf,
         errors.InvalidGraph,
@@ -277,12 +294,12 @@ def _no_cuda(reason: str) -> str:
     )
 
 
-def _options(threads: int | None) -> SessionOptions:
-    from onnxruntime import SessionOptions
+def _options(threads: int | None) -> Any:
+    import onnxruntime
 
     if threads is not None and threads < 1:
         raise SettingsError(f"threads must be 1 or more, is {threads}")
-    options = SessionOptions()
+    options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is raised; nothing else belongs on the console
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = threads or _cores()

@@ -169,7 +169,7 @@ class Run:
         factors = np.array([width / self.size[1], height / self.size[0]], dtype=np.float32)
         points = (points + np.float32(0.5)) * factors - np.float32(0.5)
         spread = spread * factors.mean()
-        score = np.mean(scores, axis=0, dtype=np.float32)
+        score = np.asarray(np.mean(scores, axis=0, dtype=np.float32))
         return Predicted(points, spread, spread * self.radius_factors, score)
 
     @property
@@ -196,12 +196,12 @@ def _predict(
     device = member.model.mean.device
     swap = torch.from_numpy(member.landmarks.mirror).to(device) if mirror else None
     k = len(member.landmarks)
-    found = (np.zeros((0, k, 2), np.float32), np.zeros((0, k), np.float32), np.zeros(0, np.float32))
-    batches = [found]
+    shapes = ((0, k, 2), (0, k), (0,))
+    batches = [[np.zeros(shape, np.float32) for shape in shapes]]
     for start in range(0, len(images), _BATCH):
         batch = torch.from_numpy(np.array(images[start : start + _BATCH]))[:, None].to(device)
         told = member.model(batch) if swap is None else member.model.both_ways(batch, swap)
-        batches.append(tuple(values.cpu().numpy() for values in told))
+        batches.append([values.cpu().numpy() for values in told])
     points, spread, score = (np.concatenate(values) for values in zip(*batches, strict=True))
     return points, spread, score
 

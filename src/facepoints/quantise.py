@@ -1,0 +1,226 @@
+"""The ONNX file of a run in whole numbers of 8 bits: smaller and faster, and what that costs.
+
+    facepoints export runs/first --int8 --data training.csv
+
+Weights and the values between the layers become 8-bit integers (static quantisation, Jacob
+et al. 2018, https://arxiv.org/abs/1712.05877), their ranges measured on real crops. The last
+layers, which draw the heatmaps or give the coordinates, and the decoding keep floats.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from facepoints import geometry
+from facepoints.errors import DataError
+from facepoints.evaluate import evaluate
+from facepoints.export import about, check_installed, graph_of, sealed
+from facepoints.files import write_bytes
+from facepoints.mean_face import crop_rule_of
+from facepoints.onnx_model import INPUT, PointsModel
+from facepoints.runs import Run
+from facepoints.samples import Samples, resized, split_groups, spread_rows
+
+__all__ = ["Cost", "Measured", "as_cropped_for", "quantise", "table"]
+
+RANGES_ON = 256
+"""Crops that ranges are measured on, at most; more hardly move them."""
+
+MEASURED_ON = 2000
+"""Crops of other people that the cost is measured on, at most."""
+
+_LAYERS = ("Conv", "Gemm")
+_BATCH = 32
+_ALIKE = 0.03  # part of the crop's side by which faces may lie otherwise before crops are moved
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One file on the crops that no range was measured on.
+
+    Attributes:
+        rmse: pixels of the run's crops.
+        nme: mean error by `Cost.normaliser`.
+        within: share of the points within their radius.
+        megabytes: size of the file.
+        milliseconds: for one crop on one thread, the fastest of several.
+    """
+
+    rmse: float
+    nme: float
+    within: float
+    megabytes: float
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What quantisation costs and brings.
+
+    Attributes:
+        ranges_on, measured_on: number of crops.
+        normaliser: of the NME, in words.
+        floats, int8: the file as `export` writes it, and the quantised one.
+    """
+
+    ranges_on: int
+    measured_on: int
+    normaliser: str
+    floats: Measured
+    int8: Measured
+
+
+def quantise(run: Run, faces: Samples, out: Path) -> Cost:
+    """Write a run as an ONNX file that computes in 8 bits, whole or not at all.
+
+    Args:
+        run: on the CPU.
+        faces: labelled real faces of two people or more. Half of the people serve to measure
+            ranges, the other half to measure the cost.
+        out: file to write.
+
+    Raises:
+        DataError: one person only, or no label of a point that the run predicts.
+        MissingExtraError: facepoints[train] is not installed.
+        WriteError: `out` cannot be written.
+    """
+    check_installed()
+    if len(np.unique(faces.group)) < 2:
+        raise DataError(
+            "faces of at least two people are needed, some to measure ranges on and others to "
+            "measure the cost on; all that came are of one"
+        )
+    faces = as_cropped_for(run, faces)
+    ranges, rest = split_groups(faces.group, 0.5, seed=0)
+    ranges = ranges[spread_rows(len(ranges), RANGES_ON)]
+    rest = rest[spread_rows(len(rest), MEASURED_ON)]
+    graph, header = graph_of(run), about(run)
+    with TemporaryDirectory() as folder:
+        plain, small = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
+        plain.write_bytes(sealed(graph, header))
+        small.write_bytes(sealed(_quantised(graph, faces.images[ranges], folder), header))
+        (floats, words), (int8, _) = (_measured(f, faces.take(rest)) for f in (plain, small))
+        write_bytes(out, small.read_bytes())
+    return Cost(len(ranges), len(rest), words, floats, int8)
+
+
+def as_cropped_for(run: Run, faces: Samples) -> Samples:
+    """Faces of the run's size that fill the crop as they did in its training."""
+    faces = resized(faces, *run.size)
+    x, y, width, height = crop_rule_of(faces).face_box
+    left, top, across, down = run.crop_rule.face_box
+    unit = max(across, down) / max(width, height)
+    shift = (left + across / 2 - unit * (x + width / 2), top + down / 2 - unit * (y + height / 2))
+    matrix = np.array([[unit, 0, shift[0]], [0, unit, shift[1]]])
+    moved = geometry.apply(matrix, np.array([[x, y], [x + width, y + height]]))
+    if np.abs(moved - [[x, y], [x + width, y + height]]).max() < _ALIKE * max(run.size):
+        return faces
+    high, wide = run.size
+    images = np.stack([geometry.warp(image, matrix, wide, high) for image in faces.images])
+    points = geometry.apply(matrix, faces.points)
+    return replace(faces, images=images).with_points(points, faces.labelled)
+
+
+def _quantised(graph: Any, crops: NDArray[np.uint8], folder: str) -> Any:
+    """The graph with 8-bit layers, an `onnx.ModelProto`."""
+    import onnx
+    from onnxruntime import quantization
+
+    class Crops(quantization.CalibrationDataReader):
+        def __init__(self) -> None:
+            self.starts = iter(range(0, len(crops), _BATCH))
+
+        def get_next(self) -> dict[str, NDArray[np.uint8]] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            start = next(self.starts, None)
+            return None if start is None else {INPUT: crops[start : start + _BATCH]}
+
+    written = Path(folder, "quantised.onnx")
+    with _quiet():
+        quantization.quantize_static(
+            graph,
+            written,
+            Crops(),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=list(_LAYERS),
+            nodes_to_exclude=_last_layers(graph),
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,  # weights of 7 bits: older x86 adds pairs of products in 16
+        )
+    return onnx.load(written)
+
+
+def _last_layers(graph: Any) -> list[str]:
+    """Names of the layers whose output reaches no other layer."""
+    readers: dict[str, list[Any]] = {}
+    for node in graph.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    leads: dict[str, bool] = {}  # values to whether a layer comes after them
+    for node in reversed(graph.graph.node):  # in the order that they are computed in
+        after = any(
+            reader.op_type in _LAYERS or any(leads[o] for o in reader.output)
+            for output in node.output
+            for reader in readers.get(output, [])
+        )
+        leads |= dict.fromkeys(node.output, after)
+    return [n.name for n in graph.graph.node if n.op_type in _LAYERS and not leads[n.output[0]]]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantiser advises its caller to do what `export` has done."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+
+
+def _measured(file: Path, faces: Samples) -> tuple[Measured, str]:
+    """A file on labelled faces, and what its NME is normalised by."""
+    model = PointsModel.load(file, threads=1)
+    report = evaluate(model, faces)
+    nme = next(iter(report["nme"].values()))
+    times = []
+    for row in range(50):
+        crop = faces.images[[row % len(faces)]]
+        start = time.perf_counter()
+        model(crop)
+        times.append(time.perf_counter() - start)
+    return Measured(
+        rmse=report["rmse"],
+        nme=nme["mean"],
+        within=report["radius"]["within"],
+        megabytes=file.stat().st_size / 1e6,
+        milliseconds=min(times) * 1e3,
+    ), nme["normaliser"]
+
+
+def table(cost: Cost) -> Table:
+    """A `Cost` for the terminal."""
+    shown = Table(title=f"8 bits against floats on {cost.measured_on} faces")
+    for heading in ("measure", "floats", "8 bits"):
+        shown.add_column(heading, justify="left" if heading == "measure" else "right")
+    pair = (cost.floats, cost.int8)
+    shown.add_row("RMSE, pixels of the crop", *(f"{m.rmse:.3f}" for m in pair))
+    shown.add_row(f"NME by {cost.normaliser}", *(f"{m.nme:.2%}" for m in pair))
+    shown.add_row("within the radius", *(f"{m.within:.1%}" for m in pair))
+    shown.add_row("size, MB", *(f"{m.megabytes:.2f}" for m in pair))
+    shown.add_row("a face on one thread, ms", *(f"{m.milliseconds:.2f}" for m in pair))
+    shown.caption = f"ranges measured on {cost.ranges_on} faces of other people"
+    return shown

@@ -1,0 +1,120 @@
+"""Eight bits: a smaller file that answers nearly the same, and what it costs is measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from facepoints import geometry, synthetic
+from facepoints.calibration import uncalibrated
+from facepoints.cli import main
+from facepoints.errors import DataError
+from facepoints.evaluate import evaluate
+from facepoints.landmark_sets import KAGGLE_15
+from facepoints.mean_face import crop_rule_of
+from facepoints.networks import build
+from facepoints.onnx_model import PointsModel
+from facepoints.quantise import as_cropped_for, quantise
+from facepoints.runs import Member, Run
+from facepoints.samples import Samples, split_groups
+
+SIDE = 32
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def faces() -> Samples:
+    return synthetic.kaggle_like(48, seed=2, size=SIDE)
+
+
+@pytest.fixture(scope="module")
+def run(faces: Samples) -> Run:
+    torch.manual_seed(0)
+    model = build("lenet5", 15, (SIDE, SIDE), 120.0, 60.0).eval()
+    model.set_start(torch.from_numpy(crop_rule_of(faces).layout))
+    return Run(
+        landmarks=KAGGLE_15,
+        sources=faces.sources,
+        size=(SIDE, SIDE),
+        merge="replace",
+        mirror=False,
+        members=(Member("", "lenet5", KAGGLE_15, model),),
+        calibration=uncalibrated("laplace", KAGGLE_15),
+        crop_rule=crop_rule_of(faces),
+    )
+
+
+def test_eight_bits_answer_nearly_the_same_and_the_cost_is_measured_on_other_people(
+    run: Run, faces: Samples, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "int8.onnx"
+    cost = quantise(run, faces, path)
+    assert capfd.readouterr() == ("", "")
+    ranges, rest = split_groups(faces.group, 0.5, 0)
+    assert (cost.ranges_on, cost.measured_on) == (len(ranges), len(rest))
+    model, others = PointsModel.load(path), faces.take(rest)
+    before, after = evaluate(run, others), evaluate(model, others)
+    assert cost.floats.rmse == pytest.approx(before["rmse"], abs=1e-4)
+    assert cost.int8.rmse == pytest.approx(after["rmse"], abs=1e-4)
+    assert cost.int8.nme == pytest.approx(after["nme"]["eyes"]["mean"], rel=1e-3)
+    assert cost.int8.within == pytest.approx(after["radius"]["within"], abs=0.01)
+    assert cost.int8.megabytes == pytest.approx(path.stat().st_size / 1e6)
+    assert cost.int8.megabytes < 0.4 * cost.floats.megabytes
+    assert min(cost.int8.milliseconds, cost.floats.milliseconds) > 0
+    moved = np.abs(model(others.images).points - run.predict(others.images).points)
+    spread = run.predict(others.images).points.std(axis=0)
+    assert 0 < moved.max() < 0.2 * spread.max()
+    kept = [w.dims for w in onnx.load(path).graph.initializer if w.data_type == 1 and w.dims]
+    assert [30, 84] in [list(d) for d in kept]  # the layer that gives the points
+    assert [84, 120] not in [list(d) for d in kept]
+
+
+def test_all_of_one_person(run: Run, faces: Samples, tmp_path: Path) -> None:
+    one = replace(faces, group=np.full(len(faces), "she"))
+    with pytest.raises(DataError, match="at least two people"):
+        quantise(run, one, tmp_path / "int8.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def drawn(faces: Samples, matrix: NDArray) -> Samples:
+    images = np.stack([geometry.warp(image, matrix, SIDE, SIDE) for image in faces.images])
+    points = geometry.apply(matrix, faces.points)
+    return replace(faces, images=images).with_points(points, faces.labelled)
+
+
+def test_faces_are_brought_to_where_the_run_knows_them(run: Run, faces: Samples) -> None:
+    assert as_cropped_for(run, faces) is faces
+    smaller = drawn(faces, np.array([[0.7, 0, 6], [0, 0.7, 2]]))
+    found = as_cropped_for(run, smaller)
+    np.testing.assert_allclose(found.points, faces.points, atol=0.1)
+    np.testing.assert_array_equal(found.labelled, faces.labelled)
+    before, after = (
+        np.abs(images[:, 8:-8, 8:-8].astype(float) - faces.images[:, 8:-8, 8:-8]).mean()
+        for images in (smaller.images, found.images)
+    )
+    assert after < 0.4 * before
+    wide = synthetic.kaggle_like(4, seed=2, size=64)
+    assert as_cropped_for(run, wide).size == (SIDE, SIDE)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, table = str(tmp_path / "run"), str(tmp_path / "training.csv")
+    main(["synthetic", str(tmp_path), "--count", "24", "--test", "3"])
+    words = "--network lenet5 --epochs 1 --batch 8 --device cpu --augment none --no-onnx"
+    main(["train", table, "--out", folder, *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main(["export", folder, "--int8"])
+    assert ended.value.code == 2
+    assert "--data" in capsys.readouterr().err
+    main(["export", folder, "--int8", "--data", table])
+    said = capsys.readouterr().out
+    for word in ("RMSE", "NME", "within the radius", "8 bits", "model-int8.onnx"):
+        assert word in said
+    assert PointsModel.load(tmp_path / "run" / "model-int8.onnx").size == (96, 96)
