@@ -43,7 +43,7 @@ from facepoints.predict import Predictor
 RESULTS = Path(__file__).parent / "results"
 FLOORS = {"all": (88, 92), "each": (84, 96), "sorting": 3.0}
 PATCH = (0.4, 0.6)  # of the longer side of the face's box
-COARSE = 8  # pixels of the patch's texture before it is drawn large
+COARSE = 0.1  # grain of the patch's texture, of the same side
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def covered_picture(
     here = inside(np.stack([columns, rows], axis=-1))
     x, y, w, h = (round(v) for v in geometry.bounding_box(points))
     face = picture[max(y, 0) : y + h, max(x, 0) : x + w]
-    coarse = random.normal(face.mean() * random.uniform(0.7, 1.2), 0.35 * face.std(), (COARSE,) * 2)
+    cells = [max(2, round(n / (longer * COARSE))) for n in picture.shape]
+    coarse = random.normal(face.mean() * random.uniform(0.7, 1.2), 0.5 * face.std(), cells)
     texture = cv2.resize(coarse, picture.shape[::-1], interpolation=cv2.INTER_CUBIC)
     grain = random.normal(0, 3, picture.shape)
     patched = np.where(here, np.clip(texture + grain, 0, 255), picture).astype(np.uint8)
