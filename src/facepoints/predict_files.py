@@ -32,7 +32,7 @@ from facepoints.face_files import (
 )
 from facepoints.landmarks import LandmarkSet
 from facepoints.media import below_common, read_picture
-from facepoints.pictures import draw_points
+from facepoints.pictures import draw
 from facepoints.predict import Predictor
 from facepoints.progress import PictureProgress, Stopped, StopRequest
 from facepoints.unfinished import Unfinished
@@ -265,9 +265,7 @@ def _record(read: _Read, faces: Sequence[Face]) -> Record:
 
 
 def _draw(image: NDArray[np.uint8], faces: Sequence[Face], drawing: _Drawing, file: str) -> None:
-    for face in faces:
-        spread = face.radius if drawing.radius else None
-        image = draw_points(image, face.points, face.landmarks, spread=spread)
+    image = draw(image, faces, radius=drawing.radius)
     path = drawing.paths[file]
     done, data = cv2.imencode(path.suffix.lower(), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     if not done:
