@@ -82,7 +82,7 @@ def test_the_layout_is_the_mean_of_the_labels_or_of_the_partner_s() -> None:
     labelled = np.ones((2, 4), bool)
     labelled[:, 1] = False  # right eye: mirrored from the left one
     labelled[1, 2] = False
-    layout, _ = crop_rule_of(crops(points, CORE, labelled))
+    layout = crop_rule_of(crops(points, CORE, labelled)).layout
     np.testing.assert_allclose(layout, [[61, 31], [34, 31], [48, 50], [49, 71]])
 
 
@@ -109,13 +109,14 @@ def test_without_any_labels_faces_lie_as_the_rule_for_photos_cuts_them(
     size: tuple[int, int],
 ) -> None:
     for landmarks in (IBUG_68, KAGGLE_15):
-        layout, box = default_crop_rule(landmarks, size)
+        layout, box, measured = default_crop_rule(landmarks, size)
+        assert not measured
         x, y, width, height = geometry.bounding_box(layout)
         assert max(width, height) == pytest.approx(min(size) / 1.4, rel=1e-4)
         middle = ((size[1] - 1) / 2, (size[0] - 1) / 2)
         assert (x + width / 2, y + height / 2) == pytest.approx(middle, abs=1e-3)
         assert box == pytest.approx(crop_rule_of(crops(layout[None], landmarks)).face_box, abs=0.01)
-    layout, box = default_crop_rule(PLAIN, size)
+    layout, box, _ = default_crop_rule(PLAIN, size)
     assert layout.shape == (3, 2)
     assert box[2] == pytest.approx(min(size) / 1.4)
 

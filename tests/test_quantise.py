@@ -17,7 +17,7 @@ from facepoints.cli import main
 from facepoints.errors import DataError
 from facepoints.evaluate import evaluate
 from facepoints.landmark_sets import KAGGLE_15
-from facepoints.mean_face import crop_rule_of
+from facepoints.mean_face import crop_rule_of, default_crop_rule
 from facepoints.networks import build
 from facepoints.onnx_model import PointsModel
 from facepoints.quantise import as_cropped_for, quantise
@@ -100,6 +100,8 @@ def test_faces_are_brought_to_where_the_run_knows_them(run: Run, faces: Samples)
         for images in (smaller.images, found.images)
     )
     assert after < 0.4 * before
+    unknown = replace(run, crop_rule=default_crop_rule(KAGGLE_15, run.size))
+    assert as_cropped_for(unknown, smaller) is smaller
     wide = synthetic.kaggle_like(4, seed=2, size=64)
     assert as_cropped_for(run, wide).size == (SIDE, SIDE)
 

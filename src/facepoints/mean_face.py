@@ -70,10 +70,12 @@ class CropRule(NamedTuple):
         layout: (K, 2) float32, mean place of each point.
         face_box: (x, y, width, height) of the box that the 68 points of an upright face
             would span.
+        measured: whether training faces told it, or `default_crop_rule` assumes it.
     """
 
     layout: NDArray[np.float32]
     face_box: Box
+    measured: bool = True
 
 
 def mean_points(landmarks: LandmarkSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -133,7 +135,7 @@ def default_crop_rule(landmarks: LandmarkSet, size: tuple[int, int]) -> CropRule
     middle = (np.array(size[::-1]) - 1) / 2
     shift = middle - unit * np.array([x + width / 2, y + height / 2])
     layout = unit * np.where(known[:, None], points, 0) + shift
-    return CropRule(layout.astype(np.float32), _box(shift[0], shift[1], unit))
+    return CropRule(layout.astype(np.float32), _box(shift[0], shift[1], unit), measured=False)
 
 
 def _box(x: float, y: float, unit: float) -> Box:

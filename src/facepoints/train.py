@@ -187,10 +187,10 @@ def _header(
 def _crop_rule(rows: Samples, plan: Plan, settings: TrainSettings) -> dict[str, Any]:
     """How faces lie in what the networks see, for the header."""
     seen = middle(schemes.arranged(rows, plan.landmarks), settings.view)
-    layout, box = crop_rule_of(seen)
+    rule = crop_rule_of(seen)
     return {
-        "layout": np.round(layout.astype(float), 3).tolist(),
-        "face_box": [round(side, 3) for side in box],
+        "layout": np.round(rule.layout.astype(float), 3).tolist(),
+        "face_box": [round(side, 3) for side in rule.face_box],
     }
 
 
