@@ -66,6 +66,8 @@ _WAITING = 4  # frames that are read ahead
 _SELDOM = 0.5  # seconds between searches when all is quiet
 _OFTEN = 0.1  # and when nobody, or not everybody, is seen
 _STAY = 0.5  # part of the least score that a face must keep which is followed already
+_SURE = 0.95  # score of a face that gets its number at once
+_SIGHTS = 3  # frames in which any other must be seen first
 _CUT = 0.35  # likeness to the frame before below which it is somebody else
 _OFF = 0.08  # part of the crop's side that a face may lie beside its middle,
 _RESIZED = 0.12  # logarithm of the factor by which it may be larger or smaller,
@@ -121,12 +123,26 @@ class Follower:
         found = settled(tracks, self._look(gray, tracks, now), now)
         lost = self._see(tracks, found, now)
         before = len(self._tracks)
-        self._tracks = [t for t in tracks if now - t.seen <= self.settings.memory]
+        # what was no sure face from the first and is not seen again was none
+        self._tracks = [
+            t
+            for t in tracks
+            if now - t.seen <= (self.settings.memory if t.number is not None else 0)
+        ]
         if len(self._tracks) < before or lost:
             self._pause = 0.0
         if self._due(frame):
             self._search(frame, gray)
-        return [self._face(track) for track in self._tracks if not track.hidden]
+        return [self._face(t) for t in self._tracks if not t.hidden and self._numbered(t)]
+
+    def _numbered(self, track: Track) -> bool:
+        """Whether a track has its number: at once if the model is sure, else after it has seen
+        the face again."""
+        sure = track.sight.score >= _SURE or not self.predictor.model.scores_faces
+        if track.number is None and (sure or track.sights >= _SIGHTS):
+            track.number = self._born
+            self._born += 1
+        return track.number is not None
 
     def _fit_size(self, size: tuple[int, ...]) -> None:
         """Frames of another size show the same, larger or smaller, or something new."""
@@ -148,7 +164,7 @@ class Follower:
             if sight is not None:
                 track.see(sight, now, learn=not crowded(sight, seen))
             else:
-                lost |= not track.hidden
+                lost |= not track.hidden and track.number is not None
                 track.miss(now)
         return lost
 
@@ -201,7 +217,8 @@ class Follower:
         return bool(np.hypot(*off[:2]) > _OFF * side or abs(off[2]) > _RESIZED or turn > _TURNED)
 
     def _plausible(self, track: Track, sight: Sight, expected: NDArray, now: float) -> bool:
-        least = self.predictor.min_score * (1.0 if track.hidden else _STAY)
+        known = track.number is not None and not track.hidden
+        least = self.predictor.min_score * (_STAY if known else 1.0)
         if self.predictor.model.scores_faces and sight.score < least:
             return False
         height, width = self._size
@@ -245,8 +262,7 @@ class Follower:
             if track is not None:
                 track.see(sight, frame.time)
             else:
-                track = Track(self._born, sight, frame.time, self.predictor.model.layout)
-                self._born += 1
+                track = Track(sight, frame.time, self.predictor.model.layout)
                 self._tracks.append(track)
             seen.append(track)
         self.searches += 1

@@ -66,14 +66,15 @@ class Track:
     """A face with an identity.
 
     Args:
-        number: the identity.
         sight: the first.
         time: of it, in seconds.
         layout: (K, 2) mean shape.
     """
 
-    def __init__(self, number: int, sight: Sight, time: float, layout: NDArray) -> None:
-        self.number = number
+    def __init__(self, sight: Sight, time: float, layout: NDArray) -> None:
+        self.number: int | None = None
+        """The identity; None as long as it is not sure that there is a face."""
+        self.sights = 1
         self.time = self.seen = time
         self.missed = 0
         """Times that the finder saw nothing here, one after the other."""
@@ -120,6 +121,7 @@ class Track:
             mixed = self.usual + (1 - np.exp(-seconds / _HABIT)) * (sight.look - self.usual)
             self.usual = (mixed / max(float(np.linalg.norm(mixed)), 1e-6)).astype(np.float32)
         self.sight = sight
+        self.sights += 1
         self.time = self.seen = time
 
     def miss(self, time: float) -> None:
