@@ -1,0 +1,67 @@
+"""Blinks, closed eyes and yawns in openings over time that are made up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facepoints.measure.events import eye_events, judged, yawns
+
+RATE = 30.0
+
+
+def track(seconds: float, level: float, *parts: tuple[float, float, float]) -> tuple:
+    """Times, and an opening at a level with a little noise; parts: (start, seconds, opening)."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    opening = level + 0.01 * np.random.default_rng(0).normal(size=len(time))
+    for start, lasts, value in parts:
+        inside = (time >= start - 1e-9) & (time < start + lasts - 1e-9)
+        opening[inside] = value
+    return time, opening
+
+
+@pytest.mark.parametrize("level", [0.18, 0.32, 0.45])
+def test_blinks_are_found_whatever_the_eyes_usual_opening(level: float) -> None:
+    time, opening = track(10, level, (2, 0.2, 0.3 * level), (6, 0.1, 0.1 * level))
+    found = eye_events(time, opening)
+    assert [event.kind for event in found] == ["blink", "blink"]
+    np.testing.assert_allclose([event.start for event in found], [2, 6], atol=1e-9)
+    np.testing.assert_allclose([event.seconds for event in found], [0.2, 0.1], atol=1e-6)
+    assert (found[0].first, found[0].last) == (60, 65)
+    assert found[1].extreme == pytest.approx(0.1 * level)
+
+
+def test_eyes_that_stay_closed_are_no_blink() -> None:
+    found = eye_events(*track(10, 0.3, (3, 0.9, 0.08)))
+    assert [(event.kind, round(event.seconds, 2)) for event in found] == [("eyes_closed", 0.9)]
+
+
+def test_narrow_eyes_and_noise_are_nothing() -> None:
+    assert eye_events(*track(10, 0.3, (3, 0.2, 0.22))) == []
+    assert eye_events(*track(10, 0.3)) == []
+
+
+def test_a_blink_that_is_cut_off_is_not_counted() -> None:
+    assert eye_events(*track(10, 0.3, (0, 0.1, 0.05))) == []
+    assert eye_events(*track(10, 0.3, (9.9, 0.2, 0.05))) == []
+    time, opening = track(10, 0.3, (5, 0.3, 0.05))
+    kept = (time < 5.1) | (time > 7)  # the face was lost in the middle of it
+    assert eye_events(time[kept], opening[kept]) == []
+
+
+def test_a_yawn_is_wide_and_long() -> None:
+    yawn = yawns(*track(20, 0.02, (5, 4, 0.9)))
+    assert [(event.kind, event.start, event.seconds) for event in yawn] == [
+        ("yawn", pytest.approx(5), pytest.approx(4))
+    ]
+    assert yawns(*track(20, 0.02, (5, 0.6, 0.9))) == []  # a shout
+    assert yawns(*track(20, 0.02, (5, 4, 0.4))) == []  # a mouth that hangs open
+    assert yawns(*track(20, 0.5, (5, 4, 0.9))) == []  # not much wider than ever
+
+
+def test_a_person_seen_for_a_moment_is_not_judged() -> None:
+    time, opening = track(1.5, 0.3, (0.5, 0.2, 0.05))
+    assert not judged(time)
+    assert eye_events(time, opening) == yawns(time, opening) == []
+    assert not judged(np.array([0.0, 10, 20]))
+    assert eye_events(np.zeros(0), np.zeros(0)) == []
