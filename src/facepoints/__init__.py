@@ -17,14 +17,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from facepoints.face import Face as Face
     from facepoints.media import read_picture as read_picture
+    from facepoints.pictures import draw as draw
     from facepoints.predict import Predictor as Predictor
     from facepoints.predict import load as load
 
 __version__ = "0.1.0"
 
-__all__ = ["Face", "Predictor", "__version__", "load", "read_picture"]
+__all__ = ["Face", "Predictor", "__version__", "draw", "load", "read_picture"]
 
-_HOMES = {"Face": "face", "Predictor": "predict", "load": "predict", "read_picture": "media"}
+_HOMES = {
+    "Face": "face",
+    "Predictor": "predict",
+    "draw": "pictures",
+    "load": "predict",
+    "read_picture": "media",
+}
 
 
 def __getattr__(name: str) -> Any:

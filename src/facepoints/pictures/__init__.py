@@ -5,14 +5,17 @@ which is loaded when the first one is drawn. Files are written whole or not at a
 """
 
 from facepoints.pictures.charts import bars, ced_chart, curves
+from facepoints.pictures.faces import TRACK_COLOURS, draw
 from facepoints.pictures.sheets import LABEL, PREDICTION, draw_points, save_picture, sheet
 
 __all__ = [
     "LABEL",
     "PREDICTION",
+    "TRACK_COLOURS",
     "bars",
     "ced_chart",
     "curves",
+    "draw",
     "draw_points",
     "save_picture",
     "sheet",
