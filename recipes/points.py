@@ -243,6 +243,7 @@ def main(recipe: Recipe) -> None:
         f"{len(negatives)} pictures without a face"
     )
     settings = TrainSettings(
+        init="none",
         epochs=recipe.epochs,
         view=VIEW,
         augment="looks",
