@@ -25,14 +25,15 @@ FLOORS = (
     (
         "parts",
         "networks losses augment missing schemes readers writers pictures metrics synthetic runs "
-        "settings learner start distributed progress console memory calibration onnx_model media "
-        "picture_header detect face_files unfinished looks answers measure alignment "
-        "video video_writer video_draw track smooth",
+        "settings learner start distributed progress console memory calibration onnx_model "
+        "onnx_write media picture_header detect face_files unfinished looks answers measure "
+        "alignment "
+        "video video_writer video_draw track smooth hindsight",
     ),
     (
         "jobs",
         "batches fit train export quantise evaluate compare submit show gather competition predict "
-        "predict_files follow predict_video sightings measure_files align_files",
+        "predict_files adapt follow predict_video sightings measure_files align_files",
     ),
     ("faces of the program", "cli __main__"),
 )

@@ -8,7 +8,7 @@ face any more.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,24 +17,24 @@ from facepoints import geometry
 from facepoints.detect import BoxesFromFile, Found, overlap
 from facepoints.errors import SettingsError
 from facepoints.face import Face
+from facepoints.hindsight import steadied
 from facepoints.looks import crop
 from facepoints.media import to_gray
 from facepoints.predict import Predictor
-from facepoints.smooth import matrix_of
+from facepoints.smooth import matrix_of, pose_in
 from facepoints.track import (
     Sight,
     Track,
     crowded,
     likeness,
     look_of,
-    pose_in,
     same_place,
     settled,
     whose,
 )
 from facepoints.video import Frame, VideoSource, ahead
 
-__all__ = ["FollowSettings", "Follower", "follow"]
+__all__ = ["FollowSettings", "Follower", "Following"]
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,39 @@ _JUMP = 0.7  # logarithm of the factor by which a face may change from what is e
 _UNSEEN = 3  # searches that must miss a face, where the model does not judge, to end it
 
 
-def follow(
-    predictor: Predictor, source: VideoSource, settings: FollowSettings | None = None
-) -> Iterator[tuple[Frame, list[Face]]]:
-    """Each frame of a source with its faces; see `Predictor.track`."""
-    follower = Follower(predictor, settings)
-    for frame in ahead(iter(source), _WAITING, newest=source.live):
-        yield frame, follower(frame)
+class Following:
+    """Iterate over it for each frame of a source with its faces; see `Predictor.track`.
+
+    Of a camera or a stream a frame comes as soon as it was looked at. Of a recorded video it
+    comes when some more were: what comes later makes its points steadier.
+
+    Args:
+        predictor: finds faces and their points.
+        source: frames.
+        settings: how faces are followed.
+
+    Raises:
+        SettingsError: a finder that goes by file names.
+    """
+
+    def __init__(
+        self, predictor: Predictor, source: VideoSource, settings: FollowSettings | None = None
+    ) -> None:
+        settings = settings or FollowSettings()
+        self._source, self._layout = source, predictor.model.layout
+        self._later = settings.smooth and not source.live
+        at_once = replace(settings, smooth=settings.smooth and source.live)
+        self._follower = Follower(predictor, at_once)
+
+    @property
+    def tracks(self) -> int:
+        """Identities that were given so far."""
+        return self._follower.tracks
+
+    def __iter__(self) -> Iterator[tuple[Frame, list[Face]]]:
+        frames = ahead(iter(self._source), _WAITING, newest=self._source.live)
+        found = ((frame, self._follower(frame)) for frame in frames)
+        yield from steadied(found, self._layout) if self._later else found
 
 
 class Follower:

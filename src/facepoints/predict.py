@@ -210,12 +210,12 @@ class Predictor:
         Raises:
             DataError: no such source, or nothing in it that could be decoded.
         """
-        from facepoints.follow import follow  # which builds on this module
+        from facepoints.follow import Following  # which builds on this module
         from facepoints.video import open_video
 
         if isinstance(source, str | Path | int):
             source = open_video(source, rate)
-        return follow(self, source, settings)
+        return iter(Following(self, source, settings))
 
     def places(self, image: NDArray[np.uint8]) -> list[Found]:
         """Where the finder sees faces in a picture, (H, W) gray or (H, W, 3) RGB."""

@@ -20,18 +20,18 @@ from facepoints import files
 from facepoints.errors import MissingExtraError, SettingsError, WriteError
 from facepoints.face import Face
 from facepoints.face_files import FORMATS, Record, format_of, json_line, record
-from facepoints.follow import Follower, FollowSettings
+from facepoints.follow import Following, FollowSettings
 from facepoints.landmarks import LandmarkSet
 from facepoints.predict import Predictor
 from facepoints.predict_files import checked_points
 from facepoints.progress import PictureProgress, StopRequest
-from facepoints.video import Frame, VideoSource, ahead
+from facepoints.video import Frame, VideoSource
 from facepoints.video_draw import drawn_faces
 from facepoints.video_writer import VideoWriter
 
 __all__ = ["VideoReport", "drawn_path", "predict_video", "summary"]
 
-_WAITING = 4  # frames that wait to be looked at, and to be written
+_WAITING = 4  # frames that wait to be written
 _VIDEOS = {".mp4", ".m4v"}
 
 
@@ -114,7 +114,7 @@ def predict_video(
     begun = time.monotonic()
     console = console or Console(quiet=True, file=sys.stderr)
     report = VideoReport()
-    follower = Follower(predictor, settings)
+    following = Following(predictor, source, settings)
     want = checked_points(predictor, landmarks)
     _check_outputs(source, out, drawn)
     with ExitStack() as stack:
@@ -130,8 +130,8 @@ def predict_video(
         lines = None if out is None else stack.enter_context(_Lines(out))
         stop = stack.enter_context(StopRequest())
         bar = stack.enter_context(PictureProgress(console, source.total or 1))
-        for frame in ahead(iter(source), _WAITING, newest=source.live):
-            faces = [face.as_landmarks(want) for face in follower(frame)]
+        for frame, found in following:
+            faces = [face.as_landmarks(want) for face in found]
             _count(report, frame, faces)
             if writing is not None:
                 writing.add(frame, faces)
@@ -146,7 +146,7 @@ def predict_video(
                 break
         if lines is not None and out is not None:
             FORMATS[format_of(out)](lines.records, want, out)
-    report.tracks, report.lost, report.note = follower.tracks, source.lost, source.note
+    report.tracks, report.lost, report.note = following.tracks, source.lost, source.note
     report.seconds = time.monotonic() - begun
     return report
 

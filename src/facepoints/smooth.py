@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import geometry
+from facepoints.errors import DataError
 
-__all__ = ["Motion", "OneEuro", "Pose", "matrix_of", "pose_of"]
+__all__ = ["Motion", "OneEuro", "Pose", "matrix_of", "pose_in", "pose_of", "unit_of"]
 
 Pose = NDArray[np.float64]
 """(4,): x and y of the middle in pixels, logarithm of the size, turn in radians."""
@@ -34,6 +35,15 @@ def pose_of(matrix: geometry.Matrix, middle: NDArray) -> Pose:
     return np.array([x, y, np.log(max(size, 1e-9)), np.arctan2(matrix[1, 0], matrix[0, 0])])
 
 
+def pose_in(points: NDArray, radius: NDArray, layout: NDArray) -> Pose | None:
+    """The pose of a face by its points, the surer ones above all; None if there is none."""
+    weights = 1 / np.maximum(np.asarray(radius, dtype=np.float64), 1e-3) ** 2
+    try:
+        return pose_of(geometry.similarity(layout, points, weights), layout.mean(axis=0))
+    except DataError:  # all points in one place
+        return None
+
+
 def matrix_of(pose: Pose, middle: NDArray) -> geometry.Matrix:
     """The similarity (2, 3) from the shape's frame to pixels; undoes `pose_of`."""
     size = np.exp(pose[2])
@@ -42,8 +52,9 @@ def matrix_of(pose: Pose, middle: NDArray) -> geometry.Matrix:
     return np.column_stack([turn, pose[:2] - turn @ middle])
 
 
-_NOISE = 0.12  # of a pose from one frame, as a part of the mean radius
-_RESTLESS = 40.0  # spectral density of acceleration, noise units squared per second cubed
+_NOISE = 0.03  # of a pose from one frame, as a part of the mean radius
+_RESTLESS = 100.0  # spectral density of acceleration, noise units squared per second cubed
+_QUICK_RESTLESS = 1e5  # the same where jitter does no harm
 _SURPRISE = 6.0  # square of an error in its standard deviations from which motion has changed
 _START = 12.0  # face sizes per second that a face may have when it is first seen
 _CALM = 0.25  # seconds over which the speed is averaged that a hidden face is thought to keep
@@ -60,9 +71,13 @@ class Motion:
         pose: first seen.
         unit: standard deviation of such a pose (see `unit_of`).
         size: of the face in pixels.
+        quick: follow every turn at the cost of jitter: to know where to look next.
     """
 
-    def __init__(self, pose: Pose, unit: NDArray[np.float64], size: float) -> None:
+    def __init__(
+        self, pose: Pose, unit: NDArray[np.float64], size: float, *, quick: bool = False
+    ) -> None:
+        self._restless = _QUICK_RESTLESS if quick else _RESTLESS
         self.pose = pose.copy()
         self.speed = np.zeros(4)
         self.calm_speed = np.zeros(4)
@@ -115,7 +130,7 @@ class Motion:
 
     def _spread(self, seconds: float) -> None:
         place, both, fast = self._var
-        restless = _RESTLESS * self._unit**2
+        restless = self._restless * self._unit**2
         self._var = np.stack(
             [
                 place + 2 * seconds * both + seconds**2 * fast + restless * seconds**3 / 3,

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import geometry
-from facepoints.errors import DataError
-from facepoints.smooth import Motion, OneEuro, Pose, matrix_of, pose_of, unit_of
+from facepoints.smooth import Motion, OneEuro, Pose, matrix_of, unit_of
 
 __all__ = ["Sight", "Track", "likeness", "look_of", "settled", "whose"]
 
@@ -91,7 +90,7 @@ class Track:
 
     def expected(self, time: float) -> Pose:
         """The pose that the face should have."""
-        return self.motion.ahead(time - self.time, self.hidden)
+        return self._lead.ahead(time - self.time, self.hidden)
 
     def crop_matrix(self, time: float) -> geometry.Matrix:
         """From the picture to the crop in which the face should lie as in training crops."""
@@ -110,11 +109,14 @@ class Track:
         """
         seconds = time - self.time
         if self.hidden:
-            was = self.motion.calm_speed
+            was = self._lead.calm_speed
             self._begin(sight)
-            self.motion.speed, self.motion.calm_speed = was.copy(), was.copy()
+            for motion in (self._motion, self._lead):
+                motion.speed, motion.calm_speed = was.copy(), was.copy()
         else:
-            self.motion.update(sight.pose, unit_of(sight.radius, sight.size), seconds)
+            unit = unit_of(sight.radius, sight.size)
+            self._motion.update(sight.pose, unit, seconds)
+            self._lead.update(sight.pose, unit, seconds)
             shape, radius = self._own_frame(sight)
             self._shape(shape, radius, seconds)
         if learn:
@@ -126,33 +128,29 @@ class Track:
 
     def miss(self, time: float) -> None:
         """The face was not seen."""
-        self.motion.coast(time - self.time)
+        self._motion.coast(time - self.time)
+        self._lead.coast(time - self.time)
         self.time = time
 
     def smooth_points(self) -> NDArray[np.float32]:
         """(K, 2) pixels: the points without jitter."""
-        return geometry.apply(matrix_of(self.motion.pose, self._middle), self._shape.points)
+        return geometry.apply(matrix_of(self._motion.pose, self._middle), self._shape.points)
 
     def rescale(self, factor: float) -> None:
         """The picture is so many times larger from now on."""
-        self.motion.rescale(factor)
+        self._motion.rescale(factor)
+        self._lead.rescale(factor)
 
     def _begin(self, sight: Sight) -> None:
-        self.motion = Motion(sight.pose, unit_of(sight.radius, sight.size), sight.size)
+        unit = unit_of(sight.radius, sight.size)
+        # two estimates: one to show, without jitter; one to know where to look next
+        self._motion = Motion(sight.pose, unit, sight.size)
+        self._lead = Motion(sight.pose, unit, sight.size, quick=True)
         self._shape = OneEuro(self._own_frame(sight)[0])
 
     def _own_frame(self, sight: Sight) -> tuple[NDArray, NDArray]:
         back = geometry.invert(matrix_of(sight.pose, self._middle))
         return geometry.apply(back, sight.points), sight.radius * np.exp(-sight.pose[2])
-
-
-def pose_in(points: NDArray, radius: NDArray, layout: NDArray) -> Pose | None:
-    """The pose of a face by its points, the surer ones above all; None if there is none."""
-    weights = 1 / np.maximum(np.asarray(radius, dtype=np.float64), 1e-3) ** 2
-    try:
-        return pose_of(geometry.similarity(layout, points, weights), layout.mean(axis=0))
-    except DataError:  # all points in one place
-        return None
 
 
 def same_place(a: Sight, b: Sight) -> bool:

@@ -1,0 +1,142 @@
+"""Points of a recorded video without jitter: what comes after a frame tells about it as well.
+
+Around each frame, a face's pose and shape (see `smooth`) are fitted by low polynomials of
+time, frames nearer by counting more (local regression, Cleveland 1979,
+https://doi.org/10.1080/01621459.1979.10481038; on equal steps, Savitzky and Golay 1964). The
+fit looks as far ahead as back, so it lags behind nothing. Where a narrow fit contradicts the
+wide one by more than the points' radius explains, motion is quick (a blink, a jolt) and the
+narrow one counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints import geometry
+from facepoints.face import Face
+from facepoints.smooth import matrix_of, pose_in
+
+__all__ = ["steadied"]
+
+_WIDE = 0.2  # seconds that the wide fit looks back and ahead,
+_NARROW = 0.085  # and the narrow one
+_MOST = 8  # frames that are held back at most, however many come in a second
+_POSE_OFF = 0.10  # of the mean radius: difference of the fits from which motion is quick,
+_SHAPE_OFF = 0.15  # and of a point's radius, for single points
+
+
+class Timed(Protocol):
+    """A frame."""
+
+    @property
+    def time(self) -> float: ...
+
+
+AnyFrame = TypeVar("AnyFrame", bound=Timed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A face in its frame: pose (4,), shape (K, 2) in its own frame, radius there (K,)."""
+
+    face: Face
+    time: float
+    pose: NDArray[np.float64]
+    shape: NDArray[np.float64]
+    radius: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Held(Generic[AnyFrame]):
+    frame: AnyFrame
+    faces: list[Face]
+    seen: dict[int, _Seen]
+
+
+def steadied(
+    frames: Iterable[tuple[AnyFrame, list[Face]]], layout: NDArray
+) -> Iterator[tuple[AnyFrame, list[Face]]]:
+    """The same frames and faces, some frames later, with points that do not jitter.
+
+    Args:
+        frames: each with its faces; those without a track stay as they are.
+        layout: (K, 2) mean shape of the faces.
+    """
+    held: deque[_Held[AnyFrame]] = deque()
+    done = 0  # of those held, how many were given already
+    for frame, faces in frames:
+        held.append(_Held(frame, faces, _all_seen(faces, frame.time, layout)))
+        while len(held) - done > _MOST or held[done].frame.time < frame.time - _WIDE:
+            yield _steady(held, done, layout)
+            done += 1
+        while held[0].frame.time < held[done].frame.time - _WIDE and done:
+            held.popleft()
+            done -= 1
+    for place in range(done, len(held)):
+        yield _steady(held, place, layout)
+
+
+def _all_seen(faces: Sequence[Face], time: float, layout: NDArray) -> dict[int, _Seen]:
+    seen = {}
+    for face in faces:
+        pose = pose_in(face.points, face.radius, layout)
+        if face.track is not None and pose is not None:
+            back = geometry.invert(matrix_of(pose, layout.mean(axis=0)))
+            shape = geometry.apply(back, face.points).astype(np.float64)
+            radius = np.maximum(face.radius * np.exp(-pose[2]), 1e-6)
+            seen[face.track] = _Seen(face, time, pose, shape, radius)
+    return seen
+
+
+def _steady(
+    held: Sequence[_Held[AnyFrame]], place: int, layout: NDArray
+) -> tuple[AnyFrame, list[Face]]:
+    now = held[place]
+    faces = []
+    for face in now.faces:
+        here = now.seen.get(face.track) if face.track is not None else None
+        if here is None:
+            faces.append(face)
+            continue
+        around = [s for h in held if (s := h.seen.get(here.face.track or 0)) is not None]
+        points = _points(here, around, layout)
+        faces.append(replace(face, points=points, box=geometry.bounding_box(points)))
+    return now.frame, faces
+
+
+def _points(here: _Seen, around: Sequence[_Seen], layout: NDArray) -> NDArray[np.float32]:
+    times = np.array([s.time - here.time for s in around])
+    wide, narrow = _weights(times, _WIDE, 2), _weights(times, _NARROW, 2)
+    poses = np.array([s.pose for s in around]) - here.pose
+    poses[:, 3] = (poses[:, 3] + np.pi) % (2 * np.pi) - np.pi
+    noise = float(here.radius.mean())  # of the shape's frame, as the layout
+    unit = noise * np.array([np.exp(here.pose[2])] * 2 + [1 / np.ptp(layout)] * 2)
+    offs = np.abs((narrow - wide) @ poses) / (_POSE_OFF * unit)
+    offs[:2] = np.hypot(*offs[:2])
+    pose = here.pose + _mixed(wide @ poses, narrow @ poses, offs)
+    shapes = np.array([s.shape for s in around])
+    calm = np.tensordot(_weights(times, _WIDE, 1), shapes, 1)
+    quick = np.tensordot(narrow, shapes, 1)
+    apart = np.hypot(*(quick - calm).T) / (_SHAPE_OFF * here.radius)
+    shape = _mixed(calm, quick, apart[:, None])
+    return geometry.apply(matrix_of(pose, layout.mean(axis=0)), shape)
+
+
+def _mixed(calm: NDArray, quick: NDArray, off: NDArray) -> NDArray[np.float64]:
+    """The calm values, or the quick ones as far as they are `off` by more than 1."""
+    return calm + (quick - calm) * off**2 / (1 + off**2)
+
+
+def _weights(times: NDArray, reach: float, degree: int) -> NDArray[np.float64]:
+    """What values at `times` (T,) count in the local fit's value at time 0."""
+    near = np.clip(1 - np.abs(times / (reach * 1.01)) ** 3, 0, None) ** 3
+    degree = min(degree, int((near > 0).sum()) - 1)
+    columns = (times[:, None] / reach) ** np.arange(degree + 1)
+    weighted = columns * near[:, None]
+    return np.linalg.lstsq(weighted.T @ columns, weighted.T, rcond=1e-9)[0][0]
