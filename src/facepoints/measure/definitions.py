@@ -51,7 +51,8 @@ class Definition:
 
 
 def _apart(p: Array, a: int, b: int) -> Array:
-    return np.hypot(*np.moveaxis(p[..., a, :] - p[..., b, :], -1, 0))
+    away = p[..., a, :] - p[..., b, :]
+    return np.hypot(away[..., 0], away[..., 1])
 
 
 def _distance(p: Array) -> Array:

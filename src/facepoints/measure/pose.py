@@ -12,6 +12,7 @@ outline, which is another line on the head as it turns.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +91,7 @@ class Fit:
         return turned[..., :2] * self.scale[:, None, None] + self.shift[:, None]
 
 
+@lru_cache(maxsize=16)  # a video asks in every frame
 def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]]:
     """The points of a set on the mean head, (K, 3), how far people's lie from there (K,), and
     which of them are known and fixed on the head (K,)."""
@@ -100,7 +102,10 @@ def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]
     rest, _ = convert(pair[None], every, IBUG_68, landmarks)
     shape = np.concatenate([flat[0], rest[0, :, :1]], axis=1).astype(np.float64)
     fixed = known[0] & ~np.isin(landmarks.names, IBUG_68.names[:_OUTLINE])
-    return shape, np.sqrt(rest[0, :, 1].astype(np.float64)), fixed
+    spread = np.sqrt(rest[0, :, 1].astype(np.float64))
+    for shared in (shape, spread, fixed):
+        shared.setflags(write=False)
+    return shape, spread, fixed
 
 
 def pose_of(face: Face) -> Pose:

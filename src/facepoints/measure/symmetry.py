@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.face import Face
+from facepoints.landmarks import LandmarkSet
 from facepoints.measure.pose import DISC, Pose, head_points
 from facepoints.measure.uncertainty import Measure
 
@@ -49,10 +52,8 @@ def asymmetry(face: Face, pose: Pose) -> Measure:
         raise DataError("asymmetry needs points whose names say left and right")
     if max(abs(pose.yaw), abs(pose.pitch)) > _WIDEST:
         raise DataError(f"asymmetry needs a head turned by at most {_WIDEST:.0f} degrees")
-    shape, _, known = head_points(face.landmarks)
-    mirror = face.landmarks.mirror
-    rows = np.flatnonzero(known & known[mirror])
-    partner = np.searchsorted(rows, mirror[rows])
+    shape = head_points(face.landmarks)[0]
+    rows, partner = _pairs(face.landmarks)
     here = frontal(face.points[rows].astype(np.float64), pose, shape[rows, 2]) @ (1, 1j)
     here -= here.mean()
     size = float(np.linalg.norm(here))
@@ -63,6 +64,14 @@ def asymmetry(face: Face, pose: Pose) -> Measure:
     distance = float(np.sqrt(max(2 - 2 * min(fit, 1.0), 0)))
     sigma = face.radius[rows].astype(np.float64) / DISC / pose.scale / size
     return Measure(distance, _noise(sigma, partner, pose))
+
+
+@lru_cache(maxsize=16)
+def _pairs(landmarks: LandmarkSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Columns of the points that count, and for each the place of its partner among them."""
+    known, mirror = head_points(landmarks)[2], landmarks.mirror
+    rows = np.flatnonzero(known & known[mirror])
+    return rows, np.searchsorted(rows, mirror[rows])
 
 
 def _noise(sigma: Array, partner: NDArray[np.int64], pose: Pose) -> float:

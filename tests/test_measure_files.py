@@ -1,0 +1,305 @@
+"""facepoints measure and facepoints align, from files to files.
+
+The model of most of these tests puts the mean face into the whole picture.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import data
+
+from facepoints import synthetic
+from facepoints.cli import main
+from facepoints.detect import WholeImage
+from facepoints.face import Face
+from facepoints.face_files import json_line, record
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks import LandmarkSet
+from facepoints.mean_face import default_crop_rule
+from facepoints.mean_head import MEAN_HEAD
+from facepoints.measure import MEASURES, measures
+from facepoints.onnx_model import Answer
+from facepoints.predict import Predictor
+
+
+class MeanModel:
+    """Answers every crop with the layout of faces and a radius of 2."""
+
+    landmarks: LandmarkSet = IBUG_68
+    size = (96, 96)
+    looks = 1
+    scores_faces = False
+    layout, face_box, *_ = default_crop_rule(IBUG_68, (96, 96))
+
+    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        many = len(crops)
+        points = np.repeat(self.layout[None], many, axis=0)
+        return Answer(points, np.full((many, 68), 2, np.float32), np.ones(many, np.float32))
+
+
+@pytest.fixture
+def mean(monkeypatch: pytest.MonkeyPatch) -> Predictor:
+    predictor = Predictor(MeanModel(), WholeImage())
+    monkeypatch.setattr("facepoints.predict.load", lambda *_, **__: predictor)
+    return predictor
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Three pictures of one face each, one of them in a folder below, and one that is none."""
+    folder = tmp_path / "album"
+    (folder / "more").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "b.jpg", "more/a.png")):
+        image = np.full((100, 100, 3), 40 * number + 60, np.uint8)
+        image[..., 0] = 200  # blue, as OpenCV writes it
+        cv2.imwrite(str(folder / name), image)
+    (folder / "c.jpg").write_text("no picture")
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def fails(words: list[Any], capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said.splitlines()[-1]
+
+
+def a_face(points: NDArray, track: int | None = None, landmarks: LandmarkSet = IBUG_68) -> Face:
+    radius = np.full(len(points), 1.5, np.float32)
+    return Face((0, 0, 1, 1), 0.9, points.astype(np.float32), radius, landmarks, track)
+
+
+def clip(path: Path, frames: int = 80, rate: float = 15, times: bool = False) -> Path:
+    """Lines as of a video in which person 4 blinks twice and yawns; person 5 just looks."""
+    head = MEAN_HEAD[:, :2] * 100 + 200
+    upper = IBUG_68.columns(
+        f"{side}_eye_upper_{part}" for side in ("left", "right") for part in ("inner", "outer")
+    )
+    lower = IBUG_68.columns(
+        f"{side}_eye_lower_{part}" for side in ("left", "right") for part in ("inner", "outer")
+    )
+    lip = IBUG_68.columns(f"inner_lower_lip_{part}" for part in ("left", "center", "right"))
+    with path.open("w") as file:
+        for frame in range(frames):
+            points = head.copy()
+            if 15 <= frame < 18 or 30 <= frame < 32:
+                points[upper] = points[lower] - (0, 1)
+            if 45 <= frame < 75:
+                points[lip, 1] += 60
+            faces = [a_face(points, 4), a_face(head + 300, 5)]
+            line = record("clip.mp4", (700, 800), faces, frame)
+            file.write(json_line(line | ({"time": frame / rate} if times else {})))
+    return path
+
+
+# measure
+
+
+def test_pictures_become_a_row_for_each_face(
+    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["measure", str(album), "--out", str(tmp_path / "out.csv")])
+    rows = rows_of(tmp_path / "out.csv")
+    assert [Path(r["file"]).relative_to(album).as_posix() for r in rows] == [
+        "a.png", "b.jpg", "more/a.png",
+    ]  # fmt: skip
+    expected = measures(mean(album / "a.png")[0])
+    assert [name for name in MEASURES if rows[0][name]] == list(expected)
+    for name, measure in expected.items():
+        assert float(rows[0][name]) == pytest.approx(measure.value, rel=1e-4, abs=1e-6)
+        assert float(rows[0][f"{name}_r"]) == pytest.approx(measure.radius, rel=1e-2)
+    assert abs(float(rows[0]["yaw"])) < 0.1
+    assert rows[0]["track"] == rows[0]["time"] == rows[0]["blink"] == ""
+    said = capsys.readouterr().err
+    assert "c.jpg is no picture" in said
+    assert "3 faces in 4 pictures or frames, 1 unreadable" in said
+
+
+def test_lines_that_predict_wrote_give_the_same(
+    album: Path, mean: Predictor, tmp_path: Path
+) -> None:
+    main(["predict", str(album), "--out", str(tmp_path / "faces.jsonl")])
+    for source, out in ((album, "direct.jsonl"), (tmp_path / "faces.jsonl", "lines.jsonl")):
+        main(["measure", str(source), "--out", str(tmp_path / out)])
+    direct, lines = (
+        [json.loads(line) for line in (tmp_path / out).read_text().splitlines()]
+        for out in ("direct.jsonl", "lines.jsonl")
+    )
+    assert [line["file"] for line in direct] == [line["file"] for line in lines]
+    assert [line for line in direct if "error" in line] == [
+        line for line in lines if "error" in line
+    ]
+    assert len([line for line in direct if "error" in line]) == 1
+    for a, b in zip(direct, lines, strict=True):
+        for one, other in zip(a.get("faces", []), b.get("faces", []), strict=True):
+            assert one["measures"].keys() == other["measures"].keys()
+            for name, measure in one["measures"].items():
+                assert other["measures"][name]["value"] == pytest.approx(
+                    measure["value"], rel=1e-3, abs=1e-3
+                )
+
+
+def test_millimetres(album: Path, mean: Predictor, tmp_path: Path) -> None:
+    for words, out in (([], "px.csv"), (["--mm-per-pixel", "0.25"], "mm.csv")):
+        main(["measure", str(album / "a.png"), "--out", str(tmp_path / out), *words])
+    (px,), (mm,) = rows_of(tmp_path / "px.csv"), rows_of(tmp_path / "mm.csv")
+    assert "inner_canthal_px" not in mm
+    for part in ("", "_r"):
+        there, here = float(mm[f"inner_canthal_mm{part}"]), float(px[f"inner_canthal_px{part}"])
+        assert there == pytest.approx(here / 4, rel=1e-2)
+    assert mm["inner_canthal_ratio"] == px["inner_canthal_ratio"]
+
+
+@pytest.mark.parametrize("times", [False, True])
+def test_blinks_and_yawns_of_a_video(times: bool, tmp_path: Path) -> None:
+    lines = clip(tmp_path / "clip.jsonl", times=times)
+    out, events = tmp_path / "out.csv", tmp_path / "events.csv"
+    rate = "100" if times else "15"  # the times that the file tells come before the rate
+    main(["measure", str(lines), "--out", str(out), "--events", str(events), "--rate", rate])
+    told = [
+        (e["event"], int(e["track"]), int(e["first_frame"]), int(e["last_frame"]))
+        for e in rows_of(events)
+    ]
+    assert told == [("blink", 4, 15, 17), ("blink", 4, 30, 31), ("yawn", 4, 45, 74)]
+    assert [float(e["start"]) for e in rows_of(events)] == pytest.approx([1, 2, 3], abs=1e-3)
+    assert float(rows_of(events)[0]["seconds"]) == pytest.approx(0.2, abs=1e-3)
+    rows = rows_of(out)
+    assert len(rows) == 160
+    assert {r["blink"] for r in rows if r["track"] == "5"} == {"0"}
+    marked = [int(r["frame"]) for r in rows if r["track"] == "4" and r["blink"] == "1"]
+    assert marked == [*range(15, 18), *range(30, 32)]
+    yawning = [int(r["frame"]) for r in rows if r["track"] == "4" and r["yawn"] == "1"]
+    assert yawning == list(range(45, 75))
+
+
+def test_frames_of_a_folder_are_followed(
+    mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    portrait = data.astronaut()[16:240, 116:340]
+    for number in range(4):
+        cv2.imwrite(str(folder / f"frame{number}.png"), portrait[..., ::-1])
+    main(["measure", str(folder), "--out", str(tmp_path / "out.csv"), "--video", "--rate", "10"])
+    rows = rows_of(tmp_path / "out.csv")
+    assert [r["time"] for r in rows] == ["0.0", "0.1", "0.2", "0.3"]
+    assert len({r["track"] for r in rows}) == 1
+    assert {r["blink"] for r in rows} == {""}  # too short to say
+    assert "4 faces in 4 pictures" in capsys.readouterr().err
+
+
+def test_fifteen_points_leave_blanks_and_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face = a_face(MEAN_HEAD[:, :2] * 50 + 100).as_landmarks(KAGGLE_15)
+    lines = tmp_path / "faces.jsonl"
+    lines.write_text(json_line(record("a.jpg", (200, 200), [face])))
+    main(["measure", str(lines), "--out", str(tmp_path / "out.csv")])
+    (row,) = rows_of(tmp_path / "out.csv")
+    assert row["eye_opening"] == row["philtrum_px_r"] == ""
+    assert row["yaw"]
+    assert "these points do not give eye_opening_left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("not json", "line 1"),
+        ("[]", "line 1"),
+        ('{"file": "a.jpg"}', "line 1"),
+        ('{"file": "a.jpg", "frame": 0, "width": 1, "height": 1, "faces": [{}]}', "line 1"),
+    ],
+)
+def test_lines_that_predict_did_not_write(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, out = tmp_path / "faces.jsonl", tmp_path / "out.csv"
+    lines.write_text(text)
+    error = fails(["measure", lines, "--out", out], capsys)
+    assert said in error
+    assert "faces.jsonl" in error
+    assert not out.exists()
+
+
+def test_points_without_a_known_set_and_points_that_are_no_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = LandmarkSet(("a", "b", "c"), mirrorable=False)
+    lines, out = tmp_path / "faces.jsonl", tmp_path / "out.csv"
+    good = record("a.jpg", (9, 9), [a_face(np.zeros((3, 2)), landmarks=plain)])
+    lines.write_text(json_line(good))
+    assert "3 points" in fails(["measure", lines, "--out", out], capsys)
+    broken = record("a.jpg", (9, 9), [a_face(MEAN_HEAD[:, :2])])
+    broken["faces"][0]["points"][5][1] = float("nan")
+    lines.write_text(json.dumps(broken))
+    assert "no numbers" in fails(["measure", lines, "--out", out], capsys)
+
+
+def test_outputs_that_cannot_be(
+    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+    assert ".csv or .jsonl" in fails(["measure", album, "--out", tmp_path / "o.xlsx"], capsys)
+    lines = clip(tmp_path / "clip.jsonl", frames=3)
+    assert "destroy" in fails(["measure", lines, "--out", lines], capsys)
+    assert ".csv" in fails(["measure", album, "--out", out, "--events", tmp_path / "e.txt"], capsys)
+    assert "positive" in fails(["measure", album, "--out", out, "--mm-per-pixel", "0"], capsys)
+    assert "no picture" in fails(["measure", album / "c.jpg", "--out", tmp_path / "n.csv"], capsys)
+    assert not out.exists()
+
+
+# align
+
+
+def test_faces_are_cut_out_upright(
+    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "upright"
+    main(["align", str(album), "--out", str(out), "--size", "64"])
+    assert sorted(path.name for path in out.iterdir()) == [
+        "a-face1.png", "a.png-face1.png", "b-face1.png",
+    ]  # fmt: skip
+    crop = cv2.imread(str(out / "b-face1.png"))
+    assert crop.shape == (64, 64, 3)
+    np.testing.assert_allclose(crop[32, 32], (200, 100, 100), atol=3)  # colours as they were
+    said = capsys.readouterr().err
+    assert "3 faces of 4 pictures or frames, 1 unreadable" in said
+
+
+def test_frames_of_a_video_name_frame_and_track(mean: Predictor, tmp_path: Path) -> None:
+    folder, out = tmp_path / "frames", tmp_path / "out"
+    folder.mkdir()
+    gray = synthetic.render(1, seed=2, size=120).images[0]
+    for number in range(2):
+        cv2.imwrite(str(folder / f"f{number}.png"), gray)
+    words = ["--template", "arcface-112", "--video"]
+    main(["align", str(folder), "--out", str(out), *words])
+    names = sorted(path.name for path in out.iterdir())
+    assert [name.split("-track")[0] for name in names] == ["f0-frame000000", "f1-frame000001"]
+    assert cv2.imread(str(out / names[0])).shape == (112, 112, 3)
+
+
+def test_align_needs_pictures(
+    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = clip(tmp_path / "clip.jsonl", frames=3)
+    assert "without pictures" in fails(["align", lines, "--out", tmp_path / "o"], capsys)
+    words = ["align", album, "--out", tmp_path / "o", "--size", "3"]
+    assert "8 to 4096" in fails(words, capsys)
+    assert "no picture" in fails(["align", album / "c.jpg", "--out", tmp_path / "o"], capsys)
