@@ -7,8 +7,8 @@ and `held-out.txt`, which names the people who are the test set: they are left o
 here. A tenth of the others is kept to choose the score from which a place counts as a face.
 
 Not every face in these photos is labelled. What OpenCV's cascades see besides the labelled face
-is neither face nor background here (`finder_scenes`). With --install the model goes into the
-package.
+is neither face nor background here (`finder_scenes`), and after some steps neither is what the
+network itself takes for a face. With --install the model goes into the package.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -41,6 +41,9 @@ from facepoints.memory import keep_freed_memory
 from facepoints.networks.finder import FaceNet, FinderGraph
 
 SAVE_EVERY = 250
+NOTICE_AT, NOTICE_SIDE, NOTICE_SCORE = 2000, 320, 0.45
+"""After so many steps the network itself says where else a photo may show a face, seen at so
+many pixels, from this score on."""
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "facepoints" / "weights"
 
 
@@ -143,6 +146,40 @@ def rate(recipe: Recipe, step: int) -> float:
     return recipe.rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
 
 
+def noticed(run: Run, faces: list[list[Source]], folder: Path) -> list[list[Source]]:
+    """The photos with what the half-trained network takes for further faces as unknown, too:
+    it knows faces that a cascade does not. Kept in the run's folder."""
+    kept = folder / "noticed.json"
+    if kept.exists():
+        told = files.read_json(kept)
+    else:
+        graph = FinderGraph(run.average.module).eval()
+        told = [[own_sights(graph, photo) for photo in photos] for photos in faces]
+        files.write_json(kept, told)
+    return [
+        [
+            replace(photo, unknown=np.concatenate([photo.unknown, np.reshape(more, (-1, 3))]))
+            for photo, more in zip(photos, rows, strict=True)
+        ]
+        for photos, rows in zip(faces, told, strict=True)
+    ]
+
+
+def own_sights(graph: FinderGraph, photo: Source) -> list[tuple[float, float, float]]:
+    """Middles and sides of the places besides the labelled face that look like one."""
+    picture = photo.levels[0]
+    scale = min(1.0, NOTICE_SIDE / max(picture.shape))
+    assert photo.face is not None
+    own, side = photo.face[:, 2], float(np.hypot(*photo.face[:, 0]))
+    places = []
+    for found in next(answers(graph, [(picture, photo.points)], NOTICE_SIDE, NOTICE_SCORE)):
+        x, y, width, height = found.box
+        x, y = ((np.array([x + width / 2, y + height / 2]) + 0.5) / scale - 0.5).tolist()
+        if np.hypot(x - own[0], y - own[1]) > 0.6 * max(side, width / scale):
+            places.append((x, y, width / scale))
+    return places
+
+
 class Run:
     """The network, its average and the optimiser, with what a checkpoint holds."""
 
@@ -200,10 +237,13 @@ def main(recipe: Recipe) -> None:
     )
     run = Run(recipe)
     begin, first, said = time.monotonic(), run.step, {}
+    taught = faces
     while run.step < recipe.steps:
+        if taught is faces and run.step >= NOTICE_AT:
+            taught = noticed(run, faces, recipe.out)
         for group in run.optimizer.param_groups:
             group["lr"] = rate(recipe, run.step)
-        pictures, targets = batch(recipe, run.step, faces, empty)
+        pictures, targets = batch(recipe, run.step, taught, empty)
         run.net.train()
         with torch.autocast("cpu", torch.bfloat16):
             maps = run.net(pictures)
