@@ -148,11 +148,40 @@ AUGMENTS: dict[str, Augment] = {
         noise=10,
         occlusion=0.4,
     ),
+    # The same two once a network has learned what a face is: less of everything, and never
+    # mirrored, so that it learns which way annotators lean.
+    "settled-first-look": Augment(
+        rotation=25,
+        scale=0.2,
+        shift=0.09,
+        perspective=0.05,
+        elastic=0.01,
+        brightness=25,
+        contrast=0.25,
+        gamma=0.25,
+        blur=1.0,
+        noise=8,
+        occlusion=0.25,
+    ),
+    "settled-second-look": Augment(
+        rotation=8,
+        scale=0.08,
+        shift=0.03,
+        perspective=0.05,
+        elastic=0.01,
+        brightness=25,
+        contrast=0.25,
+        gamma=0.25,
+        blur=1.0,
+        noise=8,
+        occlusion=0.25,
+    ),
 }
 """Settings by name."""
 
 STRENGTHS: dict[str, tuple[Augment, ...]] = {
     **{name: (AUGMENTS[name],) for name in ("none", "light", "default", "strong")},
     "looks": (AUGMENTS["first-look"], AUGMENTS["second-look"]),
+    "settle": (AUGMENTS["settled-first-look"], AUGMENTS["settled-second-look"]),
 }
 """What `--augment` names: settings that share the faces of every step evenly."""
