@@ -24,11 +24,12 @@ from facepoints.smooth import matrix_of, pose_in
 
 __all__ = ["steadied"]
 
-_WIDE = 0.2  # seconds that the wide fit looks back and ahead,
+_WIDE = 0.27  # seconds that the wide fit looks back and ahead,
 _NARROW = 0.085  # and the narrow one
-_MOST = 8  # frames that are held back at most, however many come in a second
-_POSE_OFF = 0.10  # of the mean radius: difference of the fits from which motion is quick,
-_SHAPE_OFF = 0.15  # and of a point's radius, for single points
+_MOST = 9  # frames that are held back at most, however many come in a second
+_QUICK = 4.0  # times the noise: difference of the fits from which motion is quick,
+_POSE_OFF = 0.06  # but at least this part of the mean radius,
+_SHAPE_OFF = 0.2  # or, for single points, of the point's radius
 
 
 class Timed(Protocol):
@@ -117,15 +118,25 @@ def _points(here: _Seen, around: Sequence[_Seen], layout: NDArray) -> NDArray[np
     poses[:, 3] = (poses[:, 3] + np.pi) % (2 * np.pi) - np.pi
     noise = float(here.radius.mean())  # of the shape's frame, as the layout
     unit = noise * np.array([np.exp(here.pose[2])] * 2 + [1 / np.ptp(layout)] * 2)
-    offs = np.abs((narrow - wide) @ poses) / (_POSE_OFF * unit)
+    least = np.maximum(_POSE_OFF * unit, _QUICK * _noise(poses))
+    offs = np.abs((narrow - wide) @ poses) / least
     offs[:2] = np.hypot(*offs[:2])
     pose = here.pose + _mixed(wide @ poses, narrow @ poses, offs)
     shapes = np.array([s.shape for s in around])
     calm = np.tensordot(_weights(times, _WIDE, 1), shapes, 1)
     quick = np.tensordot(narrow, shapes, 1)
-    apart = np.hypot(*(quick - calm).T) / (_SHAPE_OFF * here.radius)
+    least = np.maximum(_SHAPE_OFF * here.radius, _QUICK * np.hypot(*_noise(shapes).T))
+    apart = np.hypot(*(quick - calm).T) / least
     shape = _mixed(calm, quick, apart[:, None])
     return geometry.apply(matrix_of(pose, layout.mean(axis=0)), shape)
+
+
+def _noise(values: NDArray) -> NDArray[np.float64]:
+    """Standard deviation of the noise of values (T, ...): what third differences are made of,
+    as smooth motion has hardly any."""
+    if len(values) < 5:
+        return np.zeros(values.shape[1:])
+    return np.sqrt(np.mean(np.diff(values, n=3, axis=0) ** 2, axis=0) / 20)
 
 
 def _mixed(calm: NDArray, quick: NDArray, off: NDArray) -> NDArray[np.float64]:

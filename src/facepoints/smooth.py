@@ -11,6 +11,8 @@ may come at any rate.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,11 +54,12 @@ def matrix_of(pose: Pose, middle: NDArray) -> geometry.Matrix:
     return np.column_stack([turn, pose[:2] - turn @ middle])
 
 
-_NOISE = 0.03  # of a pose from one frame, as a part of the mean radius
-_RESTLESS = 100.0  # spectral density of acceleration, noise units squared per second cubed
+_NOISE = 0.03  # of a pose from one frame, as a part of the mean radius, before it is measured
+_MEASURED = 0.06  # what one frame counts in measuring it
+_RESTLESS = 50.0  # spectral density of acceleration, noise units squared per second cubed
 _QUICK_RESTLESS = 1e5  # the same where jitter does no harm
-_SURPRISE = 6.0  # square of an error in its standard deviations from which motion has changed
-_START = 12.0  # face sizes per second that a face may have when it is first seen
+_SURPRISE = 9.0  # square of an error in its standard deviations from which motion has changed
+_START = 0.5  # face sizes per second that a face usually has; more is a surprise
 _CALM = 0.25  # seconds over which the speed is averaged that a hidden face is thought to keep
 
 
@@ -85,6 +88,7 @@ class Motion:
         fast = np.array([_START * size, _START * size, _START / 4, _START / 4])
         self._var = np.stack([unit**2, np.zeros(4), fast**2])  # of pose, both, speed
         self._updates = 0
+        self._recent = deque([(pose.copy(), 0.0)], maxlen=4)
 
     def ahead(self, seconds: float, hidden: bool = False) -> Pose:
         """The pose to expect after so much time; of a face that is `hidden`, by the speed
@@ -99,7 +103,7 @@ class Motion:
 
     def update(self, pose: Pose, unit: NDArray[np.float64], seconds: float) -> None:
         """Take in what was seen `seconds` after the last time."""
-        self._unit = self._unit + 0.2 * (unit - self._unit)
+        self._measure_noise(pose, unit, seconds)
         self.pose = self.ahead(seconds)
         self._spread(seconds)
         error = pose - self.pose
@@ -128,6 +132,20 @@ class Motion:
         for speed in (self.speed, self.calm_speed):
             speed[:2] *= factor
 
+    def _measure_noise(self, pose: Pose, unit: NDArray[np.float64], seconds: float) -> None:
+        """Noise is what third differences are made of: smooth motion has hardly any."""
+        self._recent.append((pose.copy(), seconds))
+        steps = np.array([s for _, s in self._recent])[1:]
+        if len(steps) < 3 or np.ptp(steps) > 0.2 * steps.mean():
+            return
+        poses = np.array([p for p, _ in self._recent])
+        poses[:, 3] = np.unwrap(poses[:, 3])
+        now = np.abs(np.diff(poses, n=3, axis=0)[0]) / 20**0.5
+        now[:2] = np.hypot(*now[:2]) / 2**0.5
+        # a jolt is no noise; and no camera is free of it
+        now = np.clip(now, 0.3 * unit, 3 * self._unit)
+        self._unit = np.sqrt(self._unit**2 + _MEASURED * (now**2 - self._unit**2))
+
     def _spread(self, seconds: float) -> None:
         place, both, fast = self._var
         restless = self._restless * self._unit**2
@@ -152,7 +170,7 @@ def unit_of(radius: NDArray, size: float) -> NDArray[np.float64]:
 
 
 _SLOW = 0.4  # Hz, cutoff of a shape at rest
-_QUICK = 0.8  # Hz more for every radius per second that a point moves
+_QUICK = 0.4  # Hz more for every radius per second that a point moves
 _SPEED = 1.0  # Hz, cutoff of the speed
 
 

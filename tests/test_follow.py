@@ -1,0 +1,352 @@
+"""Faces followed: the same face keeps its number, whatever passes before it; points are steady.
+
+A "face" is a bright disc above a dark one with a cheek of its own, and the model reads the two
+discs, with a little noise if asked. So where it is in each frame is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facepoints import geometry
+from facepoints.detect import BoxesFromFile, Found
+from facepoints.errors import SettingsError
+from facepoints.face import Face
+from facepoints.follow import Follower, Following, FollowSettings
+from facepoints.landmarks import LandmarkSet
+from facepoints.onnx_model import Answer
+from facepoints.predict import Predictor
+from facepoints.video import Frame
+
+POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
+SHAPE = np.array([(0, -0.35), (0, 0.35), (0.4, 0), (-0.4, 0)])
+WIDTH, HEIGHT, RATE = 320, 160, 30
+
+
+@dataclass
+class Actor:
+    """A face in a clip.
+
+    Attributes:
+        path: middle (T, 2) in each frame.
+        size: pixels.
+        cheek: where its mark is, by which it is known.
+        seen: (T,) whether it is in the picture at all.
+    """
+
+    path: NDArray[np.float64]
+    size: float = 60
+    cheek: tuple[float, float] = (-0.3, -0.1)
+    seen: NDArray[np.bool_] | None = None
+
+    def there(self, index: int) -> bool:
+        return self.seen is None or bool(self.seen[index])
+
+    def points(self, index: int) -> NDArray[np.float64]:
+        return SHAPE * self.size + self.path[index]
+
+
+def paint(image: NDArray[np.uint8], actor: Actor, index: int) -> None:
+    middle = actor.path[index]
+
+    def disc(place: Sequence[float], radius: float, value: int) -> None:
+        x, y = np.rint((np.array(place) * actor.size + middle) * 256).astype(int)
+        size = round(radius * actor.size * 256)
+        cv2.circle(image, (int(x), int(y)), size, (value,) * 3, -1, cv2.LINE_AA, 8)
+
+    disc((0, 0), 0.62, 110)
+    disc(actor.cheek, 0.2, 190)
+    disc((-actor.cheek[0], actor.cheek[1]), 0.2, 60)
+    disc((0, -0.35), 0.14, 255)
+    disc((0, 0.35), 0.14, 0)
+
+
+@dataclass
+class Clip:
+    """Frames of actors, the first in front; a source of frames and a finder of faces too."""
+
+    actors: Sequence[Actor]
+    count: int
+    rate: float = RATE
+    live: bool = False
+    name: str = "clip"
+    total: int = 0
+    lost: int = 0
+    note: str = ""
+    looked: int = 0
+    boards: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _numbers: dict[bytes, int] = field(default_factory=dict)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        image = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+        for actor in reversed(self.actors):
+            if actor.there(index):
+                paint(image, actor, index)
+        if index in self.boards:
+            left, right = self.boards[index]
+            image[:, left:right] = 128
+        return image
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.count):
+            image = self.image(index)
+            self._numbers[image.tobytes()] = index
+            yield Frame(image, index, index / self.rate, self.name)
+
+    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+        """As a finder: what is in a frame of this clip, and not hidden."""
+        self.looked += 1
+        now = self._numbers[image.tobytes()] if self.actors else 0
+        found = []
+        for actor in self.actors:
+            x, y = actor.path[now]
+            left, right = self.boards.get(now, (0, 0))
+            if actor.there(now) and not left < x < right:
+                side = actor.size
+                found.append(Found((x - side / 2 + 2, y - side / 2 - 1, side, side), 0.9))
+        return found
+
+
+@dataclass
+class Discs:
+    """A model that reads the discs, with noise of so many pixels of the crop."""
+
+    noise: float = 0.0
+    scores_faces: bool = True
+    looks: int = 2
+    calls: list[int] = field(default_factory=list)
+    landmarks: LandmarkSet = POINTS
+    size: tuple[int, int] = (64, 64)
+    face_box: tuple[float, float, float, float] = (11.5, 11.5, 40.0, 40.0)
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    @property
+    def layout(self) -> NDArray[np.float32]:
+        return (SHAPE * 40 + 31.5).astype(np.float32)
+
+    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        self.calls.append(len(crops))
+        points = np.repeat(self.layout[None], len(crops), axis=0)
+        radius = np.full((len(crops), 4), 2.0, np.float32)
+        score = np.zeros(len(crops), np.float32)
+        for row, crop in enumerate(crops):
+            seen = [_middle(crop > 225), _middle(crop < 40)]
+            if any(len(m) == 0 for m in seen):
+                continue
+            fit = geometry.similarity(SHAPE[:2], np.array(seen))
+            if np.hypot(*(geometry.apply(fit, np.zeros(2)) - 31.5)) > 20:
+                continue  # a face beside the crop is none in it
+            points[row] = geometry.apply(fit, SHAPE)
+            points[row] += self.random.normal(0, 1, (4, 2)) * self.noise
+            score[row] = 0.99
+        return Answer(points, radius, score)
+
+
+def _middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    count, _, stats, middles = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count < 2:
+        return np.zeros(0)
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return middles[largest] if stats[largest, cv2.CC_STAT_AREA] > 20 else np.zeros(0)
+
+
+def line(start: float, step: float, count: int, y: float = 80) -> NDArray[np.float64]:
+    return np.stack([start + step * np.arange(count), np.full(count, y)], axis=1)
+
+
+def run(
+    clip: Clip, settings: FollowSettings | None = None, **model: object
+) -> tuple[list[list[Face]], Discs]:
+    """Faces of each frame, and the model that was asked."""
+    discs = Discs(**model)  # type: ignore[arg-type]
+    predictor = Predictor(discs, clip)
+    follower = Follower(predictor, settings)
+    return [follower(frame) for frame in clip], discs
+
+
+def owners(clip: Clip, found: Sequence[Sequence[Face]]) -> list[list[int | None]]:
+    """For each actor, the number of the face that lies on it in each frame."""
+    out: list[list[int | None]] = []
+    for actor in clip.actors:
+        row: list[int | None] = []
+        for index, faces in enumerate(found):
+            offs = [(np.abs(f.points - actor.points(index)).max(), f.track) for f in faces]
+            near = min(offs, default=(np.inf, None), key=lambda pair: pair[0])
+            row.append(near[1] if near[0] < 4 and actor.there(index) else None)
+        out.append(row)
+    return out
+
+
+def test_a_face_at_walking_speed_is_followed_by_one_look_a_frame() -> None:
+    clip = Clip([Actor(line(50, 18, 13))], 13)  # nine face widths a second
+    found, discs = run(clip)
+    assert owners(clip, found) == [[0] * 13]
+    assert sum(discs.calls) <= 13 + 2 + 3  # two looks at first, some again until speed is known
+    assert clip.looked <= 5
+
+
+def test_several_faces_go_through_the_model_together() -> None:
+    clip = Clip([Actor(line(60 + 100 * n, 0.5, 10)) for n in range(3)], 10)
+    found, discs = run(clip, FollowSettings(find_every=100))
+    assert [sorted(f.track or 0 for f in faces) for faces in found] == [[0, 1, 2]] * 10
+    assert discs.calls[2:] == [3] * 9
+
+
+@pytest.mark.parametrize("step", [3.0, 6.0, 11.0])
+def test_two_faces_that_cross_keep_their_numbers(step: float) -> None:
+    count = round(220 / step)
+    front = Actor(line(50, step, count), cheek=(-0.32, 0.0))
+    back = Actor(line(270, -step, count, 82), cheek=(0.32, 0.0))
+    clip = Clip([front, back], count)
+    found, _ = run(clip)
+    mine, others = owners(clip, found)
+    assert set(mine) == {mine[0]}
+    assert {n for n in others if n is not None} == {others[0]}
+    assert others[-1] == others[0]
+    assert {f.track for faces in found for f in faces} == {0, 1}
+
+
+def test_a_face_hidden_for_half_a_second_keeps_its_number() -> None:
+    clip = Clip([Actor(line(60, 4, 45))], 45)
+    clip.boards = dict.fromkeys(range(15, 30), (100, 300))
+    found, _ = run(clip)
+    (numbers,) = owners(clip, found)
+    assert numbers[14] == numbers[33] == numbers[44] == 0
+    assert numbers[15:30] == [None] * 15
+
+
+def test_a_face_that_left_and_came_back_has_a_new_number() -> None:
+    seen = np.ones(90, bool)
+    seen[20:65] = False  # one and a half seconds
+    clip = Clip([Actor(line(160, 0, 90), seen=seen)], 90)
+    found, _ = run(clip)
+    (numbers,) = owners(clip, found)
+    assert set(numbers[:20]) == {0}
+    assert set(numbers[72:]) == {1}
+    assert {f.track for faces in found[20:65] for f in faces} == set()
+
+
+def test_somebody_else_in_the_same_place_after_a_cut_has_a_new_number() -> None:
+    first = Actor(line(160, 0, 20), seen=np.arange(20) < 10)
+    second = Actor(line(160, 0, 20), cheek=(0.3, -0.1), seen=np.arange(20) >= 10)
+    clip = Clip([first, second], 20)
+    found, _ = run(clip)
+    assert [faces[0].track for faces in found] == [0] * 10 + [1] * 10
+
+
+def test_a_newcomer_is_found_within_half_a_second() -> None:
+    resident = Actor(line(70, 0, 60))
+    newcomer = Actor(line(240, 0, 60), cheek=(0.3, -0.1), seen=np.arange(60) >= 35)
+    clip = Clip([resident, newcomer], 60)
+    found, _ = run(clip)
+    _, numbers = owners(clip, found)
+    assert 1 in numbers[35:51]
+    assert clip.looked < 20
+    every = Clip([resident, newcomer], 60)
+    found, _ = run(every, FollowSettings(find_every=1))
+    assert owners(every, found)[1][35] == 1
+    assert every.looked == 60
+
+
+def test_a_model_that_judges_no_faces_follows_none_that_the_finder_does_not_see() -> None:
+    clip = Clip([Actor(line(160, 0, 90), seen=np.arange(90) < 10)], 90)
+    found, _ = run(clip, scores_faces=False)
+    assert len(found[5]) == 1
+    assert found[-1] == []
+
+
+def test_points_keep_still_where_the_face_does() -> None:
+    clip = Clip([Actor(line(160, 0, 60))], 60)
+    rough = points_of(run(clip, FollowSettings(smooth=False), noise=0.5)[0])
+    smooth = points_of(run(clip, noise=0.5)[0])
+    assert jitter(smooth[10:]) < 0.35 * jitter(rough[10:])
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_points_of_a_walker_do_not_lag(live: bool) -> None:
+    step = 8.0
+    actor = Actor(line(40, step, 30))
+    clip = Clip([actor], 30)
+    found = live_or_recorded(clip, live, noise=0.3)
+    behind = [(actor.points(i) - f[0].points)[:, 0].mean() for i, f in enumerate(found) if i > 3]
+    assert len(behind) == 26
+    assert abs(float(np.mean(behind))) < 0.1 * step  # a tenth of a frame
+
+
+def test_hindsight_makes_a_recorded_video_steadier_and_bends_no_motion() -> None:
+    count = 60
+    path = line(60, 2.5, count) + np.stack(
+        [np.zeros(count), 10 * np.sin(np.arange(count) / 6)], axis=1
+    )
+    actor = Actor(path)
+    truth = np.array([actor.points(i) for i in range(count)])
+    errors = {}
+    for live in (True, False):
+        clip = Clip([actor], count)
+        errors[live] = points_of(live_or_recorded(clip, live, noise=0.4)) - truth
+    clip = Clip([actor], count)
+    rough = points_of(run(clip, FollowSettings(smooth=False), noise=0.4)[0]) - truth
+    assert jitter(errors[False]) < 0.25 * jitter(rough)
+    assert jitter(errors[True]) < jitter(rough)
+    assert np.abs(errors[False]).max() < np.abs(rough).max()
+
+
+def test_time_counts_and_not_frames() -> None:
+    """A tenth of the frames, ten times as far apart: the same motion is no surprise."""
+    actor = Actor(line(40, 8, 25))
+    slow = Clip([actor], 25, rate=15.0)
+    fast = Clip([actor], 25, rate=60.0)
+    for clip in (slow, fast):
+        found, _ = run(clip)
+        assert owners(clip, found) == [[0] * 25]
+
+
+def test_a_frame_of_another_size_shows_the_same_faces() -> None:
+    clip = Clip([Actor(line(160, 1, 20))], 20)
+    follower = Follower(Predictor(Discs(), clip), FollowSettings(find_every=1000))
+    for frame in clip:
+        image = frame.image
+        if frame.index >= 10:
+            image = cv2.resize(image, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+        (face,) = follower(Frame(np.asarray(image, np.uint8), frame.index, frame.time, "clip"))
+        assert face.track == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 2)])
+def test_frames_of_hardly_a_pixel_have_no_face(size: tuple[int, int]) -> None:
+    clip = Clip([], 3)
+    follower = Follower(Predictor(Discs(), clip))
+    for index in range(3):
+        assert follower(Frame(np.zeros((*size, 3), np.uint8), index, index / 30, "clip")) == []
+
+
+def test_settings_that_cannot_be_are_one_line() -> None:
+    with pytest.raises(SettingsError, match="find_every"):
+        FollowSettings(find_every=0)
+    with pytest.raises(SettingsError, match="memory"):
+        FollowSettings(memory=-1)
+    boxes = BoxesFromFile(path=None, _boxes={})  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="boxes from a file"):
+        Follower(Predictor(Discs(), boxes))
+
+
+def live_or_recorded(clip: Clip, live: bool, noise: float) -> list[list[Face]]:
+    if live:  # without the thread that drops frames for a slow viewer
+        return run(clip, noise=noise)[0]
+    return [faces for _, faces in Following(Predictor(Discs(noise=noise), clip), clip)]
+
+
+def points_of(found: Sequence[Sequence[Face]]) -> NDArray[np.float64]:
+    assert all(len(faces) == 1 for faces in found)
+    return np.array([faces[0].points for faces in found], dtype=np.float64)
+
+
+def jitter(points: NDArray) -> float:
+    """Root mean square of what changes from frame to frame."""
+    return float(np.sqrt((np.diff(points, axis=0) ** 2).mean()))
