@@ -19,6 +19,7 @@ CORE := $(VENV)/.core
 EXTRAS := train,dev,bench
 MODEL ?=
 MINUTES ?= 1
+DATA ?= ../shared/data
 PYTEST ?=
 CHECKED := src tests benchmarks recipes examples
 
@@ -27,7 +28,7 @@ unexport PYTHONPATH PYTHONHOME
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo demo-train test lint format bench clean distclean
+.PHONY: help setup demo demo-train test lint format bench weights clean distclean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -148,6 +149,9 @@ format: $(STAMP) ## put the code in ruff's format
 
 bench: $(STAMP) ## every benchmarks/*.py, an hour or more; results in benchmarks/results/
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+weights: $(STAMP) ## train the shipped networks anew on DATA=folder: hours; resumes where it was cut off
+	$(BIN)/python recipes/points.py --data '$(DATA)' --install
 
 clean: ## remove what runs and tests leave behind
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
