@@ -16,19 +16,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import __version__
 from facepoints.calibration import Calibration
-from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
+from facepoints.errors import DataError, FacepointsError, ModelError
 from facepoints.landmarks import LandmarkSet
+from facepoints.onnx_session import Device, open_session
 from facepoints.samples import resized_images
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ __all__ = [
     "OUTPUTS",
     "PROPERTY",
     "Answer",
+    "Device",
     "PointsModel",
     "checksum",
+    "model_file",
     "read_sealed",
 ]
 
@@ -56,9 +58,6 @@ _SHIPPED = Path(__file__).parent / "weights" / "points.onnx"
 _BATCH = 64  # crops through the networks at once; more take memory and no less time
 _BEGIN = b'{"format": '  # of the JSON, so that it is found without a parser of ONNX
 _DIGITS = re.compile(rb'("checksum": ")([0-9a-f]{64})"')
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
-Device = Literal["cpu", "cuda"]
 
 
 class Answer(NamedTuple):
@@ -120,7 +119,7 @@ class PointsModel:
             ModelError: missing, damaged, of a newer version or not a model of facepoints.
             SettingsError: a device or a number of threads that this machine cannot give.
         """
-        path = _file(path)
+        path = model_file(path)
         header, session = read_sealed(path, device, threads)
         if header is None:
             raise ModelError(
@@ -190,7 +189,7 @@ def checksum(data: bytes) -> str:
     return hashlib.sha256(_DIGITS.sub(rb"\g<1>" + b"0" * 64 + b'"', data)).hexdigest()
 
 
-def _file(path: Path | None) -> Path:
+def model_file(path: Path | None) -> Path:
     """The ONNX file that `path` means. Raises ModelError if there is none."""
     if path is None:
         if not _SHIPPED.is_file():
@@ -222,7 +221,7 @@ def read_sealed(
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"could not read {path}: {error.strerror or error}") from error
-    return _header(data, path), _session(data, path, device, threads)
+    return _header(data, path), open_session(data, path, device, threads)
 
 
 def _header(data: bytes, path: Path) -> dict[str, Any] | None:
@@ -250,69 +249,3 @@ def _header(data: bytes, path: Path) -> dict[str, Any] | None:
             f"{version}); this is {__version__} and reads up to format {FORMAT}: upgrade it"
         )
     return header
-
-
-def _session(data: bytes, path: Path, device: str, threads: int | None) -> InferenceSession:
-    """onnxruntime's side of a model. Raises ModelError, SettingsError."""
-    import onnxruntime  # a third of a second that `import facepoints` should not take
-
-    if device not in _PROVIDERS:
-        raise SettingsError(f"no device '{device}'; choose one of: {', '.join(_PROVIDERS)}")
-    provider = _PROVIDERS[device]
-    if device == "cuda":
-        if provider in onnxruntime.get_available_providers():
-            onnxruntime.preload_dlls()  # CUDA as pip installs it
-        else:
-            raise SettingsError(_no_cuda("this onnxruntime was built without CUDA"))
-    # Written in C++, without types.
-    errors = onnxruntime.capi.onnxruntime_pybind11_state  # pyright: ignore[reportAttributeAccessIssue]
-    refused = (
-        errors.InvalidProtobuf,
-        errors.InvalidGraph,
-        errors.InvalidArgument,
-        errors.Fail,
-        errors.NotImplemented,
-        errors.RuntimeException,
-    )
-    try:
-        session = onnxruntime.InferenceSession(data, _options(threads), providers=[provider])
-    except refused as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"{path} is not an ONNX file that onnxruntime {onnxruntime.__version__} can run, "
-            f"or only a part of one: {reason}"
-        ) from error
-    if provider not in session.get_providers():
-        raise SettingsError(_no_cuda("onnxruntime could not start CUDA on this machine"))
-    return session
-
-
-def _no_cuda(reason: str) -> str:
-    return (
-        f"no device 'cuda' here: {reason}; put onnxruntime-gpu in the place of onnxruntime "
-        f"and see to the driver, or choose cpu"
-    )
-
-
-def _options(threads: int | None) -> Any:
-    import onnxruntime
-
-    if threads is not None and threads < 1:
-        raise SettingsError(f"threads must be 1 or more, is {threads}")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is raised; nothing else belongs on the console
-    options.inter_op_num_threads = 1
-    options.intra_op_num_threads = threads or _cores()
-    return options
-
-
-def _cores() -> int:
-    """Processors that this process may use; 0, onnxruntime's own choice, if that is all.
-
-    Left alone, onnxruntime ties its threads to processors, also to those that a container
-    does not have.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    allowed = len(os.sched_getaffinity(0))
-    return 0 if allowed == os.cpu_count() else allowed
