@@ -26,8 +26,8 @@ FLOORS = (
         "parts",
         "networks losses augment missing schemes readers writers pictures metrics synthetic runs "
         "settings learner start distributed progress console memory calibration onnx_model "
-        "onnx_session onnx_write media picture_header detect face_files unfinished looks answers measure "
-        "alignment "
+        "onnx_session onnx_write media picture_header detect face_files unfinished looks answers "
+        "measure alignment "
         "video video_writer video_draw track smooth hindsight",
     ),
     (
