@@ -203,14 +203,14 @@ def _discs(
             circle(mask, point, r * patch.fine, max(1, round(0.8 * pen.line * patch.fine)))
 
     patch.lay(_fading(patch, points, radii), colour)
-    patch.lay(0.55 * patch.cover(rings), colour)
+    patch.lay(0.45 * patch.cover(rings), colour)
 
 
 _COARSE = 24  # pixels: radius that is enough for a disc that fades, which is then enlarged
 
 
 def _fading(patch: Patch, points: NDArray, radii: NDArray) -> NDArray[np.float32]:
-    """Cover of all discs, (h, w): 0.5 in their middle and less outwards."""
+    """Cover of all discs, (h, w): 0.42 in their middle and less outwards."""
     height, width = patch.part.shape[:2]
     step = max(1.0, float(np.median(radii)) / _COARSE)
     small = max(1, round(width / step)), max(1, round(height / step))
@@ -221,7 +221,7 @@ def _fading(patch: Patch, points: NDArray, radii: NDArray) -> NDArray[np.float32
         x0, x1 = np.clip([x - reach, x + reach + 1], 0, small[0]).astype(int)
         y0, y1 = np.clip([y - reach, y + reach + 1], 0, small[1]).astype(int)
         far = np.hypot(np.arange(x0, x1) - x, (np.arange(y0, y1) - y)[:, None])
-        soft = np.clip(r + 0.5 - far, 0, 1) * (0.5 - 0.32 * np.minimum(far / r, 1))
+        soft = np.clip(r + 0.5 - far, 0, 1) * (0.42 - 0.26 * np.minimum(far / r, 1))
         part = cover[y0:y1, x0:x1]
         np.maximum(part, soft, out=part)
     return np.asarray(cv2.resize(cover, (width, height)), dtype=np.float32)
