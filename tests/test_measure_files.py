@@ -26,6 +26,7 @@ from facepoints.landmarks import LandmarkSet
 from facepoints.mean_face import default_crop_rule
 from facepoints.mean_head import MEAN_HEAD
 from facepoints.measure import MEASURES, measures
+from facepoints.media import read_picture
 from facepoints.onnx_model import Answer
 from facepoints.predict import Predictor
 
@@ -275,9 +276,9 @@ def test_faces_are_cut_out_upright(
     assert sorted(path.name for path in out.iterdir()) == [
         "a-face1.png", "a.png-face1.png", "b-face1.png",
     ]  # fmt: skip
-    crop = cv2.imread(str(out / "b-face1.png"))
+    crop = read_picture(out / "b-face1.png")
     assert crop.shape == (64, 64, 3)
-    np.testing.assert_allclose(crop[32, 32], (200, 100, 100), atol=3)  # colours as they were
+    np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # colours as they were
     said = capsys.readouterr().err
     assert "3 faces of 4 pictures or frames, 1 unreadable" in said
 
@@ -292,7 +293,7 @@ def test_frames_of_a_video_name_frame_and_track(mean: Predictor, tmp_path: Path)
     main(["align", str(folder), "--out", str(out), *words])
     names = sorted(path.name for path in out.iterdir())
     assert [name.split("-track")[0] for name in names] == ["f0-frame000000", "f1-frame000001"]
-    assert cv2.imread(str(out / names[0])).shape == (112, 112, 3)
+    assert read_picture(out / names[0]).shape == (112, 112, 3)
 
 
 def test_align_needs_pictures(
@@ -303,3 +304,25 @@ def test_align_needs_pictures(
     words = ["align", album, "--out", tmp_path / "o", "--size", "3"]
     assert "8 to 4096" in fails(words, capsys)
     assert "no picture" in fails(["align", album / "c.jpg", "--out", tmp_path / "o"], capsys)
+
+
+# Both with the model that comes with the package
+
+
+def test_a_portrait(tmp_path: Path) -> None:
+    """The same photo upright and lying on its side gives the same measures and picture."""
+    photo, lying = tmp_path / "photo.png", tmp_path / "lying.png"
+    portrait = data.astronaut()[16:240, 116:340]
+    cv2.imwrite(str(photo), portrait[..., ::-1])
+    cv2.imwrite(str(lying), np.rot90(portrait, -1)[..., ::-1])  # clockwise
+    words = ["--out", str(tmp_path / "out.csv"), "--any-angle"]
+    main(["measure", str(photo), str(lying), *words])
+    upright, turned = rows_of(tmp_path / "out.csv")
+    assert abs(float(upright["roll"])) < 20
+    assert float(turned["roll"]) - float(upright["roll"]) == pytest.approx(90, abs=5)
+    assert float(turned["yaw"]) == pytest.approx(float(upright["yaw"]), abs=5)
+    assert 0.3 < float(upright["inner_canthal_ratio"]) < 0.55
+    main(["align", str(photo), str(lying), "--out", str(tmp_path / "upright"), "--any-angle"])
+    crops = [read_picture(tmp_path / "upright" / f"{n}-face1.png") for n in ("photo", "lying")]
+    apart = np.abs(crops[0].astype(float) - crops[1])[64:192, 64:192]
+    assert apart.mean() < 12

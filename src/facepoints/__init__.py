@@ -15,7 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facepoints.alignment import align as align
     from facepoints.face import Face as Face
+    from facepoints.measure import measures as measures
     from facepoints.media import read_picture as read_picture
     from facepoints.pictures import draw as draw
     from facepoints.predict import Predictor as Predictor
@@ -23,10 +25,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Face", "Predictor", "__version__", "draw", "load", "read_picture"]
+__all__ = [
+    "Face",
+    "Predictor",
+    "__version__",
+    "align",
+    "draw",
+    "load",
+    "measures",
+    "read_picture",
+]
 
 _HOMES = {
     "Face": "face",
+    "align": "alignment",
+    "measures": "measure",
     "Predictor": "predict",
     "draw": "pictures",
     "load": "predict",
