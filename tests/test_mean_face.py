@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -57,6 +57,7 @@ def test_the_mean_face_is_upright_and_mirrors_itself() -> None:
 
 
 @pytest.mark.parametrize("landmarks", [IBUG_68, KAGGLE_15, CORE])
+@settings(deadline=None)
 @given(
     st.floats(-40, 40), st.floats(20, 90), st.floats(30, 60), st.floats(30, 60), st.integers(0, 9)
 )

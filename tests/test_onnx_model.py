@@ -16,7 +16,7 @@ import onnx
 import onnx.parser
 import onnxruntime
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -184,6 +184,7 @@ def test_a_file_that_is_no_model_is_one_clear_line(
     assert capfd.readouterr() == ("", "")
 
 
+@settings(deadline=None)  # onnxruntime opens some of these files
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
 def test_no_changed_byte_goes_unnoticed(tmp_path_factory: Any, place: int, change: int) -> None:
     path = tmp_path_factory.getbasetemp() / "changed.onnx"
@@ -192,6 +193,7 @@ def test_no_changed_byte_goes_unnoticed(tmp_path_factory: Any, place: int, chang
         PointsModel.load(path)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(GOOD) - 1))
 def test_no_cut_goes_unnoticed(tmp_path_factory: Any, length: int) -> None:
     path = tmp_path_factory.getbasetemp() / "cut.onnx"
