@@ -20,18 +20,15 @@ from facepoints.detect import WholeImage
 from facepoints.landmarks import LandmarkSet, base_name
 from facepoints.looks import Model, first_look, looked
 from facepoints.onnx_model import Answer, PointsModel
-from facepoints.samples import resized_images
+from facepoints.onnx_write import ADAPTED
 
 if TYPE_CHECKING:
     from facepoints.runs import Run
 
-__all__ = ["ADAPTED", "SHIPPED", "Answers", "Framed", "Pointed", "RunModel", "answering", "opened"]
+__all__ = ["SHIPPED", "Answers", "Framed", "Pointed", "RunModel", "answering", "opened"]
 
 SHIPPED = "facepoints"
 """What the model that comes with the package is called where a run or a file is expected."""
-
-ADAPTED = "adapted"
-"""Key of the metadata of a model whose points were adapted, but not the crops that it knows."""
 
 
 class Pointed(Protocol):
@@ -84,29 +81,6 @@ class RunModel:
         """Points, radius and score of crops (B, H, W) uint8."""
         found = self.run.predict(crops)
         return Answer(found.points, found.radius, found.score)
-
-
-@dataclass(frozen=True)
-class _AsTheyAre:
-    """A model file that was trained on such pictures."""
-
-    model: PointsModel
-
-    @property
-    def landmarks(self) -> LandmarkSet:
-        return self.model.landmarks
-
-    @property
-    def sources(self) -> dict[str, tuple[str, ...]]:
-        return self.model.sources
-
-    def predict(self, images: NDArray[np.uint8]) -> Answer:
-        """Points, radius and score of gray images (N, H, W) uint8, in their pixels."""
-        height, width = self.model.size
-        answer = self.model(resized_images(images, height, width))
-        factors = np.array([images.shape[2] / width, images.shape[1] / height], dtype=np.float32)
-        points = (answer.points + np.float32(0.5)) * factors - np.float32(0.5)
-        return Answer(points, answer.radius * factors.mean(), answer.score)
 
 
 @dataclass(frozen=True)
@@ -172,5 +146,5 @@ def answering(model: Run | PointsModel, names: Iterable[str], whole: WholeImage)
     if not isinstance(model, PointsModel):
         return model if has_all else Framed(RunModel(model), model.sources, whole)
     if has_all and ADAPTED not in model.metadata:
-        return _AsTheyAre(model)
+        return model
     return Framed(model, model.sources, whole)

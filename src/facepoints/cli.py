@@ -44,6 +44,7 @@ Inputs = Annotated[
     _arg(metavar="INPUT [INPUT ...]", help_behavior_hint="(required)"),
 ]
 RunFolder = Annotated[Path, tyro.conf.Positional, _arg(metavar="RUN")]
+ModelFile = Annotated[Path, tyro.conf.Positional, _arg(metavar="MODEL")]
 TestFile = Annotated[Path, tyro.conf.Positional, _arg(metavar="TEST")]
 LookupFile = Annotated[Path, tyro.conf.Positional, _arg(metavar="LOOKUP")]
 Folder = Annotated[Path, tyro.conf.Positional, _arg(metavar="FOLDER")]
@@ -153,6 +154,40 @@ def _submit(
     if report.score is not None:
         parts = ", ".join(f"{s} {v:.4f}" for s, v in report.score.sources.items())
         _say(f"RMSE {report.score.rmse:.4f} px ({parts})")
+
+
+def _adapt(
+    model: ModelFile,
+    data: Data,
+    out: Path,
+    part: Literal["training", "test"] = "training",
+    without: Maybe = None,
+) -> None:
+    """Fit a model to your own way of marking with a handful of labelled faces, in seconds.
+
+    Nothing is trained: the points of your labels are had from the model's, and what your
+    labels lie off them on average is added. Twenty faces are a good number.
+
+    Args:
+        model: ONNX file, run that holds one, or the word facepoints: the model that comes along.
+        data: label files or folders.
+        out: ONNX file to write, for facepoints predict --model and facepoints submit.
+        part: training or test, for data that holds both.
+        without: text file that names people to leave out, one a line.
+    """
+    from facepoints.adapt import adapt
+    from facepoints.answers import SHIPPED
+
+    path = None if str(model) == SHIPPED else model
+    report = adapt(path, _some(data), out, part=part, without=without)
+    left = f", {report.left_out} left out" if report.left_out else ""
+    _say(f"{report.out}: {len(report.points)} points, fitted on {report.faces} faces{left}")
+    _say(
+        f"mean distance to labels that it was not fitted on: {report.after:.2%} of the face, "
+        f"{report.before:.2%} before"
+    )
+    if report.unknown:
+        _say(f"not among them, as the model does not know them: {', '.join(report.unknown)}")
 
 
 def _compare(
@@ -563,6 +598,7 @@ def _run(arguments: Sequence[str]) -> None:
             "align": _align,
             "evaluate": _evaluate,
             "submit": _submit,
+            "adapt": _adapt,
             "compare": _compare,
             "export": _export,
             "convert": _convert,

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -22,12 +21,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facepoints import __version__
 from facepoints.errors import MissingExtraError
 from facepoints.files import write_bytes
 from facepoints.missing import merge
 from facepoints.networks import KeypointModel
-from facepoints.onnx_model import FORMAT, INPUT, OUTPUTS, PROPERTY, checksum
+from facepoints.onnx_model import INPUT, OUTPUTS
+from facepoints.onnx_write import sealed
 from facepoints.runs import Run
 
 __all__ = [
@@ -148,21 +147,6 @@ def about(run: Run, looks: int = LOOKS) -> dict[str, Any]:
         "scores_faces": any(member.model.judges for member in run.members),
         "calibration": run.calibration.to_dict(),
     }
-
-
-def sealed(model: Any, header: dict[str, Any]) -> bytes:
-    """An ONNX model (`onnx.ModelProto`) with its metadata and checksum, as the file's bytes.
-
-    Args:
-        header: the metadata but for format, version and checksum.
-    """
-    import onnx
-
-    about = {"format": FORMAT, "facepoints": __version__, **header, "checksum": "0" * 64}
-    onnx.helper.set_model_props(model, {PROPERTY: json.dumps(about, allow_nan=False)})
-    data = model.SerializeToString(deterministic=True)
-    zeros, digits = (f'"checksum": "{text}"'.encode() for text in ("0" * 64, checksum(data)))
-    return data.replace(zeros, digits)
 
 
 def graph_of(run: Run) -> Any:

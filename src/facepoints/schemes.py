@@ -23,9 +23,11 @@ __all__ = [
     "as_marked_by",
     "column_for",
     "marked_points",
+    "mixture",
     "own_columns",
     "pick_source",
     "source_columns",
+    "widest",
 ]
 
 
@@ -91,10 +93,10 @@ def own_columns(landmarks: LandmarkSet, marked: Mapping[str, Sequence[str]]) -> 
         The points of the scheme with the most (ties: the first) by their plain names, then
         those of every other as ``name@scheme``.
     """
-    widest = max(marked, key=lambda scheme: len(marked[scheme]))
-    columns = landmarks.subset(marked[widest])
+    main = widest(marked)
+    columns = landmarks.subset(marked[main])
     for scheme, names in marked.items():
-        if scheme != widest:
+        if scheme != main:
             columns = columns.union(_renamed(landmarks.subset(names), scheme))
     return columns
 
@@ -166,3 +168,26 @@ def as_marked_by(
         if place is not None:
             out[:, column], able[column] = points[:, place], True
     return out, able
+
+
+def mixture(
+    have: LandmarkSet, want: LandmarkSet, source: str
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """`as_marked_by` as a matrix: how much each point of `have` counts in those of `want`.
+
+    Args:
+        source: scheme that plain names of `want` are meant by.
+
+    Returns:
+        Weights (len(want), len(have)), whose rows sum to 1 or are 0 for points that cannot be
+        had, and which can (len(want),).
+    """
+    units = np.repeat(np.eye(len(have), dtype=np.float32)[..., None], 2, axis=-1)
+    answers, able = as_marked_by(units, have, want, source)
+    return np.ascontiguousarray(answers[..., 0].T), able
+
+
+def widest(marked: Mapping[str, Sequence[str]]) -> str:
+    """The scheme that marks the most points (ties: the first), which plain names are meant by
+    in `own_columns`; "" if there is none."""
+    return max(marked, key=lambda scheme: len(marked[scheme]), default="")

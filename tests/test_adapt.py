@@ -1,0 +1,294 @@
+"""Adapting a model to a marking scheme with a few labelled faces: worth, file, bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facepoints import geometry
+from facepoints.adapt import AdaptReport, adapt, mean_gaps
+from facepoints.answers import Framed, answering
+from facepoints.detect import WholeImage
+from facepoints.errors import DataError, ModelError, WriteError
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, convert
+from facepoints.landmarks import LandmarkSet
+from facepoints.mean_face import default_crop_rule
+from facepoints.onnx_model import PointsModel
+from facepoints.samples import Samples
+from facepoints.writers import WRITERS
+
+SIDE = 96
+RULE = default_crop_rule(IBUG_68, (SIDE, SIDE))
+LAYOUT = RULE.layout.astype(np.float64)
+EYES = np.stack([LAYOUT[36:42].mean(axis=0), LAYOUT[42:48].mean(axis=0)])
+SHIFT = np.random.default_rng(5).normal(0, 2.5, (15, 2))
+"""What another annotator marks otherwise, in pixels of the upright crop."""
+
+
+def dots_model() -> bytes:
+    """A model that lays the mean face onto the two bright dots that its pictures have for eyes,
+    as an ONNX graph: it follows shifts, turns and sizes as a network does."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    from facepoints.onnx_write import sealed
+
+    ys, xs = np.mgrid[:SIDE, :SIDE].astype(np.float64)
+    ones = np.ones(SIDE * SIDE)
+    # points = a + z (b - a) for eyes a and b, complex numbers: linear in their coordinates
+    z = ((LAYOUT - EYES[0]) @ (1, 1j)) / ((EYES[1] - EYES[0]) @ (1, 1j))
+    head = np.zeros((4, 68, 2))
+    head[0, :, 0], head[1, :, 0], head[2, :, 0], head[3, :, 0] = 1 - z.real, z.imag, z.real, -z.imag
+    head[0, :, 1], head[1, :, 1], head[2, :, 1], head[3, :, 1] = -z.imag, 1 - z.real, z.imag, z.real
+    sides = np.stack([xs.ravel() < SIDE / 2, xs.ravel() >= SIDE / 2])
+    constants = {
+        "dark": np.float32(60),
+        "flat": np.array([0, 1, SIDE * SIDE], np.int64),
+        "sides": sides.astype(np.float32)[None],
+        "grid": np.stack([xs.ravel(), ys.ravel(), ones], 1).astype(np.float32),
+        "two": np.array([2, 1], np.int64),
+        "eyes": np.array([0, 4], np.int64),
+        "head": head.reshape(4, -1).astype(np.float32),
+        "shape": np.array([0, 68, 2], np.int64),
+        "one": np.ones(1, np.float32),
+        "radii": np.full((1, 68), 0.2, np.float32),
+        "last": np.array([1], np.int64),
+        "axis": np.array([1, 2], np.int64),
+    }
+    node = helper.make_node
+    nodes = [
+        node("Cast", ["crops"], ["gray"], to=TensorProto.FLOAT),
+        node("Sub", ["gray", "dark"], ["above"]),
+        node("Relu", ["above"], ["light"]),
+        node("Reshape", ["light", "flat"], ["row"]),
+        node("Mul", ["row", "sides"], ["both"]),
+        node("MatMul", ["both", "grid"], ["sums"]),
+        node("Split", ["sums", "two"], ["xy", "weight"], axis=2),
+        node("Div", ["xy", "weight"], ["centres"]),
+        node("Reshape", ["centres", "eyes"], ["flat_eyes"]),
+        node("MatMul", ["flat_eyes", "head"], ["flat_points"]),
+        node("Reshape", ["flat_points", "shape"], ["points"]),
+        node("ReduceMax", ["gray", "axis"], ["most"], keepdims=0),
+        node("Unsqueeze", ["most", "last"], ["column"]),
+        node("Min", ["column", "one"], ["ones"]),
+        node("MatMul", ["ones", "radii"], ["radius"]),
+        node("Squeeze", ["ones", "last"], ["score"]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "dots",
+        [value("crops", TensorProto.UINT8, ["batch", SIDE, SIDE])],
+        [
+            value("points", TensorProto.FLOAT, ["batch", 68, 2]),
+            value("radius", TensorProto.FLOAT, ["batch", 68]),
+            value("score", TensorProto.FLOAT, ["batch"]),
+        ],
+        [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()],
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(proto)
+    calibration = {"coverage": 0.9, "factors": [1.0] * 68, "rows": 0, "calibrated": False}
+    return sealed(
+        proto,
+        {
+            "landmarks": IBUG_68.to_dict(),
+            "sources": {"ibug": list(IBUG_68.names)},
+            "size": [SIDE, SIDE],
+            "looks": 2,
+            "layout": LAYOUT.tolist(),
+            "face_box": list(RULE.face_box),
+            "scores_faces": False,
+            "calibration": calibration,
+        },
+    )
+
+
+def faces(count: int, seed: int, noise: float, narrow: int = 0, side: int = SIDE) -> Samples:
+    """Turned faces of all sizes with dots for eyes, marked by the scheme that `SHIFT` makes.
+
+    The last `narrow` rows have the four points of the other scheme only.
+    """
+    rng = np.random.default_rng(seed)
+    ys, xs = np.mgrid[:side, :side]
+    images, points = [], []
+    every = np.ones((1, 68), dtype=bool)
+    for row in range(count):
+        change = geometry.rotation_matrix(rng.uniform(-15, 15), (SIDE / 2, SIDE / 2))
+        change[:, :2] *= rng.uniform(0.75, 1)
+        change[:, 2] += rng.uniform(0, 12, 2) + (side - SIDE) / 2
+        image = rng.uniform(0, 50, (side, side))  # no two alike, or they are one person's
+        for x, y in geometry.apply(change, EYES):
+            image += 200 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 18)
+        images.append(image.clip(0, 255).astype(np.uint8))
+        names = KAGGLE_15.names if row < count - narrow else _marked("4-point")
+        want = LandmarkSet(names, mirrorable=False)
+        at = convert(RULE.layout[None], every, IBUG_68, want)[0][0]
+        shape = at + SHIFT + rng.normal(0, noise, (15, 2))
+        points.append(geometry.apply(change, shape))
+    labelled = np.ones((count, 15), dtype=bool)
+    few = KAGGLE_15.columns(KAGGLE_SCHEMES["4-point"])
+    labelled[count - narrow :] = np.isin(np.arange(15), few)
+    table = np.stack(points)
+    table[~labelled] = 0
+    return Samples(
+        images=np.stack(images),
+        points=table,
+        labelled=labelled,
+        landmarks=KAGGLE_15,
+        group=np.array([f"{row}" for row in range(count)]),
+        names=np.array([f"{row}" for row in range(count)]),
+        source=np.array([0] * (count - narrow) + [1] * narrow, np.int16),
+        sources=KAGGLE_SCHEMES if narrow else {"15-point": KAGGLE_15.names},
+    )
+
+
+def _marked(source: str) -> tuple[str, ...]:
+    return tuple(f"{name}@{source}" for name in KAGGLE_15.names)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "dots.onnx"
+    path.write_bytes(dots_model())
+    return path
+
+
+def adapted(model: Path, samples: Samples, folder: Path) -> tuple[Path, AdaptReport]:
+    table = WRITERS["kaggle"](samples, folder / "labels.csv")
+    out = folder / "mine.onnx"
+    return out, adapt(model, [table], out)
+
+
+def errors(path: Path, samples: Samples) -> np.ndarray:
+    """Distances (N, K) of a model's answers to labels, in pixels."""
+    loaded = PointsModel.load(path)
+    found = Framed(loaded, {}, WholeImage(0.7)).predict(samples.images).points
+    every = np.ones(found.shape[:2], dtype=bool)
+    points, known = convert(found, every, loaded.landmarks, samples.landmarks)
+    assert known.all()
+    return np.linalg.norm(points - samples.points, axis=-1)
+
+
+def test_twenty_faces_take_a_shifted_scheme_nearly_to_its_noise(
+    model: Path, tmp_path: Path
+) -> None:
+    out, report = adapted(model, faces(20, 0, noise=0.7), tmp_path)
+    others = faces(30, 1, noise=0.0)
+    before, after = errors(model, others).mean(), errors(out, others).mean()
+    assert before > 2.0
+    assert after < 0.35  # the mean of 20 labels is off by 0.7 sqrt(pi / 2 / 20) = 0.2
+    assert (report.faces, report.left_out, report.unknown) == (20, 0, ())
+    assert report.points == KAGGLE_15.names
+    side = max(RULE.face_box[2:])
+    noise = 0.7 * np.sqrt(np.pi / 2)
+    assert report.before * side == pytest.approx(np.hypot(2.9, noise), rel=0.25)
+    assert report.after * side == pytest.approx(noise, rel=0.15)
+
+
+def test_the_new_radius_holds_nine_labels_in_ten(model: Path, tmp_path: Path) -> None:
+    out, _ = adapted(model, faces(60, 2, noise=1.0), tmp_path)
+    others = faces(60, 3, noise=1.0)
+    loaded = PointsModel.load(out)
+    answer = Framed(loaded, {}, WholeImage(0.7)).predict(others.images)
+    inside = np.linalg.norm(answer.points - others.points, axis=-1) <= answer.radius
+    assert 0.82 <= inside.mean() <= 0.96
+    assert PointsModel.load(model)(others.images).radius.max() < 0.25  # which held hardly any
+
+
+def test_both_schemes_of_a_table_get_columns_of_their_own(model: Path, tmp_path: Path) -> None:
+    out, report = adapted(model, faces(40, 4, noise=0.3, narrow=22), tmp_path)
+    loaded = PointsModel.load(out)
+    assert set(loaded.landmarks.names) == {
+        *KAGGLE_15.names,
+        *(f"{name}@4-point" for name in KAGGLE_SCHEMES["4-point"]),
+    }
+    assert set(loaded.sources) == {"15-point", "4-point"}
+    assert report.after < report.before / 4
+    # It answers the competition's pictures as the crops that it knows, not as they are.
+    assert isinstance(answering(loaded, KAGGLE_15.names, WholeImage()), Framed)
+
+
+def test_photos_are_cut_larger_than_their_labels(model: Path, tmp_path: Path) -> None:
+    samples = faces(20, 6, noise=0.3, side=180)
+    folder = WRITERS["coco"](samples, tmp_path / "photos")
+    out = tmp_path / "mine.onnx"
+    report = adapt(model, [folder], out)
+    assert report.faces == 20
+    assert report.after < report.before / 4
+    assert errors(out, faces(10, 7, noise=0.0)).mean() < 0.3
+
+
+def test_an_adapted_model_can_be_adapted_again(model: Path, tmp_path: Path) -> None:
+    out, _ = adapted(model, faces(20, 0, noise=0.3), tmp_path)
+    again = tmp_path / "again.onnx"
+    report = adapt(out, [tmp_path / "labels.csv"], again)
+    assert report.before < 0.01
+    assert report.after == pytest.approx(report.before, rel=0.2)
+    metadata = PointsModel.load(again).metadata
+    assert metadata["adapted"]["of"] == PointsModel.load(out).metadata["checksum"]
+    assert json.dumps(metadata)
+
+
+def test_the_graph_does_what_the_change_says(model: Path, tmp_path: Path) -> None:
+    out, _ = adapted(model, faces(12, 8, noise=0.5), tmp_path)
+    old, new = PointsModel.load(model), PointsModel.load(out)
+    crops = faces(5, 9, noise=0.0).images
+    before, after = old(crops), new(crops)
+    mixed, _ = convert(before.points, np.ones((5, 68), dtype=bool), IBUG_68, new.landmarks)
+    offset = np.array(new.metadata["adapted"]["offset"], np.float32)
+    np.testing.assert_allclose(after.points, mixed + offset, atol=1e-3)
+    factors = new.metadata["calibration"]["factors"]
+    np.testing.assert_allclose(after.radius, np.tile(factors, (5, 1)) * 0.2, rtol=1e-3)
+    np.testing.assert_array_equal(after.score, before.score)
+    # up to half a pixel: the layout is the old one's, and what was added is in it
+    old_layout, _ = convert(old.layout[None], np.ones((1, 68), bool), IBUG_68, new.landmarks)
+    np.testing.assert_allclose(new.layout, old_layout[0] + offset, atol=1e-3)
+
+
+def test_a_mean_of_few_is_not_believed_and_one_wrong_label_does_no_harm() -> None:
+    rng = np.random.default_rng(0)
+    real = rng.normal(0, 2, (15, 2))
+    labelled = np.ones((20, 15), dtype=bool)
+    gaps = real + rng.normal(0, 1, (20, 15, 2))
+    found = mean_gaps(gaps, labelled)
+    assert np.abs(found - real).mean() < 0.3
+    gaps[3, 4] = (40, -40)
+    assert np.abs(mean_gaps(gaps, labelled)[4] - found[4]).max() < 0.3
+    labelled[:, 7] = False
+    assert (mean_gaps(gaps, labelled)[7] == 0).all()
+    chance = rng.normal(0, 3, (200, 4, 15, 2))  # nothing to find, in many sets of four faces
+    some = np.ones((4, 15), dtype=bool)
+    plain, shrunk = chance.mean(axis=1), np.stack([mean_gaps(c, some) for c in chance])
+    assert np.square(shrunk).mean() < 0.35 * np.square(plain).mean()
+    assert (mean_gaps(gaps[:0], labelled[:0]) == 0).all()
+
+
+def test_what_cannot_be_adapted_is_one_line(model: Path, tmp_path: Path) -> None:
+    samples = faces(3, 0, noise=0.0)
+    renamed = LandmarkSet(tuple(f"p{k}" for k in range(15)), mirrorable=False)
+    strange = samples.with_points(samples.points, samples.labelled, renamed)
+    table = WRITERS["kaggle"](strange, tmp_path / "strange.csv")
+    out = tmp_path / "out.onnx"
+    with pytest.raises(DataError, match="no face with two labelled points that this model can"):
+        adapt(model, [table], out)
+    with pytest.raises(ModelError, match="no model at"):
+        adapt(tmp_path / "absent.onnx", [table], out)
+    with pytest.raises(WriteError):
+        adapt(model, [table], model)
+    assert not out.exists()
+
+
+def test_points_that_the_model_does_not_know_are_left_out_by_name(
+    model: Path, tmp_path: Path
+) -> None:
+    samples = faces(5, 0, noise=0.0)
+    names = tuple("dimple" if n == "nose_tip" else n for n in KAGGLE_15.names)
+    partly = samples.with_points(samples.points, samples.labelled, LandmarkSet(names))
+    _, report = adapted(model, partly, tmp_path)
+    assert report.unknown == ("dimple",)
+    assert "dimple" not in report.points
+    assert len(report.points) == 14
