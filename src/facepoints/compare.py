@@ -22,6 +22,7 @@ from facepoints.pictures import bars
 from facepoints.progress import Stopped
 from facepoints.samples import Samples, split_groups
 from facepoints.settings import Missing, Network, TrainSettings
+from facepoints.start import NONE
 from facepoints.train import train
 
 __all__ = ["compare", "table"]
@@ -46,7 +47,8 @@ def compare(
     Args:
         data: labelled rows; a part is held out as `settings.validation` says.
         out: folder for the runs, ``compare.json`` and ``compare.png``.
-        networks: names of `settings.network`.
+        networks: names of `settings.network`; all begin from random weights unless
+            `settings.init` says otherwise.
         answers: names of `settings.missing`.
 
     Returns:
@@ -60,6 +62,7 @@ def compare(
         Stopped: Ctrl-C or SIGTERM came; go on with the same call.
     """
     console = console or Console()
+    settings = replace(settings, init=settings.init or NONE)
     if not networks or not answers:
         raise SettingsError("compare needs at least one network and one missing-label answer")
     if settings.validation == 0:

@@ -26,8 +26,10 @@ from facepoints.learner import Learner, write_checkpoint
 from facepoints.losses import LOSSES, masked_mean
 from facepoints.networks import KeypointModel, Points, build
 from facepoints.progress import Stopped, StopRequest, TrainingProgress
+from facepoints.runs import Run
 from facepoints.samples import Samples, middle, spread_rows
 from facepoints.settings import TrainSettings
+from facepoints.start import begin
 
 __all__ = ["Fit"]
 
@@ -47,9 +49,12 @@ class Fit:
         negatives: (N, H, W) uint8 pictures without a face, of the size of `rows`, for the
             network to judge whether there is one; may be none.
         here: this process among those that train together.
+        start: run to begin from; None: random weights.
+        part: of the missing-label answer that it trains for.
 
     Raises:
-        SettingsError: too few rows for a step, or images too small for the network.
+        SettingsError: too few rows for a step, images too small for the network, or a run
+            that it cannot begin from.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class Fit:
         settings: TrainSettings,
         here: World,
         negatives: NDArray[np.uint8] | None = None,
+        start: Run | None = None,
+        part: str = "",
     ) -> None:
         self.number, self.settings, self.here = number, settings, here
         seen = middle(rows, settings.view)
@@ -68,8 +75,15 @@ class Fit:
         self.held = Faces.of(held, here.device)
         self.centred = Faces.of(seen.take(spread_rows(len(seen), _CENTRED_ON)), here.device)
         torch.manual_seed(seed_of(settings.seed, number))
-        model = _model(seen, settings, here, self.batches.judges)
+        model = _model(seen, settings, self.batches.judges)
+        if start is not None:
+            begin(model, settings.network, seen, start, number, part)
+        model.to(here.device)
+        # Convolutions are faster so. Its signature is missing in PyTorch's own types.
+        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.learner = Learner(model, settings.weight_decay, settings.ema)
+        if start is not None:
+            self._centre(self.learner.model, self.learner.average)
         self.elapsed = 0.0
 
     def run(
@@ -187,7 +201,7 @@ class Fit:
             model.offset.copy_(measured)
 
 
-def _model(rows: Samples, settings: TrainSettings, here: World, judges: bool) -> KeypointModel:
+def _model(rows: Samples, settings: TrainSettings, judges: bool) -> KeypointModel:
     """A fresh model that knows the pictures' gray values and starts at the mean face."""
     values = rows.images[:: max(1, len(rows) // 2000)]
     model = build(
@@ -202,9 +216,7 @@ def _model(rows: Samples, settings: TrainSettings, here: World, judges: bool) ->
     mean = torch.from_numpy(rows.points.sum(axis=0) / count)
     mean[~torch.from_numpy(rows.labelled.any(axis=0))] = torch.nan
     model.set_start(mean)
-    model.to(here.device)
-    # Convolutions are faster so. Its signature is missing in PyTorch's own types.
-    return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return model
 
 
 def _schedule(done: float, kind: str) -> float:

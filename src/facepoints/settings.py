@@ -13,7 +13,7 @@ __all__ = ["LEARNING_RATES", "TrainSettings"]
 Network = Literal["heatnet", "net2", "deepcnn", "naimishnet", "lenet5", "vggface"]
 Missing = Literal["sources", "mask", "specialist", "fill", "median", "drop"]
 LossName = Literal["laplace", "gaussian", "wing", "smooth_l1", "mse", "rmse"]
-Strength = Literal["none", "light", "default", "strong", "looks"]
+Strength = Literal["none", "light", "default", "strong", "looks", "settle"]
 Merge = Literal["replace", "average"]
 Schedule = Literal["one-cycle", "constant"]
 Keep = Literal["best", "last"]
@@ -28,6 +28,10 @@ LEARNING_RATES: dict[str, float] = {
 }
 """Highest learning rate of each network unless one is set: the usual 1e-3 of Adam; less
 for vggface, which has no batch norm; more for heatnet, which is small and has it."""
+
+TUNING = 1 / 3
+"""Part of that rate for a network that begins from a run's weights, so that it does not
+forget at once what it has learned."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, math.inf),
@@ -53,6 +57,9 @@ class TrainSettings:
 
     network: Network = "heatnet"
     """Network to train."""
+    init: str | None = None
+    """Weights to begin from: facepoints (those that come with the package), none (random) or
+    the folder of a run; None: facepoints for a heatnet on faces, else none."""
     missing: Missing = "sources"
     """Answer to missing labels."""
     merge: Merge = "replace"
@@ -75,7 +82,8 @@ class TrainSettings:
     """Share of the averaged weights that a step keeps; 0: no averaging."""
     augment: Strength = "default"
     """How strongly training faces are changed at random; looks: half of them as a first look
-    finds them in a rough box, half as a second look in the crop that the first asks for."""
+    finds them in a rough box, half as a second look in the crop that the first asks for;
+    settle: the same, less, and never mirrored, for a last part of training."""
     view: int | None = None
     """Side in pixels of what the network sees, the middle of every picture, so that what
     surrounds it turns and shifts into view; None: the whole picture."""
@@ -108,4 +116,6 @@ class TrainSettings:
     @property
     def highest_rate(self) -> float:
         """The learning rate at its highest."""
-        return LEARNING_RATES[self.network] if self.rate is None else self.rate
+        if self.rate is not None:
+            return self.rate
+        return LEARNING_RATES[self.network] * (1 if self.init in (None, "none") else TUNING)

@@ -43,6 +43,7 @@ from facepoints.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.runs import MODEL, Run, read_header, save_run, save_weights
 from facepoints.samples import Samples, middle, split_groups, spread_rows
 from facepoints.settings import TrainSettings
+from facepoints.start import NONE, digest, opened, resolved
 
 __all__ = ["Stopped", "stored_settings", "train"]
 
@@ -58,6 +59,7 @@ def train(
     *,
     resume: bool = False,
     data_names: Sequence[str] = (),
+    held: Samples | None = None,
     negatives: NDArray[np.uint8] | None = None,
     onnx: bool = True,
     console: Console | None = None,
@@ -90,16 +92,23 @@ def train(
     with world(settings.device) as here:
         if here.device.type == "cpu":
             keep_freed_memory()
-        train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
-        rows, held = data.take(train_rows), middle(data.take(held_rows), settings.view)
+        rows = data
+        if held is None:
+            train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
+            rows, held = data.take(train_rows), middle(data.take(held_rows), settings.view)
         plan = make_plan(rows, settings.missing, settings.merge)
+        settings = replace(settings, init=resolved(settings.init, settings.network, plan.landmarks))
+        start = opened(settings.init or NONE)
         header = _header(data, plan, settings, data_names, negatives)
         header |= _crop_rule(rows, plan, settings)
+        header["start"] = None if start is None else {"run": start.name, "digest": digest(start)}
         found = here.from_first(lambda: _begin(out, header, resume))
         if found is not None:
             try:
                 with TrainingProgress(console, here.first) as progress, StopRequest() as stop:
-                    _fit_all(plan, held, negatives, out, settings, here, found, progress, stop)
+                    _fit_all(
+                        plan, held, negatives, start, out, settings, here, found, progress, stop
+                    )
             except SettingsError:
                 here.from_first(lambda: _forget(out))
                 raise
@@ -118,6 +127,7 @@ def _fit_all(
     plan: Plan,
     held: Samples,
     negatives: NDArray[np.uint8] | None,
+    start: Run | None,
     out: Path,
     settings: TrainSettings,
     here: World,
@@ -136,7 +146,7 @@ def _fit_all(
         if number < numbers.get("member", 0):
             continue
         test = arranged.select(part.samples.landmarks.names)
-        fit = Fit(number, part.samples, test, settings, here, negatives)
+        fit = Fit(number, part.samples, test, settings, here, negatives, start, part.name)
         if tensors and number == numbers["member"]:
             fit.learner.restore(tensors, numbers["learner"])
             fit.elapsed = float(numbers["elapsed"])
@@ -238,7 +248,8 @@ def _finished(out: Path, header: dict[str, Any]) -> bool:
     """Whether `out` holds this training to its end. Raises RunError if it holds another."""
     before = read_header(out)
     try:
-        same, settings = before["data"]["digest"] == header["data"]["digest"], before["settings"]
+        same = before["data"]["digest"] == header["data"]["digest"]
+        settings = {"init": NONE, **before["settings"]}  # which the first versions began from
         changed = [k for k, v in header["settings"].items() if settings.get(k) != v]
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{out / 'run.json'} is damaged: no data and settings in it") from error
@@ -248,6 +259,11 @@ def _finished(out: Path, header: dict[str, Any]) -> bool:
         raise RunError(
             f"{out} was begun with other settings ({', '.join(changed)}); leave them out to "
             f"resume, or train into another folder"
+        )
+    if before.get("start") != header["start"]:
+        raise RunError(
+            f"{out} was begun from other weights than {header['start']['run']} holds now; train "
+            f"into another folder"
         )
     return bool(before.get("finished"))
 
@@ -262,7 +278,7 @@ def stored_settings(out: Path) -> TrainSettings | None:
     if not (out / "run.json").exists():
         return None
     try:
-        return TrainSettings(**read_header(out)["settings"])
+        return TrainSettings(**{"init": NONE, **read_header(out)["settings"]})
     except (KeyError, TypeError) as error:
         raise RunError(f"{out / 'run.json'} holds settings of another version: {error}") from error
 

@@ -1,0 +1,200 @@
+"""Training that begins from a run: which weights go where, what is chosen, what is recorded."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from facepoints import start, synthetic
+from facepoints.calibration import uncalibrated
+from facepoints.errors import RunError, SettingsError
+from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks import LandmarkSet
+from facepoints.mean_face import default_crop_rule
+from facepoints.networks import KeypointModel, build
+from facepoints.runs import Member, Run
+from facepoints.samples import Samples
+from facepoints.settings import TrainSettings
+from facepoints.train import stored_settings, train
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+QUIET = Console(file=io.StringIO())
+NARROW = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
+COLUMNS = LandmarkSet(
+    (*KAGGLE_15.names, *(f"{name}@4-point" for name in NARROW), "left_dimple", "right_dimple")
+)
+
+
+def run_of(network: str, landmarks: LandmarkSet, size: int = 48, parts: int = 1) -> Run:
+    """Random weights; batch norm with figures of its own."""
+    torch.manual_seed(1)
+    members = []
+    for _ in range(parts):
+        model = build(network, len(landmarks), (size, size), 100.0, 50.0)
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+        members.append(Member("all-points", network, landmarks, model.eval()))
+    return Run(
+        landmarks=landmarks,
+        sources={"ibug": landmarks.names},
+        size=(size, size),
+        merge="replace",
+        mirror=False,
+        members=tuple(members),
+        calibration=uncalibrated("laplace", landmarks),
+        crop_rule=default_crop_rule(landmarks, (size, size)),
+    )
+
+
+def faces(landmarks: LandmarkSet, count: int = 6, size: int = 48) -> Samples:
+    rng = np.random.default_rng(0)
+    k = len(landmarks)
+    return Samples(
+        images=rng.integers(0, 255, (count, size, size), dtype=np.uint8),
+        points=rng.uniform(0, size, (count, k, 2)).astype(np.float32),
+        labelled=np.ones((count, k), dtype=bool),
+        landmarks=landmarks,
+        group=np.arange(count).astype(str),
+        names=np.arange(count).astype(str),
+        source=np.zeros(count, np.int16),
+        sources={"15-point": KAGGLE_15.names, "4-point": NARROW},
+    )
+
+
+def fresh(network: str, landmarks: LandmarkSet, size: int = 48) -> KeypointModel:
+    torch.manual_seed(2)
+    return build(network, len(landmarks), (size, size), 90.0, 40.0)
+
+
+def said(model: KeypointModel, samples: Samples) -> np.ndarray:
+    with torch.inference_mode():
+        return model.eval()(torch.from_numpy(samples.images)[:, None]).points.numpy()
+
+
+def test_each_column_begins_as_the_points_that_it_is_the_mean_of() -> None:
+    before, rows = run_of("heatnet", IBUG_68), faces(COLUMNS)
+    model = fresh("heatnet", COLUMNS)
+    was = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    known = start.begin(model, "heatnet", rows, before, 0, "all-points")
+    assert known.tolist() == [True] * 19 + [False] * 2
+    old = before.members[0].model.state_dict()
+    for name in ("backbone.heat.weight", "backbone.heat.bias", "backbone.log_spread.weight"):
+        new, heads = model.state_dict()[name], old[name]
+        column = COLUMNS.names.index
+        torch.testing.assert_close(new[column("nose_tip")], heads[30])
+        torch.testing.assert_close(new[column("nose_tip@4-point")], heads[33])
+        torch.testing.assert_close(new[column("left_eye_center")], heads[42:48].mean(0))
+        torch.testing.assert_close(new[column("left_eye_center@4-point")], heads[42:48].mean(0))
+        torch.testing.assert_close(new[-2:], was[name][-2:])
+    for name, tensor in model.state_dict().items():
+        if "heat" not in name and "log_spread" not in name and name.startswith("backbone"):
+            torch.testing.assert_close(tensor, old[name])
+
+
+def test_heatnets_of_other_picture_sizes_and_with_another_judge_begin_too() -> None:
+    before, rows = run_of("heatnet", IBUG_68), faces(KAGGLE_15, size=64)
+    torch.manual_seed(2)
+    model = build("heatnet", 15, (64, 64), 90.0, 40.0, judges=True)
+    assert start.begin(model, "heatnet", rows, before, 0, "all-points").all()
+    trunk = model.state_dict()["backbone.stem.0.weight"]
+    torch.testing.assert_close(
+        trunk, before.members[0].model.state_dict()["backbone.stem.0.weight"]
+    )
+
+
+@pytest.mark.parametrize("network", ["lenet5", "heatnet"])
+def test_a_network_that_begins_from_its_own_points_answers_as_the_run_does(network: str) -> None:
+    before = run_of(network, KAGGLE_15)
+    want = KAGGLE_15.subset(["nose_tip", "right_eye_center", "left_eye_center"])
+    answers = before.predict(faces(want).images).points[:, KAGGLE_15.columns(want.names)]
+    rows = replace(faces(want), points=answers)
+    model = fresh(network, want)
+    start.begin(model, network, rows, before, 0, "all-points")
+    np.testing.assert_allclose(said(model, rows), answers, atol=1e-3)
+    assert (float(model.mean), float(model.std)) == (100.0, 50.0)  # as the run's pictures
+
+
+def test_gray_values_of_the_new_pictures_stay_where_they_suit_better() -> None:
+    before = run_of("heatnet", KAGGLE_15)
+    model = fresh("heatnet", KAGGLE_15)
+    start.begin(model, "heatnet", faces(KAGGLE_15), before, 0, "all-points")
+    model.mean.fill_(90.0)
+    model.std.fill_(40.0)
+    rows = replace(faces(KAGGLE_15), points=said(model, faces(KAGGLE_15)))
+    again = fresh("heatnet", KAGGLE_15)
+    start.begin(again, "heatnet", rows, before, 0, "all-points")
+    assert (float(again.mean), float(again.std)) == (90.0, 40.0)
+
+
+def test_networks_of_an_ensemble_begin_from_those_of_an_ensemble() -> None:
+    before, rows = run_of("heatnet", KAGGLE_15, parts=2), faces(KAGGLE_15)
+    stems = []
+    for number in range(3):
+        model = fresh("heatnet", KAGGLE_15)
+        start.begin(model, "heatnet", rows, before, number, "all-points")
+        stems.append(model.state_dict()["backbone.stem.0.weight"])
+    assert torch.equal(stems[0], stems[2])
+    assert not torch.equal(stems[0], stems[1])
+
+
+def test_another_network_or_size_is_refused() -> None:
+    rows = faces(KAGGLE_15)
+    with pytest.raises(SettingsError, match="heatnet cannot begin from the weights of a lenet5"):
+        start.begin(
+            fresh("heatnet", KAGGLE_15), "heatnet", rows, run_of("lenet5", KAGGLE_15), 0, ""
+        )
+    small = run_of("lenet5", KAGGLE_15, 32)
+    with pytest.raises(SettingsError, match="for pictures of 32x32 pixels"):
+        start.begin(fresh("lenet5", KAGGLE_15), "lenet5", rows, small, 0, "")
+
+
+def test_what_suits_is_the_package_for_a_heatnet_on_faces(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hand = LandmarkSet(("thumb", "wrist"))
+    assert start.resolved("runs/mine", "heatnet", hand) == "runs/mine"
+    there = (start.shipped_run() / "run.json").is_file()
+    assert start.resolved(None, "heatnet", KAGGLE_15) == ("facepoints" if there else "none")
+    assert start.resolved(None, "heatnet", hand) == "none"
+    assert start.resolved(None, "lenet5", KAGGLE_15) == "none"
+    monkeypatch.setattr(start, "shipped_run", lambda: tmp_path)
+    assert start.resolved(None, "heatnet", KAGGLE_15) == "none"
+    with pytest.raises(RunError, match="weights of the package are missing"):
+        start.opened("facepoints")
+
+
+def test_a_training_from_a_run_says_so_starts_ahead_and_goes_on_from_the_same(
+    tmp_path: Path,
+) -> None:
+    data = synthetic.kaggle_like(96, seed=3, size=32)
+    settings = TrainSettings(
+        network="lenet5", loss="mse", epochs=6, batch=8, augment="none", device="cpu", ema=0
+    )
+
+    def trained(name: str, settings: TrainSettings, resume: bool = False) -> float:
+        train(data, tmp_path / name, settings, console=QUIET, onnx=False, resume=resume)
+        rows = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
+        return json.loads(rows[0])["validation_rmse"]
+
+    scratch = trained("first", settings)
+    second = replace(settings, init=str(tmp_path / "first"), epochs=1)
+    assert second.highest_rate < settings.highest_rate
+    assert trained("second", second) < 0.9 * scratch
+    header = json.loads((tmp_path / "second" / "run.json").read_text())
+    assert header["settings"]["init"] == second.init
+    assert header["start"]["run"] == "first"
+    assert stored_settings(tmp_path / "second") == second
+    trained("second", second, resume=True)  # has finished: nothing to train
+    (tmp_path / "first").rename(tmp_path / "elsewhere")
+    trained("first", replace(settings, seed=1))
+    with pytest.raises(RunError, match="begun from other weights than first holds now"):
+        trained("second", second, resume=True)
