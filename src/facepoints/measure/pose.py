@@ -55,6 +55,9 @@ class Pose:
         roll: degrees clockwise on the screen, the head leaning to the subject's left.
         radius: (yaw, pitch, roll) degrees that hold the true angles 90 times in 100, as far as
             it is the points' errors, and faces that differ from the mean head point by point.
+            Errors that points share are not in it: against the pose of the labels, on 138
+            faces, it held 81 to 88 (yaw), 65 to 77 (pitch) and 81 to 84 (roll) in 100. Nor is
+            what makes a whole face differ: a long nose looks like a head that is turned.
         turn: (3, 3) rotation of the mean head; x to the picture's right, y down, z to the camera.
         scale: pixels per unit of the mean head.
         shift: (2,) pixels, where the mean head's origin lies.

@@ -5,6 +5,13 @@ it says by how much each coordinate varies; to first order, a number varies by i
 that (Gauss's law of error propagation). The points' errors are taken as independent: of two
 points that are marked too far to the left both, the distance between them is better than that;
 `bound` takes the worst of all dependences instead.
+
+How true that is was measured with the shipped model on 138 faces of people whom it was not
+trained on (the ones that its radii are calibrated on, so a little flattered; none of the test
+set), against the same measures of the labels. Taken as independent, the radius held 92 in 100 on
+average over all measures, which is why it is the one that is given; worst the opening of the
+mouth (69 to 79), the outer canthal distance in pixels (76 to 85) and the height of the face (79 to
+90). The bound held 99.
 """
 
 from __future__ import annotations
