@@ -44,6 +44,9 @@ SAVE_EVERY = 250
 NOTICE_AT, NOTICE_SIDE, NOTICE_SCORE = 2000, 320, 0.45
 """After so many steps the network itself says where else a photo may show a face, seen at so
 many pixels, from this score on."""
+CLEAR = 0.5
+"""Raw score from which a place counts as a face. On the people validated on it misses nobody, and
+of its extra places, looked at one by one, a third shows no face: 3 in 100 photos."""
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "facepoints" / "weights"
 
 
@@ -89,9 +92,9 @@ def validate(
     """How well labelled faces are told from other places of pictures.
 
     Returns:
-        `clear`, the score from which a place is best called a face: a miss counts as ten
-        places too many. And the parts of the faces missed and the places per picture too
-        many at that score; not all of those are wrong, since not every face is labelled.
+        `missed` and `extra`, the part of the faces missed and the places per picture too many
+        at the score `CLEAR`; not all of these are wrong, since not every face is labelled. And
+        `lowest`, the score of the least sure face.
     """
     faces, rest = [], []
     found = answers(graph, pictures, longest, 0.02)
@@ -102,23 +105,17 @@ def validate(
         mine = [f.score for f, s in zip(seen, shared, strict=True) if s > 0.4]
         faces.append(max(mine, default=0.0))
         rest += [f.score for f, s in zip(seen, shared, strict=True) if s < 0.2]
-    steps = np.arange(0.05, 0.95, 0.01)
-    missed = (np.array(faces)[:, None] < steps).mean(0)
-    extra = (np.array(rest)[:, None] >= steps).sum(0) / len(pictures)
-    cost = 10 * missed + extra
-    best = int(np.flatnonzero(cost <= cost.min() + 1e-9).mean())
     return {
-        "clear": float(steps[best]),
-        "missed": float(missed[best]),
-        "extra": float(extra[best]),
+        "missed": float((np.array(faces) < CLEAR).mean()),
+        "extra": float((np.array(rest) >= CLEAR).sum() / len(pictures)),
+        "lowest": float(min(faces)),
     }
 
 
 def install(run: Run, validation: list[tuple[Gray, NDArray]], path: Path) -> None:
     """Write the model file, its scores such that 0.5 is where a place is called a face."""
     told = validate(FinderGraph(run.average.module).eval(), validation)
-    clear = float(np.log(told["clear"] / (1 - told["clear"])))
-    graph = FinderGraph(run.average.module, clear)
+    graph = FinderGraph(run.average.module, float(np.log(CLEAR / (1 - CLEAR))))
     rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
     model = traced(
         graph,
@@ -127,7 +124,7 @@ def install(run: Run, validation: list[tuple[Gray, NDArray]], path: Path) -> Non
         [INPUT],
         list(OUTPUTS),
     )
-    files.write_bytes(path, sealed(model, {"kind": KIND, "clear": told["clear"]}))
+    files.write_bytes(path, sealed(model, {"kind": KIND, "validation": told}))
     print(f"{path}: {json.dumps(told)}")
 
 

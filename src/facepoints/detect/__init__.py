@@ -7,6 +7,7 @@ from pathlib import Path
 from facepoints.detect.cascade import CascadeFinder
 from facepoints.detect.found import FaceFinder, Found, PersistentFinder, merged, overlap, placed
 from facepoints.detect.given import BoxesFromFile, WholeImage
+from facepoints.detect.own import OwnFinder
 from facepoints.detect.yunet import YuNet
 from facepoints.errors import SettingsError
 
@@ -15,6 +16,7 @@ __all__ = [
     "CascadeFinder",
     "FaceFinder",
     "Found",
+    "OwnFinder",
     "PersistentFinder",
     "WholeImage",
     "YuNet",
@@ -24,18 +26,22 @@ __all__ = [
     "placed",
 ]
 
+_JUDGED = 0.25  # score that places need where a model has the last word
+
 
 def finder_named(name: str) -> FaceFinder:
     """A finder by what the command line calls it.
 
     Args:
-        name: "cascade", "whole", "boxes:FILE" or "yunet:FILE".
+        name: "own", "cascade", "whole", "boxes:FILE" or "yunet:FILE".
 
     Raises:
         SettingsError: no finder is called so.
         DataError, ModelError: its file cannot be used.
     """
     kind, _, file = name.partition(":")
+    if name == "own":
+        return OwnFinder.load(least=_JUDGED)
     if name == "cascade":
         return CascadeFinder()
     if name == "whole":
@@ -45,6 +51,6 @@ def finder_named(name: str) -> FaceFinder:
     if kind == "yunet" and file:
         return YuNet(Path(file))
     raise SettingsError(
-        f"no face finder '{name}'; choose one of: cascade, whole, boxes:FILE (a CSV table with "
-        f"file,x,y,w,h), yunet:FILE (YuNet as ONNX)"
+        f"no face finder '{name}'; choose one of: own, cascade, whole, boxes:FILE (a CSV table "
+        f"with file,x,y,w,h), yunet:FILE (YuNet as ONNX)"
     )

@@ -37,8 +37,8 @@ _SHIPPED = Path(__file__).parents[1] / "weights" / "finder.onnx"
 _MULTIPLE = 32
 _EMPTY = 128  # gray value beside the picture: 0 to the network
 _SAME = 0.35  # overlap from which two places are of one face
-_SIDE = 256
-_HARDER = (512, 1024)  # longer sides in further tries
+_SIDE = 320
+_HARDER = (640, 1280)  # longer sides in further tries
 _LEAST = 0.02  # score of places given in further tries, where a model has the last word
 
 
@@ -94,10 +94,10 @@ def _found(frame: NDArray[np.floating], score: float) -> Found:
 
 @dataclass(frozen=True)
 class OwnFinder:
-    """Faces of any size from `side` / 25 of the picture's longer side, turned to 45 degrees.
+    """Faces from a thirtieth of the picture's longer side up, turned to 45 degrees and more.
 
     Attributes:
-        side: pixels of the longer side that larger pictures are shrunk to. Faces of 10
+        side: pixels of the longer side that larger pictures are shrunk to. Faces of about 11
             pixels and more are found after that: more pixels, smaller faces, more time.
         least: score from which a place is given; 0.5 is where it would say "face" alone.
         metadata: the file's JSON.

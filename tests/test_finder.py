@@ -1,0 +1,289 @@
+"""The finder that comes along: what it was taught to say, what it says, and its file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from skimage import data
+from torch import Tensor, nn
+
+from facepoints import geometry
+from facepoints.detect import Found, overlap
+from facepoints.detect import own as reading
+from facepoints.detect.own import Cells, OwnFinder, faces_of
+from facepoints.errors import ModelError, SettingsError
+from facepoints.export import sealed, traced
+from facepoints.mean_face import MEAN_BOX
+from facepoints.networks.finder import FaceNet, FinderGraph, Maps, cells
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
+from finder_scenes import SIDE, Scene, draw_scene, source
+from finder_targets import Targets, loss
+
+FACE = (180.0, 76.0, 93.0, 101.0)
+"""Brows to chin and ear to ear on `skimage.data.astronaut()`, looked up by hand."""
+FIVE = np.array([(202, 112), (245, 112), (225, 137), (206, 154), (245, 153)], float)
+"""Eyes, nose tip and corners of the mouth there."""
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    return data.astronaut()
+
+
+@pytest.fixture(scope="module")
+def own() -> OwnFinder:
+    return OwnFinder.load(threads=1)
+
+
+def middle(box: tuple[float, float, float, float]) -> NDArray[np.float64]:
+    return np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
+
+
+# -- what it is taught ---------------------------------------------------------------------
+
+
+def a_face(x: float, y: float, side: float, degrees: float) -> NDArray[np.float64]:
+    turn = geometry.rotation_matrix(degrees, (0, 0))[:, :2]
+    five = (np.array([(-0.2, -0.2), (0.2, -0.2), (0, 0), (-0.2, 0.2), (0.2, 0.2)]) * side) @ turn.T
+    angle = np.radians(degrees)
+    return np.array([x, y, side, np.cos(angle), np.sin(angle), *(five + np.array([x, y])).ravel()])
+
+
+FACES = [
+    a_face(40, 50, 14, 0),
+    a_face(90.3, 30.7, 25, 40),
+    a_face(200, 60, 34, -45),
+    a_face(60, 190, 90, 20),
+    a_face(180, 180, 120, -10),
+]
+
+
+class Told(nn.Module):
+    """A network that says what the targets want."""
+
+    def __init__(self, targets: Targets) -> None:
+        super().__init__()
+        face, place = targets.face, targets.place
+        reference = targets.reference[None, :, None]
+        self.maps = Maps(
+            logit=torch.logit(targets.quality, eps=1e-6),
+            shift=(face[..., :2] - place) / reference,
+            size=(face[..., 2] / targets.reference).log(),
+            turn=face[..., 3:5],
+            points=(face[..., 5:].unflatten(2, (5, 2)) - place[:, None]) / reference[..., None],
+        )
+
+    def forward(self, pictures: Tensor) -> Maps:
+        return self.maps
+
+
+def test_a_network_that_says_what_it_is_taught_finds_every_face_and_has_no_loss() -> None:
+    targets = Targets([Scene(np.zeros((SIDE, SIDE), np.uint8), FACES)])
+    told = Told(targets)
+    whole, parts = loss(told.maps, targets)
+    assert float(whole) < 1e-3, parts
+    said = FinderGraph(told)(torch.zeros(1, SIDE, SIDE, dtype=torch.uint8))  # pyright: ignore
+    found = faces_of(Cells(*(part[0].numpy() for part in said)), 0.5)
+    assert len(found) == len(FACES)
+    for face in FACES:
+        one, five = min(found, key=lambda f: float(np.hypot(*(middle(f[0].box) - face[:2]))))
+        assert middle(one.box) == pytest.approx(face[:2], abs=0.05)
+        assert one.box[2] == pytest.approx(face[2] * MEAN_BOX[2], rel=1e-3)
+        assert one.angle == pytest.approx(np.degrees(np.arctan2(face[4], face[3])), abs=0.1)
+        assert five.ravel() == pytest.approx(face[5:], abs=0.05)
+
+
+def test_an_unknown_place_teaches_nothing_and_a_face_on_it_still_does() -> None:
+    plain = Targets([Scene(np.zeros((SIDE, SIDE), np.uint8), FACES[:1])])
+    beside = Scene(np.zeros((SIDE, SIDE), np.uint8), FACES[:1], [(180.0, 180.0, 60.0)])
+    upon = Scene(np.zeros((SIDE, SIDE), np.uint8), FACES[:1], [(40.0, 50.0, 40.0)])
+    place = cells(SIDE, SIDE)[0]
+    near = (place - torch.tensor([180.0, 180.0])).abs().amax(-1) < 25
+    assert plain.counts[0, near].all()
+    assert not Targets([beside]).counts[0, near].any()
+    assert Targets([upon]).counts[0, plain.quality[0] > 0].all()
+
+
+def test_scenes_say_where_their_faces_are() -> None:
+    """The labels follow the picture: bright dots on a dark photo stay under them."""
+    from facepoints.mean_face import MEAN_FACE
+
+    points = (MEAN_FACE * 160 + (150, 140)).astype(np.float32)
+    dark = np.full((300, 320), 20, np.uint8)
+    photo = source(dark, points, MEAN_FACE)
+    drawn = dark.copy()
+    for x, y in photo.points:
+        cv2.circle(drawn, (round(float(x)), round(float(y))), 9, 255, -1)
+    photo = source(drawn, points, MEAN_FACE)
+    rng = np.random.default_rng(0)
+    empty = [source(np.full((64, 64), 20, np.uint8))]
+    on, off = [], []
+    for _ in range(60):
+        scene = draw_scene(rng, [[photo]], empty)
+        for face in scene.faces:
+            x, y, side, cos, sin = face[:5]
+            if side < 30:
+                continue
+            for at in face[5:].reshape(5, 2):
+                on.append(_gray(scene.picture, *at))
+            # below the mouth, where nothing was drawn
+            off.append(_gray(scene.picture, x - sin * side * 0.62, y + cos * side * 0.62))
+            eyes = face[5:9].reshape(2, 2)
+            along = (eyes[1] - eyes[0]) / np.linalg.norm(eyes[1] - eyes[0])
+            assert along @ (cos, sin) > 0.99
+    assert len(on) > 100
+    assert np.median(on) > np.median(off) + 100
+    assert np.mean(np.array(on) > np.median(off) + 40) > 0.85  # the rest is covered
+
+
+def _gray(picture: NDArray[np.uint8], x: float, y: float) -> float:
+    column, row = (int(np.clip(round(float(v)), 0, SIDE - 1)) for v in (x, y))
+    return float(picture[row, column])
+
+
+# -- what it says --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_it_finds_a_face_with_eyes_nose_and_mouth(
+    own: OwnFinder, photo: NDArray[np.uint8], gray: bool
+) -> None:
+    image = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)) if gray else photo
+    ((found, five),) = own.find_points(image)
+    assert overlap(found.box, FACE) > 0.6
+    assert abs(found.angle) < 12
+    assert np.linalg.norm(five - FIVE, axis=1).max() < 10
+
+
+@pytest.mark.parametrize("degrees", [-45, -30, 30, 45])
+def test_a_turned_face_is_found_with_its_turn(
+    own: OwnFinder, photo: NDArray[np.uint8], degrees: float
+) -> None:
+    (upright,) = own.find(photo)
+    center = middle(FACE)
+    turned = geometry.warp(
+        photo, geometry.rotation_matrix(degrees, (center[0], center[1])), 512, 512
+    )
+    (found,) = own.find(turned)
+    assert np.hypot(*(middle(found.box) - middle(upright.box))) < 12
+    assert found.angle - upright.angle == pytest.approx(degrees, abs=12)
+
+
+@pytest.mark.parametrize("side", [14, 24, 50, 110, 200])
+def test_faces_of_every_size_are_found(
+    own: OwnFinder, photo: NDArray[np.uint8], side: float
+) -> None:
+    matrix = geometry.crop_matrix(FACE, 256, 256 / side - 1)
+    found = own.find(geometry.warp(photo, matrix, 256, 256))
+    places = [one for one in found if abs(one.box[3] / side - 1) < 0.4]
+    assert len(places) == 1
+    assert np.hypot(*(middle(places[0].box) - 127.5)) < 0.25 * side
+
+
+def test_several_faces_are_found_at_once_each_once(
+    own: OwnFinder, photo: NDArray[np.uint8]
+) -> None:
+    row = np.hstack([photo[:250, 100:350], photo[:250, 100:350][:, ::-1]])
+    found = own.find(np.vstack([row, row]))
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("name", ["grass", "coins", "brick", "text", "coffee"])
+def test_pictures_without_a_face_have_none(own: OwnFinder, name: str) -> None:
+    assert own.find(getattr(data, name)()) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (33, 7), (31, 65, 3), (2000, 3, 3)])
+def test_a_picture_of_any_size_is_looked_at(own: OwnFinder, shape: tuple[int, ...]) -> None:
+    assert own.find(np.full(shape, 90, np.uint8)) == []
+
+
+def test_a_large_picture_is_looked_at_in_small_and_answered_in_its_own_pixels(
+    own: OwnFinder, photo: NDArray[np.uint8]
+) -> None:
+    (once,) = own.find(photo)
+    (found,) = own.find(geometry.resize(photo, 2048, 2048))
+    assert np.divide(found.box, 4) == pytest.approx(once.box, abs=4)
+
+
+def test_looking_harder_finds_what_is_small(own: OwnFinder, photo: NDArray[np.uint8]) -> None:
+    wide = np.full((1024, 1024, 3), 120, np.uint8)
+    small = geometry.resize(photo, 100, 100)  # the face has 20 pixels
+    wide[700:800, 300:400] = small
+    tries = [found for again in own.find_harder(wide) for found in again]
+    want = middle(FACE) * 100 / 512 + (300, 700)
+    assert any(np.hypot(*(middle(f.box) - want)) < 8 and f.score > 0.5 for f in tries)
+
+
+# -- which cells are one face --------------------------------------------------------------
+
+
+def test_cells_of_one_face_become_one_and_of_two_stay_two() -> None:
+    frames = np.array(
+        [(50, 50, 20, 0), (51, 50, 20, 1), (90, 50, 20, 0), (50, 50, 9, 0), (60, 40, 4, 0)],
+        np.float32,
+    )
+    scores = np.array([0.9, 0.8, 0.7, 0.6, 0.01], np.float32)
+    found = faces_of(Cells(scores, frames, np.zeros((5, 5, 2), np.float32)), 0.05)
+    assert [f.score for f, _ in found] == pytest.approx([0.9, 0.7])
+    assert middle(found[0][0].box) == pytest.approx((50.5, 50), abs=0.2)
+
+
+# -- its file ------------------------------------------------------------------------------
+
+
+def test_the_file_answers_as_the_network_for_any_size(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    graph = FinderGraph(FaceNet().eval(), clear=-1.0).eval()
+    model = traced(
+        graph,
+        torch.zeros(1, 64, 96, dtype=torch.uint8),
+        {
+            0: torch.export.Dim("batch"),
+            1: 32 * torch.export.Dim("rows"),
+            2: 32 * torch.export.Dim("columns"),
+        },
+        [reading.INPUT],
+        list(reading.OUTPUTS),
+    )
+    path = tmp_path / "finder.onnx"
+    path.write_bytes(sealed(model, {"kind": reading.KIND}))
+    session = OwnFinder.load(path, threads=1)._session
+    assert session is not None
+    rng = np.random.default_rng(0)
+    for shape in ((1, 32, 32), (2, 96, 160)):
+        pictures = rng.integers(0, 256, shape, dtype=np.uint8)
+        want = graph(torch.from_numpy(pictures))
+        for a, b in zip(session.run(None, {reading.INPUT: pictures}), want, strict=True):
+            assert a == pytest.approx(b.detach().numpy(), abs=1e-3)
+
+
+def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
+    whole = (Path(reading.__file__).parents[1] / "weights" / "finder.onnx").read_bytes()
+    path = tmp_path / "finder.onnx"
+    path.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    with pytest.raises(ModelError, match="damaged"):
+        OwnFinder.load(path)
+    with pytest.raises(ModelError, match="could not read"):
+        OwnFinder.load(tmp_path / "none.onnx")
+
+
+def test_the_shipped_file_is_small() -> None:
+    assert reading._SHIPPED.stat().st_size < 2_000_000
+
+
+@pytest.mark.parametrize(("side", "least"), [(8, 0.5), (256, 0.0), (256, 1.5)])
+def test_settings_out_of_range_are_refused(side: int, least: float) -> None:
+    with pytest.raises(SettingsError):
+        OwnFinder.load(side=side, least=least)
+
+
+def test_found_is_what_finders_give(own: OwnFinder, photo: NDArray[np.uint8]) -> None:
+    assert all(isinstance(found, Found) for found in own.find(photo))
