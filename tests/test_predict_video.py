@@ -1,0 +1,247 @@
+"""Videos through the command line: in one end, files that others read out of the other."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import data
+
+import facepoints
+from facepoints import cli
+from facepoints.errors import DataError, SettingsError
+from facepoints.predict_video import drawn_path
+from facepoints.video import open_video
+from facepoints.video_writer import VideoWriter
+
+pytest.importorskip("av")
+WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
+pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
+
+PHOTO = data.astronaut()
+STEP = 2.0  # pixels per frame that the face goes to the right
+FRAMES = 12
+
+
+def scene(index: int) -> NDArray[np.uint8]:
+    """`skimage.data.astronaut()` going by."""
+    matrix = np.array([[0.6, 0, -20 + STEP * index], [0, 0.6, 0]])
+    return np.asarray(cv2.warpAffine(PHOTO, matrix, (240, 200)), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    with VideoWriter(path, 30) as writer:
+        for index in range(FRAMES):
+            writer.add(scene(index), index / 30)
+    return path
+
+
+def run(*arguments: str | Path) -> int:
+    try:
+        cli.main(["predict", *map(str, arguments)])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def test_a_clip_to_a_table_and_a_drawn_clip(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, drawn = tmp_path / "clip.csv", tmp_path / "clip-points.mp4"
+    assert run(clip, "--out", out, "--draw", drawn, "--radius") == 0
+    assert f"{FRAMES} frames: {FRAMES} faces, 1 track" in capsys.readouterr().err
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(r["frame"]) for r in rows] == list(range(FRAMES))
+    assert {r["track"] for r in rows} == {"0"}
+    noses = [float(r["nose_bridge_4_x"]) for r in rows]
+    assert np.diff(noses) == pytest.approx(STEP, abs=0.35)
+    frames = list(open_video(drawn))
+    assert len(frames) == FRAMES
+    assert [f.time for f in frames] == pytest.approx([i / 30 for i in range(FRAMES)], abs=0.002)
+    changed = np.abs(frames[5].image.astype(int) - scene(5)).max(axis=2) > 60
+    x, y = noses[5], float(rows[5]["nose_bridge_4_y"])
+    down, across = np.nonzero(changed)
+    assert changed.sum() > 100
+    away = np.hypot(across - x, down - y)
+    assert np.percentile(away, 99) < 60  # on the face and nowhere else, but for the coder's noise
+
+
+def test_lines_of_json_hold_the_time(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clip, "--no-smooth", "--find-every", "5") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["frame"] for line in lines] == list(range(FRAMES))
+    assert [line["time"] for line in lines] == pytest.approx(
+        [i / 30 for i in range(FRAMES)], abs=0.002
+    )
+    assert {line["file"] for line in lines} == {str(clip)}
+    assert all(len(line["faces"][0]["points"]) == 68 for line in lines)
+
+
+def test_numbered_pictures_are_a_video_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in (8, 9, 10, 11):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), scene(index)[..., ::-1])
+    (tmp_path / "12.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    assert run(tmp_path, "--video", "--rate", "10", "--landmarks", "kaggle-15") == 0
+    told = capsys.readouterr()
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    assert [Path(line["file"]).name for line in lines] == ["8.png", "9.png", "10.png", "11.png"]
+    assert [line["faces"][0]["track"] for line in lines] == [0, 0, 0, 0]
+    assert len(lines[0]["faces"][0]["points"]) == 15
+    assert "1 frame lost" in told.err
+
+
+def test_a_video_without_faces_has_frames_and_no_more(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "wall.mp4", 30) as writer:
+        for index in range(4):
+            writer.add(np.full((1, 1, 3), 90, np.uint8), index / 30)
+    assert run(tmp_path / "wall.mp4", "--out", tmp_path / "o.jsonl", "--draw", tmp_path / "d") == 0
+    lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [line["faces"] for line in lines] == [[]] * 4
+    assert len(list(open_video(tmp_path / "d" / "wall.mp4"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--out", "o.pts"], "holds one face"),
+        (["--draw", "o.avi"], "drawn to a file in .mp4"),
+        (["--find-every", "0"], "find_every must be 1"),
+        (["--finder", "whole", "--out", "{clip}.jsonl", "--draw", "{clip}"], "what is read"),
+    ],
+)
+def test_what_cannot_be_is_said_before_the_work(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(clip, *(a.format(clip=clip) for a in arguments)) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pyav_the_table_still_comes(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    out = tmp_path / "o.csv"
+    assert run(clip, "--out", out, "--draw", tmp_path / "o.mp4") == 2
+    assert "facepoints[video]" in " ".join(capsys.readouterr().err.split())
+    assert len(out.read_text().splitlines()) == FRAMES + 1
+    assert os.listdir(tmp_path) == ["o.csv"]
+
+
+def test_drawings_go_to_a_file_or_a_folder(tmp_path: Path) -> None:
+    assert drawn_path(tmp_path, "a/clip.avi") == tmp_path / "clip.mp4"
+    assert drawn_path(tmp_path / "new", "rtsp://host/live") == tmp_path / "new" / "live.mp4"
+    assert drawn_path(tmp_path / "x.MP4", "clip.avi") == tmp_path / "x.MP4"
+    with pytest.raises(SettingsError):
+        drawn_path(tmp_path / "x.gif", "clip.avi")
+
+
+def test_python_follows_faces(clip: Path) -> None:
+    model = facepoints.load(threads=1)
+    seen = [(frame.index, [face.track for face in faces]) for frame, faces in model.track(clip)]
+    assert seen == [(index, [0]) for index in range(FRAMES)]
+    with pytest.raises(DataError, match="no video at"):
+        model.track("none.mp4")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_finishes_the_files(tmp_path: Path) -> None:
+    for index in range(20):
+        cv2.imwrite(str(tmp_path / f"{index}.bmp"), scene(index)[..., ::-1])
+    for index in range(20, 1000):
+        os.link(tmp_path / f"{index % 20}.bmp", tmp_path / f"{index}.bmp")
+    out, drawn = tmp_path / "o.jsonl", tmp_path / "o.mp4"
+    command = [sys.executable, "-m", "facepoints", "predict", str(tmp_path), "--video"]
+    command += ["--out", str(out), "--draw", str(drawn), "--find-every", "500"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 60  # until frames are being written
+    while time.monotonic() < limit and not any(
+        p.stat().st_size > 2000 for p in tmp_path.glob(".o.mp4-*")
+    ):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped after" in said
+    lines = out.read_text().splitlines()
+    assert 0 < len(lines) < 1000
+    assert len(list(open_video(drawn))) == len(lines)
+    assert not list(tmp_path.glob(".o*"))
+
+
+# In a browser
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """Address of a server of the test's folder."""
+    handler = functools.partial(_Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+def test_the_drawn_clip_plays_in_chromium(clip: Path, tmp_path: Path, site: str) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    browser_file = shutil.which("chromium")
+    if browser_file is None:
+        pytest.skip("needs chromium")
+    drawn = tmp_path / "points.mp4"
+    assert run(clip, "--draw", drawn) == 0
+    (tmp_path / "page.html").write_text("<video id=v muted src=points.mp4></video>")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=browser_file, args=arguments)
+        page = browser.new_page()
+        page.goto(f"{site}/page.html")
+        told = page.evaluate(
+            """async () => {
+                const v = document.getElementById('v');
+                const ended = new Promise((yes, no) => {
+                    v.onended = yes;
+                    v.onerror = () => no(new Error(v.error.message));
+                });
+                await v.play();
+                await ended;
+                return [v.videoWidth, v.videoHeight, v.duration];
+            }"""
+        )
+        browser.close()
+    assert told[:2] == [240, 200]
+    assert told[2] == pytest.approx(FRAMES / 30, abs=0.05)
