@@ -1,0 +1,31 @@
+"""The picture of the README: a photo's face with its points, and with their radii.
+
+    python examples/readme_picture.py docs/astronaut.png
+
+Needs scikit-image, which carries the photo. It is enlarged first, so that lines come out fine.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from skimage import data
+
+import facepoints
+from facepoints import geometry
+from facepoints.pictures import save_picture
+
+
+def main(path: Path) -> None:
+    """Write the picture."""
+    head = data.astronaut()[20:260, 115:340]  # Eileen Collins in 1999; NASA, public domain
+    photo = geometry.resize(np.ascontiguousarray(head), 3 * head.shape[1], 3 * head.shape[0])
+    faces = facepoints.load()(photo)
+    shown = [facepoints.draw(photo, faces, radius=radius) for radius in (False, True)]
+    save_picture(path, np.concatenate(shown, axis=1))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
