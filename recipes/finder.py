@@ -119,7 +119,7 @@ def install(run: Run, validation: list[tuple[Gray, NDArray]], path: Path) -> Non
     rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
     model = traced(
         graph,
-        torch.zeros(1, 96, 128, dtype=torch.uint8),
+        torch.zeros(2, 96, 128, dtype=torch.uint8),
         {0: torch.export.Dim("batch"), 1: 32 * rows, 2: 32 * columns},
         [INPUT],
         list(OUTPUTS),
