@@ -1,0 +1,200 @@
+"""How steady points are on video, and whether everybody stays who they are.
+
+    python benchmarks/steady.py          # a quarter of an hour on 2 cores
+
+Photos of held-out people are moved by known motion (pan at walking speed, stroll, zoom, turn,
+changing light, standing still), each frame with the noise of a camera, so that the truth is
+known in every frame. Compared are a prediction of each frame by itself, faces followed
+without smoothing, and with it.
+
+Jitter: root mean square, over points and frames, of how much the error changes from a frame
+to the next, in percent of the distance of the outer eye corners. Lag: by how many frames
+later the points' middle would have to be right, least squares along the true motion; "added"
+is to a prediction of each frame by itself, whose own (constant) error looks like lag as well.
+Error: mean distance of the points, in percent of the same distance.
+
+Identity: two faces cross, one hides the other; a face is behind a board for half a second. A
+switch is a true face whose track number is another than before. Results:
+benchmarks/results/steady.json and steady.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from support import tables
+from support.faces import DATA, FaceSet, read_sets
+from support.motion import MOTIONS, Clip, crossing, hidden, moved
+from support.ours import about
+
+from facepoints import load
+from facepoints.face import Face
+from facepoints.files import write_json, write_text
+from facepoints.follow import Follower, FollowSettings
+from facepoints.landmark_sets import IBUG_68
+from facepoints.media import read_picture
+from facepoints.predict import Predictor
+
+RESULTS = Path(__file__).parent / "results"
+WAYS = ("frame by frame", "followed", "smoothed")
+OUTER_EYES = [36, 45]
+
+
+def faces_of(predictor: Predictor, clip: Clip, way: str) -> list[list[Face]]:
+    """The faces of each frame, 68 points each."""
+    if way == "frame by frame":
+        found = [predictor.in_pictures([frame.image], [""])[0] for frame in clip]
+    else:
+        follower = Follower(predictor, FollowSettings(smooth=way == "smoothed"))
+        found = [follower(frame) for frame in clip]
+    return [[face.as_landmarks(IBUG_68) for face in faces] for faces in found]
+
+
+def nearest(faces: Sequence[Face], truth: NDArray) -> Face | None:
+    """The face that lies on the true points (68, 2)."""
+    size = np.ptp(truth, axis=0).max()
+    near = [(float(np.hypot(*(f.points - truth).mean(axis=0))), f) for f in faces]
+    near = [(off, face) for off, face in near if off < 0.35 * size]
+    return min(near, key=lambda pair: pair[0])[1] if near else None
+
+
+def motion_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, float]:
+    """Jitter, error (percent), lag (frames) and missed frames of the clip's one face."""
+    truth = clip.points[:, 0]
+    eyes = np.hypot(*(truth[:, OUTER_EYES[0]] - truth[:, OUTER_EYES[1]]).T)
+    faces = [nearest(f, t) for f, t in zip(found, truth, strict=True)]
+    error = np.full(truth.shape, np.nan)
+    for row, face in enumerate(faces):
+        if face is not None:
+            error[row] = face.points - truth[row]
+    change = np.diff(error, axis=0) / eyes[1:, None, None]
+    speed = np.diff(truth.mean(axis=1), axis=0)
+    off = error.mean(axis=1)[1:]
+    known = ~np.isnan(off[:, 0])
+    moving = float((speed[known] ** 2).sum())
+    lag = -float((off[known] * speed[known]).sum()) / moving if moving > len(off) else 0.0
+    far = np.linalg.norm(error, axis=-1).mean(axis=1) / eyes
+    return {
+        "jitter": float(np.sqrt(np.nanmean((change**2).sum(axis=-1)))) * 100,
+        "error": float(np.nanmean(far)) * 100,
+        "lag": lag,
+        "missed": float(np.mean([face is None for face in faces])),
+    }
+
+
+def identity_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, int]:
+    """How often a true face changed its track, and frames in which one was missed."""
+    last: dict[int, int | None] = {}
+    switches = missed = 0
+    for row, faces in enumerate(found):
+        for person in range(clip.points.shape[1]):
+            if not clip.visible[row, person]:
+                continue
+            face = nearest(faces, clip.points[row, person])
+            if face is None:
+                missed += 1
+                continue
+            switches += last.get(person, face.track) != face.track
+            last[person] = face.track
+    return {"switches": switches, "missed": missed}
+
+
+def chosen(faces: FaceSet, count: int, seed: int) -> list[tuple[NDArray[np.uint8], NDArray]]:
+    """Photos with the points of their face, of as many people, large enough to be moved."""
+    rows = np.random.default_rng(seed).permutation(len(faces))
+    large = [r for r in rows if np.ptp(faces.points[r], axis=0).max() > 90][:count]
+    return [(read_picture(faces.files[r]), faces.points[r]) for r in large]
+
+
+def measure(predictor: Predictor, photos: Sequence[tuple[NDArray, NDArray]]) -> dict[str, Any]:
+    """Every figure."""
+    motion: dict[str, Any] = {}
+    for name in MOTIONS:
+        rows: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+        for seed, (photo, points) in enumerate(photos):
+            clip = moved(photo, points, name, seed)
+            for way in WAYS:
+                rows[way].append(motion_figures(clip, faces_of(predictor, clip, way)))
+        motion[name] = {
+            way: {key: float(np.mean([r[key] for r in some])) for key in some[0]}
+            for way, some in rows.items()
+        }
+        print(name, {w: {k: round(v, 3) for k, v in r.items()} for w, r in motion[name].items()})
+    identity: dict[str, Any] = {}
+    pairs = [(photos[n], photos[n - 1]) for n in range(len(photos))]
+    crossings = [(c, crossing(a, b, n, s)) for n, (a, b) in enumerate(pairs) for c, s in _SPEEDS]
+    boards = [("hidden for 0.5 s", hidden(*photo, n)) for n, photo in enumerate(photos)]
+    for name, clip in [*crossings, *boards]:
+        told = identity_figures(clip, faces_of(predictor, clip, "smoothed"))
+        row = identity.setdefault(name, {"clips": 0, "frames": 0, "switches": 0, "missed": 0})
+        row["clips"] += 1
+        row["frames"] += int(clip.visible.sum())
+        row["switches"] += told["switches"]
+        row["missed"] += told["missed"]
+    print(identity)
+    return {"motion": motion, "identity": identity}
+
+
+_SPEEDS = (("crossing at 180 px/s each", 6.0), ("crossing at 330 px/s each", 11.0))
+
+
+def motion_table(motion: dict[str, Any]) -> tables.Cells:
+    """Heads and rows."""
+    heads = ["motion", *(f"jitter, {way}" for way in WAYS), "smoothed / frame by frame"]
+    cells = [[*heads, "added lag, frames", *(f"error, {way}" for way in WAYS)]]
+    for name, row in motion.items():
+        base, smooth = row[WAYS[0]], row[WAYS[2]]
+        cells.append(
+            [
+                name,
+                *(f"{row[way]['jitter']:.2f}" for way in WAYS),
+                f"{smooth['jitter'] / max(base['jitter'], 1e-9):.2f}",
+                f"{smooth['lag'] - base['lag']:.2f}",
+                *(f"{row[way]['error']:.2f}" for way in WAYS),
+            ]
+        )
+    return cells
+
+
+def identity_table(identity: dict[str, Any]) -> tables.Cells:
+    """Heads and rows."""
+    keys = ("clips", "frames", "switches", "missed")
+    rows = [[name, *(str(row[key]) for key in keys)] for name, row in identity.items()]
+    return [["clips of", "clips", "visible faces", "identity switches", "missed"], *rows]
+
+
+def main() -> None:
+    """Measure, show and write."""
+    parser = argparse.ArgumentParser(description="Steadiness on video.")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--model", type=Path, help="ONNX file; default: the package's")
+    parser.add_argument("--finder", default=None)
+    parser.add_argument("--photos", type=int, default=12)
+    parser.add_argument(
+        "--training", action="store_true", help="photos of people who are not held out"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    split = read_sets(options.data)["lfpw"]
+    photos = chosen(split.training if options.training else split.held_out, options.photos, 0)
+    predictor = load(options.model, finder=options.finder)
+    figures = measure(predictor, photos)
+    text = ""
+    for title, cells in (
+        ("Steadiness", motion_table(figures["motion"])),
+        ("Identity", identity_table(figures["identity"])),
+    ):
+        tables.show(title, cells)
+        text += f"{title}\n\n{tables.markdown(cells)}\n"
+    head = {"photos": len(photos), "finder": type(predictor.finder).__name__}
+    write_json(options.out / "steady.json", {**about(options.model), **head, **figures})
+    write_text(options.out / "steady.md", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Frames per second on video: facepoints, MediaPipe's tracking mode, and decoding alone.
+
+    python benchmarks/video.py           # five minutes on 2 cores
+
+Clips of 1 and 5 faces (photos of held-out people that sway gently before a wall) at 640x480
+and 1280x720, H.264, 30 frames per second. Every side reads the file with OpenCV in a process
+of its own, all cores allowed, and looks at each frame after the first; sides take turns, and
+the median of the rounds counts. "Faces" is how many were seen per frame. MediaPipe Face Mesh
+0.10.14 runs with static_image_mode=False, its tracking mode (`support/peers.py` makes its
+environment). "points + drawing" is what `facepoints predict CLIP --draw` does: follow, draw
+and encode. Results: benchmarks/results/video.json and video.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from support import peers, tables
+from support.faces import DATA, read_sets
+from support.motion import head_mask
+from support.ours import about
+
+from facepoints import geometry, load
+from facepoints.files import write_json, write_text
+from facepoints.follow import Following
+from facepoints.media import read_picture
+from facepoints.predict_video import predict_video
+from facepoints.video import open_video
+from facepoints.video_writer import VideoWriter
+
+RESULTS = Path(__file__).parent / "results"
+WORKER = Path(__file__).parent / "support" / "video_worker.py"
+SIZES = ((640, 480), (1280, 720))
+FACES = (1, 5)
+FRAMES = 120
+SIDES = ("decoding alone", "facepoints", "facepoints, points + drawing", "MediaPipe, tracking")
+
+Photo = tuple[NDArray[np.uint8], NDArray[np.float64]]
+
+
+def make_clip(path: Path, photos: Sequence[Photo], width: int, height: int) -> None:
+    """Faces that sway before a wall, all of one size: a quarter of the picture's height."""
+    random = np.random.default_rng(0)
+    grain = random.normal(0, 3, (height, width, 3))
+    with VideoWriter(path, 30) as writer:
+        for index in range(FRAMES):
+            image = np.full((height, width, 3), 120, np.float32)
+            for place, (photo, points) in enumerate(photos):
+                left, top, wide, high = geometry.bounding_box(points)
+                scale = height / 4.5 / max(wide, high)
+                turn = geometry.rotation_matrix(4 * np.sin(index / 15 + place), (0, 0))[:, :2]
+                turn = turn * scale * (1 + 0.04 * np.sin(index / 20))
+                x = width * (place + 1) / (len(photos) + 1) + height / 40 * np.sin(index / 9)
+                y = height * (0.4 + 0.2 * (place % 2)) + height / 60 * np.sin(index / 7 + place)
+                middle = np.array([left + wide / 2, top + high / 2])
+                matrix = np.column_stack([turn, np.array([x, y]) - turn @ middle])
+                here = points @ matrix[:, :2].T + matrix[:, 2]
+                mask = head_mask(here, width, height)
+                image += mask * (geometry.warp(photo, matrix, width, height) - image)
+            rolled = np.roll(grain, 37 * index, axis=1)
+            writer.add(np.rint(np.clip(image + rolled, 0, 255)).astype(np.uint8), index / 30)
+
+
+def follow_once(clip: Path, model: Path | None, finder: str | None, draw: bool) -> None:
+    """One round of ours, in a process of its own: prints what the worker prints."""
+    predictor = load(model, finder=finder)
+    first = next(iter(open_video(clip)))
+    predictor.in_pictures([first.image], [""])  # what is loaded on first use
+    start = time.perf_counter()
+    if draw:
+        with tempfile.TemporaryDirectory() as folder:
+            report = predict_video(predictor, open_video(clip), drawn=Path(folder) / "o.mp4")
+        frames, faces = report.frames, report.faces
+    else:
+        found = [faces for _, faces in Following(predictor, open_video(clip))]
+        frames, faces = len(found), sum(map(len, found))
+    seconds = time.perf_counter() - start
+    print(json.dumps({"frames": frames, "faces": faces, "seconds": seconds}))
+
+
+def once(side: str, clip: Path, faces: int, options: argparse.Namespace) -> dict[str, float]:
+    """One round of one side."""
+    if side.startswith("facepoints"):
+        command = [sys.executable, __file__, "--once", str(clip)]
+        command += ["--model", str(options.model)] if options.model else []
+        command += ["--finder", options.finder] if options.finder else []
+        command += ["--draw"] if "drawing" in side else []
+    else:
+        count = faces if "MediaPipe" in side else 0
+        command = [str(peers.python()), str(WORKER), str(clip), str(count)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{side} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(photos: Sequence[Photo], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """A row per clip and side."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for width, height in SIZES:
+            for faces in FACES:
+                clip = Path(folder) / f"{width}-{faces}.mp4"
+                make_clip(clip, photos[:faces], width, height)
+                rounds: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
+                for _ in range(options.rounds):
+                    for side in SIDES:
+                        rounds[side].append(once(side, clip, faces, options))
+                for side, told in rounds.items():
+                    rates = [t["frames"] / t["seconds"] for t in told]
+                    row = {"width": width, "height": height, "faces": faces, "side": side}
+                    row["fps"] = statistics.median(rates)
+                    row["fps_all"] = rates
+                    row["seen"] = told[0]["faces"] / told[0]["frames"]
+                    rows.append(row)
+                    print(row, flush=True)
+    return rows
+
+
+def table(rows: Sequence[dict[str, Any]]) -> tables.Cells:
+    """Heads and rows."""
+    cells = [["clip", *SIDES, "faces seen: facepoints", "MediaPipe"]]
+    for start in range(0, len(rows), len(SIDES)):
+        some = {row["side"]: row for row in rows[start : start + len(SIDES)]}
+        first = rows[start]
+        name = f"{first['width']}x{first['height']}, {first['faces']} face"
+        cells.append(
+            [
+                name + ("s" if first["faces"] > 1 else ""),
+                *(f"{some[side]['fps']:.0f}" for side in SIDES),
+                *(f"{some[side]['seen']:.2f}" for side in (SIDES[1], SIDES[3])),
+            ]
+        )
+    return cells
+
+
+def main() -> None:
+    """Measure, show and write."""
+    parser = argparse.ArgumentParser(description="Frames per second on video.")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--model", type=Path, help="ONNX file; default: the package's")
+    parser.add_argument("--finder", default=None)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--once", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--draw", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.once is not None:
+        follow_once(options.once, options.model, options.finder, options.draw)
+        return
+    faces = read_sets(options.data)["lfpw"].held_out
+    rows = [r for r in range(len(faces)) if np.ptp(faces.points[r], axis=0).max() > 120]
+    photos = [(read_picture(faces.files[r]), faces.points[r]) for r in rows[: max(FACES)]]
+    figures = measure(photos, options)
+    cells = table(figures)
+    tables.show("Frames per second", cells)
+    write_json(options.out / "video.json", {**about(options.model), "rows": figures})
+    write_text(options.out / "video.md", tables.markdown(cells))
+
+
+if __name__ == "__main__":
+    main()
