@@ -26,7 +26,9 @@ __all__ = [
     "placed",
 ]
 
-_JUDGED = 0.25  # score that places need where a model has the last word
+# Score that places need where a model has the last word. On people to validate on, with half of
+# the face covered, 99 of 100 faces reach it, 92 the score 0.5; it costs 0.3 looks a photo.
+_JUDGED = 0.15
 
 
 def finder_named(name: str) -> FaceFinder:
