@@ -120,14 +120,19 @@ def main() -> None:
     if chosen.fresh:
         shutil.rmtree(peers.BUILD / "peer-answers", ignore_errors=True)
     sets, kept = read_sets(chosen.data), chosen.out / "accuracy.json"
-    rows = read_json(kept)["rows"] if kept.exists() else []
-    for name, split in sets.items():
-        for side in chosen.sides:
-            if (side, name) not in LEARNED_FROM:
-                new = measure_side(side, split, chosen.model)
-                rows = [r for r in rows if (r["set"], r["side"]) != (name, side)]
-                rows += [{"set": name, "side": side} | row for row in new]
-    content = {"unit": "percent", "rows": rows, "ours": about(chosen.model)}
+    new = [
+        {"set": name, "side": side} | row
+        for name, split in sets.items()
+        for side in chosen.sides
+        if (side, name) not in LEARNED_FROM
+        for row in measure_side(side, split, chosen.model)
+    ]
+    # read as late as can be: another run may have written its sides meanwhile
+    measured = {(row["set"], row["side"]) for row in new}
+    before = read_json(kept) if kept.exists() else {"rows": [], "ours": None}
+    rows = [row for row in before["rows"] if (row["set"], row["side"]) not in measured] + new
+    ours = about(chosen.model) if OURS in chosen.sides else before["ours"]
+    content = {"unit": "percent", "rows": rows, "ours": ours}
     write_json(kept, content | {"peers": peers.versions()})
     texts = []
     for name, split in sets.items():
