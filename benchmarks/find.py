@@ -63,7 +63,8 @@ Move = NDArray[np.float64]
 def frame(points: NDArray[np.float64]) -> Face:
     matrix = geometry.similarity(MEAN_FACE, points)
     angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
-    return Face(*map(float, matrix[:, 2]), float(np.hypot(*matrix[:, 0])), angle)
+    x, y = map(float, matrix[:, 2])
+    return Face(x, y, float(np.hypot(*matrix[:, 0])), angle)
 
 
 def moved(found: Found, move: Move) -> Face:

@@ -66,7 +66,7 @@ class Scene:
 def source(
     picture: Gray,
     points: NDArray[np.float32] | None = None,
-    shape: NDArray[np.float64] | None = None,
+    shape: NDArray | None = None,
     unknown: NDArray[np.float64] | None = None,
 ) -> Source:
     """A photo with its 68 points, if it has a face, laid on the mean shape (68, 2)."""

@@ -116,11 +116,11 @@ def test_scenes_say_where_their_faces_are() -> None:
 
     points = (MEAN_FACE * 160 + (150, 140)).astype(np.float32)
     dark = np.full((300, 320), 20, np.uint8)
-    photo = source(dark, points, MEAN_FACE)
+    photo = source(dark, points, MEAN_FACE.astype(np.float64))
     drawn = dark.copy()
     for x, y in photo.points:
         cv2.circle(drawn, (round(float(x)), round(float(y))), 9, 255, -1)
-    photo = source(drawn, points, MEAN_FACE)
+    photo = source(drawn, points, MEAN_FACE.astype(np.float64))
     rng = np.random.default_rng(0)
     empty = [source(np.full((64, 64), 20, np.uint8))]
     on, off = [], []
@@ -154,7 +154,7 @@ def _gray(picture: NDArray[np.uint8], x: float, y: float) -> float:
 def test_it_finds_a_face_with_eyes_nose_and_mouth(
     own: OwnFinder, photo: NDArray[np.uint8], gray: bool
 ) -> None:
-    image = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)) if gray else photo
+    image = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), dtype=np.uint8) if gray else photo
     ((found, five),) = own.find_points(image)
     assert overlap(found.box, FACE) > 0.6
     assert abs(found.angle) < 12
@@ -244,11 +244,11 @@ def test_the_file_answers_pictures_of_any_size_alone_and_together(own: OwnFinder
     for height, width in ((32, 32), (96, 160)):
         pictures = rng.integers(0, 256, (2, height, width), dtype=np.uint8)
         both = own._session.run(reading.OUTPUTS, {reading.INPUT: pictures})
-        assert both[0].shape == (2, len(cells(height, width)[0]))
+        assert np.asarray(both[0]).shape == (2, len(cells(height, width)[0]))
         for row in range(2):
             alone = own._session.run(reading.OUTPUTS, {reading.INPUT: pictures[row : row + 1]})
             for a, b in zip(both, alone, strict=True):
-                assert a[row] == pytest.approx(b[0], abs=1e-2)
+                assert np.asarray(a)[row] == pytest.approx(np.asarray(b)[0], abs=1e-2)
 
 
 def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:

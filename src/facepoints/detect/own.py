@@ -164,7 +164,7 @@ class OwnFinder:
         back = geometry.invert(matrix)
         return [
             (placed(found, matrix), geometry.apply(back, points))
-            for found, points in faces_of(Cells(*(part[0] for part in answer)), least)
+            for found, points in faces_of(Cells(*(np.asarray(part)[0] for part in answer)), least)
         ]
 
 
@@ -173,7 +173,9 @@ def _fitted(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], geo
     height, width = image.shape[:2]
     scale = min(1.0, side / max(height, width))
     new = max(1, round(width * scale)), max(1, round(height * scale))
-    gray = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    gray = image
+    if image.ndim == 3:
+        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     small = geometry.resize(gray, *new)
     fitted = np.full([-(-n // _MULTIPLE) * _MULTIPLE for n in new[::-1]], _EMPTY, np.uint8)
     fitted[: new[1], : new[0]] = small

@@ -118,7 +118,10 @@ class FaceNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         for head in self.heads:
+            assert isinstance(head, nn.Sequential)
             last = head[-1]
+            assert isinstance(last, nn.Conv2d)
+            assert last.bias is not None
             nn.init.normal_(last.weight, std=0.01)
             nn.init.zeros_(last.bias)
             with torch.no_grad():
