@@ -21,9 +21,9 @@ WALK = 1.4 / 0.16  # face widths per second: a walker passing by, and a face of 
 NOISE = 3.0  # standard deviation of the camera's noise, gray values
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Clip:
-    """Frames with the true points of each face.
+    """Frames with the true points of each face; a `video.VideoSource`.
 
     Attributes:
         frames: T frames, RGB.
@@ -34,6 +34,12 @@ class Clip:
     frames: list[NDArray[np.uint8]]
     points: NDArray[np.float64]
     visible: NDArray[np.bool_]
+    name: str = "clip"
+    rate: float = RATE
+    total: int = 0
+    live: bool = False
+    lost: int = 0
+    note: str = ""
 
     def __iter__(self) -> Iterator[Frame]:
         for index, image in enumerate(self.frames):

@@ -24,11 +24,11 @@ from facepoints.smooth import matrix_of, pose_in
 
 __all__ = ["steadied"]
 
-_WIDE = 0.27  # seconds that the wide fit looks back and ahead,
+_WIDE = 0.33  # seconds that the wide fit looks back and ahead,
 _NARROW = 0.085  # and the narrow one
-_MOST = 9  # frames that are held back at most, however many come in a second
+_MOST = 11  # frames that are held back at most, however many come in a second
 _QUICK = 4.0  # times the noise: difference of the fits from which motion is quick,
-_POSE_OFF = 0.06  # but at least this part of the mean radius,
+_POSE_OFF = 0.1  # but at least this part of the mean radius,
 _SHAPE_OFF = 0.2  # or, for single points, of the point's radius
 
 

@@ -16,6 +16,7 @@ __all__ = ["Sight", "Track", "likeness", "look_of", "settled", "whose"]
 
 _SIDE = 24  # pixels of a face's look
 _HABIT = 0.5  # seconds over which looks are averaged to what a face usually looks like
+_REASON = 0.015  # face sizes between two estimates of a motion from which the quick one counts
 _SAME_PLACE = 0.3  # face sizes between the middles of two sights of one face
 _SWAP = 0.15  # by which likenesses must be better crosswise for two faces to change tracks
 _REACH = 1.0  # face sizes that a hidden face may be from where it is expected,
@@ -90,7 +91,11 @@ class Track:
 
     def expected(self, time: float) -> Pose:
         """The pose that the face should have."""
-        return self._lead.ahead(time - self.time, self.hidden)
+        calm, quick = (m.ahead(time - self.time, self.hidden) for m in (self._motion, self._lead))
+        # a crop that jitters makes points that do; so the quick one must have a reason
+        size = max(self.sight.size, 1e-3)
+        apart = np.abs(quick - calm) / np.array([size, size, 1.0, 1.0]) / _REASON
+        return calm + (quick - calm) * min(float((apart**2).sum()), 1.0)
 
     def crop_matrix(self, time: float) -> geometry.Matrix:
         """From the picture to the crop in which the face should lie as in training crops."""
