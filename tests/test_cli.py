@@ -22,7 +22,8 @@ from facepoints.runs import Run
 from facepoints.writers import write_kaggle
 
 TINY = ["--network", "lenet5", "--epochs", "1", "--batch", "8", "--device", "cpu"]
-TINY += ["--validation", "0.3", "--seed", "1", "--no-onnx"]
+TINY += ["--validation", "0.3", "--seed", "1"]
+QUICK = [*TINY, "--no-onnx"]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,7 +34,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The competition's files with synthetic faces, and a run trained on them."""
     folder = tmp_path_factory.mktemp("files")
     main(["synthetic", str(folder), "--count", "36", "--test", "6"])
-    main(["train", str(folder / "training.csv"), "--out", str(folder / "run"), *TINY])
+    main(["train", str(folder / "training.csv"), "--out", str(folder / "run"), *QUICK])
     return folder
 
 
@@ -334,7 +335,7 @@ def test_words_that_are_not_understood(words: str, capsys: pytest.CaptureFixture
 
 def test_ctrl_c_is_one_line_and_status_130(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    words = ["train", str(files / "training.csv"), "--out", str(out), *TINY, "--minutes", "5"]
+    words = ["train", str(files / "training.csv"), "--out", str(out), *QUICK, "--minutes", "5"]
     process = subprocess.Popen(
         [sys.executable, "-m", "facepoints", *words],
         stdout=subprocess.DEVNULL,

@@ -26,6 +26,7 @@ from facepoints.compare import compare
 from facepoints.distributed import World, world
 from facepoints.errors import FacepointsError, SettingsError, WriteError
 from facepoints.fit import Fit
+from facepoints.landmark_sets import KAGGLE_15
 from facepoints.progress import StopRequest, TrainingProgress
 from facepoints.runs import Run
 from facepoints.samples import Samples
@@ -42,7 +43,7 @@ TIMEOUT = 600  # seconds; a minute is enough on two free cores
 
 def uneven() -> Samples:
     """Seven faces, one with 15 labels and six with one: 21, which no two processes halve."""
-    faces = synthetic.render(7, seed=0, size=32).as_landmarks(synthetic.KAGGLE_15)
+    faces = synthetic.render(7, seed=0, size=32).as_landmarks(KAGGLE_15)
     labelled = np.zeros_like(faces.labelled)
     labelled[0], labelled[np.arange(1, 7), np.arange(1, 7)] = True, True
     return faces.with_points(faces.points, labelled)

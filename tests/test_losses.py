@@ -30,13 +30,17 @@ def example(
     points = true + torch.randn(batch, count, 2, generator=generator) * 8
     spread = torch.rand(batch, count, generator=generator) * 5 + 0.05
     mask = torch.rand(batch, count, generator=generator) < chance
-    return Points(points.requires_grad_(), spread.requires_grad_()), true, mask
+    return (
+        Points(points.requires_grad_(), spread.requires_grad_(), torch.ones(len(points))),
+        true,
+        mask,
+    )
 
 
 def off_by(x: float, y: float, spread: float = 1.0) -> tuple[Points, Tensor]:
     """One prediction that misses by (x, y) pixels."""
     points = torch.tensor([[[40.0 + x, 50.0 + y]]])
-    return Points(points, torch.full((1, 1), spread)), torch.tensor([[[40.0, 50.0]]])
+    return Points(points, torch.full((1, 1), spread), torch.ones(1)), torch.tensor([[[40.0, 50.0]]])
 
 
 def value(name: str, x: float, y: float, spread: float = 1.0) -> float:
@@ -74,7 +78,7 @@ def test_targets_without_a_label_have_no_influence(name, face, garbage, seed):
 def test_a_masked_loss_is_the_plain_one_over_the_labelled_points(name, face):
     predicted, true, mask = example(*face)
     mask[0, 0] = True
-    labelled = Points(predicted.points[mask][None], predicted.spread[mask][None])
+    labelled = Points(predicted.points[mask][None], predicted.spread[mask][None], torch.ones(1))
     everything = torch.ones_like(mask[mask][None])
     alone = masked_loss(LOSSES[name], labelled, true[mask][None], everything)
     mean = LOSSES[name].per_point(labelled, true[mask][None]).mean()
@@ -123,7 +127,7 @@ def test_squared_error_is_the_mean_of_both_coordinates():
 
 def test_root_is_taken_once_of_all_labelled_coordinates():
     points = torch.tensor([[[3.0, 1.0], [0.0, 0.0]]])
-    predicted = Points(points, torch.ones(1, 2))
+    predicted = Points(points, torch.ones(1, 2), torch.ones(1))
     loss = masked_loss(LOSSES["rmse"], predicted, torch.zeros(1, 2, 2), torch.ones(1, 2) > 0)
     assert loss.item() == pytest.approx(math.sqrt(10 / 4))
 
@@ -146,7 +150,9 @@ def test_likelihoods_are_half_the_log_of_a_density_over_the_plane(name, spread):
     step = 0.05
     line = torch.arange(-25, 25, step)
     grid = torch.cartesian_prod(line, line)[None] + step / 2
-    predicted = Points(torch.zeros_like(grid), torch.full(grid.shape[:2], spread))
+    predicted = Points(
+        torch.zeros_like(grid), torch.full(grid.shape[:2], spread), torch.ones(len(grid))
+    )
     density = torch.exp(-2 * LOSSES[name].per_point(predicted, grid).double())
     assert (density.sum() * step**2).item() == pytest.approx(1, abs=2e-3)
 
@@ -162,7 +168,7 @@ def test_the_best_spread_is_the_scale_of_the_errors(name, face):
 
     def loss_at(factor: float) -> float:
         spread = torch.full(mask.shape, best.item() * factor)
-        alike = Points(predicted.points.detach(), spread)
+        alike = Points(predicted.points.detach(), spread, predicted.score)
         return masked_loss(LOSSES[name], alike, true, mask).item()
 
     assert loss_at(1) < min(loss_at(0.9), loss_at(1.1))

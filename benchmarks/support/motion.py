@@ -115,7 +115,8 @@ def head_mask(points: NDArray, width: int, height: int) -> NDArray[np.float32]:
     mask = np.zeros((height, width), np.float32)
     center = round(left + wide / 2), round(top + 0.38 * high)
     cv2.ellipse(mask, center, (round(0.62 * wide), round(0.85 * high)), 0, 0, 360, 1.0, -1)
-    return cv2.GaussianBlur(mask, (0, 0), max(wide / 40, 0.8))[..., None]
+    soft = cv2.GaussianBlur(mask, (0, 0), max(wide / 40, 0.8))
+    return np.asarray(soft, dtype=np.float32)[..., None]
 
 
 Crossing = tuple[NDArray[np.uint8], NDArray]

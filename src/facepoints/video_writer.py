@@ -75,6 +75,7 @@ class VideoWriter:
         try:
             if self._container is None:
                 self._open(*image.shape[:2])
+            assert self._container is not None
             stream = self._stream
             picture = _fitted(image, stream.width, stream.height)
             frame = self._av.VideoFrame.from_ndarray(picture, format="rgb24")
@@ -102,10 +103,11 @@ class VideoWriter:
         except (OSError, ValueError, self._av.error.FFmpegError) as problem:
             failure = self._failed(problem)
         if not wanted or failure is not None:
-            with suppress(Exception):  # it failed already
-                self._container.close()
+            if self._container is not None:
+                with suppress(Exception):  # it failed already
+                    self._container.close()
             why = failure or error
-            self._stack.__exit__(type(why), why, None)
+            self._stack.__exit__(None if why is None else type(why), why, None)
             if failure is not None:
                 raise failure
             return

@@ -51,8 +51,9 @@ def move(
     """
     device = images.device
     height, width = size
+    before = (images.shape[-2], images.shape[-1])
     flipped = uniform[:, MIRROR] < (0.0 if mirror is None else settings.mirror)
-    forward = _homographies(uniform, settings, flipped, images.shape[-2:], size)
+    forward = _homographies(uniform, settings, flipped, before, size)
     amount = settings.elastic * min(height, width)
     offsets = ((control * 2 - 1) * amount).view(-1, 2, GRID, GRID).to(device, non_blocking=True)
     back = torch.linalg.inv(forward).float().to(device, non_blocking=True)
@@ -67,9 +68,7 @@ def move(
     x, y = moved.unbind(-1)
     labelled = labelled & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     moved = torch.where(labelled[..., None], moved, torch.zeros_like(moved))
-    grid = _sampling_grid(
-        back, offsets if amount else None, settings.perspective > 0, images.shape[-2:], size
-    )
+    grid = _sampling_grid(back, offsets if amount else None, settings.perspective > 0, before, size)
     images = F.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
@@ -88,11 +87,11 @@ def _homographies(
     height, width = size
     draws = uniform.double()
     angle = signed(draws, ROTATION) * math.radians(settings.rotation)
-    size = (1 + settings.scale) ** signed(draws, SCALE)
+    zoom = (1 + settings.scale) ** signed(draws, SCALE)
     turn = torch.zeros(len(draws), 3, 3, dtype=torch.float64)
     side = torch.where(flipped, -1.0, 1.0)  # mirrored first: about the centre, x -> -x
-    turn[:, 0, 0], turn[:, 0, 1] = size * angle.cos() * side, -size * angle.sin()
-    turn[:, 1, 0], turn[:, 1, 1] = size * angle.sin() * side, size * angle.cos()
+    turn[:, 0, 0], turn[:, 0, 1] = zoom * angle.cos() * side, -zoom * angle.sin()
+    turn[:, 1, 0], turn[:, 1, 1] = zoom * angle.sin() * side, zoom * angle.cos()
     turn[:, 2, 2] = 1
     tilt = torch.eye(3, dtype=torch.float64).repeat(len(draws), 1, 1)
     tilt[:, 2, 0] = signed(draws, TILT_X) * settings.perspective * 2 / width
