@@ -258,7 +258,8 @@ class Follower:
         ):
             return False
         if track.hidden:
-            return whose(sight, [track], now) is not None
+            others = [t.sight for t in self._tracks if not t.hidden]
+            return whose(sight, [track], now, others) is not None
         return likeness(track.sight.look, sight.look) > _CUT
 
     def _due(self, frame: Frame) -> bool:
@@ -284,7 +285,8 @@ class Follower:
             if sight is None or any(same_place(sight, t.sight) for t in seen):
                 continue
             news = True
-            track = whose(sight, [t for t in self._tracks if t.hidden], frame.time)
+            hidden = [t for t in self._tracks if t.hidden]
+            track = whose(sight, hidden, frame.time, [t.sight for t in seen])
             if track is not None:
                 track.see(sight, frame.time)
             else:

@@ -21,6 +21,8 @@ _SAME_PLACE = 0.3  # face sizes between the middles of two sights of one face
 _SWAP = 0.15  # by which likenesses must be better crosswise for two faces to change tracks
 _REACH = 1.0  # face sizes that a hidden face may be from where it is expected,
 _REACH_GROWS = 2.5  # and how many more for every second of hiding
+_THERE = 0.4  # face sizes from where a hidden face is expected that need no good likeness
+_HALF_KNOWN = -0.2  # where another face hides a part of it
 _KNOWN = 0.55  # likeness from which a face that comes back may be the one that was hidden
 
 
@@ -207,15 +209,26 @@ def _near(a: Sight, b: Sight) -> bool:
     return bool(np.hypot(*(a.pose - b.pose)[:2]) < reach)
 
 
-def whose(sight: Sight, hidden: Sequence[Track], time: float) -> Track | None:
-    """The hidden track that a newly found face belongs to; None: it is somebody new."""
+def whose(
+    sight: Sight, hidden: Sequence[Track], time: float, others: Sequence[Sight] = ()
+) -> Track | None:
+    """The hidden track that a newly found face belongs to; None: it is somebody new.
+
+    A face that comes out from behind another is only half seen and looks like nobody yet. If
+    it is where a hidden one should be, it is that one.
+
+    Args:
+        others: faces that are seen besides.
+    """
+    beside = crowded(sight, others)
     best, fit = None, -np.inf
     for track in hidden:
         size = max(track.sight.size, 1e-3)
         off = np.hypot(*(sight.pose - track.expected(time))[:2]) / size
         reach = _REACH + _REACH_GROWS * (time - track.seen)
         alike = likeness(track.usual, sight.look)
-        if off > reach or abs(sight.pose[2] - track.expected(time)[2]) > 0.6 or alike < _KNOWN:
+        known = _HALF_KNOWN if beside and off < _THERE else _KNOWN
+        if off > reach or abs(sight.pose[2] - track.expected(time)[2]) > 0.6 or alike < known:
             continue
         if alike - 0.2 * off > fit:
             best, fit = track, alike - 0.2 * off
