@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from facepoints import geometry
 from facepoints.answers import Framed, RunModel, answering, opened
+from facepoints.competition import write_competition
 from facepoints.detect import WholeImage
 from facepoints.errors import ModelError, RunError
 from facepoints.landmark_sets import IBUG_68, KAGGLE_15
@@ -84,3 +87,33 @@ def test_what_is_missing_is_told_as_what_it_should_be(tmp_path: Path) -> None:
         opened(tmp_path / "odd.onnx")
     with pytest.raises(RunError, match=r"no run\.json"):
         opened(tmp_path)
+
+
+def test_the_word_facepoints_submits_and_adapts_without_pytorch(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_competition(data, count=60, test=20, seed=1)
+    code = f"""
+import sys
+from facepoints.cli import main
+class NoTorch:
+    def find_spec(name, path=None, target=None):
+        if name == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+sys.meta_path.insert(0, NoTorch)
+for words in (
+    ["adapt", "facepoints", {str(data / "training.csv")!r}, "--out", {str(data / "mine.onnx")!r}],
+    *(["submit", model, {str(data / "test.csv")!r}, {str(data / "IdLookupTable.csv")!r},
+       "--out", {str(data)!r} + f"/{{n}}.csv", "--score", {str(data / "solution.csv")!r}]
+      for n, model in enumerate(["facepoints", {str(data / "mine.onnx")!r}])),
+):
+    main(words)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "fitted on 60 faces" in done.stdout
+    plain, mine = (float(text.split()[1]) for text in done.stdout.split("\n") if "RMSE" in text)
+    assert mine < plain
+    asked = (data / "IdLookupTable.csv").read_text().strip().count("\n")
+    assert (data / "1.csv").read_text().strip().count("\n") == asked
