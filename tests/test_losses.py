@@ -48,7 +48,7 @@ def value(name: str, x: float, y: float, spread: float = 1.0) -> float:
 
 
 def gradients(loss: Tensor, predicted: Points) -> tuple[Tensor, ...]:
-    return torch.autograd.grad(loss, predicted)
+    return torch.autograd.grad(loss, (predicted.points, predicted.spread))
 
 
 def test_there_is_each_loss_that_the_readme_names():
