@@ -11,7 +11,8 @@ the new one, in Python or elsewhere, and no PyTorch is needed, only the package 
 A mean over few faces is itself uncertain. It is shrunk towards 0 by how much it may be chance
 (empirical Bayes, Efron & Morris 1973, doi:10.1080/01621459.1973.10481350), so that one face
 does no harm and a hundred are believed. Labels far off all others, where the model did not see
-the face right or somebody erred, do not count.
+the face right or somebody erred, do not count. A scale along each axis, for the whole face or
+for every point, was tried as well; on faces that it was not fitted on it is worth nothing.
 """
 
 from __future__ import annotations
