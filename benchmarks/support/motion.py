@@ -136,8 +136,8 @@ def crossing(front: Crossing, back: Crossing, seed: int = 0, step: float = 6.0) 
         image = np.full((HEIGHT, WIDTH, 3), 120, np.float32)
         image += np.linspace(-30, 30, WIDTH)[None, :, None]
         row, places = [], (100 + index * step, WIDTH - 100 - index * step)
-        for (photo, points), x in zip((back, front), places, strict=True):
-            y = HEIGHT / 2 + 4 * np.sin(index / 5 + x)
+        for who, ((photo, points), x) in enumerate(zip((back, front), places, strict=True)):
+            y = HEIGHT / 2 + 4 * np.sin(index / 5 + 2 * who)
             matrix = _placed(points, x, y, 1.1, 0.0)
             here = points @ matrix[:, :2].T + matrix[:, 2]
             mask = head_mask(here, WIDTH, HEIGHT)

@@ -258,8 +258,10 @@ class Follower:
         ):
             return False
         if track.hidden:
-            others = [t.sight for t in self._tracks if not t.hidden]
-            return whose(sight, [track], now, others) is not None
+            seen = [t for t in self._tracks if not t.hidden]
+            if any(t.fits_better(track, sight, now) for t in seen):
+                return False
+            return whose(sight, [track], now, [t.sight for t in seen]) is not None
         return likeness(track.sight.look, sight.look) > _CUT
 
     def _due(self, frame: Frame) -> bool:

@@ -108,6 +108,12 @@ class Track:
         off = np.hypot(*(sight.pose - self.expected(time))[:2]) / max(self.sight.size, 1e-3)
         return likeness(self.usual, sight.look) - 0.3 * min(float(off), 2.0)
 
+    def fits_better(self, other: Track, sight: Sight, time: float) -> bool:
+        """Whether a sight is where this face should be, and looks more like it than another."""
+        off = np.hypot(*(sight.pose - self.expected(time))[:2])
+        alike = likeness(self.usual, sight.look) > likeness(other.usual, sight.look)
+        return bool(off < _SAME_PLACE * sight.size) and alike
+
     def see(self, sight: Sight, time: float, *, learn: bool = True) -> None:
         """Take in what was seen.
 
