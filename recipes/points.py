@@ -15,10 +15,12 @@ What it does differently from `facepoints train` with its defaults:
 - The photos, labelled by hand, count twice; the frames were labelled by a detector, a
   handful of them wrongly: the Laplace likelihood counts an error by its size, not its square,
   and learns a wide spread where labels cannot be told.
-- A second, short part begins from the first one's weights (OUT-first), changes faces less and
-  never mirrors them. Annotators lean to one side, by one per cent of the distance of the eyes in
-  the photos and less in the frames; a network that sees every face mirrored as well cannot
-  learn that. The photos count three times in it.
+- A second part (OUT-second) begins from the first one's weights (OUT-first), changes faces less
+  and shows three of four of them as they lie in a crop that goes by eyes and mouth: what the face
+  finder that comes with facepoints gives. The photos count three times from here on.
+- A third, short one never mirrors faces. Annotators lean to one side, by one per cent of the
+  distance of the eyes in the photos and less in the frames; a network that sees every face
+  mirrored as well cannot learn that.
 - An eighth as many pictures without a face as faces: other parts of the photos, faces far
   out of the frame or lying on their side, faces with their middle replaced, textures.
 """
@@ -65,8 +67,10 @@ class Recipe:
     """Folder for the run."""
     epochs: int = 140
     """Times every row is seen in the first part."""
-    settle: int = 24
-    """Times every row is seen in the second part."""
+    closer: int = 120
+    """The same in the second part."""
+    settle: int = 16
+    """The same in the third."""
     seed: int = 0
     """Of everything random."""
     install: bool = False
@@ -244,7 +248,7 @@ def main(recipe: Recipe) -> None:
         f"{len(rows)} rows to train on, {sum(map(len, validation))} to calibrate on, "
         f"{len(negatives)} pictures without a face"
     )
-    first = recipe.out.with_name(recipe.out.name + "-first")
+    first, second = (recipe.out.with_name(f"{recipe.out.name}-{n}") for n in ("first", "second"))
     shared = TrainSettings(
         init="none",
         view=VIEW,
@@ -255,11 +259,15 @@ def main(recipe: Recipe) -> None:
         seed=recipe.seed,
     )
     learn = replace(shared, augment="looks", epochs=recipe.epochs, ema=0.999)
+    closer = replace(
+        shared, augment="closer", epochs=recipe.closer, init=str(first), rate=2e-3, ema=0.999
+    )
     settle = replace(
-        shared, augment="settle", epochs=recipe.settle, init=str(first), rate=1e-3, ema=0.998
+        shared, augment="settle", epochs=recipe.settle, init=str(second), rate=5e-4, ema=0.998
     )
     photos = concatenate([training[0], *training])  # the photos once more
-    for faces, out, settings in ((rows, first, learn), (photos, recipe.out, settle)):
+    parts = ((rows, first, learn), (photos, second, closer), (photos, recipe.out, settle))
+    for faces, out, settings in parts:
         train(
             faces,
             out,

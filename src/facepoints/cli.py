@@ -272,7 +272,7 @@ def _predict(
     radius: bool = False,
     model: Maybe = None,
     device: Literal["cpu", "cuda"] = "cpu",
-    finder: Annotated[str, _arg(metavar="FINDER")] = "cascade",
+    finder: Annotated[str, _arg(metavar="FINDER")] = "own",
     min_score: float = 0.5,
     any_angle: bool = False,
     landmarks: Annotated[
@@ -299,8 +299,9 @@ def _predict(
         radius: draw how far off each point may be as well.
         model: ONNX file or run to predict with, instead of the model that comes along.
         device: where the model runs.
-        finder: says where faces may be: cascade, whole (each picture is a face), boxes:FILE
-            (CSV table with file,x,y,w,h) or yunet:FILE (YuNet as ONNX).
+        finder: says where faces may be: own (that of the package), cascade (of OpenCV), whole
+            (each picture is a face), boxes:FILE (CSV table with file,x,y,w,h) or yunet:FILE
+            (YuNet as ONNX).
         min_score: drop faces that are less sure, 0 to 1.
         any_angle: find faces that lie or are upside down, too.
         landmarks: points to answer with.
@@ -383,7 +384,7 @@ def _measure(
     ] = None,
     model: Maybe = None,
     device: Literal["cpu", "cuda"] = "cpu",
-    finder: Annotated[str, _arg(metavar="FINDER")] = "cascade",
+    finder: Annotated[str, _arg(metavar="FINDER")] = "own",
     min_score: float = 0.5,
     any_angle: bool = False,
     video: bool = False,
@@ -437,7 +438,7 @@ def _align(
     ] = None,
     model: Maybe = None,
     device: Literal["cpu", "cuda"] = "cpu",
-    finder: Annotated[str, _arg(metavar="FINDER")] = "cascade",
+    finder: Annotated[str, _arg(metavar="FINDER")] = "own",
     min_score: float = 0.5,
     any_angle: bool = False,
     video: bool = False,

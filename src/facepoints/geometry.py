@@ -41,15 +41,25 @@ def apply(matrix: Matrix, points: NDArray) -> NDArray[np.float32]:
 
 def compose(*matrices: Matrix) -> Matrix:
     """The affine that applies `matrices` from first to last."""
-    whole = np.eye(3)
+    whole = np.eye(2, 3)
     for matrix in matrices:
-        whole = np.vstack([matrix, [0, 0, 1]]) @ whole
-    return whole[:2]
+        whole = matrix[:, :2] @ whole
+        whole[:, 2] += matrix[:, 2]
+    return whole
 
 
 def invert(matrix: Matrix) -> Matrix:
-    """The affine that undoes `matrix`."""
-    return np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    """The affine that undoes `matrix`.
+
+    Raises:
+        DataError: it maps everything onto a line or a point.
+    """
+    (a, b, x), (c, d, y) = matrix.tolist()
+    size = a * d - b * c
+    if not size:
+        raise DataError("an affine that flattens the picture cannot be undone")
+    a, b, c, d = d / size, -b / size, -c / size, a / size
+    return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
 
 
 def resize_matrix(scale_x: float, scale_y: float) -> Matrix:
@@ -140,7 +150,8 @@ def warp(
     Shrinking by more than two averages first, so that fine texture does not alias. What
     lies outside the picture repeats its border, or is black.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b), (c, d) = matrix[:, :2].tolist()
+    scale = abs(a * d - b * c) ** 0.5
     if 0 < scale < 0.5:
         new = (max(1, round(image.shape[1] * scale * 2)), max(1, round(image.shape[0] * scale * 2)))
         factors = (new[0] / image.shape[1], new[1] / image.shape[0])

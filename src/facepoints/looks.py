@@ -7,6 +7,7 @@ said: the least-squares similarity that brings them onto the layout of the train
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,11 +19,15 @@ from facepoints import geometry
 from facepoints.detect import Found
 from facepoints.errors import DataError
 from facepoints.landmarks import LandmarkSet
+from facepoints.media import to_gray
 from facepoints.onnx_model import Answer
 
 __all__ = ["Model", "Place", "crop", "first_look", "looked"]
 
 _DOUBT = 0.2  # part of the least score that a first look must reach to be worth a second
+_TURN, _SIZE, _SHIFT = 10.0, 0.1, 0.04
+"""What a first crop may be off by to need no second look: degrees, natural logarithm of its size,
+part of its side. Within, training shows the model most of its faces (`augment.AUGMENTS`)."""
 _ZOOM = 4.0  # factor by which a second look may differ in size; beyond, the first saw no face
 
 
@@ -72,40 +77,58 @@ def first_look(model: Model, picture: int, found: Found) -> Place:
 
 
 def looked(
-    model: Model, grays: Sequence[NDArray[np.uint8]], places: Sequence[Place], least: float
+    model: Model, pictures: Sequence[NDArray[np.uint8]], places: Sequence[Place], least: float
 ) -> tuple[list[Place], Answer]:
-    """A model's answers at places, after as many looks as it wants.
+    """A model's answers at places, after as many looks as each needs and the model wants.
 
     Args:
-        grays: pictures (H, W).
+        pictures: (H, W) gray or (H, W, 3) RGB.
         least: score that is wanted; places that are far below after the first look get no
             second one and are left out.
 
     Returns:
         The places that are left, and their answers in pixels of their pictures.
     """
-    answer = _look(model, grays, places)
+    answer = _look(model, pictures, places)
     keep = [int(k) for k in np.flatnonzero(answer.score >= least * _DOUBT)]
     left, answer = [places[k] for k in keep], Answer(*(part[keep] for part in answer))
+    open_ = list(range(len(left)))
     for _ in range(1, model.looks):
-        left = [
-            _closer(model, place, points, radius)
-            for place, points, radius in zip(left, answer.points, answer.radius, strict=True)
-        ]
-        answer = _look(model, grays, left)
+        again = {k: _closer(model, left[k], answer.points[k], answer.radius[k]) for k in open_}
+        open_ = [k for k in open_ if not _near(left[k].matrix, again[k].matrix, model.size[1])]
+        if not open_:
+            break
+        for k in open_:
+            left[k] = again[k]
+        closer = _look(model, pictures, [left[k] for k in open_])
+        for whole, part in zip(answer, closer, strict=True):
+            whole[open_] = part
     return left, answer
 
 
-def _look(model: Model, grays: Sequence[NDArray[np.uint8]], places: Sequence[Place]) -> Answer:
+def _look(model: Model, pictures: Sequence[NDArray[np.uint8]], places: Sequence[Place]) -> Answer:
     crops = np.empty((len(places), *model.size), dtype=np.uint8)
     for row, place in zip(crops, places, strict=True):
-        row[:] = crop(grays[place.picture], place.matrix, model.size)
+        row[:] = crop(pictures[place.picture], place.matrix, model.size)
     answer = model(crops)
     points, radius = answer.points.copy(), answer.radius.copy()
     for row, place in enumerate(places):
         points[row] = geometry.apply(geometry.invert(place.matrix), points[row])
-        radius[row] /= np.hypot(*place.matrix[:, 0])
+        radius[row] /= math.hypot(*place.matrix[:, 0])
     return Answer(points, radius, answer.score)
+
+
+def _near(first: geometry.Matrix, second: geometry.Matrix, side: int) -> bool:
+    """Whether two crops of `side` pixels show nearly the same."""
+    change = geometry.compose(geometry.invert(first), second)
+    cos, sin = change[:, 0].tolist()
+    middle = np.full(2, (side - 1) / 2)
+    shift = change[:, :2] @ middle + change[:, 2] - middle
+    return (
+        abs(math.degrees(math.atan2(sin, cos))) <= _TURN
+        and abs(math.log(math.hypot(sin, cos))) <= _SIZE
+        and float(np.abs(shift).max()) <= _SHIFT * side
+    )
 
 
 def _closer(
@@ -125,17 +148,17 @@ def _closer(
 
 
 def crop(
-    gray: NDArray[np.uint8], matrix: geometry.Matrix, size: tuple[int, int]
+    picture: NDArray[np.uint8], matrix: geometry.Matrix, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """`geometry.warp` of just the part of a picture that the crop shows, which is quicker
-    for a small face in a large picture."""
+    """A gray `geometry.warp` of just the part of a picture, (H, W) or (H, W, 3) RGB, that the
+    crop shows, which is quicker for a small face in a large picture."""
     height, width = size
     corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
     seen = geometry.apply(geometry.invert(matrix), corners)
     margin = 2 + 2 / np.hypot(*matrix[:, 0])
-    limit = np.array([gray.shape[1], gray.shape[0]])
+    limit = np.array([picture.shape[1], picture.shape[0]])
     low = np.clip(np.floor(seen.min(axis=0) - margin), 0, limit - 1).astype(int)
     high = np.clip(np.ceil(seen.max(axis=0) + margin) + 1, low + 1, limit).astype(int)
-    part = gray[low[1] : high[1], low[0] : high[0]]
+    part = to_gray(picture[low[1] : high[1], low[0] : high[0]])
     shift = np.array([[1.0, 0, low[0]], [0, 1, low[1]]])
     return geometry.warp(part, geometry.compose(shift, matrix), width, height)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from facepoints import geometry
 from facepoints.detect import (
     BoxesFromFile,
-    CascadeFinder,
     FaceFinder,
     Found,
     PersistentFinder,
@@ -30,7 +29,7 @@ from facepoints.errors import DataError, SettingsError
 from facepoints.face import Face
 from facepoints.landmarks import LandmarkSet
 from facepoints.looks import Model, Place, crop, first_look, looked
-from facepoints.media import onto_white, read_picture, to_gray
+from facepoints.media import onto_white, read_picture
 from facepoints.onnx_model import Answer, Device, PointsModel
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def load(
             the package.
         device: "cpu" or "cuda"; the finder always works on the CPU.
         finder: says where faces may be: an object, or a name as `detect.finder_named` knows
-            it; None: OpenCV's cascades.
+            it; None: the one that comes with the package.
         min_score: faces that are less sure are dropped, [0, 1].
         any_angle: find faces that lie or stand on their heads, too; takes four times as long.
         threads: processor threads for the model; None: all.
@@ -68,9 +67,7 @@ def load(
         ModelError: a model that is missing, damaged, newer, or none of facepoints.
         SettingsError: a device, finder or score that cannot be.
     """
-    chosen = (
-        finder_named(finder or "cascade") if finder is None or isinstance(finder, str) else finder
-    )
+    chosen = finder_named(finder or "own") if finder is None or isinstance(finder, str) else finder
     ready = PointsModel.load(None if model is None else Path(model), device, threads)
     return Predictor(ready, chosen, min_score=min_score, any_angle=any_angle)
 
@@ -102,7 +99,7 @@ class Predictor:
         if not 0 <= min_score <= 1:
             raise SettingsError(f"min_score must lie in [0, 1], is {min_score}")
         self.model = model
-        self.finder: FaceFinder = CascadeFinder() if finder is None else finder
+        self.finder: FaceFinder = finder_named("own") if finder is None else finder
         self.min_score = min_score
         self.any_angle = any_angle
 
@@ -147,7 +144,6 @@ class Predictor:
             images: (H, W) gray or (H, W, 3) RGB.
             names: of their files, for a finder that goes by them; empty if there are none.
         """
-        grays = [to_gray(image) for image in images]
         tries = [self._tries(image, name) for image, name in zip(images, names, strict=True)]
         faces: list[list[Face]] = [[] for _ in images]
         open_ = list(range(len(images)))
@@ -158,7 +154,7 @@ class Predictor:
                 if found is not None:
                     still.append(number)
                     places += [first_look(self.model, number, one) for one in found]
-            for number, face in self._judged(grays, places):
+            for number, face in self._judged(images, places):
                 faces[number].append(face)
             open_ = [number for number in still if not faces[number]]
         return [_each_once(found) for found in faces]
@@ -240,7 +236,7 @@ class Predictor:
                 yield merged([placed(f, back) for found, (_, back) in pairs for f in found])
 
     def _judged(
-        self, grays: Sequence[NDArray[np.uint8]], places: Sequence[Place]
+        self, images: Sequence[NDArray[np.uint8]], places: Sequence[Place]
     ) -> Iterator[tuple[int, Face]]:
         """Faces among places in pictures, each with the number of its picture."""
         judges = self.model.scores_faces
@@ -249,7 +245,7 @@ class Predictor:
         if not places:
             return
         least = self.min_score if judges else 0.0
-        kept, answer = looked(self.model, grays, places, least)
+        kept, answer = looked(self.model, images, places, least)
         for place, points, radius, score in zip(kept, *answer, strict=True):
             sure = float(score) if judges else place.found.score
             if sure >= self.min_score and np.isfinite(points).all():

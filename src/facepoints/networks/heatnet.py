@@ -35,16 +35,22 @@ class _Residual(nn.Module):
             nn.Conv2d(after, after, 3, 1, 1, bias=False),
             nn.BatchNorm2d(after),
         )
+        self.stride = stride
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or before != after:
+            # All cells count, not one in four: a window as wide as the stride.
             self.shortcut = nn.Sequential(
-                nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity(),
-                nn.Conv2d(before, after, 1, bias=False),
-                nn.BatchNorm2d(after),
+                nn.Conv2d(before, after, stride, stride, bias=False), nn.BatchNorm2d(after)
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.body(x) + self.shortcut(x))
+        return functional.relu(self.body(x) + self.shortcut(self._even(x)))
+
+    def _even(self, x: Tensor) -> Tensor:
+        """With a last row and column again where strides would leave them out."""
+        height, width = x.shape[-2:]
+        below, right = -height % self.stride, -width % self.stride
+        return functional.pad(x, (0, right, 0, below), "replicate") if below or right else x
 
 
 def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -70,7 +76,9 @@ class HeatNet(nn.Module):
         self.quarter = nn.Sequential(_Residual(stem, quarter, 2), _Residual(quarter, quarter))
         self.eighth = nn.Sequential(_Residual(quarter, eighth, 2), _Residual(eighth, eighth))
         self.sixteenth = nn.Sequential(
-            _Residual(eighth, sixteenth, 2), _Residual(sixteenth, sixteenth)
+            _Residual(eighth, sixteenth, 2),
+            _Residual(sixteenth, sixteenth),
+            _Residual(sixteenth, sixteenth),
         )
         self.from_sixteenth = _conv(sixteenth, eighth, 1)
         self.at_eighth = _conv(eighth, quarter, 3)
@@ -90,28 +98,34 @@ class HeatNet(nn.Module):
         up = functional.interpolate(self.from_sixteenth(sixteenth), size=eighth.shape[-2:])
         up = functional.interpolate(self.at_eighth(up + eighth), size=quarter.shape[-2:])
         features = self.at_quarter(up + quarter)
-        raw = _read(self.heat(features), self.log_spread(features))
+        raw = self._read(features)
         if self.judge is None:
             return raw
         return raw, self.judge(sixteenth.mean((2, 3))).squeeze(1)
 
+    def _read(self, features: Tensor) -> Tensor:
+        """Features (B, C, h, w) to each heatmap's mean and spread, raw (B, K, 3).
 
-def _read(heat: Tensor, log_spread: Tensor) -> Tensor:
-    """Heatmaps (B, K, h, w) to their mean and spread, raw (B, K, 3).
-
-    The cells tile the picture, so cell i of n covers [-1 + 2i/n, -1 + 2(i+1)/n] and
-    counts with its middle. The spread is the heatmap's own deviation times a learned
-    factor, averaged under the heatmap.
-    """
-    height, width = heat.shape[-2:]
-    chance = functional.softmax(heat.flatten(2), dim=-1)
-    xs = (torch.arange(width, device=heat.device, dtype=heat.dtype) + 0.5) * (2 / width) - 1
-    ys = (torch.arange(height, device=heat.device, dtype=heat.dtype) + 0.5) * (2 / height) - 1
-    grid = torch.stack([xs.repeat(height), ys.repeat_interleave(width)], dim=1)
-    mean = chance @ grid
-    variance = (chance @ grid.square() - mean.square()).sum(-1).clamp_min(1e-6)
-    learned = (chance * log_spread.flatten(2)).sum(-1)
-    return torch.cat([mean, (0.5 * variance.log() + learned).unsqueeze(-1)], dim=-1)
+        The cells tile the picture, so cell i of n covers [-1 + 2i/n, -1 + 2(i+1)/n] and
+        counts with its middle. The spread is the heatmap's own deviation times a factor that
+        the features tell, averaged under the heatmap.
+        """
+        height, width = features.shape[-2:]
+        chance = functional.softmax(self.heat(features).flatten(2), dim=-1)
+        kind = {"device": features.device, "dtype": features.dtype}
+        xs = (torch.arange(width, **kind) + 0.5) * (2 / width) - 1
+        ys = (torch.arange(height, **kind) + 0.5) * (2 / height) - 1
+        grid = torch.stack([xs.repeat(height), ys.repeat_interleave(width)])
+        # One product for all averages under the heatmaps.
+        places = torch.cat([grid, grid.square()]).expand(features.shape[0], -1, -1)
+        seen = torch.cat([features.flatten(2), places], 1)
+        under = chance @ seen.transpose(1, 2)
+        mean, square = under[..., -4:-2], under[..., -2:]
+        variance = (square - mean.square()).sum(-1).clamp_min(1e-6)
+        weight, bias = self.log_spread.weight.flatten(1), self.log_spread.bias
+        assert bias is not None
+        learned = (under[..., :-4] * weight).sum(-1) + bias
+        return torch.cat([mean, (0.5 * variance.log() + learned).unsqueeze(-1)], dim=-1)
 
 
 def heatnet(points: int, size: tuple[int, int], judges: bool = False) -> nn.Module:
