@@ -2,16 +2,19 @@
 
     python our_worker.py network FACES THREADS DEVICE [MODEL]     # crops to points
     python our_worker.py stage FACES THREADS LOOKS PICTURE [MODEL]
+    python our_worker.py photos LIST [MODEL]                      # pictures to points
 
 ``stage`` starts from pictures and the boxes of their faces: gray, crop, network, points in
 the picture, once or, with LOOKS 2, a second time on the crop that the first answer gives.
 For every line with a number on standard input it makes so many calls and writes their
-seconds as a JSON list.
+seconds as a JSON list. ``photos`` takes the numbers of pictures of a JSON list of files
+instead, see `peer_worker.photos`.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -26,7 +29,7 @@ from facepoints import geometry
 from facepoints.detect import Found
 from facepoints.media import read_picture
 from facepoints.onnx_model import PointsModel
-from facepoints.predict import Predictor
+from facepoints.predict import Predictor, load
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,26 @@ def stage(
     return lambda: look(images)
 
 
+def photos(files: Path, model: Path | None) -> None:
+    """See `peer_worker.photos`."""
+    find = load(model)
+    names = json.loads(files.read_text())
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "memory":
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+            continue
+        image = read_picture(Path(names[int(line)]))
+        start = time.perf_counter()
+        faces = find(image)
+        print(json.dumps([time.perf_counter() - start, len(faces)]), flush=True)
+
+
 def main(arguments: list[str]) -> None:
     match arguments:
+        case ["photos", files, *model]:
+            photos(Path(files), Path(model[0]) if model else None)
+            return
         case ["network", faces, threads, device, *model]:
             call = network(int(faces), int(threads), device, Path(model[0]) if model else None)
         case ["stage", faces, threads, looks, picture, *model]:

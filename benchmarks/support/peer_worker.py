@@ -2,6 +2,7 @@
 
     python peer_worker.py find JOB.json OUT.npz    # faces and points of a list of pictures
     python peer_worker.py time mesh|stage|stage-refined PICTURE  # a timing server: see `serve`
+    python peer_worker.py photos PEER LIST         # pictures to points: see `photos`
     python peer_worker.py first PICTURE            # seconds to the first answer
 
 `peers.py` starts it and reads what it writes. Pictures are read by OpenCV, as a person sees
@@ -142,6 +143,25 @@ def serve(what: str, picture: str) -> None:
         print(json.dumps(seconds), flush=True)
 
 
+def photos(peer: str, files: Path) -> None:
+    """For every line with the number of a picture of a JSON list of files: the seconds that its
+    faces and their points took, the reading left out, and how many faces, as JSON; for "memory"
+    the most MB that this process ever held."""
+    import resource
+
+    names = json.loads(files.read_text())
+    find = PEERS[peer]()
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "memory":
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+            continue
+        image = read_rgb(names[int(line)])
+        start = time.perf_counter()
+        faces = find(image)
+        print(json.dumps([time.perf_counter() - start, len(faces)]), flush=True)
+
+
 def first(picture: str) -> None:
     """Time to the first answer of Face Mesh in this process, the import included."""
     faces = MediaPipe(refine=False)(read_rgb(picture))
@@ -154,6 +174,8 @@ def main(arguments: list[str]) -> None:
             find(Path(job), Path(out))
         case ["time", ("mesh" | "stage" | "stage-refined") as what, picture]:
             serve(what, picture)
+        case ["photos", peer, files]:
+            photos(peer, Path(files))
         case ["first", picture]:
             first(picture)
         case _:

@@ -156,8 +156,12 @@ class Server:
 
     def seconds(self, calls: int) -> list[float]:
         """Time of each of so many calls."""
+        return self.ask(str(calls))
+
+    def ask(self, what: str) -> Any:
+        """The answer to a line."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{calls}\n")
+        self._process.stdin.write(f"{what}\n")
         self._process.stdin.flush()
         return self._read()
 

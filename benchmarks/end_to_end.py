@@ -1,0 +1,120 @@
+"""From a picture to its points: time and memory of facepoints, MediaPipe and dlib.
+
+    python benchmarks/end_to_end.py          # four minutes; best on a machine that is idle
+
+The photos of the held-out people, as numbers in memory: what reading them takes is left out.
+Every side runs in a process of its own, all cores allowed, and is asked for all faces of each
+picture; the sides take turns picture by picture, so that a busy moment hits all of them, and
+the median over the pictures counts. MediaPipe Face Mesh 0.10.14 takes every picture for a new
+one (static_image_mode), as it should for photos; its documentation's default detector is the
+short range one. dlib doubles the picture once, as its example does. Memory is the most that the
+process ever held, the interpreter and all libraries included.
+
+How exact the same answers are is what `accuracy.py` measures; its figures are repeated here.
+Results: benchmarks/results/end_to_end.json and end_to_end.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from support import peers, tables
+from support.faces import DATA, read_sets
+from support.ours import about
+
+from facepoints.files import read_json, write_json, write_text
+
+RESULTS = Path(__file__).parent / "results"
+OUR_WORKER = Path(__file__).parent / "support" / "our_worker.py"
+OURS = "facepoints"
+SIDES = (OURS, *peers.PEERS)
+FLOOR = 0.7  # of MediaPipe's time
+NME = {"lfpw": ("eyes_68", "NME eyes, 68"), "youtube": ("box_51", "NME box, 51")}
+WARM = 10  # pictures that are not counted
+
+
+def command(side: str, files: Path, model: Path | None) -> list[str | Path]:
+    """What runs a side."""
+    if side == OURS:
+        return [sys.executable, OUR_WORKER, "photos", files, *([model] if model else [])]
+    return [peers.python(), peers.WORKER, "photos", side, files]
+
+
+def measure(files: list[Path], model: Path | None) -> dict[str, dict[str, float]]:
+    """Of every side the median milliseconds of a picture, the faces that it saw in all, and the
+    most MB that it held."""
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / "files.json"
+        listed.write_text(json.dumps([str(f.resolve()) for f in files]))
+        servers = {side: peers.Server(command(side, listed, model)) for side in SIDES}
+        times: dict[str, list[float]] = {side: [] for side in SIDES}
+        faces = dict.fromkeys(SIDES, 0)
+        try:
+            for number in [*range(min(WARM, len(files))), *range(len(files))]:
+                for side, server in servers.items():
+                    seconds, count = server.ask(str(number))
+                    times[side].append(seconds)
+                    faces[side] += count
+            memory = {side: server.ask("memory") for side, server in servers.items()}
+        finally:
+            for server in servers.values():
+                server.close()
+    return {
+        side: {
+            "ms": round(1000 * statistics.median(times[side][-len(files) :]), 3),
+            "faces": faces[side],
+            "peak_mb": round(memory[side]),
+        }
+        for side in SIDES
+    }
+
+
+def exact(name: str, side: str) -> float | None:
+    """What `accuracy.py` measured: ours as it is, the peers linearly corrected."""
+    kept = RESULTS / "accuracy.json"
+    wanted = ("none" if side == OURS else "linear", name, side)
+    rows = read_json(kept)["rows"] if kept.exists() else []
+    found = [r for r in rows if (r["correction"], r["set"], r["side"]) == wanted]
+    return found[0][NME[name][0]] if found else None
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--model", type=Path, help="ONNX file or run; default: the shipped model")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
+    options = parser.parse_args()
+    report: dict[str, Any] = {"floor": FLOOR, "ours": about(options.model), "sets": {}}
+    text = ""
+    for name, split in read_sets(options.data).items():
+        rows = measure(list(split.held_out.files), options.model)
+        report["sets"][name] = rows
+        peer = rows["mediapipe"]["ms"]
+        cells = [["side", "ms per photo", "over MediaPipe's", "peak MB", f"{NME[name][1]}, %"]]
+        for side, row in rows.items():
+            error = exact(name, side)
+            cells.append([
+                {OURS: OURS, **peers.PEERS}[side],
+                f"{row['ms']:.2f}",
+                f"{row['ms'] / peer:.2f}",
+                f"{row['peak_mb']:.0f}",
+                "-" if error is None else f"{error:.2f}",
+            ])  # fmt: skip
+        title = f"{name}: {len(split.held_out)} photos of held-out people"
+        tables.show(title, cells)
+        text += f"{title}\n\n{tables.markdown(cells)}\n"
+    write_json(options.out / "end_to_end.json", report | {"peers": peers.versions()})
+    write_text(options.out / "end_to_end.md", text)
+
+
+if __name__ == "__main__":
+    main()
