@@ -82,6 +82,9 @@ def _options(threads: int | None) -> Any:
     options.log_severity_level = 4  # what fails is raised; nothing else belongs on the console
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = threads or _cores()
+    # Between two answers threads must not wait busily: they would take the processors from
+    # the other session, of the finder or of the points, and from everything else.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
