@@ -212,6 +212,22 @@ def test_a_large_picture_is_looked_at_in_small_and_answered_in_its_own_pixels(
     assert np.divide(found.box, 4) == pytest.approx(once.box, abs=4)
 
 
+def test_where_one_is_small_others_are_looked_for(own: OwnFinder, photo: NDArray[np.uint8]) -> None:
+    crowd = np.full((960, 1280, 3), 128, np.uint8)
+    truth = []
+    for place, side in enumerate(np.geomspace(24, 110, 12)):
+        scale = side / FACE[2]
+        head = geometry.resize(photo[20:260, 90:350], *(round(n * scale) for n in (260, 240)))
+        x, y = 20 + 310 * (place % 4), 20 + 310 * (place // 4)
+        crowd[y : y + head.shape[0], x : x + head.shape[1]] = head
+        truth.append((x + (FACE[0] + FACE[2] / 2 - 90) * scale, y + (FACE[1] + 50 - 20) * scale))
+    found = own.find(crowd)
+    for x, y in truth:
+        near = [f for f in found if np.hypot(*(middle(f.box) - (x, y))) < 0.3 * max(f.box[2:])]
+        assert len(near) == 1
+    assert len(found) <= 14
+
+
 def test_looking_harder_finds_what_is_small(own: OwnFinder, photo: NDArray[np.uint8]) -> None:
     wide = np.full((1024, 1024, 3), 120, np.uint8)
     small = geometry.resize(photo, 100, 100)  # the face has 20 pixels

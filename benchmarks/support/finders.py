@@ -15,8 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detect import Found
+from facepoints import geometry
+from facepoints.detect import JUDGED, Found
 from facepoints.detect.own import OwnFinder
+from facepoints.face import Face
+from facepoints.mean_face import MEAN_FACE
+from facepoints.onnx_model import PointsModel
+from facepoints.predict import Predictor
 
 from . import peers
 
@@ -37,19 +42,43 @@ Finder = Callable[[Path], Seen]
 
 def finder(name: str, model: Path | None = None) -> Finder:
     """One of `FINDERS`, ready. `model`: the file of ours, None for the shipped one."""
+    if name == "facepoints":
+        return _judged(model)
     if name.startswith("facepoints"):
         return _ours(int(name.rpartition(" ")[2]), model)
     return _cascade() if name == "cascade" else _mediapipe("full" in name)
 
 
 FINDERS = {
-    "facepoints 256": "facepoints, 256 px",
-    "facepoints 320": "facepoints, 320 px",
-    "facepoints 512": "facepoints, 512 px",
+    "facepoints": "facepoints",
+    "facepoints 320": "its finder alone",
+    "facepoints 512": "its finder alone, 512 px",
     "cascade": "OpenCV's cascade (alt2)",
     "mediapipe": "MediaPipe, short range",
     "mediapipe full": "MediaPipe, full range",
 }
+
+
+def _judged(model: Path | None) -> Finder:
+    """As `facepoints predict` runs: the points' model has the last word on what is a face."""
+    own = OwnFinder.load(model, least=JUDGED)
+    predictor = Predictor(PointsModel.load(), own)
+
+    def find(file: Path) -> Seen:
+        picture = _read(file)
+        start = time.perf_counter()
+        faces = predictor(picture)
+        seconds = time.perf_counter() - start
+        return Seen([_frame(face) for face in faces], seconds)
+
+    return find
+
+
+def _frame(face: Face) -> Found:
+    matrix = geometry.similarity(MEAN_FACE, face.points)
+    (x, y), side = matrix[:, 2], float(np.hypot(*matrix[:, 0]))
+    angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    return Found((x - side / 2, y - side / 2, side, side), face.score, angle)
 
 
 def _ours(side: int, model: Path | None) -> Finder:

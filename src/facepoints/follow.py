@@ -25,11 +25,13 @@ from facepoints.smooth import matrix_of, pose_in
 from facepoints.track import (
     Sight,
     Track,
+    awaited,
     crowded,
     likeness,
     look_of,
     same_place,
     settled,
+    undrawn,
     whose,
 )
 from facepoints.video import Frame, VideoSource, ahead
@@ -146,7 +148,7 @@ class Follower:
         gray, now = to_gray(frame.image), frame.time
         self._fit_size(gray.shape)
         tracks = self._tracks
-        found = settled(tracks, self._look(gray, tracks, now), now)
+        found = settled(tracks, undrawn(tracks, self._look(gray, tracks, now), now), now)
         lost = self._see(tracks, found, now)
         before = len(self._tracks)
         # what was no sure face from the first and is not seen again was none
@@ -286,11 +288,14 @@ class Follower:
             sight = self._sight_of(face, gray)
             if sight is None or any(same_place(sight, t.sight) for t in seen):
                 continue
-            news = True
             hidden = [t for t in self._tracks if t.hidden]
-            track = whose(sight, hidden, frame.time, [t.sight for t in seen])
+            others = [t.sight for t in seen]
+            track = whose(sight, hidden, frame.time, others)
+            if track is None and awaited(sight, hidden, frame.time, others):
+                continue
+            news = True
             if track is not None:
-                track.see(sight, frame.time)
+                track.see(sight, frame.time, learn=not crowded(sight, others))
             else:
                 track = Track(sight, frame.time, self.predictor.model.layout)
                 self._tracks.append(track)

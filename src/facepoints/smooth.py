@@ -60,7 +60,8 @@ _RESTLESS = 50.0  # spectral density of acceleration, noise units squared per se
 _QUICK_RESTLESS = 1e5  # the same where jitter does no harm
 _SURPRISE = 9.0  # square of an error in its standard deviations from which motion has changed
 _START = 0.5  # face sizes per second that a face usually has; more is a surprise
-_CALM = 0.25  # seconds over which the speed is averaged that a hidden face is thought to keep
+_CALM = 0.25  # seconds over which the speed is averaged that a hidden face is thought to keep,
+_CALM_BESIDE = 1.0  # and when another face is near, which hides it and draws points to itself
 
 
 class Motion:
@@ -92,8 +93,9 @@ class Motion:
 
     def ahead(self, seconds: float, hidden: bool = False) -> Pose:
         """The pose to expect after so much time; of a face that is `hidden`, by the speed
-        before it was."""
-        return self.pose + (self.calm_speed if hidden else self.speed) * seconds
+        before it was, and as large and as upright as it is."""
+        speed = self.calm_speed * (1, 1, 0, 0) if hidden else self.speed
+        return self.pose + speed * seconds
 
     def coast(self, seconds: float) -> None:
         """Let time go by without seeing the face."""
@@ -101,8 +103,18 @@ class Motion:
         self.speed = self.calm_speed.copy()
         self._spread(seconds)
 
-    def update(self, pose: Pose, unit: NDArray[np.float64], seconds: float) -> None:
-        """Take in what was seen `seconds` after the last time."""
+    def go_on(self, speed: NDArray[np.float64]) -> None:
+        """Take over the speed of the estimate before this one."""
+        self.speed, self.calm_speed = speed.copy(), speed.copy()
+
+    def update(
+        self, pose: Pose, unit: NDArray[np.float64], seconds: float, *, alone: bool = True
+    ) -> None:
+        """Take in what was seen `seconds` after the last time.
+
+        Args:
+            alone: whether no other face is near, which may hide a part of this one.
+        """
         self._measure_noise(pose, unit, seconds)
         self.pose = self.ahead(seconds)
         self._spread(seconds)
@@ -121,7 +133,8 @@ class Motion:
         self.speed = self.speed + gain_speed * error
         self._var = np.stack([place * (1 - gain), both * (1 - gain), fast - gain_speed * both])
         self._updates += 1
-        part = 1.0 if self._updates < 3 else 1 - np.exp(-seconds / _CALM)
+        calm = _CALM if alone else _CALM_BESIDE
+        part = 1.0 if self._updates < 3 else 1 - np.exp(-seconds / calm)
         self.calm_speed = self.calm_speed + part * (self.speed - self.calm_speed)
 
     def rescale(self, factor: float) -> None:

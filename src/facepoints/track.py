@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facepoints import geometry
 from facepoints.smooth import Motion, OneEuro, Pose, matrix_of, unit_of
 
-__all__ = ["Sight", "Track", "likeness", "look_of", "settled", "whose"]
+__all__ = ["Sight", "Track", "awaited", "likeness", "look_of", "settled", "undrawn", "whose"]
 
 _SIDE = 24  # pixels of a face's look
 _HABIT = 0.5  # seconds over which looks are averaged to what a face usually looks like
@@ -24,6 +24,11 @@ _REACH_GROWS = 2.5  # and how many more for every second of hiding
 _THERE = 0.4  # face sizes from where a hidden face is expected that need no good likeness
 _HALF_KNOWN = -0.2  # where another face hides a part of it
 _KNOWN = 0.55  # likeness from which a face that comes back may be the one that was hidden
+_RESIZED = 0.6  # logarithm of the factor by which it may differ in size from before,
+_AS_LARGE = 0.3  # and if it is half hidden still
+_BESIDE = 1.0  # seconds over which size and turn are learned when another face is near
+_DRAWN = 0.2  # face sizes, or logarithm of a factor, by which points that are drawn to
+# another face are off
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,12 @@ class Sight:
     def size(self) -> float:
         """Longer side of the points' box in pixels."""
         return float(np.ptp(self.points, axis=0).max())
+
+    @property
+    def unit(self) -> NDArray[np.float64]:
+        """(4,) by what to divide differences of poses to have them in sizes of the face."""
+        size = max(self.size, 1e-3)
+        return np.array([size, size, 1.0, 1.0])
 
 
 def look_of(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -80,9 +91,12 @@ class Track:
         self.time = self.seen = time
         self.missed = 0
         """Times that the finder saw nothing here, one after the other."""
+        self.seen_whole = False
+        """Whether it was ever seen with no other face near."""
         self._layout = layout
         self._middle = layout.mean(axis=0)
         self._begin(sight)
+        self._known = sight.pose[2:].copy()  # size and turn by when it was seen whole
         self.usual = sight.look
         self.sight = sight
 
@@ -95,8 +109,7 @@ class Track:
         """The pose that the face should have."""
         calm, quick = (m.ahead(time - self.time, self.hidden) for m in (self._motion, self._lead))
         # a crop that jitters makes points that do; so the quick one must have a reason
-        size = max(self.sight.size, 1e-3)
-        apart = np.abs(quick - calm) / np.array([size, size, 1.0, 1.0]) / _REASON
+        apart = (quick - calm) / self.sight.unit / _REASON
         return calm + (quick - calm) * min(float((apart**2).sum()), 1.0)
 
     def crop_matrix(self, time: float) -> geometry.Matrix:
@@ -122,16 +135,19 @@ class Track:
         """
         seconds = time - self.time
         if self.hidden:
-            was = self._lead.calm_speed
+            was = self._lead.calm_speed * (1, 1, 0, 0)
             self._begin(sight)
             for motion in (self._motion, self._lead):
-                motion.speed, motion.calm_speed = was.copy(), was.copy()
+                motion.go_on(was)
         else:
             unit = unit_of(sight.radius, sight.size)
-            self._motion.update(sight.pose, unit, seconds)
-            self._lead.update(sight.pose, unit, seconds)
+            self._motion.update(sight.pose, unit, seconds, alone=learn)
+            self._lead.update(sight.pose, unit, seconds, alone=learn)
             shape, radius = self._own_frame(sight)
             self._shape(shape, radius, seconds)
+        change = _off(sight.pose, np.array([0, 0, *self._known]))[2:]
+        self._known += (1.0 if learn else 1 - np.exp(-seconds / _BESIDE)) * change
+        self.seen_whole |= learn
         if learn:
             mixed = self.usual + (1 - np.exp(-seconds / _HABIT)) * (sight.look - self.usual)
             self.usual = (mixed / max(float(np.linalg.norm(mixed)), 1e-6)).astype(np.float32)
@@ -141,8 +157,9 @@ class Track:
 
     def miss(self, time: float) -> None:
         """The face was not seen."""
-        self._motion.coast(time - self.time)
-        self._lead.coast(time - self.time)
+        for motion in (self._motion, self._lead):
+            motion.coast(time - self.time)
+            motion.pose[2:] = self._known
         self.time = time
 
     def smooth_points(self) -> NDArray[np.float32]:
@@ -153,6 +170,7 @@ class Track:
         """The picture is so many times larger from now on."""
         self._motion.rescale(factor)
         self._lead.rescale(factor)
+        self._known[0] += np.log(factor)
 
     def _begin(self, sight: Sight) -> None:
         unit = unit_of(sight.radius, sight.size)
@@ -205,9 +223,42 @@ def settled(
     return out
 
 
+def undrawn(
+    tracks: Sequence[Track], sights: Sequence[Sight | None], time: float
+) -> list[Sight | None]:
+    """What each track sees, without what is half another face.
+
+    Where one face begins to hide another, points of the other are drawn to it: they jump, or
+    spread or shrink, and the face beside does not. (When a camera jolts, both jump alike.) Who
+    believed them would expect the hidden face in a wrong place.
+    """
+    out = list(sights)
+    for n, (track, sight) in enumerate(zip(tracks, sights, strict=True)):
+        if sight is None or track.hidden or not track.seen_whole:
+            continue
+        mine = _off(sight.pose, track.expected(time)) / sight.unit
+        for other, beside in zip(tracks, sights, strict=True):
+            if beside is None or beside is sight or not _near(sight, beside):
+                continue
+            its = _off(beside.pose, other.expected(time)) / sight.unit
+            apart, far, its_far = (
+                np.array([np.hypot(*off[:2]), abs(off[2])]) for off in (mine - its, mine, its)
+            )
+            if ((apart > _DRAWN) & (far > its_far)).any() and not same_place(sight, beside):
+                out[n] = None
+    return out
+
+
 def crowded(sight: Sight, others: Sequence[Sight]) -> bool:
     """Whether another face may hide a part of this one."""
     return any(other is not sight and _near(sight, other) for other in others)
+
+
+def _off(pose: Pose, expected: Pose) -> Pose:
+    """By how much a pose is another than was expected."""
+    off = pose - expected
+    off[3] = (off[3] + np.pi) % (2 * np.pi) - np.pi
+    return off
 
 
 def _near(a: Sight, b: Sight) -> bool:
@@ -232,10 +283,24 @@ def whose(
         size = max(track.sight.size, 1e-3)
         off = np.hypot(*(sight.pose - track.expected(time))[:2]) / size
         reach = _REACH + _REACH_GROWS * (time - track.seen)
+        resized = abs(sight.pose[2] - track.expected(time)[2])
         alike = likeness(track.usual, sight.look)
         known = _HALF_KNOWN if beside and off < _THERE else _KNOWN
-        if off > reach or abs(sight.pose[2] - track.expected(time)[2]) > 0.6 or alike < known:
+        if off > reach or resized > (_AS_LARGE if beside else _RESIZED) or alike < known:
             continue
         if alike - 0.2 * off > fit:
             best, fit = track, alike - 0.2 * off
     return best
+
+
+def awaited(sight: Sight, hidden: Sequence[Track], time: float, others: Sequence[Sight]) -> bool:
+    """Whether a sight that is nobody's is too likely a part of a hidden face, or half another,
+    to be somebody new.
+
+    Args:
+        others: faces that are seen besides.
+    """
+    return crowded(sight, others) and any(
+        np.hypot(*(sight.pose - track.expected(time))[:2]) < _REACH * track.sight.size
+        for track in hidden
+    )

@@ -12,6 +12,7 @@ from facepoints.detect.yunet import YuNet
 from facepoints.errors import SettingsError
 
 __all__ = [
+    "JUDGED",
     "BoxesFromFile",
     "CascadeFinder",
     "FaceFinder",
@@ -26,9 +27,9 @@ __all__ = [
     "placed",
 ]
 
-# Score that places need where a model has the last word. On people to validate on, with half of
-# the face covered, 99 of 100 faces reach it, 92 the score 0.5; it costs 0.3 looks a photo.
-_JUDGED = 0.15
+JUDGED = 0.15
+"""Score that places need where a model has the last word. On people to validate on, with half of
+the face covered, 99 of 100 faces reach it, 92 the score 0.5; it costs 0.3 looks a photo."""
 
 
 def finder_named(name: str) -> FaceFinder:
@@ -43,7 +44,7 @@ def finder_named(name: str) -> FaceFinder:
     """
     kind, _, file = name.partition(":")
     if name == "own":
-        return OwnFinder.load(least=_JUDGED)
+        return OwnFinder.load(least=JUDGED)
     if name == "cascade":
         return CascadeFinder()
     if name == "whole":

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import geometry
-from facepoints.detect.found import Found, placed
+from facepoints.detect.found import Found, overlap, placed
 from facepoints.errors import ModelError, SettingsError
 from facepoints.mean_face import MEAN_BOX
 from facepoints.onnx_model import read_sealed
@@ -37,9 +37,16 @@ _SHIPPED = Path(__file__).parents[1] / "weights" / "finder.onnx"
 _MULTIPLE = 32
 _EMPTY = 128  # gray value beside the picture: 0 to the network
 _SAME = 0.35  # overlap from which two places are of one face
+_WITHIN = 0.7  # part of the smaller one that lies in the other from which they are, too
 _SIDE = 320
 _HARDER = (640, 1280)  # longer sides in further tries
+_CROWD = 30  # pixels in the shrunk picture: where a face is smaller, others may be so, too
+_SURE = 0.5  # score of a face that is reason enough to look for others as small
 _LEAST = 0.02  # score of places given in further tries, where a model has the last word
+
+
+Faces = list[tuple[Found, NDArray[np.float32]]]
+"""Faces with their points (5, 2)."""
 
 
 class Cells(NamedTuple):
@@ -50,7 +57,7 @@ class Cells(NamedTuple):
     points: NDArray[np.float32]
 
 
-def faces_of(cells: Cells, least: float) -> list[tuple[Found, NDArray[np.float32]]]:
+def faces_of(cells: Cells, least: float) -> Faces:
     """Each face once, surest first, with its five points.
 
     Cells that see the same face are averaged by their scores, which places it better than
@@ -73,7 +80,7 @@ def faces_of(cells: Cells, least: float) -> list[tuple[Found, NDArray[np.float32
         shared = np.minimum(high, high[best]) - np.maximum(low, low[best])
         both = np.clip(shared, 0, None).prod(axis=1)
         union = side**2 + side[best] ** 2 - both
-        within = both > 0.7 * np.minimum(side, side[best]) ** 2
+        within = both > _WITHIN * np.minimum(side, side[best]) ** 2
         same = left & ((both > _SAME * union) | within)
         left &= ~same
         close = same & (both > 0.5 * union)
@@ -96,7 +103,8 @@ def _found(frame: NDArray[np.floating], score: float) -> Found:
 class OwnFinder:
     """Faces turned to 45 degrees, from a fifteenth of the picture's longer side up.
 
-    Of smaller ones it finds a part: see the card beside the network's file.
+    Of smaller ones it finds a part: see the card beside the network's file. Where one of them
+    is found, as in pictures of many people, it looks again with more pixels.
 
     Attributes:
         side: pixels of the longer side that larger pictures are shrunk to. Faces of 20
@@ -146,10 +154,19 @@ class OwnFinder:
         """Faces in a picture, (H, W) gray or (H, W, 3) RGB, surest first."""
         return [found for found, _ in self.find_points(image)]
 
-    def find_points(self, image: NDArray[np.uint8]) -> list[tuple[Found, NDArray[np.float32]]]:
+    def find_points(self, image: NDArray[np.uint8]) -> Faces:
         """Faces with their points (5, 2) in picture pixels: the subject's right eye, left
         eye, nose tip, right and left corner of the mouth."""
-        return self._look(image, self.side, self.least)
+        faces = self._look(image, self.side, self.least)
+        for side in _HARDER:
+            before = self.side if side == _HARDER[0] else side // 2
+            if side <= before or max(image.shape[:2]) <= 1.2 * before:
+                continue
+            small = _CROWD * max(image.shape[:2]) / before
+            if not any(f.score >= _SURE and max(f.box[2:]) < small for f, _ in faces):
+                break
+            faces = _joined(faces, self._look(image, side, self.least), small)
+        return faces
 
     def find_harder(self, image: NDArray[np.uint8]) -> Iterator[list[Found]]:
         """Further tries: with less asked of a face, then with more pixels."""
@@ -158,9 +175,7 @@ class OwnFinder:
             if self.side < side and max(image.shape[:2]) > side / 2:
                 yield [found for found, _ in self._look(image, side, _LEAST)]
 
-    def _look(
-        self, image: NDArray[np.uint8], side: int, least: float
-    ) -> list[tuple[Found, NDArray[np.float32]]]:
+    def _look(self, image: NDArray[np.uint8], side: int, least: float) -> Faces:
         gray, matrix = _fitted(image, side)
         assert self._session is not None
         answer = self._session.run(OUTPUTS, {INPUT: gray[None]})
@@ -169,6 +184,26 @@ class OwnFinder:
             (placed(found, matrix), geometry.apply(back, points))
             for found, points in faces_of(Cells(*(np.asarray(part)[0] for part in answer)), least)
         ]
+
+
+def _joined(coarse: Faces, fine: Faces, small: float) -> Faces:
+    """What two passes found: where both see a face the finer one is right if it is a small one."""
+    kept = [
+        face
+        for face in coarse
+        if max(face[0].box[2:]) >= small or not any(_same(face[0], other[0]) for other in fine)
+    ]
+    kept += [face for face in fine if not any(_same(face[0], other[0]) for other in kept)]
+    return sorted(kept, key=lambda face: -face[0].score)
+
+
+def _same(a: Found, b: Found) -> bool:
+    """Whether two boxes are of one face: they share enough, or one lies within the other."""
+    low = np.maximum(a.box[:2], b.box[:2])
+    high = np.minimum(np.add(a.box[:2], a.box[2:]), np.add(b.box[:2], b.box[2:]))
+    smaller = min(a.box[2] * a.box[3], b.box[2] * b.box[3])
+    within = float(np.clip(high - low, 0, None).prod()) > _WITHIN * smaller
+    return within or overlap(a.box, b.box) > _SAME
 
 
 def _fitted(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], geometry.Matrix]:

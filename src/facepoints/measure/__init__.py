@@ -1,9 +1,9 @@
 """What the points of a face tell: pose, openings, asymmetry, distances and ratios, each with
-the radius that holds the true value 90 times in 100, as far as it is the points' errors.
+the radius that holds, 90 times in 100, the value that the true points give.
 
 Nothing of it is a diagnosis; see `definitions` for what each number is and whose definition,
-`uncertainty` for the radius, `pose` and `symmetry` for those two, `events` for what a face does
-in a video.
+`uncertainty` and `factors` for the radius, `pose` and `symmetry` for those two, `events` for what
+a face does in a video.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from facepoints.errors import DataError
 from facepoints.face import Face
 from facepoints.landmarks import LandmarkSet
 from facepoints.measure.definitions import DEFINITIONS, Definition
-from facepoints.measure.pose import Pose, head_points, pose_of
+from facepoints.measure.factors import FACTORS
+from facepoints.measure.pose import ANGLES, Pose, head_points, pose_of
 from facepoints.measure.symmetry import asymmetry
 from facepoints.measure.uncertainty import Measure, measured
 
@@ -31,8 +32,7 @@ __all__ = [
     "pose_of",
 ]
 
-_ANGLES = ("yaw", "pitch", "roll")
-MEASURES: tuple[str, ...] = (*_ANGLES, "asymmetry", *DEFINITIONS)
+MEASURES: tuple[str, ...] = (*ANGLES, "asymmetry", *DEFINITIONS)
 """Everything that is measured, in the order of the columns."""
 
 
@@ -53,7 +53,7 @@ def measures(face: Face) -> dict[str, Measure]:
         pose = None
     if pose is not None:
         values = (pose.yaw, pose.pitch, pose.roll)
-        found = {n: Measure(*v) for n, *v in zip(_ANGLES, values, pose.radius, strict=True)}
+        found = {n: Measure(*v) for n, *v in zip(ANGLES, values, pose.radius, strict=True)}
         with suppress(DataError):  # no names of sides, or turned too far
             found["asymmetry"] = asymmetry(face, pose)
     column = {name: k for k, name in enumerate(face.landmarks.names)}
@@ -61,16 +61,15 @@ def measures(face: Face) -> dict[str, Measure]:
         if all(point in column for point in definition.points):
             rows = [column[point] for point in definition.points]
             points, radius = face.points[rows], face.radius[rows]
-            found[name] = measured(
-                definition.of, points.astype(np.float64), radius.astype(np.float64)
-            )
+            alone = measured(definition.of, points.astype(np.float64), radius.astype(np.float64))
+            found[name] = Measure(alone.value, alone.radius * FACTORS[name])
     return found
 
 
 def lacking(landmarks: LandmarkSet) -> list[str]:
     """What of `MEASURES` the points of a set never give."""
     known = head_points(landmarks)[2]
-    none = [] if known.sum() >= 6 else [*_ANGLES, "asymmetry"]
+    none = [] if known.sum() >= 6 else [*ANGLES, "asymmetry"]
     if not none and not landmarks.mirrorable:
         none = ["asymmetry"]
     names = set(landmarks.names)

@@ -22,11 +22,23 @@ from facepoints.face import Face
 from facepoints.landmark_sets import IBUG_68, convert
 from facepoints.landmarks import LandmarkSet
 from facepoints.mean_head import HEAD_SPREAD, MEAN_HEAD
+from facepoints.measure.factors import FACTORS
 
-__all__ = ["COORDINATE", "DISC", "Fit", "Pose", "angles", "fit_heads", "head_points", "pose_of"]
+__all__ = [
+    "ANGLES",
+    "COORDINATE",
+    "DISC",
+    "Fit",
+    "Pose",
+    "angles",
+    "fit_heads",
+    "head_points",
+    "pose_of",
+]
 
 Array = NDArray[np.floating]
 
+ANGLES = ("yaw", "pitch", "roll")
 DISC = float(np.sqrt(-2 * np.log(0.1)))
 """Radius, in standard deviations of a coordinate, of the disc that holds a point with normal
 errors 90 times in 100."""
@@ -53,11 +65,9 @@ class Pose:
         yaw: degrees towards the subject's left, which is the picture's right.
         pitch: degrees up.
         roll: degrees clockwise on the screen, the head leaning to the subject's left.
-        radius: (yaw, pitch, roll) degrees that hold the true angles 90 times in 100, as far as
-            it is the points' errors, and faces that differ from the mean head point by point.
-            Errors that points share are not in it: against the pose of the labels, on 138
-            faces, it held 81 to 88 (yaw), 65 to 77 (pitch) and 81 to 84 (roll) in 100. Nor is
-            what makes a whole face differ: a long nose looks like a head that is turned.
+        radius: (yaw, pitch, roll) degrees that hold, 90 times in 100, the angles that the true
+            points give (`factors`). What makes a whole face differ from the mean head is not in
+            it: a long nose looks like a head that is turned.
         turn: (3, 3) rotation of the mean head; x to the picture's right, y down, z to the camera.
         scale: pixels per unit of the mean head.
         shift: (2,) pixels, where the mean head's origin lies.
@@ -136,7 +146,8 @@ def pose_of(face: Face) -> Pose:
         variance = np.diag(inverse @ fit.covariance[0] @ inverse.T)
     except np.linalg.LinAlgError:  # in full profile, pitch and roll are the same turn
         variance = np.full(3, np.pi**2)
-    near = np.minimum(np.rad2deg(COORDINATE * np.sqrt(np.maximum(variance, 0))), 180.0)
+    near = np.rad2deg(COORDINATE * np.sqrt(np.maximum(variance, 0)))
+    near = np.minimum(near * [FACTORS[name] for name in ANGLES], 180.0)
     radius = (float(near[0]), float(near[1]), float(near[2]))
     scale = float(fit.scale[0])
     return Pose(float(yaw), float(pitch), float(roll), radius, fit.turn[0], scale, fit.shift[0])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.face import Face
 from facepoints.landmarks import LandmarkSet
+from facepoints.measure.factors import FACTORS
 from facepoints.measure.pose import DISC, Pose, head_points
 from facepoints.measure.uncertainty import Measure
 
@@ -40,9 +41,8 @@ def asymmetry(face: Face, pose: Pose) -> Measure:
     line of the head as it turns. A crooked smile counts like a crooked face.
 
     Returns:
-        The distance; its radius is not about it but above 0: what the points' errors, taken
-        as independent, make of a symmetric face stays below it 90 times in 100. A distance
-        within says nothing.
+        The distance; its radius is not about it but above 0: what the points' errors make of
+        a symmetric face stays below it 90 times in 100. A distance within says nothing.
 
     Raises:
         DataError: the points have no known mirror image, or the head is turned by more than
@@ -63,7 +63,7 @@ def asymmetry(face: Face, pose: Pose) -> Measure:
     fit = float(np.abs(np.vdot(there, here))) / size**2
     distance = float(np.sqrt(max(2 - 2 * min(fit, 1.0), 0)))
     sigma = face.radius[rows].astype(np.float64) / DISC / pose.scale / size
-    return Measure(distance, _noise(sigma, partner, pose))
+    return Measure(distance, FACTORS["asymmetry"] * _noise(sigma, partner, pose))
 
 
 @lru_cache(maxsize=16)

@@ -2,16 +2,8 @@
 
 A point's radius holds it 90 times in 100. Taken as a normal error, the same in all directions,
 it says by how much each coordinate varies; to first order, a number varies by its slope times
-that (Gauss's law of error propagation). The points' errors are taken as independent: of two
-points that are marked too far to the left both, the distance between them is better than that;
-`bound` takes the worst of all dependences instead.
-
-How true that is was measured with the shipped model on 138 faces of people whom it was not
-trained on (the ones that its radii are calibrated on, so a little flattered; none of the test
-set), against the same measures of the labels. Taken as independent, the radius held 92 in 100 on
-average over all measures, which is why it is the one that is given; worst the opening of the
-mouth (69 to 79), the outer canthal distance in pixels (76 to 85) and the height of the face (79 to
-90). The bound held 99.
+that (Gauss's law of error propagation). The points' errors are taken as independent, which they
+are not: what that is worth is measured, and made up for, in `factors`.
 """
 
 from __future__ import annotations
@@ -24,7 +16,7 @@ from numpy.typing import NDArray
 
 from facepoints.measure.pose import COORDINATE, DISC
 
-__all__ = ["Measure", "bound", "measured", "slopes"]
+__all__ = ["Measure", "measured", "slopes"]
 
 Array = NDArray[np.floating]
 Number = Callable[[Array], Array]
@@ -56,10 +48,4 @@ def slopes(of: Number, points: Array) -> Array:
 def measured(of: Number, points: Array, radius: Array) -> Measure:
     """The number of points (K, 2) with radius (K,), their errors taken as independent."""
     spread = float(np.sqrt(((slopes(of, points) * radius) ** 2).sum()))
-    return Measure(float(of(points)), COORDINATE / DISC * spread)
-
-
-def bound(of: Number, points: Array, radius: Array) -> Measure:
-    """As `measured`, with the errors so dependent that they all add up."""
-    spread = float((slopes(of, points) * radius).sum())
     return Measure(float(of(points)), COORDINATE / DISC * spread)
