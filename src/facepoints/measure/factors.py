@@ -2,11 +2,11 @@
 
 What is propagated from the points' radii takes their errors as independent, normal and the
 same in all directions. They are not: when one point of the brows lies too high, the others do,
-too (correlated by 0.45), which adds up in the pitch and cancels in the philtrum; the lips' are
-drawn together where a mouth is wider open than most; and where points count by their radius, a
-head that is not the mean one seems turned otherwise. Points of different faces put together,
-which takes out just what a face's errors share, made the pose's radius hold 94 to 98 in 100
-instead of 66 to 84. So the factors are measured, not derived: on people whom the network of the
+too (correlated by 0.45), which adds up in the pitch and cancels in the philtrum; of a mouth that
+is wide open the network sees the lips closer together; and since points count by their radius, a
+head that is not the mean one seems turned otherwise. Errors shuffled between faces, which takes
+out just what the points of a face share, were within the pose's radius 94 to 100 times in 100
+instead of 77 to 88. So the factors are measured, not derived: on people whom the network of the
 package was not trained on, by
 
     python recipes/measure_factors.py --install

@@ -1,0 +1,181 @@
+"""Measure how much larger or smaller the radii of measures must be to hold 90 times in 100.
+
+    python recipes/measure_factors.py --data DATA               # half a minute on one core
+    python recipes/measure_factors.py --data DATA --install     # and write them down
+    python recipes/measure_factors.py --data DATA --held-out    # how true they are
+
+DATA holds `lfpw/train`, `youtube-faces` and `held-out.txt`. To be run again, with --install,
+whenever the network that comes with facepoints is another.
+
+Faces are found and measured as anyone would do it, with the network of the package; the true
+measures are those of the labels. The radius of a measure that is propagated from the points
+takes their errors as independent and normal. Neither holds, so it is multiplied by a factor:
+the 90 in 100 quantile of error over radius on the people who `points.py` keeps to calibrate on
+(split conformal prediction, as for the points themselves in `calibration`). Photos and frames
+count half each, left and right together. --held-out counts on the people of the test set, on
+whom nothing is chosen.
+
+The asymmetry has another radius: what errors make of a symmetric face. For that the errors of
+each face are put onto the mean head, turned as the face is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from points import SHARES, held_people, only, people
+
+import facepoints
+from facepoints import readers
+from facepoints.calibration import COVERAGE
+from facepoints.errors import DataError, FacepointsError
+from facepoints.face import Face
+from facepoints.gather import read_people
+from facepoints.measure import MEASURES, measures, pose_of
+from facepoints.measure.factors import FACTORS
+from facepoints.measure.pose import head_points
+from facepoints.measure.symmetry import asymmetry
+from facepoints.samples import Photos
+
+Array = NDArray[np.floating]
+Ratios = dict[str, Array]
+"""Error over radius on each face that has the measure."""
+
+TOGETHER = 16
+"""Pictures that are looked at together."""
+NEAR = 0.2
+"""Mean error, as part of the face's side, up to which an answer is one to the labelled face."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Measure the factors of the measures' radii."""
+
+    data: Path = Path("../shared/data")
+    """Folder with lfpw/train, youtube-faces and held-out.txt."""
+    install: bool = False
+    """Write the factors into the package (src/facepoints/measure/factors.py)."""
+    held_out: bool = False
+    """Count how often the radii of the package hold on the test set's people instead."""
+
+
+def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
+    """Photos of the people whom `points.py` calibrates on, or of the test set, by data set."""
+    test = read_people(data / "held-out.txt")
+    sets: dict[str, list[Photos]] = {}
+    for name, folder, parts in (
+        ("lfpw", "lfpw/train", ("training",)),
+        ("youtube-faces", "youtube-faces", ("training", "test")),
+    ):
+        read = [readers.read(data / folder, part=part) for part in parts]
+        if not all(isinstance(photos, Photos) for photos in read):
+            raise DataError(f"{data / folder} should hold pictures with points")
+        whole = [photos for photos in read if isinstance(photos, Photos)]
+        if held_out:
+            chosen = test
+        else:
+            others = people(whole[0], test)
+            held = held_people(others, SHARES[name], 0)  # the same in both parts, as there
+            chosen = set(others.group[held])
+        sets[name] = [only(p, np.isin(p.group, sorted(chosen))) for p in whole]
+    return sets
+
+
+def answered(photos: Photos) -> Iterator[tuple[Face, Array]]:
+    """Each face that is found, and its true points (K, 2)."""
+    model = facepoints.load()
+    pictures = list(photos.pictures())
+    for start in range(0, len(pictures), TOGETHER):
+        some = pictures[start : start + TOGETHER]
+        truths = photos.points[start : start + TOGETHER]
+        for found, truth in zip(model(some), truths, strict=True):
+            off = [np.linalg.norm(face.points - truth, axis=1).mean() for face in found]
+            if off and min(off) < NEAR * np.ptp(truth, axis=0).max():
+                yield found[int(np.argmin(off))], truth
+
+
+def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
+    """Error over radius of each measure; not of those that a face or its labels do not have."""
+    found: dict[str, list[float]] = {name: [] for name in MEASURES}
+    for face, truth in faces:
+        labels = replace(face, points=truth.astype(np.float32), radius=np.zeros_like(face.radius))
+        here, there = measures(face), measures(labels)
+        for name in here.keys() & there.keys() - {"asymmetry"}:
+            error = here[name].value - there[name].value
+            error = (error + 180) % 360 - 180 if name == "roll" else error
+            found[name].append(abs(error) / here[name].radius)
+        if "asymmetry" in here:
+            found["asymmetry"].append(_of_symmetric(face, truth))
+    return {name: np.array(several) for name, several in found.items()}
+
+
+def _of_symmetric(face: Face, truth: Array) -> float:
+    """Asymmetry over its radius of the mean head, seen as the face is and off by its errors."""
+    pose, shape = pose_of(face), head_points(face.landmarks)[0]
+    head = (shape @ pose.turn.T)[:, :2] * pose.scale + pose.shift
+    other = replace(face, points=(head + face.points - truth).astype(np.float32))
+    distance = asymmetry(other, pose)
+    return distance.value / distance.radius
+
+
+def factor(parts: list[Array]) -> float:
+    """The 90 in 100 quantile of ratios of several data sets that count the same."""
+    every = np.concatenate(parts)
+    weight = np.concatenate([np.full(len(p), 1 / max(len(p), 1)) for p in parts])
+    order = np.argsort(every)
+    share = np.cumsum(weight[order]) / weight.sum()
+    return float(every[order][np.searchsorted(share, COVERAGE - 1e-9)])
+
+
+def both_sides(name: str) -> set[str]:
+    """A measure and its mirror image."""
+    if name.endswith("_left") or "_left_" in name:
+        return {name, name.replace("_left", "_right")}
+    return {name, name.replace("_right", "_left")}
+
+
+def written(factors: dict[str, float]) -> str:
+    """The factors as the package has them."""
+    lines = [f'    "{name}": {value:.2f},' for name, value in factors.items()]
+    return "\n".join(["FACTORS: dict[str, float] = {", *lines, "}"])
+
+
+def install(text: str) -> None:
+    """Put the factors into the package."""
+    path = Path(facepoints.__file__).parent / "measure" / "factors.py"
+    head, _, rest = path.read_text().partition("FACTORS: dict")
+    path.write_text(f"{head}{text}{rest.partition('}')[2]}")
+
+
+def main(recipe: Recipe) -> None:
+    found: dict[str, Ratios] = {}
+    for name, parts in photos_of(recipe.data, recipe.held_out).items():
+        faces = [pair for photos in parts for pair in answered(photos)]
+        found[name] = ratios(faces)
+        print(f"# {name}: {len(faces)} of {sum(map(len, parts))} faces found")
+    if recipe.held_out:
+        rows = {n: [np.mean(r[n] <= 1) * 100 for r in found.values()] for n in MEASURES}
+        for name, held in rows.items():
+            print(f"{name:30}" + "".join(f"{h:8.1f}" for h in held))
+        print(f"{'mean':30}" + "".join(f"{h:8.1f}" for h in np.mean(list(rows.values()), axis=0)))
+        return
+    factors = {}
+    for name in MEASURES:
+        several = [np.concatenate([r[n] for n in sorted(both_sides(name))]) for r in found.values()]
+        factors[name] = FACTORS.get(name, 1.0) * factor(several)
+    print(written(factors))
+    if recipe.install:
+        install(written(factors))
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Recipe))
+    except FacepointsError as error:
+        sys.exit(f"error: {error}")
