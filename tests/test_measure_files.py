@@ -86,8 +86,12 @@ def a_face(points: NDArray, track: int | None = None, landmarks: LandmarkSet = I
     return Face((0, 0, 1, 1), 0.9, points.astype(np.float32), radius, landmarks, track)
 
 
-def clip(path: Path, frames: int = 80, rate: float = 15, times: bool = False) -> Path:
-    """Lines as of a video in which person 4 blinks twice and yawns; person 5 just looks."""
+LOOKS = 21
+
+
+def clip(path: Path, frames: int = 40, rate: float = 10, times: bool = False) -> Path:
+    """Lines as of a video in which person 4 blinks twice and yawns; person 5 just looks, and
+    leaves when that is known."""
     head = MEAN_HEAD[:, :2] * 100 + 200
     upper = IBUG_68.columns(
         f"{side}_eye_upper_{part}" for side in ("left", "right") for part in ("inner", "outer")
@@ -99,11 +103,11 @@ def clip(path: Path, frames: int = 80, rate: float = 15, times: bool = False) ->
     with path.open("w") as file:
         for frame in range(frames):
             points = head.copy()
-            if 15 <= frame < 18 or 30 <= frame < 32:
+            if 8 <= frame < 11 or frame == 14:
                 points[upper] = points[lower] - (0, 1)
-            if 45 <= frame < 75:
+            if 20 <= frame < 38:
                 points[lip, 1] += 60
-            faces = [a_face(points, 4), a_face(head + 300, 5)]
+            faces = [a_face(points, 4)] + [a_face(head + 300, 5)] * (frame < LOOKS)
             line = record("clip.mp4", (700, 800), faces, frame)
             file.write(json_line(line | ({"time": frame / rate} if times else {})))
     return path
@@ -171,22 +175,22 @@ def test_millimetres(album: Path, mean: Predictor, tmp_path: Path) -> None:
 def test_blinks_and_yawns_of_a_video(times: bool, tmp_path: Path) -> None:
     lines = clip(tmp_path / "clip.jsonl", times=times)
     out, events = tmp_path / "out.csv", tmp_path / "events.csv"
-    rate = "100" if times else "15"  # the times that the file tells come before the rate
+    rate = "100" if times else "10"  # the times that the file tells come before the rate
     main(["measure", str(lines), "--out", str(out), "--events", str(events), "--rate", rate])
     told = [
         (e["event"], int(e["track"]), int(e["first_frame"]), int(e["last_frame"]))
         for e in rows_of(events)
     ]
-    assert told == [("blink", 4, 15, 17), ("blink", 4, 30, 31), ("yawn", 4, 45, 74)]
-    assert [float(e["start"]) for e in rows_of(events)] == pytest.approx([1, 2, 3], abs=1e-3)
-    assert float(rows_of(events)[0]["seconds"]) == pytest.approx(0.2, abs=1e-3)
+    assert told == [("blink", 4, 8, 10), ("blink", 4, 14, 14), ("yawn", 4, 20, 37)]
+    assert [float(e["start"]) for e in rows_of(events)] == pytest.approx([0.8, 1.4, 2], abs=1e-3)
+    assert float(rows_of(events)[0]["seconds"]) == pytest.approx(0.3, abs=1e-3)
     rows = rows_of(out)
-    assert len(rows) == 160
+    assert len(rows) == 40 + LOOKS
     assert {r["blink"] for r in rows if r["track"] == "5"} == {"0"}
     marked = [int(r["frame"]) for r in rows if r["track"] == "4" and r["blink"] == "1"]
-    assert marked == [*range(15, 18), *range(30, 32)]
+    assert marked == [8, 9, 10, 14]
     yawning = [int(r["frame"]) for r in rows if r["track"] == "4" and r["yawn"] == "1"]
-    assert yawning == list(range(45, 75))
+    assert yawning == list(range(20, 38))
 
 
 def test_frames_of_a_folder_are_followed(

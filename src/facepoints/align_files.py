@@ -15,8 +15,10 @@ from rich.console import Console
 from facepoints import files
 from facepoints.alignment import Template, align
 from facepoints.errors import WriteError
+from facepoints.face import Face
 from facepoints.face_files import free_name
 from facepoints.media import STDIN
+from facepoints.progress import Stopped, StopRequest
 from facepoints.sightings import Sighting
 
 __all__ = ["AlignReport", "align_files", "summary"]
@@ -55,7 +57,8 @@ def align_files(
 
     The first face of a.jpg becomes a-face1.png; in a video, a.mp4, that of the person with
     track 3 in frame 12 becomes a-frame000012-track3.png. Colours are kept. Each file is
-    written whole; after an interruption, those that are there are good.
+    written whole; after an interruption, those that are there are good, and after Ctrl-C all
+    of the pictures so far.
 
     Args:
         seen: pictures with their faces (`sightings.sightings`).
@@ -68,35 +71,26 @@ def align_files(
         SettingsError: no such template, or a size out of range.
         DataError: an input that cannot be used, or points that the template needs.
         WriteError: an output cannot be written.
+        Stopped: after Ctrl-C, once the faces of the picture at hand are written.
     """
     files.make_folder(out)
     report = AlignReport()
     used: set[str] = set()
     names: dict[str, str] = {}
-    for sighting in seen:
-        report.pictures += 1
-        if sighting.error:
-            report.unreadable += 1
-            report.error = report.error or sighting.error
-            if console is not None and report.unreadable <= _SAID:
-                text = f"unreadable: {sighting.error}"
-                console.print(text, markup=False, highlight=False, soft_wrap=True)
-            continue
-        report.without += not sighting.faces
-        if sighting.image is None:
-            continue
-        if sighting.file not in names:
-            plain = "stdin" if sighting.file == STDIN else os.path.basename(sighting.file)
-            names[sighting.file] = free_name(PurePath(plain), used)
-        for number, face in enumerate(sighting.faces, start=1):
-            which = f"face{number}"
-            if sighting.time is not None:
-                which = f"frame{sighting.frame:06}-{which}"
-                if face.track is not None:
-                    which = f"frame{sighting.frame:06}-track{face.track}"
-            picture = align(sighting.image, face, template, size)
-            _write(out / f"{names[sighting.file]}-{which}.png", picture)
-            report.faces += 1
+    with StopRequest() as stop:
+        for sighting in seen:
+            _count(report, sighting, console)
+            if sighting.image is not None and sighting.file not in names:
+                plain = "stdin" if sighting.file == STDIN else os.path.basename(sighting.file)
+                names[sighting.file] = free_name(PurePath(plain), used)
+            for number, face in enumerate(sighting.faces, start=1):
+                if sighting.image is not None:
+                    picture = align(sighting.image, face, template, size)
+                    name = f"{names[sighting.file]}-{_which(sighting, face, number)}.png"
+                    _write(out / name, picture)
+                    report.faces += 1
+            if stop.asked:
+                raise Stopped(f"stopped after {summary(report)}; results are in {out}")
     return report
 
 
@@ -105,6 +99,26 @@ def summary(report: AlignReport) -> str:
     text = f"{report.faces} faces of {report.pictures} pictures or frames"
     text += f", {report.without} without a face" if report.without else ""
     return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
+
+
+def _count(report: AlignReport, sighting: Sighting, console: Console | None) -> None:
+    report.pictures += 1
+    if not sighting.error:
+        report.without += not sighting.faces
+        return
+    report.unreadable += 1
+    report.error = report.error or sighting.error
+    if console is not None and report.unreadable <= _SAID:
+        text = f"unreadable: {sighting.error}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _which(sighting: Sighting, face: Face, number: int) -> str:
+    """The end of a face's file name."""
+    if sighting.time is None:
+        return f"face{number}"
+    who = f"face{number}" if face.track is None else f"track{face.track}"
+    return f"frame{sighting.frame:06}-{who}"
 
 
 def _write(path: Path, rgb: NDArray[np.uint8]) -> None:

@@ -17,6 +17,7 @@ from facepoints.files import whole_file
 from facepoints.landmarks import LandmarkSet
 from facepoints.measure import MEASURES, Measure, lacking, measures
 from facepoints.measure.events import KINDS, Event, eye_events, judged, yawns
+from facepoints.progress import Stopped, StopRequest
 from facepoints.sightings import Sighting
 
 __all__ = ["MeasureReport", "measure_files", "summary"]
@@ -53,6 +54,7 @@ class MeasureReport:
         error: why the first of them could not.
         lacking: measures that the points do not give.
         events: what people did, by track of each video.
+        stopped: whether it was ended by Ctrl-C.
     """
 
     pictures: int = 0
@@ -62,6 +64,7 @@ class MeasureReport:
     lacking: list[str] = field(default_factory=list)
     events: list[tuple[str, int, int, int, Event]] = field(default_factory=list)
     """(file, track, first frame, last frame, event)"""
+    stopped: bool = False
 
 
 def measure_files(
@@ -74,6 +77,8 @@ def measure_files(
 ) -> MeasureReport:
     """Measure faces.
 
+    After Ctrl-C, what was looked at so far is written as if the inputs ended there.
+
     Args:
         seen: pictures with their faces (`sightings.sightings`).
         out: .csv: a row per face; or .jsonl: a line per picture.
@@ -85,6 +90,7 @@ def measure_files(
         SettingsError: no format for an output, or a scale that is not positive.
         DataError: an input that cannot be used.
         WriteError: an output cannot be written.
+        Stopped: after Ctrl-C, once all is written.
     """
     write = _writer(out)
     if events is not None and events.suffix.lower() != ".csv":
@@ -92,28 +98,25 @@ def measure_files(
     if mm_per_pixel is not None and not 0 < mm_per_pixel < 1e6:
         raise SettingsError(f"millimetres per pixel are positive, {mm_per_pixel} is not")
     report = MeasureReport()
-    shots: list[_Shot] = []
-    sets: dict[tuple[str, ...], LandmarkSet] = {}
-    for sighting in seen:
-        shots.append(_shot(sighting, mm_per_pixel))
-        _count(report, sighting, console)
-        sets |= {face.landmarks.names: face.landmarks for face in sighting.faces}
-    missing = {name for landmarks in sets.values() for name in lacking(landmarks)}
-    report.lacking = [name for name in MEASURES if name in missing]
-    for series in _series(shots):
-        report.events += _events(series)
-    names = [_column(name, mm_per_pixel) for name in MEASURES]
-    with whole_file(out) as temporary, _text(temporary) as file:
-        write(shots, names, file)
-    if events is not None:
-        with whole_file(events) as temporary, _text(temporary) as file:
-            _write_events(report, file)
+    with StopRequest() as stop:
+        shots = _measured(seen, report, mm_per_pixel, console, stop)
+        for series in _series(shots):
+            report.events += _events(series)
+        names = [_column(name, mm_per_pixel) for name in MEASURES]
+        with whole_file(out) as temporary, _text(temporary) as file:
+            write(shots, names, file)
+        if events is not None:
+            with whole_file(events) as temporary, _text(temporary) as file:
+                _write_events(report, file)
+    if report.stopped:
+        raise Stopped(f"{summary(report)}; results are in {out}")
     return report
 
 
 def summary(report: MeasureReport) -> str:
     """The closing line: what was done."""
-    text = f"{report.faces} faces in {report.pictures} pictures or frames"
+    text = "stopped after " if report.stopped else ""
+    text += f"{report.faces} faces in {report.pictures} pictures or frames"
     text += f", {report.unreadable} unreadable" if report.unreadable else ""
     counts = {kind: sum(e.kind == kind for *_, e in report.events) for kind in KINDS}
     if any(counts.values()):
@@ -124,6 +127,28 @@ def summary(report: MeasureReport) -> str:
         more = f" and {len(report.lacking) - 3} more" if len(report.lacking) > 3 else ""
         text += f"; these points do not give {some}{more}"
     return text
+
+
+def _measured(
+    seen: Iterable[Sighting],
+    report: MeasureReport,
+    mm_per_pixel: float | None,
+    console: Console | None,
+    stop: StopRequest,
+) -> list[_Shot]:
+    """Measures of all sightings, or of those before Ctrl-C, counted."""
+    shots: list[_Shot] = []
+    sets: dict[tuple[str, ...], LandmarkSet] = {}
+    for sighting in seen:
+        shots.append(_shot(sighting, mm_per_pixel))
+        _count(report, sighting, console)
+        sets |= {face.landmarks.names: face.landmarks for face in sighting.faces}
+        if stop.asked:
+            report.stopped = True
+            break
+    missing = {name for landmarks in sets.values() for name in lacking(landmarks)}
+    report.lacking = [name for name in MEASURES if name in missing]
+    return shots
 
 
 def _column(name: str, mm_per_pixel: float | None) -> str:
