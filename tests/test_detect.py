@@ -96,6 +96,12 @@ def test_harder_tries_find_what_the_first_does_not(photo: NDArray[np.uint8]) -> 
     assert isinstance(finder, PersistentFinder)
 
 
+def test_an_opencv_without_cascades_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "CascadeClassifier")
+    with pytest.raises(SettingsError, match="has no cascades; install 'opencv-python-headless<5'"):
+        finder_named("cascade")
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 900), (900, 2), (19, 19), (25, 3, 3)])
 def test_cascades_bear_any_shape(shape: tuple[int, ...]) -> None:
     finder = CascadeFinder()

@@ -66,13 +66,19 @@ class CascadeFinder:
         smallest: side of the smallest window, as a part of the picture's longer side.
 
     Raises:
-        SettingsError: a size that is not positive.
+        SettingsError: a size that is not positive, or an OpenCV without cascades: since
+            version 5 it has none.
     """
 
     side: int = 800
     smallest: float = 0.03
 
     def __post_init__(self) -> None:
+        if not hasattr(cv2, "CascadeClassifier"):
+            raise SettingsError(
+                f"OpenCV {cv2.__version__} has no cascades; install 'opencv-python-headless<5', "
+                f"or take the finder that comes with facepoints (own)"
+            )
         if self.side < 24 or not 0 < self.smallest <= 1:
             raise SettingsError(
                 f"a cascade looks at pictures of 24 pixels or more for faces of a part in (0, 1] "
