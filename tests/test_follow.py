@@ -7,7 +7,7 @@ discs, with a little noise if asked. So where it is in each frame is known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ from facepoints.follow import Follower, Following, FollowSettings
 from facepoints.landmarks import LandmarkSet
 from facepoints.onnx_model import Answer
 from facepoints.predict import Predictor
+from facepoints.smooth import pose_in
+from facepoints.track import Sight, Track, look_of, undrawn
 from facepoints.video import Frame
 
 POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
@@ -203,7 +205,7 @@ def test_several_faces_go_through_the_model_together() -> None:
     assert discs.calls == [3] * 10
 
 
-@pytest.mark.parametrize("step", [3.0, 6.0, 11.0])
+@pytest.mark.parametrize("step", [2.0, 3.0, 4.5, 6.0, 11.0])
 def test_two_faces_that_cross_keep_their_numbers(step: float) -> None:
     count = round(220 / step)
     front = Actor(line(50, step, count), cheek=(-0.32, 0.0))
@@ -216,6 +218,57 @@ def test_two_faces_that_cross_keep_their_numbers(step: float) -> None:
     assert {n for n, far in zip(others, apart, strict=True) if far} <= {others[0], None}
     assert others[-1] == others[0]
     assert {f.track for faces in found for f in faces} == {0, 1}
+
+
+def pair() -> tuple[list[Track], list[Sight]]:
+    """Two faces side by side that stood still for some frames, and how they look."""
+    sights = []
+    for middle, cheek in ((120.0, -0.3), (165.0, 0.3)):
+        points = (SHAPE * 60 + (middle, 80)).astype(np.float32)
+        look = look_of(crop_of(Actor(np.array([(middle, 80.0)]), cheek=(cheek, 0.0))))
+        pose = pose_in(points, np.ones(4), Discs().layout)
+        assert pose is not None
+        sights.append(Sight(points, np.ones(4, np.float32), 0.99, pose, look))
+    tracks = [Track(sight, 0.0, Discs().layout) for sight in sights]
+    for index in range(1, 10):
+        for track, sight in zip(tracks, sights, strict=True):
+            track.see(sight, index / RATE)
+    return tracks, sights
+
+
+def crop_of(actor: Actor) -> NDArray[np.uint8]:
+    image = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+    paint(image, actor, 0)
+    x, y = actor.path[0].astype(int)
+    return image[y - 40 : y + 40, x - 40 : x + 40, 0]
+
+
+def moved(sight: Sight, by: Sequence[float]) -> Sight:
+    return replace(sight, pose=sight.pose + np.array(by))
+
+
+@pytest.mark.parametrize("by", [(18, 0, 0, 0), (0, 0, 0.35, 0)])
+def test_a_face_whose_points_are_drawn_to_another_counts_as_hidden(by: Sequence[float]) -> None:
+    tracks, sights = pair()
+    seen = undrawn(tracks, [moved(sights[0], by), sights[1]], 10 / RATE)
+    assert seen == [None, sights[1]]
+
+
+@pytest.mark.parametrize("by", [(30, 10, 0, 0), (0, 0, 0.4, 0)])
+def test_faces_side_by_side_are_seen_when_the_camera_jolts(by: Sequence[float]) -> None:
+    tracks, sights = pair()
+    jolted = [moved(sight, by) for sight in sights]
+    assert undrawn(tracks, jolted, 10 / RATE) == jolted
+
+
+def test_a_face_is_thought_to_keep_its_size_while_it_is_hidden() -> None:
+    tracks, sights = pair()
+    track, sight = tracks[0], sights[0]
+    for index in range(3):  # the last that is seen of it is wrong
+        track.see(moved(sight, (0, 0, 0.2 * index, 0)), (10 + index) / RATE, learn=False)
+    for index in range(13, 30):
+        track.miss(index / RATE)
+    assert track.expected(1.0)[2] == pytest.approx(sight.pose[2], abs=0.1)
 
 
 def test_a_face_hidden_for_half_a_second_keeps_its_number() -> None:
