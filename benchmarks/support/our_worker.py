@@ -5,7 +5,7 @@
     python our_worker.py photos LIST [MODEL]                      # pictures to points
 
 ``stage`` starts from pictures and the boxes of their faces: gray, crop, network, points in
-the picture, once or, with LOOKS 2, a second time on the crop that the first answer gives.
+the picture; with LOOKS 2 the box is so far turned that a second look is needed.
 For every line with a number on standard input it makes so many calls and writes their
 seconds as a JSON list. ``photos`` takes the numbers of pictures of a JSON list of files
 instead, see `peer_worker.photos`.
@@ -37,10 +37,11 @@ class Known:
     """A finder that knows the one face's box."""
 
     box: tuple[float, float, float, float]
+    angle: float
 
     def find(self, image: NDArray[np.uint8]) -> list[Found]:
         """The one place."""
-        return [Found(self.box)]
+        return [Found(self.box, angle=self.angle)]
 
 
 def network(faces: int, threads: int, device: str, model: Path | None) -> Callable[[], object]:
@@ -60,7 +61,7 @@ def stage(
     if not found:
         raise SystemExit(f"no face found in {picture}")
     box = geometry.bounding_box(found[0].points)
-    look = Predictor(points, Known(box), min_score=0)
+    look = Predictor(points, Known(box, 20.0 * (looks - 1)), min_score=0)
     if faces == 1:
         return lambda: look(image)
     images = [image] * faces
