@@ -7,8 +7,9 @@ One face, one thread, every process held to one and the same processor:
 - network: crop to points. Ours in onnxruntime; MediaPipe's face_landmark.tflite in LiteRT
   (ai-edge-litert, XNNPACK), newer and no slower than what the package itself brings.
 - stage: picture and place of the face to points in the picture. Ours with one look, as in a video
-  and after the finder of the package, and with the second that a rough box needs; MediaPipe's Face Mesh in its tracking mode on a still frame, where the detector rests
-  and crop, mesh network and projection are left, plain and with `refine_landmarks`.
+  and after the finder of the package, and with the second that a rough box needs; MediaPipe's
+  Face Mesh in its tracking mode on a still frame, where the detector rests and crop, mesh network
+  and projection are left, plain and with `refine_landmarks`.
 
 Batches: 64 faces in one call with two threads against one face a call, with one thread and
 with two, network and stage; and the network on CUDA where onnxruntime has it.
