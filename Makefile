@@ -1,5 +1,5 @@
 # make          what there is to make
-# make demo     faces and their points in a photo and in rendered pictures
+# make demo     faces and their points in a photo, in rendered pictures and in a clip
 # make test     what has to hold before a change goes in
 #
 # Everything runs in .venv, which is made on first use with the packages of constraints.txt:
@@ -56,11 +56,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 $(CORE): pyproject.toml constraints.txt
 	$(begin)
-	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e . scikit-image
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[video]' scikit-image
 	$(BIN)/python -m pip check
 	@touch $@
 
-demo: $(if $(wildcard $(STAMP)),$(STAMP),$(CORE)) ## faces and points in pictures; results in build/demo/
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(CORE)) ## faces and points in pictures and a clip; results in build/demo/
 	@rm -rf build/demo
 	@echo "== 1. A photo, and rendered faces"
 	$(BIN)/python examples/photos.py build/demo/pictures
@@ -70,6 +70,11 @@ demo: $(if $(wildcard $(STAMP)),$(STAMP),$(CORE)) ## faces and points in picture
 	@echo "== 3. The same with the radius of every point"
 	$(BIN)/facepoints predict build/demo/pictures --radius \
 	  --draw build/demo/radius $(if $(MODEL),--model '$(MODEL)')
+	@echo "== 4. A clip of two people who pass each other"
+	$(BIN)/python examples/clip.py build/demo/clip.mp4
+	$(BIN)/facepoints predict build/demo/clip.mp4 --out build/demo/clip.csv \
+	  --draw build/demo/clip-points.mp4 $(if $(MODEL),--model '$(MODEL)')
+	$(BIN)/python examples/clip.py build/demo/clip-points.mp4 --strip build/demo/clip-points.png
 	@printf '%s\n' "$$AFTER_DEMO"
 
 define AFTER_DEMO
@@ -80,12 +85,16 @@ Done. Look at these pictures:
   build/demo/drawn/rendered.png     twelve faces that exist in no photo
   build/demo/radius/astronaut.png   the same points, each in the disc that holds the true place
   build/demo/radius/rendered.png    90 times in 100: wide where hair, hands or glasses hide it
+  build/demo/clip-points.mp4        two people who pass each other, followed: each keeps a number
+  build/demo/clip-points.png        six frames of it
 
 and at what a program reads:
 
   build/demo/faces.jsonl            a line per picture: faces, boxes, scores, points, radii
+  build/demo/clip.csv               a row per face and frame, with the number of its track
 
 With your own pictures: $(BIN)/facepoints predict PHOTOS --draw drawn --out faces.jsonl
+and with a video:       $(BIN)/facepoints predict CLIP.mp4 --draw clip-points.mp4 --out clip.csv
 endef
 export AFTER_DEMO
 
