@@ -114,8 +114,8 @@ def validate(
 
 def install(run: Run, validation: list[tuple[Gray, NDArray]], path: Path) -> None:
     """Write the model file, its scores such that 0.5 is where a place is called a face."""
-    told = validate(FinderGraph(run.average.module).eval(), validation)
-    graph = FinderGraph(run.average.module, float(np.log(CLEAR / (1 - CLEAR))))
+    told = validate(FinderGraph(run.mean).eval(), validation)
+    graph = FinderGraph(run.mean, float(np.log(CLEAR / (1 - CLEAR))))
     rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
     model = traced(
         graph,
@@ -150,7 +150,7 @@ def noticed(run: Run, faces: list[list[Source]], folder: Path) -> list[list[Sour
     if kept.exists():
         told = files.read_json(kept)
     else:
-        graph = FinderGraph(run.average.module).eval()
+        graph = FinderGraph(run.mean).eval()
         told = [[own_sights(graph, photo) for photo in photos] for photos in faces]
         files.write_json(kept, told)
     return [
@@ -183,7 +183,9 @@ class Run:
     def __init__(self, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
         self.path = recipe.out / "checkpoint.safetensors"
-        self.net = FaceNet().to(memory_format=torch.channels_last)
+        self.net = FaceNet()
+        # its signature is missing in PyTorch's own types
+        self.net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         keep = get_ema_multi_avg_fn(0.998)
         self.average = AveragedModel(self.net, multi_avg_fn=keep, use_buffers=True)
         groups = [
@@ -194,6 +196,13 @@ class Run:
         self.step = 0
         if self.path.exists():
             self._restore()
+
+    @property
+    def mean(self) -> FaceNet:
+        """The average of the weights so far."""
+        network = self.average.module
+        assert isinstance(network, FaceNet)
+        return network
 
     def save(self) -> None:
         tensors = {f"net.{n}": t for n, t in self.net.state_dict().items()}
@@ -256,7 +265,7 @@ def main(recipe: Recipe) -> None:
         if run.step % SAVE_EVERY == 0 or run.step == recipe.steps:
             run.save()
             row = {name: round(part / SAVE_EVERY, 4) for name, part in said.items()}
-            graph = FinderGraph(run.average.module).eval()
+            graph = FinderGraph(run.mean).eval()
             checked = validation if run.step == recipe.steps else validation[::3]
             row |= {name: round(part, 4) for name, part in validate(graph, checked).items()}
             seconds = (time.monotonic() - begin) / (run.step - first)

@@ -107,7 +107,8 @@ def without_faces() -> list[Source]:
     for name in WITHOUT_FACES.split():
         picture = np.asarray(getattr(images, name)())
         if picture.dtype != np.uint8:
-            picture = (picture * 255).astype(np.uint8)
+            picture = picture * 255
+        picture = picture.astype(np.uint8)
         gray = picture if picture.ndim == 2 else cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
-        pictures.append(source(np.ascontiguousarray(gray)))
+        pictures.append(source(np.ascontiguousarray(gray, dtype=np.uint8)))
     return pictures

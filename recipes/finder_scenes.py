@@ -93,7 +93,8 @@ def draw_scene(rng: np.random.Generator, faces: list[list[Source]], empty: list[
     if kind < 0.5:
         tiles = [(0, 0, SIDE, SIDE)]
     else:
-        tiles = _cut(rng, (2, 2) if kind < 0.8 else (rng.integers(2, 5), rng.integers(2, 5)))
+        grid = (2, 2) if kind < 0.8 else (int(rng.integers(2, 5)), int(rng.integers(2, 5)))
+        tiles = _cut(rng, grid)
     if kind < 0.5 and rng.random() < 0.4:  # a picture that does not fill the input
         short = int(SIDE * rng.uniform(0.5, 0.97))
         start = 0 if rng.random() < 0.5 else int(rng.integers(SIDE - short + 1))
@@ -159,8 +160,8 @@ def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> 
     _relight(rng, view)
     shift = np.array([left, top], dtype=float)
     for x, y, side in photo.unknown:
-        middle = geometry.apply(matrix, np.array([x, y])) + shift
-        scene.unknown.append((*map(float, middle), side * float(np.hypot(*matrix[:, 0]))))
+        right, down = map(float, geometry.apply(matrix, np.array([x, y])) + shift)
+        scene.unknown.append((right, down, side * float(np.hypot(*matrix[:, 0]))))
     if photo.face is None:
         return
     frame = geometry.compose(photo.face, matrix)
@@ -174,7 +175,8 @@ def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> 
         _cover(rng, view, middle, side)
     if seen < _VISIBLE or not SMALLEST < side < LARGEST:
         if seen > _GLIMPSE:
-            scene.unknown.append((*map(float, middle + shift), side * 1.1))
+            right, down = map(float, middle + shift)
+            scene.unknown.append((right, down, side * 1.1))
         return
     # In a mirrored photo the frame's x axis points to the left; the turned face's to the right.
     mirrored = np.linalg.det(frame[:, :2]) < 0
@@ -313,10 +315,10 @@ def _degrade(rng: np.random.Generator, picture: Gray) -> None:
     if rng.random() < 0.2:
         noise = np.empty((height, width), np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, 0, rng.uniform(2, 14))
+        cv2.randn(noise, 0, rng.uniform(2, 14))  # pyright: ignore[reportCallIssue, reportArgumentType]
         picture[:] = cv2.add(picture, noise, dtype=cv2.CV_8U)
     if rng.random() < 0.2:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))]
         done, data = cv2.imencode(".jpg", picture, quality)
         if done:
-            picture[:] = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+            picture[:] = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))

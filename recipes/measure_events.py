@@ -1,0 +1,150 @@
+"""Count the blinks and yawns that are found of people who blink, yawn, talk, nod and turn.
+
+    python recipes/measure_events.py --data DATA          # three minutes on one core
+
+DATA holds `lfpw/train` and `held-out.txt`. Clips of four seconds are made from photos of people
+whom `points.py` keeps to calibrate on (see `acting`), with a sway of the head and the noise of a
+camera, and go through the network of the package as any video. The limits in
+`facepoints.measure.events` were set by what this prints, for lack of labelled videos. To be run
+again when that network changes; --limits tries others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tyro
+from acting import acted, closure, gaping, turned
+from measure_factors import photos_of
+from numpy.typing import NDArray
+
+import facepoints
+from facepoints import geometry
+from facepoints.errors import FacepointsError
+from facepoints.measure import events, measures
+from facepoints.predict import Predictor
+from facepoints.video import Frame
+
+Array = NDArray[np.floating]
+Image = NDArray[np.uint8]
+
+RATE, SECONDS = 20.0, 4.0
+SIDE, FACE = 260, 140.0
+"""Pixels of a clip's sides, and of the face's longer one."""
+NOISE = 4.0
+"""Standard deviation, in gray levels."""
+EVERY = 4
+"""One photo in so many."""
+BLINKS = (0.8, 2.3)
+LIMITS = ((0.6, 0.8), (0.8, 0.9), (0.85, 0.925), (0.9, 0.95)), ((0.6, 0.35), (0.2, 0.12))
+"""Pairs of `SHUT` and `NARROW`, and of `GAPE` and `AJAR`, that --limits tries."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Count blinks and yawns."""
+
+    data: Path = Path("../shared/data")
+    """Folder with lfpw/train, youtube-faces and held-out.txt."""
+    limits: bool = False
+    """Count with other limits as well."""
+
+
+def wave(time: float, period: float) -> float:
+    return float(np.sin(2 * np.pi * time / period))
+
+
+CLIPS: dict[str, Callable[[Image, Array, float], Image]] = {
+    "blinks": lambda photo, points, t: acted(photo, points, closed=round(closure(t, BLINKS), 2)),
+    "yawns": lambda photo, points, t: acted(photo, points, gape=0.6 * gaping(t, (0.2,))),
+    "talks": lambda photo, points, t: acted(photo, points, gape=0.12 * (1 - wave(t, 0.25))),
+    "shakes": lambda photo, points, t: turned(photo, points, 20 * wave(t, 1), 0),
+    "nods": lambda photo, points, t: turned(photo, points, 0, 12 * wave(t, 1)),
+    "looks round": lambda p, points, t: turned(p, points, 25 * wave(t, 3), 8 * wave(t + 0.5, 3)),
+    "is still": lambda photo, points, t: photo,
+}
+
+
+@dataclass
+class Clip:
+    """Frames made one by one; see `video.VideoSource`."""
+
+    of: Callable[[float], Image]
+    name: str = "clip"
+    rate: float = RATE
+    total: int = round(RATE * SECONDS)
+    live: bool = False
+    lost: int = 0
+    note: str = ""
+
+    def __iter__(self) -> Iterator[Frame]:
+        random = np.random.default_rng(0)
+        for index in range(self.total):
+            time = index / self.rate
+            sway = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), 3 * wave(time, 3), 1)
+            sway[:, 2] += 6 * wave(time, 2.3), 4 * wave(time, 1.7)
+            shown = geometry.warp(self.of(time), sway, SIDE, SIDE)
+            noisy = shown + random.normal(0, NOISE, shown.shape)
+            yield Frame(np.clip(noisy, 0, 255).astype(np.uint8), index, time, self.name)
+
+
+def close_up(photo: Image, points: Array) -> tuple[Image, Array]:
+    """The face and its points in the middle of a picture of `SIDE` pixels."""
+    x, y, width, height = geometry.bounding_box(points)
+    size = min(FACE / max(width, height), 1.5)
+    middle = np.array([x + width / 2, y + height / 2])
+    matrix = np.column_stack([size * np.eye(2), SIDE / 2 - size * middle])
+    shown = geometry.warp(photo, matrix, SIDE, SIDE)
+    return np.repeat(shown[..., None], 3, axis=2), geometry.apply(matrix, points)
+
+
+def course(model: Predictor, of: Callable[[float], Image]) -> Array:
+    """(T, 5) of one clip: time, opening of eyes and mouth, yaw, pitch."""
+    names = ("eye_opening", "mouth_opening", "yaw", "pitch")
+    rows = []
+    for frame, faces in model.track(Clip(of)):
+        for face in faces[:1]:
+            found = measures(face)
+            rows.append([frame.time, *(found[name].value for name in names)])
+    return np.array(rows).reshape(-1, 5)
+
+
+def counted(courses: list[Array]) -> list[int]:
+    """Blinks, times of closed eyes, and yawns in all of them."""
+    kinds: list[str] = []
+    for time, eyes, mouth, yaw, pitch in (c.T for c in courses):
+        kinds += [e.kind for e in events.eye_events(time, eyes, np.stack([yaw, pitch], axis=1))]
+        kinds += [e.kind for e in events.yawns(time, mouth)]
+    return [kinds.count(kind) for kind in events.KINDS]
+
+
+def main(recipe: Recipe) -> None:
+    (photos,) = photos_of(recipe.data, held_out=False)["lfpw"]
+    model = facepoints.load()
+    found: dict[str, list[Array]] = {name: [] for name in CLIPS}
+    for photo, points in list(zip(photos.pictures(), photos.points, strict=True))[::EVERY]:
+        image, place = close_up(photo, points)
+        for name, made in CLIPS.items():
+            found[name].append(course(model, lambda t, made=made: made(image, place, t)))
+    people = len(found["blinks"])
+    print(f"{people} people, {len(BLINKS) * people} blinks, {people} yawns")
+    chosen = ((events.SHUT, events.NARROW),), ((events.GAPE, events.AJAR),)
+    for eyes, mouth in product(*(LIMITS if recipe.limits else chosen)):
+        events.SHUT, events.NARROW = eyes
+        events.GAPE, events.AJAR = mouth
+        print(f"shut {eyes}, gape {mouth}: " + ", ".join(events.KINDS))
+        for name, courses in found.items():
+            print(f"    {name:12}", *(f"{count:4}" for count in counted(courses)))
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Recipe))
+    except FacepointsError as error:
+        sys.exit(f"error: {error}")
