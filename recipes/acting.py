@@ -48,7 +48,7 @@ def acted(photo: Image, points: Array, closed: float = 0.0, gape: float = 0.0) -
         gape: how much wider the mouth is open, as part of its width.
     """
     place = dict(zip(IBUG_68.names, np.asarray(points, dtype=np.float64), strict=True))
-    for side in ("left", "right"):
+    for side in ("left", "right") if closed else ():
         photo = _lid(photo, place, side, closed)
     return _jaw(photo, place, gape) if gape else photo
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tyro
 from acting import acted, closure, gaping, turned
@@ -87,7 +87,7 @@ class Clip:
         random = np.random.default_rng(0)
         for index in range(self.total):
             time = index / self.rate
-            sway = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), 3 * wave(time, 3), 1)
+            sway = geometry.rotation_matrix(3 * wave(time, 3), (SIDE / 2, SIDE / 2))
             sway[:, 2] += 6 * wave(time, 2.3), 4 * wave(time, 1.7)
             shown = geometry.warp(self.of(time), sway, SIDE, SIDE)
             noisy = shown + random.normal(0, NOISE, shown.shape)
@@ -131,7 +131,7 @@ def main(recipe: Recipe) -> None:
     for photo, points in list(zip(photos.pictures(), photos.points, strict=True))[::EVERY]:
         image, place = close_up(photo, points)
         for name, made in CLIPS.items():
-            found[name].append(course(model, lambda t, made=made: made(image, place, t)))
+            found[name].append(course(model, partial(made, image, place)))
     people = len(found["blinks"])
     print(f"{people} people, {len(BLINKS) * people} blinks, {people} yawns")
     chosen = ((events.SHUT, events.NARROW),), ((events.GAPE, events.AJAR),)

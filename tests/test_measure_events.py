@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from facepoints.measure.events import eye_events, judged, yawns
+from facepoints.measure.events import Event, eye_events, judged, yawns
 
+Array = NDArray[np.floating]
 RATE = 30.0
 
 
@@ -20,10 +22,16 @@ def track(seconds: float, level: float, *parts: tuple[float, float, float]) -> t
     return time, opening
 
 
+def eyes(time: Array, opening: Array, yaw: Array | float = 0.0) -> list[Event]:
+    """What the eyes do in a head that looks ahead, or turns."""
+    pose = np.stack([np.broadcast_to(yaw, time.shape), np.zeros_like(time)], axis=1)
+    return eye_events(time, opening, pose)
+
+
 @pytest.mark.parametrize("level", [0.18, 0.32, 0.45])
 def test_blinks_are_found_whatever_the_eyes_usual_opening(level: float) -> None:
     time, opening = track(10, level, (2, 0.2, 0.3 * level), (6, 0.1, 0.1 * level))
-    found = eye_events(time, opening)
+    found = eyes(time, opening)
     assert [event.kind for event in found] == ["blink", "blink"]
     np.testing.assert_allclose([event.start for event in found], [2, 6], atol=1e-9)
     np.testing.assert_allclose([event.seconds for event in found], [0.2, 0.1], atol=1e-6)
@@ -32,21 +40,21 @@ def test_blinks_are_found_whatever_the_eyes_usual_opening(level: float) -> None:
 
 
 def test_eyes_that_stay_closed_are_no_blink() -> None:
-    found = eye_events(*track(10, 0.3, (3, 0.9, 0.08)))
+    found = eyes(*track(10, 0.3, (3, 0.9, 0.08)))
     assert [(event.kind, round(event.seconds, 2)) for event in found] == [("eyes_closed", 0.9)]
 
 
 def test_narrow_eyes_and_noise_are_nothing() -> None:
-    assert eye_events(*track(10, 0.3, (3, 0.2, 0.22))) == []
-    assert eye_events(*track(10, 0.3)) == []
+    assert eyes(*track(10, 0.3, (3, 0.2, 0.27))) == []
+    assert eyes(*track(10, 0.3)) == []
 
 
 def test_a_blink_that_is_cut_off_is_not_counted() -> None:
-    assert eye_events(*track(10, 0.3, (0, 0.1, 0.05))) == []
-    assert eye_events(*track(10, 0.3, (9.9, 0.2, 0.05))) == []
+    assert eyes(*track(10, 0.3, (0, 0.1, 0.05))) == []
+    assert eyes(*track(10, 0.3, (9.9, 0.2, 0.05))) == []
     time, opening = track(10, 0.3, (5, 0.3, 0.05))
     kept = (time < 5.1) | (time > 7)  # the face was lost in the middle of it
-    assert eye_events(time[kept], opening[kept]) == []
+    assert eyes(time[kept], opening[kept]) == []
 
 
 def test_a_yawn_is_wide_and_long() -> None:
@@ -55,13 +63,36 @@ def test_a_yawn_is_wide_and_long() -> None:
         ("yawn", pytest.approx(5), pytest.approx(4))
     ]
     assert yawns(*track(20, 0.02, (5, 0.6, 0.9))) == []  # a shout
-    assert yawns(*track(20, 0.02, (5, 4, 0.4))) == []  # a mouth that hangs open
-    assert yawns(*track(20, 0.5, (5, 4, 0.9))) == []  # not much wider than ever
+    assert yawns(*track(20, 0.02, (5, 4, 0.12))) == []  # a mouth that hangs open
+    assert yawns(*track(20, 0.5, (5, 4, 0.65))) == []  # not much wider than ever
 
 
 def test_a_person_seen_for_a_moment_is_not_judged() -> None:
     time, opening = track(1.5, 0.3, (0.5, 0.2, 0.05))
     assert not judged(time)
-    assert eye_events(time, opening) == yawns(time, opening) == []
+    assert eyes(time, opening) == yawns(time, opening) == []
     assert not judged(np.array([0.0, 10, 20]))
-    assert eye_events(np.zeros(0), np.zeros(0)) == []
+    assert eyes(np.zeros(0), np.zeros(0)) == []
+
+
+def test_narrow_eyes_of_a_head_that_turns_are_nothing() -> None:
+    time, opening = track(10, 0.3, (3, 0.2, 0.2), (7, 0.2, 0.2))
+    assert len(eyes(time, opening)) == 2
+    yaw = np.interp(time, [2.8, 3.4], [0, 20])
+    assert [event.start for event in eyes(time, opening, yaw)] == [pytest.approx(7)]
+
+
+def test_a_level_that_changes_is_followed() -> None:
+    """Eyes of a person who first squints into the sun, for a minute."""
+    time, opening = track(120, 0.3, (0, 60, 0.2), (30, 0.2, 0.1), (90, 0.2, 0.1))
+    kinds = [(event.kind, round(event.start)) for event in eyes(time, opening)]
+    assert ("blink", 30) in kinds
+    assert ("blink", 90) in kinds
+    mouth = opening - 0.2
+    assert yawns(time, mouth) == []
+
+
+def test_a_long_pause_between_frames_ends_what_is_known() -> None:
+    time, opening = track(10, 0.3, (3, 0.2, 0.05), (7, 0.2, 0.05))
+    time = np.where(time > 5, time + 600, time)
+    assert [event.kind for event in eyes(time, opening)] == ["blink", "blink"]

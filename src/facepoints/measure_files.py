@@ -209,18 +209,18 @@ def _events(
 ) -> Iterator[tuple[str, int, int, int, Event]]:
     """Events of one person, in order; marks the frames."""
     found: list[tuple[Event, list[tuple[Sighting, _Row]]]] = []
-    for measure, of, kinds in (
-        ("eye_opening", eye_events, ("blink", "eyes_closed")),
-        ("mouth_opening", yawns, ("yawn",)),
+    for of, kinds, names in (
+        (eye_events, ("blink", "eyes_closed"), ("eye_opening", "yaw", "pitch")),
+        (yawns, ("yawn",), ("mouth_opening",)),
     ):
-        known = [(seen, row) for seen, row in series if measure in row.measures]
+        known = [(seen, row) for seen, row in series if row.measures.keys() >= set(names)]
         time = np.array([seen.time for seen, _ in known], dtype=np.float64)
         if not judged(time):
             continue
-        opening = np.array([row.measures[measure].value for _, row in known])
+        opening, *pose = np.array([[row.measures[n].value for n in names] for _, row in known]).T
         for _, row in known:
             row.events = (row.events or {}) | dict.fromkeys(kinds, False)
-        for event in of(time, opening):
+        for event in of(time, opening, *([np.stack(pose, axis=1)] if pose else [])):
             found.append((event, known))
             for _, row in known[event.first : event.last + 1]:
                 row.events = (row.events or {}) | {event.kind: True}

@@ -1,0 +1,173 @@
+"""facepoints measure and align on videos, with the model that comes with the package.
+
+The clips are made of one photo that blinks, yawns and turns its head (`recipes/acting.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import data
+
+import facepoints
+from facepoints import measure_files
+from facepoints.align_files import align_files
+from facepoints.cli import main
+from facepoints.face import Face
+from facepoints.measure import Measure
+from facepoints.media import read_picture
+from facepoints.progress import Stopped
+from facepoints.sightings import sightings
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
+from acting import acted, closure, gaping, turned
+
+WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
+pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
+
+Image = NDArray[np.uint8]
+PHOTO = np.ascontiguousarray(data.astronaut()[40:210, 130:300])
+RATE = 25
+
+
+@pytest.fixture(scope="module")
+def points() -> NDArray[np.float32]:
+    (face,) = facepoints.load(threads=1)(PHOTO)
+    return face.points
+
+
+def film(path: Path, seconds: float, frame: Callable[[float], Image]) -> Path:
+    """A clip with a camera's noise, and a head that sways a little."""
+    pytest.importorskip("av")
+    from facepoints.video_writer import VideoWriter
+
+    random = np.random.default_rng(0)
+    with VideoWriter(path, RATE) as writer:
+        for index in range(round(seconds * RATE)):
+            time = index / RATE
+            sway = cv2.getRotationMatrix2D((85, 85), 3 * np.sin(2 * time), 1)
+            sway[:, 2] += 5 * np.sin(2.7 * time), 3 * np.sin(3.5 * time)
+            shown = cv2.warpAffine(frame(time), sway, (170, 170), borderMode=cv2.BORDER_REPLICATE)
+            noisy = shown + random.normal(0, 4, shown.shape)
+            writer.add(np.clip(noisy, 0, 255).astype(np.uint8), time)
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def events_of(clip: Path) -> list[dict[str, str]]:
+    out, events = clip.with_suffix(".csv"), clip.with_name("events.csv")
+    main(["measure", str(clip), "--out", str(out), "--events", str(events)])
+    assert {row["track"] for row in rows_of(out)} == {"0"}
+    return rows_of(events)
+
+
+def test_blinks_are_counted(
+    tmp_path: Path, points: NDArray[np.float32], capsys: pytest.CaptureFixture[str]
+) -> None:
+    blinks = (0.7, 1.6, 2.5)
+    clip = film(tmp_path / "a.mp4", 3.4, lambda t: acted(PHOTO, points, closure(t, blinks)))
+    found = events_of(clip)
+    assert [event["event"] for event in found] == ["blink"] * 3
+    assert [float(e["start"]) for e in found] == pytest.approx([0.75, 1.65, 2.55], abs=0.08)
+    assert all(0.1 <= float(e["seconds"]) <= 0.4 for e in found)
+    rows = rows_of(tmp_path / "a.csv")
+    assert [int(row["frame"]) for row in rows] == list(range(85))
+    marked = [float(row["time"]) for row in rows if row["blink"] == "1"]
+    assert all(any(b < time < b + 0.4 for b in blinks) for time in marked)
+    assert "85 faces in 85 pictures or frames; 3 blinks" in capsys.readouterr().err
+
+
+def test_eyes_that_stay_closed(tmp_path: Path, points: NDArray[np.float32]) -> None:
+    shut = acted(PHOTO, points, closed=1)
+    clip = film(tmp_path / "a.mp4", 3.4, lambda t: shut if 1 <= t < 1.8 else PHOTO)
+    (event,) = events_of(clip)
+    assert event["event"] == "eyes_closed"
+    assert float(event["seconds"]) == pytest.approx(0.8, abs=0.1)
+
+
+def test_a_yawn_is_counted_and_talking_is_none(tmp_path: Path, points: NDArray[np.float32]) -> None:
+    def frame(time: float) -> Image:
+        talks = 0.06 * (1 - np.cos(2 * np.pi * 4 * time)) if time > 3.6 else 0
+        return acted(PHOTO, points, gape=0.5 * gaping(time, (0.1,)) + talks)
+
+    found = events_of(film(tmp_path / "a.mp4", 4.8, frame))
+    assert [event["event"] for event in found] == ["yawn"]
+    assert float(found[0]["seconds"]) > 1.5
+
+
+@pytest.mark.parametrize("does", ["is still", "shakes", "nods"])
+def test_a_still_or_turning_head_does_nothing(
+    does: str, tmp_path: Path, points: NDArray[np.float32]
+) -> None:
+    def frame(time: float) -> Image:
+        wave = float(np.sin(2 * np.pi * time))
+        yaw, pitch = {"is still": (0, 0), "shakes": (22, 0), "nods": (0, 12)}[does]
+        return turned(PHOTO, points, yaw * wave, pitch * wave)
+
+    assert events_of(film(tmp_path / "a.mp4", 2.4, frame)) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_finishes_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = 0
+
+    def measures(face: Face) -> dict[str, Measure]:
+        nonlocal seen
+        seen += 1
+        if seen == 12:
+            signal.raise_signal(signal.SIGINT)
+        return facepoints.measures(face)
+
+    monkeypatch.setattr(measure_files, "measures", measures)
+    clip = film(tmp_path / "a.mp4", 1.2, lambda t: PHOTO)
+    out, events = tmp_path / "out.csv", tmp_path / "events.csv"
+    with pytest.raises(SystemExit) as ended:
+        main(["measure", str(clip), "--out", str(out), "--events", str(events)])
+    assert ended.value.code == 130
+    assert [int(row["frame"]) for row in rows_of(out)] == list(range(12))
+    assert rows_of(events) == []
+    assert "stopped after 12 faces in 12 pictures or frames" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "events.csv", "out.csv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_align_after_the_picture_at_hand(tmp_path: Path) -> None:
+    clip = film(tmp_path / "a.mp4", 0.8, lambda t: PHOTO)
+
+    def interrupted():
+        for number, sighting in enumerate(
+            sightings([str(clip)], lambda: facepoints.load(threads=1), lines=False)
+        ):
+            if number == 5:
+                signal.raise_signal(signal.SIGINT)
+            yield sighting
+
+    with pytest.raises(Stopped, match="after 6 faces of 6 pictures"):
+        align_files(interrupted(), tmp_path / "out", size=64)
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [f"a-frame{n:06}-track0.png" for n in range(6)]
+    assert all(read_picture(tmp_path / "out" / name).shape == (64, 64, 3) for name in names)
+
+
+def test_a_video_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip, out = film(tmp_path / "a.mp4", 0.4, lambda t: PHOTO), tmp_path / "out.csv"
+    clip.write_bytes(clip.read_bytes()[:600])
+    with pytest.raises(SystemExit) as ended:
+        main(["measure", str(clip), "--out", str(out)])
+    assert ended.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not out.exists()
