@@ -1,6 +1,6 @@
 """Count the blinks and yawns that are found of people who blink, yawn, talk, nod and turn.
 
-    python recipes/measure_events.py --data DATA          # three minutes on one core
+    python recipes/measure_events.py --data DATA          # two minutes on one core
 
 DATA holds `lfpw/train` and `held-out.txt`. Clips of four seconds are made from photos of people
 whom `points.py` keeps to calibrate on (see `acting`), with a sway of the head and the noise of a
@@ -39,7 +39,7 @@ SIDE, FACE = 260, 140.0
 """Pixels of a clip's sides, and of the face's longer one."""
 NOISE = 4.0
 """Standard deviation, in gray levels."""
-EVERY = 4
+EVERY = 6
 """One photo in so many."""
 BLINKS = (0.8, 2.3)
 LIMITS = ((0.6, 0.8), (0.8, 0.9), (0.85, 0.925), (0.9, 0.95)), ((0.6, 0.35), (0.2, 0.12))
