@@ -9,9 +9,11 @@ without smoothing, smoothed as those of a camera ("live": by what was seen so fa
 those of a video file ("recorded": by what comes next as well).
 
 Jitter: root mean square, over points and frames, of how much the error changes from a frame
-to the next, in percent of the distance of the outer eye corners. Lag: by how many frames
-later the points' middle would have to be right, least squares along the true motion; "added"
-is to a prediction of each frame by itself, whose own (constant) error looks like lag as well.
+to the next as the face carries it (turned and scaled back by the true motion: a point that is
+always off by the same part of the face is steady), in percent of the distance of the outer eye
+corners. Lag: by how many frames later the points' middle would have to be right, least squares
+along the true motion; "added" is to a prediction of each frame by itself, whose own (constant)
+error looks like lag as well.
 Error: mean distance of the points, in percent of the same distance.
 
 Identity: two faces cross, one hides the other; a face is behind a board for half a second. A
@@ -33,7 +35,7 @@ from support.faces import DATA, FaceSet, read_sets
 from support.motion import MOTIONS, Clip, crossing, hidden, moved
 from support.ours import about
 
-from facepoints import load
+from facepoints import geometry, load
 from facepoints.face import Face
 from facepoints.files import write_json, write_text
 from facepoints.follow import Follower, Following, FollowSettings
@@ -75,7 +77,9 @@ def motion_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, flo
     for row, face in enumerate(faces):
         if face is not None:
             error[row] = face.points - truth[row]
-    change = np.diff(error, axis=0) / eyes[1:, None, None]
+    back = [geometry.similarity(t, truth[0])[:, :2] for t in truth]
+    carried = np.stack([e @ turn.T for e, turn in zip(error, back, strict=True)])
+    change = np.diff(carried, axis=0) / eyes[0]
     speed = np.diff(truth.mean(axis=1), axis=0)
     off = error.mean(axis=1)[1:]
     known = ~np.isnan(off[:, 0])

@@ -284,9 +284,8 @@ class Follower:
             self._count_missed(seen, found)
         new = [f for f in found if all(overlap(f.box, _box(t.sight)) < 0.3 for t in seen)]
         news = False
-        for face in self.predictor.at_places(gray, new):
-            sight = self._sight_of(face, gray)
-            if sight is None or any(same_place(sight, t.sight) for t in seen):
+        for sight in self._closer(gray, self.predictor.at_places(gray, new)):
+            if any(same_place(sight, t.sight) for t in seen):
                 continue
             hidden = [t for t in self._tracks if t.hidden]
             others = [t.sight for t in seen]
@@ -313,14 +312,16 @@ class Follower:
             track.missed = 0 if there else track.missed + 1
         self._tracks = [track for track in self._tracks if track.missed < _UNSEEN]
 
-    def _sight_of(self, face: Face, gray: NDArray[np.uint8]) -> Sight | None:
-        model = self.predictor.model
-        pose = pose_in(face.points, face.radius, model.layout)
-        if pose is None:
-            return None
-        matrix = geometry.invert(matrix_of(pose, model.layout.mean(axis=0)))
-        look = look_of(crop(gray, matrix, model.size))
-        return Sight(face.points, face.radius, face.score, pose, look)
+    def _closer(self, gray: NDArray[np.uint8], faces: Sequence[Face]) -> list[Sight]:
+        """Faces that were found, looked at again as they will be from now on: by a crop that
+        their points made. Else the points would jump from the first frame to the second."""
+        layout = self.predictor.model.layout
+        middle = layout.mean(axis=0)
+        poses = [pose_in(face.points, face.radius, layout) for face in faces]
+        matrices = [geometry.invert(matrix_of(p, middle)) for p in poses if p is not None]
+        sights = self._sights(gray, matrices) if matrices else []
+        least = self.predictor.min_score if self.predictor.model.scores_faces else 0.0
+        return [sight for sight in sights if sight is not None and sight.score >= least]
 
     def _face(self, track: Track) -> Face:
         sight = track.sight

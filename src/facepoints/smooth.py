@@ -56,10 +56,10 @@ def matrix_of(pose: Pose, middle: NDArray) -> geometry.Matrix:
 
 _NOISE = 0.03  # of a pose from one frame, as a part of the mean radius, before it is measured
 _MEASURED = 0.06  # what one frame counts in measuring it
-_RESTLESS = 50.0  # spectral density of acceleration, noise units squared per second cubed
+_RESTLESS = 200.0  # spectral density of acceleration, noise units squared per second cubed
 _QUICK_RESTLESS = 1e5  # the same where jitter does no harm
 _SURPRISE = 9.0  # square of an error in its standard deviations from which motion has changed
-_START = 0.5  # face sizes per second that a face usually has; more is a surprise
+_START = 0.02  # face sizes per second that a face may have at first; more is a surprise
 _CALM = 0.25  # seconds over which the speed is averaged that a hidden face is thought to keep,
 _CALM_BESIDE = 1.0  # and when another face is near, which hides it and draws points to itself
 
@@ -182,7 +182,7 @@ def unit_of(radius: NDArray, size: float) -> NDArray[np.float64]:
     return np.array([noise, noise, turn, turn])
 
 
-_SLOW = 0.4  # Hz, cutoff of a shape at rest
+_SLOW = 0.25  # Hz, cutoff of a shape at rest
 _QUICK = 0.4  # Hz more for every radius per second that a point moves
 _SPEED = 1.0  # Hz, cutoff of the speed
 
