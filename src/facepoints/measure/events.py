@@ -19,8 +19,8 @@ down narrows the eyes as a blink does and is not told apart from "eyes closed".
 The limits are close to the open eye and the closed mouth since the network of the package sees
 both as nearer to the usual than they are: it has learned from people who look into a camera. They
 are set by photos of people it was not trained on that were made to blink, yawn, talk, nod and turn
-(`recipes/measure_events.py`). So two of three blinks are found and two of five yawns; with `SHUT`
-at 0.6 and `GAPE` at 0.6, where closed eyes and yawns are, none would be. Nothing is seen in still,
+(`recipes/measure_events.py`). So two of three blinks and about half of the yawns are found; with
+`SHUT` and `GAPE` at 0.6, where closed eyes and yawns are, none would be. Nothing is seen in still,
 talking and turning heads, a blink now and then in one that nods.
 """
 
