@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from facepoints.errors import DataError, WriteError
-from facepoints.files import check_output, read_json, whole_folder, write_json, write_text
+from facepoints.files import (
+    check_apart,
+    check_output,
+    read_json,
+    whole_folder,
+    write_json,
+    write_text,
+)
 
 
 def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:
@@ -82,3 +89,23 @@ def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
     check_output(tmp_path / "new", [data])
     with pytest.raises(WriteError, match="would destroy it"):
         check_output(link, [tmp_path / "other", data])
+
+
+def test_a_file_that_is_read_only_stays(tmp_path: Path) -> None:
+    kept = tmp_path / "answers.csv"
+    kept.write_text("x")
+    kept.chmod(0o444)
+    with pytest.raises(WriteError, match="read-only"):
+        check_output(kept, [])
+    with pytest.raises(WriteError, match="read-only"):
+        write_text(kept, "y")
+    assert kept.read_text() == "x"
+    assert [p.name for p in tmp_path.iterdir()] == ["answers.csv"]
+
+
+def test_a_folder_in_the_output_is_refused(tmp_path: Path) -> None:
+    check_apart(tmp_path / "points", tmp_path / "drawn")
+    check_apart(tmp_path / "all" / "points", tmp_path / "all")
+    for folder in ("points", "points/drawn", "drawn/../points"):
+        with pytest.raises(WriteError, match="would get mixed"):
+            check_apart(tmp_path / "points", tmp_path / folder)

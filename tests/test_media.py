@@ -238,6 +238,9 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
     with pytest.raises(DataError, match="standard input is empty"):
         read_picture("-")
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(DataError, match="standard input is closed"):
+        read_picture("-")
 
 
 @settings(max_examples=60, deadline=None)

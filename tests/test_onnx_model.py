@@ -167,6 +167,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "somebody else's": (of_somebody_else, "none that facepoints wrote.*facepoints export"),
     "a newer format": (lambda: of_format(FORMAT + 1), r"format 2\).*up to format 1: upgrade"),
     "a format that is no number": (lambda: of_format("x"), r"model format x\)"),
+    "one that finds faces": (lambda: model_bytes(kind="finder"), "is a finder of facepoints, not"),
     "no size": (lambda: model_bytes(size=[]), "metadata of .* is damaged"),
     "a layout of other points": (lambda: model_bytes(layout=[[1, 2]]), "metadata .* is damaged"),
     "no landmarks": (lambda: model_bytes(landmarks={}), "metadata of .* is damaged"),

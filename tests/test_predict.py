@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -417,6 +418,12 @@ def test_arrays_that_are_no_pictures(wrong: NDArray) -> None:
         predictor(wrong)
     with pytest.raises(DataError, match="a picture"):
         predictor([canvas(), wrong])
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"bytes", object(), [3], [[canvas()]], [b"bytes"]])
+def test_what_is_neither_an_array_nor_a_file(wrong: Any) -> None:
+    with pytest.raises(DataError, match=r"got \w+; numpy.asarray"):
+        Predictor(Discs(), Given([]))(wrong)
 
 
 def test_files_that_are_no_pictures(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ The model of these tests is a real file that puts the mean face into every box i
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -27,7 +30,7 @@ from skimage import data
 import facepoints
 from facepoints.cli import main
 from facepoints.detect import WholeImage
-from facepoints.errors import DataError, WriteError
+from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.export import sealed
 from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 from facepoints.mean_face import default_crop_rule
@@ -320,6 +323,49 @@ def test_what_depends_on_other_things_is_done_anew(
     assert [Path(line["file"]).name for line in lines(out)] == [f"{n:02}.png" for n in range(1, 24)]
 
 
+def test_pictures_of_an_interrupted_run_are_all_drawn(
+    many: list[str], model: Path, tmp_path: Path
+) -> None:
+    answers, out, drawn = PointsModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
+    with pytest.raises(Stopped):
+        predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out)
+    with pytest.raises(Stopped):
+        predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
+    report = predict_files(Predictor(answers, Blob()), many, out=out, drawn=drawn)
+    assert report.before
+    assert len(list(drawn.iterdir())) == 24
+
+
+def test_another_picture_of_the_same_name_is_looked_at(
+    many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, out = PointsModel.load(model), tmp_path / "face.pts"
+    content = Path(many[0]).read_bytes()
+
+    def seen() -> int:
+        finder = Blob()
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+        with pytest.raises(SettingsError, match="one face, 2 were found"):
+            predict_files(Predictor(answers, finder), [many[0], "-"], out=out)
+        return finder.seen
+
+    assert seen() == 2
+    assert seen() == 1  # of standard input nobody knows what it was before
+    os.utime(many[1], (1, 1))
+    os.replace(many[1], many[0])
+    assert seen() == 2
+
+
+def test_a_folder_of_points_and_drawings_is_refused_before_work_begins(
+    many: list[str], model: Path, tmp_path: Path
+) -> None:
+    finder, out = Blob(), tmp_path / "points"
+    with pytest.raises(WriteError, match="would get mixed"):
+        predict_files(Predictor(PointsModel.load(model), finder), many, out=out, drawn=out)
+    assert finder.seen == 0
+    assert not out.exists()
+
+
 def test_ctrl_c_is_one_line_and_status_130(many: list[str], model: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces.jsonl"
     words = [sys.executable, "-m", "facepoints", "predict", str(tmp_path / "many")]
@@ -419,6 +465,31 @@ def test_standard_output_that_is_full(album: Path, model: Path) -> None:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: could not write to standard output")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no limits of file sizes here")
+def test_a_disk_that_fills_while_faces_are_found_is_told(
+    many: list[str], model: Path, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "facepoints", "predict", *many, "--model", str(model)]
+    words += ["--out", str(tmp_path / "faces.jsonl"), "--finder", "whole"]
+    limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "limited", *words]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert re.match("error: could not write .*faces.jsonl.part: File too large", line)
+    predict(*many, "--out", tmp_path / "faces.jsonl", "--finder", "whole", model=model)
+    assert len(lines(tmp_path / "faces.jsonl")) == 24
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_streams_that_the_caller_closed(closed: str, album: Path, model: Path) -> None:
+    words = [sys.executable, "-m", "facepoints", "predict", "--model", str(model)]
+    words.append("-" if closed == "<&-" else str(album / "a.jpg"))
+    without = ["bash", "-c", f'exec "$@" {closed}', "without", *words]
+    done = subprocess.run(without, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert re.match("error: standard (in|out)put is closed", done.stderr.splitlines()[-1])
 
 
 def test_a_disk_that_fills_while_drawing_is_told(

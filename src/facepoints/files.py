@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from typing import Any
 from facepoints.errors import DataError, WriteError
 
 __all__ = [
+    "check_apart",
     "check_output",
     "make_folder",
     "read_json",
@@ -34,7 +36,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     stays a link: what it leads to is replaced.
 
     Raises:
-        WriteError: the folder or the file cannot be written, or `path` is no plain file.
+        WriteError: the folder or the file cannot be written, or `path` is no plain file or
+            read-only.
     """
     temporary = None
     try:
@@ -43,6 +46,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             # a device such as /dev/null must never be replaced by a file
             kind = "a folder" if path.is_dir() else "no plain file"
             raise WriteError(f"could not write {path}: it is {kind}; give the name of a file")
+        _check_writable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
             prefix=f".{path.name[:40]}-", suffix=path.suffix, dir=path.parent
@@ -97,7 +101,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def check_output(out: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that would replace what it is made of. Raises WriteError."""
+    """Refuse an output that would replace what it is made of, or a file that is read-only,
+    before any work is done. Raises WriteError."""
+    _check_writable(out)
     for path in inputs:
         try:
             same = out.samefile(path)
@@ -105,6 +111,24 @@ def check_output(out: Path, inputs: Iterable[Path]) -> None:
             continue  # one of them is not there
         if same:
             raise WriteError(f"{out} is what is read; writing there would destroy it")
+
+
+def _check_writable(path: Path) -> None:
+    """Files that their owner protects stay: replacing one would ask the folder's rights only."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # not there, or for the writer to say
+    if stat.S_ISREG(mode) and not mode & 0o222:
+        raise WriteError(f"could not write {path}: it is read-only; name another file")
+
+
+def check_apart(out: Path, folder: Path) -> None:
+    """Refuse a folder that is the output, or lies in it. Raises WriteError."""
+    whole = os.path.realpath(out)
+    with suppress(ValueError):  # on another drive
+        if os.path.commonpath([whole, os.path.realpath(folder)]) == whole:
+            raise WriteError(f"{folder} and {out} would get mixed; name folders beside each other")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

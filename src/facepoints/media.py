@@ -57,6 +57,8 @@ def read_picture(source: str | Path | bytes) -> NDArray[np.uint8]:
     if isinstance(source, bytes):
         return _decode(source, "picture")
     if str(source) == STDIN:
+        if sys.stdin is None:
+            raise DataError("standard input is closed; a picture was expected from it")
         return _decode(_checked_read(sys.stdin.buffer, "standard input"), "standard input")
     name = str(source)
     try:

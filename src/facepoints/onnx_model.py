@@ -126,6 +126,8 @@ class PointsModel:
                 f"{path} is an ONNX file but none that facepoints wrote: it has no metadata "
                 f"'{PROPERTY}' with a checksum; make one with: facepoints export RUN"
             )
+        if "kind" in header:
+            raise ModelError(f"{path} is a {header['kind']} of facepoints, not a model of points")
         try:
             height, width = map(int, header["size"])
             x, y, w, h = map(float, header["face_box"])

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -130,6 +130,8 @@ class Predictor:
             DataError: an array or a file that is no picture.
         """
         one = isinstance(pictures, np.ndarray | str | Path)
+        if isinstance(pictures, bytes) or not (one or isinstance(pictures, Iterable)):
+            raise _no_picture(pictures)
         several = [pictures] if one else list(pictures)
         names = ["" if isinstance(p, np.ndarray) else str(p) for p in several]
         faces = self.in_pictures([_image(picture) for picture in several], names)
@@ -257,6 +259,8 @@ def _image(picture: Picture) -> NDArray[np.uint8]:
     """A picture as an array (H, W) or (H, W, 3). Raises DataError."""
     if isinstance(picture, str | Path):
         return read_picture(picture)
+    if not isinstance(picture, np.ndarray):
+        raise _no_picture(picture)
     shape = picture.shape
     if (
         picture.dtype != np.uint8
@@ -272,6 +276,13 @@ def _image(picture: Picture) -> NDArray[np.uint8]:
     if shape[2:] == (4,):
         return onto_white(picture[..., :3], picture[..., 3])
     return picture[..., 0] if shape[2:] == (1,) else picture
+
+
+def _no_picture(thing: object) -> DataError:
+    return DataError(
+        f"a picture is a file's name or an array, got {type(thing).__name__}; "
+        f"numpy.asarray(image) makes an array of what another library opened"
+    )
 
 
 def _turns(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], geometry.Matrix]]:

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -133,12 +133,21 @@ def predict_files(
     begun = time.monotonic()
     console = console or Console(quiet=True, file=sys.stderr)
     want = checked_points(predictor, landmarks)
+    if out is None and drawn is None and sys.stdout is None:
+        raise WriteError("standard output is closed; name a file for what is found")
+    if out is not None and drawn is not None:
+        files.check_apart(out, drawn)
     drawing = _Drawing(_drawn_paths(pictures, drawn), radius) if drawn else _Drawing()
     report = PredictReport()
     with ExitStack() as stack:
         kept = None
         if out is not None:
-            kept = stack.enter_context(_unfinished(out, pictures, want, predictor))
+            depends_on = {
+                **predictor.describe(),
+                "points": list(want.names),
+                "drawn": [os.path.realpath(drawn), radius] if drawn else None,
+            }
+            kept = stack.enter_context(_unfinished(out, pictures, depends_on))
             for found in kept.records():
                 report.count(found)
             report.before = kept.done
@@ -200,9 +209,7 @@ def _drawn_paths(pictures: Sequence[str], folder: Path) -> dict[str, Path]:
     return paths
 
 
-def _unfinished(
-    out: Path, pictures: Sequence[str], want: LandmarkSet, predictor: Predictor
-) -> Unfinished:
+def _unfinished(out: Path, pictures: Sequence[str], depends_on: dict[str, Any]) -> Unfinished:
     """The records so far, after a look at whether the output can be written at all."""
     format_of(out)
     files.check_output(out, [Path(picture) for picture in pictures])
@@ -212,7 +219,7 @@ def _unfinished(
         )
     if out.exists() and not (out.is_dir() or out.is_file()):
         raise WriteError(f"could not write {out}: it is no plain file")
-    return Unfinished(out, pictures, {**predictor.describe(), "points": list(want.names)})
+    return Unfinished(out, pictures, depends_on)
 
 
 def _read(file: str) -> _Read:

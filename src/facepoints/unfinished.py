@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 from facepoints.errors import WriteError
 from facepoints.face_files import Record, json_line
+from facepoints.media import STDIN
 
 __all__ = ["Unfinished"]
 
@@ -28,7 +30,8 @@ class Unfinished:
         files: the pictures, in order.
         depends_on: what the records depend on besides the pictures (model, settings). Those
             of another run are kept if it depended on the same, for as many pictures as
-            come first in `files` and were not changed since.
+            come first in `files` and were not changed since; what comes from standard input
+            may be another picture each time.
 
     Raises:
         WriteError: the file cannot be written.
@@ -64,7 +67,7 @@ class Unfinished:
                     line = file.readline()
                     if not line.endswith(b"\n") or json.loads(line)["file"] != _as_json(name):
                         break
-                    if os.path.exists(name) and os.stat(name).st_mtime_ns > written:
+                    if name == STDIN or _changed(name) >= written:
                         break
                     end = file.tell()
                     self.done += 1
@@ -104,7 +107,18 @@ class Unfinished:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # told by `add`; on a full disk closing fails as well
+            self._file.close()
+
+
+def _changed(name: str) -> int:
+    """When a file got its content or its name, in nanoseconds: another picture that was moved
+    to its place may be older. 0 if it is not there."""
+    try:
+        found = os.stat(name)
+    except (OSError, ValueError):
+        return 0
+    return max(found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _as_json(name: str) -> str:
