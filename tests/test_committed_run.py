@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facepoints.runs import Run
-from facepoints.submit import submit
+from facepoints.submit import SubmitReport, submit
 
 FOLDER = Path(__file__).resolve().parents[1] / "runs" / "kaggle-like"
 
 
+def submitted(files: Path, out: Path, score: Path | None = None) -> SubmitReport:
+    run = Run.load(FOLDER)
+    return submit(run, files / "test.csv.zip", files / "IdLookupTable.csv", out, score=score)
+
+
+def test_it_answers_all_that_is_asked(shared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "submission.csv"
+    assert submitted(shared / "kaggle-like", out).rows == 9742
+    values = np.loadtxt(out, delimiter=",", skiprows=1)[:, 1]
+    assert len(values) == 9742
+    assert values.min() >= 0
+    assert values.max() <= 95
+
+
 def test_the_card_s_figure_repeats(shared: Path, tmp_path: Path) -> None:
-    files = shared / "kaggle-like"
-    report = submit(
-        Run.load(FOLDER),
-        files / "test.csv.zip",
-        files / "IdLookupTable.csv",
-        tmp_path / "submission.csv",
-        score=files / "solution.csv",
-    )
-    assert report.rows == 9742
+    solution = shared / "kaggle-like" / "solution.csv"
+    if not solution.is_file():
+        pytest.skip(f"needs the answers in {solution}")
+    report = submitted(shared / "kaggle-like", tmp_path / "submission.csv", solution)
     assert report.score is not None
     assert report.score.rmse == pytest.approx(1.318, abs=0.002)
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
