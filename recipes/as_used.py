@@ -1,91 +1,83 @@
-"""What a finished run needs before it is shipped: radii measured on crops as prediction cuts
-them, and its files in the package."""
+"""What a finished run needs before it is shipped: the mean of the last trainings' weights, radii
+measured on crops as prediction cuts them, and its files in the package."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
-from facepoints import geometry
+from facepoints import geometry, looks
+from facepoints.answers import RunModel
 from facepoints.calibration import calibrate
+from facepoints.detect import JUDGED, Found
+from facepoints.detect.own import OwnFinder
 from facepoints.export import export
-from facepoints.runs import Predicted, Run, read_header, save_run, save_weights
-from facepoints.samples import Samples
+from facepoints.runs import Run, read_header, save_run, save_weights
+from facepoints.samples import Photos, Samples
 
 
-@dataclass(frozen=True)
-class Aim:
-    """Standard deviations of what a crop is off by: degrees, natural logarithm of the size, part
-    of the face."""
-
-    turn: float
-    scale: float
-    shift: float
-
-
-FINDER = Aim(2.2, 0.041, 0.013)
-"""Of the finder of the package, measured on people that the recipes validate on."""
-BOX = Aim(12.0, 0.08, 0.055)
-"""Of a box that tells no turn."""
+def averaged(folders: Sequence[Path], out: Path) -> None:
+    """A run with the mean of the weights of runs that began from the same ones (model soups,
+    Wortsman et al. 2022, https://arxiv.org/abs/2203.05482)."""
+    if out.exists():
+        shutil.rmtree(out)
+    shutil.copytree(folders[0], out)
+    states = [Run.load(folder).members[0].model.state_dict() for folder in folders]
+    run = Run.load(out)
+    for name, tensor in run.members[0].model.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
+    save_weights(out / "weights" / "0.safetensors", run.members[0].model, half=False)
 
 
-def rough_crops(faces: Samples, run: Run, aim: Aim, seed: int) -> list[NDArray[np.float64]]:
-    """For each face the affine of a first look: a crop as a face finder's place gives it.
+def as_found(photos: Photos, faces: Samples, run: Run) -> Samples:
+    """The faces of photos in crops as prediction cuts them: where the finder of the package sees
+    them. Those that it does not see are left out.
 
     Args:
-        faces: upright faces in the middle of pictures wider than the network sees.
+        faces: the same N faces; their pictures do not matter.
     """
-    rng = np.random.default_rng(seed)
-    centre, middle = (faces.size[0] - 1) / 2, (run.size[0] - 1) / 2
-    face = max(run.crop_rule.face_box[2:])
-    matrices = []
-    for _ in range(len(faces)):
-        matrix = geometry.rotation_matrix(rng.normal(0, aim.turn), (centre, centre))
-        matrix *= np.exp(rng.normal(0, aim.scale))
-        shift = rng.normal(0, aim.shift * face, 2)
-        matrix[:, 2] = middle - matrix[:, :2] @ (centre, centre) + shift
-        matrices.append(matrix)
-    return matrices
+    finder, model = OwnFinder.load(least=JUDGED), RunModel(run)
+    rows, crops, truths = [], [], []
+    for row, (picture, points) in enumerate(zip(photos.pictures(), photos.points, strict=True)):
+        middle = points.mean(axis=0)
+
+        def away(found: Found, middle: np.ndarray = middle) -> float:
+            x, y, width, height = found.box
+            return float(np.hypot(x + width / 2 - middle[0], y + height / 2 - middle[1])) / width
+
+        nearest = min(finder.find(picture), key=away, default=None)
+        if nearest is not None and away(nearest) < 0.5:
+            matrix = looks.first_look(model, 0, nearest).matrix
+            rows.append(row)
+            crops.append(looks.crop(picture, matrix, run.size))
+            truths.append(geometry.apply(matrix, points))
+    seen = faces.take(np.isin(np.arange(len(faces)), rows))
+    return replace(seen, images=np.stack(crops)).with_points(np.stack(truths), seen.labelled)
 
 
-def look(
-    run: Run, faces: Samples, matrices: list[NDArray[np.float64]]
-) -> tuple[Predicted, Samples]:
-    """What the run says of the crops that affines cut, and the truth in the same pixels."""
-    side = run.size[0]
-    crops = np.stack(
-        [geometry.warp(i, m, side, side) for i, m in zip(faces.images, matrices, strict=True)]
-    )
-    truth = [geometry.apply(m, p) for m, p in zip(matrices, faces.points, strict=True)]
-    seen = replace(faces, images=crops).with_points(np.stack(truth), faces.labelled)
-    return run.predict(crops), seen
-
-
-def closer(
-    run: Run, matrices: list[NDArray[np.float64]], found: Predicted
-) -> list[NDArray[np.float64]]:
-    """Affines of the next look: the points found so far lie as those of the training crops."""
-    following = []
-    for matrix, points, radius in zip(matrices, found.points, found.radius, strict=True):
-        step = geometry.similarity(points, run.crop_rule.layout, 1 / radius.astype(float) ** 2)
-        following.append(geometry.compose(matrix, step))
-    return following
-
-
-def calibrate_as_used(folder: Path, faces: Samples, seed: int) -> Run:
-    """The run with radii that hold in crops as the finder of the package gives them, as its
-    ``run.json`` now says too."""
+def calibrate_as_used(folder: Path, faces: Samples) -> Run:
+    """The run with radii that hold in crops as `as_found` gives them, as its ``run.json`` now
+    says too."""
     run = Run.load(folder)
-    found, seen = look(run, faces, rough_crops(faces, run, FINDER, seed))
-    measured = calibrate(found.points, found.spread, seen)
+    found = run.predict(faces.images)
+    measured = calibrate(found.points, found.spread, faces)
     assert measured is not None
     save_run(folder, {**read_header(folder), "calibration": measured.to_dict()})
     return Run.load(folder)
+
+
+def nme(run: Run, faces: Samples) -> float:
+    """NME by the distance of the outer corners of the eyes, percent."""
+    eyes = list(run.landmarks.eye_columns)
+    apart = np.linalg.norm(np.subtract(*faces.points[:, eyes].swapaxes(0, 1)), axis=-1)
+    off = np.linalg.norm(run.predict(faces.images).points - faces.points, axis=-1)
+    return 100 * float((off.mean(axis=1) / apart).mean())
 
 
 def install(run: Run, folder: Path, package: Path) -> None:
@@ -96,23 +88,3 @@ def install(run: Run, folder: Path, package: Path) -> None:
         save_weights(package / "points" / "weights" / f"{number}.safetensors", member.model, True)
     save_run(package / "points", read_header(folder))
     shutil.copy(folder / "metrics.jsonl", package / "points" / "metrics.jsonl")
-
-
-def measured(run: Run, faces: Samples, seed: int) -> str:
-    """NME by the distance of the outer eye corners, percent, as JSON: one look after the finder
-    of the package, one and two after a box."""
-    boxes = rough_crops(faces, run, BOX, seed)
-    found, _ = look(run, faces, boxes)
-    ways = {
-        "finder": rough_crops(faces, run, FINDER, seed),
-        "box": boxes,
-        "box, two looks": closer(run, boxes, found),
-    }
-    eyes = list(run.landmarks.eye_columns)
-    report = {}
-    for name, matrices in ways.items():
-        found, seen = look(run, faces, matrices)
-        apart = np.linalg.norm(np.subtract(*seen.points[:, eyes].swapaxes(0, 1)), axis=-1)
-        error = np.linalg.norm(found.points - seen.points, axis=-1).mean(axis=1)
-        report[name] = round(100 * float((error / apart).mean()), 3)
-    return json.dumps(report)

@@ -18,9 +18,11 @@ What it does differently from `facepoints train` with its defaults:
 - A second part (OUT-second) begins from the first one's weights (OUT-first), changes faces less
   and shows three of four of them as they lie in a crop that goes by eyes and mouth: what the face
   finder that comes with facepoints gives. The photos count three times from here on.
-- A third, short one never mirrors faces. Annotators lean to one side, by one per cent of the
-  distance of the eyes in the photos and less in the frames; a network that sees every face
-  mirrored as well cannot learn that.
+- Three last, short ones (OUT-third to OUT-fifth) never mirror faces. Annotators lean to one side,
+  by one per cent of the distance of the eyes in the photos and less in the frames; a network that
+  sees every face mirrored as well cannot learn that. Two begin from the second part, one changes
+  faces little, the other much; one begins from the first. The mean of their weights is shipped.
+- Radii are measured where the finder of the package sees the faces of the people held out.
 - An eighth as many pictures without a face as faces: other parts of the photos, faces far
   out of the frame or lying on their side, faces with their middle replaced, textures.
 """
@@ -34,7 +36,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tyro
-from as_used import calibrate_as_used, install, measured
+from as_used import as_found, averaged, calibrate_as_used, install, nme
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -42,6 +44,7 @@ import facepoints
 from facepoints import framing, geometry, readers
 from facepoints.errors import FacepointsError
 from facepoints.gather import read_people
+from facepoints.runs import Run
 from facepoints.samples import Photos, Samples, concatenate, middle
 from facepoints.settings import TrainSettings
 from facepoints.train import train
@@ -70,7 +73,9 @@ class Recipe:
     closer: int = 120
     """The same in the second part."""
     settle: int = 16
-    """The same in the third."""
+    """The same in the third and fourth."""
+    short_cut: int = 24
+    """The same in the fifth."""
     seed: int = 0
     """Of everything random."""
     install: bool = False
@@ -227,15 +232,15 @@ def main(recipe: Recipe) -> None:
     landmarks = sets["lfpw"].landmarks
     shape = framing.mean_shape(points, labelled, landmarks)
     rng = np.random.default_rng(recipe.seed)
-    training, validation, wide, negatives = [], [], [], []
+    training, validation, negatives = [], [], []
+    known: list[tuple[Photos, Samples]] = []  # those who are held out
     for name, photos in sets.items():
         held = held_people(photos, SHARES[name.split()[0]], recipe.seed)
         if name == "youtube-faces 2":  # the same people in both parts
-            known = np.unique(np.concatenate([v.group for v in validation]))
-            held = np.isin(photos.group, known)
+            held = np.isin(photos.group, np.concatenate([v.group for v in validation]))
         faces = framing.upright(photos, shape, WIDE, FACE)
-        wide.append(faces.take(held))
-        validation.append(middle(wide[-1], VIEW))
+        known.append((only(photos, held), faces.take(held)))
+        validation.append(middle(faces.take(held), VIEW))
         kept = only(photos, ~held)
         training += [faces.take(~held)] * (2 if name == "lfpw" else 1)
         negatives += missed(kept, shape, NEGATIVES // 8, rng)
@@ -248,7 +253,10 @@ def main(recipe: Recipe) -> None:
         f"{len(rows)} rows to train on, {sum(map(len, validation))} to calibrate on, "
         f"{len(negatives)} pictures without a face"
     )
-    first, second = (recipe.out.with_name(f"{recipe.out.name}-{n}") for n in ("first", "second"))
+    first, second, third, fourth, fifth = (
+        recipe.out.with_name(f"{recipe.out.name}-{name}")
+        for name in ("first", "second", "third", "fourth", "fifth")
+    )
     shared = TrainSettings(
         init="none",
         view=VIEW,
@@ -265,8 +273,11 @@ def main(recipe: Recipe) -> None:
     settle = replace(
         shared, augment="settle", epochs=recipe.settle, init=str(second), rate=5e-4, ema=0.998
     )
+    bend = replace(settle, augment="settle-strong", rate=1e-3, seed=recipe.seed + 1)
+    cut = replace(settle, init=str(first), rate=1e-3, epochs=recipe.short_cut)
     photos = concatenate([training[0], *training])  # the photos once more
-    parts = ((rows, first, learn), (photos, second, closer), (photos, recipe.out, settle))
+    parts = [(rows, first, learn), (photos, second, closer)]
+    parts += [(photos, third, settle), (photos, fourth, bend), (photos, fifth, cut)]
     for faces, out, settings in parts:
         train(
             faces,
@@ -278,9 +289,12 @@ def main(recipe: Recipe) -> None:
             negatives=np.stack(negatives),
             console=console,
         )
-    run = calibrate_as_used(recipe.out, concatenate(wide), recipe.seed)
-    for faces in wide:
-        console.print(faces.names[0], measured(run, faces, recipe.seed + 1))
+    averaged([third, fourth, fifth], recipe.out)
+    run = Run.load(recipe.out)
+    seen = [as_found(photos, faces, run) for photos, faces in known]
+    run = calibrate_as_used(recipe.out, concatenate(seen))
+    for faces in seen:
+        console.print(f"{faces.names[0]}, ...: {len(faces)} faces, NME {nme(run, faces):.3f}%")
     if recipe.install:
         install(run, recipe.out, Path(facepoints.__file__).parent / "weights")
 

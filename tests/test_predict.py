@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,12 @@ from skimage import data
 
 import facepoints
 from facepoints import geometry
-from facepoints.detect import BoxesFromFile, CascadeFinder, Found, WholeImage
+from facepoints.detect import BoxesFromFile, CascadeFinder, Found, OwnFinder, WholeImage
 from facepoints.errors import DataError, ModelError, SettingsError
 from facepoints.face import Face
 from facepoints.landmark_sets import KAGGLE_15
 from facepoints.landmarks import LandmarkSet
-from facepoints.onnx_model import Answer
+from facepoints.onnx_model import Answer, PointsModel
 from facepoints.predict import Predictor, load
 
 POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
@@ -524,8 +524,30 @@ def test_cascades_and_a_model_on_a_photo() -> None:
 
 WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
 EYES = {"right_eye_center": (203.5, 100.5), "left_eye_center": (249.5, 104.0)}
-MOUTH = {"mouth_right_corner": (203.5, 142.5), "mouth_left_corner": (243.5, 144.5)}
+MOUTH = {"mouth_right_corner": (202.5, 139.5), "mouth_left_corner": (244.0, 141.0)}
 """Points on `skimage.data.astronaut()`, looked up by hand."""
+
+
+def test_what_the_finder_doubts_the_model_must_be_sure_of() -> None:
+    """The photo has a tower and a dark box that look a little like a face."""
+    own = OwnFinder.load(least=0.02, threads=1)
+    photo = data.astronaut()
+    assert len(own.find(photo)) > 2
+    model = PointsModel.load(threads=1)
+    (face,) = Predictor(model, own)(photo)
+    assert face.score > 0.99
+    place = own.find(photo)[0]
+
+    class Doubtful(OwnFinder):
+        def find(self, image: NDArray[np.uint8]) -> list[Found]:
+            return [replace(place, score=self.side / 1000)]
+
+    scores = [
+        [f.score for f in Predictor(model, Doubtful(side), min_score=0)(photo)]
+        for side in (1, 10, 100, 400, 500, 900)
+    ]
+    assert scores == sorted(scores)
+    assert scores[0][0] < 0.9 < scores[3][0] < scores[4][0] == scores[5][0]
 
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")

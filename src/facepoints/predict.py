@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -19,6 +20,7 @@ from facepoints.detect import (
     BoxesFromFile,
     FaceFinder,
     Found,
+    OwnFinder,
     PersistentFinder,
     WholeImage,
     finder_named,
@@ -250,9 +252,27 @@ class Predictor:
         kept, answer = looked(self.model, images, places, least)
         for place, points, radius, score in zip(kept, *answer, strict=True):
             sure = float(score) if judges else place.found.score
+            if judges and isinstance(self.finder, OwnFinder):
+                sure = _together(sure, place.found.score)
             if sure >= self.min_score and np.isfinite(points).all():
                 box = geometry.bounding_box(points)
                 yield place.picture, Face(box, sure, points, radius, self.model.landmarks)
+
+
+_COUNTS = 1.5  # what the finder's log odds count beside the model's
+
+
+def _together(judged: float, found: float) -> float:
+    """How sure a model is of a face that the finder doubts, [0, 1]: their log odds are added.
+
+    A finder that is sure adds nothing. How much its doubt counts was set on people to validate
+    on: of what is no face the model takes the most for one where the finder does not.
+    """
+    if found >= 0.5:
+        return judged
+    judged, found = (min(max(score, 1e-6), 1 - 1e-6) for score in (judged, found))
+    odds = math.log(judged / (1 - judged)) + _COUNTS * math.log(found / (1 - found))
+    return 1 / (1 + math.exp(-odds))
 
 
 def _image(picture: Picture) -> NDArray[np.uint8]:

@@ -13,7 +13,9 @@ __all__ = ["LEARNING_RATES", "TrainSettings"]
 Network = Literal["heatnet", "net2", "deepcnn", "naimishnet", "lenet5", "vggface"]
 Missing = Literal["sources", "mask", "specialist", "fill", "median", "drop"]
 LossName = Literal["laplace", "gaussian", "wing", "smooth_l1", "mse", "rmse"]
-Strength = Literal["none", "light", "default", "strong", "looks", "closer", "settle"]
+Strength = Literal[
+    "none", "light", "default", "strong", "looks", "closer", "settle", "settle-strong"
+]
 Merge = Literal["replace", "average"]
 Schedule = Literal["one-cycle", "constant"]
 Keep = Literal["best", "last"]
@@ -84,7 +86,8 @@ class TrainSettings:
     """How strongly training faces are changed at random; looks: half of them as a first look
     finds them in a rough box, half as a second look in the crop that the first asks for;
     closer: less of everything, three of four as in a second look, for a second part of
-    training; settle: the same, never mirrored, for a last part."""
+    training; settle: the same, never mirrored, for a last part;
+    settle-strong: that with much light and bending."""
     view: int | None = None
     """Side in pixels of what the network sees, the middle of every picture, so that what
     surrounds it turns and shifts into view; None: the whole picture."""

@@ -178,6 +178,7 @@ AUGMENTS: dict[str, Augment] = {
 }
 """Settings by name."""
 
+_BENT = replace(AUGMENTS["second-look"], mirror=0, perspective=0.1, elastic=0.02)
 _SETTLED = (AUGMENTS["settled-first-look"], *3 * (AUGMENTS["settled-second-look"],))
 
 STRENGTHS: dict[str, tuple[Augment, ...]] = {
@@ -187,5 +188,6 @@ STRENGTHS: dict[str, tuple[Augment, ...]] = {
     "closer": tuple(replace(settled, mirror=0.5) for settled in _SETTLED),
     # The same, never mirrored: a network learns so which way annotators lean.
     "settle": _SETTLED,
+    "settle-strong": (_SETTLED[0], *3 * (_BENT,)),
 }
 """What `--augment` names: settings that share the faces of every step evenly."""
