@@ -4,11 +4,11 @@
 
 The photos of the held-out people, as numbers in memory: what reading them takes is left out.
 Every side runs in a process of its own, all cores allowed, and is asked for all faces of each
-picture; the sides take turns picture by picture, so that a busy moment hits all of them, and
-the median over the pictures counts. MediaPipe Face Mesh 0.10.14 takes every picture for a new
-one (static_image_mode), as it should for photos; its documentation's default detector is the
-short range one. dlib doubles the picture once, as its example does. Memory is the most that the
-process ever held, the interpreter and all libraries included.
+picture; the sides take turns every 20 pictures, as in a folder, so that a busy moment hits all of
+them, and the median over the pictures counts. MediaPipe Face Mesh 0.10.14 takes every picture for
+a new one (static_image_mode), as it should for photos. dlib doubles the picture once, as its
+example does. Memory is the most that the process ever held, the interpreter and all libraries
+included.
 
 How exact the same answers are is what `accuracy.py` measures; its figures are repeated here.
 Results: benchmarks/results/end_to_end.json and end_to_end.md.
@@ -36,7 +36,8 @@ OURS = "facepoints"
 SIDES = (OURS, *peers.PEERS)
 FLOOR = 0.7  # of MediaPipe's time
 NME = {"lfpw": ("eyes_68", "NME eyes, 68"), "youtube": ("box_51", "NME box, 51")}
-WARM = 10  # pictures that are not counted
+BLOCK = 20  # pictures that a side is shown before it is the next one's turn,
+WARM = 3  # of which the first come twice and count once
 
 
 def command(side: str, files: Path, model: Path | None) -> list[str | Path]:
@@ -56,18 +57,22 @@ def measure(files: list[Path], model: Path | None) -> dict[str, dict[str, float]
         times: dict[str, list[float]] = {side: [] for side in SIDES}
         faces = dict.fromkeys(SIDES, 0)
         try:
-            for number in [*range(min(WARM, len(files))), *range(len(files))]:
+            for start in range(0, len(files), BLOCK):
+                numbers = range(start, min(start + BLOCK, len(files)))
                 for side, server in servers.items():
-                    seconds, count = server.ask(str(number))
-                    times[side].append(seconds)
-                    faces[side] += count
+                    for number in numbers[:WARM]:
+                        server.ask(str(number))
+                    for number in numbers:
+                        seconds, count = server.ask(str(number))
+                        times[side].append(seconds)
+                        faces[side] += count
             memory = {side: server.ask("memory") for side, server in servers.items()}
         finally:
             for server in servers.values():
                 server.close()
     return {
         side: {
-            "ms": round(1000 * statistics.median(times[side][-len(files) :]), 3),
+            "ms": round(1000 * statistics.median(times[side]), 3),
             "faces": faces[side],
             "peak_mb": round(memory[side]),
         }
