@@ -331,3 +331,15 @@ def test_a_place_that_cannot_be_written_is_known_at_once(tmp_path: Path) -> None
         VideoWriter(tmp_path / "folder.mp4", 25),
     ):
         raise AssertionError
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+def test_a_pipe_is_left_as_it_is() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, b"\x00\x00\x00\x18ftypisom and more")
+        assert not is_video(f"/dev/fd/{reading}")
+        assert os.read(reading, 100).endswith(b"more")
+    finally:
+        os.close(reading)
+        os.close(writing)

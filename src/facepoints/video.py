@@ -157,7 +157,10 @@ def is_stream(name: str) -> bool:
 
 
 def is_video(path: str | Path) -> bool:
-    """Whether a file is a video (or sound in the same containers), by its content."""
+    """Whether a file is a video (or sound in the same containers), by its content. A pipe is
+    none: what is read of it is gone."""
+    if not Path(path).is_file():
+        return False
     try:
         with open(path, "rb") as file:
             head = file.read(512)
