@@ -27,10 +27,7 @@ def test_it_answers_all_that_is_asked(shared: Path, tmp_path: Path) -> None:
     assert values.max() <= 95
 
 
-def test_the_card_s_figure_repeats(shared: Path, tmp_path: Path) -> None:
-    solution = shared / "kaggle-like" / "solution.csv"
-    if not solution.is_file():
-        pytest.skip(f"needs the answers in {solution}")
+def test_the_card_s_figure_repeats(shared: Path, solution: Path, tmp_path: Path) -> None:
     report = submitted(shared / "kaggle-like", tmp_path / "submission.csv", solution)
     assert report.score is not None
     assert report.score.rmse == pytest.approx(1.318, abs=0.002)

@@ -94,7 +94,7 @@ def test_eyes_that_stay_closed(tmp_path: Path, points: NDArray[np.float32]) -> N
     clip = film(tmp_path / "a.mp4", 3.4, lambda t: shut if 1 <= t < 1.8 else PHOTO)
     (event,) = events_of(clip)
     assert event["event"] == "eyes_closed"
-    assert float(event["seconds"]) == pytest.approx(0.8, abs=0.2)
+    assert float(event["seconds"]) == pytest.approx(0.8, abs=0.3)  # 15 frames a second, smoothed
 
 
 def test_a_yawn_is_counted_and_talking_is_none(tmp_path: Path, points: NDArray[np.float32]) -> None:

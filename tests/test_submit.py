@@ -285,7 +285,7 @@ def test_an_unwritable_place_is_one_line(test_csv: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("answer", "below"), [("mask", 4.30), ("sources", 4.16)])
 def test_mean_points_score_as_they_should_on_real_faces(
-    shared: Path, tmp_path: Path, answer: str, below: float
+    shared: Path, solution: Path, tmp_path: Path, answer: str, below: float
 ) -> None:
     """The means of both schemes' labels, each in its columns, beat the mixed mean."""
     folder = shared / "kaggle-like"
@@ -303,7 +303,7 @@ def test_mean_points_score_as_they_should_on_real_faces(
         folder / "test.csv.zip",
         folder / "IdLookupTable.csv",
         out,
-        score=folder / "solution.csv",
+        score=solution,
     )
     assert (report.rows, report.images) == (9742, 646)
     assert report.sources == {"15-point": 210, "4-point": 436}

@@ -77,7 +77,11 @@ def first_look(model: Model, picture: int, found: Found) -> Place:
 
 
 def looked(
-    model: Model, pictures: Sequence[NDArray[np.uint8]], places: Sequence[Place], least: float
+    model: Model,
+    pictures: Sequence[NDArray[np.uint8]],
+    places: Sequence[Place],
+    least: float,
+    always: bool = False,
 ) -> tuple[list[Place], Answer]:
     """A model's answers at places, after as many looks as each needs and the model wants.
 
@@ -85,6 +89,7 @@ def looked(
         pictures: (H, W) gray or (H, W, 3) RGB.
         least: score that is wanted; places that are far below after the first look get no
             second one and are left out.
+        always: look again also where the first crop was nearly right.
 
     Returns:
         The places that are left, and their answers in pixels of their pictures.
@@ -95,7 +100,8 @@ def looked(
     open_ = list(range(len(left)))
     for _ in range(1, model.looks):
         again = {k: _closer(model, left[k], answer.points[k], answer.radius[k]) for k in open_}
-        open_ = [k for k in open_ if not _near(left[k].matrix, again[k].matrix, model.size[1])]
+        side = model.size[1]
+        open_ = [k for k in open_ if always or not _near(left[k].matrix, again[k].matrix, side)]
         if not open_:
             break
         for k in open_:

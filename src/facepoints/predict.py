@@ -259,7 +259,7 @@ class Predictor:
                 yield place.picture, Face(box, sure, points, radius, self.model.landmarks)
 
 
-_COUNTS = 1.5  # what the finder's log odds count beside the model's
+_COUNTS = 2.0  # what the finder's log odds count beside the model's
 
 
 def _together(judged: float, found: float) -> float:
