@@ -160,8 +160,9 @@ bench: $(STAMP) ## every benchmarks/*.py, an hour or more; results in benchmarks
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 weights: $(STAMP) ## train the shipped networks anew on DATA=folder: hours; resumes where it was cut off
-	$(BIN)/python recipes/points.py --data '$(DATA)' --install
 	$(BIN)/python recipes/finder.py --data '$(DATA)' --install
+	$(BIN)/python recipes/points.py --data '$(DATA)' --install
+	$(BIN)/python recipes/measure_factors.py --data '$(DATA)' --install
 
 clean: ## remove what runs and tests leave behind
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
