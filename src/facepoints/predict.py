@@ -265,8 +265,9 @@ _COUNTS = 2.0  # what the finder's log odds count beside the model's
 def _together(judged: float, found: float) -> float:
     """How sure a model is of a face that the finder doubts, [0, 1]: their log odds are added.
 
-    A finder that is sure adds nothing. How much its doubt counts was set on people to validate
-    on: of what is no face the model takes the most for one where the finder does not.
+    A finder that is sure adds nothing. How much its doubt counts was set on the photos of people
+    to validate on, and on scikit-image's astronaut: of what is no face the model takes the most
+    for one where the finder does not.
     """
     if found >= 0.5:
         return judged
