@@ -148,35 +148,13 @@ AUGMENTS: dict[str, Augment] = {
         noise=10,
         occlusion=0.4,
     ),
-    # The same two once a network has learned what a face is: less of everything.
-    "settled-first-look": Augment(
-        rotation=25,
-        scale=0.2,
-        shift=0.09,
-        perspective=0.05,
-        elastic=0.01,
-        brightness=25,
-        contrast=0.25,
-        gamma=0.25,
-        blur=1.0,
-        noise=8,
-        occlusion=0.25,
-    ),
-    "settled-second-look": Augment(
-        rotation=10,
-        scale=0.1,
-        shift=0.04,
-        perspective=0.05,
-        elastic=0.01,
-        brightness=25,
-        contrast=0.25,
-        gamma=0.25,
-        blur=1.0,
-        noise=8,
-        occlusion=0.25,
-    ),
 }
 """Settings by name."""
+
+# The same two once a network has learned what a face is: less of everything.
+_MILD = replace(AUGMENTS["default"], mirror=0, perspective=0.05, elastic=0.01)
+AUGMENTS["settled-first-look"] = replace(_MILD, rotation=25, scale=0.2, shift=0.09)
+AUGMENTS["settled-second-look"] = replace(_MILD, rotation=10, scale=0.1, shift=0.04)
 
 _BENT = replace(AUGMENTS["second-look"], mirror=0, perspective=0.1, elastic=0.02)
 _SETTLED = (AUGMENTS["settled-first-look"], *3 * (AUGMENTS["settled-second-look"],))
