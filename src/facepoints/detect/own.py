@@ -158,14 +158,15 @@ class OwnFinder:
         """Faces with their points (5, 2) in picture pixels: the subject's right eye, left
         eye, nose tip, right and left corner of the mouth."""
         faces = self._look(image, self.side, self.least)
+        longest, before = max(image.shape[:2]), self.side
         for side in _HARDER:
-            before = self.side if side == _HARDER[0] else side // 2
-            if side <= before or max(image.shape[:2]) <= 1.2 * before:
+            if side <= before or longest <= 1.2 * before:
                 continue
-            small = _CROWD * max(image.shape[:2]) / before
+            small = _CROWD * longest / before
             if not any(f.score >= _SURE and max(f.box[2:]) < small for f, _ in faces):
                 break
             faces = _joined(faces, self._look(image, side, self.least), small)
+            before = side
         return faces
 
     def find_harder(self, image: NDArray[np.uint8]) -> Iterator[list[Found]]:
