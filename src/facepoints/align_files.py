@@ -19,30 +19,22 @@ from facepoints.face import Face
 from facepoints.face_files import free_name
 from facepoints.media import STDIN
 from facepoints.progress import Stopped, StopRequest
-from facepoints.sightings import Sighting
+from facepoints.sightings import Report, Sighting
 
 __all__ = ["AlignReport", "align_files", "summary"]
 
-_SAID = 5  # unreadable files that are named on the console
-
 
 @dataclass
-class AlignReport:
-    """What was done.
+class AlignReport(Report):
+    """What was done; see `sightings.Report`, too.
 
     Attributes:
-        pictures: pictures and frames that were looked at, or could not be.
         faces: files that were written, one for each.
         without: pictures and frames in which no face was found.
-        unreadable: files that could not be read.
-        error: why the first of them could not.
     """
 
-    pictures: int = 0
     faces: int = 0
     without: int = 0
-    unreadable: int = 0
-    error: str = ""
 
 
 def align_files(
@@ -79,7 +71,8 @@ def align_files(
     names: dict[str, str] = {}
     with StopRequest() as stop:
         for sighting in seen:
-            _count(report, sighting, console)
+            report.count(sighting, console)
+            report.without += not (sighting.error or sighting.faces)
             if sighting.image is not None and sighting.file not in names:
                 plain = "stdin" if sighting.file == STDIN else os.path.basename(sighting.file)
                 names[sighting.file] = free_name(PurePath(plain), used)
@@ -99,18 +92,6 @@ def summary(report: AlignReport) -> str:
     text = f"{report.faces} faces of {report.pictures} pictures or frames"
     text += f", {report.without} without a face" if report.without else ""
     return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
-
-
-def _count(report: AlignReport, sighting: Sighting, console: Console | None) -> None:
-    report.pictures += 1
-    if not sighting.error:
-        report.without += not sighting.faces
-        return
-    report.unreadable += 1
-    report.error = report.error or sighting.error
-    if console is not None and report.unreadable <= _SAID:
-        text = f"unreadable: {sighting.error}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _which(sighting: Sighting, face: Face, number: int) -> str:

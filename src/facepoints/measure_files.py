@@ -18,11 +18,9 @@ from facepoints.landmarks import LandmarkSet
 from facepoints.measure import MEASURES, Measure, lacking, measures
 from facepoints.measure.events import KINDS, Event, eye_events, judged, yawns
 from facepoints.progress import Stopped, StopRequest
-from facepoints.sightings import Sighting
+from facepoints.sightings import Report, Sighting
 
 __all__ = ["MeasureReport", "measure_files", "summary"]
-
-_SAID = 5  # unreadable files that are named on the console
 
 
 @dataclass
@@ -44,23 +42,17 @@ class _Shot:
 
 
 @dataclass
-class MeasureReport:
-    """What was done.
+class MeasureReport(Report):
+    """What was done; see `sightings.Report`, too.
 
     Attributes:
-        pictures: pictures and frames that were looked at, or could not be.
         faces: measured.
-        unreadable: files that could not be read.
-        error: why the first of them could not.
         lacking: measures that the points do not give.
         events: what people did, by track of each video.
         stopped: whether it was ended by Ctrl-C.
     """
 
-    pictures: int = 0
     faces: int = 0
-    unreadable: int = 0
-    error: str = ""
     lacking: list[str] = field(default_factory=list)
     events: list[tuple[str, int, int, int, Event]] = field(default_factory=list)
     """(file, track, first frame, last frame, event)"""
@@ -141,7 +133,8 @@ def _measured(
     sets: dict[tuple[str, ...], LandmarkSet] = {}
     for sighting in seen:
         shots.append(_shot(sighting, mm_per_pixel))
-        _count(report, sighting, console)
+        report.count(sighting, console)
+        report.faces += len(sighting.faces)
         sets |= {face.landmarks.names: face.landmarks for face in sighting.faces}
         if stop.asked:
             report.stopped = True
@@ -175,18 +168,6 @@ def _shot(sighting: Sighting, mm_per_pixel: float | None) -> _Shot:
         error=sighting.error,
     )
     return _Shot(kept, rows)
-
-
-def _count(report: MeasureReport, sighting: Sighting, console: Console | None) -> None:
-    report.pictures += 1
-    report.faces += len(sighting.faces)
-    if not sighting.error:
-        return
-    report.unreadable += 1
-    report.error = report.error or sighting.error
-    if console is not None and report.unreadable <= _SAID:
-        text = f"unreadable: {sighting.error}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _series(shots: Sequence[_Shot]) -> Iterator[list[tuple[Sighting, _Row]]]:

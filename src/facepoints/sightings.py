@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from facepoints.errors import DataError, SettingsError
 from facepoints.face import Face
@@ -21,10 +22,11 @@ from facepoints.media import find_pictures, read_picture
 from facepoints.predict import Predictor
 from facepoints.video import RATE, VideoSource, video_in
 
-__all__ = ["Sighting", "sightings"]
+__all__ = ["Report", "Sighting", "sightings"]
 
 _TOGETHER = 8  # pictures whose faces go through the model together
 _LINES = (".jsonl", ".ndjson")
+_SAID = 5  # unreadable files that are named on the console
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,32 @@ class Sighting:
     series: str = ""
     image: NDArray[np.uint8] | None = None
     error: str = ""
+
+
+@dataclass
+class Report:
+    """What came of sightings.
+
+    Attributes:
+        pictures: pictures and frames that were looked at, or could not be.
+        unreadable: files that could not be read.
+        error: why the first of them could not.
+    """
+
+    pictures: int = 0
+    unreadable: int = 0
+    error: str = ""
+
+    def count(self, sighting: Sighting, console: Console | None) -> None:
+        """Note a sighting; the first files that cannot be read are named on the console."""
+        self.pictures += 1
+        if not sighting.error:
+            return
+        self.unreadable += 1
+        self.error = self.error or sighting.error
+        if console is not None and self.unreadable <= _SAID:
+            text = f"unreadable: {sighting.error}"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def sightings(
