@@ -127,8 +127,15 @@ class Run:
             members = []
             for entry in header["members"]:
                 landmarks = LandmarkSet.from_dict(entry["landmarks"])
-                judges = bool(entry.get("judges", False))
-                model = build(entry["network"], len(landmarks), (height, width), 0.0, 1.0, judges)
+                model = build(
+                    entry["network"],
+                    len(landmarks),
+                    (height, width),
+                    mean=0.0,
+                    std=1.0,
+                    judges=bool(entry.get("judges", False)),
+                    annotators=int(entry.get("annotators", 0)),
+                )
                 _load_weights(model, folder / entry["file"])
                 model.eval().to(device)
                 members.append(Member(entry["part"], entry["network"], landmarks, model))

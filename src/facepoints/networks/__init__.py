@@ -40,6 +40,7 @@ def build(
     mean: float,
     std: float,
     judges: bool = False,
+    annotators: int = 0,
 ) -> KeypointModel:
     """A fresh model.
 
@@ -50,20 +51,23 @@ def build(
         mean: of the training pictures' values, in [0, 255].
         std: standard deviation of the same, over 0.
         judges: whether it shall also say if there is a face at all; heatnet can.
+        annotators: whose `habits.Habits` shall correct its points; 0: nobody's. heatnet can.
 
     Raises:
-        SettingsError: unknown network, one that cannot judge, no points, a size too small for
-            the network, or a
-            mean or std out of range.
+        SettingsError: unknown network, one that cannot judge or correct, no points, a size too
+            small for the network, or a mean or std out of range.
     """
     if network not in NETWORKS:
         raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
     if points < 1:
         raise SettingsError(f"a network needs at least 1 point to predict, {points} came")
-    if judges and network != "heatnet":
+    if network == "heatnet":
+        backbone = heatnet(points, size, judges, annotators)
+    elif judges or annotators:
         raise SettingsError(
-            f"'{network}' cannot judge whether there is a face; leave out the pictures without "
-            f"a face, or choose heatnet"
+            f"'{network}' cannot judge whether there is a face nor correct points by who marked "
+            f"them; leave out the pictures without a face, or choose heatnet"
         )
-    backbone = heatnet(points, size, judges) if judges else NETWORKS[network](points, size)
+    else:
+        backbone = NETWORKS[network](points, size)
     return KeypointModel(backbone, points, size, mean, std)

@@ -11,13 +11,18 @@ deviation, with the features under the point, tells the spread.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from facepoints.errors import SettingsError
+from facepoints.networks.habits import Habits
 
 __all__ = ["HeatNet", "heatnet"]
+
+_WIDTHS = (16, 32, 64, 128)  # channels at strides 2, 4, 8 and 16
 
 SMALLEST_SIDE = 32
 """Pixels: below, the deepest map would hold fewer than 2x2 cells."""
@@ -64,13 +69,12 @@ def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequentia
 class HeatNet(nn.Module):
     """See the module's text. ``forward``: (B, 1, H, W) to raw (B, K, 3): x and y in
     [-1, 1] over the picture and the log of the spread in half sides; with `judges` also
-    to (B,), the log odds that the picture shows a face."""
+    to (B,), the log odds that the picture shows a face. With `annotators` the points are
+    corrected by their `Habits`."""
 
-    def __init__(
-        self, points: int, judges: bool = False, widths: tuple[int, ...] = (16, 32, 64, 128)
-    ) -> None:
+    def __init__(self, points: int, judges: bool = False, annotators: int = 0) -> None:
         super().__init__()
-        stem, quarter, eighth, sixteenth = widths
+        stem, quarter, eighth, sixteenth = _WIDTHS
         self.points = points
         self.stem = _conv(1, stem, 5, 2)
         self.quarter = nn.Sequential(_Residual(stem, quarter, 2), _Residual(quarter, quarter))
@@ -90,6 +94,7 @@ class HeatNet(nn.Module):
             nn.init.zeros_(start)
         # Only where it is trained: DistributedDataParallel waits for every gradient.
         self.judge = nn.Linear(sixteenth, 1) if judges else None
+        self.habits = Habits(points, sixteenth, annotators) if annotators else None
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         quarter = self.quarter(self.stem(x))
@@ -98,10 +103,14 @@ class HeatNet(nn.Module):
         up = functional.interpolate(self.from_sixteenth(sixteenth), size=eighth.shape[-2:])
         up = functional.interpolate(self.at_eighth(up + eighth), size=quarter.shape[-2:])
         features = self.at_quarter(up + quarter)
-        raw = self._read(features)
+        with _exactly(features.device.type):
+            raw = self._read(features.float())
+            seen = sixteenth.mean((2, 3)).float()
+            if self.habits is not None:
+                raw = torch.cat([self.habits(raw[..., :2], seen), raw[..., 2:]], dim=-1)
         if self.judge is None:
             return raw
-        return raw, self.judge(sixteenth.mean((2, 3))).squeeze(1)
+        return raw, self.judge(seen).squeeze(1)
 
     def _read(self, features: Tensor) -> Tensor:
         """Features (B, C, h, w) to each heatmap's mean and spread, raw (B, K, 3).
@@ -128,9 +137,19 @@ class HeatNet(nn.Module):
         return torch.cat([mean, (0.5 * variance.log() + learned).unsqueeze(-1)], dim=-1)
 
 
-def heatnet(points: int, size: tuple[int, int], judges: bool = False) -> nn.Module:
+def _exactly(device: str) -> AbstractContextManager[object]:
+    """Float32 also where the rest is computed in bfloat16, whose 8 bits are too few for places."""
+    if device in ("cpu", "cuda") and torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
+
+
+def heatnet(
+    points: int, size: tuple[int, int], judges: bool = False, annotators: int = 0
+) -> nn.Module:
     """heatnet for `points` points and pictures of any size (H, W) from 32 pixels a side;
-    with `judges` it also says whether there is a face.
+    with `judges` it also says whether there is a face, with `annotators` it corrects its points
+    by their `Habits`.
 
     Raises:
         SettingsError: a side is under 32 pixels.
@@ -140,4 +159,4 @@ def heatnet(points: int, size: tuple[int, int], judges: bool = False) -> nn.Modu
             f"heatnet needs pictures of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"{size[1]}x{size[0]} came; choose a larger size or another network"
         )
-    return HeatNet(points, judges)
+    return HeatNet(points, judges, annotators)
