@@ -35,7 +35,14 @@ from facepoints.train import train
 from facepoints.writers import write_kaggle
 
 STEPS = TrainSettings(
-    network="lenet5", epochs=1, batch=7, augment="none", validation=0, ema=0, device="cpu"
+    network="lenet5",
+    epochs=1,
+    batch=7,
+    augment="none",
+    validation=0,
+    ema=0,
+    device="cpu",
+    precision="float32",  # the processes round other sums
 )
 QUIET = Console(file=io.StringIO())
 TIMEOUT = 600  # seconds; a minute is enough on two free cores

@@ -305,3 +305,32 @@ def test_both_ways_is_mirror_symmetric_but_for_the_offset() -> None:
     torch.testing.assert_close(back + model.offset, here.points)
     torch.testing.assert_close(there.spread[:, mirror], here.spread)
     assert not torch.allclose(plain.points, here.points)
+
+
+def test_habits_add_what_each_annotator_does_differently():
+    torch.manual_seed(0)
+    plain = build("heatnet", 3, (64, 64), 120, 60).eval()
+    model = build("heatnet", 3, (64, 64), 120, 60, annotators=2).eval()
+    told = model.load_state_dict(plain.state_dict(), strict=False)
+    assert all(".habits." in name for name in told.missing_keys)
+    images = gray(4, 64, 64)
+    before = plain(images)
+    torch.testing.assert_close(model(images).points, before.points)  # fresh ones: nothing
+    habits = model.backbone.habits
+    with torch.no_grad():
+        habits.leans[1, 0] = 0.25  # the second puts the first point 8 pixels further right
+        habits.maps[1, 3, 5] = 0.5  # and the third lower, the lower the second is
+        for bias, share in (([100.0, -100.0], 0.0), ([-100.0, 100.0], 1.0), ([0.0, 0.0], 0.5)):
+            habits.whose.weight.zero_()
+            habits.whose.bias.copy_(torch.tensor(bias))
+            moved = model(images)
+            want = before.points.clone()
+            want[:, 0, 0] += share * 8
+            want[:, 2, 1] += share * 0.5 * (before.points[:, 1, 1] + 0.5 - 32)
+            torch.testing.assert_close(moved.points, want, atol=1e-3, rtol=0)
+            torch.testing.assert_close(moved.spread, before.spread)
+
+
+def test_only_heatnet_corrects_points_by_who_marked_them():
+    with pytest.raises(SettingsError, match="heatnet"):
+        build("lenet5", 3, (64, 64), 120, 60, annotators=2)

@@ -19,6 +19,7 @@ Strength = Literal[
 Merge = Literal["replace", "average"]
 Schedule = Literal["one-cycle", "constant"]
 Keep = Literal["best", "last"]
+Precision = Literal["auto", "float32"]
 
 LEARNING_RATES: dict[str, float] = {
     "heatnet": 3e-3,
@@ -99,6 +100,9 @@ class TrainSettings:
     """Networks per part, whose predictions are averaged."""
     half: bool = False
     """Store weights as float16: half the size, points move by about 0.01 px."""
+    precision: Precision = "auto"
+    """auto: networks compute in bfloat16 where the processor or GPU has it, places in float32;
+    float32: everything."""
     seed: int = 0
     """Of everything random."""
     device: str = "auto"

@@ -48,6 +48,7 @@ from facepoints.start import NONE, digest, opened, resolved
 __all__ = ["Stopped", "stored_settings", "train"]
 
 _CHECKPOINT = "checkpoint.safetensors"
+_FIRST = {"init": NONE, "precision": "float32"}  # settings that the first versions did not name
 _LAST = "curves.png"  # once this is written, a run is complete
 _Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 
@@ -249,7 +250,7 @@ def _finished(out: Path, header: dict[str, Any]) -> bool:
     before = read_header(out)
     try:
         same = before["data"]["digest"] == header["data"]["digest"]
-        settings = {"init": NONE, **before["settings"]}  # which the first versions began from
+        settings = _FIRST | before["settings"]
         changed = [k for k, v in header["settings"].items() if settings.get(k) != v]
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{out / 'run.json'} is damaged: no data and settings in it") from error
@@ -278,7 +279,7 @@ def stored_settings(out: Path) -> TrainSettings | None:
     if not (out / "run.json").exists():
         return None
     try:
-        return TrainSettings(**{"init": NONE, **read_header(out)["settings"]})
+        return TrainSettings(**_FIRST | read_header(out)["settings"])
     except (KeyError, TypeError) as error:
         raise RunError(f"{out / 'run.json'} holds settings of another version: {error}") from error
 

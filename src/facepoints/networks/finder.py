@@ -13,6 +13,8 @@ head, and it is the very frame in which the points are then read.
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import NamedTuple
 
 import torch
@@ -29,7 +31,9 @@ POINTS = 5
 """The subject's right eye, left eye, nose tip, right and left corner of the mouth; the eyes'
 centres."""
 
-_WIDTHS = (24, 32, 64, 64)  # channels at strides 4, 8, 16, 32
+MIDDLE, RANGE = 127.5, 64.0  # gray values that become 0 and what is taken for 1
+_STEM = 16  # channels at strides 2 and 4; processors take sixteen at a time
+_WIDTHS = (32, 48, 64)  # at strides 8, 16, 32
 _CHANNELS = 1 + 5 + 2 * POINTS
 
 
@@ -91,24 +95,36 @@ class _Residual(nn.Module):
         return functional.relu(x + self.body(x))
 
 
+def _head(width: int) -> nn.Sequential:
+    """What a map says of each cell: a look at the cells around, every channel for itself and
+    then all together (depthwise separable, Howard et al. 2017,
+    https://arxiv.org/abs/1704.04861), and the numbers of `Maps`."""
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, 1, 1, groups=width, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        _convolution(width, width, 1),
+        nn.Conv2d(width, _CHANNELS, 1),
+    )
+
+
 class FaceNet(nn.Module):
     """``forward``: pictures (B, 1, H, W) in [0, 255], H and W multiples of 32, to `Maps`."""
 
     def __init__(self) -> None:
         super().__init__()
-        w4, w8, w16, w32 = _WIDTHS
+        w8, w16, w32 = _WIDTHS
         self.stem = nn.Sequential(
-            _convolution(1, 8, 5, 2), _convolution(8, w4, 3, 2), _convolution(w4, w8, 3, 2)
+            _convolution(1, _STEM, 5, 2),
+            _convolution(_STEM, _STEM, 3, 2),
+            _convolution(_STEM, w8, 3, 2),
         )
-        self.stage8 = _Residual(w8)
+        self.stage8 = _convolution(w8, w8)
         self.stage16 = nn.Sequential(_convolution(w8, w16, 3, 2), _Residual(w16), _Residual(w16))
         self.stage32 = nn.Sequential(_convolution(w16, w32, 3, 2), _Residual(w32), _Residual(w32))
         self.down32 = nn.Conv2d(w32, w16, 1)
         self.down16 = nn.Conv2d(w16, w8, 1)
-        self.heads = nn.ModuleList(
-            nn.Sequential(_convolution(width, width), nn.Conv2d(width, _CHANNELS, 1))
-            for width in (w8, w16, w32)
-        )
+        self.heads = nn.ModuleList(_head(width) for width in _WIDTHS)
         self.reset()
 
     def reset(self) -> None:
@@ -129,16 +145,7 @@ class FaceNet(nn.Module):
                 last.bias[4] = 1.0  # upright
 
     def forward(self, images: Tensor) -> Maps:
-        x = (images - 127.5) / 64
-        f8 = self.stage8(self.stem(x))
-        f16 = self.stage16(f8)
-        f32 = self.stage32(f16)
-        f16 = f16 + functional.interpolate(self.down32(f32), scale_factor=2.0, mode="nearest")
-        f8 = f8 + functional.interpolate(self.down16(f16), scale_factor=2.0, mode="nearest")
-        flat = torch.cat(
-            [head(f).flatten(2) for head, f in zip(self.heads, (f8, f16, f32), strict=True)],
-            dim=2,
-        ).transpose(1, 2)
+        flat = torch.cat([said.flatten(2) for said in self.said(images)], dim=2).transpose(1, 2)
         return Maps(
             flat[..., 0],
             flat[..., 1:3],
@@ -147,32 +154,46 @@ class FaceNet(nn.Module):
             flat[..., 6:].unflatten(2, (POINTS, 2)),
         )
 
+    def said(self, images: Tensor) -> list[Tensor]:
+        """What each map says, fine to coarse: (B, 16, H / stride, W / stride), the channels in
+        the order of `Maps`."""
+        x = (images - MIDDLE) / RANGE
+        f8 = self.stage8(self.stem(x))
+        f16 = self.stage16(f8)
+        f32 = self.stage32(f16)
+        f16 = f16 + functional.interpolate(self.down32(f32), scale_factor=2.0, mode="nearest")
+        f8 = f8 + functional.interpolate(self.down16(f16), scale_factor=2.0, mode="nearest")
+        return [head(f) for head, f in zip(self.heads, (f8, f16, f32), strict=True)]
+
 
 class FinderGraph(nn.Module):
-    """A network as the model file has it.
+    """A network as the model file has it: what costs time for every cell is left to whoever
+    reads the few cells that see a face.
 
-    ``forward``: pictures (B, H, W) uint8, H and W multiples of 32, to scores (B, N) in [0, 1],
-    frames (B, N, 4) and points (B, N, POINTS, 2) in pixels. A frame is its middle x, y and
-    the vector along the face's brows, from left to right on the screen if it is upright, as
-    long as the frame's longer side.
+    ``forward``: pictures (B, H, W) uint8, H and W multiples of 32, to (B, 16, N): of every cell
+    of `cells` the log odds of a face, 0 where a place is called one; x and y from the cell to
+    its middle in pixels; the natural logarithm of its frame's longer side in pixels; cosine and
+    sine of its turn clockwise, of any length; x and y from the cell to each of its `POINTS`
+    points in pixels.
 
     Args:
         net: trained.
-        clear: logit that becomes the score 0.5.
+        clear: logit from which a place is called a face.
     """
 
     def __init__(self, net: FaceNet, clear: float = 0.0) -> None:
         super().__init__()
-        self.net = net
-        self.clear = clear
+        self.net = copy.deepcopy(net).eval()
+        with torch.no_grad():
+            for head, reference in zip(self.net.heads, REFERENCE, strict=True):
+                last = head[-1]  # pyright: ignore[reportIndexIssue]
+                scale = torch.full((_CHANNELS,), reference)
+                scale[[0, 3, 4, 5]] = 1.0
+                last.weight *= scale[:, None, None, None]
+                last.bias *= scale
+                last.bias[0] -= clear
+                last.bias[3] += math.log(reference)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        maps = self.net(pictures[:, None].float())
-        place, reference, _ = cells(pictures.shape[1], pictures.shape[2])
-        reference = reference[:, None]
-        middle = place + maps.shift * reference
-        length = maps.size[..., None].clamp(-4, 4).exp() * reference
-        direction = maps.turn / maps.turn.square().sum(-1, keepdim=True).clamp(min=1e-8).sqrt()
-        points = place[:, None] + maps.points * reference[..., None]
-        frames = torch.cat([middle, direction * length], dim=-1)
-        return (maps.logit - self.clear).sigmoid(), frames, points
+    def forward(self, pictures: Tensor) -> Tensor:
+        said = self.net.said(pictures[:, None].float())
+        return torch.cat([part.flatten(2) for part in said], dim=2)

@@ -11,14 +11,13 @@ deviation, with the features under the point, tells the spread.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from facepoints.errors import SettingsError
 from facepoints.networks.habits import Habits
+from facepoints.networks.parts import exactly
 
 __all__ = ["HeatNet", "heatnet"]
 
@@ -103,7 +102,7 @@ class HeatNet(nn.Module):
         up = functional.interpolate(self.from_sixteenth(sixteenth), size=eighth.shape[-2:])
         up = functional.interpolate(self.at_eighth(up + eighth), size=quarter.shape[-2:])
         features = self.at_quarter(up + quarter)
-        with _exactly(features.device.type):
+        with exactly(features.device.type):
             raw = self._read(features.float())
             seen = sixteenth.mean((2, 3)).float()
             if self.habits is not None:
@@ -135,13 +134,6 @@ class HeatNet(nn.Module):
         assert bias is not None
         learned = (under[..., :-4] * weight).sum(-1) + bias
         return torch.cat([mean, (0.5 * variance.log() + learned).unsqueeze(-1)], dim=-1)
-
-
-def _exactly(device: str) -> AbstractContextManager[object]:
-    """Float32 also where the rest is computed in bfloat16, whose 8 bits are too few for places."""
-    if device in ("cpu", "cuda") and torch.is_autocast_enabled(device):
-        return torch.autocast(device, enabled=False)
-    return nullcontext()
 
 
 def heatnet(

@@ -1,14 +1,17 @@
-"""What the networks share: how large a map is left, how weights start, the last layer."""
+"""What the networks share: how large a map is left, how weights start, the last layer, and where
+full precision is needed."""
 
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 
+import torch
 from torch import Tensor, nn
 
 from facepoints.errors import SettingsError
 
-__all__ = ["PointRegressor", "map_size", "start_weights"]
+__all__ = ["PointRegressor", "exactly", "map_size", "start_weights"]
 
 OUTPUT_SCALE = 0.01
 """How far from its bias the last layer's first output lies, in half sides, for features of
@@ -47,6 +50,13 @@ def start_weights(network: nn.Module, slope: float = 0.0) -> None:
             nn.init.kaiming_normal_(layer.weight, a=slope, nonlinearity="leaky_relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def exactly(device: str) -> AbstractContextManager[object]:
+    """Float32 also where the rest is computed in bfloat16, whose 8 bits are too few for places."""
+    if device in ("cpu", "cuda") and torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
 
 
 class PointRegressor(nn.Module):
@@ -93,7 +103,9 @@ class PointRegressor(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (B, 1, H, W), about zero mean and unit variance, to points (B, K, 2)
         where -1 and 1 are the outer edges of the first and the last pixel."""
-        return self.output(self.dense(self.features(x).flatten(1))).unflatten(1, (self.points, 2))
+        told = self.dense(self.features(x).flatten(1))
+        with exactly(told.device.type):
+            return self.output(told.float()).unflatten(1, (self.points, 2))
 
 
 def _check_size(name: str, features: nn.Module, size: tuple[int, int]) -> None:

@@ -1,0 +1,76 @@
+"""What two annotators do differently is measured and put into the run."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from facepoints import synthetic
+from facepoints.landmark_sets import KAGGLE_15
+from facepoints.onnx_model import PointsModel
+from facepoints.runs import Run
+from facepoints.samples import Samples, concatenate
+from facepoints.settings import TrainSettings
+from facepoints.train import train
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
+import marked_by
+
+LEAN = 2.0
+"""Pixels that the second annotator puts every point lower."""
+
+
+def faces(count: int, seed: int, second: bool) -> Samples:
+    """Rendered faces; the second annotator's pictures are dark."""
+    rows = synthetic.render(count, seed=seed, size=48).as_landmarks(KAGGLE_15)
+    if not second:
+        return rows
+    dark = (rows.images * 0.35).astype(np.uint8)
+    return replace(rows, images=dark).with_points(
+        rows.points + np.float32([0, LEAN]), rows.labelled
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained on the first annotator only, so that all of the second's lean is left."""
+    out = tmp_path_factory.mktemp("habits") / "run"
+    settings = TrainSettings(epochs=12, init="none", missing="mask", validation=0, augment="none")
+    both = concatenate(
+        [faces(150, 0, False), replace(faces(150, 1, True), points=faces(150, 1, False).points)]
+    )
+    train(both, out, settings, onnx=False, console=Console(file=io.StringIO()))
+    return out
+
+
+def test_each_picture_gets_the_habits_of_its_annotator(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marked_by, "SIGHTS", 600)
+    plain = Run.load(run)
+    marked_by.add_habits(run, [faces(150, 0, False), faces(150, 1, True)])
+    better = Run.load(run)
+    for second in (False, True):
+        rows = faces(60, 2, second)
+        moved = (better.predict(rows.images).points - plain.predict(rows.images).points)[..., 1]
+        assert float(moved.mean()) == pytest.approx(LEAN if second else 0.0, abs=0.5)
+        off = [
+            np.abs(r.predict(rows.images).points - rows.points)[rows.labelled].mean()
+            for r in (plain, better)
+        ]
+        assert off[1] < off[0] + 0.05
+
+
+def test_the_model_file_has_them_too(run: Path, tmp_path: Path) -> None:
+    from facepoints.export import export
+
+    export(Run.load(run), tmp_path / "model.onnx")
+    rows = faces(8, 3, True)
+    answer = PointsModel.load(tmp_path / "model.onnx", threads=1)(rows.images)
+    assert answer.points == pytest.approx(Run.load(run).predict(rows.images).points, abs=0.01)
