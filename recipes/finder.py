@@ -33,7 +33,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from facepoints import files, geometry
 from facepoints.detect import Found, overlap
-from facepoints.detect.own import INPUT, KIND, OUTPUTS, Cells, faces_of
+from facepoints.detect.own import INPUT, KIND, OUTPUTS, faces_of
 from facepoints.errors import FacepointsError
 from facepoints.export import sealed, traced
 from facepoints.learner import read_checkpoint, write_checkpoint
@@ -58,7 +58,7 @@ class Recipe:
     """Folder with lfpw/train, youtube-faces and held-out.txt."""
     out: Path = Path("build/finder")
     """Folder for the run."""
-    steps: int = 9000
+    steps: int = 18000
     """Steps of 24 scenes each."""
     batch: int = 24
     """Scenes a step."""
@@ -81,8 +81,8 @@ def answers(
         new = max(1, round(width * scale)), max(1, round(height * scale))
         fitted = np.full([-(-n // 32) * 32 for n in new[::-1]], PADDING, np.uint8)
         fitted[: new[1], : new[0]] = geometry.resize(picture, *new)
-        found = graph(torch.from_numpy(fitted)[None])
-        seen = faces_of(Cells(*(part[0].numpy() for part in found)), least)
+        cells = graph(torch.from_numpy(fitted)[None])[0].numpy()
+        seen = faces_of(cells, fitted.shape, least, (1.0, 1.0))
         yield [f for f, _ in seen]
 
 

@@ -11,15 +11,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from skimage import data
-from torch import Tensor, nn
 
 from facepoints import geometry
 from facepoints.detect import Found, overlap
 from facepoints.detect import own as reading
-from facepoints.detect.own import Cells, OwnFinder, faces_of
+from facepoints.detect.own import OwnFinder, faces_of
 from facepoints.errors import ModelError, SettingsError
 from facepoints.mean_face import MEAN_BOX
-from facepoints.networks.finder import FinderGraph, Maps, cells
+from facepoints.networks.finder import FaceNet, FinderGraph, Maps, cells
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 from finder_scenes import SIDE, Scene, draw_scene, source
@@ -64,39 +63,57 @@ FACES = [
 ]
 
 
-class Told(nn.Module):
-    """A network that says what the targets want."""
+def told(targets: Targets) -> Maps:
+    """What a network says that says what the targets want."""
+    face, place = targets.face, targets.place
+    reference = targets.reference[None, :, None]
+    return Maps(
+        logit=torch.logit(targets.quality, eps=1e-6),
+        shift=(face[..., :2] - place) / reference,
+        size=(face[..., 2] / targets.reference).log(),
+        turn=face[..., 3:5],
+        points=(face[..., 5:].unflatten(2, (5, 2)) - place[:, None]) / reference[..., None],
+    )
 
-    def __init__(self, targets: Targets) -> None:
-        super().__init__()
-        face, place = targets.face, targets.place
-        reference = targets.reference[None, :, None]
-        self.maps = Maps(
-            logit=torch.logit(targets.quality, eps=1e-6),
-            shift=(face[..., :2] - place) / reference,
-            size=(face[..., 2] / targets.reference).log(),
-            turn=face[..., 3:5],
-            points=(face[..., 5:].unflatten(2, (5, 2)) - place[:, None]) / reference[..., None],
-        )
 
-    def forward(self, pictures: Tensor) -> Maps:
-        return self.maps
+def as_file(maps: Maps) -> NDArray[np.float32]:
+    """The same as the model file says it: (16, N) in pixels."""
+    reference = cells(SIDE, SIDE)[1]
+    rows = [maps.logit, *(maps.shift * reference[:, None]).unbind(-1)]
+    rows += [maps.size + reference.log(), *maps.turn.unbind(-1)]
+    rows += [
+        part.squeeze(0) for part in (maps.points * reference[:, None, None]).flatten(2).unbind(-1)
+    ]
+    return torch.stack([row.reshape(-1) for row in rows]).numpy()
 
 
 def test_a_network_that_says_what_it_is_taught_finds_every_face_and_has_no_loss() -> None:
     targets = Targets([Scene(np.zeros((SIDE, SIDE), np.uint8), FACES)])
-    told = Told(targets)
-    whole, parts = loss(told.maps, targets)
+    whole, parts = loss(told(targets), targets)
     assert float(whole) < 1e-3, parts
-    said = FinderGraph(told)(torch.zeros(1, SIDE, SIDE, dtype=torch.uint8))  # pyright: ignore
-    found = faces_of(Cells(*(part[0].numpy() for part in said)), 0.5)
+    found = faces_of(as_file(told(targets)), (SIDE, SIDE), 0.5, (0.5, 0.5))
     assert len(found) == len(FACES)
     for face in FACES:
-        one, five = min(found, key=lambda f: float(np.hypot(*(middle(f[0].box) - face[:2]))))
-        assert middle(one.box) == pytest.approx(face[:2], abs=0.05)
-        assert one.box[2] == pytest.approx(face[2] * MEAN_BOX[2], rel=1e-3)
+        want = geometry.apply(
+            geometry.resize_matrix(2, 2), face[[0, 1, *range(5, 15)]].reshape(6, 2)
+        )
+        one, five = min(found, key=lambda f: float(np.hypot(*(middle(f[0].box) - want[0]))))
+        assert middle(one.box) == pytest.approx(want[0], abs=0.1)
+        assert one.box[2] == pytest.approx(2 * face[2] * MEAN_BOX[2], rel=1e-3)
         assert one.angle == pytest.approx(np.degrees(np.arctan2(face[4], face[3])), abs=0.1)
-        assert five.ravel() == pytest.approx(face[5:], abs=0.05)
+        assert five == pytest.approx(want[1:], abs=0.1)
+
+
+def test_the_graph_of_a_network_says_the_same_in_pixels() -> None:
+    net = FaceNet().eval()
+    pictures = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
+    )
+    with torch.no_grad():
+        maps, said = net(pictures[:, None].float()), FinderGraph(net, clear=0.7)(pictures)
+    expected = as_file(maps)
+    expected[0] -= 0.7
+    np.testing.assert_allclose(said[0].numpy(), expected, rtol=1e-4, atol=1e-3)
 
 
 def test_an_unknown_place_teaches_nothing_and_a_face_on_it_still_does() -> None:
@@ -175,7 +192,7 @@ def test_a_turned_face_is_found_with_its_turn(
     assert found.angle - upright.angle == pytest.approx(degrees, abs=12)
 
 
-@pytest.mark.parametrize("side", [14, 24, 50, 110, 200])
+@pytest.mark.parametrize("side", [16, 24, 50, 110, 200])
 def test_faces_of_every_size_are_found(
     own: OwnFinder, photo: NDArray[np.uint8], side: float
 ) -> None:
@@ -246,7 +263,14 @@ def test_cells_of_one_face_become_one_and_of_two_stay_two() -> None:
         np.float32,
     )
     scores = np.array([0.9, 0.8, 0.7, 0.6, 0.01], np.float32)
-    found = faces_of(Cells(scores, frames, np.zeros((5, 5, 2), np.float32)), 0.05)
+    said = np.zeros((16, len(cells(SIDE, SIDE)[0])), np.float32)
+    said[0] = -20
+    places = cells(SIDE, SIDE)[0].numpy()
+    said[0, :5] = np.log(scores / (1 - scores))
+    said[1:3, :5] = (frames[:, :2] - places[:5]).T
+    said[3, :5] = np.log(np.hypot(frames[:, 2], frames[:, 3]))
+    said[4:6, :5] = 3 * frames[:, 2:].T  # its length does not count
+    found = faces_of(said, (SIDE, SIDE), 0.05, (1.0, 1.0))
     assert [f.score for f, _ in found] == pytest.approx([0.9, 0.7])
     assert middle(found[0][0].box) == pytest.approx((50.5, 50), abs=0.2)
 
@@ -260,7 +284,7 @@ def test_the_file_answers_pictures_of_any_size_alone_and_together(own: OwnFinder
     for height, width in ((32, 32), (96, 160)):
         pictures = rng.integers(0, 256, (2, height, width), dtype=np.uint8)
         both = own._session.run(reading.OUTPUTS, {reading.INPUT: pictures})
-        assert np.asarray(both[0]).shape == (2, len(cells(height, width)[0]))
+        assert np.asarray(both[0]).shape == (2, 16, len(cells(height, width)[0]))
         for row in range(2):
             alone = own._session.run(reading.OUTPUTS, {reading.INPUT: pictures[row : row + 1]})
             for a, b in zip(both, alone, strict=True):

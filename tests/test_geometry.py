@@ -88,6 +88,15 @@ def test_resized_pictures_and_points_move_alike(width, height):
     np.testing.assert_allclose(centroid(resized), want, atol=0.1)
 
 
+@pytest.mark.parametrize("factor", [1, 2, 3, 5])
+def test_shrunk_pictures_and_points_move_alike(factor):
+    small = geometry.shrink(dot(30.4, 20.7), factor)
+    assert small.shape == (48 // factor, 64 // factor)
+    matrix = geometry.resize_matrix(1 / factor, 1 / factor)
+    want = geometry.apply(matrix, np.array([30.4, 20.7]))
+    np.testing.assert_allclose(centroid(small), want, atol=0.1)
+
+
 def test_a_mirrored_picture_is_what_the_mirror_matrix_says():
     flipped = np.asarray(cv2.flip(dot(20.2, 30.1), 1))
     want = geometry.apply(geometry.mirror_matrix(64), np.array([20.2, 30.1]))

@@ -8,6 +8,7 @@ pixels: ``destination = matrix[:, :2] @ source + matrix[:, 2]``. Points are neve
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import cv2
@@ -26,6 +27,7 @@ __all__ = [
     "resize",
     "resize_matrix",
     "rotation_matrix",
+    "shrink",
     "similarity",
     "warp",
 ]
@@ -153,13 +155,30 @@ def warp(
     (a, b), (c, d) = matrix[:, :2].tolist()
     scale = abs(a * d - b * c) ** 0.5
     if 0 < scale < 0.5:
-        new = (max(1, round(image.shape[1] * scale * 2)), max(1, round(image.shape[0] * scale * 2)))
-        factors = (new[0] / image.shape[1], new[1] / image.shape[0])
-        image = np.asarray(cv2.resize(image, new, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        matrix = compose(invert(resize_matrix(*factors)), matrix)
+        factor = min(math.ceil(0.5 / scale), *image.shape[:2])
+        image = shrink(image, factor)
+        matrix = compose(resize_matrix(factor, factor), matrix)
     mode = cv2.BORDER_REPLICATE if border == "repeat" else cv2.BORDER_CONSTANT
     warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=mode)
     return np.asarray(warped, dtype=np.uint8)
+
+
+def shrink(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Picture (H, W) or (H, W, C) with the mean of every `factor` x `factor` pixels for one;
+    points follow ``resize_matrix(1 / factor, 1 / factor)``.
+
+    What is left over at the right and below is left out. Many times faster than `resize` to a
+    size that is not a whole part of the picture's.
+
+    Args:
+        factor: from 1 to the shorter side.
+    """
+    if factor == 1:
+        return image
+    height, width = image.shape[0] // factor, image.shape[1] // factor
+    whole = image[: height * factor, : width * factor]
+    small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8)
 
 
 def resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

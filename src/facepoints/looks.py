@@ -68,12 +68,13 @@ def first_look(model: Model, picture: int, found: Found) -> Place:
     """The found box where the model's training crops had it, turned upright."""
     x, y, width, height = found.box
     left, top, across, down = model.face_box
-    center = x + width / 2, y + height / 2
+    center_x, center_y = x + width / 2, y + height / 2
     scale = max(across, down) / max(width, height, 1e-6)
-    shift = (left + across / 2 - scale * center[0], top + down / 2 - scale * center[1])
-    zoom = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    upright = geometry.rotation_matrix(-found.angle, center)
-    return Place(picture, found, geometry.compose(upright, zoom))
+    turn = math.radians(-found.angle)
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    shift_x = left + across / 2 - cos * center_x + sin * center_y
+    shift_y = top + down / 2 - sin * center_x - cos * center_y
+    return Place(picture, found, np.array([[cos, -sin, shift_x], [sin, cos, shift_y]]))
 
 
 def looked(
@@ -125,15 +126,19 @@ def _look(model: Model, pictures: Sequence[NDArray[np.uint8]], places: Sequence[
 
 
 def _near(first: geometry.Matrix, second: geometry.Matrix, side: int) -> bool:
-    """Whether two crops of `side` pixels show nearly the same."""
-    change = geometry.compose(geometry.invert(first), second)
-    cos, sin = change[:, 0].tolist()
-    middle = np.full(2, (side - 1) / 2)
-    shift = change[:, :2] @ middle + change[:, 2] - middle
+    """Whether two crops of `side` pixels show nearly the same: both are similarities."""
+    (a, _, x), (b, _, y) = first.tolist()
+    (c, _, u), (d, _, v) = second.tolist()
+    size = a * a + b * b
+    # the second over the first, as complex numbers
+    cos, sin = (c * a + d * b) / size, (d * a - c * b) / size
+    middle = (side - 1) / 2
+    right = cos * (middle - x) - sin * (middle - y) + u - middle
+    down = sin * (middle - x) + cos * (middle - y) + v - middle
     return (
         abs(math.degrees(math.atan2(sin, cos))) <= _TURN
         and abs(math.log(math.hypot(sin, cos))) <= _SIZE
-        and float(np.abs(shift).max()) <= _SHIFT * side
+        and max(abs(right), abs(down)) <= _SHIFT * side
     )
 
 
@@ -159,12 +164,21 @@ def crop(
     """A gray `geometry.warp` of just the part of a picture, (H, W) or (H, W, 3) RGB, that the
     crop shows, which is quicker for a small face in a large picture."""
     height, width = size
-    corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
-    seen = geometry.apply(geometry.invert(matrix), corners)
-    margin = 2 + 2 / np.hypot(*matrix[:, 0])
-    limit = np.array([picture.shape[1], picture.shape[0]])
-    low = np.clip(np.floor(seen.min(axis=0) - margin), 0, limit - 1).astype(int)
-    high = np.clip(np.ceil(seen.max(axis=0) + margin) + 1, low + 1, limit).astype(int)
+    (a, b, right), (c, d, down) = geometry.invert(matrix).tolist()
+    area = a * d - b * c
+    block = max(1, math.ceil(0.5 * math.sqrt(abs(area))))  # pixels that `warp` makes one of
+    margin = 2 * block
+    low, high = [], []
+    for along, across, shift, limit in (
+        (a, b, right, picture.shape[1]),
+        (c, d, down, picture.shape[0]),
+    ):
+        ends = [along * x + across * y + shift for x in (-1, width) for y in (-1, height)]
+        first = min(max(math.floor(min(ends)) - margin, 0), limit - 1)
+        last = min(max(math.ceil(max(ends)) + margin + 1, first + 1), limit)
+        low.append(first)
+        high.append(min(last + (first - last) % block, limit))
     part = to_gray(picture[low[1] : high[1], low[0] : high[0]])
-    shift = np.array([[1.0, 0, low[0]], [0, 1, low[1]]])
-    return geometry.warp(part, geometry.compose(shift, matrix), width, height)
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ low
+    return geometry.warp(part, moved, width, height)

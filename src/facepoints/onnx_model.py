@@ -157,19 +157,17 @@ class PointsModel:
                 f"the model takes gray crops, uint8 (B, {self.size[0]}, {self.size[1]}); "
                 f"{crops.dtype} {crops.shape} came"
             )
-        k = len(self.landmarks)
-        answer = Answer(
-            np.empty((len(crops), k, 2), np.float32),
-            np.empty((len(crops), k), np.float32),
-            np.empty(len(crops), np.float32),
-        )
-        for start in range(0, len(crops), _BATCH):
-            rows = slice(start, start + _BATCH)
-            batch = np.ascontiguousarray(crops[rows])
-            found = self._session.run(OUTPUTS, {INPUT: batch})
-            for whole, part in zip(answer, found, strict=True):
-                whole[rows] = np.asarray(part)
-        return answer
+        if not len(crops):
+            k = len(self.landmarks)
+            return Answer(*(np.zeros(shape, np.float32) for shape in ((0, k, 2), (0, k), (0,))))
+        if len(crops) <= _BATCH:
+            return self._answer(crops)
+        parts = [self._answer(crops[n : n + _BATCH]) for n in range(0, len(crops), _BATCH)]
+        return Answer(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def _answer(self, crops: NDArray[np.uint8]) -> Answer:
+        found = self._session.run(OUTPUTS, {INPUT: np.ascontiguousarray(crops)})
+        return Answer(*(np.asarray(part) for part in found))
 
     def predict(self, images: NDArray[np.uint8]) -> Answer:
         """`__call__` for gray images (N, H, W) of any one size, each a whole crop: points and

@@ -1,44 +1,51 @@
 """Faces by the network that comes with facepoints: one pass over the whole picture.
 
-The file is ONNX: "pictures" uint8 (B, H, W), H and W multiples of `_MULTIPLE`, to "scores"
-(B, N), "frames" (B, N, 4) and "points" (B, N, 5, 2). Each of the N cells says how sure it is
-of a face, [0, 1]; its middle x, y and the vector along its brows, from its left on the screen
-to its right, as long as the longer side of its box; and its eyes, nose tip and corners of the
-mouth, in pixels. The metadata and its checksum are as in `onnx_model`.
+The file is ONNX: "pictures" uint8 (B, H, W), H and W multiples of `_MULTIPLE`, to "cells"
+(B, 16, N). The N cells are those of a grid of every 8th pixel, then of every 16th and of every
+32nd, row by row; cell (i, j) of stride s lies at x = (i + 0.5) s - 0.5 and y likewise. Of each it
+says the log odds of a face (0: where it would say "face" alone); from the cell to the face's
+middle, x and y in pixels; the natural logarithm of the longer side of its box in pixels; a vector
+along its brows, from its left on the screen to its right, of any length; and from the cell to its
+right eye, left eye, nose tip, right and left corner of the mouth, x and y in pixels. The metadata
+and its checksum are as in `onnx_model`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import geometry
-from facepoints.detect.found import Found, overlap, placed
+from facepoints.detect.found import Found, overlap
 from facepoints.errors import ModelError, SettingsError
 from facepoints.mean_face import MEAN_BOX
+from facepoints.media import to_gray
 from facepoints.onnx_model import read_sealed
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["INPUT", "KIND", "OUTPUTS", "Cells", "OwnFinder", "faces_of"]
+__all__ = ["INPUT", "KIND", "OUTPUTS", "OwnFinder", "faces_of"]
 
 KIND = "finder"
 """Of the model, in its metadata."""
-INPUT, OUTPUTS = "pictures", ("scores", "frames", "points")
+INPUT, OUTPUTS = "pictures", ("cells",)
 
 _SHIPPED = Path(__file__).parents[1] / "weights" / "finder.onnx"
-_MULTIPLE = 32
+_STRIDES = (8, 16, 32)
+_MULTIPLE = _STRIDES[-1]
 _EMPTY = 128  # gray value beside the picture: 0 to the network
 _SAME = 0.35  # overlap from which two places are of one face
 _WITHIN = 0.7  # part of the smaller one that lies in the other from which they are, too
 _SIDE = 320
+_CLOSE = 1.1  # part of the wanted side that will do
 _HARDER = (640, 1280)  # longer sides in further tries
 _CROWD = 30  # pixels in the shrunk picture: where a face is smaller, others may be so, too
 _SURE = 0.5  # score of a face that is reason enough to look for others as small
@@ -49,15 +56,9 @@ Faces = list[tuple[Found, NDArray[np.float32]]]
 """Faces with their points (5, 2)."""
 
 
-class Cells(NamedTuple):
-    """What the network says of one picture: scores (N,), frames (N, 4), points (N, 5, 2)."""
-
-    scores: NDArray[np.float32]
-    frames: NDArray[np.float32]
-    points: NDArray[np.float32]
-
-
-def faces_of(cells: Cells, least: float) -> Faces:
+def faces_of(
+    cells: NDArray[np.float32], size: tuple[int, int], least: float, scale: tuple[float, float]
+) -> Faces:
     """Each face once, surest first, with its five points.
 
     Cells that see the same face are averaged by their scores, which places it better than
@@ -65,37 +66,75 @@ def faces_of(cells: Cells, least: float) -> Faces:
     https://arxiv.org/abs/1910.13302).
 
     Args:
-        least: score from which a cell counts.
+        cells: (16, N) as the network says them of a picture.
+        size: (height, width) of that picture in pixels.
+        least: score from which a cell counts, in (0, 1].
+        scale: factors (x, y) by which the picture was resized to that size; the faces are in
+            pixels as they were before.
     """
-    kept = np.flatnonzero(cells.scores >= least)
-    kept = kept[np.argsort(-cells.scores[kept], kind="stable")]
-    scores, frames, points = (part[kept] for part in cells)
+    odds = math.log(least / (1 - least)) if least < 1 else math.inf
+    kept = np.flatnonzero(cells[0] >= odds)
+    if not len(kept):
+        return []
+    kept = kept[np.argsort(-cells[0, kept], kind="stable")]
+    scores, frames, points = _read(cells[:, kept].astype(np.float64), kept, size, scale)
     side = np.hypot(frames[:, 2], frames[:, 3])
     low, high = frames[:, :2] - side[:, None] / 2, frames[:, :2] + side[:, None] / 2
+    area = side * side
     faces = []
     left = np.ones(len(kept), dtype=bool)
-    for best in range(len(kept)):
-        if not left[best]:
-            continue
+    while left.any():
+        best = int(left.argmax())
         shared = np.minimum(high, high[best]) - np.maximum(low, low[best])
-        both = np.clip(shared, 0, None).prod(axis=1)
-        union = side**2 + side[best] ** 2 - both
-        within = both > _WITHIN * np.minimum(side, side[best]) ** 2
+        shared[shared < 0] = 0
+        both = shared[:, 0] * shared[:, 1]
+        union = area + area[best] - both
+        within = both > _WITHIN * np.minimum(area, area[best])
         same = left & ((both > _SAME * union) | within)
         left &= ~same
-        close = same & (both > 0.5 * union)
-        weight = scores * close
-        weight = weight / weight.sum()
-        frame, five = weight @ frames, np.tensordot(weight, points, 1)
-        faces.append((_found(frame, float(scores[best])), five.astype(np.float32)))
+        weight = scores * (same & (both > 0.5 * union))
+        weight /= weight.sum()
+        frame, five = weight @ frames, weight @ points
+        faces.append((_found(frame, float(scores[best])), _as_points(five)))
     return faces
 
 
+def _read(
+    cells: NDArray[np.float64],
+    numbers: NDArray[np.intp],
+    size: tuple[int, int],
+    scale: tuple[float, float],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Scores (n,), frames (n, 4) and points (n, 10) of cells (16, n), in pixels of the picture
+    before it was resized. A frame is its middle x, y and the vector along the brows as long as
+    its longer side."""
+    height, width = size
+    place = np.empty((2, len(numbers)))
+    start = 0
+    for stride in _STRIDES:
+        columns = width // stride
+        end = start + columns * (height // stride)
+        here = (numbers >= start) & (numbers < end)
+        row, column = np.divmod(numbers[here] - start, columns)
+        place[0, here], place[1, here] = (column + 0.5) * stride, (row + 0.5) * stride
+        start = end
+    place = place.T / scale - 0.5
+    turn = cells[4:6] * (np.exp(cells[3].clip(-1, 9)) / np.maximum(np.hypot(*cells[4:6]), 1e-4))
+    moves = np.concatenate([cells[1:3], turn, cells[6:]]).T / np.tile(scale, 7)
+    moves[:, :2] += place
+    moves[:, 4:] += np.tile(place, 5)
+    return 1 / (1 + np.exp(-cells[0])), moves[:, :4], moves[:, 4:]
+
+
+def _as_points(flat: NDArray[np.float64]) -> NDArray[np.float32]:
+    return flat.reshape(-1, 2).astype(np.float32)
+
+
 def _found(frame: NDArray[np.floating], score: float) -> Found:
-    x, y, across, down = map(float, frame)
-    size = float(np.hypot(across, down))
+    x, y, across, down = frame.tolist()
+    size = math.hypot(across, down)
     width, height = MEAN_BOX[2] * size, MEAN_BOX[3] * size
-    angle = float(np.degrees(np.arctan2(down, across)))
+    angle = math.degrees(math.atan2(down, across))
     return Found((x - width / 2, y - height / 2, width, height), score, angle)
 
 
@@ -108,7 +147,7 @@ class OwnFinder:
 
     Attributes:
         side: pixels of the longer side that larger pictures are shrunk to. Faces of 20
-            pixels and more are found after that, half of those of 12: more pixels, smaller
+            pixels and more are found after that, half of those of 13: more pixels, smaller
             faces, more time.
         least: score from which a place is given; 0.5 is where it would say "face" alone.
         metadata: the file's JSON.
@@ -177,14 +216,10 @@ class OwnFinder:
                 yield [found for found, _ in self._look(image, side, _LEAST)]
 
     def _look(self, image: NDArray[np.uint8], side: int, least: float) -> Faces:
-        gray, matrix = _fitted(image, side)
+        gray, scale = _fitted(image, side)
         assert self._session is not None
-        answer = self._session.run(OUTPUTS, {INPUT: gray[None]})
-        back = geometry.invert(matrix)
-        return [
-            (placed(found, matrix), geometry.apply(back, points))
-            for found, points in faces_of(Cells(*(np.asarray(part)[0] for part in answer)), least)
-        ]
+        (cells,) = self._session.run(OUTPUTS, {INPUT: gray[None]})
+        return faces_of(np.asarray(cells)[0], gray.shape, least, scale)
 
 
 def _joined(coarse: Faces, fine: Faces, small: float) -> Faces:
@@ -207,15 +242,20 @@ def _same(a: Found, b: Found) -> bool:
     return within or overlap(a.box, b.box) > _SAME
 
 
-def _fitted(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], geometry.Matrix]:
-    """A gray picture of at most `side` pixels, filled up to a multiple, and the affine to it."""
-    height, width = image.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    new = max(1, round(width * scale)), max(1, round(height * scale))
-    gray = image
-    if image.ndim == 3:
-        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    small = geometry.resize(gray, *new)
-    fitted = np.full([-(-n // _MULTIPLE) * _MULTIPLE for n in new[::-1]], _EMPTY, np.uint8)
-    fitted[: new[1], : new[0]] = small
-    return fitted, geometry.resize_matrix(new[0] / width, new[1] / height)
+def _fitted(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """A gray picture of about `side` pixels at most, filled up to a multiple, and the factors
+    (x, y) that it was resized by: by a whole number if that will do, since it is far quicker."""
+    gray = to_gray(image)
+    longest = max(gray.shape)
+    factor = max(1, min(longest // side, *gray.shape))
+    small = geometry.shrink(gray, factor)
+    scale = 1 / factor, 1 / factor
+    if longest > _CLOSE * side * factor:
+        rows, columns = small.shape
+        part = side / max(rows, columns)
+        new = max(1, round(columns * part)), max(1, round(rows * part))
+        small = np.asarray(cv2.resize(small, new, interpolation=cv2.INTER_LINEAR), np.uint8)
+        scale = new[0] / (columns * factor), new[1] / (rows * factor)
+    fitted = np.full([-(-n // _MULTIPLE) * _MULTIPLE for n in small.shape], _EMPTY, np.uint8)
+    fitted[: small.shape[0], : small.shape[1]] = small
+    return fitted, scale

@@ -1,0 +1,133 @@
+"""Faces of nobody: a face bent to the shape of another, or two faces laid on each other.
+
+A network knows a few hundred photos by heart long before it has seen enough faces. Two faces
+that look the same way make any number of new ones: both are bent to a shape between theirs by a
+thin-plate spline through all points (Bookstein 1989, doi:10.1109/34.24792), and one of them, or a
+mixture of both, is the picture (morphs, Beier & Neely 1992, doi:10.1145/133994.134003). The
+points follow from the spline. In a mixture the mistakes of two labels average out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Faces", "bent", "halved", "joined", "morphs"]
+
+Gray = NDArray[np.uint8]
+
+ALIKE = 60
+"""Faces of other people among which the other one is drawn: those whose shape is nearest."""
+BENT = (0.3, 1.1)
+"""How far a face is bent towards the other's shape, if it is alone in the picture."""
+MIXED = (0.3, 0.7)
+"""The same, and what the other counts in the picture, if it is a mixture."""
+_STEP = 8  # pixels between the places where the spline is computed; in between it is all but even
+_SMOOTH = 1.0  # added to the spline's diagonal: points that lie on each other must not fold it
+
+
+@dataclass(frozen=True)
+class Faces:
+    """N square pictures with their points.
+
+    Attributes:
+        images: (N, S, S) uint8.
+        points: (N, K, 2) float64, pixels.
+        people: (N,) names: nobody is mixed with himself.
+    """
+
+    images: Gray
+    points: NDArray[np.float64]
+    people: NDArray[np.str_]
+
+
+def joined(parts: Sequence[Faces]) -> Faces:
+    """Several sets as one."""
+    return Faces(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([part.people for part in parts]),
+    )
+
+
+def halved(faces: Faces) -> Faces:
+    """Half as many pixels a side."""
+    side = faces.images.shape[1] // 2
+    small = [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i in faces.images]
+    return Faces(np.stack(small).astype(np.uint8), (faces.points + 0.5) / 2 - 0.5, faces.people)
+
+
+def morphs(faces: Faces, times: int, rng: np.random.Generator) -> Faces:
+    """Every face `times` bent to others' shapes and `times` mixed with others, (2 N times)."""
+    shapes = faces.points - faces.points.mean(axis=1, keepdims=True)
+    flat = (shapes / np.linalg.norm(shapes, axis=(1, 2), keepdims=True)).reshape(len(shapes), -1)
+    alike = flat @ flat.T
+    images, points, people = [], [], []
+    for number in range(2 * times * len(faces.images)):
+        first = number % len(faces.images)
+        near = np.argsort(-alike[first], kind="stable")[: 4 * ALIKE]
+        near = near[faces.people[near] != faces.people[first]][:ALIKE]
+        if not len(near):
+            continue
+        second = int(rng.choice(near))
+        mixes = number % (2 * len(faces.images)) >= len(faces.images)
+        part = rng.uniform(*(MIXED if mixes else BENT))
+        target = (1 - part) * faces.points[first] + part * faces.points[second]
+        image = bent(faces.images[first], faces.points[first], target)
+        if mixes:
+            other = bent(faces.images[second], faces.points[second], target)
+            image = _mixed(image, other, rng.uniform(*MIXED))
+        images.append(image)
+        points.append(target)
+        people.append(faces.people[first])
+    return Faces(np.stack(images), np.array(points), np.array(people))
+
+
+def bent(image: Gray, points: NDArray[np.float64], target: NDArray[np.float64]) -> Gray:
+    """A square picture bent so that its points (K, 2) come to lie at the target's, its border
+    staying where it is."""
+    side = len(image)
+    ends = np.linspace(0, side - 1, 5)
+    rim = np.array([(x, y) for x in ends for y in ends if {x, y} & {ends[0], ends[-1]}])
+    here, there = np.concatenate([points, rim]), np.concatenate([target, rim])
+    spots = np.arange(0, side + _STEP, _STEP, dtype=float)
+    grid = np.stack(np.meshgrid(spots, spots), axis=-1)
+    moves = _spline(there, here - there, grid.reshape(-1, 2)).reshape(grid.shape)
+    ys, xs = np.indices((side, side), dtype=np.float32)
+    lies = [
+        cv2.remap(moves[..., k].astype(np.float32), xs / _STEP, ys / _STEP, cv2.INTER_LINEAR)
+        for k in range(2)
+    ]
+    drawn = cv2.remap(
+        image, xs + lies[0], ys + lies[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(drawn, np.uint8)
+
+
+def _spline(
+    knots: NDArray[np.float64], moves: NDArray[np.float64], places: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The thin-plate spline with `moves` (n, 2) at `knots` (n, 2), at places (m, 2)."""
+    count = len(knots)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = _bends(knots, knots) + _SMOOTH * np.eye(count)
+    system[:count, count], system[:count, count + 1 :] = 1, knots
+    system[count:, :count] = system[:count, count:].T
+    weights = np.linalg.solve(system, np.concatenate([moves, np.zeros((3, 2))]))
+    return _bends(places, knots) @ weights[:count] + weights[count] + places @ weights[count + 1 :]
+
+
+def _bends(places: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
+    """r^2 log r of the distances (m, n)."""
+    square = ((places[:, None] - knots) ** 2).sum(-1)
+    return 0.5 * square * np.log(np.maximum(square, 1e-9))
+
+
+def _mixed(first: Gray, second: Gray, part: float) -> Gray:
+    """Two pictures on each other, the second as bright and contrasty as the first."""
+    other = (second - second.mean()) / (second.std() + 5) * (first.std() + 5) + first.mean()
+    return ((1 - part) * first + part * other).clip(0, 255).astype(np.uint8)
