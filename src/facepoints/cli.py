@@ -111,7 +111,7 @@ def _evaluate(
     """Measure a run on labelled faces.
 
     Args:
-        run: folder of the run.
+        run: folder of the run, or the word facepoints: the one that comes along.
         data: label files or folders.
         out: folder for evaluation.json, the error curve and the worst faces.
         size: side of the crops cut from photos, in pixels.
@@ -121,9 +121,11 @@ def _evaluate(
     """
     from facepoints import evaluate
     from facepoints.runs import Run
+    from facepoints.start import SHIPPED, shipped_run
 
+    folder = shipped_run() if str(run) == SHIPPED else run
     faces = gather(_some(data), part=part, size=size, without=without, only=only)
-    report = evaluate.evaluate(Run.load(run), faces, out=out, pictures=out is not None)
+    report = evaluate.evaluate(Run.load(folder), faces, out=out, pictures=out is not None)
     _out.print(evaluate.table(report))
     if out is not None:
         _say(f"report and pictures are in {out}")
@@ -176,10 +178,8 @@ def _adapt(
         without: text file that names people to leave out, one a line.
     """
     from facepoints.adapt import adapt
-    from facepoints.answers import SHIPPED
 
-    path = None if str(model) == SHIPPED else model
-    report = adapt(path, _some(data), out, part=part, without=without)
+    report = adapt(model, _some(data), out, part=part, without=without)
     left = f", {report.left_out} left out" if report.left_out else ""
     _say(f"{report.out}: {len(report.points)} points, fitted on {report.faces} faces{left}")
     _say(
@@ -297,7 +297,8 @@ def _predict(
         out: file to write: .jsonl, .csv, .json (COCO keypoints), .pts, or a folder of .pts.
         draw: folder for the pictures with their faces drawn; of a video, an .mp4 file.
         radius: draw how far off each point may be as well.
-        model: ONNX file or run to predict with, instead of the model that comes along.
+        model: ONNX file or run to predict with, instead of the model that comes along (which the
+            word facepoints means as well).
         device: where the model runs.
         finder: says where faces may be: own (that of the package), cascade (of OpenCV), whole
             (each picture is a face), boxes:FILE (CSV table with file,x,y,w,h) or yunet:FILE
@@ -403,7 +404,8 @@ def _measure(
         out: file to write: .csv, a row for each face, or .jsonl.
         events: .csv to write, a row for each blink, time of closed eyes, and yawn in a video.
         mm_per_pixel: size of a pixel on the face; distances are then in millimetres.
-        model: ONNX file or run to predict with, instead of the model that comes along.
+        model: ONNX file or run to predict with, instead of the model that comes along (which the
+            word facepoints means as well).
         device: where the model runs.
         finder: says where faces may be, as for facepoints predict.
         min_score: drop faces that are less sure, 0 to 1.
@@ -451,7 +453,8 @@ def _align(
         template: eyes: level and in the same places; arcface-112: five points where face
             recognition networks expect them.
         size: side of the pictures.
-        model: ONNX file or run to predict with, instead of the model that comes along.
+        model: ONNX file or run to predict with, instead of the model that comes along (which the
+            word facepoints means as well).
         device: where the model runs.
         finder: says where faces may be, as for facepoints predict.
         min_score: drop faces that are less sure, 0 to 1.
