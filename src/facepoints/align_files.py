@@ -18,7 +18,7 @@ from facepoints.errors import WriteError
 from facepoints.face import Face
 from facepoints.face_files import free_name
 from facepoints.media import STDIN
-from facepoints.progress import Stopped, StopRequest
+from facepoints.progress import StopRequest
 from facepoints.sightings import Report, Sighting
 
 __all__ = ["AlignReport", "align_files", "summary"]
@@ -63,7 +63,6 @@ def align_files(
         SettingsError: no such template, or a size out of range.
         DataError: an input that cannot be used, or points that the template needs.
         WriteError: an output cannot be written.
-        Stopped: after Ctrl-C, once the faces of the picture at hand are written.
     """
     files.make_folder(out)
     report = AlignReport()
@@ -83,13 +82,15 @@ def align_files(
                     _write(out / name, picture)
                     report.faces += 1
             if stop.asked:
-                raise Stopped(f"stopped after {summary(report)}; results are in {out}")
+                report.stopped = True
+                break
     return report
 
 
 def summary(report: AlignReport) -> str:
     """The closing line: what was done."""
-    text = f"{report.faces} faces of {report.pictures} pictures or frames"
+    text = "stopped after " if report.stopped else ""
+    text += f"{report.faces} faces of {report.pictures} pictures or frames"
     text += f", {report.without} without a face" if report.without else ""
     return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
 

@@ -28,6 +28,7 @@ from facepoints.settings import Missing, Network, TrainSettings
 if TYPE_CHECKING:
     from facepoints.landmarks import LandmarkSet
     from facepoints.predict import Predictor
+    from facepoints.sightings import Report, Sightings
     from facepoints.video import VideoSource
 
 __all__ = ["main"]
@@ -426,9 +427,7 @@ def _measure(
     with quiet_libraries():
         seen = sightings(inputs, predictor, video=video, rate=rate)
         report = measure_files(seen, out, events=events, mm_per_pixel=mm_per_pixel, console=_err)
-    _note(f"{summary(report)}; results are in {out}")
-    if report.unreadable and report.unreadable == report.pictures:
-        raise DataError(report.error)
+    _end(report, seen, f"{summary(report)}; results are in {out}")
 
 
 def _align(
@@ -471,7 +470,14 @@ def _align(
     with quiet_libraries():
         seen = sightings(inputs, predictor, video=video, results=out, lines=False)
         report = align_files(seen, out, template=template, size=size, console=_err)
-    _note(f"{summary(report)}; results are in {out}")
+    _end(report, seen, f"{summary(report)}; results are in {out}")
+
+
+def _end(report: Report, seen: Sightings, told: str) -> None:
+    """Say what was done; Ctrl-C is how a camera is meant to end, and cuts off all else."""
+    if report.stopped and not seen.live:
+        raise Stopped(told)
+    _note(told)
     if report.unreadable and report.unreadable == report.pictures:
         raise DataError(report.error)
 

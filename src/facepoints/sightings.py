@@ -22,7 +22,7 @@ from facepoints.media import find_pictures, read_picture
 from facepoints.predict import Predictor
 from facepoints.video import RATE, VideoSource, video_in
 
-__all__ = ["Report", "Sighting", "sightings"]
+__all__ = ["Report", "Sighting", "Sightings", "sightings"]
 
 _TOGETHER = 8  # pictures whose faces go through the model together
 _LINES = (".jsonl", ".ndjson")
@@ -62,11 +62,13 @@ class Report:
         pictures: pictures and frames that were looked at, or could not be.
         unreadable: files that could not be read.
         error: why the first of them could not.
+        stopped: whether it was ended by Ctrl-C.
     """
 
     pictures: int = 0
     unreadable: int = 0
     error: str = ""
+    stopped: bool = False
 
     def count(self, sighting: Sighting, console: Console | None) -> None:
         """Note a sighting; the first files that cannot be read are named on the console."""
@@ -80,6 +82,23 @@ class Report:
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """Faces of inputs, one sighting after another; to be iterated once.
+
+    Attributes:
+        pictures: files that are looked at one by one, in order; none of a video.
+        live: whether it goes on until it is stopped, as a camera does.
+    """
+
+    pictures: Sequence[str]
+    live: bool
+    _all: Iterator[Sighting] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Sighting]:
+        return self._all
+
+
 def sightings(
     inputs: Sequence[str],
     load: Callable[[], Predictor],
@@ -88,10 +107,10 @@ def sightings(
     rate: float | None = None,
     results: Path | None = None,
     lines: bool = True,
-) -> Iterator[Sighting]:
+) -> Sightings:
     """Faces of inputs, in their order, what `facepoints predict` wrote first.
 
-    Inputs are looked at when this is called, pictures when the iterator gets to them.
+    Inputs are looked at when this is called, pictures when the iteration gets to them.
 
     Args:
         inputs: pictures, folders and patterns, or one video, as `facepoints predict` takes
@@ -118,7 +137,8 @@ def sightings(
         find_pictures(others, results) if source is None and not (written and not others) else []
     )
     predictor = load() if others else None
-    return _chained(written, rate, source, pictures, predictor)
+    live = source is not None and source.live
+    return Sightings(pictures, live, _chained(written, rate, source, pictures, predictor))
 
 
 def _chained(
