@@ -277,14 +277,30 @@ def test_faces_are_cut_out_upright(
 ) -> None:
     out = tmp_path / "upright"
     main(["align", str(album), "--out", str(out), "--size", "64"])
-    assert sorted(path.name for path in out.iterdir()) == [
-        "a-face1.png", "a.png-face1.png", "b-face1.png",
-    ]  # fmt: skip
+    files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
+    assert files == ["a-face1.png", "b-face1.png", "more/a-face1.png"]
     crop = read_picture(out / "b-face1.png")
     assert crop.shape == (64, 64, 3)
     np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # colours as they were
     said = capsys.readouterr().err
     assert "3 faces of 4 pictures or frames, 1 unreadable" in said
+
+
+def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
+    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(album / "a.jpg"), np.zeros((100, 100), np.uint8))
+    out = tmp_path / "upright"
+    main(["align", str(album), "--out", str(out)])
+    files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
+    assert files == [
+        "a.jpg-face1.png", "a.png-face1.png", "b-face1.png", "more/a-face1.png",
+    ]  # fmt: skip
+    picture = album / "b-face1.png"
+    cv2.imwrite(str(picture), np.zeros((100, 100), np.uint8))
+    before = picture.read_bytes()
+    assert "is read and would be replaced" in fails(["align", album, "--out", album], capsys)
+    assert picture.read_bytes() == before
 
 
 def test_frames_of_a_video_name_frame_and_track(mean: Predictor, tmp_path: Path) -> None:

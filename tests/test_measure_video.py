@@ -29,7 +29,7 @@ from facepoints.cli import main
 from facepoints.face import Face
 from facepoints.measure import Measure
 from facepoints.media import read_picture
-from facepoints.sightings import sightings
+from facepoints.sightings import Sightings, sightings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 from acting import acted, closure, gaping, turned
@@ -160,7 +160,7 @@ def test_ctrl_c_ends_align_after_the_picture_at_hand(tmp_path: Path) -> None:
                 signal.raise_signal(signal.SIGINT)
             yield sighting
 
-    report = align_files(interrupted(), tmp_path / "out", size=64)
+    report = align_files(Sightings([], False, interrupted()), tmp_path / "out", size=64)
     assert report.stopped
     assert align_summary(report) == "stopped after 6 faces of 6 pictures or frames"
     names = sorted(path.name for path in (tmp_path / "out").iterdir())

@@ -374,6 +374,49 @@ def test_pictures_of_an_interrupted_run_are_all_drawn(
     assert len(list(drawn.iterdir())) == 24
 
 
+def test_drawings_of_pictures_of_one_name_keep_their_suffixes(
+    portrait: NDArray[np.uint8], model: Path, tmp_path: Path
+) -> None:
+    folder, drawn = tmp_path / "album", tmp_path / "drawn"
+    (folder / "more").mkdir(parents=True)
+    names = ["a.jpg", "a.png", "b.png", "b.webp", "c.webp", "more/b.png", "more/c.bmp"]
+    for name in names:
+        cv2.imwrite(str(folder / name), portrait)
+    predict(folder, "--draw", drawn, model=model)
+    files = sorted(p.relative_to(drawn).as_posix() for p in drawn.rglob("*") if p.is_file())
+    assert files == [
+        "a.jpg", "a.png", "b.png.png", "b.webp.png", "c.png", "more/b.png", "more/c.png",
+    ]  # fmt: skip
+
+
+def test_drawings_of_an_interrupted_run_keep_their_names(
+    many: list[str], model: Path, tmp_path: Path
+) -> None:
+    """Pictures that came since are drawn, too; if they would take the name of a drawing that is
+    there, all is done anew and every drawing is called by the one rule."""
+    answers, out, drawn = PointsModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
+    folder = Path(many[0]).parent
+
+    def go_on() -> int:
+        return predict_files(
+            Predictor(answers, Blob()), find_pictures([folder]), out=out, drawn=drawn
+        ).before
+
+    def cut() -> None:
+        with pytest.raises(Stopped):
+            predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
+
+    cut()
+    shutil.copy(many[0], folder / "99.png")
+    assert go_on() >= 12
+    cut()
+    shutil.copy(many[0], folder / "99.bmp")
+    shutil.copy(many[0], folder / "00.webp")
+    assert go_on() == 0
+    names = {path.name for path in drawn.iterdir()}
+    assert {"00.png.png", "00.webp.png", "99.png.png", "99.bmp.png", "01.png"} <= names
+
+
 def test_another_picture_of_the_same_name_is_looked_at(
     many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,10 +16,9 @@ from facepoints import files
 from facepoints.alignment import Template, align
 from facepoints.errors import WriteError
 from facepoints.face import Face
-from facepoints.face_files import free_name
-from facepoints.media import STDIN
+from facepoints.media import below_common
 from facepoints.progress import StopRequest
-from facepoints.sightings import Report, Sighting
+from facepoints.sightings import Report, Sighting, Sightings
 
 __all__ = ["AlignReport", "align_files", "summary"]
 
@@ -38,7 +37,7 @@ class AlignReport(Report):
 
 
 def align_files(
-    seen: Iterable[Sighting],
+    seen: Sightings,
     out: Path,
     *,
     template: Template = "eyes",
@@ -47,10 +46,11 @@ def align_files(
 ) -> AlignReport:
     """Write each face upright, as PNG.
 
-    The first face of a.jpg becomes a-face1.png; in a video, a.mp4, that of the person with
-    track 3 in frame 12 becomes a-frame000012-track3.png. Colours are kept. Each file is
-    written whole; after an interruption, those that are there are good, and after Ctrl-C all
-    of the pictures so far.
+    The first face of a.jpg becomes a-face1.png, and that of more/a.jpg more/a-face1.png; beside
+    an a.png, both keep their suffix: a.jpg-face1.png (`files.names_apart`). In a video, a.mp4,
+    the person with track 3 in frame 12 becomes a-frame000012-track3.png. Colours are kept.
+    Each file is written whole; after an interruption, those that are there are good, and after
+    Ctrl-C all of the pictures so far.
 
     Args:
         seen: pictures with their faces (`sightings.sightings`).
@@ -62,24 +62,26 @@ def align_files(
     Raises:
         SettingsError: no such template, or a size out of range.
         DataError: an input that cannot be used, or points that the template needs.
-        WriteError: an output cannot be written.
+        WriteError: an output cannot be written, or would replace a picture that is read.
     """
     files.make_folder(out)
     report = AlignReport()
-    used: set[str] = set()
-    names: dict[str, str] = {}
+    names = dict(zip(seen.pictures, _names(seen.pictures), strict=True))
+    read = {os.path.realpath(picture) for picture in seen.pictures}
     with StopRequest() as stop:
         for sighting in seen:
             report.count(sighting, console)
             report.without += not (sighting.error or sighting.faces)
-            if sighting.image is not None and sighting.file not in names:
-                plain = "stdin" if sighting.file == STDIN else os.path.basename(sighting.file)
-                names[sighting.file] = free_name(PurePath(plain), used)
+            name = names.get(sighting.file) or Path(sighting.file).stem
             for number, face in enumerate(sighting.faces, start=1):
                 if sighting.image is not None:
                     picture = align(sighting.image, face, template, size)
-                    name = f"{names[sighting.file]}-{_which(sighting, face, number)}.png"
-                    _write(out / name, picture)
+                    path = out / f"{name}-{_which(sighting, face, number)}.png"
+                    if os.path.realpath(path) in read:
+                        raise WriteError(
+                            f"{path} is read and would be replaced; name another --out"
+                        )
+                    _write(path, picture)
                     report.faces += 1
             if stop.asked:
                 report.stopped = True
@@ -93,6 +95,10 @@ def summary(report: AlignReport) -> str:
     text += f"{report.faces} faces of {report.pictures} pictures or frames"
     text += f", {report.without} without a face" if report.without else ""
     return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
+
+
+def _names(pictures: Sequence[str]) -> list[str]:
+    return files.names_apart(below_common(pictures), lambda _, name: [name])
 
 
 def _which(sighting: Sighting, face: Face, number: int) -> str:
