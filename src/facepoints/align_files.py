@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,11 +77,7 @@ def align_files(
                 if sighting.image is not None:
                     picture = align(sighting.image, face, template, size)
                     path = out / f"{name}-{_which(sighting, face, number)}.png"
-                    if os.path.realpath(path) in read:
-                        raise WriteError(
-                            f"{path} is read and would be replaced; name another --out"
-                        )
-                    _write(path, picture)
+                    _write(path, picture, read)
                     report.faces += 1
             if stop.asked:
                 report.stopped = True
@@ -109,7 +105,9 @@ def _which(sighting: Sighting, face: Face, number: int) -> str:
     return f"frame{sighting.frame:06}-{who}"
 
 
-def _write(path: Path, rgb: NDArray[np.uint8]) -> None:
+def _write(path: Path, rgb: NDArray[np.uint8], read: Collection[str]) -> None:
+    if os.path.realpath(path) in read:
+        raise WriteError(f"{path} is read and would be replaced; name another folder")
     done, data = cv2.imencode(".png", rgb[..., ::-1])
     if not done:
         raise WriteError(f"could not encode {path}")

@@ -296,7 +296,8 @@ def _predict(
         inputs: pictures, folders, patterns in quotes, or - for standard input; or one video
             file, number of a camera, or address of a stream.
         out: file to write: .jsonl, .csv, .json (COCO keypoints), .pts, or a folder of .pts.
-        draw: folder for the pictures with their faces drawn; of a video, an .mp4 file.
+        draw: folder for the pictures with their faces drawn, called as they are: a.png, or
+            a.png.png and a.webp.png if both are there; of a video, an .mp4 file.
         radius: draw how far off each point may be as well.
         model: ONNX file or run to predict with, instead of the model that comes along (which the
             word facepoints means as well).
@@ -448,7 +449,8 @@ def _align(
 
     Args:
         inputs: pictures, folders, patterns in quotes, or one video file.
-        out: folder to write to: a.jpg gives a-face1.png, a-face2.png and so on.
+        out: folder to write to: a.jpg gives a-face1.png, a-face2.png and so on; folders below
+            are kept.
         template: eyes: level and in the same places; arcface-112: five points where face
             recognition networks expect them.
         size: side of the pictures.

@@ -217,9 +217,7 @@ def write_pts(records: Records, landmarks: LandmarkSet, out: Path) -> None:
 
 def _pts_files(name: str, faces: int) -> list[str]:
     """Files of the faces of a picture of this name; without a face, it keeps it all the same."""
-    return [
-        f"{name}.pts" if face == 1 else f"{name}.{face}.pts" for face in range(1, max(faces, 1) + 1)
-    ]
+    return [f"{name}.pts", *(f"{name}.{face}.pts" for face in range(2, faces + 1))]
 
 
 def _pts(points: Sequence[Sequence[float]], order: Sequence[int]) -> str:
