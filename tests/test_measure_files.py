@@ -256,6 +256,58 @@ def test_points_without_a_known_set_and_points_that_are_no_numbers(
     assert "no numbers" in fails(["measure", lines, "--out", out], capsys)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame": float("inf")},
+        {"time": float("nan")},
+        {"track": float("inf")},
+        {"box": [float("nan")] * 4},
+        {"score": float("inf")},
+        {"points": [[1e39, 0]] * 68},
+    ],
+)
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_numbers_that_are_none_are_no_line_of_predict(
+    change: dict[str, Any], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = record("a.jpg", (9, 9), [a_face(MEAN_HEAD[:, :2])])
+    (line if change.keys() & {"frame", "time"} else line["faces"][0]).update(change)
+    lines, out = tmp_path / "faces.jsonl", tmp_path / name
+    lines.write_text(json.dumps(line))
+    assert "line 1: expected a line" in fails(["measure", lines, "--out", out], capsys)
+    assert not out.exists()
+
+
+def test_tables_of_points_are_told_from_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, out = tmp_path / "faces.csv", tmp_path / "out.csv"
+    table.write_text("file,frame\n")
+    assert ".jsonl can be measured" in fails(["measure", table, "--out", out], capsys)
+    assert not out.exists()
+
+
+def test_measures_and_events_go_to_two_files(
+    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, same = tmp_path / "out.csv", tmp_path / "album" / ".." / "out.csv"
+    words = ["measure", album, "--out", out, "--events", same]
+    assert "measures and events would both be" in fails(words, capsys)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("words", [["align", "--out"], ["predict", "--draw"]])
+def test_a_folder_of_pictures_is_not_called_as_one(
+    words: list[str], album: Path, mean: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, option = words
+    face = album / "face.png"
+    said = fails([command, album / "a.png", option, face], capsys)
+    assert "pictures go to a folder" in said
+    assert not face.exists()
+
+
 def test_outputs_that_cannot_be(
     album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -615,5 +615,5 @@ def test_the_word_facepoints_is_the_shipped_model(
     assert tables[0].read_bytes() == tables[1].read_bytes()
     main(["align", photo, "--out", str(tmp_path / "upright"), "--model", "facepoints"])
     assert (tmp_path / "upright" / "photo-face1.png").is_file()
-    named, unnamed = (facepoints.load(*words, threads=1) for words in (["facepoints"], []))
+    named, unnamed = (facepoints.load(name, threads=1) for name in ("facepoints", None))
     assert named.describe() == unnamed.describe()

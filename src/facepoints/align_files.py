@@ -16,7 +16,7 @@ from facepoints import files
 from facepoints.alignment import Template, align
 from facepoints.errors import WriteError
 from facepoints.face import Face
-from facepoints.media import below_common
+from facepoints.media import below_common, folder_for_pictures
 from facepoints.progress import StopRequest
 from facepoints.sightings import Report, Sighting, Sightings
 
@@ -60,11 +60,11 @@ def align_files(
         console: for unreadable files; nothing is said if None.
 
     Raises:
-        SettingsError: no such template, or a size out of range.
+        SettingsError: no such template, a size out of range, or a file's name for the folder.
         DataError: an input that cannot be used, or points that the template needs.
         WriteError: an output cannot be written, or would replace a picture that is read.
     """
-    files.make_folder(out)
+    folder_for_pictures(out)
     report = AlignReport()
     names = dict(zip(seen.pictures, _names(seen.pictures), strict=True))
     read = {os.path.realpath(picture) for picture in seen.pictures}

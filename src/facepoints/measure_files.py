@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,8 @@ def measure_files(
     write = _writer(out)
     if events is not None and events.suffix.lower() != ".csv":
         raise SettingsError(f"events go to a name in .csv, not to {events}")
+    if events is not None and os.path.realpath(events) == os.path.realpath(out):
+        raise SettingsError(f"measures and events would both be {out}; name another for one")
     if mm_per_pixel is not None and not 0 < mm_per_pixel < 1e6:
         raise SettingsError(f"millimetres per pixel are positive, {mm_per_pixel} is not")
     report = MeasureReport()

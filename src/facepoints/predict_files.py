@@ -30,7 +30,7 @@ from facepoints.face_files import (
     record,
 )
 from facepoints.landmarks import LandmarkSet
-from facepoints.media import below_common, read_picture
+from facepoints.media import below_common, folder_for_pictures, read_picture
 from facepoints.pictures import draw
 from facepoints.predict import Predictor
 from facepoints.progress import PictureProgress, Stopped, StopRequest
@@ -193,9 +193,10 @@ def _drawn_paths(pictures: Sequence[str], folder: Path) -> dict[str, Path]:
     but beside a picture b.png it becomes b.webp.png, and b.png then b.png.png.
 
     Raises:
+        SettingsError: the folder is called as a picture is.
         WriteError: the folder cannot be written, or a picture would be replaced.
     """
-    files.make_folder(folder)
+    folder_for_pictures(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise WriteError(f"could not write to {folder}: no permission")
     places = below_common(pictures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ __all__ = ["Report", "Sighting", "Sightings", "sightings"]
 
 _TOGETHER = 8  # pictures whose faces go through the model together
 _LINES = (".jsonl", ".ndjson")
+_TABLES = (".csv", ".json", ".pts")  # that `facepoints predict` also writes
 _SAID = 5  # unreadable files that are named on the console
 
 
@@ -132,6 +134,11 @@ def sightings(
     if written and not lines:
         raise SettingsError(f"{written[0]} holds points without pictures; give the pictures")
     others = [name for name in inputs if name not in written]
+    tables = [name for name in others if name.lower().endswith(_TABLES) and os.path.isfile(name)]
+    if tables and lines:
+        raise SettingsError(
+            f"{tables[0]} is no picture; of what facepoints predict wrote, .jsonl can be measured"
+        )
     source = video_in(others, video, rate) if others else None
     pictures = (
         find_pictures(others, results) if source is None and not (written and not others) else []
@@ -208,6 +215,8 @@ def _of_line(line: str, place: str, rate: float, series: str) -> Sighting:
         frame = int(record["frame"])
         tracked = any(face.track is not None for face in faces)
         time = record.get("time", frame / rate if frame or tracked else None)
+        if time is not None and not math.isfinite(time):
+            raise ValueError(f"a time of {time}")
         return Sighting(
             str(record["file"]),
             faces,
@@ -216,20 +225,23 @@ def _of_line(line: str, place: str, rate: float, series: str) -> Sighting:
             None if time is None else float(time),
             series,
         )
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(
             f"{place}: expected a line that facepoints predict wrote, this is none ({error!r:.80})"
         ) from error
 
 
 def _face(data: dict[str, Any], place: str) -> Face:
-    points = np.array(data["points"], dtype=np.float32)
-    radius = np.array(data["radius"], dtype=np.float32)
+    with np.errstate(over="ignore"):  # told below
+        points = np.array(data["points"], dtype=np.float32)
+        radius = np.array(data["radius"], dtype=np.float32)
     if points.ndim != 2 or points.shape[1] != 2 or radius.shape != points.shape[:1]:
         raise ValueError(f"{points.shape} points with {radius.shape} radii")
     if not (np.isfinite(points).all() and np.isfinite(radius).all()):
         raise ValueError("points that are no numbers")
     x, y, width, height = (float(side) for side in data["box"])
+    if not np.isfinite([x, y, width, height, float(data["score"])]).all():
+        raise ValueError("a box or score that is no number")
     track = None if data["track"] is None else int(data["track"])
     names = _set_of(len(points), place)
     return Face((x, y, width, height), float(data["score"]), points, radius, names, track)
