@@ -297,6 +297,17 @@ def test_measures_and_events_go_to_two_files(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("command", ["predict", "measure"])
+def test_a_table_of_boxes_is_not_replaced(
+    command: str, album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("file,x,y,w,h\na.png,10,10,80,80\n")
+    words = [command, album / "a.png", "--finder", f"boxes:{boxes}", "--out", boxes]
+    assert "is what is read" in fails(words, capsys)
+    assert boxes.read_text().startswith("file,x,y,w,h\na.png")
+
+
 @pytest.mark.parametrize("words", [["align", "--out"], ["predict", "--draw"]])
 def test_a_folder_of_pictures_is_not_called_as_one(
     words: list[str], album: Path, mean: Predictor, capsys: pytest.CaptureFixture[str]

@@ -319,6 +319,8 @@ def _predict(
     from facepoints.predict_files import predict_files, summary
     from facepoints.video import video_in
 
+    if out is not None:
+        check_output(out, _boxes(finder))
     want = None if landmarks is None else KNOWN_SETS[landmarks]
     with quiet_libraries():
         source = video_in(inputs, video, rate)
@@ -343,6 +345,12 @@ def _predict(
     _note(summary(report) + (f"; results are in {results}" if results else ""))
     if report.unreadable == report.pictures:
         raise DataError(report.error)
+
+
+def _boxes(finder: str) -> list[Path]:
+    """The file that a finder's name holds, if it does."""
+    file = finder.partition(":")[2]
+    return [Path(file)] if file else []
 
 
 def _predict_video(
@@ -424,7 +432,7 @@ def _measure(
 
     for written in (out, events):
         if written is not None:
-            check_output(written, [Path(name) for name in inputs])
+            check_output(written, [*map(Path, inputs), *_boxes(finder)])
     with quiet_libraries():
         seen = sightings(inputs, predictor, video=video, rate=rate)
         report = measure_files(seen, out, events=events, mm_per_pixel=mm_per_pixel, console=_err)
