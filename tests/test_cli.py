@@ -114,6 +114,13 @@ def test_evaluate_prints_and_writes(
         assert cv2.imread(str(tmp_path / name)) is not None
 
 
+def test_evaluate_takes_the_run_that_comes_along(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["evaluate", "facepoints", str(files / "training.csv")])
+    assert "36 faces of 96 x 96 pixels" in capsys.readouterr().out
+
+
 def test_submit_writes_every_row_and_scores(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,11 +14,13 @@ import pytest
 from facepoints import face_files, readers
 from facepoints.errors import SettingsError, WriteError
 from facepoints.face import Face
-from facepoints.face_files import FORMATS, Record, error_record, format_of, free_name, record
+from facepoints.face_files import FORMATS, Record, error_record, format_of, record
+from facepoints.files import names_apart
 from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks import LandmarkSet
 from facepoints.readers.pts import parse_pts
 
+NOSE = LandmarkSet(("nose",))
 PAIR = LandmarkSet(("left_eye", "right_eye"), edges=(("left_eye", "right_eye"),))
 
 
@@ -202,8 +204,42 @@ def test_names_say_the_format(tmp_path: Path) -> None:
         format_of(tmp_path / "faces.xml")
 
 
-def test_names_are_given_once() -> None:
-    used: set[str] = set()
-    names = ["a.jpg", "a.png", "A.jpg", "sub/a.jpg", "a.jpg", "a.jpg", "b"]
-    want = ["a", "a.png", "A.jpg", "sub/a", "a.jpg-2", "a.jpg-3", "b"]
-    assert [free_name(PurePath(name), used) for name in names] == want
+@pytest.mark.parametrize(
+    ("pictures", "names"),
+    [
+        (["a.jpg", "b.png", "more/a.jpg"], ["a", "b", "more/a"]),
+        (["a.jpg", "a.png"], ["a.jpg", "a.png"]),
+        (["a.png", "a.jpg"], ["a.png", "a.jpg"]),  # in whatever order
+        (["a.jpg", "more/a.png", "more/a.webp"], ["a", "more/a.png", "more/a.webp"]),
+        (["a.jpg", "a.png", "a.png.jpg"], ["a.jpg", "a.png", "a.png.jpg"]),
+        (["A.jpg", "a.png"], ["A.jpg", "a.png"]),
+        (["A.jpg", "a.jpg", "b.jpg"], ["A.jpg", "a.jpg-2", "b"]),
+        (["a.jpg", "a.jpg", "a.jpg-2.png"], ["a.jpg", "a.jpg-3", "a.jpg-2"]),  # on two drives
+        (["b", ".b.jpg"], ["b", ".b"]),
+    ],
+)
+def test_names_are_given_once(pictures: list[str], names: list[str]) -> None:
+    given = names_apart([PurePath(p) for p in pictures], lambda _, name: [f"{name}.pts"])
+    assert given == names
+
+
+def test_second_faces_do_not_take_the_files_of_other_pictures(tmp_path: Path) -> None:
+    """a.2.pts would be the second face of a.jpg, and the first of a.2.jpg."""
+
+    def at(x: float) -> Face:
+        point = np.array([[x, 0]], dtype=np.float32)
+        return Face((0, 0, 1, 1), 0.9, point, np.ones(1, np.float32), NOSE)
+
+    pictures = [("a.jpg", 2), ("a.2.jpg", 1), ("c.jpg", 0), ("c.png", 1)]
+    records = [
+        record(name, (10, 10), [at(100 * number + face) for face in range(count)])
+        for number, (name, count) in enumerate(pictures)
+    ]
+    FORMATS["pts"](lambda: records, NOSE, tmp_path / "points")
+    found = {p.name: p.read_text().splitlines()[3] for p in (tmp_path / "points").iterdir()}
+    assert found == {
+        "a.jpg.pts": "1 1",
+        "a.jpg.2.pts": "2 1",
+        "a.2.jpg.pts": "101 1",
+        "c.png.pts": "301 1",
+    }

@@ -256,6 +256,69 @@ def test_points_without_a_known_set_and_points_that_are_no_numbers(
     assert "no numbers" in fails(["measure", lines, "--out", out], capsys)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame": float("inf")},
+        {"time": float("nan")},
+        {"track": float("inf")},
+        {"box": [float("nan")] * 4},
+        {"score": float("inf")},
+        {"points": [[1e39, 0]] * 68},
+    ],
+)
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_numbers_that_are_none_are_no_line_of_predict(
+    change: dict[str, Any], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = record("a.jpg", (9, 9), [a_face(MEAN_HEAD[:, :2])])
+    (line if change.keys() & {"frame", "time"} else line["faces"][0]).update(change)
+    lines, out = tmp_path / "faces.jsonl", tmp_path / name
+    lines.write_text(json.dumps(line))
+    assert "line 1: expected a line" in fails(["measure", lines, "--out", out], capsys)
+    assert not out.exists()
+
+
+def test_tables_of_points_are_told_from_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, out = tmp_path / "faces.csv", tmp_path / "out.csv"
+    table.write_text("file,frame\n")
+    assert ".jsonl can be measured" in fails(["measure", table, "--out", out], capsys)
+    assert not out.exists()
+
+
+def test_measures_and_events_go_to_two_files(
+    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, same = tmp_path / "out.csv", tmp_path / "album" / ".." / "out.csv"
+    words = ["measure", album, "--out", out, "--events", same]
+    assert "measures and events would both be" in fails(words, capsys)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["predict", "measure"])
+def test_a_table_of_boxes_is_not_replaced(
+    command: str, album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("file,x,y,w,h\na.png,10,10,80,80\n")
+    words = [command, album / "a.png", "--finder", f"boxes:{boxes}", "--out", boxes]
+    assert "is what is read" in fails(words, capsys)
+    assert boxes.read_text().startswith("file,x,y,w,h\na.png")
+
+
+@pytest.mark.parametrize("words", [["align", "--out"], ["predict", "--draw"]])
+def test_a_folder_of_pictures_is_not_called_as_one(
+    words: list[str], album: Path, mean: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, option = words
+    face = album / "face.png"
+    said = fails([command, album / "a.png", option, face], capsys)
+    assert "pictures go to a folder" in said
+    assert not face.exists()
+
+
 def test_outputs_that_cannot_be(
     album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,14 +340,30 @@ def test_faces_are_cut_out_upright(
 ) -> None:
     out = tmp_path / "upright"
     main(["align", str(album), "--out", str(out), "--size", "64"])
-    assert sorted(path.name for path in out.iterdir()) == [
-        "a-face1.png", "a.png-face1.png", "b-face1.png",
-    ]  # fmt: skip
+    files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
+    assert files == ["a-face1.png", "b-face1.png", "more/a-face1.png"]
     crop = read_picture(out / "b-face1.png")
     assert crop.shape == (64, 64, 3)
     np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # colours as they were
     said = capsys.readouterr().err
     assert "3 faces of 4 pictures or frames, 1 unreadable" in said
+
+
+def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
+    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(album / "a.jpg"), np.zeros((100, 100), np.uint8))
+    out = tmp_path / "upright"
+    main(["align", str(album), "--out", str(out)])
+    files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
+    assert files == [
+        "a.jpg-face1.png", "a.png-face1.png", "b-face1.png", "more/a-face1.png",
+    ]  # fmt: skip
+    picture = album / "b-face1.png"
+    cv2.imwrite(str(picture), np.zeros((100, 100), np.uint8))
+    before = picture.read_bytes()
+    assert "is read and would be replaced" in fails(["align", album, "--out", album], capsys)
+    assert picture.read_bytes() == before
 
 
 def test_frames_of_a_video_name_frame_and_track(mean: Predictor, tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ The clips are made of one photo that blinks, yawns and turns its head (`recipes/
 from __future__ import annotations
 
 import csv
+import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,12 +23,13 @@ from skimage import data
 import facepoints
 from facepoints import measure_files
 from facepoints.align_files import align_files
+from facepoints.align_files import summary as align_summary
+from facepoints.alignment import align
 from facepoints.cli import main
 from facepoints.face import Face
 from facepoints.measure import Measure
 from facepoints.media import read_picture
-from facepoints.progress import Stopped
-from facepoints.sightings import sightings
+from facepoints.sightings import Sightings, sightings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 from acting import acted, closure, gaping, turned
@@ -156,11 +160,73 @@ def test_ctrl_c_ends_align_after_the_picture_at_hand(tmp_path: Path) -> None:
                 signal.raise_signal(signal.SIGINT)
             yield sighting
 
-    with pytest.raises(Stopped, match="after 6 faces of 6 pictures"):
-        align_files(interrupted(), tmp_path / "out", size=64)
+    report = align_files(Sightings([], False, interrupted()), tmp_path / "out", size=64)
+    assert report.stopped
+    assert align_summary(report) == "stopped after 6 faces of 6 pictures or frames"
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == [f"a-frame{n:06}-track0.png" for n in range(6)]
     assert all(read_picture(tmp_path / "out" / name).shape == (64, 64, 3) for name in names)
+
+
+class Camera:
+    """Shows a photo for ever; somebody presses Ctrl-C while it does."""
+
+    def __init__(self, number: int) -> None:
+        assert number == 0
+        self.frames = 0
+
+    def get(self, what: int) -> float:
+        return 30.0 if what == cv2.CAP_PROP_FPS else 0.0
+
+    def read(self) -> tuple[bool, Image]:
+        self.frames += 1
+        if self.frames == 8:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.02)
+        return True, PHOTO[..., ::-1]
+
+    def isOpened(self) -> bool:
+        return True
+
+    def release(self) -> None: ...
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("command", ["predict", "measure", "align"])
+def test_ctrl_c_is_how_a_camera_ends(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    monkeypatch.chdir(tmp_path)  # where no file is called 0
+    out = tmp_path / ("upright" if command == "align" else "out.csv")
+    main([command, "0", "--out", str(out)])  # returns, and raises no SystemExit
+    said = capsys.readouterr().err
+    assert "stopped after" in said
+    assert f"results are in {out}" in said.replace("\n", "")
+    assert list(out.iterdir()) if command == "align" else rows_of(out)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_on_a_file_is_told_by_the_status_of_align(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, seen = film(tmp_path / "a.mp4", 0.8, lambda t: PHOTO), []
+
+    def interrupted(*arguments: Any) -> Image:
+        seen.append(arguments)
+        if len(seen) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return align(*arguments)
+
+    monkeypatch.setattr("facepoints.align_files.align", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["align", str(clip), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 130
+    assert "stopped after 3 faces" in capsys.readouterr().err
+    assert len(list((tmp_path / "out").iterdir())) == 3
 
 
 def test_a_video_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -204,7 +204,7 @@ def test_no_cut_goes_unnoticed(tmp_path_factory: Any, length: int) -> None:
 
 
 def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fails(tmp_path / "nowhere.onnx", "no model at .*expected an ONNX file or the folder of a run")
+    fails(tmp_path / "nowhere.onnx", "no model at .*expected an ONNX file, the folder of a run, or")
     fails(tmp_path, "folder without model.onnx.*facepoints export")
     monkeypatch.setattr(onnx_model, "_SHIPPED", tmp_path / "points.onnx")
     fails(None, "model of the package is missing")

@@ -29,16 +29,18 @@ from skimage import data
 
 import facepoints
 from facepoints.cli import main
-from facepoints.detect import WholeImage
+from facepoints.detect import OwnFinder, WholeImage, YuNet
 from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.export import sealed
 from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 from facepoints.mean_face import default_crop_rule
 from facepoints.media import find_pictures
-from facepoints.onnx_model import PointsModel
+from facepoints.onnx_model import PointsModel, checksum
 from facepoints.predict import Predictor
 from facepoints.predict_files import predict_files, summary
 from facepoints.progress import Stopped
+
+WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
 
 FACE = (55.0, 55.5)  # the middle of the face on the portrait of these tests
 
@@ -323,6 +325,42 @@ def test_what_depends_on_other_things_is_done_anew(
     assert [Path(line["file"]).name for line in lines(out)] == [f"{n:02}.png" for n in range(1, 24)]
 
 
+class _AnyNet:
+    """Stands in for OpenCV's YuNet, which takes any file then."""
+
+    create = classmethod(lambda cls, *_: cls())
+
+
+@pytest.mark.parametrize("kind", [OwnFinder, YuNet])
+def test_another_finder_of_the_same_name_sees_every_picture(
+    kind: Any, many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, out, answers = tmp_path / "finder.onnx", tmp_path / "faces.jsonl", PointsModel.load(model)
+    first = (WEIGHTS.parent / "finder.onnx").read_bytes()
+    old = re.search(rb'"checksum": "([0-9a-f]{64})"', first)
+    assert old is not None
+    second = first.replace(b'"format": 1', b'"format": 0')
+    second = second.replace(old[1], checksum(second).encode())
+    monkeypatch.setattr(cv2, "FaceDetectorYN", _AnyNet)
+
+    def run(content: bytes, stop_at: int | None = None) -> tuple[int, int]:
+        """Pictures done before, and looked at now."""
+        file.write_bytes(content)
+        finder, blob = getattr(kind, "load", kind)(file), Blob(stop_at)
+        monkeypatch.setattr(kind, "find", lambda _, image: blob.find(image))
+        report = predict_files(Predictor(answers, finder), many, out=out)
+        return report.before, blob.seen
+
+    with pytest.raises(Stopped):
+        run(first, stop_at=12)
+    before, seen = run(first)
+    assert before >= 12
+    assert before + seen == 24
+    with pytest.raises(Stopped):
+        run(first, stop_at=12)
+    assert run(second) == (0, 24)
+
+
 def test_pictures_of_an_interrupted_run_are_all_drawn(
     many: list[str], model: Path, tmp_path: Path
 ) -> None:
@@ -334,6 +372,49 @@ def test_pictures_of_an_interrupted_run_are_all_drawn(
     report = predict_files(Predictor(answers, Blob()), many, out=out, drawn=drawn)
     assert report.before
     assert len(list(drawn.iterdir())) == 24
+
+
+def test_drawings_of_pictures_of_one_name_keep_their_suffixes(
+    portrait: NDArray[np.uint8], model: Path, tmp_path: Path
+) -> None:
+    folder, drawn = tmp_path / "album", tmp_path / "drawn"
+    (folder / "more").mkdir(parents=True)
+    names = ["a.jpg", "a.png", "b.png", "b.webp", "c.webp", "more/b.png", "more/c.bmp"]
+    for name in names:
+        cv2.imwrite(str(folder / name), portrait)
+    predict(folder, "--draw", drawn, model=model)
+    files = sorted(p.relative_to(drawn).as_posix() for p in drawn.rglob("*") if p.is_file())
+    assert files == [
+        "a.jpg", "a.png", "b.png.png", "b.webp.png", "c.png", "more/b.png", "more/c.png",
+    ]  # fmt: skip
+
+
+def test_drawings_of_an_interrupted_run_keep_their_names(
+    many: list[str], model: Path, tmp_path: Path
+) -> None:
+    """Pictures that came since are drawn, too; if they would take the name of a drawing that is
+    there, all is done anew and every drawing is called by the one rule."""
+    answers, out, drawn = PointsModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
+    folder = Path(many[0]).parent
+
+    def go_on() -> int:
+        return predict_files(
+            Predictor(answers, Blob()), find_pictures([folder]), out=out, drawn=drawn
+        ).before
+
+    def cut() -> None:
+        with pytest.raises(Stopped):
+            predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
+
+    cut()
+    shutil.copy(many[0], folder / "99.png")
+    assert go_on() >= 12
+    cut()
+    shutil.copy(many[0], folder / "99.bmp")
+    shutil.copy(many[0], folder / "00.webp")
+    assert go_on() == 0
+    names = {path.name for path in drawn.iterdir()}
+    assert {"00.png.png", "00.webp.png", "99.png.png", "99.bmp.png", "01.png"} <= names
 
 
 def test_another_picture_of_the_same_name_is_looked_at(
@@ -504,9 +585,6 @@ def test_a_disk_that_fills_while_drawing_is_told(
         predict_files(predictor, [str(album / "a.jpg")], drawn=tmp_path / "drawn")
 
 
-WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
-
-
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
 def test_the_shipped_model_from_photo_to_file_and_drawing(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.jpg"), data.astronaut()[..., ::-1])
@@ -519,3 +597,23 @@ def test_the_shipped_model_from_photo_to_file_and_drawing(tmp_path: Path) -> Non
     assert face["score"] > 0.9
     assert np.shape(face["radius"]) == (68,)
     assert cv2.imread(str(drawn / "photo.jpg")) is not None
+
+
+def test_the_word_facepoints_is_the_shipped_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(tmp_path / "photo.png")
+    cv2.imwrite(photo, data.astronaut()[16:240, 116:340, ::-1])
+    main(["predict", photo])
+    plain = capsys.readouterr().out
+    main(["predict", photo, "--model", "facepoints"])
+    assert capsys.readouterr().out == plain
+    assert json.loads(plain)["faces"]
+    tables = [tmp_path / name for name in ("plain.csv", "named.csv")]
+    main(["measure", photo, "--out", str(tables[0])])
+    main(["measure", photo, "--out", str(tables[1]), "--model", "facepoints"])
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    main(["align", photo, "--out", str(tmp_path / "upright"), "--model", "facepoints"])
+    assert (tmp_path / "upright" / "photo-face1.png").is_file()
+    named, unnamed = (facepoints.load(name, threads=1) for name in ("facepoints", None))
+    assert named.describe() == unnamed.describe()

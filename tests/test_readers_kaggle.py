@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepoints.errors import DataError
-from facepoints.landmark_sets import KAGGLE_15
+from facepoints.landmark_sets import KAGGLE_15, KAGGLE_SCHEMES
 from facepoints.readers import load, read
 from facepoints.readers.kaggle import marking_schemes
 from facepoints.readers.pixels import parse_pixels
@@ -229,6 +231,68 @@ def test_marking_schemes_of_the_competition() -> None:
     source, sources = marking_schemes(labelled, KAGGLE_15)
     assert sources == {"15-point": KAGGLE_15.names, "2-point": ("left_eye_center", "nose_tip")}
     np.testing.assert_array_equal(source, np.arange(100) >= 30)
+
+
+def _with_holes(rows: int, points: int, missing: Callable[[int], Sequence[int]]) -> bytes:
+    """A table of `rows` rows; `missing` says which points a row has no label for."""
+    names = KAGGLE_15.names[:points]
+    cells = [
+        ",".join("," if k in missing(row) else "1,2" for k in range(points)) for row in range(rows)
+    ]
+    header = ",".join(f"{name}_{axis}" for name in names for axis in "xy")
+    pixels = [" ".join(str((7 * row + n) % 256) for n in range(4)) for row in range(rows)]
+    lines = [f"{cell},{text}" for cell, text in zip(cells, pixels, strict=True)]
+    return "\n".join([f"{header},Image", *lines, ""]).encode()
+
+
+MOUTH = range(11, 15)
+
+
+@pytest.mark.parametrize(
+    ("rows", "missing"),
+    [
+        (5, lambda row: [3] * (row == 2)),  # one hole in few rows
+        (9, lambda row: range(1, 15) if row == 2 else []),  # a row with hardly a label
+        (100, lambda row: [row % 3] if row < 40 else []),  # a point here, a point there
+        (100, lambda row: [10] if row < 40 else []),  # one point often hidden
+        (100, lambda row: MOUTH if row % 4 == 0 else []),  # mouths behind masks
+        (100, lambda row: [k for k in range(2, 15) if (row * (k + 3)) % 29 < 14]),  # all over
+        (100, lambda row: range(2, 15) if row % 12 == 0 else []),  # rows with eyes only
+    ],
+)
+def test_holes_are_no_marking_scheme(
+    rows: int, missing: Callable[[int], Sequence[int]], tmp_path: Path
+) -> None:
+    data = samples(put(tmp_path, _with_holes(rows, 15, missing)))
+    assert data.sources == {"15-point": KAGGLE_15.names}
+    assert not data.source.any()
+
+
+def test_an_eye_that_is_often_hidden_is_no_marking_scheme(tmp_path: Path) -> None:
+    data = samples(put(tmp_path, _with_holes(100, 2, lambda row: [1] * (row % 2))))
+    assert list(data.sources) == ["2-point"]
+    assert not data.source.any()
+
+
+@pytest.mark.parametrize("rows", [30, 300])
+def test_an_extract_of_the_competition_keeps_both_schemes(rows: int, tmp_path: Path) -> None:
+    def missing(row: int) -> Sequence[int]:
+        if row >= rows / 3:
+            return [k for k in range(15) if k not in KAGGLE_15.columns(KAGGLE_SCHEMES["4-point"])]
+        return [4] * (row == 1)
+
+    data = samples(put(tmp_path, _with_holes(rows, 15, missing)))
+    assert data.sources == KAGGLE_SCHEMES
+    np.testing.assert_array_equal(data.source, np.arange(rows) >= rows / 3)
+
+
+def test_the_labels_of_the_competition(shared: Path) -> None:
+    with (shared / "kaggle" / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    labelled = np.array([[row[f"{name}_x"] != "" for name in KAGGLE_15.names] for row in rows])
+    source, sources = marking_schemes(labelled, KAGGLE_15)
+    assert sources == KAGGLE_SCHEMES
+    assert (len(source), source.sum(), source[:2284].sum()) == (7049, 4765, 0)
 
 
 def test_one_marking_scheme() -> None:

@@ -79,7 +79,8 @@ def adapt(
     """Write a model that answers with the points of labelled faces as their labels mark them.
 
     Args:
-        model: model file, or folder of a run that holds one; None: the one of the package.
+        model: model file, or folder of a run that holds one; None or the word ``facepoints``:
+            the one of the package.
         data: data sets in any format that `readers` knows.
         out: ONNX file to write.
         part: which part to take of a set that holds a training and a test part.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,10 +16,9 @@ from facepoints import files
 from facepoints.alignment import Template, align
 from facepoints.errors import WriteError
 from facepoints.face import Face
-from facepoints.face_files import free_name
-from facepoints.media import STDIN
-from facepoints.progress import Stopped, StopRequest
-from facepoints.sightings import Report, Sighting
+from facepoints.media import below_common, folder_for_pictures
+from facepoints.progress import StopRequest
+from facepoints.sightings import Report, Sighting, Sightings
 
 __all__ = ["AlignReport", "align_files", "summary"]
 
@@ -38,7 +37,7 @@ class AlignReport(Report):
 
 
 def align_files(
-    seen: Iterable[Sighting],
+    seen: Sightings,
     out: Path,
     *,
     template: Template = "eyes",
@@ -47,10 +46,11 @@ def align_files(
 ) -> AlignReport:
     """Write each face upright, as PNG.
 
-    The first face of a.jpg becomes a-face1.png; in a video, a.mp4, that of the person with
-    track 3 in frame 12 becomes a-frame000012-track3.png. Colours are kept. Each file is
-    written whole; after an interruption, those that are there are good, and after Ctrl-C all
-    of the pictures so far.
+    The first face of a.jpg becomes a-face1.png, and that of more/a.jpg more/a-face1.png; beside
+    an a.png, both keep their suffix: a.jpg-face1.png (`files.names_apart`). In a video, a.mp4,
+    the person with track 3 in frame 12 becomes a-frame000012-track3.png. Colours are kept.
+    Each file is written whole; after an interruption, those that are there are good, and after
+    Ctrl-C all of the pictures so far.
 
     Args:
         seen: pictures with their faces (`sightings.sightings`).
@@ -60,38 +60,41 @@ def align_files(
         console: for unreadable files; nothing is said if None.
 
     Raises:
-        SettingsError: no such template, or a size out of range.
+        SettingsError: no such template, a size out of range, or a file's name for the folder.
         DataError: an input that cannot be used, or points that the template needs.
-        WriteError: an output cannot be written.
-        Stopped: after Ctrl-C, once the faces of the picture at hand are written.
+        WriteError: an output cannot be written, or would replace a picture that is read.
     """
-    files.make_folder(out)
+    folder_for_pictures(out)
     report = AlignReport()
-    used: set[str] = set()
-    names: dict[str, str] = {}
+    names = dict(zip(seen.pictures, _names(seen.pictures), strict=True))
+    read = {os.path.realpath(picture) for picture in seen.pictures}
     with StopRequest() as stop:
         for sighting in seen:
             report.count(sighting, console)
             report.without += not (sighting.error or sighting.faces)
-            if sighting.image is not None and sighting.file not in names:
-                plain = "stdin" if sighting.file == STDIN else os.path.basename(sighting.file)
-                names[sighting.file] = free_name(PurePath(plain), used)
+            name = names.get(sighting.file) or Path(sighting.file).stem
             for number, face in enumerate(sighting.faces, start=1):
                 if sighting.image is not None:
                     picture = align(sighting.image, face, template, size)
-                    name = f"{names[sighting.file]}-{_which(sighting, face, number)}.png"
-                    _write(out / name, picture)
+                    path = out / f"{name}-{_which(sighting, face, number)}.png"
+                    _write(path, picture, read)
                     report.faces += 1
             if stop.asked:
-                raise Stopped(f"stopped after {summary(report)}; results are in {out}")
+                report.stopped = True
+                break
     return report
 
 
 def summary(report: AlignReport) -> str:
     """The closing line: what was done."""
-    text = f"{report.faces} faces of {report.pictures} pictures or frames"
+    text = "stopped after " if report.stopped else ""
+    text += f"{report.faces} faces of {report.pictures} pictures or frames"
     text += f", {report.without} without a face" if report.without else ""
     return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
+
+
+def _names(pictures: Sequence[str]) -> list[str]:
+    return files.names_apart(below_common(pictures), lambda _, name: [name])
 
 
 def _which(sighting: Sighting, face: Face, number: int) -> str:
@@ -102,7 +105,9 @@ def _which(sighting: Sighting, face: Face, number: int) -> str:
     return f"frame{sighting.frame:06}-{who}"
 
 
-def _write(path: Path, rgb: NDArray[np.uint8]) -> None:
+def _write(path: Path, rgb: NDArray[np.uint8], read: Collection[str]) -> None:
+    if os.path.realpath(path) in read:
+        raise WriteError(f"{path} is read and would be replaced; name another folder")
     done, data = cv2.imencode(".png", rgb[..., ::-1])
     if not done:
         raise WriteError(f"could not encode {path}")

@@ -19,16 +19,13 @@ from numpy.typing import NDArray
 from facepoints.detect import WholeImage
 from facepoints.landmarks import LandmarkSet, base_name
 from facepoints.looks import Model, first_look, looked
-from facepoints.onnx_model import Answer, PointsModel
+from facepoints.onnx_model import SHIPPED, Answer, PointsModel
 from facepoints.onnx_write import ADAPTED
 
 if TYPE_CHECKING:
     from facepoints.runs import Run
 
-__all__ = ["SHIPPED", "Answers", "Framed", "Pointed", "RunModel", "answering", "opened"]
-
-SHIPPED = "facepoints"
-"""What the model that comes with the package is called where a run or a file is expected."""
+__all__ = ["Answers", "Framed", "Pointed", "RunModel", "answering", "opened"]
 
 
 class Pointed(Protocol):

@@ -28,6 +28,7 @@ from facepoints.settings import Missing, Network, TrainSettings
 if TYPE_CHECKING:
     from facepoints.landmarks import LandmarkSet
     from facepoints.predict import Predictor
+    from facepoints.sightings import Report, Sightings
     from facepoints.video import VideoSource
 
 __all__ = ["main"]
@@ -111,7 +112,7 @@ def _evaluate(
     """Measure a run on labelled faces.
 
     Args:
-        run: folder of the run.
+        run: folder of the run, or the word facepoints: the one that comes along.
         data: label files or folders.
         out: folder for evaluation.json, the error curve and the worst faces.
         size: side of the crops cut from photos, in pixels.
@@ -121,9 +122,11 @@ def _evaluate(
     """
     from facepoints import evaluate
     from facepoints.runs import Run
+    from facepoints.start import SHIPPED, shipped_run
 
+    folder = shipped_run() if str(run) == SHIPPED else run
     faces = gather(_some(data), part=part, size=size, without=without, only=only)
-    report = evaluate.evaluate(Run.load(run), faces, out=out, pictures=out is not None)
+    report = evaluate.evaluate(Run.load(folder), faces, out=out, pictures=out is not None)
     _out.print(evaluate.table(report))
     if out is not None:
         _say(f"report and pictures are in {out}")
@@ -176,10 +179,8 @@ def _adapt(
         without: text file that names people to leave out, one a line.
     """
     from facepoints.adapt import adapt
-    from facepoints.answers import SHIPPED
 
-    path = None if str(model) == SHIPPED else model
-    report = adapt(path, _some(data), out, part=part, without=without)
+    report = adapt(model, _some(data), out, part=part, without=without)
     left = f", {report.left_out} left out" if report.left_out else ""
     _say(f"{report.out}: {len(report.points)} points, fitted on {report.faces} faces{left}")
     _say(
@@ -295,9 +296,11 @@ def _predict(
         inputs: pictures, folders, patterns in quotes, or - for standard input; or one video
             file, number of a camera, or address of a stream.
         out: file to write: .jsonl, .csv, .json (COCO keypoints), .pts, or a folder of .pts.
-        draw: folder for the pictures with their faces drawn; of a video, an .mp4 file.
+        draw: folder for the pictures with their faces drawn, called as they are: a.png, or
+            a.png.png and a.webp.png if both are there; of a video, an .mp4 file.
         radius: draw how far off each point may be as well.
-        model: ONNX file or run to predict with, instead of the model that comes along.
+        model: ONNX file or run to predict with, instead of the model that comes along (which the
+            word facepoints means as well).
         device: where the model runs.
         finder: says where faces may be: own (that of the package), cascade (of OpenCV), whole
             (each picture is a face), boxes:FILE (CSV table with file,x,y,w,h) or yunet:FILE
@@ -316,6 +319,8 @@ def _predict(
     from facepoints.predict_files import predict_files, summary
     from facepoints.video import video_in
 
+    if out is not None:
+        check_output(out, _boxes(finder))
     want = None if landmarks is None else KNOWN_SETS[landmarks]
     with quiet_libraries():
         source = video_in(inputs, video, rate)
@@ -340,6 +345,12 @@ def _predict(
     _note(summary(report) + (f"; results are in {results}" if results else ""))
     if report.unreadable == report.pictures:
         raise DataError(report.error)
+
+
+def _boxes(finder: str) -> list[Path]:
+    """The file that a finder's name holds, if it does."""
+    file = finder.partition(":")[2]
+    return [Path(file)] if file else []
 
 
 def _predict_video(
@@ -403,7 +414,8 @@ def _measure(
         out: file to write: .csv, a row for each face, or .jsonl.
         events: .csv to write, a row for each blink, time of closed eyes, and yawn in a video.
         mm_per_pixel: size of a pixel on the face; distances are then in millimetres.
-        model: ONNX file or run to predict with, instead of the model that comes along.
+        model: ONNX file or run to predict with, instead of the model that comes along (which the
+            word facepoints means as well).
         device: where the model runs.
         finder: says where faces may be, as for facepoints predict.
         min_score: drop faces that are less sure, 0 to 1.
@@ -420,13 +432,11 @@ def _measure(
 
     for written in (out, events):
         if written is not None:
-            check_output(written, [Path(name) for name in inputs])
+            check_output(written, [*map(Path, inputs), *_boxes(finder)])
     with quiet_libraries():
         seen = sightings(inputs, predictor, video=video, rate=rate)
         report = measure_files(seen, out, events=events, mm_per_pixel=mm_per_pixel, console=_err)
-    _note(f"{summary(report)}; results are in {out}")
-    if report.unreadable and report.unreadable == report.pictures:
-        raise DataError(report.error)
+    _end(report, seen, f"{summary(report)}; results are in {out}")
 
 
 def _align(
@@ -447,11 +457,13 @@ def _align(
 
     Args:
         inputs: pictures, folders, patterns in quotes, or one video file.
-        out: folder to write to: a.jpg gives a-face1.png, a-face2.png and so on.
+        out: folder to write to: a.jpg gives a-face1.png, a-face2.png and so on; folders below
+            are kept.
         template: eyes: level and in the same places; arcface-112: five points where face
             recognition networks expect them.
         size: side of the pictures.
-        model: ONNX file or run to predict with, instead of the model that comes along.
+        model: ONNX file or run to predict with, instead of the model that comes along (which the
+            word facepoints means as well).
         device: where the model runs.
         finder: says where faces may be, as for facepoints predict.
         min_score: drop faces that are less sure, 0 to 1.
@@ -468,7 +480,14 @@ def _align(
     with quiet_libraries():
         seen = sightings(inputs, predictor, video=video, results=out, lines=False)
         report = align_files(seen, out, template=template, size=size, console=_err)
-    _note(f"{summary(report)}; results are in {out}")
+    _end(report, seen, f"{summary(report)}; results are in {out}")
+
+
+def _end(report: Report, seen: Sightings, told: str) -> None:
+    """Say what was done; Ctrl-C is how a camera is meant to end, and cuts off all else."""
+    if report.stopped and not seen.live:
+        raise Stopped(told)
+    _note(told)
     if report.unreadable and report.unreadable == report.pictures:
         raise DataError(report.error)
 

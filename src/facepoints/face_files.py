@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import SettingsError
 from facepoints.face import Face
-from facepoints.files import whole_file, whole_folder
+from facepoints.files import names_apart, whole_file, whole_folder
 from facepoints.landmark_sets import IBUG_68
 from facepoints.landmarks import LandmarkSet
 from facepoints.media import STDIN, below_common
@@ -35,7 +35,6 @@ __all__ = [
     "Records",
     "error_record",
     "format_of",
-    "free_name",
     "json_line",
     "record",
     "write_coco",
@@ -185,8 +184,8 @@ def write_pts(records: Records, landmarks: LandmarkSet, out: Path) -> None:
     """A .pts file per face (1-based, as in 300-W), in a new or empty folder; or, if `out`
     ends in .pts, the one file of the only face.
 
-    Files lie as the pictures did and have their names; the second face of a.jpg is
-    a.2.pts. 68 iBUG points are put into the format's order. Radius and score are not kept.
+    Files lie as the pictures did and have their names (`files.names_apart`); the second face of
+    a.jpg is a.2.pts. 68 iBUG points are put into the format's order. Radius and score are not kept.
 
     Raises:
         WriteError: `out` cannot be written, or is a folder with files in it.
@@ -205,31 +204,25 @@ def write_pts(records: Records, landmarks: LandmarkSet, out: Path) -> None:
             temporary.write_text(_pts(faces[0]["points"], order), encoding="utf-8")
         return
     with whole_folder(out) as folder:
-        used: set[str] = set()
         places = below_common([found["file"] for found in records()])
-        for found, place in zip(records(), places, strict=True):
-            name = free_name(place, used)
-            for number, face in enumerate(found.get("faces", ()), start=1):
-                path = folder / (f"{name}.pts" if number == 1 else f"{name}.{number}.pts")
+        faces = [len(found.get("faces", ())) for found in records()]
+        names = names_apart(places, lambda number, name: _pts_files(name, faces[number]))
+        for found, name in zip(records(), names, strict=True):
+            listed = found.get("faces", ())
+            for face, file in zip(listed, _pts_files(name, len(listed)), strict=False):
+                path = folder / file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(_pts(face["points"], order), encoding="utf-8")
+
+
+def _pts_files(name: str, faces: int) -> list[str]:
+    """Files of the faces of a picture of this name; without a face, it keeps it all the same."""
+    return [f"{name}.pts", *(f"{name}.{face}.pts" for face in range(2, faces + 1))]
 
 
 def _pts(points: Sequence[Sequence[float]], order: Sequence[int]) -> str:
     lines = [f"{points[k][0] + 1:.9g} {points[k][1] + 1:.9g}" for k in order]
     return "\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""])
-
-
-def free_name(picture: PurePath, used: set[str]) -> str:
-    """Name, without suffix, for what is made of a picture: the picture's own, else with its
-    suffix, else with a number; one that `used` does not hold, and holds afterwards."""
-    candidates = [picture.with_suffix("").as_posix(), picture.as_posix()]
-    number = 2
-    while candidates[0].lower() in used:  # not all file systems tell A from a
-        candidates = [*candidates[1:], f"{picture.as_posix()}-{number}"]
-        number += 1
-    used.add(candidates[0].lower())
-    return candidates[0]
 
 
 def _text(path: Path) -> TextIO:

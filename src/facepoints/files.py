@@ -7,9 +7,9 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from facepoints.errors import DataError, WriteError
@@ -18,6 +18,7 @@ __all__ = [
     "check_apart",
     "check_output",
     "make_folder",
+    "names_apart",
     "read_json",
     "whole_file",
     "whole_folder",
@@ -170,3 +171,44 @@ def make_folder(path: Path) -> Path:
             f"could not create the folder {path}: {error.strerror or error}"
         ) from error
     return path
+
+
+def names_apart(
+    pictures: Sequence[PurePath], made: Callable[[int, str], Iterable[str]]
+) -> list[str]:
+    """Names, without suffix, for what is made of each of several pictures.
+
+    A picture's name without its suffix; with it, for all pictures of which something would
+    be called the same otherwise; and only if that is the same, too, with a number for all but
+    the first. Where letters differ in their case alone, names are the same: not all file
+    systems tell A from a.
+
+    >>> pictures = [PurePath(p) for p in ("a.png", "a.webp", "b.png", "more/a.png")]
+    >>> names_apart(pictures, lambda number, name: [f"{name}.pts"])
+    ['a.png', 'a.webp', 'b', 'more/a']
+
+    Args:
+        pictures: paths below a common folder.
+        made: the files made of the picture of a number if it has a name.
+    """
+    whole = [picture.as_posix() for picture in pictures]
+    names = [picture.with_suffix("").as_posix() for picture in pictures]
+    while True:
+        owners: dict[str, set[int]] = {}
+        for number, name in enumerate(names):
+            for file in made(number, name):
+                owners.setdefault(file.lower(), set()).add(number)
+        same = {number for some in owners.values() if len(some) > 1 for number in some}
+        longer = [number for number in same if names[number] != whole[number]]
+        if not longer:
+            break
+        for number in longer:
+            names[number] = whole[number]
+    used = {file for file, some in owners.items() if len(some) == 1}
+    for number in sorted(same):
+        tried = 1
+        while not used.isdisjoint(file.lower() for file in made(number, names[number])):
+            tried += 1
+            names[number] = f"{whole[number]}-{tried}"
+        used.update(file.lower() for file in made(number, names[number]))
+    return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from facepoints.files import whole_file
 from facepoints.landmarks import LandmarkSet
 from facepoints.measure import MEASURES, Measure, lacking, measures
 from facepoints.measure.events import KINDS, Event, eye_events, judged, yawns
-from facepoints.progress import Stopped, StopRequest
+from facepoints.progress import StopRequest
 from facepoints.sightings import Report, Sighting
 
 __all__ = ["MeasureReport", "measure_files", "summary"]
@@ -49,14 +50,12 @@ class MeasureReport(Report):
         faces: measured.
         lacking: measures that the points do not give.
         events: what people did, by track of each video.
-        stopped: whether it was ended by Ctrl-C.
     """
 
     faces: int = 0
     lacking: list[str] = field(default_factory=list)
     events: list[tuple[str, int, int, int, Event]] = field(default_factory=list)
     """(file, track, first frame, last frame, event)"""
-    stopped: bool = False
 
 
 def measure_files(
@@ -82,11 +81,12 @@ def measure_files(
         SettingsError: no format for an output, or a scale that is not positive.
         DataError: an input that cannot be used.
         WriteError: an output cannot be written.
-        Stopped: after Ctrl-C, once all is written.
     """
     write = _writer(out)
     if events is not None and events.suffix.lower() != ".csv":
         raise SettingsError(f"events go to a name in .csv, not to {events}")
+    if events is not None and os.path.realpath(events) == os.path.realpath(out):
+        raise SettingsError(f"measures and events would both be {out}; name another for one")
     if mm_per_pixel is not None and not 0 < mm_per_pixel < 1e6:
         raise SettingsError(f"millimetres per pixel are positive, {mm_per_pixel} is not")
     report = MeasureReport()
@@ -100,8 +100,6 @@ def measure_files(
         if events is not None:
             with whole_file(events) as temporary, _text(temporary) as file:
                 _write_events(report, file)
-    if report.stopped:
-        raise Stopped(f"{summary(report)}; results are in {out}")
     return report
 
 

@@ -19,13 +19,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.errors import DataError
+from facepoints.errors import DataError, SettingsError
+from facepoints.files import make_folder
 from facepoints.picture_header import HEAD_BYTES, KINDS, kind_of, read_header
 
 __all__ = [
     "MAX_PIXELS",
     "STDIN",
+    "below_common",
     "find_pictures",
+    "folder_for_pictures",
     "onto_white",
     "read_picture",
     "to_gray",
@@ -228,6 +231,18 @@ def _in_folder(folder: str, skipped: str) -> Iterator[str]:
             path = os.path.join(place, file)
             if not file.startswith(".") and _may_be_picture(path):
                 yield path
+
+
+def folder_for_pictures(path: Path) -> Path:
+    """Create the folder that pictures are written to, and its parents.
+
+    Raises:
+        SettingsError: it is called as a picture is, so that one file was expected.
+        WriteError: it cannot be created.
+    """
+    if path.suffix.lower() in _SUFFIXES and not path.is_dir():
+        raise SettingsError(f"pictures go to a folder, {path} is the name of a file")
+    return make_folder(path)
 
 
 def below_common(paths: Sequence[str]) -> list[PurePath]:

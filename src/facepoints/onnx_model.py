@@ -39,6 +39,7 @@ __all__ = [
     "INPUT",
     "OUTPUTS",
     "PROPERTY",
+    "SHIPPED",
     "Answer",
     "Device",
     "PointsModel",
@@ -53,6 +54,9 @@ FORMAT = 1
 PROPERTY = "facepoints"
 INPUT = "crops"
 OUTPUTS = ("points", "radius", "score")
+
+SHIPPED = "facepoints"
+"""What the model that comes with the package is called where a run or a file is expected."""
 
 _SHIPPED = Path(__file__).parent / "weights" / "points.onnx"
 _BATCH = 64  # crops through the networks at once; more take memory and no less time
@@ -110,8 +114,8 @@ class PointsModel:
         """Read a model file.
 
         Args:
-            path: ONNX file, or the folder of a run that holds one; None: the model that
-                comes with the package.
+            path: ONNX file, or the folder of a run that holds one; None or the word
+                ``facepoints``: the model that comes with the package.
             device: "cpu", or "cuda" where onnxruntime has it.
             threads: processor threads that one call may use; None: all.
 
@@ -191,7 +195,7 @@ def checksum(data: bytes) -> str:
 
 def model_file(path: Path | None) -> Path:
     """The ONNX file that `path` means. Raises ModelError if there is none."""
-    if path is None:
+    if path is None or str(path) == SHIPPED:
         if not _SHIPPED.is_file():
             raise ModelError(f"the model of the package is missing ({_SHIPPED}); install it anew")
         return _SHIPPED
@@ -204,7 +208,9 @@ def model_file(path: Path | None) -> Path:
             f"facepoints export {path}"
         )
     if not path.exists():
-        raise ModelError(f"no model at {path}; expected an ONNX file or the folder of a run")
+        raise ModelError(
+            f"no model at {path}; expected an ONNX file, the folder of a run, or the word {SHIPPED}"
+        )
     return path
 
 

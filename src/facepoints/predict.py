@@ -56,8 +56,8 @@ def load(
     """Get ready to find faces and their points.
 
     Args:
-        model: ONNX file, or folder of a run that holds one; None: the model that comes with
-            the package.
+        model: ONNX file, or folder of a run that holds one; None or "facepoints": the model
+            that comes with the package.
         device: "cpu" or "cuda"; the finder always works on the CPU.
         finder: says where faces may be: an object, or a name as `detect.finder_named` knows
             it; None: the one that comes with the package.
@@ -112,10 +112,9 @@ class Predictor:
 
     def describe(self) -> dict[str, Any]:
         """What answers depend on besides the picture, JSON-ready."""
-        metadata = getattr(self.model, "metadata", {})
         return {
-            "model": metadata.get("checksum", repr(self.model)),
-            "finder": repr(self.finder),
+            "model": _checksum(self.model) or repr(self.model),
+            "finder": [repr(self.finder), _checksum(self.finder)],
             "min_score": self.min_score,
             "any_angle": self.any_angle,
         }
@@ -257,6 +256,11 @@ class Predictor:
             if sure >= self.min_score and np.isfinite(points).all():
                 box = geometry.bounding_box(points)
                 yield place.picture, Face(box, sure, points, radius, self.model.landmarks)
+
+
+def _checksum(read: object) -> str:
+    """That of the file that a model or finder was read from; empty if it has none."""
+    return getattr(read, "metadata", {}).get("checksum", "")
 
 
 _COUNTS = 2.0  # what the finder's log odds count beside the model's

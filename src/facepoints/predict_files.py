@@ -26,12 +26,11 @@ from facepoints.face_files import (
     Record,
     error_record,
     format_of,
-    free_name,
     json_line,
     record,
 )
 from facepoints.landmarks import LandmarkSet
-from facepoints.media import below_common, read_picture
+from facepoints.media import below_common, folder_for_pictures, read_picture
 from facepoints.pictures import draw
 from facepoints.predict import Predictor
 from facepoints.progress import PictureProgress, Stopped, StopRequest
@@ -145,7 +144,7 @@ def predict_files(
             depends_on = {
                 **predictor.describe(),
                 "points": list(want.names),
-                "drawn": [os.path.realpath(drawn), radius] if drawn else None,
+                "drawn": [os.path.realpath(drawn), radius, _names(drawing)] if drawn else None,
             }
             kept = stack.enter_context(_unfinished(out, pictures, depends_on))
             for found in kept.records():
@@ -190,23 +189,36 @@ def checked_points(predictor: Predictor, want: LandmarkSet | None) -> LandmarkSe
 def _drawn_paths(pictures: Sequence[str], folder: Path) -> dict[str, Path]:
     """Where each picture is drawn to: JPEG stays JPEG, all else becomes PNG.
 
+    Drawings lie as the pictures do and are called so (`files.names_apart`): b.webp becomes b.png,
+    but beside a picture b.png it becomes b.webp.png, and b.png then b.png.png.
+
     Raises:
+        SettingsError: the folder is called as a picture is.
         WriteError: the folder cannot be written, or a picture would be replaced.
     """
-    files.make_folder(folder)
+    folder_for_pictures(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise WriteError(f"could not write to {folder}: no permission")
-    used: set[str] = set()
-    paths = {}
+    places = below_common(pictures)
+    jpeg = (".jpg", ".jpeg")
+    kinds = [place.suffix if place.suffix.lower() in jpeg else ".png" for place in places]
+    names = files.names_apart(places, lambda number, name: [name + kinds[number]])
+    drawn = (folder / (name + kind) for name, kind in zip(names, kinds, strict=True))
+    paths = dict(zip(pictures, drawn, strict=True))
     read = {os.path.realpath(picture) for picture in pictures}
-    for picture, place in zip(pictures, below_common(pictures), strict=True):
-        suffix = place.suffix if place.suffix.lower() in (".jpg", ".jpeg") else ".png"
-        path = paths[picture] = folder / (free_name(place, used) + suffix)
+    for path in paths.values():
         if os.path.realpath(path) in read:
             raise WriteError(
                 f"drawing to {folder} would replace {path}, which is read; name another"
             )
     return paths
+
+
+def _names(drawing: _Drawing) -> list[str]:
+    """What shows whether the drawings of an interrupted run are called as they are now: where
+    the first lies, and those that share their names with others."""
+    drawn = [(Path(picture).stem, path) for picture, path in drawing.paths.items()]
+    return [str(path) for n, (stem, path) in enumerate(drawn) if n == 0 or path.stem != stem]
 
 
 def _unfinished(out: Path, pictures: Sequence[str], depends_on: dict[str, Any]) -> Unfinished:

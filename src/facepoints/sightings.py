@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,10 +23,11 @@ from facepoints.media import find_pictures, read_picture
 from facepoints.predict import Predictor
 from facepoints.video import RATE, VideoSource, video_in
 
-__all__ = ["Report", "Sighting", "sightings"]
+__all__ = ["Report", "Sighting", "Sightings", "sightings"]
 
 _TOGETHER = 8  # pictures whose faces go through the model together
 _LINES = (".jsonl", ".ndjson")
+_TABLES = (".csv", ".json", ".pts")  # that `facepoints predict` also writes
 _SAID = 5  # unreadable files that are named on the console
 
 
@@ -62,11 +64,13 @@ class Report:
         pictures: pictures and frames that were looked at, or could not be.
         unreadable: files that could not be read.
         error: why the first of them could not.
+        stopped: whether it was ended by Ctrl-C.
     """
 
     pictures: int = 0
     unreadable: int = 0
     error: str = ""
+    stopped: bool = False
 
     def count(self, sighting: Sighting, console: Console | None) -> None:
         """Note a sighting; the first files that cannot be read are named on the console."""
@@ -80,6 +84,23 @@ class Report:
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """Faces of inputs, one sighting after another; to be iterated once.
+
+    Attributes:
+        pictures: files that are looked at one by one, in order; none of a video.
+        live: whether it goes on until it is stopped, as a camera does.
+    """
+
+    pictures: Sequence[str]
+    live: bool
+    _all: Iterator[Sighting] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Sighting]:
+        return self._all
+
+
 def sightings(
     inputs: Sequence[str],
     load: Callable[[], Predictor],
@@ -88,10 +109,10 @@ def sightings(
     rate: float | None = None,
     results: Path | None = None,
     lines: bool = True,
-) -> Iterator[Sighting]:
+) -> Sightings:
     """Faces of inputs, in their order, what `facepoints predict` wrote first.
 
-    Inputs are looked at when this is called, pictures when the iterator gets to them.
+    Inputs are looked at when this is called, pictures when the iteration gets to them.
 
     Args:
         inputs: pictures, folders and patterns, or one video, as `facepoints predict` takes
@@ -113,12 +134,18 @@ def sightings(
     if written and not lines:
         raise SettingsError(f"{written[0]} holds points without pictures; give the pictures")
     others = [name for name in inputs if name not in written]
+    tables = [name for name in others if name.lower().endswith(_TABLES) and os.path.isfile(name)]
+    if tables and lines:
+        raise SettingsError(
+            f"{tables[0]} is no picture; of what facepoints predict wrote, .jsonl can be measured"
+        )
     source = video_in(others, video, rate) if others else None
     pictures = (
         find_pictures(others, results) if source is None and not (written and not others) else []
     )
     predictor = load() if others else None
-    return _chained(written, rate, source, pictures, predictor)
+    live = source is not None and source.live
+    return Sightings(pictures, live, _chained(written, rate, source, pictures, predictor))
 
 
 def _chained(
@@ -188,6 +215,8 @@ def _of_line(line: str, place: str, rate: float, series: str) -> Sighting:
         frame = int(record["frame"])
         tracked = any(face.track is not None for face in faces)
         time = record.get("time", frame / rate if frame or tracked else None)
+        if time is not None and not math.isfinite(time):
+            raise ValueError(f"a time of {time}")
         return Sighting(
             str(record["file"]),
             faces,
@@ -196,20 +225,23 @@ def _of_line(line: str, place: str, rate: float, series: str) -> Sighting:
             None if time is None else float(time),
             series,
         )
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(
             f"{place}: expected a line that facepoints predict wrote, this is none ({error!r:.80})"
         ) from error
 
 
 def _face(data: dict[str, Any], place: str) -> Face:
-    points = np.array(data["points"], dtype=np.float32)
-    radius = np.array(data["radius"], dtype=np.float32)
+    with np.errstate(over="ignore"):  # told below
+        points = np.array(data["points"], dtype=np.float32)
+        radius = np.array(data["radius"], dtype=np.float32)
     if points.ndim != 2 or points.shape[1] != 2 or radius.shape != points.shape[:1]:
         raise ValueError(f"{points.shape} points with {radius.shape} radii")
     if not (np.isfinite(points).all() and np.isfinite(radius).all()):
         raise ValueError("points that are no numbers")
     x, y, width, height = (float(side) for side in data["box"])
+    if not np.isfinite([x, y, width, height, float(data["score"])]).all():
+        raise ValueError("a box or score that is no number")
     track = None if data["track"] is None else int(data["track"])
     names = _set_of(len(points), place)
     return Face((x, y, width, height), float(data["score"]), points, radius, names, track)

@@ -6,6 +6,7 @@ The network's file is not part of facepoints; OpenCV's model zoo has it under
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ class YuNet:
     Args:
         path: the ONNX file.
 
+    Attributes:
+        metadata: the checksum of the file, which tells one from another of the same name.
+
     Raises:
         ModelError: no file there, or none that OpenCV can run as YuNet.
     """
@@ -50,6 +54,10 @@ class YuNet:
                 f"(face_detection_yunet)"
             )
         self._path = path
+        try:
+            self.metadata = {"checksum": hashlib.sha256(path.read_bytes()).hexdigest()}
+        except OSError as error:
+            raise ModelError(f"could not read {path}: {error.strerror or error}") from error
         self._lock = threading.Lock()  # it takes a picture's size before the picture
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(0)

@@ -29,7 +29,7 @@ from facepoints.samples import Samples
 
 __all__ = ["FORMAT", "cache_folder", "cached"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the readers and of the entries. Raise it when either gives something else."""
 
 _TABLES = ("points", "labelled", "group", "names", "source")
