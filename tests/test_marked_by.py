@@ -33,7 +33,7 @@ def faces(count: int, seed: int, second: bool) -> Samples:
         return rows
     dark = (rows.images * 0.35).astype(np.uint8)
     return replace(rows, images=dark).with_points(
-        rows.points + np.float32([0, LEAN]), rows.labelled
+        rows.points + np.array([0, LEAN], np.float32), rows.labelled
     )
 
 

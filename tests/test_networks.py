@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from facepoints.errors import SettingsError
 from facepoints.losses import LOSSES, masked_loss
 from facepoints.networks import NETWORKS, KeypointModel, build
+from facepoints.networks.heatnet import HeatNet
 
 SMALLEST = {"lenet5": 16, "naimishnet": 27, "vggface": 32, "net2": 48, "deepcnn": 32}
 PARAMETERS = {  # of the backbone at 96x96 for 15 points
@@ -316,7 +317,9 @@ def test_habits_add_what_each_annotator_does_differently():
     images = gray(4, 64, 64)
     before = plain(images)
     torch.testing.assert_close(model(images).points, before.points)  # fresh ones: nothing
+    assert isinstance(model.backbone, HeatNet)
     habits = model.backbone.habits
+    assert habits is not None
     with torch.no_grad():
         habits.leans[1, 0] = 0.25  # the second puts the first point 8 pixels further right
         habits.maps[1, 3, 5] = 0.5  # and the third lower, the lower the second is
