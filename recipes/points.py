@@ -10,21 +10,24 @@ What it does differently from `facepoints train` with its defaults:
 
 - Faces are cut upright by the mean shape of all (`framing`), and wider than the network
   sees, so that turning and shifting them brings in what really surrounds them.
-- Half of every step's faces are turned, shifted and scaled as the rough box of a face finder
-  leaves them, half as little as a second look needs (`--augment looks`).
-- The photos, labelled by hand, count twice; the frames were labelled by a detector, a
-  handful of them wrongly: the Laplace likelihood counts an error by its size, not its square,
-  and learns a wide spread where labels cannot be told.
-- A second part (OUT-second) begins from the first one's weights (OUT-first), changes faces less
-  and shows three of four of them as they lie in a crop that goes by eyes and mouth: what the face
-  finder that comes with facepoints gives. The photos count three times from here on.
-- Three last, short ones (OUT-third to OUT-fifth) never mirror faces. Annotators lean to one side,
-  by one per cent of the distance of the eyes in the photos and less in the frames; a network that
-  sees every face mirrored as well cannot learn that. Two begin from the second part, one changes
-  faces little, the other much; one begins from the first. The mean of their weights is shipped.
+- Labels are the mean of those that come along and of a second opinion (`second_opinion`), which
+  also labels faces in the photos that nobody had.
+- Most of what it sees are morphs of two people (`morphs`): a network learns a few hundred photos
+  by heart and then nothing more.
+- Three of four faces of every step lie as they do in a crop that goes by eyes and mouth, what the
+  face finder that comes along gives; the others as in a rough box (`--augment closer`).
+- The Laplace likelihood counts an error by its size, not its square, and learns a wide spread
+  where points cannot be told: under hair, in labels of a detector that went astray.
+- Two second parts begin from the first one's weights (OUT-first) with other morphs (OUT-second,
+  OUT-third). The mean of their weights is shipped.
+- Photos and frames were marked by different rules, and all annotators lean to one side: at the end
+  the habits of both are measured and added (`marked_by`).
 - Radii are measured where the finder of the package sees the faces of the people held out.
 - An eighth as many pictures without a face as faces: other parts of the photos, faces far
   out of the frame or lying on their side, faces with their middle replaced, textures.
+
+The second opinion comes from MediaPipe, which is installed into an environment of its own under
+build/ (`benchmarks/support/peers.py`).
 """
 
 from __future__ import annotations
@@ -33,31 +36,33 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tyro
 from as_used import as_found, averaged, calibrate_as_used, install, nme
+from marked_by import add_habits
+from morphs import Faces, halved, joined, morphs
 from numpy.typing import NDArray
 from rich.console import Console
+from second_opinion import opinions, others
+from without_face import FACE, VIEW, WIDE, elsewhere, emptied, missed, textures
 
 import facepoints
-from facepoints import framing, geometry, readers
+from facepoints import files, framing, geometry, readers
 from facepoints.errors import FacepointsError
 from facepoints.gather import read_people
+from facepoints.predict import load
 from facepoints.runs import Run
 from facepoints.samples import Photos, Samples, concatenate, middle
 from facepoints.settings import TrainSettings
 from facepoints.train import train
 
-VIEW = 96
-"""Pixels a side that the network sees."""
-FACE = 72.0
-"""Pixels of the view that the mean face's box is high and wide."""
-WIDE = 148
-"""Pixels a side that are cut, so that turns and shifts bring in the surroundings."""
 NEGATIVES = 6000
 SHARES = {"lfpw": 0.1, "youtube-faces": 0.1}
 """Part of each set's people who are held out to calibrate and to compare recipes on."""
+PHOTOS, BESIDE = 4, 2
+"""How often photos and the faces beside the labelled ones are seen while a morph is seen once."""
+MORPHS = {"photos": 8, "frames": 1}
+"""Morphs of every face in a set of them, of either kind."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +73,31 @@ class Recipe:
     """Folder with lfpw/train, youtube-faces and held-out.txt."""
     out: Path = Path("build/points")
     """Folder for the run."""
-    epochs: int = 140
+    epochs: int = 17
     """Times every row is seen in the first part."""
-    closer: int = 120
+    second: int = 14
     """The same in the second part."""
-    settle: int = 16
-    """The same in the third and fourth."""
-    short_cut: int = 24
-    """The same in the fifth."""
+    third: int = 18
+    """The same in the third."""
     seed: int = 0
     """Of everything random."""
     install: bool = False
     """Put the run into the package (src/facepoints/weights)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """People of a data set who are not the test set.
+
+    Attributes:
+        training: photos to train on.
+        files: their N files.
+        held: photos to validate and calibrate on.
+    """
+
+    training: Photos
+    files: tuple[Path, ...]
+    held: Photos
 
 
 def people(photos: Photos, held_out: set[str]) -> Photos:
@@ -112,186 +130,162 @@ def held_people(photos: Photos, share: float, seed: int) -> NDArray[np.bool_]:
     return np.isin(photos.group, chosen)
 
 
-def elsewhere(photos: Photos, count: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-    """Crops of the photos that no face is in: neither the labelled one nor one that a cascade
-    thinks it sees, since not every face is labelled."""
-    cascade = cv2.CascadeClassifier(
-        str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml")  # pyright: ignore
-    )
-    each = -(-count // len(photos))
-    found = []
-    for picture, points in zip(photos.pictures(), photos.points, strict=True):
-        height, width = picture.shape
-        taken = [geometry.bounding_box(points)]
-        taken += [tuple(map(float, b)) for b in cascade.detectMultiScale(picture, 1.1, 1)]
-        for _ in range(20 * each):
-            side = float(np.exp(rng.uniform(np.log(30), np.log(min(height, width) * 0.9))))
-            x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
-            if any(_overlap((x, y, side, side), box) > 0.02 for box in taken):
-                continue
-            matrix = geometry.crop_matrix((x, y, side, side), WIDE, WIDE / VIEW - 1)
-            found.append(geometry.warp(picture, matrix, WIDE, WIDE))
-            if len(found) % each == 0:
-                break
-    return found[:count]
-
-
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """Part of the smaller box that both cover."""
-    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return max(wide, 0) * max(high, 0) / min(a[2] * a[3], b[2] * b[3])
-
-
-def missed(
-    photos: Photos, shape: NDArray[np.float64], count: int, rng: np.random.Generator
-) -> list[NDArray[np.uint8]]:
-    """Crops that a face finder might give by mistake: beside the face, a part of it, far too
-    much around it, or lying and upside down."""
-    target = framing.layout(shape, WIDE, FACE)
-    each = count / len(photos)
-    found = []
-    for picture, points in zip(photos.pictures(), photos.points, strict=True):
-        upright = geometry.similarity(points, target)
-        for _ in range(rng.poisson(each)):
-            turn, scale, shift = rng.uniform(-30, 30), np.exp(rng.uniform(-0.2, 0.2)), np.zeros(2)
-            kind = rng.integers(4)
-            if kind == 0:
-                way = rng.uniform(0, 2 * np.pi)
-                shift = FACE * rng.uniform(0.75, 1.4) * np.array([np.cos(way), np.sin(way)])
-            elif kind == 1:
-                scale = rng.uniform(0.2, 0.4)
-            elif kind == 2:
-                scale, shift = rng.uniform(2.5, 5), rng.uniform(-0.8, 0.8, 2) * FACE
-            else:
-                turn = rng.choice([90, 180, -90]) + rng.uniform(-25, 25)
-            centre = (WIDE - 1) / 2
-            change = geometry.rotation_matrix(turn, (centre, centre))
-            change[:, :2] *= scale
-            change[:, 2] = centre - change[:, :2] @ (centre, centre) + shift
-            matrix = geometry.compose(upright, change)
-            found.append(geometry.warp(picture, matrix, WIDE, WIDE))
-    return found
-
-
-def emptied(
-    faces: Samples, fillers: list[NDArray[np.uint8]], count: int, rng: np.random.Generator
-) -> list[NDArray[np.uint8]]:
-    """Heads without a face: the middle replaced by another picture, blended at the rim."""
-    ys, xs = np.mgrid[:WIDE, :WIDE] - (WIDE - 1) / 2
-    found = []
-    for row in rng.integers(len(faces), size=count):
-        filler = fillers[rng.integers(len(fillers))].astype(np.float32)
-        far = np.hypot(xs / (0.5 * FACE), ys / (0.56 * FACE)) - rng.uniform(0.95, 1.1)
-        inside = 1 / (1 + np.exp(np.clip(far * rng.uniform(15, 60), -50, 50)))
-        if rng.random() < 0.3:  # an even surface, as of a balloon or the back of a head
-            filler = np.full_like(filler, faces.images[row].mean()) + filler * 0.1
-        mixed = faces.images[row] * (1 - inside) + filler * inside
-        found.append(mixed.clip(0, 255).astype(np.uint8))
-    return found
-
-
-def textures(count: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-    """Crops of public-domain pictures without a face, and of made-up gradients and noise."""
-    from skimage import data
-
-    names = "brick grass gravel coffee chelsea coins moon page text rocket immunohistochemistry"
-    pictures = []
-    for name in names.split():
-        picture = np.asarray(getattr(data, name)())
-        gray = picture if picture.ndim == 2 else cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
-        pictures.append(np.ascontiguousarray(gray))
-    found = []
-    for _ in range(count):
-        picture = pictures[rng.integers(len(pictures))]
-        side = float(np.exp(rng.uniform(np.log(24), np.log(min(picture.shape)))))
-        x, y = rng.uniform(0, np.array(picture.shape[::-1]) - side)
-        matrix = geometry.crop_matrix((x, y, side, side), WIDE, 0)
-        crop = geometry.warp(picture, matrix, WIDE, WIDE)
-        if rng.random() < 0.2:
-            small = rng.normal(rng.uniform(40, 200), rng.uniform(0, 60), (rng.integers(2, 40),) * 2)
-            crop = geometry.resize(small.clip(0, 255).astype(np.uint8), WIDE, WIDE)
-        found.append(crop)
-    return found
-
-
-def main(recipe: Recipe) -> None:
-    console = Console()
-    held_out = read_people(recipe.data / "held-out.txt")
-    sets = {}
+def read_parts(data: Path, seed: int) -> dict[str, Part]:
+    """The data sets."""
+    held_out = read_people(data / "held-out.txt")
+    parts: dict[str, Part] = {}
     for name, path, part in (
         ("lfpw", "lfpw/train", "training"),
         ("youtube-faces", "youtube-faces", "training"),
         ("youtube-faces 2", "youtube-faces", "test"),
     ):
-        photos = readers.read(recipe.data / path, part=part)
+        photos = readers.read(data / path, part=part)
         assert isinstance(photos, Photos)
-        sets[name] = people(photos, held_out)
-    points = np.concatenate([photos.points for photos in sets.values()])
-    labelled = np.concatenate([photos.labelled for photos in sets.values()])
-    landmarks = sets["lfpw"].landmarks
-    shape = framing.mean_shape(points, labelled, landmarks)
-    rng = np.random.default_rng(recipe.seed)
-    training, validation, negatives = [], [], []
-    known: list[tuple[Photos, Samples]] = []  # those who are held out
-    for name, photos in sets.items():
-        held = held_people(photos, SHARES[name.split()[0]], recipe.seed)
+        photos = people(photos, held_out)
+        held = held_people(photos, SHARES[name.split()[0]], seed)
         if name == "youtube-faces 2":  # the same people in both parts
-            held = np.isin(photos.group, np.concatenate([v.group for v in validation]))
-        faces = framing.upright(photos, shape, WIDE, FACE)
-        known.append((only(photos, held), faces.take(held)))
-        validation.append(middle(faces.take(held), VIEW))
-        kept = only(photos, ~held)
-        training += [faces.take(~held)] * (2 if name == "lfpw" else 1)
-        negatives += missed(kept, shape, NEGATIVES // 8, rng)
+            held = np.isin(photos.group, parts["youtube-faces"].held.group)
+        training = only(photos, ~held)
+        folder = data / path / part if (data / path / part).is_dir() else data / path
+        names = tuple(folder / str(name) for name in training.names)
+        parts[name] = Part(training, names, only(photos, held))
+    return parts
+
+
+def labelled(parts: list[Part], shape: NDArray[np.float64], seed: int) -> Faces:
+    """Training faces at twice the pixels, labelled by both opinions."""
+    points = np.concatenate([part.training.points for part in parts]).astype(np.float64)
+    names = [file for part in parts for file in part.files]
+    people = np.concatenate([part.training.group for part in parts])
+    said = opinions(names, points, people, seed)
+    target = framing.layout(shape, 2 * WIDE, 2 * FACE)
+    crops = [framing.upright(part.training, shape, 2 * WIDE, 2 * FACE) for part in parts]
+    own = np.concatenate([crop.points for crop in crops]).astype(np.float64)
+    second = np.stack([
+        geometry.apply(geometry.similarity(p, target), q) for p, q in zip(points, said, strict=True)
+    ])  # fmt: skip
+    both = np.where(np.isfinite(second), (own + second) / 2, own)
+    return Faces(np.concatenate([crop.images for crop in crops]), both, people)
+
+
+def beside(part: Part, shape: NDArray[np.float64]) -> Faces:
+    """Faces in photos beside the labelled ones, likewise."""
+    images, points = others(
+        part.files,
+        part.training.points.astype(np.float64),
+        part.training.group,
+        load(),
+        framing.layout(shape, 2 * WIDE, 2 * FACE),
+        2 * WIDE,
+    )
+    return Faces(images, points, np.array([f"beside-{n}" for n in range(len(images))]))
+
+
+def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Faces:
+    """A set of morphs, half as large as the faces they are made of. It takes minutes, so it is
+    kept in `folder`."""
+    kept = folder / f"{number}.npz"
+    if not kept.exists():
+        rng = np.random.default_rng((seed, number))
+        made = joined([halved(morphs(faces[name], MORPHS[name], rng)) for name in MORPHS])
+        with files.whole_file(kept) as path, open(path, "wb") as file:
+            np.savez(file, images=made.images, points=made.points, people=made.people)
+    with np.load(kept) as stored:
+        return Faces(stored["images"], stored["points"], stored["people"])
+
+
+def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
+    """Faces as rows of a data set."""
+    count = len(faces.images)
+    return Samples(
+        images=faces.images,
+        points=faces.points.astype(np.float32),
+        labelled=np.ones(faces.points.shape[:2], dtype=bool),
+        landmarks=like.landmarks,
+        group=faces.people,
+        names=np.array([f"{name}-{n}" for n in range(count)]),
+        source=np.zeros(count, dtype=np.int16),
+        sources=like.sources,
+    )
+
+
+def without_face(
+    parts: dict[str, Part], shape: NDArray[np.float64], rows: Samples, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Pictures without a face."""
+    crops: list[NDArray[np.uint8]] = []
+    for name, part in parts.items():
+        crops += missed(part.training, shape, NEGATIVES // 8, rng)
         if name == "lfpw":
-            negatives += elsewhere(kept, 3 * NEGATIVES // 8, rng)
-    negatives += textures(NEGATIVES // 8, rng)
-    rows = concatenate(training)
-    negatives += emptied(rows, negatives.copy(), NEGATIVES // 8, rng)
-    console.print(
-        f"{len(rows)} rows to train on, {sum(map(len, validation))} to calibrate on, "
-        f"{len(negatives)} pictures without a face"
+            crops += elsewhere(part.training, 3 * NEGATIVES // 8, rng)
+    crops += textures(NEGATIVES // 8, rng)
+    crops += emptied(rows, crops.copy(), NEGATIVES // 8, rng)
+    return np.stack(crops)
+
+
+def main(recipe: Recipe) -> None:
+    console = Console()
+    parts = read_parts(recipe.data, recipe.seed)
+    everybody = [photos for part in parts.values() for photos in (part.training, part.held)]
+    shape = framing.mean_shape(
+        np.concatenate([photos.points for photos in everybody]),
+        np.concatenate([photos.labelled for photos in everybody]),
+        everybody[0].landmarks,
     )
-    first, second, third, fourth, fifth = (
-        recipe.out.with_name(f"{recipe.out.name}-{name}")
-        for name in ("first", "second", "third", "fourth", "fifth")
+    by_hand = [parts.pop("lfpw")]
+    by_detector = list(parts.values())
+    photos, frames = (labelled(some, shape, recipe.seed) for some in (by_hand, by_detector))
+    further = beside(by_hand[0], shape)
+    crops = {
+        name: [framing.upright(part.training, shape, WIDE, FACE) for part in some]
+        for name, some in (("photos", by_hand), ("frames", by_detector))
+    }
+    like = crops["photos"][0]
+    plain = [as_rows(halved(photos), like, "photo")] * PHOTOS
+    plain += [as_rows(halved(further), like, "beside")] * BESIDE
+    plain += [as_rows(halved(frames), like, "frame")]
+    folder = files.make_folder(recipe.out.with_name(f"{recipe.out.name}-morphs"))
+    sources = {"photos": joined([photos, further]), "frames": frames}
+    mixed = [
+        as_rows(morphed(folder, n, sources, recipe.seed), like, f"morph-{n}") for n in range(3)
+    ]
+    negatives = without_face(
+        {"lfpw": by_hand[0]} | parts,
+        shape,
+        concatenate([rows for some in crops.values() for rows in some]),
+        np.random.default_rng(recipe.seed),
     )
-    shared = TrainSettings(
-        init="none",
-        view=VIEW,
-        missing="mask",
-        weight_decay=0.05,
-        keep="last",
-        validation=0,
-        seed=recipe.seed,
+    held = [
+        (part.held, framing.upright(part.held, shape, WIDE, FACE)) for part in by_hand + by_detector
+    ]
+    first, second, third = (
+        recipe.out.with_name(f"{recipe.out.name}-{name}") for name in ("first", "second", "third")
     )
-    learn = replace(shared, augment="looks", epochs=recipe.epochs, ema=0.999)
-    closer = replace(
-        shared, augment="closer", epochs=recipe.closer, init=str(first), rate=2e-3, ema=0.999
-    )
-    settle = replace(
-        shared, augment="settle", epochs=recipe.settle, init=str(second), rate=5e-4, ema=0.998
-    )
-    bend = replace(settle, augment="settle-strong", rate=1e-3, seed=recipe.seed + 1)
-    cut = replace(settle, init=str(first), rate=1e-3, epochs=recipe.short_cut)
-    photos = concatenate([training[0], *training])  # the photos once more
-    parts = [(rows, first, learn), (photos, second, closer)]
-    parts += [(photos, third, settle), (photos, fourth, bend), (photos, fifth, cut)]
-    for faces, out, settings in parts:
+    begin = TrainSettings(
+        init="none", view=VIEW, missing="mask", augment="closer", epochs=recipe.epochs,
+        rate=3e-3, weight_decay=0.05, ema=0.999, keep="last", validation=0, seed=recipe.seed,
+    )  # fmt: skip
+    go_on = replace(begin, init=str(first), rate=2e-3)
+    trainings = [
+        (first, begin, mixed[:1]),
+        (second, replace(go_on, epochs=recipe.second, seed=recipe.seed + 1), mixed[:2]),
+        (third, replace(go_on, epochs=recipe.third, seed=recipe.seed + 2), mixed[2:]),
+    ]
+    for out, settings, sets in trainings:
         train(
-            faces,
+            concatenate([*plain, *sets]),
             out,
             settings,
             resume=True,
             data_names=["lfpw/train", "youtube-faces"],
-            held=concatenate(validation),
-            negatives=np.stack(negatives),
+            held=concatenate([middle(faces, VIEW) for _, faces in held]),
+            negatives=negatives,
             console=console,
         )
-    averaged([third, fourth, fifth], recipe.out)
+    averaged([second, third], recipe.out)
+    add_habits(recipe.out, [crops["photos"][0], concatenate(crops["frames"])])
     run = Run.load(recipe.out)
-    seen = [as_found(photos, faces, run) for photos, faces in known]
+    seen = [as_found(photos, faces, run) for photos, faces in held]
     run = calibrate_as_used(recipe.out, concatenate(seen))
     for faces in seen:
         console.print(f"{faces.names[0]}, ...: {len(faces)} faces, NME {nme(run, faces):.3f}%")
