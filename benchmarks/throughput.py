@@ -4,16 +4,19 @@
     python benchmarks/throughput.py
     python benchmarks/throughput.py --networks net2 heatnet --seconds 10
 
-All sides train the same network in float32 with Adam on a masked MSE, in batches of 32
-faces of 96x96 with 15 points, some of them not labelled:
+All sides train the same network with Adam on a masked MSE, in batches of 32 faces of 96x96
+with 15 points, some of them not labelled; all but the last in float32:
 
 samples     a `Dataset` gives one face at a time, changed by albumentations; a `DataLoader`
             with worker processes puts batches together.
 batches     all images are one uint8 tensor on the device; a batch is an index into it and
             is changed as a whole by `facepoints.augment`. The step is that of `samples`:
             what only the feeding gains.
-facepoints  batches, and the step as facepoints takes it: the same Adam in one fused kernel,
-            the network in channels-last memory, and freed memory kept for the next step.
+float32     batches, and the step as facepoints takes it with --precision float32: the same
+            Adam in one fused kernel, the network in channels-last memory, and freed memory
+            kept for the next step.
+facepoints  the same with its defaults: networks compute in bfloat16 where the processor or
+            GPU has it (the results say whether).
 
 The changes, as like as the two allow:
 
@@ -56,6 +59,7 @@ from torch.utils.data import DataLoader, Dataset
 from facepoints.augment import Augment, augment
 from facepoints.errors import MissingExtraError, SettingsError
 from facepoints.files import write_json
+from facepoints.fit import precision_of
 from facepoints.landmark_sets import KAGGLE_15
 from facepoints.losses import LOSSES, masked_loss
 from facepoints.memory import keep_freed_memory
@@ -63,7 +67,7 @@ from facepoints.networks import NETWORKS, build
 
 SIZE = 96
 BIGGER = 110
-SIDES = ("samples", "batches", "facepoints")
+SIDES = ("samples", "batches", "float32", "facepoints")
 SETTINGS = Augment(
     rotation=15, scale=0.15, shift=7 / 96, mirror=0.5, brightness=51, contrast=0.2, blur=1.0
 )
@@ -200,8 +204,10 @@ def by_batches(faces: Faces, options: Options, device: torch.device) -> Iterator
             )
 
 
-def trainer(network: str, device: torch.device, tuned: bool) -> Callable[[Batch], None]:
-    """One step on a batch with a fresh network; `tuned` as facepoints trains."""
+def trainer(network: str, device: torch.device, side: str) -> Callable[[Batch], None]:
+    """One step on a batch with a fresh network, as a side takes it."""
+    tuned = side in ("float32", "facepoints")
+    precision = "auto" if side == "facepoints" else "float32"
     torch.manual_seed(0)
     model = build(network, len(KAGGLE_15), (SIZE, SIZE), 127.0, 70.0).to(device).train()
     if tuned:
@@ -212,7 +218,9 @@ def trainer(network: str, device: torch.device, tuned: bool) -> Callable[[Batch]
     def step(batch: Batch) -> None:
         images, points, labelled = batch
         optimizer.zero_grad(set_to_none=True)
-        masked_loss(loss, model(images), points, labelled).backward()
+        with precision_of(device, precision):
+            predicted = model(images)
+        masked_loss(loss, predicted, points, labelled).backward()
         optimizer.step()
 
     return step
@@ -250,11 +258,10 @@ def turn(side: Side, options: Options, device: torch.device) -> float:
 def side(network: str, name: str, options: Options, device: torch.device) -> Side:
     """The side called `name` with a fresh network."""
     faces = random_faces(options.rows)
-    tuned = name == "facepoints"
-    if tuned and device.type == "cpu":
+    if name in ("float32", "facepoints") and device.type == "cpu":
         keep_freed_memory()
     make = by_samples if name == "samples" else by_batches
-    return Side(make(faces, options, device), trainer(network, device, tuned))
+    return Side(make(faces, options, device), trainer(network, device, name))
 
 
 def turn_alone(network: str, name: str, options: Options, device: str) -> float:
@@ -280,11 +287,17 @@ def measure(options: Options, device: str) -> dict[str, dict[str, Any]]:
         results[network] = {
             "samples_per_s": medians,
             "ratio_feeding": round(medians["batches"] / medians["samples"], 2),
+            "ratio_float32": round(medians["float32"] / medians["samples"], 2),
             "ratio": round(medians["facepoints"] / medians["samples"], 2),
             "turns": rates,
         }
         print(f"{device} {network}: {results[network]['ratio']}x", flush=True)
     return results
+
+
+def _in_bfloat16(device: str) -> bool:
+    with precision_of(torch.device(device), "auto"):
+        return torch.is_autocast_enabled(device)
 
 
 def show(results: dict[str, dict[str, dict[str, Any]]], options: Options) -> None:
@@ -295,15 +308,15 @@ def show(results: dict[str, dict[str, dict[str, Any]]], options: Options) -> Non
     )
     for column in ("device", "network"):
         table.add_column(column)
-    for column in ("samples", "batches", "ratio", "facepoints", "ratio"):
+    for column in ("samples", "batches", "ratio", "float32", "ratio", "facepoints", "ratio"):
         table.add_column(column, justify="right")
     for device, networks in results.items():
         for network, row in networks.items():
             rate = {name: f"{value:.0f}" for name, value in row["samples_per_s"].items()}
-            fed, whole = f"{row['ratio_feeding']:.2f}", f"{row['ratio']:.2f}"
-            table.add_row(
-                device, network, rate["samples"], rate["batches"], fed, rate["facepoints"], whole
-            )
+            cells = [device, network, rate["samples"]]
+            for name, key in zip(SIDES[1:], ("_feeding", "_float32", ""), strict=True):
+                cells += [rate[name], f"{row[f'ratio{key}']:.2f}"]
+            table.add_row(*cells)
     Console().print(table)
 
 
@@ -322,6 +335,7 @@ def main(options: Options) -> None:
         "settings": {**settings, "threads": torch.get_num_threads(), "augment": asdict(SETTINGS)},
         "machine": {
             "cores": os.cpu_count(),
+            "bfloat16": [name for name in devices if _in_bfloat16(name)],
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "python": platform.python_version(),
             "torch": torch.__version__,

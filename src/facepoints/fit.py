@@ -31,7 +31,7 @@ from facepoints.samples import Samples, middle, spread_rows
 from facepoints.settings import TrainSettings
 from facepoints.start import begin
 
-__all__ = ["Fit"]
+__all__ = ["Fit", "precision_of"]
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -106,7 +106,7 @@ class Fit:
             batch = self.batches.draw(epoch, place, seed, learner.model.offset)
             learner.set_rate(settings.highest_rate * _schedule(done, settings.schedule))
             learner.model.train()
-            with _precision(here.device, settings.precision):
+            with precision_of(here.device, settings.precision):
                 predicted = model(batch.images)
             loss, value = _shared_loss(settings.loss, predicted, batch, here)
             learner.optimizer.zero_grad(set_to_none=True)
@@ -229,7 +229,7 @@ def _schedule(done: float, kind: str) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9)) + 1e-4
 
 
-def _precision(device: torch.device, wanted: str) -> torch.autocast:
+def precision_of(device: torch.device, wanted: str) -> torch.autocast:
     """bfloat16 where the device computes with it, unless float32 is wanted; elsewhere float32
     is the faster."""
     if wanted == "float32":
