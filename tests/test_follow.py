@@ -19,6 +19,7 @@ from facepoints.detect import BoxesFromFile, Found
 from facepoints.errors import SettingsError
 from facepoints.face import Face
 from facepoints.follow import Follower, Following, FollowSettings
+from facepoints.hindsight import steadied
 from facepoints.landmarks import LandmarkSet
 from facepoints.onnx_model import Answer
 from facepoints.predict import Predictor
@@ -354,6 +355,43 @@ def test_hindsight_makes_a_recorded_video_steadier_and_bends_no_motion() -> None
     assert jitter(errors[False]) < 0.25 * jitter(rough)
     assert jitter(errors[True]) < jitter(rough)
     assert np.abs(errors[False]).max() < np.abs(rough).max()
+
+
+@pytest.mark.parametrize(("live", "late", "least"), [(True, 2, 0.7), (False, 1, 0.8)])
+def test_eyes_that_close_for_a_few_frames_are_seen_to(live: bool, late: int, least: float) -> None:
+    """Two points of a still face go down by three radii within three frames, and back."""
+    count, random = 60, np.random.default_rng(0)
+    layout = random.uniform(0, 100, (40, 2))
+    closed = np.interp(np.arange(count), [25, 28, 33, 36], [0, 1, 1, 0])
+    radius = np.full(40, 3.0, np.float32)
+    points = layout + random.normal(0, 0.1, (count, 40, 2))
+    points[:, :2, 1] += 9 * closed[:, None]
+    points = points.astype(np.float32)
+    if live:
+        track = None
+        seen = []
+        for index, now in enumerate(points):
+            pose = pose_in(now, radius, layout)
+            assert pose is not None
+            sight = Sight(now, radius, 0.99, pose, np.zeros(1, np.float32))
+            if track is None:
+                track = Track(sight, 0.0, layout)
+            else:
+                track.see(sight, index / RATE)
+            seen.append(track.smooth_points())
+    else:
+        names = LandmarkSet(tuple(f"p{n}" for n in range(40)))
+        blank = np.zeros((1, 1, 3), np.uint8)
+        frames = [
+            (Frame(blank, i, i / RATE, "clip"), [Face((0, 0, 1, 1), 1.0, p, radius, names, 0)])
+            for i, p in enumerate(points)
+        ]
+        seen = [faces[0].points for _, faces in steadied(frames, layout)]
+    down = (np.array(seen) - layout)[:, :2, 1].mean(axis=1) / 9
+    assert least < down.max() < 1.1
+    begun = int(np.argmax(down > 0.5)) - int(np.argmax(closed > 0.5))
+    assert abs(begun) <= late
+    assert np.abs(down[:20]).max() < 0.1
 
 
 def test_time_counts_and_not_frames() -> None:

@@ -74,6 +74,8 @@ _CUT = 0.35  # likeness to the frame before below which it is somebody else
 _OFF = 0.08  # part of the crop's side that a face may lie beside its middle,
 _RESIZED = 0.12  # logarithm of the factor by which it may be larger or smaller,
 _TURNED = 0.14  # and radians by which it may be turned, before it is looked at again
+_YOUNG = 5  # sights of a face until when its speed is not known well, so that every frame may be
+_FINE = 0.2  # looked at again: already from this part of these
 _JUMP = 0.7  # logarithm of the factor by which a face may change from what is expected
 _UNSEEN = 3  # searches that must miss a face, where the model does not judge, to end it
 
@@ -207,7 +209,8 @@ class Follower:
         again = [
             n
             for n, (sight, pose) in enumerate(zip(sights, expected, strict=True))
-            if sight is not None and self._askew(sight.pose, pose)
+            if sight is not None
+            and self._askew(sight.pose, pose, _FINE if tracks[n].sights < _YOUNG else 1.0)
         ]
         if again:  # moved by more than expected: points are only exact in the middle of a crop
             middle = self.predictor.model.layout.mean(axis=0)
@@ -237,12 +240,14 @@ class Follower:
             out.append(sight)
         return out
 
-    def _askew(self, seen: NDArray, expected: NDArray) -> bool:
-        """Whether a face lay in its crop otherwise than faces of the training did."""
+    def _askew(self, seen: NDArray, expected: NDArray, part: float) -> bool:
+        """Whether a face lay in its crop otherwise than faces of the training did, by more than
+        a part of what is taken."""
         off = seen - expected
         side = max(self.predictor.model.size) * np.exp(expected[2])
         turn = abs((off[3] + np.pi) % (2 * np.pi) - np.pi)
-        return bool(np.hypot(*off[:2]) > _OFF * side or abs(off[2]) > _RESIZED or turn > _TURNED)
+        beside = np.hypot(*off[:2]) / (_OFF * side)
+        return bool(max(beside, abs(off[2]) / _RESIZED, turn / _TURNED) > part)
 
     def _plausible(self, track: Track, sight: Sight, expected: NDArray, now: float) -> bool:
         known = track.number is not None and not track.hidden

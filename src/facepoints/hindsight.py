@@ -24,12 +24,12 @@ from facepoints.smooth import matrix_of, pose_in
 
 __all__ = ["steadied"]
 
-_WIDE = 0.33  # seconds that the wide fit looks back and ahead,
-_NARROW = 0.085  # and the narrow one
-_MOST = 11  # frames that are held back at most, however many come in a second
-_QUICK = 4.0  # times the noise: difference of the fits from which motion is quick,
+_WIDE = 0.5  # seconds that the wide fit looks back and ahead,
+_NARROW = 0.1  # and the narrow one
+_MOST = 16  # frames that are held back at most, however many come in a second
+_QUICK = 3.0  # times the noise: difference of the fits from which motion is quick,
 _POSE_OFF = 0.1  # but at least this part of the mean radius,
-_SHAPE_OFF = 0.2  # or, for single points, of the point's radius
+_SHAPE_OFF = 0.3  # or, for single points, of the point's radius
 
 
 class Timed(Protocol):
@@ -141,7 +141,7 @@ def _noise(values: NDArray) -> NDArray[np.float64]:
 
 def _mixed(calm: NDArray, quick: NDArray, off: NDArray) -> NDArray[np.float64]:
     """The calm values, or the quick ones as far as they are `off` by more than 1."""
-    return calm + (quick - calm) * off**2 / (1 + off**2)
+    return calm + (quick - calm) * off**4 / (1 + off**4)
 
 
 def _weights(times: NDArray, reach: float, degree: int) -> NDArray[np.float64]:
