@@ -155,9 +155,11 @@ def warp(
     (a, b), (c, d) = matrix[:, :2].tolist()
     scale = abs(a * d - b * c) ** 0.5
     if 0 < scale < 0.5:
-        factor = min(math.ceil(0.5 / scale), *image.shape[:2])
+        height_before, width_before = image.shape[:2]
+        factor = math.ceil(0.5 / scale)
         image = shrink(image, factor)
-        matrix = compose(resize_matrix(factor, factor), matrix)
+        back = resize_matrix(min(factor, width_before), min(factor, height_before))
+        matrix = compose(back, matrix)
     mode = cv2.BORDER_REPLICATE if border == "repeat" else cv2.BORDER_CONSTANT
     warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=mode)
     return np.asarray(warped, dtype=np.uint8)
@@ -165,18 +167,20 @@ def warp(
 
 def shrink(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     """Picture (H, W) or (H, W, C) with the mean of every `factor` x `factor` pixels for one;
-    points follow ``resize_matrix(1 / factor, 1 / factor)``.
+    points follow ``resize_matrix(1 / min(factor, W), 1 / min(factor, H))``.
 
-    What is left over at the right and below is left out. Many times faster than `resize` to a
-    size that is not a whole part of the picture's.
+    A side of fewer pixels than `factor` becomes one pixel. What else is left over at the right
+    and below is left out. Many times faster than `resize` to a size that is not a whole part of
+    the picture's.
 
     Args:
-        factor: from 1 to the shorter side.
+        factor: 1 or more.
     """
     if factor == 1:
         return image
-    height, width = image.shape[0] // factor, image.shape[1] // factor
-    whole = image[: height * factor, : width * factor]
+    down, across = (min(factor, side) for side in image.shape[:2])
+    height, width = image.shape[0] // down, image.shape[1] // across
+    whole = image[: height * down, : width * across]
     small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8)
 
