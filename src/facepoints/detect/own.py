@@ -74,6 +74,8 @@ def faces_of(
     """
     odds = math.log(least / (1 - least)) if least < 1 else math.inf
     kept = np.flatnonzero(cells[0] >= odds)
+    # a network that went astray in training may say no number, or no direction: no face at all
+    kept = kept[np.isfinite(cells[1:, kept]).all(axis=0) & cells[4:6, kept].any(axis=0)]
     if not len(kept):
         return []
     kept = kept[np.argsort(-cells[0, kept], kind="stable")]
