@@ -117,6 +117,26 @@ def test_a_strip_is_averaged_along_its_length_too(shape):
     assert abs(warped.astype(int) - 100).max() <= 6
 
 
+@pytest.mark.parametrize("border", ["repeat", "black"])
+@pytest.mark.parametrize("scale", [0.1, 0.9])
+@pytest.mark.parametrize("x", [20.0, 39_980.0])
+def test_of_a_picture_longer_than_opencv_takes_a_part_is_warped_alike(x, scale, border):
+    wide = np.zeros((80, 40_000), np.uint8)
+    first = int(x) - 20
+    wide[20:60, first : first + 40] = dot(20.2, 20.3)[:40, :40]
+    matrix = geometry.compose(
+        geometry.rotation_matrix(10, (x, 40)),
+        np.array([[scale, 0, 30 - scale * x], [0, scale, 30 - scale * 40]]),
+    )
+    near = slice(max(0, first - 4000), first + 4040)
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, 0] * near.start
+    want = geometry.warp(wide[:, near], moved, 60, 60, border)
+    got = geometry.warp(wide, matrix, 60, 60, border)
+    assert got.any()
+    assert np.abs(got.astype(int) - want).max() <= 8
+
+
 def test_a_mirrored_picture_is_what_the_mirror_matrix_says():
     flipped = np.asarray(cv2.flip(dot(20.2, 30.1), 1))
     want = geometry.apply(geometry.mirror_matrix(64), np.array([20.2, 30.1]))
