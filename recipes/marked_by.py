@@ -34,10 +34,11 @@ _ROUNDS = 80  # of the logistic regression
 
 
 def add_habits(folder: Path, annotators: Sequence[Samples], ridge: float = RIDGE) -> None:
-    """Give the one network of a run the habits of annotators, in place.
+    """Give the one network of a run the habits of annotators, in place. It then looks at every
+    picture one way round.
 
     Args:
-        folder: of the run.
+        folder: of the run; one without habits.
         annotators: the training faces of each, in crops at least as wide as the network sees.
     """
     run, header = Run.load(folder), read_header(folder)
@@ -56,6 +57,9 @@ def add_habits(folder: Path, annotators: Sequence[Samples], ridge: float = RIDGE
     _tell_apart(habits.whose, [features for _, features, _ in sights])
     save_weights(folder / header["members"][0]["file"], model)
     header["members"][0]["annotators"] = len(annotators)
+    # Habits are of pictures as they are. In the mean with the answer to a mirrored picture, which
+    # is mirrored back, what annotators put to one side would cancel.
+    header["mirror"] = False
     save_run(folder, header)
 
 

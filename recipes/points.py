@@ -32,6 +32,7 @@ build/ (`benchmarks/support/peers.py`).
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -183,8 +184,12 @@ def beside(part: Part, shape: NDArray[np.float64]) -> Faces:
 
 def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Faces:
     """A set of morphs, half as large as the faces they are made of. It takes minutes, so it is
-    kept in `folder`."""
-    kept = folder / f"{number}.npz"
+    kept in `folder`, by all that it is made of: the second opinion and the network that comes
+    along have a say in the labels."""
+    digest = hashlib.blake2b(repr((seed, number, MORPHS)).encode(), digest_size=8)
+    for array in (array for name in MORPHS for array in vars(faces[name]).values()):
+        digest.update(np.ascontiguousarray(array).data)
+    kept = folder / f"{number}-{digest.hexdigest()}.npz"
     if not kept.exists():
         rng = np.random.default_rng((seed, number))
         made = joined([halved(morphs(faces[name], MORPHS[name], rng)) for name in MORPHS])

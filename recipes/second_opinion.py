@@ -68,7 +68,8 @@ def others(
     correct = correction.fit("linear", found[seen], points[seen], people[seen])
     crops, labels = [], []
     for file, true, answers in zip(files, points, peers.answers(PEER, files), strict=True):
-        rest = np.delete(answers, match(true[None], [answers]), axis=0) if len(answers) else []
+        labelled = match(true[None], [answers])
+        rest = np.delete(answers, labelled[labelled >= 0], axis=0)  # -1: it was missed
         if not len(rest):
             continue
         picture = read_picture(file)

@@ -104,6 +104,16 @@ def test_a_network_that_says_what_it_is_taught_finds_every_face_and_has_no_loss(
         assert five == pytest.approx(want[1:], abs=0.1)
 
 
+def test_a_network_that_says_no_numbers_finds_nothing_there_and_the_rest_all_the_same() -> None:
+    told = np.zeros((16, 84), np.float32)
+    told[0], told[3], told[4] = -5.0, 3.0, 1.0
+    told[0, [3, 20, 40]] = 4.0, 3.0, 2.0
+    told[1, 3] = np.nan
+    told[4:6, 20] = 0.0  # no direction
+    ((found, _),) = faces_of(told, (64, 64), 0.5, (1.0, 1.0))
+    assert found.score == pytest.approx(1 / (1 + np.exp(-2.0)))
+
+
 def test_the_graph_of_a_network_says_the_same_in_pixels() -> None:
     net = FaceNet().eval()
     pictures = torch.from_numpy(

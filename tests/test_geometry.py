@@ -97,6 +97,46 @@ def test_shrunk_pictures_and_points_move_alike(factor):
     np.testing.assert_allclose(centroid(small), want, atol=0.1)
 
 
+def test_a_side_shorter_than_the_factor_becomes_one_pixel():
+    strip = np.zeros((2, 600), np.uint8)
+    strip[:, 300:308] = 240
+    small = geometry.shrink(strip, 8)
+    assert small.shape == (1, 75)
+    matrix = geometry.resize_matrix(1 / 8, 1 / 2)
+    want = geometry.apply(matrix, np.array([303.5, 0.5]))
+    np.testing.assert_allclose(centroid(small), want, atol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 4000), (1, 40_000), (40_000, 1)])
+def test_a_strip_is_averaged_along_its_length_too(shape):
+    """Every other pixel is white: whoever picks pixels gets stripes, whoever averages gray."""
+    strip = np.zeros(shape, np.uint8)
+    strip.reshape(-1)[::2] = 200
+    scale = 96 / max(shape)
+    warped = geometry.warp(strip, geometry.resize_matrix(scale, scale), 96, 96)
+    assert abs(warped.astype(int) - 100).max() <= 6
+
+
+@pytest.mark.parametrize("border", ["repeat", "black"])
+@pytest.mark.parametrize("scale", [0.1, 0.9])
+@pytest.mark.parametrize("x", [20.0, 39_980.0])
+def test_of_a_picture_longer_than_opencv_takes_a_part_is_warped_alike(x, scale, border):
+    wide = np.zeros((80, 40_000), np.uint8)
+    first = int(x) - 20
+    wide[20:60, first : first + 40] = dot(20.2, 20.3)[:40, :40]
+    matrix = geometry.compose(
+        geometry.rotation_matrix(10, (x, 40)),
+        np.array([[scale, 0, 30 - scale * x], [0, scale, 30 - scale * 40]]),
+    )
+    near = slice(max(0, first - 4000), first + 4040)
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, 0] * near.start
+    want = geometry.warp(wide[:, near], moved, 60, 60, border)
+    got = geometry.warp(wide, matrix, 60, 60, border)
+    assert got.any()
+    assert np.abs(got.astype(int) - want).max() <= 8
+
+
 def test_a_mirrored_picture_is_what_the_mirror_matrix_says():
     flipped = np.asarray(cv2.flip(dot(20.2, 30.1), 1))
     want = geometry.apply(geometry.mirror_matrix(64), np.array([20.2, 30.1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 from facepoints import synthetic
 from facepoints.landmark_sets import KAGGLE_15
 from facepoints.onnx_model import PointsModel
-from facepoints.runs import Run
+from facepoints.runs import Run, read_header, save_run
 from facepoints.samples import Samples, concatenate
 from facepoints.settings import TrainSettings
 from facepoints.train import train
@@ -26,19 +27,19 @@ LEAN = 2.0
 """Pixels that the second annotator puts every point lower."""
 
 
-def faces(count: int, seed: int, second: bool) -> Samples:
+def faces(count: int, seed: int, second: bool, lean: tuple[float, float] = (0, LEAN)) -> Samples:
     """Rendered faces; the second annotator's pictures are dark."""
     rows = synthetic.render(count, seed=seed, size=48).as_landmarks(KAGGLE_15)
     if not second:
         return rows
     dark = (rows.images * 0.35).astype(np.uint8)
     return replace(rows, images=dark).with_points(
-        rows.points + np.array([0, LEAN], np.float32), rows.labelled
+        rows.points + np.array(lean, np.float32), rows.labelled
     )
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on the first annotator only, so that all of the second's lean is left."""
     out = tmp_path_factory.mktemp("habits") / "run"
     settings = TrainSettings(epochs=12, init="none", missing="mask", validation=0, augment="none")
@@ -47,6 +48,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     train(both, out, settings, onnx=False, console=Console(file=io.StringIO()))
     return out
+
+
+@pytest.fixture(scope="module")
+def run(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(trained, tmp_path_factory.mktemp("copy") / "run"))
+
+
+def test_a_lean_to_one_side_is_kept_in_a_run_that_also_looks_at_mirrored_pictures(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marked_by, "SIGHTS", 600)
+    out = Path(shutil.copytree(trained, tmp_path / "run"))
+    save_run(out, {**read_header(out), "mirror": True})
+    plain = Run.load(out)
+    marked_by.add_habits(out, [faces(150, 0, False), faces(150, 1, True, (LEAN, 0))])
+    rows = faces(60, 2, True, (LEAN, 0))
+    moved = Run.load(out).predict(rows.images).points - plain.predict(rows.images).points
+    assert float(moved[..., 0].mean()) == pytest.approx(LEAN, abs=0.6)
 
 
 def test_each_picture_gets_the_habits_of_its_annotator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from facepoints import synthetic
 from facepoints.landmark_sets import IBUG_68
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
+import points as recipe
 from morphs import Faces, bent, halved, morphs
 
 SIDE = 160
@@ -77,3 +79,18 @@ def test_half_the_pixels_keep_the_points_in_place() -> None:
     for point in small.points[0]:
         grown = cv2.GaussianBlur(small.images[0], (0, 0), 0.5)
         assert light_at(np.asarray(grown, np.uint8), point) == pytest.approx(point, abs=0.3)
+
+
+def test_morphs_are_kept_for_the_faces_and_the_seed_that_they_were_made_with(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "MORPHS", {"photos": 1})
+    made = recipe.morphed(tmp_path, 0, {"photos": faces}, seed=0)
+    again = recipe.morphed(tmp_path, 0, {"photos": faces}, seed=0)
+    assert np.array_equal(again.images, made.images)
+    assert len(list(tmp_path.iterdir())) == 1
+    other = recipe.morphed(tmp_path, 0, {"photos": faces}, seed=1)
+    assert not np.array_equal(other.points, made.points)
+    moved = replace(faces, points=faces.points + 1)
+    labelled_anew = recipe.morphed(tmp_path, 0, {"photos": moved}, seed=0)
+    assert labelled_anew.points == pytest.approx(made.points + 0.5)

@@ -27,12 +27,15 @@ __all__ = [
     "resize",
     "resize_matrix",
     "rotation_matrix",
+    "shown",
     "shrink",
     "similarity",
     "warp",
 ]
 
 Matrix = NDArray[np.float64]
+
+_LONGEST = 32_766  # pixels a side of the pictures that OpenCV warps
 
 
 def apply(matrix: Matrix, points: NDArray) -> NDArray[np.float32]:
@@ -152,31 +155,66 @@ def warp(
     Shrinking by more than two averages first, so that fine texture does not alias. What
     lies outside the picture repeats its border, or is black.
     """
+    if max(image.shape[:2]) > _LONGEST:
+        rows, columns, matrix = shown(image.shape, matrix, width, height)
+        image = image[rows, columns]
     (a, b), (c, d) = matrix[:, :2].tolist()
     scale = abs(a * d - b * c) ** 0.5
     if 0 < scale < 0.5:
-        factor = min(math.ceil(0.5 / scale), *image.shape[:2])
+        height_before, width_before = image.shape[:2]
+        factor = math.ceil(0.5 / scale)
         image = shrink(image, factor)
-        matrix = compose(resize_matrix(factor, factor), matrix)
+        back = resize_matrix(min(factor, width_before), min(factor, height_before))
+        matrix = compose(back, matrix)
     mode = cv2.BORDER_REPLICATE if border == "repeat" else cv2.BORDER_CONSTANT
     warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=mode)
     return np.asarray(warped, dtype=np.uint8)
 
 
-def shrink(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Picture (H, W) or (H, W, C) with the mean of every `factor` x `factor` pixels for one;
-    points follow ``resize_matrix(1 / factor, 1 / factor)``.
-
-    What is left over at the right and below is left out. Many times faster than `resize` to a
-    size that is not a whole part of the picture's.
+def shown(
+    shape: tuple[int, ...], matrix: Matrix, width: int, height: int
+) -> tuple[slice, slice, Matrix]:
+    """The part of a picture that `warp` needs: its rows and columns, and the affine from there.
 
     Args:
-        factor: from 1 to the shorter side.
+        shape: (H, W, ...) of the picture.
+        matrix, width, height: as for `warp`.
+
+    Raises:
+        DataError: the affine maps everything onto a line or a point.
+    """
+    (a, b, right), (c, d, down) = invert(matrix).tolist()
+    area = a * d - b * c
+    block = max(1, math.ceil(0.5 * math.sqrt(abs(area))))  # pixels that `warp` makes one of
+    margin = 2 * block
+    low, high = [], []
+    for along, across, shift, limit in ((a, b, right, shape[1]), (c, d, down, shape[0])):
+        ends = [along * x + across * y + shift for x in (-1, width) for y in (-1, height)]
+        first = min(max(math.floor(min(ends)) - margin, 0), limit - 1)
+        last = min(max(math.ceil(max(ends)) + margin + 1, first + 1), limit)
+        low.append(first)
+        high.append(min(last + (first - last) % block, limit))
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ low
+    return slice(low[1], high[1]), slice(low[0], high[0]), moved
+
+
+def shrink(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Picture (H, W) or (H, W, C) with the mean of every `factor` x `factor` pixels for one;
+    points follow ``resize_matrix(1 / min(factor, W), 1 / min(factor, H))``.
+
+    A side of fewer pixels than `factor` becomes one pixel. What else is left over at the right
+    and below is left out. Many times faster than `resize` to a size that is not a whole part of
+    the picture's.
+
+    Args:
+        factor: 1 or more.
     """
     if factor == 1:
         return image
-    height, width = image.shape[0] // factor, image.shape[1] // factor
-    whole = image[: height * factor, : width * factor]
+    down, across = (min(factor, side) for side in image.shape[:2])
+    height, width = image.shape[0] // down, image.shape[1] // across
+    whole = image[: height * down, : width * across]
     small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8)
 

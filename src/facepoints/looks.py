@@ -164,21 +164,5 @@ def crop(
     """A gray `geometry.warp` of just the part of a picture, (H, W) or (H, W, 3) RGB, that the
     crop shows, which is quicker for a small face in a large picture."""
     height, width = size
-    (a, b, right), (c, d, down) = geometry.invert(matrix).tolist()
-    area = a * d - b * c
-    block = max(1, math.ceil(0.5 * math.sqrt(abs(area))))  # pixels that `warp` makes one of
-    margin = 2 * block
-    low, high = [], []
-    for along, across, shift, limit in (
-        (a, b, right, picture.shape[1]),
-        (c, d, down, picture.shape[0]),
-    ):
-        ends = [along * x + across * y + shift for x in (-1, width) for y in (-1, height)]
-        first = min(max(math.floor(min(ends)) - margin, 0), limit - 1)
-        last = min(max(math.ceil(max(ends)) + margin + 1, first + 1), limit)
-        low.append(first)
-        high.append(min(last + (first - last) % block, limit))
-    part = to_gray(picture[low[1] : high[1], low[0] : high[0]])
-    moved = matrix.copy()
-    moved[:, 2] += matrix[:, :2] @ low
-    return geometry.warp(part, moved, width, height)
+    rows, columns, moved = geometry.shown(picture.shape, matrix, width, height)
+    return geometry.warp(to_gray(picture[rows, columns]), moved, width, height)

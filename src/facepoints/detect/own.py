@@ -74,6 +74,8 @@ def faces_of(
     """
     odds = math.log(least / (1 - least)) if least < 1 else math.inf
     kept = np.flatnonzero(cells[0] >= odds)
+    # a network that went astray in training may say no number, or no direction: no face at all
+    kept = kept[np.isfinite(cells[1:, kept]).all(axis=0) & cells[4:6, kept].any(axis=0)]
     if not len(kept):
         return []
     kept = kept[np.argsort(-cells[0, kept], kind="stable")]
@@ -246,16 +248,18 @@ def _fitted(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tup
     """A gray picture of about `side` pixels at most, filled up to a multiple, and the factors
     (x, y) that it was resized by: by a whole number if that will do, since it is far quicker."""
     gray = to_gray(image)
-    longest = max(gray.shape)
-    factor = max(1, min(longest // side, *gray.shape))
+    height, width = gray.shape
+    longest = max(height, width)
+    factor = max(1, longest // side)
     small = geometry.shrink(gray, factor)
-    scale = 1 / factor, 1 / factor
+    across, down = min(factor, width), min(factor, height)
+    scale = 1 / across, 1 / down
     if longest > _CLOSE * side * factor:
         rows, columns = small.shape
         part = side / max(rows, columns)
         new = max(1, round(columns * part)), max(1, round(rows * part))
         small = np.asarray(cv2.resize(small, new, interpolation=cv2.INTER_LINEAR), np.uint8)
-        scale = new[0] / (columns * factor), new[1] / (rows * factor)
+        scale = new[0] / (columns * across), new[1] / (rows * down)
     fitted = np.full([-(-n // _MULTIPLE) * _MULTIPLE for n in small.shape], _EMPTY, np.uint8)
     fitted[: small.shape[0], : small.shape[1]] = small
     return fitted, scale

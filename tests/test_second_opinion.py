@@ -1,0 +1,44 @@
+"""Faces beside the labelled ones, by two answers that agree."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytest
+
+from facepoints import framing
+from facepoints.mean_face import MEAN_FACE
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
+import second_opinion
+
+
+def a_face(x: float, y: float) -> np.ndarray:
+    return MEAN_FACE.astype(np.float64) * 80 + (x, y)
+
+
+@pytest.mark.parametrize("missed", [False, True])
+def test_every_face_beside_the_labelled_one_is_taken_also_where_that_was_missed(
+    missed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = tmp_path / "three.png"
+    cv2.imwrite(str(photo), np.full((200, 600), 90, np.uint8))
+    labelled, beside = a_face(100, 100), [a_face(300, 100), a_face(500, 100)]
+    seen = np.array(beside if missed else [beside[0], labelled, beside[1]])
+    monkeypatch.setattr(second_opinion.peers, "answers", lambda _peer, files: [seen] * len(files))
+    monkeypatch.setattr(second_opinion.correction, "fit", lambda *_: lambda points: points)
+
+    def model(_picture: np.ndarray) -> list[SimpleNamespace]:
+        return [SimpleNamespace(score=1.0, points=face.astype(np.float32)) for face in beside]
+
+    target = framing.layout(MEAN_FACE.astype(np.float64), 96, 60)
+    crops, labels = second_opinion.others(
+        [photo], labelled[None], np.array(["somebody"]), cast(Any, model), target, 96
+    )
+    assert crops.shape == (2, 96, 96)
+    assert labels == pytest.approx(np.stack([target, target]), abs=0.01)
