@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from finder_scenes import Gray, Source, source
 from numpy.typing import NDArray
-from points import held_people, people
+from points_data import COPIES, held_people, only, people
 
 from facepoints import files, geometry, readers
 from facepoints.gather import read_people
@@ -41,7 +41,8 @@ def read_sets(data: Path, seed: int) -> dict[str, tuple[Photos, NDArray[np.bool_
         if name == "youtube-faces 2":  # the same people in both parts
             held = np.isin(photos.group, known)
         known += list(np.unique(photos.group[held]))
-        sets[name] = photos, held
+        once = ~np.isin(photos.group, COPIES)
+        sets[name] = only(photos, once), held[once]
     return sets
 
 

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from points import SHARES, held_people, only, people
+from points_data import SHARES, held_people, only, people
 
 import facepoints
 from facepoints import readers

@@ -17,7 +17,7 @@ from facepoints import synthetic
 from facepoints.landmark_sets import IBUG_68
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
-import points as recipe
+import points_data as recipe
 from morphs import Faces, bent, halved, morphs
 
 SIDE = 160

@@ -1,0 +1,235 @@
+"""What the points network learns from: labelled faces, morphs of them, and crops without a face."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from morphs import Faces, halved, joined, morphs
+from numpy.typing import NDArray
+from second_opinion import opinions, others
+from without_face import FACE, VIEW, WIDE, elsewhere, emptied, missed, textures
+
+from facepoints import files, framing, geometry, readers
+from facepoints.gather import read_people
+from facepoints.predict import load
+from facepoints.samples import Photos, Samples, concatenate, middle
+
+__all__ = ["COPIES", "SHARES", "Material", "held_people", "material", "only", "people"]
+
+NEGATIVES = 6000
+SHARES = {"lfpw": 0.1, "youtube-faces": 0.1}
+"""Part of each set's people who are held out to calibrate and to compare recipes on."""
+COPIES = ("image_0321", "image_0342", "image_0343", "image_0086", "image_0454")
+"""Photos of LFPW that are left out: the same ones are there under other names, of the first three
+in the test set, of the others among those held out."""
+PHOTOS, BESIDE, OWN = 4, 2, 2
+"""How often photos, the faces beside the labelled ones, and photos with just their own labels, are
+seen while a morph is seen once."""
+SETS = 3
+"""Sets of morphs."""
+MORPHS = {"photos": 8, "frames": 1}
+"""Morphs of every face in a set of them, of either kind."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """People of a data set who are not the test set.
+
+    Attributes:
+        training: photos to train on.
+        files: their N files.
+        held: photos to validate and calibrate on.
+    """
+
+    training: Photos
+    files: tuple[Path, ...]
+    held: Photos
+
+
+def people(photos: Photos, held_out: set[str]) -> Photos:
+    """The photos of those who are not the test set."""
+    return only(photos, ~np.isin(photos.group, sorted(held_out)))
+
+
+def only(photos: Photos, keep: NDArray[np.bool_]) -> Photos:
+    """Just some photos."""
+    pictures = photos.pictures
+
+    def kept():
+        return (picture for picture, k in zip(pictures(), keep, strict=True) if k)
+
+    return replace(
+        photos,
+        pictures=kept,
+        points=photos.points[keep],
+        labelled=photos.labelled[keep],
+        group=photos.group[keep],
+        names=photos.names[keep],
+        source=photos.source[keep],
+    )
+
+
+def held_people(photos: Photos, share: float, seed: int) -> NDArray[np.bool_]:
+    """Rows of the people to calibrate on."""
+    names = np.unique(photos.group)
+    chosen = np.random.default_rng(seed).choice(names, round(share * len(names)), replace=False)
+    return np.isin(photos.group, chosen)
+
+
+def read_parts(data: Path, seed: int) -> dict[str, Part]:
+    """The data sets."""
+    held_out = read_people(data / "held-out.txt")
+    parts: dict[str, Part] = {}
+    for name, path, part in (
+        ("lfpw", "lfpw/train", "training"),
+        ("youtube-faces", "youtube-faces", "training"),
+        ("youtube-faces 2", "youtube-faces", "test"),
+    ):
+        photos = readers.read(data / path, part=part)
+        assert isinstance(photos, Photos)
+        photos = people(photos, held_out)
+        held = held_people(photos, SHARES[name.split()[0]], seed)
+        if name == "youtube-faces 2":  # the same people in both parts
+            held = np.isin(photos.group, parts["youtube-faces"].held.group)
+        copy = np.isin(photos.group, COPIES)
+        training = only(photos, ~held & ~copy)
+        folder = data / path / part if (data / path / part).is_dir() else data / path
+        names = tuple(folder / str(name) for name in training.names)
+        parts[name] = Part(training, names, only(photos, held & ~copy))
+    return parts
+
+
+def labelled(parts: list[Part], shape: NDArray[np.float64], seed: int) -> Faces:
+    """Training faces at twice the pixels, labelled by both opinions."""
+    points = np.concatenate([part.training.points for part in parts]).astype(np.float64)
+    names = [file for part in parts for file in part.files]
+    people = np.concatenate([part.training.group for part in parts])
+    said = opinions(names, points, people, seed)
+    target = framing.layout(shape, 2 * WIDE, 2 * FACE)
+    crops = [framing.upright(part.training, shape, 2 * WIDE, 2 * FACE) for part in parts]
+    own = np.concatenate([crop.points for crop in crops]).astype(np.float64)
+    second = np.stack([
+        geometry.apply(geometry.similarity(p, target), q) for p, q in zip(points, said, strict=True)
+    ])  # fmt: skip
+    both = np.where(np.isfinite(second), (own + second) / 2, own)
+    return Faces(np.concatenate([crop.images for crop in crops]), both, people)
+
+
+def beside(part: Part, shape: NDArray[np.float64]) -> Faces:
+    """Faces in photos beside the labelled ones, likewise."""
+    images, points = others(
+        part.files,
+        part.training.points.astype(np.float64),
+        part.training.group,
+        load(),
+        framing.layout(shape, 2 * WIDE, 2 * FACE),
+        2 * WIDE,
+    )
+    return Faces(images, points, np.array([f"beside-{n}" for n in range(len(images))]))
+
+
+def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Faces:
+    """A set of morphs, half as large as the faces they are made of. It takes minutes, so it is
+    kept in `folder`, by all that it is made of: the second opinion and the network that comes
+    along have a say in the labels."""
+    digest = hashlib.blake2b(repr((seed, number, MORPHS)).encode(), digest_size=8)
+    for array in (array for name in MORPHS for array in vars(faces[name]).values()):
+        digest.update(np.ascontiguousarray(array).data)
+    kept = folder / f"{number}-{digest.hexdigest()}.npz"
+    if not kept.exists():
+        rng = np.random.default_rng((seed, number))
+        made = joined([halved(morphs(faces[name], MORPHS[name], rng)) for name in MORPHS])
+        with files.whole_file(kept) as path, open(path, "wb") as file:
+            np.savez(file, images=made.images, points=made.points, people=made.people)
+    with np.load(kept) as stored:
+        return Faces(stored["images"], stored["points"], stored["people"])
+
+
+def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
+    """Faces as rows of a data set."""
+    count = len(faces.images)
+    return Samples(
+        images=faces.images,
+        points=faces.points.astype(np.float32),
+        labelled=np.ones(faces.points.shape[:2], dtype=bool),
+        landmarks=like.landmarks,
+        group=faces.people,
+        names=np.array([f"{name}-{n}" for n in range(count)]),
+        source=np.zeros(count, dtype=np.int16),
+        sources=like.sources,
+    )
+
+
+def without_face(
+    parts: dict[str, Part], shape: NDArray[np.float64], rows: Samples, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Pictures without a face."""
+    crops: list[NDArray[np.uint8]] = []
+    for name, part in parts.items():
+        crops += missed(part.training, shape, NEGATIVES // 8, rng)
+        if name == "lfpw":
+            crops += elsewhere(part.training, 3 * NEGATIVES // 8, rng)
+    crops += textures(NEGATIVES // 8, rng)
+    crops += emptied(rows, crops.copy(), NEGATIVES // 8, rng)
+    return np.stack(crops)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there is to learn from.
+
+    Attributes:
+        plain: labelled faces, labels being the mean of two opinions, the photos more than once.
+        own: the same with the labels that came along.
+        morphs: sets of morphs.
+        photos, frames: each labelled photo and frame once, with the labels that came along.
+        negatives: (N, H, W) crops without a face.
+        held: photos to validate and calibrate on, and their faces.
+    """
+
+    plain: list[Samples]
+    own: list[Samples]
+    morphs: list[Samples]
+    photos: Samples
+    frames: Samples
+    negatives: NDArray[np.uint8]
+    held: list[tuple[Photos, Samples]]
+
+    @property
+    def validation(self) -> Samples:
+        """Faces held out, as a network sees them."""
+        return concatenate([middle(faces, VIEW) for _, faces in self.held])
+
+
+def material(data: Path, folder: Path, seed: int) -> Material:
+    """Everything, from the folder with the data sets; morphs are kept in `folder`."""
+    parts = read_parts(data, seed)
+    everybody = [photos for part in parts.values() for photos in (part.training, part.held)]
+    shape = framing.mean_shape(
+        np.concatenate([photos.points for photos in everybody]),
+        np.concatenate([photos.labelled for photos in everybody]),
+        everybody[0].landmarks,
+    )
+    by_hand, *by_detector = parts.values()
+    photos, frames = (labelled(some, shape, seed) for some in ([by_hand], by_detector))
+    further = beside(by_hand, shape)
+    own, *rest = (framing.upright(p.training, shape, WIDE, FACE) for p in parts.values())
+    sources = {"photos": joined([photos, further]), "frames": frames}
+    kept = files.make_folder(folder)
+    rng = np.random.default_rng(seed)
+    return Material(
+        plain=[
+            *[as_rows(halved(photos), own, "photo")] * PHOTOS,
+            *[as_rows(halved(further), own, "beside")] * BESIDE,
+            as_rows(halved(frames), own, "frame"),
+        ],
+        own=[*[own] * OWN, *rest],
+        morphs=[as_rows(morphed(kept, n, sources, seed), own, f"morph-{n}") for n in range(SETS)],
+        photos=own,
+        frames=concatenate(rest),
+        negatives=without_face(parts, shape, concatenate([own, *rest]), rng),
+        held=[(p.held, framing.upright(p.held, shape, WIDE, FACE)) for p in parts.values()],
+    )
