@@ -42,7 +42,7 @@ NOISE = 4.0
 EVERY = 6
 """One photo in so many."""
 BLINKS = (0.8, 2.3)
-LIMITS = ((0.6, 0.8), (0.8, 0.9), (0.85, 0.925), (0.9, 0.95)), ((0.6, 0.35), (0.2, 0.12))
+LIMITS = ((0.6, 0.8), (0.8, 0.9), (0.85, 0.925), (0.9, 0.95)), ((0.6, 0.35), (0.2, 0.12), (0.15, 0.09))
 """Pairs of `SHUT` and `NARROW`, and of `GAPE` and `AJAR`, that --limits tries."""
 
 

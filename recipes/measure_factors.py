@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from points_data import SHARES, held_people, only, people
+from points_data import COPIES, SHARES, held_people, only, people
 
 import facepoints
 from facepoints import readers
@@ -82,7 +82,7 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
         else:
             others = people(whole[0], test)
             held = held_people(others, SHARES[name], 0)  # the same in both parts, as there
-            chosen = set(others.group[held])
+            chosen = set(others.group[held]) - set(COPIES)
         sets[name] = [only(p, np.isin(p.group, sorted(chosen))) for p in whole]
     return sets
 
