@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,22 +111,27 @@ def _read(
     """Scores (n,), frames (n, 4) and points (n, 10) of cells (16, n), in pixels of the picture
     before it was resized. A frame is its middle x, y and the vector along the brows as long as
     its longer side."""
-    height, width = size
-    place = np.empty((2, len(numbers)))
-    start = 0
-    for stride in _STRIDES:
-        columns = width // stride
-        end = start + columns * (height // stride)
-        here = (numbers >= start) & (numbers < end)
-        row, column = np.divmod(numbers[here] - start, columns)
-        place[0, here], place[1, here] = (column + 0.5) * stride, (row + 0.5) * stride
-        start = end
-    place = place.T / scale - 0.5
+    place = _middles(*size)[:, numbers]
     turn = cells[4:6] * (np.exp(cells[3].clip(-1, 9)) / np.maximum(np.hypot(*cells[4:6]), 1e-4))
-    moves = np.concatenate([cells[1:3], turn, cells[6:]]).T / np.tile(scale, 7)
-    moves[:, :2] += place
-    moves[:, 4:] += np.tile(place, 5)
-    return 1 / (1 + np.exp(-cells[0])), moves[:, :4], moves[:, 4:]
+    moves = np.concatenate(
+        [cells[1:3] + place, turn, (cells[6:].reshape(5, 2, -1) + place).reshape(10, -1)]
+    )
+    moves = moves.reshape(7, 2, -1) / np.array(scale)[:, None]
+    moves[[0, 2, 3, 4, 5, 6]] -= 0.5
+    flat = moves.reshape(14, -1).T
+    return 1 / (1 + np.exp(-cells[0])), flat[:, :4], flat[:, 4:]
+
+
+@lru_cache(maxsize=64)
+def _middles(height: int, width: int) -> NDArray[np.float64]:
+    """(2, N) x and y from the outer edges of a picture to the cells' middles, in pixels."""
+    parts = []
+    for stride in _STRIDES:
+        y, x = np.indices((height // stride, width // stride))
+        parts.append((np.stack([x.ravel(), y.ravel()]) + 0.5) * stride)
+    middles = np.concatenate(parts, axis=1)
+    middles.setflags(write=False)
+    return middles
 
 
 def _as_points(flat: NDArray[np.float64]) -> NDArray[np.float32]:

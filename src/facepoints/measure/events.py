@@ -19,7 +19,7 @@ down narrows the eyes as a blink does and is not told apart from "eyes closed".
 The limits are close to the open eye and the closed mouth since the network of the package sees
 both as nearer to the usual than they are: it has learned from people who look into a camera. They
 are set by photos of people it was not trained on that were made to blink, yawn, talk, nod and turn
-(`recipes/measure_events.py`). So two of three blinks and about half of the yawns are found; with
+(`recipes/measure_events.py`). So half of the blinks and three of four yawns are found; with
 `SHUT` and `GAPE` at 0.6, where closed eyes and yawns are, none would be. Nothing is seen in still,
 talking and turning heads, a blink now and then in one that nods.
 """
@@ -41,7 +41,7 @@ KINDS: tuple[Kind, ...] = ("blink", "eyes_closed", "yawn")
 
 SHUT, NARROW = 0.85, 0.925
 BLINK = 0.5  # seconds at most
-GAPE, AJAR = 0.2, 0.12
+GAPE, AJAR = 0.15, 0.09
 YAWN = 1.5  # seconds at least
 SURE = 5.0  # standard deviations of an opening's noise that count as a change
 TURNED = (5.0, 8.0)
