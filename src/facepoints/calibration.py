@@ -96,8 +96,9 @@ def calibrate(
 ) -> Calibration | None:
     """Factors measured on faces that the networks were not trained on.
 
-    A point with few labels leans on the quantile of all points together, one without any
-    takes it whole.
+    A point and its mirror partner share a factor: faces are as hard to read on either side, and
+    twice the labels tell it better. A point with few labels leans on the quantile of all points
+    together, one without any takes it whole.
 
     Args:
         points: (N, K, 2) predicted.
@@ -114,8 +115,10 @@ def calibrate(
         return None
     pooled = _quantile(ratio[held.labelled])
     factors = []
-    for column in range(len(held.landmarks)):
-        own = ratio[held.labelled[:, column], column]
+    mirror = held.landmarks.mirror if held.landmarks.mirrorable else np.arange(ratio.shape[1])
+    for column, partner in enumerate(mirror):
+        both = np.unique([column, partner])
+        own = ratio[:, both][held.labelled[:, both]]
         share = len(own) / (len(own) + _OWN_LABELS)
         factor = share * _quantile(own) + (1 - share) * pooled if len(own) else pooled
         factors.append(max(round(factor, 4), 1e-4))

@@ -4,8 +4,6 @@ console."""
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,34 +80,12 @@ def _options(threads: int | None) -> Any:
         raise SettingsError(f"threads must be 1 or more, is {threads}")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is raised; nothing else belongs on the console
-    if threads is None and _shared_threads():
-        options.use_per_session_threads = False
-        return options
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = threads or _cores()
     # Between two answers threads must not wait busily: they would take the processors from
     # the other session, of the finder or of the points, and from everything else.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
-
-
-@cache
-def _shared_threads() -> bool:
-    """Whether there are threads that all sessions share which want them.
-
-    The finder and the points model take turns. Threads of its own would be asleep whenever a
-    session's turn comes, and waking them takes longer than what they have to do.
-    """
-    import onnxruntime
-
-    make = getattr(onnxruntime, "set_global_thread_pool_sizes", None)
-    if make is None:  # before onnxruntime 1.24
-        return False
-    # Written in C++, without types.
-    errors = onnxruntime.capi.onnxruntime_pybind11_state  # pyright: ignore[reportAttributeAccessIssue]
-    with suppress(errors.Fail):  # somebody else in this process has made them
-        make(_cores() or os.cpu_count() or 1, 1)
-    return True
 
 
 def _cores() -> int:
