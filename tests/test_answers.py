@@ -91,7 +91,7 @@ def test_what_is_missing_is_told_as_what_it_should_be(tmp_path: Path) -> None:
 
 def test_the_word_facepoints_submits_and_adapts_without_pytorch(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    write_competition(data, count=60, test=20, seed=1)
+    write_competition(data, count=120, test=40, seed=1)
     code = f"""
 import sys
 from facepoints.cli import main
@@ -112,7 +112,7 @@ for words in (
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "fitted on 60 faces" in done.stdout
+    assert "fitted on 120 faces" in done.stdout
     plain, mine = (float(text.split()[1]) for text in done.stdout.split("\n") if "RMSE" in text)
     assert mine < plain
     asked = (data / "IdLookupTable.csv").read_text().strip().count("\n")

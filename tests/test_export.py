@@ -175,7 +175,7 @@ def test_the_command_makes_the_file_of_a_trained_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
-    main(["synthetic", str(tmp_path), "--count", "24", "--test", "3"])
+    main(["synthetic", str(tmp_path), "--count", "48", "--test", "3"])
     words = "--network lenet5 --epochs 1 --batch 8 --device cpu --no-onnx"
     main(["train", str(tmp_path / "training.csv"), "--out", str(folder), *words.split()])
     assert not (folder / "model.onnx").exists()

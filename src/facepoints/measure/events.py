@@ -41,7 +41,7 @@ KINDS: tuple[Kind, ...] = ("blink", "eyes_closed", "yawn")
 
 SHUT, NARROW = 0.85, 0.925
 BLINK = 0.5  # seconds at most
-GAPE, AJAR = 0.15, 0.09
+GAPE, AJAR = 0.15, 0.08
 YAWN = 1.5  # seconds at least
 SURE = 5.0  # standard deviations of an opening's noise that count as a change
 TURNED = (5.0, 8.0)
