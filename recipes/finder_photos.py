@@ -8,42 +8,17 @@ import cv2
 import numpy as np
 from finder_scenes import Gray, Source, source
 from numpy.typing import NDArray
-from points_data import COPIES, held_people, only, people
+from points_data import read_sets
 
-from facepoints import files, geometry, readers
-from facepoints.gather import read_people
+from facepoints import files, geometry
 from facepoints.mean_face import MEAN_FACE
 from facepoints.samples import Photos
 
 __all__ = ["sources", "without_faces"]
 
-SHARE = 0.1
-"""Part of each set's people who are held out to validate on."""
 WITHOUT_FACES = "brick grass gravel coffee chelsea coins moon page text rocket immunohistochemistry"
 WITHOUT_FACES += " clock horse hubble_deep_field retina colorwheel cell"
 """Pictures of scikit-image."""
-
-
-def read_sets(data: Path, seed: int) -> dict[str, tuple[Photos, NDArray[np.bool_]]]:
-    """Every set without the test people, and which rows to validate on; as in `points`."""
-    held_out = read_people(data / "held-out.txt")
-    sets: dict[str, tuple[Photos, NDArray[np.bool_]]] = {}
-    known: list[str] = []
-    for name, path, part in (
-        ("lfpw", "lfpw/train", "training"),
-        ("youtube-faces", "youtube-faces", "training"),
-        ("youtube-faces 2", "youtube-faces", "test"),
-    ):
-        photos = readers.read(data / path, part=part)
-        assert isinstance(photos, Photos)
-        photos = people(photos, held_out)
-        held = held_people(photos, SHARE, seed)
-        if name == "youtube-faces 2":  # the same people in both parts
-            held = np.isin(photos.group, known)
-        known += list(np.unique(photos.group[held]))
-        once = ~np.isin(photos.group, COPIES)
-        sets[name] = only(photos, once), held[once]
-    return sets
 
 
 def others(folder: Path, name: str, photos: Photos) -> list[list[tuple[float, ...]]]:
@@ -87,7 +62,7 @@ def sources(
     """
     faces: dict[str, list[Source]] = {}
     validation = []
-    for name, (photos, held) in read_sets(data, seed).items():
+    for name, (photos, held, _) in read_sets(data, seed).items():
         unknown = others(folder, name, photos)
         rows = zip(photos.pictures(), photos.points, held, unknown, strict=True)
         for picture, points, kept, places in rows:

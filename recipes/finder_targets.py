@@ -28,7 +28,7 @@ class Targets:
     """
 
     def __init__(self, scenes: list[Scene]) -> None:
-        self.place, self.reference, _ = cells(SIDE, SIDE)
+        self.place, self.reference = cells(SIDE, SIDE)
         most = max(1, *(len(s.faces) for s in scenes))
         faces = torch.zeros(len(scenes), most, 15)
         faces[..., :2] = -1e4  # nowhere near

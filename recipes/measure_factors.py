@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from points_data import COPIES, SHARES, held_people, only, people
+from points_data import only, read_sets
 
 import facepoints
 from facepoints import readers
@@ -67,7 +67,10 @@ class Recipe:
 
 def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
     """Photos of the people whom `points.py` calibrates on, or of the test set, by data set."""
-    test = read_people(data / "held-out.txt")
+    chosen = read_people(data / "held-out.txt")
+    if not held_out:
+        known = read_sets(data, 0).values()
+        chosen = {str(name) for photos, held, _ in known for name in photos.group[held]}
     sets: dict[str, list[Photos]] = {}
     for name, folder, parts in (
         ("lfpw", "lfpw/train", ("training",)),
@@ -77,12 +80,6 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
         if not all(isinstance(photos, Photos) for photos in read):
             raise DataError(f"{data / folder} should hold pictures with points")
         whole = [photos for photos in read if isinstance(photos, Photos)]
-        if held_out:
-            chosen = test
-        else:
-            others = people(whole[0], test)
-            held = held_people(others, SHARES[name], 0)  # the same in both parts, as there
-            chosen = set(others.group[held]) - set(COPIES)
         sets[name] = [only(p, np.isin(p.group, sorted(chosen))) for p in whole]
     return sets
 

@@ -73,7 +73,7 @@ class Recipe:
     """Put the run into the package (src/facepoints/weights)."""
 
 
-def beside(out: Path, name: str) -> Path:
+def sibling(out: Path, name: str) -> Path:
     """The folder of a part of the recipe."""
     return out.with_name(f"{out.name}-{name}")
 
@@ -97,7 +97,8 @@ def learn(
 def trained(recipe: Recipe, given: Material, console: Console) -> None:
     """All parts one after the other, and the mean of the last two in the recipe's folder."""
     first, second, third, mean, fourth, fifth = (
-        beside(recipe.out, name) for name in ("first", "second", "third", "mean", "fourth", "fifth")
+        sibling(recipe.out, name)
+        for name in ("first", "second", "third", "mean", "fourth", "fifth")
     )
     seed, sets = recipe.seed, given.morphs
     begin = TrainSettings(
@@ -118,7 +119,7 @@ def trained(recipe: Recipe, given: Material, console: Console) -> None:
 
 def main(recipe: Recipe) -> None:
     console = Console()
-    given = material(recipe.data, beside(recipe.out, "morphs"), recipe.seed)
+    given = material(recipe.data, sibling(recipe.out, "morphs"), recipe.seed)
     trained(recipe, given, console)
     add_habits(recipe.out, [given.photos, given.frames])
     run = Run.load(recipe.out)

@@ -17,7 +17,7 @@ from facepoints.gather import read_people
 from facepoints.predict import load
 from facepoints.samples import Photos, Samples, concatenate, middle
 
-__all__ = ["COPIES", "SHARES", "Material", "held_people", "material", "only", "people"]
+__all__ = ["Material", "material", "only", "read_sets"]
 
 NEGATIVES = 6000
 SHARES = {"lfpw": 0.1, "youtube-faces": 0.1}
@@ -79,10 +79,11 @@ def held_people(photos: Photos, share: float, seed: int) -> NDArray[np.bool_]:
     return np.isin(photos.group, chosen)
 
 
-def read_parts(data: Path, seed: int) -> dict[str, Part]:
-    """The data sets."""
+def read_sets(data: Path, seed: int) -> dict[str, tuple[Photos, NDArray[np.bool_], Path]]:
+    """Every set without the test people and without copies, which of its photos are held out, and
+    the folder that they lie in."""
     held_out = read_people(data / "held-out.txt")
-    parts: dict[str, Part] = {}
+    sets: dict[str, tuple[Photos, NDArray[np.bool_], Path]] = {}
     for name, path, part in (
         ("lfpw", "lfpw/train", "training"),
         ("youtube-faces", "youtube-faces", "training"),
@@ -93,12 +94,21 @@ def read_parts(data: Path, seed: int) -> dict[str, Part]:
         photos = people(photos, held_out)
         held = held_people(photos, SHARES[name.split()[0]], seed)
         if name == "youtube-faces 2":  # the same people in both parts
-            held = np.isin(photos.group, parts["youtube-faces"].held.group)
-        copy = np.isin(photos.group, COPIES)
-        training = only(photos, ~held & ~copy)
+            before, chosen, _ = sets["youtube-faces"]
+            held = np.isin(photos.group, before.group[chosen])
+        once = ~np.isin(photos.group, COPIES)
         folder = data / path / part if (data / path / part).is_dir() else data / path
-        names = tuple(folder / str(name) for name in training.names)
-        parts[name] = Part(training, names, only(photos, held & ~copy))
+        sets[name] = only(photos, once), held[once], folder
+    return sets
+
+
+def read_parts(data: Path, seed: int) -> dict[str, Part]:
+    """The data sets."""
+    parts: dict[str, Part] = {}
+    for name, (photos, held, folder) in read_sets(data, seed).items():
+        training = only(photos, ~held)
+        names = tuple(folder / str(file) for file in training.names)
+        parts[name] = Part(training, names, only(photos, held))
     return parts
 
 
@@ -163,7 +173,7 @@ def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
     )
 
 
-def without_face(
+def negatives(
     parts: dict[str, Part], shape: NDArray[np.float64], rows: Samples, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Pictures without a face."""
@@ -230,6 +240,6 @@ def material(data: Path, folder: Path, seed: int) -> Material:
         morphs=[as_rows(morphed(kept, n, sources, seed), own, f"morph-{n}") for n in range(SETS)],
         photos=own,
         frames=concatenate(rest),
-        negatives=without_face(parts, shape, concatenate([own, *rest]), rng),
+        negatives=negatives(parts, shape, concatenate([own, *rest]), rng),
         held=[(p.held, framing.upright(p.held, shape, WIDE, FACE)) for p in parts.values()],
     )

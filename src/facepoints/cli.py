@@ -121,8 +121,9 @@ def _evaluate(
         only: text file that names the people to measure.
     """
     from facepoints import evaluate
+    from facepoints.onnx_model import SHIPPED
     from facepoints.runs import Run
-    from facepoints.start import SHIPPED, shipped_run
+    from facepoints.start import shipped_run
 
     folder = shipped_run() if str(run) == SHIPPED else run
     faces = gather(_some(data), part=part, size=size, without=without, only=only)

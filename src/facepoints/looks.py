@@ -27,7 +27,7 @@ __all__ = ["Model", "Place", "crop", "first_look", "looked"]
 _DOUBT = 0.2  # part of the least score that a first look must reach to be worth a second
 _TURN, _SIZE, _SHIFT = 10.0, 0.14, 0.055
 """What a first crop may be off by to need no second look: degrees, natural logarithm of its size,
-part of its side. Within, training shows the model most of its faces (`augment.AUGMENTS`)."""
+part of its side. Within, a second look is no better for people to validate on."""
 _ZOOM = 4.0  # factor by which a second look may differ in size; beyond, the first saw no face
 
 

@@ -21,14 +21,12 @@ from facepoints.errors import RunError, SettingsError
 from facepoints.landmark_sets import IBUG_68, convert
 from facepoints.landmarks import LandmarkSet
 from facepoints.networks import KeypointModel
+from facepoints.onnx_model import SHIPPED
 from facepoints.runs import Member, Run
 from facepoints.samples import Samples, spread_rows
 from facepoints.schemes import marked_points, mixture, widest
 
-__all__ = ["NONE", "SHIPPED", "begin", "digest", "opened", "resolved", "shipped_run"]
-
-SHIPPED = "facepoints"
-"""Word for the weights that come with the package."""
+__all__ = ["NONE", "begin", "digest", "opened", "resolved", "shipped_run"]
 
 NONE = "none"
 """Word for random weights."""

@@ -33,15 +33,16 @@ from facepoints.onnx_model import read_sealed
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["INPUT", "KIND", "OUTPUTS", "OwnFinder", "faces_of"]
+__all__ = ["INPUT", "KIND", "OUTPUTS", "STRIDES", "OwnFinder", "faces_of", "middles"]
 
 KIND = "finder"
 """Of the model, in its metadata."""
 INPUT, OUTPUTS = "pictures", ("cells",)
 
 _SHIPPED = Path(__file__).parents[1] / "weights" / "finder.onnx"
-_STRIDES = (8, 16, 32)
-_MULTIPLE = _STRIDES[-1]
+STRIDES = (8, 16, 32)
+"""Pixels between the cells of each map. Pictures are padded to a multiple of the last."""
+_MULTIPLE = STRIDES[-1]
 _EMPTY = 128  # gray value beside the picture: 0 to the network
 _SAME = 0.35  # overlap from which two places are of one face
 _WITHIN = 0.7  # part of the smaller one that lies in the other from which they are, too
@@ -98,7 +99,7 @@ def faces_of(
         weight = scores * (same & (both > 0.5 * union))
         weight /= weight.sum()
         frame, five = weight @ frames, weight @ points
-        faces.append((_found(frame, float(scores[best])), _as_points(five)))
+        faces.append((_found(frame, float(scores[best])), five.reshape(-1, 2).astype(np.float32)))
     return faces
 
 
@@ -111,7 +112,7 @@ def _read(
     """Scores (n,), frames (n, 4) and points (n, 10) of cells (16, n), in pixels of the picture
     before it was resized. A frame is its middle x, y and the vector along the brows as long as
     its longer side."""
-    place = _middles(*size)[:, numbers]
+    place = middles(*size)[:, numbers]
     turn = cells[4:6] * (np.exp(cells[3].clip(-1, 9)) / np.maximum(np.hypot(*cells[4:6]), 1e-4))
     moves = np.concatenate(
         [cells[1:3] + place, turn, (cells[6:].reshape(5, 2, -1) + place).reshape(10, -1)]
@@ -123,19 +124,16 @@ def _read(
 
 
 @lru_cache(maxsize=64)
-def _middles(height: int, width: int) -> NDArray[np.float64]:
-    """(2, N) x and y from the outer edges of a picture to the cells' middles, in pixels."""
+def middles(height: int, width: int) -> NDArray[np.float64]:
+    """(2, N) x and y from the outer edges of a picture to the middles of its cells, fine to coarse
+    and row by row, in pixels."""
     parts = []
-    for stride in _STRIDES:
+    for stride in STRIDES:
         y, x = np.indices((height // stride, width // stride))
         parts.append((np.stack([x.ravel(), y.ravel()]) + 0.5) * stride)
     middles = np.concatenate(parts, axis=1)
     middles.setflags(write=False)
     return middles
-
-
-def _as_points(flat: NDArray[np.float64]) -> NDArray[np.float32]:
-    return flat.reshape(-1, 2).astype(np.float32)
 
 
 def _found(frame: NDArray[np.floating], score: float) -> Found:

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["POINTS", "REFERENCE", "STRIDES", "FaceNet", "FinderGraph", "Maps", "cells"]
+from facepoints.detect.own import STRIDES, middles
 
-STRIDES = (8, 16, 32)
-"""Pixels between the cells of each map. Pictures are padded to a multiple of the last."""
+__all__ = ["POINTS", "REFERENCE", "FaceNet", "FinderGraph", "Maps", "cells"]
+
 REFERENCE = (20.0, 56.0, 150.0)
 """Longer side of the frame, in pixels, that each map's cells expect."""
 POINTS = 5
@@ -55,21 +55,15 @@ class Maps(NamedTuple):
     points: Tensor
 
 
-def cells(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cells of all maps of a picture, fine to coarse and row by row.
+def cells(height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Cells of all maps of a picture, in the order of the model file (`middles`).
 
     Returns:
-        Middle (N, 2) in pixels, reference (N,) and stride (N,); float32.
+        Middle (N, 2) in pixels and reference (N,); float32.
     """
-    places, references, strides = [], [], []
-    for stride, reference in zip(STRIDES, REFERENCE, strict=True):
-        xs = (torch.arange(width // stride) + 0.5) * stride - 0.5
-        ys = (torch.arange(height // stride) + 0.5) * stride - 0.5
-        y, x = torch.meshgrid(ys, xs, indexing="ij")
-        places.append(torch.stack([x, y], dim=-1).view(-1, 2))
-        references.append(torch.full((x.numel(),), reference))
-        strides.append(torch.full((x.numel(),), float(stride)))
-    return torch.cat(places), torch.cat(references), torch.cat(strides)
+    counts = [(height // stride) * (width // stride) for stride in STRIDES]
+    reference = torch.tensor(REFERENCE).repeat_interleave(torch.tensor(counts))
+    return torch.from_numpy(middles(height, width).T - 0.5).float(), reference
 
 
 def _convolution(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
