@@ -7,6 +7,8 @@ along; a head turns as the mean head would under the picture.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +18,15 @@ from facepoints.face import Face
 from facepoints.landmark_sets import IBUG_68
 from facepoints.measure.pose import head_points, pose_of
 
-__all__ = ["acted", "closure", "gaping", "turned"]
+__all__ = ["acted", "acted_points", "closure", "gaping", "turned"]
 
 Array = NDArray[np.floating]
 Image = NDArray[np.uint8]
 
+SIDES = ("left", "right")
+UPPER_LIP = tuple(name for name in IBUG_68.names if "upper_lip" in name or "corner" in name)
+"""What stays where it is when the mouth opens, though a label may put it below."""
+FALLS = 30
 GRID = 8
 """Pixels between the places of which a turned head's movement is worked out."""
 NECK = (0.0, 0.3, -0.4)
@@ -48,21 +54,117 @@ def acted(photo: Image, points: Array, closed: float = 0.0, gape: float = 0.0) -
         gape: how much wider the mouth is open, as part of its width.
     """
     place = dict(zip(IBUG_68.names, np.asarray(points, dtype=np.float64), strict=True))
-    for side in ("left", "right") if closed else ():
-        photo = _lid(photo, place, side, closed)
-    return _jaw(photo, place, gape) if gape else photo
+    for side in SIDES if closed else ():
+        photo = _lid(photo, _Eye.of(place, side), closed)
+    return _jaw(photo, _Mouth.of(place, gape)) if gape else photo
 
 
-def _axes(photo: Image, a: Array, b: Array) -> tuple[Array, Array, float, Array]:
-    """Each pixel's place along a to b, -1 to 1 between them, and pixels below that line; the
-    distance of a and b, and the direction down (2,)."""
+def acted_points(points: Array, closed: float = 0.0, gape: float = 0.0) -> Array:
+    """Where the points (68, 2) of a photo lie in what `acted` makes of it."""
+    moved = np.asarray(points, dtype=np.float64).copy()
+    place = dict(zip(IBUG_68.names, moved.copy(), strict=True))
+    for side in SIDES if closed else ():
+        eye = _Eye.of(place, side)
+        rows = [IBUG_68.names.index(f"{side}_eye_upper_{part}") for part in ("inner", "outer")]
+        along, _ = eye.line.of(moved[rows])
+        by = closed * (eye.lower - eye.upper) * eye.arch(along)
+        moved[rows] += by[:, None] * eye.line.down
+    if gape:
+        mouth = _Mouth.of(place, gape)
+        along, below = mouth.below(moved)
+        now = below
+        for _ in range(FALLS):  # how far a place falls goes by where it comes to lie
+            now = below + mouth.drop(along) * mouth.fading(along, now)
+        falls = np.array([name not in UPPER_LIP for name in IBUG_68.names]) & (below > 0)
+        moved += np.where(falls, now - below, 0)[:, None] * mouth.line.down
+    return moved
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line between two points, and which way is down from it."""
+
+    middle: Array
+    along: Array
+    down: Array
+    length: float
+
+    @classmethod
+    def between(cls, a: Array, b: Array) -> _Line:
+        length = float(np.hypot(*(b - a)))
+        along = (b - a) / length
+        down = np.array([-along[1], along[0]])
+        return cls((a + b) / 2, along, down * np.sign(down[1]), length)
+
+    def of(self, places: Array) -> tuple[Array, Array]:
+        """Of places (..., 2) how far along they lie, -1 to 1 between the two points, and pixels
+        below the line."""
+        off = places - self.middle
+        return off @ self.along / (self.length / 2), off @ self.down
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """An eye: the line between its corners, and how far below it the lids lie, pixels."""
+
+    line: _Line
+    upper: float
+    lower: float
+
+    @classmethod
+    def of(cls, place: dict[str, Array], side: str) -> _Eye:
+        line = _Line.between(place[f"{side}_eye_outer_corner"], place[f"{side}_eye_inner_corner"])
+        lids = (
+            [line.of(place[f"{side}_eye_{lid}_{part}"])[1] for part in ("inner", "outer")]
+            for lid in ("upper", "lower")
+        )
+        return cls(line, *(float(np.mean(lid)) for lid in lids))
+
+    def arch(self, along: Array) -> Array:
+        """The height of a lid there, as part of its highest place."""
+        return 1.15 * np.clip(1 - np.abs(along / 1.05) ** 3, 0, 1)
+
+
+@dataclass(frozen=True)
+class _Mouth:
+    """A mouth that opens `gape` times its width: the line between its inner corners, and how far
+    below that its lips meet in the middle, pixels."""
+
+    line: _Line
+    lips: float
+    gape: float
+
+    @classmethod
+    def of(cls, place: dict[str, Array], gape: float) -> _Mouth:
+        line = _Line.between(
+            place["inner_mouth_right_corner"], place["inner_mouth_left_corner"]
+        )
+        lips = (place["inner_upper_lip_center"] + place["inner_lower_lip_center"]) / 2
+        return cls(line, float(line.of(lips)[1]), gape)
+
+    def below(self, places: Array) -> tuple[Array, Array]:
+        """As `_Line.of`, below where the lips meet."""
+        along, below = self.line.of(places)
+        return along, below - self.lips * np.clip(1 - along**2, 0, 1)
+
+    def gap(self, along: Array) -> Array:
+        """How far the lips part, pixels."""
+        return self.gape * self.line.length * np.sqrt(np.clip(1 - along**2, 0, 1))
+
+    def drop(self, along: Array) -> Array:
+        """How far down what is below the mouth goes, pixels, ..."""
+        wide = self.gape * self.line.length * np.exp(-0.7 * (along / 1.3) ** 4)
+        return np.maximum(wide, self.gap(along))
+
+    def fading(self, along: Array, below: Array) -> Array:
+        """... and how much of that arrives so far below: the neck does not move any more."""
+        far = 1.7 * self.line.length
+        return np.clip(1.5 * (far + self.drop(along) - below) / far, 0, 1)
+
+
+def _pixels(photo: Image) -> Array:
     ys, xs = np.mgrid[: photo.shape[0], : photo.shape[1]]
-    length = float(np.hypot(*(b - a)))
-    along = (b - a) / length
-    down = np.array([-along[1], along[0]])
-    down *= np.sign(down[1])
-    off = np.stack([xs, ys], axis=-1) - (a + b) / 2
-    return off @ along / (length / 2), off @ down, length, down
+    return np.stack([xs, ys], axis=-1)
 
 
 def _moved(photo: Image, by: Array, down: Array) -> Image:
@@ -73,34 +175,24 @@ def _moved(photo: Image, by: Array, down: Array) -> Image:
     return np.asarray(moved, dtype=np.uint8)
 
 
-def _lid(photo: Image, place: dict[str, Array], side: str, closed: float) -> Image:
-    a, b = place[f"{side}_eye_outer_corner"], place[f"{side}_eye_inner_corner"]
-    along, below, length, down = _axes(photo, a, b)
-    upper, lower = (
-        np.mean([(place[f"{side}_eye_{lid}_{p}"] - (a + b) / 2) @ down for p in ("inner", "outer")])
-        for lid in ("upper", "lower")
-    )
-    arch = 1.15 * np.clip(1 - np.abs(along / 1.05) ** 3, 0, 1)
-    crease = upper * arch - 0.42 * length
-    edge = upper * arch + closed * (lower - upper) * arch
+def _lid(photo: Image, eye: _Eye, closed: float) -> Image:
+    along, below = eye.line.of(_pixels(photo))
+    upper = eye.upper * eye.arch(along)
+    crease = upper - 0.42 * eye.line.length
+    edge = upper + closed * (eye.lower - eye.upper) * eye.arch(along)
     covered = (np.abs(along) < 1.05) & (below < edge) & (below > crease)
-    stretched = crease + (below - crease) * (upper * arch - crease) / (edge - crease)
-    return _moved(photo, np.where(covered, stretched - below, 0), down)
+    stretched = crease + (below - crease) * (upper - crease) / (edge - crease)
+    return _moved(photo, np.where(covered, stretched - below, 0), eye.line.down)
 
 
-def _jaw(photo: Image, place: dict[str, Array], gape: float) -> Image:
-    a, b = place["inner_mouth_right_corner"], place["inner_mouth_left_corner"]
-    along, below, length, down = _axes(photo, a, b)
-    lips = (place["inner_upper_lip_center"] + place["inner_lower_lip_center"]) / 2
-    below = below - (lips - (a + b) / 2) @ down * np.clip(1 - along**2, 0, 1)
-    gap = gape * length * np.sqrt(np.clip(1 - along**2, 0, 1))
-    drop = np.maximum(gape * length * np.exp(-0.7 * (along / 1.3) ** 4), gap)
-    far = 1.7 * length  # where the neck does not move any more
-    fading = np.clip(1.5 * (far + drop - below) / far, 0, 1)
-    by = np.where(below > drop, -drop * fading, np.where(below > 0, -below, 0))
+def _jaw(photo: Image, mouth: _Mouth) -> Image:
+    along, below = mouth.below(_pixels(photo))
+    gap, drop = mouth.gap(along), mouth.drop(along)
+    by = np.where(below > drop, -drop * mouth.fading(along, below), np.where(below > 0, -below, 0))
     hole = ((below > 0) & (below < gap)).astype(np.float32)
     soft = cv2.GaussianBlur(hole, (0, 0), 1.0)[..., None]
-    return (_moved(photo, by, down) * (1 - soft) + np.array([45, 15, 18]) * soft).astype(np.uint8)
+    shown = _moved(photo, by, mouth.line.down) * (1 - soft) + np.array([45, 15, 18]) * soft
+    return shown.astype(np.uint8)
 
 
 def turned(photo: Image, points: Array, yaw: float, pitch: float) -> Image:

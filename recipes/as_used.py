@@ -16,7 +16,9 @@ from facepoints.answers import RunModel
 from facepoints.calibration import calibrate
 from facepoints.detect import JUDGED, Found
 from facepoints.detect.own import OwnFinder
-from facepoints.export import export
+from facepoints.export import about, graph_of, sealed
+from facepoints.files import write_bytes
+from facepoints.quantise import quantised
 from facepoints.runs import Run, read_header, save_run, save_weights
 from facepoints.samples import Photos, Samples
 
@@ -80,9 +82,15 @@ def nme(run: Run, faces: Samples) -> float:
     return 100 * float((off.mean(axis=1) / apart).mean())
 
 
-def install(run: Run, folder: Path, package: Path) -> None:
-    """Put a run into the package: the ONNX file, and weights to start other trainings from."""
-    export(run, package / "points.onnx")
+def install(run: Run, folder: Path, package: Path, seen: Samples) -> None:
+    """Put a run into the package: the ONNX file, its layers in 8 bits, and weights to start other
+    trainings from.
+
+    Args:
+        seen: faces to measure the ranges of 8-bit values on, as the run sees them.
+    """
+    graph = quantised(graph_of(run), [seen.images])
+    write_bytes(package / "points.onnx", sealed(graph, about(run)))
     (package / "points" / "weights").mkdir(parents=True, exist_ok=True)
     for number, member in enumerate(run.members):
         save_weights(package / "points" / "weights" / f"{number}.safetensors", member.model, True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from facepoints.detect import Found, overlap
 from facepoints.detect.own import INPUT, KIND, OUTPUTS, faces_of
 from facepoints.errors import FacepointsError
 from facepoints.export import sealed, traced
+from facepoints.quantise import quantised
 from facepoints.learner import read_checkpoint, write_checkpoint
 from facepoints.memory import keep_freed_memory
 from facepoints.networks.finder import FaceNet, FinderGraph
@@ -68,6 +69,10 @@ class Recipe:
     """Put the finished model into the package, too."""
     seed: int = 0
     """Of everything random."""
+
+
+RANGES_ON = 8
+"""Steps whose scenes the ranges of 8-bit values are measured on."""
 
 
 @torch.no_grad()
@@ -112,8 +117,14 @@ def validate(
     }
 
 
-def install(run: Run, validation: list[tuple[Gray, NDArray]], path: Path) -> None:
-    """Write the model file, its scores such that 0.5 is where a place is called a face."""
+def install(
+    run: Run, validation: list[tuple[Gray, NDArray]], seen: Iterable[Gray], path: Path
+) -> None:
+    """Write the model file, its scores such that 0.5 is where a place is called a face.
+
+    Args:
+        seen: pictures (n, H, W) each to measure the ranges of its 8-bit values on.
+    """
     told = validate(FinderGraph(run.mean).eval(), validation)
     graph = FinderGraph(run.mean, float(np.log(CLEAR / (1 - CLEAR))))
     rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
@@ -124,7 +135,7 @@ def install(run: Run, validation: list[tuple[Gray, NDArray]], path: Path) -> Non
         [INPUT],
         list(OUTPUTS),
     )
-    files.write_bytes(path, sealed(model, {"kind": KIND, "validation": told}))
+    files.write_bytes(path, sealed(quantised(model, seen), {"kind": KIND, "validation": told}))
     print(f"{path}: {json.dumps(told)}")
 
 
@@ -274,9 +285,9 @@ def main(recipe: Recipe) -> None:
             with open(recipe.out / "metrics.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             said = {}
-    install(run, validation, recipe.out / "finder.onnx")
-    if recipe.install:
-        install(run, validation, PACKAGE / "finder.onnx")
+    for folder in (recipe.out, *([PACKAGE] if recipe.install else [])):
+        seen = (batch(recipe, step, taught, empty)[0][:, 0] for step in range(RANGES_ON))
+        install(run, validation, (part.byte().numpy() for part in seen), folder / "finder.onnx")
 
 
 if __name__ == "__main__":

@@ -48,9 +48,12 @@ from without_face import VIEW
 import facepoints
 from facepoints.errors import FacepointsError
 from facepoints.runs import Run
-from facepoints.samples import Samples, concatenate
+from facepoints.samples import Samples, concatenate, middle, spread_rows
 from facepoints.settings import TrainSettings
 from facepoints.train import train
+
+RANGES_ON = 512
+"""Faces that the ranges of 8-bit values are measured on."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,9 @@ def main(recipe: Recipe) -> None:
     for faces in seen:
         console.print(f"{faces.names[0]}, ...: {len(faces)} faces, NME {nme(run, faces):.3f}%")
     if recipe.install:
-        install(run, recipe.out, Path(facepoints.__file__).parent / "weights")
+        faces = concatenate([given.photos, given.frames])
+        seen = middle(faces.take(spread_rows(len(faces), RANGES_ON)), VIEW)
+        install(run, recipe.out, Path(facepoints.__file__).parent / "weights", seen)
 
 
 if __name__ == "__main__":

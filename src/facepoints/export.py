@@ -69,6 +69,7 @@ class RunGraph(nn.Module):
             self.register_buffer(f"swap{number}", swap)
         matrix = _merge_matrix(run, self.parts)
         self.picks = bool(((matrix == 1).sum(1) == 1).all())
+        self.same = len(matrix) == len(matrix.T) and bool((matrix == torch.eye(len(matrix))).all())
         self.register_buffer("index", matrix.argmax(1))
         self.register_buffer("weights", matrix)
         self.register_buffer("factors", torch.from_numpy(run.radius_factors))
@@ -78,12 +79,12 @@ class RunGraph(nn.Module):
         points, spreads, scores = [], [], []
         for numbers in self.parts:
             each = [self._answer(number, images) for number in numbers]
-            points.append(torch.stack([p for p, _, _ in each]).mean(0))
-            spreads.append(torch.stack([s for _, s, _ in each]).mean(0))
+            points.append(_mean([p for p, _, _ in each]))
+            spreads.append(_mean([s for _, s, _ in each]))
             scores += [score for _, _, score in each]
         merged = self._merged(torch.cat(points, dim=1))
         spread = self._merged(torch.cat(spreads, dim=1)[..., None])[..., 0]
-        return merged, spread * self.factors, torch.stack(scores).mean(0)
+        return merged, spread * self.factors, _mean(scores)
 
     def _answer(self, number: int, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         model = self.models[number]
@@ -94,7 +95,13 @@ class RunGraph(nn.Module):
 
     def _merged(self, columns: Tensor) -> Tensor:
         """Columns (B, sum of k, d) of all parts as the run's (B, K, d)."""
+        if self.same:
+            return columns
         return columns[:, self.index] if self.picks else self.weights @ columns
+
+
+def _mean(answers: list[Tensor]) -> Tensor:
+    return answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
 
 
 def _merge_matrix(run: Run, parts: list[list[int]]) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor
 ROTATION, SCALE, SHIFT_X, SHIFT_Y, MIRROR, TILT_X, TILT_Y = range(7)
 BRIGHTNESS, CONTRAST, GAMMA, BLUR, NOISE = range(7, 12)
 COVERED, CENTRE_X, CENTRE_Y, HALF_X, HALF_Y, SHAPE, LEVEL, GRAIN = range(12, 20)
-DRAWS = 20
+SHADE, SHADED_FROM, BORROWED, BORROWED_X, BORROWED_Y = range(20, 25)
+DRAWS = 25
 
 
 def signed(uniform: Tensor, column: int) -> Tensor:

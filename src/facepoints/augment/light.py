@@ -10,6 +10,9 @@ from torch import Tensor
 
 from facepoints.augment.draws import (
     BLUR,
+    BORROWED,
+    BORROWED_X,
+    BORROWED_Y,
     BRIGHTNESS,
     CENTRE_X,
     CENTRE_Y,
@@ -21,6 +24,8 @@ from facepoints.augment.draws import (
     HALF_Y,
     LEVEL,
     NOISE,
+    SHADE,
+    SHADED_FROM,
     SHAPE,
     signed,
 )
@@ -48,6 +53,8 @@ def relight(images: Tensor, settings: Augment, uniform: Tensor, seed: int) -> Te
 
 
 def _tones(images: Tensor, settings: Augment, uniform: Tensor) -> Tensor:
+    if settings.shade:
+        images = images.mul_(_shade(images, settings, uniform)).clamp_(0, 255)
     if settings.gamma:
         power = (signed(uniform, GAMMA) * settings.gamma).exp().view(-1, 1, 1, 1)
         images = images.mul_(1 / 255).clamp_(min=0).pow_(power).mul_(255)
@@ -57,6 +64,14 @@ def _tones(images: Tensor, settings: Augment, uniform: Tensor) -> Tensor:
         added = added + images.mean((1, 2, 3), keepdim=True) * (1 - gain)
         images = images.mul_(gain).add_(added).clamp_(0, 255)
     return images
+
+
+def _shade(images: Tensor, settings: Augment, uniform: Tensor) -> Tensor:
+    """Factors (B, 1, H, W) of light that comes from a side."""
+    ys, xs = (torch.linspace(-1, 1, side, device=images.device) for side in images.shape[-2:])
+    turn = (2 * math.pi * uniform[:, SHADED_FROM]).view(-1, 1, 1)
+    along = xs * turn.cos() + ys[:, None] * turn.sin()
+    return (along * (uniform[:, SHADE] * settings.shade).view(-1, 1, 1)).exp_()[:, None]
 
 
 def _blur(images: Tensor, settings: Augment, uniform: Tensor) -> Tensor:
@@ -88,8 +103,26 @@ _ROUND, _SQUARE = 2.0, 16.0  # exponents of |x|^p + |y|^p <= 1
 _COARSEST_GRAIN = 64.0  # gray levels, standard deviation within a cover
 
 
+def _covers(images: Tensor, settings: Augment, uniform: Tensor) -> Tensor:
+    """What covers show, (B, 1, H, W) or (B, 1, 1, 1)."""
+    gray = (uniform[:, LEVEL] * 255).view(-1, 1, 1, 1)
+    if not settings.borrowed:
+        return gray
+    others = images.roll(1, dims=0)
+    for column, axis in ((BORROWED_Y, 2), (BORROWED_X, 3)):
+        side = images.shape[axis]
+        start = (uniform[:, column] * side).long()[:, None]
+        moved = (start + torch.arange(side, device=images.device)) % side
+        shape = [-1, 1, 1, 1]
+        shape[axis] = side
+        others = others.gather(axis, moved.view(shape).expand_as(others))
+    borrows = (uniform[:, BORROWED] < settings.borrowed).view(-1, 1, 1, 1)
+    return torch.where(borrows, others, gray)
+
+
 def _cover_and_grain(images: Tensor, settings: Augment, uniform: Tensor, seed: int) -> Tensor:
-    """Covers of an even gray with or without grain, and noise everywhere."""
+    """Covers of an even gray with or without grain, or with what another picture shows, and noise
+    everywhere."""
     height, width = images.shape[-2:]
     draws = uniform[:, :, None]
     grain = (draws[:, NOISE] * settings.noise)[..., None, None]
@@ -102,8 +135,9 @@ def _cover_and_grain(images: Tensor, settings: Augment, uniform: Tensor, seed: i
         far_y = ((ys - draws[:, CENTRE_Y]) / half[:, 1]).abs() ** shape
         reach = torch.where(draws[:, COVERED] < settings.occlusion, 1.0, -1.0)
         covered = (far_x[:, None, :] + far_y[:, :, None] <= reach[..., None])[:, None]
-        images = torch.where(covered, draws[:, LEVEL, :, None, None] * 255, images)
+        images = torch.where(covered, _covers(images, settings, uniform), images)
         coarse = (draws[:, GRAIN] - 0.5).clamp(min=0) * 2 * _COARSEST_GRAIN
+        coarse = torch.where(draws[:, BORROWED] < settings.borrowed, grain[:, :, 0, 0], coarse)
         grain = torch.where(covered, coarse[..., None, None], grain)
     # Drawn where it is used: a batch of noise is too much to send to the device each step
     source = torch.Generator(images.device).manual_seed(seed)

@@ -18,9 +18,11 @@ _LIMITS = {
     "brightness": 255.0,
     "contrast": 1.0,
     "gamma": 2.0,
+    "shade": 2.0,
     "blur": 16.0,
     "noise": 255.0,
     "occlusion": 1.0,
+    "borrowed": 1.0,
 }
 
 
@@ -50,12 +52,18 @@ class Augment:
     """Part by which differences from the mean gray change, uniform in ±contrast."""
     gamma: float = 0.0
     """Natural logarithm of the exponent on gray/255, uniform in ±gamma."""
+    shade: float = 0.0
+    """Light from one side, any: natural logarithm of how many times brighter than the centre an
+    edge is, and the one across from it darker, uniform up to shade."""
     blur: float = 0.0
     """Pixels: standard deviation of a Gaussian blur, uniform up to blur."""
     noise: float = 0.0
     """Gray levels: standard deviation of Gaussian noise per pixel, uniform up to noise."""
     occlusion: float = 0.0
     """Probability that a random rectangle or ellipse of the picture is covered."""
+    borrowed: float = 0.0
+    """Probability that such a cover shows a part of another picture of the batch instead of an
+    even gray: other faces, hair, hands (after CutMix, https://arxiv.org/abs/1905.04899)."""
 
     def __post_init__(self) -> None:
         for name, limit in _LIMITS.items():
@@ -75,7 +83,7 @@ class Augment:
     @property
     def photometric(self) -> bool:
         """Whether anything that changes gray values in place is on."""
-        tones = (self.brightness, self.contrast, self.gamma)
+        tones = (self.brightness, self.contrast, self.gamma, self.shade)
         return any((*tones, self.blur, self.noise, self.occlusion))
 
 
