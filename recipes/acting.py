@@ -136,9 +136,7 @@ class _Mouth:
 
     @classmethod
     def of(cls, place: dict[str, Array], gape: float) -> _Mouth:
-        line = _Line.between(
-            place["inner_mouth_right_corner"], place["inner_mouth_left_corner"]
-        )
+        line = _Line.between(place["inner_mouth_right_corner"], place["inner_mouth_left_corner"])
         lips = (place["inner_upper_lip_center"] + place["inner_lower_lip_center"]) / 2
         return cls(line, float(line.of(lips)[1]), gape)
 

@@ -158,8 +158,7 @@ class Track:
     def miss(self, time: float) -> None:
         """The face was not seen."""
         for motion in (self._motion, self._lead):
-            motion.coast(time - self.time)
-            motion.pose[2:] = self._known
+            motion.coast(time - self.time, self._known)
         self.time = time
 
     def smooth_points(self) -> NDArray[np.float32]:
