@@ -36,10 +36,10 @@ from facepoints.detect import Found, overlap
 from facepoints.detect.own import INPUT, KIND, OUTPUTS, faces_of
 from facepoints.errors import FacepointsError
 from facepoints.export import sealed, traced
-from facepoints.quantise import quantised
 from facepoints.learner import read_checkpoint, write_checkpoint
 from facepoints.memory import keep_freed_memory
 from facepoints.networks.finder import FaceNet, FinderGraph
+from facepoints.quantise import quantised
 
 SAVE_EVERY = 250
 NOTICE_AT, NOTICE_SIDE, NOTICE_SCORE = 2000, 320, 0.45

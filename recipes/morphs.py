@@ -4,7 +4,8 @@ A network knows a few hundred photos by heart long before it has seen enough fac
 that look the same way make any number of new ones: both are bent to a shape between theirs by a
 thin-plate spline through all points (Bookstein 1989, doi:10.1109/34.24792), and one of them, or a
 mixture of both, is the picture (morphs, Beier & Neely 1992, doi:10.1145/133994.134003). The
-points follow from the spline. In a mixture the mistakes of two labels average out.
+points follow from the spline. In a mixture the mistakes of two labels average out; in a patchwork,
+of which a part is one face and the rest the other, each with its own light, nothing is blurred.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ BENT = (0.3, 1.1)
 """How far a face is bent towards the other's shape, if it is alone in the picture."""
 MIXED = (0.3, 0.7)
 """The same, and what the other counts in the picture, if it is a mixture."""
+PATCHED = (-0.2, 1.1)
+"""How far it is bent towards the other's shape if it is a part of a patchwork, ..."""
+BLOB = (0.15, 0.4)
+"""... the radius of the other's part, if that is no half of the picture, by the face's size, ..."""
+SEAM = (0.02, 0.08)
+"""... and the width of the seam, likewise."""
 _STEP = 8  # pixels between the places where the spline is computed; in between it is all but even
 _SMOOTH = 1.0  # added to the spline's diagonal: points that lie on each other must not fold it
 
@@ -62,25 +69,27 @@ def halved(faces: Faces) -> Faces:
 
 
 def morphs(faces: Faces, times: int, rng: np.random.Generator) -> Faces:
-    """Every face `times` bent to others' shapes and `times` mixed with others, (2 N times)."""
+    """Every face `times` bent to others' shapes, `times` mixed with others and `times` with a part
+    of them, (3 N times)."""
     shapes = faces.points - faces.points.mean(axis=1, keepdims=True)
     flat = (shapes / np.linalg.norm(shapes, axis=(1, 2), keepdims=True)).reshape(len(shapes), -1)
     alike = flat @ flat.T
     images, points, people = [], [], []
-    for number in range(2 * times * len(faces.images)):
+    for number in range(3 * times * len(faces.images)):
         first = number % len(faces.images)
         near = np.argsort(-alike[first], kind="stable")[: 4 * ALIKE]
         near = near[faces.people[near] != faces.people[first]][:ALIKE]
         if not len(near):
             continue
         second = int(rng.choice(near))
-        mixes = number % (2 * len(faces.images)) >= len(faces.images)
-        part = rng.uniform(*(MIXED if mixes else BENT))
+        kind = number // len(faces.images) % 3
+        part = rng.uniform(*(BENT, MIXED, PATCHED)[kind])
         target = (1 - part) * faces.points[first] + part * faces.points[second]
         image = bent(faces.images[first], faces.points[first], target)
-        if mixes:
+        if kind > 0:
             other = bent(faces.images[second], faces.points[second], target)
-            image = _mixed(image, other, rng.uniform(*MIXED))
+            mask = rng.uniform(*MIXED) if kind == 1 else _patch(target, len(image), rng)
+            image = _mixed(image, other, mask)
         images.append(image)
         points.append(target)
         people.append(faces.people[first])
@@ -127,7 +136,26 @@ def _bends(places: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[n
     return 0.5 * square * np.log(np.maximum(square, 1e-9))
 
 
-def _mixed(first: Gray, second: Gray, part: float) -> Gray:
-    """Two pictures on each other, the second as bright and contrasty as the first."""
+def _patch(points: NDArray[np.float64], side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """(side, side) what a face counts in a patchwork: 0 here, 1 there."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    size = float((high - low).max())
+    ys, xs = np.indices((side, side))
+    if rng.random() < 0.5:
+        x, y = rng.uniform(low + (high - low) / 4, high - (high - low) / 4)
+        turn = rng.uniform(0, 2 * np.pi)
+        inside = (xs - x) * np.cos(turn) + (ys - y) * np.sin(turn)
+    else:
+        x, y = points[rng.integers(len(points))]
+        inside = rng.uniform(*BLOB) * size - np.hypot((xs - x) / rng.uniform(0.7, 1.4), ys - y)
+    return 1 / (1 + np.exp(-np.clip(3 * inside / (rng.uniform(*SEAM) * size), -30, 30)))
+
+
+def _mixed(first: Gray, second: Gray, part: float | NDArray[np.float64]) -> Gray:
+    """Two pictures on each other, the second as bright and contrasty as the first.
+
+    Args:
+        part: what the second counts, the same everywhere or of every pixel.
+    """
     other = (second - second.mean()) / (second.std() + 5) * (first.std() + 5) + first.mean()
     return ((1 - part) * first + part * other).clip(0, 255).astype(np.uint8)

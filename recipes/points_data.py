@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from acting import acted, acted_points
 from morphs import Faces, halved, joined, morphs
 from numpy.typing import NDArray
 from second_opinion import opinions, others
@@ -28,8 +29,12 @@ in the test set, of the others among those held out."""
 PHOTOS, BESIDE, OWN = 4, 2, 2
 """How often photos, the faces beside the labelled ones, and photos with just their own labels, are
 seen while a morph is seen once."""
-SETS = 3
+SETS = 5
 """Sets of morphs."""
+ACTED = {"photos": 4, "frames": 1}
+"""How often every face of either kind closes its eyes or opens its mouth."""
+CLOSED, GAPE = (0.3, 1.0), (0.05, 0.7)
+"""How far: of the way, and by the width of the mouth (log-uniform)."""
 MORPHS = {"photos": 8, "frames": 1}
 """Morphs of every face in a set of them, of either kind."""
 
@@ -158,6 +163,21 @@ def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Fa
         return Faces(stored["images"], stored["points"], stored["people"])
 
 
+def acting(faces: Faces, times: int, rng: np.random.Generator) -> Faces:
+    """Every face `times` with its eyes closed, its mouth open or both, each by some part."""
+    images, points = [], []
+    for image, own in zip(
+        np.tile(faces.images, (times, 1, 1)), np.tile(faces.points, (times, 1, 1)), strict=True
+    ):
+        what = rng.choice(3)
+        closed = rng.uniform(*CLOSED) if what < 2 else 0.0
+        gape = float(np.exp(rng.uniform(*np.log(GAPE)))) if what > 0 else 0.0
+        shown = acted(np.repeat(image[..., None], 3, axis=2), own, closed, gape)
+        images.append(shown.mean(axis=2).astype(np.uint8))
+        points.append(acted_points(own, closed, gape))
+    return Faces(np.stack(images), np.array(points), np.tile(faces.people, times))
+
+
 def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
     """Faces as rows of a data set."""
     count = len(faces.images)
@@ -195,6 +215,7 @@ class Material:
         plain: labelled faces, labels being the mean of two opinions, the photos more than once.
         own: the same with the labels that came along.
         morphs: sets of morphs.
+        acted: faces that act.
         photos, frames: each labelled photo and frame once, with the labels that came along.
         negatives: (N, H, W) crops without a face.
         held: photos to validate and calibrate on, and their faces.
@@ -203,6 +224,7 @@ class Material:
     plain: list[Samples]
     own: list[Samples]
     morphs: list[Samples]
+    acted: list[Samples]
     photos: Samples
     frames: Samples
     negatives: NDArray[np.uint8]
@@ -238,6 +260,10 @@ def material(data: Path, folder: Path, seed: int) -> Material:
         ],
         own=[*[own] * OWN, *rest],
         morphs=[as_rows(morphed(kept, n, sources, seed), own, f"morph-{n}") for n in range(SETS)],
+        acted=[
+            as_rows(halved(acting(faces, ACTED[name], rng)), own, f"acted-{name}")
+            for name, faces in (("photos", photos), ("frames", frames))
+        ],
         photos=own,
         frames=concatenate(rest),
         negatives=negatives(parts, shape, concatenate([own, *rest]), rng),

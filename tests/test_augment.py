@@ -13,7 +13,7 @@ from facepoints.errors import SettingsError
 from facepoints.landmark_sets import IBUG_68, KAGGLE_15
 
 GEOMETRIC = ("rotation", "scale", "shift", "mirror", "perspective", "elastic")
-PHOTOMETRIC = ("brightness", "contrast", "gamma", "blur", "noise", "occlusion")
+PHOTOMETRIC = ("brightness", "contrast", "gamma", "shade", "blur", "noise", "occlusion")
 OFF = Augment()
 STRONG = AUGMENTS["strong"]
 MIRROR = torch.tensor([1, 0, 2, 4, 3])  # eyes, nose, mouth corners
@@ -267,6 +267,34 @@ def test_occlusion_covers_a_part_of_as_many_pictures_as_asked():
     changed = augment(images, *labels, Augment(occlusion=0.5), None, seeded())[0]
     part = (changed != 150).float().mean((1, 2, 3))
     assert 0.4 < (part > 0).float().mean() < 0.6
+    assert part.max() < 0.3
+
+
+def test_shade_is_light_from_one_side():
+    gray = torch.full((300, 1, 33, 33), 60.0)
+    labels = torch.zeros(300, 1, 2), torch.zeros(300, 1, dtype=torch.bool)
+    lit = augment(gray, *labels, Augment(shade=0.8), None, seeded())[0][:, 0]
+    torch.testing.assert_close(lit[:, 16, 16], gray[:, 0, 16, 16])  # not in the middle
+    right = (lit[:, 16, 32] / 60).log()
+    torch.testing.assert_close((lit[:, 16, 0] / 60).log(), -right)
+    below = (lit[:, 32, 16] / 60).log()
+    strength = torch.hypot(right, below)
+    assert 0.7 < strength.max() <= 0.801
+    assert strength.min() < 0.1
+    for side in (right, below):  # from everywhere
+        assert side.min() < -0.5
+        assert side.max() > 0.5
+
+
+def test_a_cover_can_show_another_picture():
+    images = torch.arange(200.0)[:, None, None, None].expand(-1, 1, 40, 40) + 20
+    labels = torch.zeros(200, 1, 2), torch.zeros(200, 1, dtype=torch.bool)
+    chosen = Augment(occlusion=1, borrowed=1)
+    changed = augment(images, *labels, chosen, None, seeded())[0]
+    other = images.roll(1, dims=0)
+    assert ((changed == images) | (changed == other)).all()
+    part = (changed == other).float().mean((1, 2, 3))
+    assert (part > 0).float().mean() > 0.95
     assert part.max() < 0.3
 
 

@@ -18,6 +18,7 @@ from facepoints.landmark_sets import IBUG_68
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 import points_data as recipe
+from acting import acted, acted_points
 from morphs import Faces, bent, halved, morphs
 
 SIDE = 160
@@ -61,7 +62,7 @@ def faces() -> Faces:
 
 def test_morphs_are_between_two_people_and_look_like_their_points(faces: Faces) -> None:
     made = morphs(faces, 1, np.random.default_rng(0))
-    assert made.images.shape == (2 * len(faces.images), SIDE, SIDE)
+    assert made.images.shape == (3 * len(faces.images), SIDE, SIDE)
     for image, points, person in zip(made.images, made.points, made.people, strict=True):
         mine = faces.points[faces.people == person]
         apart = [np.abs(points - other).max() for other in mine]
@@ -71,6 +72,54 @@ def test_morphs_are_between_two_people_and_look_like_their_points(faces: Faces) 
     first = bent(made.images[0], made.points[0], faces.points[0])
     own = faces.images[0].astype(float)
     assert np.abs(first - own).mean() < np.abs(made.images[0] - own).mean()
+
+
+def test_a_patchwork_is_one_face_here_and_another_there(faces: Faces) -> None:
+    shape = faces.points[:1]
+    two = Faces(
+        np.stack([faces.images[0], faces.images[0, :, ::-1]]),  # as bright as the other
+        np.repeat(shape, 2, axis=0),
+        np.array(["a", "b"]),
+    )
+    rng, shares = np.random.default_rng(1), []
+    for _ in range(5):
+        made = morphs(two, 1, rng)
+        for image in made.images[4:]:  # those of the third kind
+            off = np.abs(image.astype(float) - two.images)
+            differs = np.ptp(two.images.astype(float), axis=0) > 20
+            assert (off.min(axis=0)[differs] < 3).mean() > 0.6  # but for the seam
+            shares.append((off[0] < off[1])[differs].mean())
+        assert made.points[4] == pytest.approx(shape[0])
+    assert 0.05 < np.mean(shares) < 0.95
+
+
+@pytest.mark.parametrize(("closed", "gape"), [(0.0, 0.3), (0.0, 0.6), (1.0, 0.2)])
+def test_points_go_where_acting_takes_what_they_mark(
+    faces: Faces, closed: float, gape: float
+) -> None:
+    points = 0.7 * faces.points[0] + 20
+    low = [7, 8, 9, 56, 57, 58]  # of chin and lower lip
+    for row in low:
+        picture = np.repeat(dots(points[[row]])[..., None], 3, axis=2)
+        after = acted_points(points, closed, gape)[row]
+        assert after[1] > points[row, 1] + 3
+        # the inside of the mouth is painted nearly black, dots are not
+        drawn = acted(picture, points, closed, gape).max(axis=2)
+        drawn = np.where(drawn > 60, drawn, 0).astype(np.uint8)
+        assert light_at(drawn, after) == pytest.approx(after, abs=1.5)
+
+
+def test_eyes_that_close_bring_the_upper_lids_to_the_lower_ones(faces: Faces) -> None:
+    points = faces.points[0]
+    half, shut = (acted_points(points, closed) for closed in (0.5, 1.0))
+    upper, lower = [37, 38, 43, 44], [41, 40, 47, 46]
+    before, between, after = (
+        np.linalg.norm(p[upper] - p[lower], axis=1).mean() for p in (points, half, shut)
+    )
+    assert after < 0.4 * before
+    assert after < between < before
+    rest = np.setdiff1d(np.arange(68), upper)
+    np.testing.assert_array_equal(shut[rest], points[rest])
 
 
 def test_half_the_pixels_keep_the_points_in_place() -> None:

@@ -29,7 +29,7 @@ from facepoints.evaluate import evaluate
 from facepoints.export import about, check_installed, graph_of, sealed
 from facepoints.files import write_bytes
 from facepoints.mean_face import crop_rule_of
-from facepoints.onnx_model import INPUT, PointsModel
+from facepoints.onnx_model import PointsModel
 from facepoints.runs import Run
 from facepoints.samples import Samples, resized, split_groups, spread_rows
 

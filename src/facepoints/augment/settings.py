@@ -122,9 +122,11 @@ AUGMENTS: dict[str, Augment] = {
         brightness=40,
         contrast=0.4,
         gamma=0.4,
+        shade=0.6,
         blur=1.5,
         noise=15,
         occlusion=0.5,
+        borrowed=0.5,
     ),
     # What a first look may meet in the box of a face finder, ...
     "first-look": Augment(
@@ -159,8 +161,19 @@ AUGMENTS: dict[str, Augment] = {
 }
 """Settings by name."""
 
-# The same two once a network has learned what a face is: less of everything.
-_MILD = replace(AUGMENTS["default"], mirror=0, perspective=0.05, elastic=0.01)
+# The same two once a network has learned what a face is: less movement, but light from all sides,
+# and other faces, hair and hands before it.
+_MILD = replace(
+    AUGMENTS["default"],
+    mirror=0,
+    perspective=0.05,
+    elastic=0.01,
+    brightness=30,
+    gamma=0.4,
+    shade=0.6,
+    occlusion=0.4,
+    borrowed=0.6,
+)
 AUGMENTS["settled-first-look"] = replace(_MILD, rotation=25, scale=0.2, shift=0.09)
 AUGMENTS["settled-second-look"] = replace(_MILD, rotation=10, scale=0.1, shift=0.04)
 
