@@ -288,6 +288,7 @@ BAD = {
     "a number out of range": ("train {files}/training.csv --out {out} --epochs 0", "epochs"),
     "no device": ("train {files}/training.csv --out {out} --device tpu", "tpu"),
     "nothing held out": ("compare {files}/training.csv --out {out} --validation 0", "validation"),
+    "a sheet that is no PNG": ("show {files}/training.csv --out sheet.jpg", "ends in .png"),
     "nothing to draw": ("show {files}/training.csv --out {out} --count 0", "count"),
     "a place that is a file": ("train {files}/training.csv --out {files}/test.csv/run", "test.csv"),
     "a size too small": ("train {files}/narrow.csv --out {out} --network net2", "48x48"),

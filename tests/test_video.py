@@ -158,6 +158,8 @@ def test_numbered_pictures_come_by_their_numbers(tmp_path: Path) -> None:
     assert source.lost == 1
     with pytest.raises(SettingsError, match="frame rate"):
         open_video(tmp_path, rate=0)
+    with pytest.raises(SettingsError, match="frame rate"):  # also where it would not count
+        video_in([str(tmp_path)], rate=-1)
 
 
 def test_no_camera_and_no_stream_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

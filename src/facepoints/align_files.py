@@ -14,6 +14,7 @@ from rich.console import Console
 
 from facepoints import files
 from facepoints.alignment import Template, align
+from facepoints.console import counted
 from facepoints.errors import WriteError
 from facepoints.face import Face
 from facepoints.media import below_common, folder_for_pictures
@@ -88,7 +89,7 @@ def align_files(
 def summary(report: AlignReport) -> str:
     """The closing line: what was done."""
     text = "stopped after " if report.stopped else ""
-    text += f"{report.faces} faces of {report.pictures} pictures or frames"
+    text += f"{counted(report.faces, 'face')} of {report.pictures} pictures or frames"
     text += f", {report.without} without a face" if report.without else ""
     return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from facepoints import __version__
-from facepoints.console import checked_output, quiet_libraries
+from facepoints.console import checked_output, counted, quiet_libraries
 from facepoints.errors import DataError, FacepointsError, MissingExtraError, SettingsError
 from facepoints.files import check_output
 from facepoints.gather import gather
@@ -183,7 +183,8 @@ def _adapt(
 
     report = adapt(model, _some(data), out, part=part, without=without)
     left = f", {report.left_out} left out" if report.left_out else ""
-    _say(f"{report.out}: {len(report.points)} points, fitted on {report.faces} faces{left}")
+    fitted_on = counted(report.faces, "face")
+    _say(f"{report.out}: {len(report.points)} points, fitted on {fitted_on}{left}")
     _say(
         f"mean distance to labels that it was not fitted on: {report.after:.2%} of the face, "
         f"{report.before:.2%} before"
@@ -515,7 +516,7 @@ def _convert(
         check_output(written, data)
     faces = gather(_some(data), part=part, size=size)
     written = WRITERS[to](faces, out)
-    _say(f"{len(faces)} faces with {len(faces.landmarks)} points written to {written}")
+    _say(f"{counted(len(faces), 'face')} with {len(faces.landmarks)} points written to {written}")
 
 
 def _show(
@@ -540,7 +541,7 @@ def _show(
 
     check_output(out, data)
     shown = show(gather(_some(data), part=part, size=size), out, count=count, run_folder=run)
-    _say(f"{shown} faces drawn on {out}")
+    _say(f"{counted(shown, 'face')} drawn on {out}")
 
 
 def _synthetic(out: Folder, count: int = 2000, seed: int = 0, test: int = 200) -> None:

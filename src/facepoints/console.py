@@ -10,7 +10,12 @@ from typing import Any, TextIO
 
 from facepoints.errors import WriteError
 
-__all__ = ["checked_output", "quiet_libraries"]
+__all__ = ["checked_output", "counted", "quiet_libraries"]
+
+
+def counted(count: int, what: str) -> str:
+    """So many things, as in "1 face" and "2 faces"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 class _Checked:

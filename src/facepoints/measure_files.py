@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 from rich.console import Console
 
+from facepoints.console import counted
 from facepoints.errors import SettingsError
 from facepoints.face_files import json_line
 from facepoints.files import whole_file
@@ -106,7 +107,7 @@ def measure_files(
 def summary(report: MeasureReport) -> str:
     """The closing line: what was done."""
     text = "stopped after " if report.stopped else ""
-    text += f"{report.faces} faces in {report.pictures} pictures or frames"
+    text += f"{counted(report.faces, 'face')} in {report.pictures} pictures or frames"
     text += f", {report.unreadable} unreadable" if report.unreadable else ""
     counts = {kind: sum(e.kind == kind for *_, e in report.events) for kind in KINDS}
     if any(counts.values()):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from facepoints import files
+from facepoints.console import counted
 from facepoints.errors import DataError, WriteError
 from facepoints.face import Face
 from facepoints.face_files import (
@@ -308,13 +309,9 @@ def _stopped(report: PredictReport, of: int, out: Path | None) -> str:
 
 def summary(report: PredictReport) -> str:
     """The closing line: what was done, and in what time."""
-    text = f"{_some(report.pictures, 'picture')}: {_some(report.faces, 'face')}"
+    text = f"{counted(report.pictures, 'picture')}: {counted(report.faces, 'face')}"
     if report.without:
         text += f", none in {report.without}"
     text += f", {report.unreadable} unreadable" if report.unreadable else ""
     text += f", {report.before} of the pictures done before" if report.before else ""
     return f"{text}; {report.seconds:.1f} s"
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -17,6 +17,7 @@ from types import TracebackType
 from rich.console import Console
 
 from facepoints import files
+from facepoints.console import counted
 from facepoints.errors import MissingExtraError, SettingsError, WriteError
 from facepoints.face import Face
 from facepoints.face_files import FORMATS, Record, format_of, json_line, record
@@ -154,16 +155,12 @@ def predict_video(
 def summary(report: VideoReport) -> str:
     """The closing line: what was done, and in what time."""
     text = "stopped after " if report.stopped else ""
-    text += f"{_some(report.frames, 'frame')}: {_some(report.faces, 'face')}"
-    text += f", {_some(report.tracks, 'track')}"
-    text += f", {_some(report.lost, 'frame')} lost" if report.lost else ""
+    text += f"{counted(report.frames, 'frame')}: {counted(report.faces, 'face')}"
+    text += f", {counted(report.tracks, 'track')}"
+    text += f", {counted(report.lost, 'frame')} lost" if report.lost else ""
     text += f", {report.note}" if report.note and not report.stopped else ""
     rate = report.frames / max(report.seconds, 1e-9)
     return f"{text}; {report.seconds:.1f} s, {rate:.0f} frames per second"
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _check_outputs(source: VideoSource, out: Path | None, drawn: Path | None) -> None:

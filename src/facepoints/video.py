@@ -108,8 +108,7 @@ def open_video(source: str | Path | int, rate: float | None = None) -> VideoSour
         DataError: no such file, no video in it, damaged, or nothing answers.
         SettingsError: a frame rate that is not positive.
     """
-    if rate is not None and not 0 < rate < 10_000:
-        raise SettingsError(f"a frame rate is positive and below 10000, {rate} is not")
+    _check_rate(rate)
     name = str(source)
     if isinstance(source, int) or is_camera(name):
         return CapturedVideo.of_camera(int(name))
@@ -132,8 +131,9 @@ def video_in(
 
     Raises:
         DataError: see `open_video`.
-        SettingsError: a video among other inputs.
+        SettingsError: a video among other inputs, or a frame rate that is not positive.
     """
+    _check_rate(rate)
     videos = [i for i in inputs if is_camera(i) or is_stream(i) or is_video(i)]
     if videos and len(inputs) > 1:
         raise SettingsError(f"one video at a time: {videos[0]} came with {len(inputs) - 1} more")
@@ -144,6 +144,11 @@ def video_in(
     if frames:
         return NumberedFrames(find_pictures(inputs), inputs[0] if inputs else "", rate or RATE)
     return None
+
+
+def _check_rate(rate: float | None) -> None:
+    if rate is not None and not 0 < rate < 10_000:
+        raise SettingsError(f"a frame rate is positive and below 10000, {rate} is not")
 
 
 def is_camera(name: str) -> bool:
