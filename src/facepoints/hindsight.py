@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -112,7 +113,7 @@ def _steady(
 
 
 def _points(here: _Seen, around: Sequence[_Seen], layout: NDArray) -> NDArray[np.float32]:
-    times = np.array([s.time - here.time for s in around])
+    times = tuple(round(s.time - here.time, 6) for s in around)
     wide, narrow = _weights(times, _WIDE, 2), _weights(times, _NARROW, 2)
     poses = np.array([s.pose for s in around]) - here.pose
     poses[:, 3] = (poses[:, 3] + np.pi) % (2 * np.pi) - np.pi
@@ -144,10 +145,12 @@ def _mixed(calm: NDArray, quick: NDArray, off: NDArray) -> NDArray[np.float64]:
     return calm + (quick - calm) * off**4 / (1 + off**4)
 
 
-def _weights(times: NDArray, reach: float, degree: int) -> NDArray[np.float64]:
-    """What values at `times` (T,) count in the local fit's value at time 0."""
-    near = np.clip(1 - np.abs(times / (reach * 1.01)) ** 3, 0, None) ** 3
+@lru_cache(maxsize=256)
+def _weights(times: tuple[float, ...], reach: float, degree: int) -> NDArray[np.float64]:
+    """What values at T times count in the local fit's value at time 0, (T,)."""
+    when = np.array(times)
+    near = np.clip(1 - np.abs(when / (reach * 1.01)) ** 3, 0, None) ** 3
     degree = min(degree, int((near > 0).sum()) - 1)
-    columns = (times[:, None] / reach) ** np.arange(degree + 1)
+    columns = (when[:, None] / reach) ** np.arange(degree + 1)
     weighted = columns * near[:, None]
     return np.linalg.lstsq(weighted.T @ columns, weighted.T, rcond=1e-9)[0][0]

@@ -11,6 +11,7 @@ may come at any rate.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from functools import lru_cache
 
@@ -180,13 +181,15 @@ class Motion:
     def _measure_noise(self, pose: Pose, unit: NDArray[np.float64], seconds: float) -> None:
         """Noise is what third differences are made of: smooth motion has hardly any."""
         self._recent.append((pose.copy(), seconds))
-        steps = np.array([s for _, s in self._recent])[1:]
-        if len(steps) < 3 or np.ptp(steps) > 0.2 * steps.mean():
+        steps = [s for _, s in self._recent][1:]
+        if len(steps) < 3 or max(steps) - min(steps) > 0.2 * sum(steps) / 3:
             return
         poses = np.array([p for p, _ in self._recent])
-        poses[:, 3] = np.unwrap(poses[:, 3])
-        now = np.abs(np.diff(poses, n=3, axis=0)[0]) / 20**0.5
-        now[:2] = np.hypot(*now[:2]) / 2**0.5
+        first, second, third = poses[1:] - poses[:-1]
+        change = third - 2 * second + first
+        change[3] = (change[3] + np.pi) % (2 * np.pi) - np.pi
+        now = np.abs(change) / 20**0.5
+        now[:2] = math.hypot(*now[:2]) / 2**0.5
         # a jolt is no noise; and no camera is free of it
         now = np.clip(now, 0.5 * unit, 3 * self._unit)
         self._unit = np.sqrt(self._unit**2 + _MEASURED * (now**2 - self._unit**2))

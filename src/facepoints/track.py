@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -49,12 +50,12 @@ class Sight:
     pose: Pose
     look: NDArray[np.float32]
 
-    @property
+    @cached_property
     def size(self) -> float:
         """Longer side of the points' box in pixels."""
         return float(np.ptp(self.points, axis=0).max())
 
-    @property
+    @cached_property
     def unit(self) -> NDArray[np.float64]:
         """(4,) by what to divide differences of poses to have them in sizes of the face."""
         size = max(self.size, 1e-3)
