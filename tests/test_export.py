@@ -192,6 +192,25 @@ def test_the_command_makes_the_file_of_a_trained_run(
     assert model.metadata["face_box"] == header["face_box"]
 
 
+def test_the_model_that_comes_along_says_in_8_bits_what_its_floats_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["export", "facepoints"])
+    assert "name a file with --out" in capsys.readouterr().err
+    main(["export", "facepoints", "--out", str(tmp_path / "floats.onnx")])
+    floats, ours = PointsModel.load(tmp_path / "floats.onnx"), PointsModel.load()
+    crops = synthetic.kaggle_like(16, seed=3).images
+    before, after = floats(crops), ours(crops)
+    off = np.linalg.norm(after.points - before.points, axis=-1)
+    assert 0 < off.mean() < 0.15
+    assert off.max() < 1.5
+    np.testing.assert_allclose(after.radius.mean(), before.radius.mean(), rtol=0.05)
+    assert {k: v for k, v in ours.metadata.items() if k != "checksum"} == {
+        k: v for k, v in floats.metadata.items() if k != "checksum"
+    }
+
+
 def test_what_cannot_be_written_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

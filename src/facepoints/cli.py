@@ -243,7 +243,8 @@ def _export(
     """Write a run as one ONNX file, for prediction without PyTorch.
 
     Args:
-        run: folder of the run.
+        run: folder of the run, or the word facepoints: the one that comes along, whose file in
+            the package computes in 8 bits.
         out: file to write; model.onnx, or model-int8.onnx, in the run's folder if not given.
         int8: compute in 8 bits, and print what it costs and brings.
         data: label files or folders of real faces to quantise with.
@@ -254,8 +255,14 @@ def _export(
         raise SettingsError("--int8 needs labelled faces to measure on: --data DATA")
     from facepoints import quantise
     from facepoints.export import export
+    from facepoints.onnx_model import SHIPPED
     from facepoints.runs import MODEL, Run
+    from facepoints.start import shipped_run
 
+    if str(run) == SHIPPED:
+        if out is None:
+            raise SettingsError("the package's own files stay as they are: name a file with --out")
+        run = shipped_run()
     loaded = Run.load(run)
     path = out or run / ("model-int8.onnx" if int8 else MODEL)
     if int8:
