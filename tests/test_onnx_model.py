@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +88,28 @@ def fails(path: Path | None, said: str, **more: Any) -> None:
 # What it answers
 
 
-@pytest.mark.parametrize("count", [0, 1, 3, 64, 65, 200])
-def test_any_number_of_crops_is_answered_in_their_order(file: Path, count: int) -> None:
+@pytest.mark.parametrize("threads", [None, 1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 3, 16, 23, 64, 65, 200])
+def test_any_number_of_crops_is_answered_in_their_order(
+    file: Path, count: int, threads: int | None
+) -> None:
     images = crops(count)
-    answer = PointsModel.load(file)(images)
+    answer = PointsModel.load(file, threads=threads)(images)
     flat = images.reshape(count, 24).astype(np.float32)
     np.testing.assert_array_equal(answer.points, flat[:, :4].reshape(count, 2, 2))
     np.testing.assert_array_equal(answer.radius, flat[:, 4:6])
     np.testing.assert_allclose(answer.score, flat[:, 6] / 255)
     assert {a.dtype for a in answer} == {np.dtype(np.float32)}
+
+
+def test_several_threads_may_ask_at_once(file: Path) -> None:
+    model, images = PointsModel.load(file, threads=2), crops(160)
+    expected = model(images).points
+    fresh = PointsModel.load(file, threads=2)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: fresh(images).points, range(12)))
+    for answer in answers:
+        np.testing.assert_array_equal(answer, expected)
 
 
 def test_a_part_of_a_larger_array_is_answered_as_its_copy(file: Path) -> None:

@@ -19,7 +19,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,8 @@ from facepoints import __version__
 from facepoints.calibration import Calibration
 from facepoints.errors import DataError, FacepointsError, ModelError
 from facepoints.landmarks import LandmarkSet
-from facepoints.onnx_session import Device, open_session
+from facepoints.onnx_session import Device, SharedSession
 from facepoints.samples import resized_images
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 __all__ = [
     "FORMAT",
@@ -59,7 +56,6 @@ SHIPPED = "facepoints"
 """What the model that comes with the package is called where a run or a file is expected."""
 
 _SHIPPED = Path(__file__).parent / "weights" / "points.onnx"
-_BATCH = 64  # crops through the networks at once; more take memory and no less time
 _BEGIN = b'{"format": '  # of the JSON, so that it is found without a parser of ONNX
 _DIGITS = re.compile(rb'("checksum": ")([0-9a-f]{64})"')
 
@@ -105,7 +101,7 @@ class PointsModel:
     looks: int
     scores_faces: bool
     metadata: dict[str, Any] = field(repr=False)
-    _session: InferenceSession = field(repr=False)
+    _session: SharedSession = field(repr=False)
 
     @classmethod
     def load(
@@ -124,7 +120,8 @@ class PointsModel:
             SettingsError: a device or a number of threads that this machine cannot give.
         """
         path = model_file(path)
-        header, session = read_sealed(path, device, threads)
+        header, data = read_sealed(path)
+        session = SharedSession(data, path, device, threads)
         if header is None:
             raise ModelError(
                 f"{path} is an ONNX file but none that facepoints wrote: it has no metadata "
@@ -164,14 +161,7 @@ class PointsModel:
         if not len(crops):
             k = len(self.landmarks)
             return Answer(*(np.zeros(shape, np.float32) for shape in ((0, k, 2), (0, k), (0,))))
-        if len(crops) <= _BATCH:
-            return self._answer(crops)
-        parts = [self._answer(crops[n : n + _BATCH]) for n in range(0, len(crops), _BATCH)]
-        return Answer(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-
-    def _answer(self, crops: NDArray[np.uint8]) -> Answer:
-        found = self._session.run(OUTPUTS, {INPUT: np.ascontiguousarray(crops)})
-        return Answer(*(np.asarray(part) for part in found))
+        return Answer(*self._session.run(OUTPUTS, INPUT, np.ascontiguousarray(crops)))
 
     def predict(self, images: NDArray[np.uint8]) -> Answer:
         """`__call__` for gray images (N, H, W) of any one size, each a whole crop: points and
@@ -214,20 +204,17 @@ def model_file(path: Path | None) -> Path:
     return path
 
 
-def read_sealed(
-    path: Path, device: Device = "cpu", threads: int | None = None
-) -> tuple[dict[str, Any] | None, InferenceSession]:
-    """Metadata (None: it has none of ours) and session of a model file.
+def read_sealed(path: Path) -> tuple[dict[str, Any] | None, bytes]:
+    """Metadata (None: it has none of ours) and bytes of a model file.
 
     Raises:
         ModelError: missing, damaged or of a newer version.
-        SettingsError: a device or a number of threads that this machine cannot give.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"could not read {path}: {error.strerror or error}") from error
-    return _header(data, path), open_session(data, path, device, threads)
+    return _header(data, path), data
 
 
 def _header(data: bytes, path: Path) -> dict[str, Any] | None:

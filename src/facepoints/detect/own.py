@@ -29,6 +29,7 @@ from facepoints.errors import ModelError, SettingsError
 from facepoints.mean_face import MEAN_BOX
 from facepoints.media import to_gray
 from facepoints.onnx_model import read_sealed
+from facepoints.onnx_session import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -190,7 +191,8 @@ class OwnFinder:
                 f"score in (0, 1]; got side {side}, least {least}"
             )
         file = _SHIPPED if path is None else path
-        metadata, session = read_sealed(file, threads=threads)
+        metadata, data = read_sealed(file)
+        session = open_session(data, file, threads=threads)
         if metadata is None or metadata.get("kind") != KIND:
             raise ModelError(f"{file} is a model of facepoints but no face finder")
         return cls(side, least, metadata, session)
