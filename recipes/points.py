@@ -13,15 +13,17 @@ What it does differently from `facepoints train` with its defaults:
 - Labels are the mean of those that come along and of a second opinion (`second_opinion`), which
   also labels faces in the photos that nobody had.
 - Most of what it sees are morphs of two people (`morphs`): a network learns a few hundred photos
-  by heart and then nothing more.
+  by heart and then nothing more. Photos are also made to close their eyes and open their mouths
+  (`acting`), which few do on their own.
 - Three of four faces of every step lie as they do in a crop that goes by eyes and mouth, what the
   face finder that comes along gives; the others as in a rough box (`--augment closer`).
 - The Laplace likelihood counts an error by its size, not its square, and learns a wide spread
   where points cannot be told: under hair, in labels of a detector that went astray.
 - Two second parts (OUT-second, OUT-third) begin from the first one's weights (OUT-first) with
-  other morphs, and two last ones (OUT-fourth, OUT-fifth) from the mean of these (OUT-mean). The
-  last see the labels as they came along, too, and no face mirrored: annotators lean to one side,
-  which a network that sees every face both ways cannot learn. The mean of their weights is shipped.
+  other morphs, and two further ones (OUT-fourth, OUT-fifth) from the mean of these (OUT-mean).
+  These see the labels as they came along, too, and no face mirrored: annotators lean to one side,
+  which a network that sees every face both ways cannot learn. Two last ones, one after the other
+  (OUT-sixth, OUT-seventh), go on from the mean of those (OUT-settled).
 - Photos and frames were marked by different rules, and all annotators lean to one side: at the end
   the habits of both are measured and added (`marked_by`).
 - Radii are measured where the finder of the package sees the faces of the people held out.
@@ -52,6 +54,10 @@ from facepoints.samples import Samples, concatenate, middle, spread_rows
 from facepoints.settings import TrainSettings
 from facepoints.train import train
 
+PARTS = (
+    "first", "second", "third", "mean", "fourth", "fifth", "settled", "sixth", "seventh"
+)  # fmt: skip
+"""What the folders of the parts end in."""
 RANGES_ON = 512
 """Faces that the ranges of 8-bit values are measured on."""
 
@@ -70,6 +76,8 @@ class Recipe:
     """The same in the second and the third part."""
     settle: int = 6
     """The same in the fourth and the fifth."""
+    last: int = 14
+    """The same in the sixth and the seventh."""
     seed: int = 0
     """Of everything random."""
     install: bool = False
@@ -98,10 +106,9 @@ def learn(
 
 
 def trained(recipe: Recipe, given: Material, console: Console) -> None:
-    """All parts one after the other, and the mean of the last two in the recipe's folder."""
-    first, second, third, mean, fourth, fifth = (
-        sibling(recipe.out, name)
-        for name in ("first", "second", "third", "mean", "fourth", "fifth")
+    """All parts one after the other, the last in the recipe's folder."""
+    first, second, third, mean, fourth, fifth, settled, sixth, seventh = (
+        sibling(recipe.out, name) for name in PARTS
     )
     seed, sets = recipe.seed, given.morphs
     begin = TrainSettings(
@@ -111,13 +118,19 @@ def trained(recipe: Recipe, given: Material, console: Console) -> None:
     learn(given, sets[:1], first, begin, console)
     go_on = replace(begin, init=str(first), rate=2e-3, epochs=recipe.second)
     learn(given, sets[:2], second, replace(go_on, seed=seed + 1), console)
-    learn(given, sets[2:], third, replace(go_on, seed=seed + 2), console)
+    learn(given, sets[2:3], third, replace(go_on, seed=seed + 2), console)
     averaged([second, third], mean)
     settle = replace(begin, init=str(mean), rate=1e-3, epochs=recipe.settle, augment="settle")
     for number, out in ((1, fourth), (2, fifth)):
         rows = [*given.own, sets[number]]
         learn(given, rows, out, replace(settle, seed=seed + 2 + number), console)
-    averaged([fourth, fifth], recipe.out)
+    averaged([fourth, fifth], settled)
+    rows = [*given.own, *given.acted]
+    last = replace(settle, init=str(settled), rate=1.5e-3, epochs=recipe.last, seed=seed + 5)
+    learn(given, [*rows, *sets[1:3]], sixth, last, console)
+    last = replace(last, init=str(sixth), rate=1e-3, seed=seed + 6)
+    learn(given, [*rows, *sets[3:]], seventh, last, console)
+    averaged([seventh], recipe.out)
 
 
 def main(recipe: Recipe) -> None:
