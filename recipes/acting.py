@@ -59,6 +59,12 @@ def acted(photo: Image, points: Array, closed: float = 0.0, gape: float = 0.0) -
     return _jaw(photo, _Mouth.of(place, gape)) if gape else photo
 
 
+def _falls(name: str, below: float) -> bool:
+    """Whether a point goes with the jaw, so many pixels below where the lips meet. The lower lip
+    does in any case: where a mouth is closed, labels have it above that as often as not."""
+    return "lower_lip" in name or (name not in UPPER_LIP and below > 0)
+
+
 def acted_points(points: Array, closed: float = 0.0, gape: float = 0.0) -> Array:
     """Where the points (68, 2) of a photo lie in what `acted` makes of it."""
     moved = np.asarray(points, dtype=np.float64).copy()
@@ -75,7 +81,9 @@ def acted_points(points: Array, closed: float = 0.0, gape: float = 0.0) -> Array
         now = below
         for _ in range(FALLS):  # how far a place falls goes by where it comes to lie
             now = below + mouth.drop(along) * mouth.fading(along, now)
-        falls = np.array([name not in UPPER_LIP for name in IBUG_68.names]) & (below > 0)
+        falls = np.array(
+            [_falls(name, depth) for name, depth in zip(IBUG_68.names, below, strict=True)]
+        )
         moved += np.where(falls, now - below, 0)[:, None] * mouth.line.down
     return moved
 

@@ -18,7 +18,7 @@ from facepoints.detect import JUDGED, Found
 from facepoints.detect.own import OwnFinder
 from facepoints.export import about, graph_of, sealed
 from facepoints.files import write_bytes
-from facepoints.quantise import quantised
+from facepoints.quantise import in_batches, quantised
 from facepoints.runs import Run, read_header, save_run, save_weights
 from facepoints.samples import Photos, Samples
 
@@ -89,7 +89,7 @@ def install(run: Run, folder: Path, package: Path, seen: Samples) -> None:
     Args:
         seen: faces to measure the ranges of 8-bit values on, as the run sees them.
     """
-    graph = quantised(graph_of(run), [seen.images])
+    graph = quantised(graph_of(run), in_batches(seen.images))
     write_bytes(package / "points.onnx", sealed(graph, about(run)))
     (package / "points" / "weights").mkdir(parents=True, exist_ok=True)
     for number, member in enumerate(run.members):

@@ -145,8 +145,8 @@ def main(recipe: Recipe) -> None:
         console.print(f"{faces.names[0]}, ...: {len(faces)} faces, NME {nme(run, faces):.3f}%")
     if recipe.install:
         faces = concatenate([given.photos, given.frames])
-        seen = middle(faces.take(spread_rows(len(faces), RANGES_ON)), VIEW)
-        install(run, recipe.out, Path(facepoints.__file__).parent / "weights", seen)
+        crops = middle(faces.take(spread_rows(len(faces), RANGES_ON)), VIEW)
+        install(run, recipe.out, Path(facepoints.__file__).parent / "weights", crops)
 
 
 if __name__ == "__main__":

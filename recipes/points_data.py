@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from acting import acted, acted_points
-from morphs import Faces, halved, joined, morphs
+from morphs import BENT, BLOB, MIXED, PATCHED, SEAM, Faces, halved, joined, morphs
 from numpy.typing import NDArray
 from second_opinion import opinions, others
 from without_face import FACE, VIEW, WIDE, elsewhere, emptied, missed, textures
@@ -150,7 +150,8 @@ def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Fa
     """A set of morphs, half as large as the faces they are made of. It takes minutes, so it is
     kept in `folder`, by all that it is made of: the second opinion and the network that comes
     along have a say in the labels."""
-    digest = hashlib.blake2b(repr((seed, number, MORPHS)).encode(), digest_size=8)
+    made_how = (seed, number, MORPHS, BENT, MIXED, PATCHED, BLOB, SEAM)
+    digest = hashlib.blake2b(repr(made_how).encode(), digest_size=8)
     for array in (array for name in MORPHS for array in vars(faces[name]).values()):
         digest.update(np.ascontiguousarray(array).data)
     kept = folder / f"{number}-{digest.hexdigest()}.npz"
@@ -261,7 +262,13 @@ def material(data: Path, folder: Path, seed: int) -> Material:
         own=[*[own] * OWN, *rest],
         morphs=[as_rows(morphed(kept, n, sources, seed), own, f"morph-{n}") for n in range(SETS)],
         acted=[
-            as_rows(halved(acting(faces, ACTED[name], rng)), own, f"acted-{name}")
+            as_rows(
+                halved(
+                    acting(faces, ACTED[name], np.random.default_rng((seed, len(faces.images))))
+                ),
+                own,
+                f"acted-{name}",
+            )
             for name, faces in (("photos", photos), ("frames", frames))
         ],
         photos=own,

@@ -296,6 +296,11 @@ def test_a_cover_can_show_another_picture():
     part = (changed == other).float().mean((1, 2, 3))
     assert (part > 0).float().mean() > 0.95
     assert part.max() < 0.3
+    # from anywhere in it: a picture that tells its columns
+    images = torch.arange(40.0)[None, None, None].expand(200, 1, 40, -1) + 100
+    changed = augment(images, *labels, chosen, None, seeded())[0]
+    moved = (changed - images)[changed != images] % 40
+    assert len(moved.unique()) > 30
 
 
 def test_what_one_change_draws_does_not_depend_on_the_others():

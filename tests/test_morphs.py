@@ -98,11 +98,14 @@ def test_points_go_where_acting_takes_what_they_mark(
     faces: Faces, closed: float, gape: float
 ) -> None:
     points = 0.7 * faces.points[0] + 20
-    low = [7, 8, 9, 56, 57, 58]  # of chin and lower lip
+    points[65:68, 1] = points[61:64, 1][::-1] - 1.0  # labels cross in a mouth that is closed
+    low = [7, 8, 9, 56, 57, 58, 65, 66, 67]  # of chin and lower lip
     for row in low:
         picture = np.repeat(dots(points[[row]])[..., None], 3, axis=2)
         after = acted_points(points, closed, gape)[row]
         assert after[1] > points[row, 1] + 3
+        if row > 60:
+            continue  # on the edge of what is painted
         # the inside of the mouth is painted nearly black, dots are not
         drawn = acted(picture, points, closed, gape).max(axis=2)
         drawn = np.where(drawn > 60, drawn, 0).astype(np.uint8)

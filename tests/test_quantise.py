@@ -16,11 +16,12 @@ from facepoints.calibration import uncalibrated
 from facepoints.cli import main
 from facepoints.errors import DataError
 from facepoints.evaluate import evaluate
+from facepoints.export import traced
 from facepoints.landmark_sets import KAGGLE_15
 from facepoints.mean_face import crop_rule_of, default_crop_rule
 from facepoints.networks import build
 from facepoints.onnx_model import PointsModel
-from facepoints.quantise import as_cropped_for, quantise
+from facepoints.quantise import _chosen, as_cropped_for, quantise, quantised
 from facepoints.runs import Member, Run
 from facepoints.samples import Samples, split_groups
 
@@ -74,6 +75,37 @@ def test_eight_bits_answer_nearly_the_same_and_the_cost_is_measured_on_other_peo
     kept = [w.dims for w in onnx.load(path).graph.initializer if w.data_type == 1 and w.dims]
     assert [30, 84] in [list(d) for d in kept]  # the layer that gives the points
     assert [84, 120] not in [list(d) for d in kept]
+
+
+def test_layers_are_chosen_by_what_they_gain() -> None:
+    model = build("heatnet", 15, (SIDE, SIDE), 120.0, 60.0).eval()
+    example = torch.zeros(2, 1, SIDE, SIDE)
+    graph = traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
+    shapes = {w.name: list(w.dims) for w in graph.graph.initializer}
+    nodes = {node.name: node for node in graph.graph.node}
+    chosen = [nodes[name] for name in _chosen(graph)]
+    layers = [shapes[n.input[1]] for n in chosen if n.op_type == "Conv"]
+    every = [shapes[n.input[1]] for n in nodes.values() if n.op_type == "Conv"]
+    left = [shape for shape in every if shape not in layers]
+    assert [16, 1, 5, 5] in left  # one channel
+    assert all(shape[2:] == [1, 1] for shape in left[1:])  # one cell; the heatmaps among them
+    assert len(layers) >= 15
+    # what lies between two of them, so that no value becomes a float on its way
+    kinds = [node.op_type for node in chosen]
+    assert kinds.count("Relu") > 10
+    assert kinds.count("Add") > 5
+    decoding = [n for n in nodes.values() if n.op_type == "Add" and n not in chosen]
+    assert decoding
+
+
+def test_a_graph_without_such_a_layer_stays_as_it_is() -> None:
+    class Plain(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.float() + 1
+
+    example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
+    graph = traced(Plain(), example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
+    assert quantised(graph, []) is graph
 
 
 def test_all_of_one_person(run: Run, faces: Samples, tmp_path: Path) -> None:

@@ -547,6 +547,8 @@ def _show(
     from facepoints.show import show
 
     check_output(out, data)
+    if out.suffix.lower() != ".png":
+        raise SettingsError(f"the sheet is a PNG: expected a name that ends in .png, got {out}")
     shown = show(gather(_some(data), part=part, size=size), out, count=count, run_folder=run)
     _say(f"{counted(shown, 'face')} drawn on {out}")
 

@@ -64,6 +64,7 @@ class FollowSettings:
             raise SettingsError(f"memory must be a number of seconds from 0 on, is {self.memory}")
 
 
+_FAR = 60.0  # seconds from a frame to the next over which nobody is followed
 _WAITING = 4  # frames that are read ahead
 _SELDOM = 0.5  # seconds between searches when all is quiet
 _OFTEN = 0.1  # and when nobody, or not everybody, is seen
@@ -149,6 +150,7 @@ class Follower:
         """Faces that are seen in the next frame, oldest track first."""
         gray, now = to_gray(frame.image), frame.time
         self._fit_size(gray.shape)
+        self._tracks = [track for track in self._tracks if now - track.time < _FAR]
         tracks = self._tracks
         found = settled(tracks, undrawn(tracks, self._look(gray, tracks, now), now), now)
         lost = self._see(tracks, found, now)

@@ -153,4 +153,6 @@ def _weights(times: tuple[float, ...], reach: float, degree: int) -> NDArray[np.
     degree = min(degree, int((near > 0).sum()) - 1)
     columns = (when[:, None] / reach) ** np.arange(degree + 1)
     weighted = columns * near[:, None]
-    return np.linalg.lstsq(weighted.T @ columns, weighted.T, rcond=1e-9)[0][0]
+    weights = np.linalg.lstsq(weighted.T @ columns, weighted.T, rcond=1e-9)[0][0]
+    weights.setflags(write=False)
+    return weights

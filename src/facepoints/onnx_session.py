@@ -23,7 +23,7 @@ __all__ = ["Device", "SharedSession", "open_session"]
 Device = Literal["cpu", "cuda"]
 
 _FEW = 8  # rows from which one processor alone is worth it,
-_MANY = 64  # and beyond which more at once take memory and no less time
+_MANY = 64  # and beyond which more at once, all processors together, only take memory
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -91,14 +91,15 @@ class SharedSession:
     def __init__(
         self, data: bytes, path: Path, device: str = "cpu", threads: int | None = None
     ) -> None:
-        self._source = data, path
         self._together = open_session(data, path, device, threads)
         self._workers = 1 if device != "cpu" else threads or len(_allowed()) or 1
+        self._source = (data, path) if self._workers > 1 else None
 
     def run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
         """Values of outputs for rows (B, ...) of the one input, called so."""
         share = min(self._workers, len(rows) // _FEW)
-        parts = np.array_split(rows, max(share, -(-len(rows) // _MANY), 1))
+        most = max(_MANY // max(share, 1), _FEW)
+        parts = np.array_split(rows, max(share, -(-len(rows) // most), 1))
         if share > 1:
             alone, threads = self._apart
             answers = list(threads.map(lambda part: alone.run(outputs, {name: part}), parts))
@@ -111,6 +112,7 @@ class SharedSession:
     @cached_property
     def _apart(self) -> tuple[InferenceSession, ThreadPoolExecutor]:
         """A session that computes in the thread that calls it, and threads to call it."""
+        assert self._source is not None
         alone = open_session(*self._source, threads=1)
         return alone, ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
 

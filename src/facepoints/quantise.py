@@ -5,7 +5,7 @@
 Weights and the values between the layers become 8-bit integers (static quantisation, Jacob
 et al. 2018, https://arxiv.org/abs/1712.05877), their ranges measured on real crops. The last
 layers, which draw the heatmaps or give the coordinates, and the decoding keep floats, as do layers
-that would not get faster.
+of one channel. Networks of few and small layers do not get faster.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from facepoints.onnx_model import PointsModel
 from facepoints.runs import Run
 from facepoints.samples import Samples, resized, split_groups, spread_rows
 
-__all__ = ["Cost", "Measured", "as_cropped_for", "quantise", "quantised", "table"]
+__all__ = ["Cost", "Measured", "as_cropped_for", "in_batches", "quantise", "quantised", "table"]
 
 RANGES_ON = 256
 """Crops that ranges are measured on, at most; more hardly move them."""
@@ -111,7 +111,7 @@ def quantise(run: Run, faces: Samples, out: Path) -> Cost:
     with TemporaryDirectory() as folder:
         plain, small = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         plain.write_bytes(sealed(graph, header))
-        small.write_bytes(sealed(quantised(graph, _in_batches(faces.images[ranges])), header))
+        small.write_bytes(sealed(quantised(graph, in_batches(faces.images[ranges])), header))
         (floats, words), (int8, _) = (_measured(f, faces.take(rest)) for f in (plain, small))
         write_bytes(out, small.read_bytes())
     return Cost(len(ranges), len(rest), words, floats, int8)
@@ -146,6 +146,9 @@ def quantised(graph: Any, pictures: Iterable[NDArray[np.uint8]]) -> Any:
     import onnx
     from onnxruntime import quantization
 
+    chosen = _chosen(graph)
+    if not chosen:  # to onnxruntime, none means all
+        return graph
     name = graph.graph.input[0].name
 
     class Pictures(quantization.CalibrationDataReader):
@@ -164,7 +167,7 @@ def quantised(graph: Any, pictures: Iterable[NDArray[np.uint8]]) -> Any:
             Pictures(),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=[*_LAYERS, *_BETWEEN],
-            nodes_to_quantize=_chosen(graph),
+            nodes_to_quantize=chosen,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
@@ -173,15 +176,17 @@ def quantised(graph: Any, pictures: Iterable[NDArray[np.uint8]]) -> Any:
         return onnx.load(written)
 
 
-def _in_batches(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+def in_batches(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Pictures (N, H, W) in parts that take little memory."""
     return (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
 
 
 def _chosen(graph: Any) -> list[str]:
-    """Names of the layers that gain by it, and of what lies between two of them.
+    """Names of the layers that may gain by it, and of what lies between two of them.
 
     Left out are layers whose output reaches no other, the first of a gray picture, and those that
-    look at one cell or one channel: there 8 bits take longer than floats.
+    look at one cell or one channel: there 8 bits took longer than floats. Small networks as
+    lenet5 do not gain at all.
     """
     nodes = list(graph.graph.node)  # in the order that they are computed in
     shapes = {weights.name: list(weights.dims) for weights in graph.graph.initializer}

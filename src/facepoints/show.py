@@ -24,14 +24,12 @@ def show(samples: Samples, out: Path, *, count: int = 24, run_folder: Path | Non
         How many faces were drawn.
 
     Raises:
-        SettingsError: `count` is not positive, or `out` is named as something else.
+        SettingsError: `count` is not positive.
         RunError: no usable run there.
         WriteError: `out` cannot be written.
     """
     if count < 1:
         raise SettingsError(f"count must be at least 1, is {count}")
-    if out.suffix.lower() != ".png":
-        raise SettingsError(f"the sheet is a PNG: expected a name that ends in .png, got {out}")
     chosen = samples.take(spread_rows(len(samples), count))
     predicted = None
     if run_folder is not None:

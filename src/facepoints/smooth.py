@@ -161,6 +161,9 @@ class Motion:
         self._doubt *= np.where(surprise > _SURPRISE, grown, 1.0)[..., None, None]
         gain = self._doubt[..., 0] / (self._doubt[..., 0, 0] + noise)[..., None]
         self._state += gain * error[..., None]
+        # a full turn is none: models whose turns are to be averaged must count it alike
+        left = pose[3] - self._state[:, 3, 0]
+        self._state[:, 3, 0] = pose[3] - ((left + np.pi) % (2 * np.pi) - np.pi)
         self._doubt = self._doubt - gain[..., None] * self._doubt[..., None, 0, :]
         right = self._right * np.exp(likely - likely.max(axis=0))
         self._right = np.maximum(right / right.sum(axis=0), 1e-4)
@@ -234,6 +237,8 @@ def _steps(seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         [step[4] / 8, step[3] / 3, step[2] / 2],
         [step[3] / 6, step[2] / 2, step[1]],
     ]
+    for cached in (lasts, random):
+        cached.setflags(write=False)
     return lasts, random
 
 

@@ -110,8 +110,9 @@ class Track:
         """The pose that the face should have."""
         calm, quick = (m.ahead(time - self.time, self.hidden) for m in (self._motion, self._lead))
         # a crop that jitters makes points that do; so the quick one must have a reason
-        apart = (quick - calm) / self.sight.unit / _REASON
-        return calm + (quick - calm) * min(float((apart**2).sum()), 1.0)
+        off = _off(quick, calm)
+        apart = off / self.sight.unit / _REASON
+        return calm + off * min(float((apart**2).sum()), 1.0)
 
     def crop_matrix(self, time: float) -> geometry.Matrix:
         """From the picture to the crop in which the face should lie as in training crops."""
@@ -134,7 +135,7 @@ class Track:
         Args:
             learn: whether the look is to be remembered: not while another face is near.
         """
-        seconds = time - self.time
+        seconds = max(time - self.time, 0.0)
         if self.hidden:
             was = self._lead.calm_speed * (1, 1, 0, 0)
             self._begin(sight)
@@ -159,7 +160,7 @@ class Track:
     def miss(self, time: float) -> None:
         """The face was not seen."""
         for motion in (self._motion, self._lead):
-            motion.coast(time - self.time, self._known)
+            motion.coast(max(time - self.time, 0.0), self._known)
         self.time = time
 
     def smooth_points(self) -> NDArray[np.float32]:
