@@ -22,8 +22,9 @@ What it does differently from `facepoints train` with its defaults:
 - Two second parts (OUT-second, OUT-third) begin from the first one's weights (OUT-first) with
   other morphs, and two further ones (OUT-fourth, OUT-fifth) from the mean of these (OUT-mean).
   These see the labels as they came along, too, and no face mirrored: annotators lean to one side,
-  which a network that sees every face both ways cannot learn. Two last ones, one after the other
-  (OUT-sixth, OUT-seventh), go on from the mean of those (OUT-settled).
+  which a network that sees every face both ways cannot learn. From the mean of those (OUT-settled)
+  one more goes on (OUT-sixth), with faces that act and patchworks, and from that two last ones
+  (OUT-seventh, OUT-eighth) with other morphs. The mean of their weights is shipped.
 - Photos and frames were marked by different rules, and all annotators lean to one side: at the end
   the habits of both are measured and added (`marked_by`).
 - Radii are measured where the finder of the package sees the faces of the people held out.
@@ -55,7 +56,7 @@ from facepoints.settings import TrainSettings
 from facepoints.train import train
 
 PARTS = (
-    "first", "second", "third", "mean", "fourth", "fifth", "settled", "sixth", "seventh"
+    "first", "second", "third", "mean", "fourth", "fifth", "settled", "sixth", "seventh", "eighth"
 )  # fmt: skip
 """What the folders of the parts end in."""
 RANGES_ON = 512
@@ -77,7 +78,7 @@ class Recipe:
     settle: int = 6
     """The same in the fourth and the fifth."""
     last: int = 14
-    """The same in the sixth and the seventh."""
+    """The same in the sixth, the seventh and the eighth."""
     seed: int = 0
     """Of everything random."""
     install: bool = False
@@ -106,8 +107,8 @@ def learn(
 
 
 def trained(recipe: Recipe, given: Material, console: Console) -> None:
-    """All parts one after the other, the last in the recipe's folder."""
-    first, second, third, mean, fourth, fifth, settled, sixth, seventh = (
+    """All parts one after the other, and the mean of the last two in the recipe's folder."""
+    first, second, third, mean, fourth, fifth, settled, sixth, seventh, eighth = (
         sibling(recipe.out, name) for name in PARTS
     )
     seed, sets = recipe.seed, given.morphs
@@ -128,9 +129,11 @@ def trained(recipe: Recipe, given: Material, console: Console) -> None:
     rows = [*given.own, *given.acted]
     last = replace(settle, init=str(settled), rate=1.5e-3, epochs=recipe.last, seed=seed + 5)
     learn(given, [*rows, *sets[1:3]], sixth, last, console)
-    last = replace(last, init=str(sixth), rate=1e-3, seed=seed + 6)
-    learn(given, [*rows, *sets[3:]], seventh, last, console)
-    averaged([seventh], recipe.out)
+    last = replace(last, init=str(sixth), rate=1e-3)
+    for number, out in ((3, seventh), (2, eighth)):
+        some = [*rows, sets[number], sets[4]]
+        learn(given, some, out, replace(last, seed=seed + 3 + number), console)
+    averaged([seventh, eighth], recipe.out)
 
 
 def main(recipe: Recipe) -> None:

@@ -35,7 +35,7 @@ ACTED = {"photos": 4, "frames": 1}
 """How often every face of either kind closes its eyes or opens its mouth."""
 CLOSED, GAPE = (0.3, 1.0), (0.05, 0.7)
 """How far: of the way, and by the width of the mouth (log-uniform)."""
-MORPHS = {"photos": 8, "frames": 1}
+MORPHS = {"photos": 6, "frames": 1}
 """Morphs of every face in a set of them, of either kind."""
 
 

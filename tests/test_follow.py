@@ -203,7 +203,9 @@ def test_several_faces_go_through_the_model_together() -> None:
     clip = Clip([Actor(line(60 + 100 * n, 0.5, 10)) for n in range(3)], 10)
     found, discs = run(clip, FollowSettings(find_every=100))
     assert [sorted(f.track or 0 for f in faces) for faces in found] == [[0, 1, 2]] * 10
-    assert discs.calls == [3, 3] + [3] * 9  # at first again, by a crop as those that follow
+    # in the first frame again, by a crop as those that follow, and in the next few if need be
+    assert discs.calls == [3] * len(discs.calls)
+    assert 11 <= len(discs.calls) <= 11 + 5
 
 
 @pytest.mark.parametrize("step", [2.0, 3.0, 4.5, 6.0, 11.0])

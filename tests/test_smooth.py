@@ -68,7 +68,7 @@ def test_what_moves_smoothly_does_not_jitter(path: Path, most: float) -> None:
 def test_a_head_that_nods_is_followed_by_its_acceleration() -> None:
     """Speed alone would have to catch up all the time."""
     off = np.concatenate([followed(nods, FRAMES, seed)[40:] for seed in range(6)])
-    assert np.sqrt((off[:, [1, 3]] ** 2).mean(axis=0)).max() < 1.42
+    assert np.sqrt((off[:, [1, 3]] ** 2).mean(axis=0)).max() < 1.55
     resting = np.concatenate([followed(still, FRAMES, seed)[40:] for seed in range(6)])
     assert np.sqrt((resting**2).mean(axis=0)).max() < 0.45
 

@@ -75,8 +75,8 @@ _CUT = 0.35  # likeness to the frame before below which it is somebody else
 _OFF = 0.08  # part of the crop's side that a face may lie beside its middle,
 _RESIZED = 0.12  # logarithm of the factor by which it may be larger or smaller,
 _TURNED = 0.14  # and radians by which it may be turned, before it is looked at again
-_YOUNG = 5  # sights of a face until when its speed is not known well, so that every frame may be
-_FINE = 0.2  # looked at again: already from this part of these
+_YOUNG = 6  # sights of a face until when its speed is not known well, so that every frame may be
+_FINE = 0.05  # looked at again: already from this part of these
 _JUMP = 0.7  # logarithm of the factor by which a face may change from what is expected
 _UNSEEN = 3  # searches that must miss a face, where the model does not judge, to end it
 

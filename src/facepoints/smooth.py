@@ -61,9 +61,9 @@ _MEASURED = 0.03  # what one frame counts in measuring it
 _RESTLESS = (3.0, 100.0)  # spectral density of acceleration, noise units squared per second
 # cubed, where speed is thought to last; of its change, per second to the fifth, where acceleration
 _QUICK_RESTLESS = 1e5  # of acceleration where jitter does no harm
-_STAYS = 0.9  # chance that what lasted until the last frame lasts until this one
+_STAYS = 0.95  # chance that what lasted until the last frame lasts until this one
 _SURPRISE = 9.0  # square of an error in its standard deviations from which motion has changed
-_START = 0.015  # face sizes per second that a face may have at first; more is a surprise
+_START = 0.05  # face sizes per second that a face may have at first; more is a surprise
 _CALM = 0.25  # seconds over which the speed is averaged that a hidden face is thought to keep,
 _CALM_BESIDE = 1.0  # and when another face is near, which hides it and draws points to itself
 
