@@ -134,10 +134,11 @@ def _points(here: _Seen, around: Sequence[_Seen], layout: NDArray) -> NDArray[np
 
 def _noise(values: NDArray) -> NDArray[np.float64]:
     """Standard deviation of the noise of values (T, ...): what third differences are made of,
-    as smooth motion has hardly any."""
+    as smooth motion has hardly any. Their median, so that a jump is no noise."""
     if len(values) < 5:
         return np.zeros(values.shape[1:])
-    return np.sqrt(np.mean(np.diff(values, n=3, axis=0) ** 2, axis=0) / 20)
+    third = np.median(np.abs(np.diff(values, n=3, axis=0)), axis=0)
+    return third / (0.6745 * 20**0.5)
 
 
 def _mixed(calm: NDArray, quick: NDArray, off: NDArray) -> NDArray[np.float64]:
