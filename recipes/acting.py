@@ -24,9 +24,10 @@ Array = NDArray[np.floating]
 Image = NDArray[np.uint8]
 
 SIDES = ("left", "right")
-UPPER_LIP = tuple(name for name in IBUG_68.names if "upper_lip" in name or "corner" in name)
+STAYING = tuple(name for name in IBUG_68.names if "upper_lip" in name or "corner" in name)
 """What stays where it is when the mouth opens, though a label may put it below."""
-FALLS = 30
+ROUNDS = 30
+"""In which it is worked out how far a place falls; every one leaves two thirds of the error."""
 GRID = 8
 """Pixels between the places of which a turned head's movement is worked out."""
 NECK = (0.0, 0.3, -0.4)
@@ -62,7 +63,7 @@ def acted(photo: Image, points: Array, closed: float = 0.0, gape: float = 0.0) -
 def _falls(name: str, below: float) -> bool:
     """Whether a point goes with the jaw, so many pixels below where the lips meet. The lower lip
     does in any case: where a mouth is closed, labels have it above that as often as not."""
-    return "lower_lip" in name or (name not in UPPER_LIP and below > 0)
+    return "lower_lip" in name or (name not in STAYING and below > 0)
 
 
 def acted_points(points: Array, closed: float = 0.0, gape: float = 0.0) -> Array:
@@ -79,7 +80,7 @@ def acted_points(points: Array, closed: float = 0.0, gape: float = 0.0) -> Array
         mouth = _Mouth.of(place, gape)
         along, below = mouth.below(moved)
         now = below
-        for _ in range(FALLS):  # how far a place falls goes by where it comes to lie
+        for _ in range(ROUNDS):  # it goes by where the place comes to lie
             now = below + mouth.drop(along) * mouth.fading(along, now)
         falls = np.array(
             [_falls(name, depth) for name, depth in zip(IBUG_68.names, below, strict=True)]
@@ -175,8 +176,7 @@ def _pixels(photo: Image) -> Array:
 
 def _moved(photo: Image, by: Array, down: Array) -> Image:
     """The photo with each pixel taken from so many pixels further down."""
-    ys, xs = np.mgrid[: photo.shape[0], : photo.shape[1]]
-    x, y = ((p + by * d).astype(np.float32) for p, d in zip((xs, ys), down, strict=True))
+    x, y = np.moveaxis(_pixels(photo) + by[..., None] * down, -1, 0).astype(np.float32)
     moved = cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.uint8)
 

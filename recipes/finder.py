@@ -117,10 +117,11 @@ def validate(
     }
 
 
-def install(
+def write(
     run: Run, validation: list[tuple[Gray, NDArray]], seen: Iterable[Gray], path: Path
 ) -> None:
-    """Write the model file, its scores such that 0.5 is where a place is called a face.
+    """Write the model file, its scores such that 0.5 is where a place is called a face. What is
+    measured and kept in it was before its values became 8-bit ones.
 
     Args:
         seen: pictures (n, H, W) each to measure the ranges of its 8-bit values on.
@@ -285,9 +286,11 @@ def main(recipe: Recipe) -> None:
             with open(recipe.out / "metrics.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             said = {}
-    for folder in (recipe.out, *([PACKAGE] if recipe.install else [])):
-        seen = (batch(recipe, step, taught, empty)[0][:, 0] for step in range(RANGES_ON))
-        install(run, validation, (part.byte().numpy() for part in seen), folder / "finder.onnx")
+    seen = (batch(recipe, step, taught, empty)[0][:, 0] for step in range(RANGES_ON))
+    written = recipe.out / "finder.onnx"
+    write(run, validation, (part.byte().numpy() for part in seen), written)
+    if recipe.install:
+        files.write_bytes(PACKAGE / "finder.onnx", written.read_bytes())
 
 
 if __name__ == "__main__":

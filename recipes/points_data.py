@@ -164,12 +164,11 @@ def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Fa
         return Faces(stored["images"], stored["points"], stored["people"])
 
 
-def acting(faces: Faces, times: int, rng: np.random.Generator) -> Faces:
+def acting(faces: Faces, times: int, seed: int) -> Faces:
     """Every face `times` with its eyes closed, its mouth open or both, each by some part."""
+    rng = np.random.default_rng((seed, len(faces.images)))
     images, points = [], []
-    for image, own in zip(
-        np.tile(faces.images, (times, 1, 1)), np.tile(faces.points, (times, 1, 1)), strict=True
-    ):
+    for image, own in times * list(zip(faces.images, faces.points, strict=True)):
         what = rng.choice(3)
         closed = rng.uniform(*CLOSED) if what < 2 else 0.0
         gape = float(np.exp(rng.uniform(*np.log(GAPE)))) if what > 0 else 0.0
@@ -262,13 +261,7 @@ def material(data: Path, folder: Path, seed: int) -> Material:
         own=[*[own] * OWN, *rest],
         morphs=[as_rows(morphed(kept, n, sources, seed), own, f"morph-{n}") for n in range(SETS)],
         acted=[
-            as_rows(
-                halved(
-                    acting(faces, ACTED[name], np.random.default_rng((seed, len(faces.images))))
-                ),
-                own,
-                f"acted-{name}",
-            )
+            as_rows(halved(acting(faces, ACTED[name], seed)), own, f"acted-{name}")
             for name, faces in (("photos", photos), ("frames", frames))
         ],
         photos=own,

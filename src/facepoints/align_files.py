@@ -89,8 +89,8 @@ def align_files(
 def summary(report: AlignReport) -> str:
     """The closing line: what was done."""
     text = "stopped after " if report.stopped else ""
-    text += f"{counted(report.faces, 'face')} of {report.pictures} "
-    text += "picture or frame" if report.pictures == 1 else "pictures or frames"
+    text += f"{counted(report.faces, 'face')} of "
+    text += counted(report.pictures, "picture or frame", "pictures or frames")
     text += f", {report.without} without a face" if report.without else ""
     return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
 

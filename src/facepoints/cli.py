@@ -121,13 +121,10 @@ def _evaluate(
         only: text file that names the people to measure.
     """
     from facepoints import evaluate
-    from facepoints.onnx_model import SHIPPED
     from facepoints.runs import Run
-    from facepoints.start import shipped_run
 
-    folder = shipped_run() if str(run) == SHIPPED else run
     faces = gather(_some(data), part=part, size=size, without=without, only=only)
-    report = evaluate.evaluate(Run.load(folder), faces, out=out, pictures=out is not None)
+    report = evaluate.evaluate(Run.load(_folder_of(run)), faces, out=out, pictures=out is not None)
     _out.print(evaluate.table(report))
     if out is not None:
         _say(f"report and pictures are in {out}")
@@ -255,15 +252,12 @@ def _export(
         raise SettingsError("--int8 needs labelled faces to measure on: --data DATA")
     from facepoints import quantise
     from facepoints.export import export
-    from facepoints.onnx_model import SHIPPED
     from facepoints.runs import MODEL, Run
-    from facepoints.start import shipped_run
 
-    if str(run) == SHIPPED:
-        if out is None:
-            raise SettingsError("the package's own files stay as they are: name a file with --out")
-        run = shipped_run()
-    loaded = Run.load(run)
+    folder = _folder_of(run)
+    if folder != run and out is None:
+        raise SettingsError("the package's own files stay as they are: name a file with --out")
+    loaded = Run.load(folder)
     path = out or run / ("model-int8.onnx" if int8 else MODEL)
     if int8:
         faces = gather(data, size=size, without=without)
@@ -566,6 +560,14 @@ def _synthetic(out: Folder, count: int = 2000, seed: int = 0, test: int = 200) -
 
     write_competition(out, count=count, test=test, seed=seed)
     _say(f"{count} training and {test} test faces written to {out}")
+
+
+def _folder_of(run: Path) -> Path:
+    """The folder of a run, or of the one that comes along if it is called so."""
+    from facepoints.onnx_model import SHIPPED
+    from facepoints.start import shipped_run
+
+    return shipped_run() if str(run) == SHIPPED else run
 
 
 def _some(paths: Sequence[Path]) -> Sequence[Path]:

@@ -13,9 +13,9 @@ from facepoints.errors import WriteError
 __all__ = ["checked_output", "counted", "quiet_libraries"]
 
 
-def counted(count: int, what: str) -> str:
-    """So many things, as in "1 face" and "2 faces"."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def counted(count: int, what: str, several: str = "") -> str:
+    """So many things, as in "1 face" and "2 faces"; `several` if that takes more than an s."""
+    return f"{count} {what if count == 1 else several or what + 's'}"
 
 
 class _Checked:

@@ -69,7 +69,7 @@ class RunGraph(nn.Module):
             self.register_buffer(f"swap{number}", swap)
         matrix = _merge_matrix(run, self.parts)
         self.picks = bool(((matrix == 1).sum(1) == 1).all())
-        self.same = len(matrix) == len(matrix.T) and bool((matrix == torch.eye(len(matrix))).all())
+        self.same = torch.equal(matrix, torch.eye(matrix.shape[1]))
         self.register_buffer("index", matrix.argmax(1))
         self.register_buffer("weights", matrix)
         self.register_buffer("factors", torch.from_numpy(run.radius_factors))

@@ -107,8 +107,8 @@ def measure_files(
 def summary(report: MeasureReport) -> str:
     """The closing line: what was done."""
     text = "stopped after " if report.stopped else ""
-    text += f"{counted(report.faces, 'face')} in {report.pictures} "
-    text += "picture or frame" if report.pictures == 1 else "pictures or frames"
+    text += f"{counted(report.faces, 'face')} in "
+    text += counted(report.pictures, "picture or frame", "pictures or frames")
     text += f", {report.unreadable} unreadable" if report.unreadable else ""
     counts = {kind: sum(e.kind == kind for *_, e in report.events) for kind in KINDS}
     if any(counts.values()):

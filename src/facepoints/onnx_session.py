@@ -98,15 +98,15 @@ class SharedSession:
     def run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
         """Values of outputs for rows (B, ...) of the one input, called so."""
         share = min(self._workers, len(rows) // _FEW)
+        if share < 2 and len(rows) <= _MANY:
+            return [np.asarray(part) for part in self._together.run(outputs, {name: rows})]
         most = max(_MANY // max(share, 1), _FEW)
-        parts = np.array_split(rows, max(share, -(-len(rows) // most), 1))
+        parts = np.array_split(rows, max(share, -(-len(rows) // most)))
         if share > 1:
             alone, threads = self._apart
             answers = list(threads.map(lambda part: alone.run(outputs, {name: part}), parts))
         else:
             answers = [self._together.run(outputs, {name: part}) for part in parts]
-        if len(answers) == 1:
-            return [np.asarray(part) for part in answers[0]]
         return [np.concatenate(part) for part in zip(*answers, strict=True)]
 
     @cached_property
