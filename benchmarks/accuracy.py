@@ -37,7 +37,7 @@ from support import correction, peers, tables
 from support.faces import DATA, FaceSet, Split, match, measure, read_sets
 from support.ours import about, find_faces
 
-from facepoints.files import read_json, write_json, write_text
+from facepoints._util.files import read_json, write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 OURS = "facepoints"

@@ -28,7 +28,7 @@ from support import peers, tables
 from support.faces import DATA, read_sets
 from support.ours import about
 
-from facepoints.files import read_json, write_json, write_text
+from facepoints._util.files import read_json, write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 OUR_WORKER = Path(__file__).parent / "support" / "our_worker.py"

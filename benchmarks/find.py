@@ -32,10 +32,10 @@ from support import tables
 from support.faces import DATA, FaceSet, read_sets
 from support.finders import FINDERS, Finder, Seen, finder
 
-from facepoints import geometry
-from facepoints.detect import Found
-from facepoints.files import write_json, write_text
-from facepoints.mean_face import MEAN_FACE
+from facepoints._util.files import write_json, write_text
+from facepoints.detection import Found
+from facepoints.imaging import affine
+from facepoints.landmarks.mean_face import MEAN_FACE
 
 RESULTS = Path(__file__).parent / "results"
 REAL = Path(__file__).parent / "support" / "unlabelled.json"
@@ -61,7 +61,7 @@ Move = NDArray[np.float64]
 
 
 def frame(points: NDArray[np.float64]) -> Face:
-    matrix = geometry.similarity(MEAN_FACE, points)
+    matrix = affine.similarity(MEAN_FACE, points)
     angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
     x, y = map(float, matrix[:, 2])
     return Face(x, y, float(np.hypot(*matrix[:, 0])), angle)
@@ -71,7 +71,7 @@ def moved(found: Found, move: Move) -> Face:
     """A finder's box as a frame."""
     x, y, width, height = found.box
     size = max(width, height)
-    turn = geometry.rotation_matrix(found.angle, (0, 0))[:, :2]
+    turn = affine.rotation_matrix(found.angle, (0, 0))[:, :2]
     x, y = (x + width / 2, y + height / 2) + turn @ move[:2] * size
     return Face(float(x), float(y), size * float(move[2]), found.angle)
 
@@ -90,7 +90,7 @@ def fitted(find: Finder, faces: FaceSet) -> Move:
             here = moved(found, np.array([0, 0, 1.0]))
             far = np.array([face.x - here.x, face.y - here.y])
             if np.hypot(*far) < face.side / 2 and 1 / 3 < here.side / face.side < 3:
-                back = geometry.rotation_matrix(-found.angle, (0, 0))[:, :2]
+                back = affine.rotation_matrix(-found.angle, (0, 0))[:, :2]
                 rows.append([*(back @ far / here.side), face.side / here.side])
     return np.median(rows, axis=0)
 
@@ -145,13 +145,13 @@ def judge(
 def turned(picture: NDArray[np.uint8], points: NDArray, degrees: float):
     """A picture turned about its middle, large enough for all of it, and its points."""
     height, width = picture.shape[:2]
-    matrix = geometry.rotation_matrix(degrees, ((width - 1) / 2, (height - 1) / 2))
-    corners = geometry.apply(matrix, np.array([[0, 0], [width, 0], [0, height], [width, height]]))
+    matrix = affine.rotation_matrix(degrees, ((width - 1) / 2, (height - 1) / 2))
+    corners = affine.apply(matrix, np.array([[0, 0], [width, 0], [0, height], [width, height]]))
     low, high = corners.min(axis=0), corners.max(axis=0)
     matrix[:, 2] -= low
     new = tuple(int(n) for n in np.ceil(high - low))
     drawn = cv2.warpAffine(picture, matrix, new, flags=cv2.INTER_LINEAR)
-    return drawn, geometry.apply(matrix, points)
+    return drawn, affine.apply(matrix, points)
 
 
 def shrunk(picture: NDArray[np.uint8], points: NDArray, side: float, rng: np.random.Generator):
@@ -161,12 +161,12 @@ def shrunk(picture: NDArray[np.uint8], points: NDArray, side: float, rng: np.ran
     height, width = picture.shape[:2]
     new = max(1, round(width * scale)), max(1, round(height * scale))
     new = min(new[0], 640), min(new[1], 480)
-    small = geometry.resize(picture, *new)
+    small = affine.resize(picture, *new)
     canvas = cv2.GaussianBlur(cv2.resize(picture, (640, 480)), (0, 0), 40)
     left, top = (int(rng.integers(0, n - m + 1)) for n, m in zip((640, 480), new, strict=True))
     canvas[top : top + new[1], left : left + new[0]] = small
-    matrix = geometry.resize_matrix(new[0] / width, new[1] / height)
-    return canvas, geometry.apply(matrix, points) + np.array([left, top])
+    matrix = affine.resize_matrix(new[0] / width, new[1] / height)
+    return canvas, affine.apply(matrix, points) + np.array([left, top])
 
 
 def copies(faces: FaceSet, folder: Path, kind: str, amount: float) -> FaceSet:
@@ -193,7 +193,7 @@ def keep_extra(name: str, file: Path, photo: str, found: Sequence[Found]) -> Non
     for one in found:
         x, y, width, height = one.box
         side = max(width, height)
-        crop = geometry.warp(picture, geometry.crop_matrix(one.box, 160, 0.6), 160, 160)
+        crop = affine.warp(picture, affine.crop_matrix(one.box, 160, 0.6), 160, 160)
         place = f"{x + width / 2:.0f}_{y + height / 2:.0f}_{side:.0f}"
         stem = photo.replace("/", "_").rpartition(".")[0]
         cv2.imwrite(str(folder / f"{stem}@{place}@{one.score:.2f}.png"), crop)

@@ -32,7 +32,7 @@ import cv2
 from skimage import data
 from support import peers, tables
 
-from facepoints.files import write_json, write_text
+from facepoints._util.files import write_json, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"

@@ -26,14 +26,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from facepoints.files import read_json, write_json
-from facepoints.gather import gather
-from facepoints.missing import make_plan
-from facepoints.onnx_model import PointsModel
-from facepoints.runs import Run
-from facepoints.settings import Missing, TrainSettings
-from facepoints.submit import submit
-from facepoints.train import train
+from facepoints._util.files import read_json, write_json
+from facepoints.commands.submit import submit
+from facepoints.datasets.combine import gather
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.models.run import Run
+from facepoints.training.missing_labels import make_plan
+from facepoints.training.settings import Missing, TrainSettings
+from facepoints.training.train import train
 
 RESULT = Path(__file__).parent / "results" / "kaggle_like.json"
 DEFAULT, SCRATCH, UNTRAINED = "default recipe", "from random weights", "as it comes"

@@ -38,7 +38,7 @@ SIDES = ("usual", "first", "cache")
 
 def write_table(path: Path, rows: int) -> None:
     """A table like the competition's: smooth pictures with noise, 4 of 15 points mostly."""
-    from facepoints.landmark_sets import KAGGLE_15
+    from facepoints.landmarks.known_sets import KAGGLE_15
 
     random = np.random.default_rng(0)
     core = {"left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip"}
@@ -74,7 +74,7 @@ def usual(path: Path) -> tuple[float, int]:
 
 def ours(path: Path) -> tuple[float, int]:
     """As `usual`, through the cache that the environment names."""
-    from facepoints import readers
+    from facepoints.datasets import readers
 
     start = time.perf_counter()
     samples = readers.load(path)

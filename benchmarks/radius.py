@@ -32,13 +32,13 @@ from support import tables
 from support.faces import DATA, FaceSet, match, read_sets
 from support.ours import about, find_faces
 
-from facepoints import geometry
-from facepoints.detect import Found
-from facepoints.files import write_json, write_text
-from facepoints.landmark_sets import IBUG_68
-from facepoints.media import read_picture
-from facepoints.onnx_model import PointsModel
-from facepoints.predict import Predictor
+from facepoints._util.files import write_json, write_text
+from facepoints.detection import Found
+from facepoints.imaging import affine
+from facepoints.imaging.image_io import read_picture
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.predictor import Predictor
+from facepoints.landmarks.known_sets import IBUG_68
 
 RESULTS = Path(__file__).parent / "results"
 FLOORS = {"all": (88, 92), "each": (84, 96), "sorting": 3.0}
@@ -119,19 +119,19 @@ def covered_picture(
     picture: NDArray[np.uint8], points: NDArray[np.float64], random: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """A gray picture with a patch over a part of the face, and which points (68,) it hides."""
-    longer = max(geometry.bounding_box(points)[2:])
+    longer = max(affine.bounding_box(points)[2:])
     width, height = PATCH[0] * longer, PATCH[1] * longer
     center = points[random.integers(len(points))] + random.normal(0, 0.05 * longer, 2)
     angle = random.uniform(0, 180)
-    upright = geometry.rotation_matrix(-angle, (float(center[0]), float(center[1])))
+    upright = affine.rotation_matrix(-angle, (float(center[0]), float(center[1])))
 
     def inside(places: NDArray[np.floating]) -> NDArray[np.bool_]:
-        across = np.abs(geometry.apply(upright, places) - center)
+        across = np.abs(affine.apply(upright, places) - center)
         return np.asarray((across[..., 0] <= width / 2) & (across[..., 1] <= height / 2))
 
     rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
     here = inside(np.stack([columns, rows], axis=-1))
-    x, y, w, h = (round(v) for v in geometry.bounding_box(points))
+    x, y, w, h = (round(v) for v in affine.bounding_box(points))
     face = picture[max(y, 0) : y + h, max(x, 0) : x + w]
     cells = [max(2, round(n / (longer * COARSE))) for n in picture.shape]
     coarse = random.normal(face.mean() * random.uniform(0.7, 1.2), 0.5 * face.std(), cells)
@@ -164,7 +164,7 @@ def hide(faces: FaceSet, model: PointsModel) -> Hidden:
         rgb = as_rgb(read_picture(file))
         gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         patched, covers = covered_picture(gray, points, random)
-        look = Predictor(model, _Known(geometry.bounding_box(points)), min_score=0)
+        look = Predictor(model, _Known(affine.bounding_box(points)), min_score=0)
         clear, changed = (found[0].as_landmarks(IBUG_68) for found in look([gray, patched]))
         off = np.linalg.norm(changed.points - points, axis=1)
         rows.append((changed.radius / clear.radius, covers, off <= changed.radius))

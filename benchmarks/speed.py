@@ -37,7 +37,7 @@ from skimage import data
 from support import peers, tables
 from support.ours import about
 
-from facepoints.files import write_json, write_text
+from facepoints._util.files import write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 OUR_WORKER = Path(__file__).parent / "support" / "our_worker.py"

@@ -35,13 +35,14 @@ from support.faces import DATA, FaceSet, read_sets
 from support.motion import MOTIONS, Clip, crossing, hidden, moved
 from support.ours import about
 
-from facepoints import geometry, load
-from facepoints.face import Face
-from facepoints.files import write_json, write_text
-from facepoints.follow import Follower, Following, FollowSettings
-from facepoints.landmark_sets import IBUG_68
-from facepoints.media import read_picture
-from facepoints.predict import Predictor
+from facepoints import load
+from facepoints._util.files import write_json, write_text
+from facepoints.imaging import affine
+from facepoints.imaging.image_io import read_picture
+from facepoints.inference.face import Face
+from facepoints.inference.predictor import Predictor
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.tracking.tracker import Follower, Following, FollowSettings
 
 RESULTS = Path(__file__).parent / "results"
 WAYS = ("frame by frame", "followed", "live", "recorded")
@@ -77,7 +78,7 @@ def motion_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, flo
     for row, face in enumerate(faces):
         if face is not None:
             error[row] = face.points - truth[row]
-    back = [geometry.similarity(t, truth[0])[:, :2] for t in truth]
+    back = [affine.similarity(t, truth[0])[:, :2] for t in truth]
     carried = np.stack([e @ turn.T for e, turn in zip(error, back, strict=True)])
     change = np.diff(carried, axis=0) / eyes[0]
     speed = np.diff(truth.mean(axis=1), axis=0)

@@ -10,7 +10,7 @@ with 15 points, some of them not labelled; all but the last in float32:
 samples     a `Dataset` gives one face at a time, changed by albumentations; a `DataLoader`
             with worker processes puts batches together.
 batches     all images are one uint8 tensor on the device; a batch is an index into it and
-            is changed as a whole by `facepoints.augment`. The step is that of `samples`:
+            is changed as a whole by `facepoints.training.augment`. The step is that of `samples`:
             what only the feeding gains.
 float32     batches, and the step as facepoints takes it with --precision float32: the same
             Adam in one fused kernel, the network in channels-last memory, and freed memory
@@ -56,14 +56,14 @@ from rich.table import Table
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from facepoints.augment import Augment, augment
+from facepoints._util.files import write_json
 from facepoints.errors import MissingExtraError, SettingsError
-from facepoints.files import write_json
-from facepoints.fit import precision_of
-from facepoints.landmark_sets import KAGGLE_15
-from facepoints.losses import LOSSES, masked_loss
-from facepoints.memory import keep_freed_memory
-from facepoints.networks import NETWORKS, build
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.models.networks import NETWORKS, build
+from facepoints.training.allocator import keep_freed_memory
+from facepoints.training.augment import Augment, augment
+from facepoints.training.losses import LOSSES, masked_loss
+from facepoints.training.member_trainer import precision_of
 
 SIZE = 96
 BIGGER = 110

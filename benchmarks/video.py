@@ -31,13 +31,14 @@ from support.faces import DATA, read_sets
 from support.motion import head_mask
 from support.ours import about
 
-from facepoints import geometry, load
-from facepoints.files import write_json, write_text
-from facepoints.follow import Following
-from facepoints.media import read_picture
-from facepoints.predict_video import predict_video
-from facepoints.video import open_video
-from facepoints.video_writer import VideoWriter
+from facepoints import load
+from facepoints._util.files import write_json, write_text
+from facepoints.commands.predict_video import predict_video
+from facepoints.imaging import affine
+from facepoints.imaging.image_io import read_picture
+from facepoints.tracking.tracker import Following
+from facepoints.video.source import open_video
+from facepoints.video.writer import VideoWriter
 
 RESULTS = Path(__file__).parent / "results"
 WORKER = Path(__file__).parent / "support" / "video_worker.py"
@@ -57,9 +58,9 @@ def make_clip(path: Path, photos: Sequence[Photo], width: int, height: int) -> N
         for index in range(FRAMES):
             image = np.full((height, width, 3), 120, np.float32)
             for place, (photo, points) in enumerate(photos):
-                left, top, wide, high = geometry.bounding_box(points)
+                left, top, wide, high = affine.bounding_box(points)
                 scale = height / 4.5 / max(wide, high)
-                turn = geometry.rotation_matrix(4 * np.sin(index / 15 + place), (0, 0))[:, :2]
+                turn = affine.rotation_matrix(4 * np.sin(index / 15 + place), (0, 0))[:, :2]
                 turn = turn * scale * (1 + 0.04 * np.sin(index / 20))
                 x = width * (place + 1) / (len(photos) + 1) + height / 40 * np.sin(index / 9)
                 y = height * (0.4 + 0.2 * (place % 2)) + height / 60 * np.sin(index / 7 + place)
@@ -67,7 +68,7 @@ def make_clip(path: Path, photos: Sequence[Photo], width: int, height: int) -> N
                 matrix = np.column_stack([turn, np.array([x, y]) - turn @ middle])
                 here = points @ matrix[:, :2].T + matrix[:, 2]
                 mask = head_mask(here, width, height)
-                image += mask * (geometry.warp(photo, matrix, width, height) - image)
+                image += mask * (affine.warp(photo, matrix, width, height) - image)
             rolled = np.roll(grain, 37 * index, axis=1)
             writer.add(np.rint(np.clip(image + rolled, 0, 255)).astype(np.uint8), index / 30)
 

@@ -16,10 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints import geometry, synthetic
-from facepoints.pictures import save_picture
-from facepoints.video import open_video
-from facepoints.video_writer import VideoWriter
+from facepoints.datasets import synthetic
+from facepoints.drawing import save_picture
+from facepoints.imaging import affine
+from facepoints.video.source import open_video
+from facepoints.video.writer import VideoWriter
 
 WIDTH, HEIGHT, RATE, COUNT = 640, 360, 30, 75
 SIDE = 256  # pixels of the rendered pictures
@@ -39,24 +40,24 @@ def write_clip(path: Path) -> None:
             for row, size, direction in reversed(PEOPLE):
                 picture, points = faces.images[row], faces.points[row]
                 matrix = _placed(points, size, direction, index / COUNT)
-                face = geometry.warp(picture, matrix, WIDTH, HEIGHT).astype(np.float32)
-                image += _head(geometry.apply(matrix, points)) * (face[..., None] - image)
+                face = affine.warp(picture, matrix, WIDTH, HEIGHT).astype(np.float32)
+                image += _head(affine.apply(matrix, points)) * (face[..., None] - image)
             image += random.normal(0, NOISE, image.shape)
             whole = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
             writer.add(np.repeat(whole, 3, axis=2), index / RATE)
 
 
-def _placed(points: NDArray, size: float, direction: int, part: float) -> geometry.Matrix:
+def _placed(points: NDArray, size: float, direction: int, part: float) -> affine.Matrix:
     """Where a rendered picture lies when so large a part of the clip is over."""
     x = WIDTH / 2 + direction * WIDTH * (part - 0.5) * 0.62
     y = HEIGHT / 2 - 12 * np.cos(4 * np.pi * part) * direction
-    turn = geometry.rotation_matrix(10 * np.sin(2 * np.pi * part), (0.0, 0.0))[:, :2] * size
+    turn = affine.rotation_matrix(10 * np.sin(2 * np.pi * part), (0.0, 0.0))[:, :2] * size
     return np.column_stack([turn, np.array([x, y]) - turn @ points.mean(axis=0)])
 
 
 def _head(points: NDArray) -> NDArray[np.float32]:
     """(HEIGHT, WIDTH, 1) how much of each pixel is head, with a soft edge."""
-    left, top, wide, high = geometry.bounding_box(points)
+    left, top, wide, high = affine.bounding_box(points)
     mask = np.zeros((HEIGHT, WIDTH), np.float32)
     center = round(left + wide / 2), round(top + 0.38 * high)
     cv2.ellipse(mask, center, (round(0.62 * wide), round(0.85 * high)), 0, 0, 360, 1.0, -1)

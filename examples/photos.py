@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
-from facepoints import synthetic
-from facepoints.pictures import save_picture
+from facepoints.datasets import synthetic
+from facepoints.drawing import save_picture
 
 ROWS, COLUMNS, SIDE = 3, 4, 240
 

@@ -14,14 +14,14 @@ import numpy as np
 from skimage import data
 
 import facepoints
-from facepoints import geometry
-from facepoints.pictures import save_picture
+from facepoints.drawing import save_picture
+from facepoints.imaging import affine
 
 
 def main(path: Path) -> None:
     """Write the picture."""
     head = data.astronaut()[20:260, 115:340]  # Eileen Collins in 1999; NASA, public domain
-    photo = geometry.resize(np.ascontiguousarray(head), 3 * head.shape[1], 3 * head.shape[0])
+    photo = affine.resize(np.ascontiguousarray(head), 3 * head.shape[1], 3 * head.shape[0])
     faces = facepoints.load()(photo)
     shown = [facepoints.draw(photo, faces, radius=radius) for radius in (False, True)]
     save_picture(path, np.concatenate(shown, axis=1))

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
-from facepoints.face import Face
-from facepoints.landmark_sets import IBUG_68
-from facepoints.measure.pose import head_points, pose_of
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.measurement.pose import head_points, pose_of
 
 __all__ = ["acted", "acted_points", "closure", "gaping", "turned"]
 

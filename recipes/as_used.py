@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facepoints import geometry, looks
-from facepoints.answers import RunModel
-from facepoints.calibration import calibrate
-from facepoints.detect import JUDGED, Found
-from facepoints.detect.own import OwnFinder
-from facepoints.export import about, graph_of, sealed
-from facepoints.files import write_bytes
-from facepoints.quantise import in_batches, quantised
-from facepoints.runs import Run, read_header, save_run, save_weights
-from facepoints.samples import Photos, Samples
+from facepoints._util.files import write_bytes
+from facepoints.datasets.samples import Photos, Samples
+from facepoints.detection import JUDGED, Found
+from facepoints.detection.builtin import OwnFinder
+from facepoints.evaluation.calibration import calibrate
+from facepoints.imaging import affine
+from facepoints.inference import cropping
+from facepoints.models.loading import RunModel
+from facepoints.models.onnx_export import about, graph_of, sealed
+from facepoints.models.quantize import in_batches, quantised
+from facepoints.models.run import Run, read_header, save_run, save_weights
 
 
 def averaged(folders: Sequence[Path], out: Path) -> None:
@@ -55,10 +56,10 @@ def as_found(photos: Photos, faces: Samples, run: Run) -> Samples:
 
         nearest = min(finder.find(picture), key=away, default=None)
         if nearest is not None and away(nearest) < 0.5:
-            matrix = looks.first_look(model, 0, nearest).matrix
+            matrix = cropping.first_look(model, 0, nearest).matrix
             rows.append(row)
-            crops.append(looks.crop(picture, matrix, run.size))
-            truths.append(geometry.apply(matrix, points))
+            crops.append(cropping.crop(picture, matrix, run.size))
+            truths.append(affine.apply(matrix, points))
     seen = faces.take(np.isin(np.arange(len(faces)), rows))
     return replace(seen, images=np.stack(crops)).with_points(np.stack(truths), seen.labelled)
 

@@ -31,15 +31,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from facepoints import files, geometry
-from facepoints.detect import Found, overlap
-from facepoints.detect.own import INPUT, KIND, OUTPUTS, faces_of
+from facepoints._util import files
+from facepoints.detection import Found, overlap
+from facepoints.detection.builtin import INPUT, KIND, OUTPUTS, faces_of
 from facepoints.errors import FacepointsError
-from facepoints.export import sealed, traced
-from facepoints.learner import read_checkpoint, write_checkpoint
-from facepoints.memory import keep_freed_memory
-from facepoints.networks.finder import FaceNet, FinderGraph
-from facepoints.quantise import quantised
+from facepoints.imaging import affine
+from facepoints.models.networks.face_detector import FaceNet, FinderGraph
+from facepoints.models.onnx_export import sealed, traced
+from facepoints.models.quantize import quantised
+from facepoints.training.allocator import keep_freed_memory
+from facepoints.training.train_state import read_checkpoint, write_checkpoint
 
 SAVE_EVERY = 250
 NOTICE_AT, NOTICE_SIDE, NOTICE_SCORE = 2000, 320, 0.45
@@ -85,7 +86,7 @@ def answers(
         scale = min(1.0, longest / max(height, width))
         new = max(1, round(width * scale)), max(1, round(height * scale))
         fitted = np.full([-(-n // 32) * 32 for n in new[::-1]], PADDING, np.uint8)
-        fitted[: new[1], : new[0]] = geometry.resize(picture, *new)
+        fitted[: new[1], : new[0]] = affine.resize(picture, *new)
         cells = graph(torch.from_numpy(fitted)[None])[0].numpy()
         seen = faces_of(cells, fitted.shape, least, (1.0, 1.0))
         yield [f for f, _ in seen]
@@ -105,7 +106,7 @@ def validate(
     found = answers(graph, pictures, longest, 0.02)
     for (picture, points), seen in zip(pictures, found, strict=True):
         scale = min(1.0, longest / max(picture.shape))
-        box = geometry.bounding_box((points + 0.5) * scale - 0.5)
+        box = affine.bounding_box((points + 0.5) * scale - 0.5)
         shared = [overlap(f.box, box) for f in seen]
         mine = [f.score for f, s in zip(seen, shared, strict=True) if s > 0.4]
         faces.append(max(mine, default=0.0))
@@ -287,10 +288,10 @@ def main(recipe: Recipe) -> None:
                 file.write(json.dumps(row) + "\n")
             said = {}
     seen = (batch(recipe, step, taught, empty)[0][:, 0] for step in range(RANGES_ON))
-    written = recipe.out / "finder.onnx"
+    written = recipe.out / "detector.onnx"
     write(run, validation, (part.byte().numpy() for part in seen), written)
     if recipe.install:
-        files.write_bytes(PACKAGE / "finder.onnx", written.read_bytes())
+        files.write_bytes(PACKAGE / "detector.onnx", written.read_bytes())
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from finder_scenes import Gray, Source, source
 from numpy.typing import NDArray
 from points_data import read_sets
 
-from facepoints import files, geometry
-from facepoints.mean_face import MEAN_FACE
-from facepoints.samples import Photos
+from facepoints._util import files
+from facepoints.datasets.samples import Photos
+from facepoints.imaging import affine
+from facepoints.landmarks.mean_face import MEAN_FACE
 
 __all__ = ["sources", "without_faces"]
 
@@ -36,9 +37,9 @@ def others(folder: Path, name: str, photos: Photos) -> list[list[tuple[float, ..
     for picture, points in zip(photos.pictures(), photos.points, strict=True):
         scale = min(1.0, 400 / max(picture.shape))
         size = [round(n * scale) for n in picture.shape[::-1]]
-        small = geometry.resize(picture, size[0], size[1])
+        small = affine.resize(picture, size[0], size[1])
         windows, votes = cascade.detectMultiScale2(small, 1.15, 2, minSize=(20, 20))
-        x, y, side, _ = geometry.bounding_box(points)
+        x, y, side, _ = affine.bounding_box(points)
         places = []
         for (left, top, wide, _), count in zip(windows, votes, strict=True):
             place = ((left + wide / 2) / scale, (top + wide * 0.65) / scale, wide * 0.9 / scale)

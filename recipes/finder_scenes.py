@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints import geometry
+from facepoints.imaging import affine
 
 __all__ = ["SIDE", "Scene", "Source", "draw_scene", "source"]
 
@@ -73,11 +73,11 @@ def source(
     levels = [picture]
     while min(levels[-1].shape) >= 32:
         height, width = levels[-1].shape
-        levels.append(geometry.resize(levels[-1], -(-width // 2), -(-height // 2)))
+        levels.append(affine.resize(levels[-1], -(-width // 2), -(-height // 2)))
     if points is None or shape is None:
         return Source(tuple(levels))
     five = np.stack([points[part].mean(axis=0) for part in _EYES_NOSE_MOUTH])
-    matrix = geometry.similarity(shape, points)
+    matrix = affine.similarity(shape, points)
     return Source(tuple(levels), matrix, five, np.zeros((0, 3)) if unknown is None else unknown)
 
 
@@ -148,7 +148,7 @@ def _patch(rng: np.random.Generator, empty: list[Source], width: int, height: in
     room = np.array(level.shape[::-1]) * scale - (width, height)
     shift = -rng.uniform(0, np.maximum(room, 1e-6))
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    return geometry.warp(level, matrix, width, height)
+    return affine.warp(level, matrix, width, height)
 
 
 def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> None:
@@ -160,11 +160,11 @@ def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> 
     _relight(rng, view)
     shift = np.array([left, top], dtype=float)
     for x, y, side in photo.unknown:
-        right, down = map(float, geometry.apply(matrix, np.array([x, y])) + shift)
+        right, down = map(float, affine.apply(matrix, np.array([x, y])) + shift)
         scene.unknown.append((right, down, side * float(np.hypot(*matrix[:, 0]))))
     if photo.face is None:
         return
-    frame = geometry.compose(photo.face, matrix)
+    frame = affine.compose(photo.face, matrix)
     side = float(np.hypot(*frame[:, 0]))
     middle = frame[:, 2]
     seen = _visible(middle, side, width, height)
@@ -181,7 +181,7 @@ def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> 
     # In a mirrored photo the frame's x axis points to the left; the turned face's to the right.
     mirrored = np.linalg.det(frame[:, :2]) < 0
     axis = frame[:, 0] / side * (-1 if mirrored else 1)
-    points = geometry.apply(matrix, photo.points)
+    points = affine.apply(matrix, photo.points)
     points = points[[1, 0, 2, 4, 3]] if mirrored else points
     scene.faces.append(np.array([*(middle + shift), side, *axis, *(points + shift).ravel()]))
 
@@ -239,7 +239,7 @@ def _lay(
     number = int(np.clip(np.floor(-np.log2(scale) + 0.25), 0, len(levels) - 1))
     level = levels[number]
     factors = np.array(level.shape[::-1]) / levels[0].shape[::-1]
-    matrix = geometry.compose(geometry.invert(geometry.resize_matrix(*factors)), matrix)
+    matrix = affine.compose(affine.invert(affine.resize_matrix(*factors)), matrix)
     border = rng.choice([cv2.BORDER_TRANSPARENT, cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT])
     even = PADDING if rng.random() < 0.3 else int(rng.integers(256))
     drawn = cv2.warpAffine(

@@ -8,7 +8,7 @@ from finder_scenes import SIDE, Scene
 from torch import Tensor
 from torch.nn import functional
 
-from facepoints.networks.finder import REFERENCE, Maps, cells
+from facepoints.models.networks.face_detector import REFERENCE, Maps, cells
 
 __all__ = ["Targets", "loss"]
 

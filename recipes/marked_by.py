@@ -3,7 +3,7 @@
 Photos were marked by hand, frames by a detector. What both would have done differently is
 measured on the training faces: a logistic regression on the network's features says whose a face
 is, and a ridge regression for each from all predicted points to what is left of the error. See
-`facepoints.networks.habits`.
+`facepoints.models.networks.annotator_bias`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facepoints.augment import AUGMENTS, augment
-from facepoints.networks import KeypointModel, build
-from facepoints.networks.heatnet import HeatNet
-from facepoints.runs import Run, read_header, save_run, save_weights
-from facepoints.samples import Samples
+from facepoints.datasets.samples import Samples
+from facepoints.models.networks import KeypointModel, build
+from facepoints.models.networks.heatnet import HeatNet
+from facepoints.models.run import Run, read_header, save_run, save_weights
+from facepoints.training.augment import AUGMENTS, augment
 
 __all__ = ["add_habits"]
 

@@ -34,11 +34,11 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from facepoints import readers
+from facepoints.datasets import readers
+from facepoints.datasets.combine import read_people
 from facepoints.errors import DataError, FacepointsError
-from facepoints.gather import read_people
-from facepoints.landmark_sets import IBUG_68
-from facepoints.measure.pose import Fit, angles, fit_heads
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.measurement.pose import Fit, angles, fit_heads
 
 Array = NDArray[np.floating]
 

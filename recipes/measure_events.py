@@ -5,7 +5,7 @@
 DATA holds `lfpw/train` and `held-out.txt`. Clips of four seconds are made from photos of people
 whom `points.py` keeps to calibrate on (see `acting`), with a sway of the head and the noise of a
 camera, and go through the network of the package as any video. The limits in
-`facepoints.measure.events` were set by what this prints, for lack of labelled videos. To be run
+`facepoints.measurement.events` were set by what this prints, for lack of labelled videos. To be run
 again when that network changes; --limits tries others.
 """
 
@@ -25,11 +25,11 @@ from measure_factors import photos_of
 from numpy.typing import NDArray
 
 import facepoints
-from facepoints import geometry
+from facepoints.api import FaceModel
 from facepoints.errors import FacepointsError
-from facepoints.measure import events, measures
-from facepoints.predict import Predictor
-from facepoints.video import Frame
+from facepoints.imaging import affine
+from facepoints.measurement import events, measures
+from facepoints.video.frame import Frame
 
 Array = NDArray[np.floating]
 Image = NDArray[np.uint8]
@@ -90,24 +90,24 @@ class Clip:
         random = np.random.default_rng(0)
         for index in range(self.total):
             time = index / self.rate
-            sway = geometry.rotation_matrix(3 * wave(time, 3), (SIDE / 2, SIDE / 2))
+            sway = affine.rotation_matrix(3 * wave(time, 3), (SIDE / 2, SIDE / 2))
             sway[:, 2] += 6 * wave(time, 2.3), 4 * wave(time, 1.7)
-            shown = geometry.warp(self.of(time), sway, SIDE, SIDE)
+            shown = affine.warp(self.of(time), sway, SIDE, SIDE)
             noisy = shown + random.normal(0, NOISE, shown.shape)
             yield Frame(np.clip(noisy, 0, 255).astype(np.uint8), index, time, self.name)
 
 
 def close_up(photo: Image, points: Array) -> tuple[Image, Array]:
     """The face and its points in the middle of a picture of `SIDE` pixels."""
-    x, y, width, height = geometry.bounding_box(points)
+    x, y, width, height = affine.bounding_box(points)
     size = min(FACE / max(width, height), 1.5)
     middle = np.array([x + width / 2, y + height / 2])
     matrix = np.column_stack([size * np.eye(2), SIDE / 2 - size * middle])
-    shown = geometry.warp(photo, matrix, SIDE, SIDE)
-    return np.repeat(shown[..., None], 3, axis=2), geometry.apply(matrix, points)
+    shown = affine.warp(photo, matrix, SIDE, SIDE)
+    return np.repeat(shown[..., None], 3, axis=2), affine.apply(matrix, points)
 
 
-def course(model: Predictor, of: Callable[[float], Image]) -> Array:
+def course(model: FaceModel, of: Callable[[float], Image]) -> Array:
     """(T, 5) of one clip: time, opening of eyes and mouth, yaw, pitch."""
     names = ("eye_opening", "mouth_opening", "yaw", "pitch")
     rows = []

@@ -32,16 +32,16 @@ from numpy.typing import NDArray
 from points_data import only, read_sets
 
 import facepoints
-from facepoints import readers
-from facepoints.calibration import COVERAGE
+from facepoints.datasets import readers
+from facepoints.datasets.combine import read_people
+from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
-from facepoints.face import Face
-from facepoints.gather import read_people
-from facepoints.measure import MEASURES, measures, pose_of
-from facepoints.measure.factors import FACTORS
-from facepoints.measure.pose import head_points
-from facepoints.measure.symmetry import asymmetry
-from facepoints.samples import Photos
+from facepoints.inference.face import Face
+from facepoints.inference.radius_calibration import COVERAGE
+from facepoints.measurement import MEASURES, measures, pose_of
+from facepoints.measurement.pose import head_points
+from facepoints.measurement.radius_factors import FACTORS
+from facepoints.measurement.symmetry import asymmetry
 
 Array = NDArray[np.floating]
 Ratios = dict[str, Array]

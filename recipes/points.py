@@ -49,11 +49,14 @@ from rich.console import Console
 from without_face import VIEW
 
 import facepoints
+from facepoints.datasets.combine import concatenate
+from facepoints.datasets.crops import middle
+from facepoints.datasets.samples import Samples
+from facepoints.datasets.splits import spread_rows
 from facepoints.errors import FacepointsError
-from facepoints.runs import Run
-from facepoints.samples import Samples, concatenate, middle, spread_rows
-from facepoints.settings import TrainSettings
-from facepoints.train import train
+from facepoints.models.run import Run
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train import train
 
 PARTS = (
     "first", "second", "third", "mean", "fourth", "fifth", "settled", "sixth", "seventh", "eighth"

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from second_opinion import opinions, others
 from without_face import FACE, VIEW, WIDE, elsewhere, emptied, missed, textures
 
-from facepoints import files, framing, geometry, readers
-from facepoints.gather import read_people
-from facepoints.predict import load
-from facepoints.samples import Photos, Samples, concatenate, middle
+from facepoints._util import files
+from facepoints.api import load
+from facepoints.datasets import procrustes, readers
+from facepoints.datasets.combine import concatenate, read_people
+from facepoints.datasets.crops import middle
+from facepoints.datasets.samples import Photos, Samples
+from facepoints.imaging import affine
 
 __all__ = ["Material", "material", "only", "read_sets"]
 
@@ -123,11 +126,11 @@ def labelled(parts: list[Part], shape: NDArray[np.float64], seed: int) -> Faces:
     names = [file for part in parts for file in part.files]
     people = np.concatenate([part.training.group for part in parts])
     said = opinions(names, points, people, seed)
-    target = framing.layout(shape, 2 * WIDE, 2 * FACE)
-    crops = [framing.upright(part.training, shape, 2 * WIDE, 2 * FACE) for part in parts]
+    target = procrustes.layout(shape, 2 * WIDE, 2 * FACE)
+    crops = [procrustes.upright(part.training, shape, 2 * WIDE, 2 * FACE) for part in parts]
     own = np.concatenate([crop.points for crop in crops]).astype(np.float64)
     second = np.stack([
-        geometry.apply(geometry.similarity(p, target), q) for p, q in zip(points, said, strict=True)
+        affine.apply(affine.similarity(p, target), q) for p, q in zip(points, said, strict=True)
     ])  # fmt: skip
     both = np.where(np.isfinite(second), (own + second) / 2, own)
     return Faces(np.concatenate([crop.images for crop in crops]), both, people)
@@ -140,7 +143,7 @@ def beside(part: Part, shape: NDArray[np.float64]) -> Faces:
         part.training.points.astype(np.float64),
         part.training.group,
         load(),
-        framing.layout(shape, 2 * WIDE, 2 * FACE),
+        procrustes.layout(shape, 2 * WIDE, 2 * FACE),
         2 * WIDE,
     )
     return Faces(images, points, np.array([f"beside-{n}" for n in range(len(images))]))
@@ -240,7 +243,7 @@ def material(data: Path, folder: Path, seed: int) -> Material:
     """Everything, from the folder with the data sets; morphs are kept in `folder`."""
     parts = read_parts(data, seed)
     everybody = [photos for part in parts.values() for photos in (part.training, part.held)]
-    shape = framing.mean_shape(
+    shape = procrustes.mean_shape(
         np.concatenate([photos.points for photos in everybody]),
         np.concatenate([photos.labelled for photos in everybody]),
         everybody[0].landmarks,
@@ -248,7 +251,7 @@ def material(data: Path, folder: Path, seed: int) -> Material:
     by_hand, *by_detector = parts.values()
     photos, frames = (labelled(some, shape, seed) for some in ([by_hand], by_detector))
     further = beside(by_hand, shape)
-    own, *rest = (framing.upright(p.training, shape, WIDE, FACE) for p in parts.values())
+    own, *rest = (procrustes.upright(p.training, shape, WIDE, FACE) for p in parts.values())
     sources = {"photos": joined([photos, further]), "frames": frames}
     kept = files.make_folder(folder)
     rng = np.random.default_rng(seed)
@@ -267,5 +270,5 @@ def material(data: Path, folder: Path, seed: int) -> Material:
         photos=own,
         frames=concatenate(rest),
         negatives=negatives(parts, shape, concatenate([own, *rest]), rng),
-        held=[(p.held, framing.upright(p.held, shape, WIDE, FACE)) for p in parts.values()],
+        held=[(p.held, procrustes.upright(p.held, shape, WIDE, FACE)) for p in parts.values()],
     )

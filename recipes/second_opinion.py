@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from support import correction, peers
 from support.faces import match
 
-from facepoints import geometry
-from facepoints.media import read_picture, to_gray
-from facepoints.predict import Predictor
+from facepoints.imaging import affine
+from facepoints.imaging.image_io import read_picture, to_gray
+from facepoints.inference.predictor import Predictor
 
 __all__ = ["opinions", "others"]
 
@@ -77,9 +77,9 @@ def others(
         for said in correct(np.asarray(rest, np.float64)):
             label = _agreed(said, [face.points for face in faces])
             if label is not None:
-                matrix = geometry.similarity(label, target)
-                crops.append(geometry.warp(to_gray(picture), matrix, side, side))
-                labels.append(geometry.apply(matrix, label))
+                matrix = affine.similarity(label, target)
+                crops.append(affine.warp(to_gray(picture), matrix, side, side))
+                labels.append(affine.apply(matrix, label))
     return np.stack(crops), np.array(labels, np.float64)
 
 

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints import framing, geometry
-from facepoints.samples import Photos, Samples
+from facepoints.datasets import procrustes
+from facepoints.datasets.samples import Photos, Samples
+from facepoints.imaging import affine
 
 __all__ = ["FACE", "VIEW", "WIDE", "elsewhere", "emptied", "missed", "textures"]
 
@@ -31,15 +32,15 @@ def elsewhere(photos: Photos, count: int, rng: np.random.Generator) -> list[NDAr
     found = []
     for picture, points in zip(photos.pictures(), photos.points, strict=True):
         height, width = picture.shape
-        taken = [geometry.bounding_box(points)]
+        taken = [affine.bounding_box(points)]
         taken += [tuple(map(float, b)) for b in cascade.detectMultiScale(picture, 1.1, 1)]
         for _ in range(20 * each):
             side = float(np.exp(rng.uniform(np.log(30), np.log(min(height, width) * 0.9))))
             x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
             if any(_overlap((x, y, side, side), box) > 0.02 for box in taken):
                 continue
-            matrix = geometry.crop_matrix((x, y, side, side), WIDE, WIDE / VIEW - 1)
-            found.append(geometry.warp(picture, matrix, WIDE, WIDE))
+            matrix = affine.crop_matrix((x, y, side, side), WIDE, WIDE / VIEW - 1)
+            found.append(affine.warp(picture, matrix, WIDE, WIDE))
             if len(found) % each == 0:
                 break
     return found[:count]
@@ -57,11 +58,11 @@ def missed(
 ) -> list[NDArray[np.uint8]]:
     """Crops that a face finder might give by mistake: beside the face, a part of it, far too
     much around it, or lying and upside down."""
-    target = framing.layout(shape, WIDE, FACE)
+    target = procrustes.layout(shape, WIDE, FACE)
     each = count / len(photos)
     found = []
     for picture, points in zip(photos.pictures(), photos.points, strict=True):
-        upright = geometry.similarity(points, target)
+        upright = affine.similarity(points, target)
         for _ in range(rng.poisson(each)):
             turn, scale, shift = rng.uniform(-30, 30), np.exp(rng.uniform(-0.2, 0.2)), np.zeros(2)
             kind = rng.integers(4)
@@ -75,11 +76,11 @@ def missed(
             else:
                 turn = rng.choice([90, 180, -90]) + rng.uniform(-25, 25)
             centre = (WIDE - 1) / 2
-            change = geometry.rotation_matrix(turn, (centre, centre))
+            change = affine.rotation_matrix(turn, (centre, centre))
             change[:, :2] *= scale
             change[:, 2] = centre - change[:, :2] @ (centre, centre) + shift
-            matrix = geometry.compose(upright, change)
-            found.append(geometry.warp(picture, matrix, WIDE, WIDE))
+            matrix = affine.compose(upright, change)
+            found.append(affine.warp(picture, matrix, WIDE, WIDE))
     return found
 
 
@@ -115,10 +116,10 @@ def textures(count: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
         picture = pictures[rng.integers(len(pictures))]
         side = float(np.exp(rng.uniform(np.log(24), np.log(min(picture.shape)))))
         x, y = rng.uniform(0, np.array(picture.shape[::-1]) - side)
-        matrix = geometry.crop_matrix((x, y, side, side), WIDE, 0)
-        crop = geometry.warp(picture, matrix, WIDE, WIDE)
+        matrix = affine.crop_matrix((x, y, side, side), WIDE, 0)
+        crop = affine.warp(picture, matrix, WIDE, WIDE)
         if rng.random() < 0.2:
             small = rng.normal(rng.uniform(40, 200), rng.uniform(0, 60), (rng.integers(2, 40),) * 2)
-            crop = geometry.resize(small.clip(0, 255).astype(np.uint8), WIDE, WIDE)
+            crop = affine.resize(small.clip(0, 255).astype(np.uint8), WIDE, WIDE)
         found.append(crop)
     return found

@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facepoints import geometry
-from facepoints.adapt import AdaptReport, adapt, mean_gaps
-from facepoints.answers import Framed, answering
-from facepoints.detect import WholeImage
+from facepoints.commands.adapt import AdaptReport, adapt, mean_gaps
+from facepoints.datasets.crop_geometry import default_crop_rule
+from facepoints.datasets.samples import Samples
+from facepoints.datasets.writers import WRITERS
+from facepoints.detection import WholeImage
 from facepoints.errors import DataError, ModelError, WriteError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, convert
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_face import default_crop_rule
-from facepoints.onnx_model import PointsModel
-from facepoints.samples import Samples
-from facepoints.writers import WRITERS
+from facepoints.imaging import affine
+from facepoints.inference.crop_predictor import Framed
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models.loading import answering
 
 SIDE = 96
 RULE = default_crop_rule(IBUG_68, (SIDE, SIDE))
@@ -34,7 +36,7 @@ def dots_model() -> bytes:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from facepoints.onnx_write import sealed
+    from facepoints.models.onnx_edit import sealed
 
     ys, xs = np.mgrid[:SIDE, :SIDE].astype(np.float64)
     ones = np.ones(SIDE * SIDE)
@@ -117,18 +119,18 @@ def faces(count: int, seed: int, noise: float, narrow: int = 0, side: int = SIDE
     images, points = [], []
     every = np.ones((1, 68), dtype=bool)
     for row in range(count):
-        change = geometry.rotation_matrix(rng.uniform(-15, 15), (SIDE / 2, SIDE / 2))
+        change = affine.rotation_matrix(rng.uniform(-15, 15), (SIDE / 2, SIDE / 2))
         change[:, :2] *= rng.uniform(0.75, 1)
         change[:, 2] += rng.uniform(0, 12, 2) + (side - SIDE) / 2
         image = rng.uniform(0, 50, (side, side))  # no two alike, or they are one person's
-        for x, y in geometry.apply(change, EYES):
+        for x, y in affine.apply(change, EYES):
             image += 200 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 18)
         images.append(image.clip(0, 255).astype(np.uint8))
         names = KAGGLE_15.names if row < count - narrow else _marked("4-point")
         want = LandmarkSet(names, mirrorable=False)
         at = convert(RULE.layout[None], every, IBUG_68, want)[0][0]
         shape = at + SHIFT + rng.normal(0, noise, (15, 2))
-        points.append(geometry.apply(change, shape))
+        points.append(affine.apply(change, shape))
     labelled = np.ones((count, 15), dtype=bool)
     few = KAGGLE_15.columns(KAGGLE_SCHEMES["4-point"])
     labelled[count - narrow :] = np.isin(np.arange(15), few)

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepoints import geometry, synthetic
-from facepoints.alignment import ARCFACE, SIZES, TEMPLATES, Template, align, align_matrix
+from facepoints.datasets import synthetic
 from facepoints.errors import DataError, SettingsError
-from facepoints.face import Face
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, NARROW
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_head import MEAN_HEAD
+from facepoints.imaging import affine
+from facepoints.inference.alignment import ARCFACE, SIZES, TEMPLATES, Template, align, align_matrix
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, NARROW
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_head import MEAN_HEAD
 
 TEMPLATE_NAMES: tuple[Template, ...] = get_args(Template)
 
@@ -24,7 +25,7 @@ TEMPLATE_NAMES: tuple[Template, ...] = get_args(Template)
 def face_of(points: np.ndarray, landmarks: LandmarkSet = IBUG_68) -> Face:
     flat = points.astype(np.float32)
     radius = np.ones(len(flat), np.float32)
-    return Face(geometry.bounding_box(flat), 1.0, flat, radius, landmarks)
+    return Face(affine.bounding_box(flat), 1.0, flat, radius, landmarks)
 
 
 def points_at(face: Face, names: tuple[str, ...]) -> np.ndarray:
@@ -45,19 +46,19 @@ def test_a_face_whose_points_fit_the_template_lands_on_it(
     target = TEMPLATES[template](size)
     names = tuple(target)
     wanted = np.array(list(target.values()))
-    move = geometry.rotation_matrix(degrees, (10.0, 20.0))
+    move = affine.rotation_matrix(degrees, (10.0, 20.0))
     move[:, :2] *= scale
     move[:, 2] += shift
-    face = face_of(geometry.apply(move, wanted), KAGGLE_15.subset(names))
+    face = face_of(affine.apply(move, wanted), KAGGLE_15.subset(names))
     matrix = align_matrix(face, template, size)
-    np.testing.assert_allclose(geometry.apply(matrix, face.points), wanted, atol=2e-3)
-    back = geometry.compose(move, matrix)
+    np.testing.assert_allclose(affine.apply(matrix, face.points), wanted, atol=2e-3)
+    back = affine.compose(move, matrix)
     np.testing.assert_allclose(back, np.eye(3)[:2], atol=3e-3)
 
 
 def test_eyes_are_level_and_in_their_places() -> None:
     face = face_of((MEAN_HEAD[:, :2] @ [[0.9, 0.3], [-0.3, 0.9]]) * 80 + (300, 200))
-    moved = replace(face, points=geometry.apply(align_matrix(face, "eyes", 200), face.points))
+    moved = replace(face, points=affine.apply(align_matrix(face, "eyes", 200), face.points))
     right, left = points_at(moved, ("right_eye_center", "left_eye_center"))
     np.testing.assert_allclose(right, (0.35 * 200 - 0.5, 0.4 * 200 - 0.5), atol=1e-3)
     np.testing.assert_allclose(left, (0.65 * 200 - 0.5, 0.4 * 200 - 0.5), atol=1e-3)
@@ -76,7 +77,7 @@ def test_the_arcface_template_is_insightfaces() -> None:
     # the subject's right eye is on the picture's left, as in InsightFace's order
     assert next(iter(ARCFACE)) == "right_eye_center"
     head = face_of(MEAN_HEAD[:, :2] * 50 + 100)
-    moved = geometry.apply(align_matrix(head, "arcface-112"), points_at(head, tuple(ARCFACE)))
+    moved = affine.apply(align_matrix(head, "arcface-112"), points_at(head, tuple(ARCFACE)))
     assert np.abs(moved - np.array(list(ARCFACE.values()))).max() < 4
 
 
@@ -94,7 +95,7 @@ def test_pixels_go_where_points_go(template: Template) -> None:
         blob = 250 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * 3.0**2))
         image = np.maximum(image, blob.astype(np.uint8))
     crop = align(image, face, template).astype(float)
-    moved = geometry.apply(align_matrix(face, template), places)
+    moved = affine.apply(align_matrix(face, template), places)
     ys, xs = np.mgrid[: len(crop), : len(crop)]
     for x, y in moved:
         near = crop * (np.hypot(xs - x, ys - y) < 8)

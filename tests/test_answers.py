@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facepoints import geometry
-from facepoints.answers import Framed, RunModel, answering, opened
-from facepoints.competition import write_competition
-from facepoints.detect import WholeImage
+from facepoints.datasets.crop_geometry import default_crop_rule
+from facepoints.datasets.synthetic.kaggle_files import write_competition
+from facepoints.detection import WholeImage
 from facepoints.errors import ModelError, RunError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.mean_face import default_crop_rule
+from facepoints.imaging import affine
+from facepoints.inference.crop_predictor import Framed
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.models.loading import RunModel, answering, opened
 
 RULE = default_crop_rule(IBUG_68, (96, 96))
 EYES = np.stack([RULE.layout[36:42].mean(axis=0), RULE.layout[42:48].mean(axis=0)])
@@ -32,7 +33,7 @@ def dots(crops: np.ndarray) -> SimpleNamespace:
         middle = (light * xs).sum() / light.sum()
         sides = (light * (xs < middle), light * (xs >= middle))
         eyes = [((s * xs).sum() / s.sum(), (s * ys).sum() / s.sum()) for s in sides]
-        points.append(geometry.apply(geometry.similarity(EYES, np.array(eyes)), RULE.layout))
+        points.append(affine.apply(affine.similarity(EYES, np.array(eyes)), RULE.layout))
     ones = np.ones((len(crops), 68), np.float32)
     return SimpleNamespace(points=np.stack(points), radius=ones, score=ones[:, 0])
 
@@ -44,27 +45,27 @@ def run(landmarks: Any = IBUG_68) -> Any:
     )
 
 
-def picture(matrix: geometry.Matrix, side: int = 120) -> np.ndarray:
+def picture(matrix: affine.Matrix, side: int = 120) -> np.ndarray:
     """Gray with a round bright dot at each eye of the layout moved by `matrix`."""
     ys, xs = np.mgrid[:side, :side]
     image = np.zeros((side, side))
-    for x, y in geometry.apply(matrix, EYES):
+    for x, y in affine.apply(matrix, EYES):
         image += 255 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * 3.0**2))
     return image.clip(0, 255).astype(np.uint8)
 
 
 def test_a_face_is_found_wherever_the_picture_has_it() -> None:
-    turned = geometry.rotation_matrix(20, (48, 48))
+    turned = affine.rotation_matrix(20, (48, 48))
     moved = np.array([[0.9, 0, 30], [0, 0.9, 20.0]])
-    images = np.stack([picture(m) for m in (turned, moved, geometry.compose(turned, moved))])
+    images = np.stack([picture(m) for m in (turned, moved, affine.compose(turned, moved))])
     found = Framed(RunModel(run()), {}, WholeImage(0.8)).predict(images)
     for points, radius, matrix in zip(
         found.points,
         found.radius,
-        (turned, moved, geometry.compose(turned, moved)),
+        (turned, moved, affine.compose(turned, moved)),
         strict=True,
     ):
-        truth = geometry.apply(matrix, RULE.layout)
+        truth = affine.apply(matrix, RULE.layout)
         assert np.linalg.norm(points - truth, axis=1).max() < 0.5
         assert radius == pytest.approx(np.hypot(*matrix[:, 0]), rel=0.03)  # 1 px of the crop
 
@@ -94,7 +95,7 @@ def test_the_word_facepoints_submits_and_adapts_without_pytorch(tmp_path: Path) 
     write_competition(data, count=120, test=40, seed=1)
     code = f"""
 import sys
-from facepoints.cli import main
+from facepoints.cli.main import main
 class NoTorch:
     def find_spec(name, path=None, target=None):
         if name == "torch":

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from facepoints.augment import AUGMENTS, Augment, augment
 from facepoints.errors import SettingsError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.training.augment import AUGMENTS, Augment, augment
 
 GEOMETRIC = ("rotation", "scale", "shift", "mirror", "perspective", "elastic")
 PHOTOMETRIC = ("brightness", "contrast", "gamma", "shade", "blur", "noise", "occlusion")

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facepoints.calibration import COVERAGE, Calibration, calibrate, radius_report, uncalibrated
+from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError
-from facepoints.landmarks import LandmarkSet
-from facepoints.samples import Samples
+from facepoints.evaluation.calibration import calibrate, radius_report, uncalibrated
+from facepoints.inference.radius_calibration import COVERAGE, Calibration
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 ABC = LandmarkSet(("a", "b", "c"), mirrorable=False)
 

@@ -15,11 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from facepoints._version import __version__
 
-from facepoints import __version__, readers, synthetic
-from facepoints.cli import main
-from facepoints.runs import Run
-from facepoints.writers import write_kaggle
+from facepoints.cli.main import main
+from facepoints.datasets import readers, synthetic
+from facepoints.datasets.writers import write_kaggle
+from facepoints.models.run import Run
 
 TINY = ["--network", "lenet5", "--epochs", "1", "--batch", "8", "--device", "cpu"]
 TINY += ["--validation", "0.3", "--seed", "1"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facepoints.runs import Run
-from facepoints.submit import SubmitReport, submit
+from facepoints.commands.submit import SubmitReport, submit
+from facepoints.models.run import Run
 
 FOLDER = Path(__file__).resolve().parents[1] / "runs" / "kaggle-like"
 

@@ -14,13 +14,13 @@ import cv2
 import pytest
 from rich.console import Console
 
-from facepoints import synthetic
-from facepoints.compare import compare, table
+from facepoints._util.progress import Stopped
+from facepoints.datasets import synthetic
+from facepoints.datasets.samples import Samples
 from facepoints.errors import RunError, SettingsError
-from facepoints.learner import Learner
-from facepoints.progress import Stopped
-from facepoints.samples import Samples
-from facepoints.settings import TrainSettings
+from facepoints.training.compare import compare, table
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train_state import Learner
 
 TINY = TrainSettings(
     # This seed holds out rows of both marking schemes.

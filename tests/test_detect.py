@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage import data
 
-from facepoints import geometry
-from facepoints.detect import (
+from facepoints.detection import (
     BoxesFromFile,
     CascadeFinder,
     Found,
@@ -27,8 +26,9 @@ from facepoints.detect import (
     placed,
 )
 from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
-from facepoints.landmark_sets import KAGGLE_15
-from facepoints.mean_face import MEAN_BOX, mean_points
+from facepoints.imaging import affine
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.landmarks.mean_face import MEAN_BOX, mean_points
 
 FACE = (180.0, 76.0, 93.0, 101.0)
 """Brows to chin and ear to ear on `skimage.data.astronaut()`, looked up by hand."""
@@ -69,7 +69,7 @@ def test_a_larger_picture_is_the_same_face_in_its_own_pixels(photo: NDArray[np.u
     finder = CascadeFinder(side=200)
     assert hit(finder.find(photo), FACE)
     x, y, width, height = (side / 2 for side in FACE)
-    assert hit(finder.find(geometry.resize(photo, 256, 256)), (x, y, width, height))
+    assert hit(finder.find(affine.resize(photo, 256, 256)), (x, y, width, height))
 
 
 def test_a_mirrored_face_is_where_the_mirror_shows_it(photo: NDArray[np.uint8]) -> None:
@@ -81,11 +81,11 @@ def test_a_mirrored_face_is_where_the_mirror_shows_it(photo: NDArray[np.uint8]) 
 
 def test_harder_tries_find_what_the_first_does_not(photo: NDArray[np.uint8]) -> None:
     finder = CascadeFinder()
-    portrait = geometry.resize(np.ascontiguousarray(photo[16:240, 116:340]), 112, 112)
+    portrait = affine.resize(np.ascontiguousarray(photo[16:240, 116:340]), 112, 112)
     box = ((FACE[0] - 116) / 2, (FACE[1] - 16) / 2, FACE[2] / 2, FACE[3] / 2)
     middle = box[0] + box[2] / 2, box[1] + box[3] / 2
     for angle in (-30.0, 30.0):
-        turned = geometry.warp(portrait, geometry.rotation_matrix(angle, middle), 112, 112)
+        turned = affine.warp(portrait, affine.rotation_matrix(angle, middle), 112, 112)
         _, slight, *_ = finder.find_harder(turned)
         found = [one for one in hit(slight, box) if abs(one.angle) > 10]
         assert found
@@ -202,8 +202,8 @@ def test_yunet_lays_the_mean_face_onto_its_five_points(
     names = ("right_eye_center", "left_eye_center", "nose_tip")
     names += ("mouth_right_corner", "mouth_left_corner")
     mean = mean_points(KAGGLE_15.subset(names))[0]
-    turn = geometry.rotation_matrix(angle, (0, 0))
-    in_picture = geometry.apply(turn, mean * 400) + np.array(
+    turn = affine.rotation_matrix(angle, (0, 0))
+    in_picture = affine.apply(turn, mean * 400) + np.array(
         [1000, 500]
     )  # 2048 wide: seen at half size
     net = _Net((in_picture + 0.5) / 2 - 0.5)
@@ -269,13 +269,13 @@ def test_places_move_with_the_picture(
     angle: float, scale: float, shift: tuple[float, float], turned: float
 ) -> None:
     """A face found in a picture that was turned, scaled and shifted is where it was before."""
-    matrix = geometry.compose(
-        geometry.rotation_matrix(turned, (10, 20)),
-        geometry.resize_matrix(scale, scale),
+    matrix = affine.compose(
+        affine.rotation_matrix(turned, (10, 20)),
+        affine.resize_matrix(scale, scale),
         np.array([[1.0, 0, shift[0]], [0, 1, shift[1]]]),
     )
     before = Found((30.0, 40.0, 20.0, 24.0), 0.7, angle)
-    center = geometry.apply(matrix, np.array([40.0, 52.0]))
+    center = affine.apply(matrix, np.array([40.0, 52.0]))
     x, y = map(float, center)
     seen = (x - 10 * scale, y - 12 * scale, 20 * scale, 24 * scale)
     after = placed(Found(seen, 0.7, angle + turned), matrix)

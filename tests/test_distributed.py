@@ -21,18 +21,18 @@ from rich.console import Console
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from facepoints import synthetic
-from facepoints.compare import compare
-from facepoints.distributed import World, world
+from facepoints._util.progress import StopRequest, TrainingProgress
+from facepoints.datasets import synthetic
+from facepoints.datasets.samples import Samples
+from facepoints.datasets.writers import write_kaggle
 from facepoints.errors import FacepointsError, SettingsError, WriteError
-from facepoints.fit import Fit
-from facepoints.landmark_sets import KAGGLE_15
-from facepoints.progress import StopRequest, TrainingProgress
-from facepoints.runs import Run
-from facepoints.samples import Samples
-from facepoints.settings import TrainSettings
-from facepoints.train import train
-from facepoints.writers import write_kaggle
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.models.run import Run
+from facepoints.training.compare import compare
+from facepoints.training.distributed import World, world
+from facepoints.training.member_trainer import Fit
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train import train
 
 STEPS = TrainSettings(
     network="lenet5",

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import facepoints
-from facepoints import synthetic
+from facepoints.datasets import synthetic
 from facepoints.errors import DataError
-from facepoints.face import Face
-from facepoints.landmark_sets import IBUG_68
-from facepoints.landmarks import LandmarkSet
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 ONE = LandmarkSet(("dot",), mirrorable=False)
 

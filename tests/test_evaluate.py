@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from facepoints.calibration import uncalibrated
+from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, RunError
-from facepoints.evaluate import WORST, evaluate, table
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15, convert
-from facepoints.landmarks import LandmarkSet
-from facepoints.samples import Samples
+from facepoints.evaluation.calibration import uncalibrated
+from facepoints.evaluation.evaluate import WORST, evaluate, table
+from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 if TYPE_CHECKING:
-    from facepoints.runs import Run
+    from facepoints.models.run import Run
 
 CORE = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
 SPLIT = LandmarkSet((*KAGGLE_15.names, *(f"{name}@4-point" for name in CORE)), eyes=KAGGLE_15.eyes)

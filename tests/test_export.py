@@ -14,20 +14,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facepoints import export as job
-from facepoints import readers, synthetic
-from facepoints.calibration import Calibration, uncalibrated
-from facepoints.cli import main
+from facepoints.cli.main import main
+from facepoints.datasets import readers, synthetic
+from facepoints.datasets.crop_geometry import CropRule, default_crop_rule
 from facepoints.errors import MissingExtraError, RunError, WriteError
-from facepoints.export import RunGraph, export
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_face import CropRule, default_crop_rule
-from facepoints.missing import Merge
-from facepoints.networks import KeypointModel, build
-from facepoints.onnx_model import PointsModel
-from facepoints.runs import Member, Run
-from facepoints.samples import resized_images
+from facepoints.evaluation.calibration import uncalibrated
+from facepoints.imaging.affine import resized_images
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.radius_calibration import Calibration
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models import onnx_export as job
+from facepoints.models.ensemble import Merge
+from facepoints.models.networks import KeypointModel, build
+from facepoints.models.onnx_export import RunGraph, export
+from facepoints.models.run import Member, Run
 
 COMMITTED = Path(__file__).resolve().parents[1] / "runs" / "kaggle-like"
 CORE = KAGGLE_15.subset(synthetic.CORE)

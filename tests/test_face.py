@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from facepoints.errors import DataError
-from facepoints.face import Face
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 
 def a_face(landmarks: LandmarkSet = IBUG_68) -> Face:

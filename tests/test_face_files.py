@@ -11,14 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
-from facepoints import face_files, readers
+from facepoints._util.files import names_apart
+from facepoints.datasets import readers
+from facepoints.datasets.readers.pts import parse_pts
 from facepoints.errors import SettingsError, WriteError
-from facepoints.face import Face
-from facepoints.face_files import FORMATS, Record, error_record, format_of, record
-from facepoints.files import names_apart
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.readers.pts import parse_pts
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.results import records
+from facepoints.results.formats import FORMATS, format_of
+from facepoints.results.records import Record, error_record, record
 
 NOSE = LandmarkSet(("nose",))
 PAIR = LandmarkSet(("left_eye", "right_eye"), edges=(("left_eye", "right_eye"),))
@@ -48,7 +50,7 @@ def written(format: str, records: list[Record], landmarks: LandmarkSet, out: Pat
 
 def test_a_record_is_the_face_in_full() -> None:
     one = face(PAIR)
-    data = json.loads(face_files.json_line(record("a.jpg", (480, 640), [one])))
+    data = json.loads(records.json_line(record("a.jpg", (480, 640), [one])))
     assert {k: data[k] for k in ("file", "frame", "width", "height")} == {
         "file": "a.jpg",
         "frame": 0,
@@ -162,9 +164,9 @@ def test_pts_are_in_the_order_of_the_format(tmp_path: Path) -> None:
 
 
 def test_one_pts_holds_one_face(tmp_path: Path) -> None:
-    for records in (found(PAIR), []):
+    for listed in (found(PAIR), []):
         with pytest.raises(SettingsError, match=r"can hold one face, [03] were found"):
-            written("pts", records, PAIR, tmp_path / "a.pts")
+            written("pts", listed, PAIR, tmp_path / "a.pts")
     assert not (tmp_path / "a.pts").exists()
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from facepoints.errors import DataError, WriteError
-from facepoints.files import (
+from facepoints._util.files import (
     check_apart,
     check_output,
     read_json,
@@ -16,6 +15,7 @@ from facepoints.files import (
     write_json,
     write_text,
 )
+from facepoints.errors import DataError, WriteError
 
 
 def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 from skimage import data
 
-from facepoints import geometry
-from facepoints.detect import Found, overlap
-from facepoints.detect import own as reading
-from facepoints.detect.own import OwnFinder, faces_of
+from facepoints import weights
+from facepoints.detection import Found, overlap
+from facepoints.detection import builtin as reading
+from facepoints.detection.builtin import OwnFinder, faces_of
 from facepoints.errors import ModelError, SettingsError
-from facepoints.mean_face import MEAN_BOX
-from facepoints.networks.finder import FaceNet, FinderGraph, Maps, cells
+from facepoints.imaging import affine
+from facepoints.landmarks.mean_face import MEAN_BOX
+from facepoints.models.networks.face_detector import FaceNet, FinderGraph, Maps, cells
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 from finder_scenes import SIDE, Scene, draw_scene, source
@@ -48,7 +49,7 @@ def middle(box: tuple[float, float, float, float]) -> NDArray[np.float64]:
 
 
 def a_face(x: float, y: float, side: float, degrees: float) -> NDArray[np.float64]:
-    turn = geometry.rotation_matrix(degrees, (0, 0))[:, :2]
+    turn = affine.rotation_matrix(degrees, (0, 0))[:, :2]
     five = (np.array([(-0.2, -0.2), (0.2, -0.2), (0, 0), (-0.2, 0.2), (0.2, 0.2)]) * side) @ turn.T
     angle = np.radians(degrees)
     return np.array([x, y, side, np.cos(angle), np.sin(angle), *(five + np.array([x, y])).ravel()])
@@ -94,9 +95,7 @@ def test_a_network_that_says_what_it_is_taught_finds_every_face_and_has_no_loss(
     found = faces_of(as_file(told(targets)), (SIDE, SIDE), 0.5, (0.5, 0.5))
     assert len(found) == len(FACES)
     for face in FACES:
-        want = geometry.apply(
-            geometry.resize_matrix(2, 2), face[[0, 1, *range(5, 15)]].reshape(6, 2)
-        )
+        want = affine.apply(affine.resize_matrix(2, 2), face[[0, 1, *range(5, 15)]].reshape(6, 2))
         one, five = min(found, key=lambda f: float(np.hypot(*(middle(f[0].box) - want[0]))))
         assert middle(one.box) == pytest.approx(want[0], abs=0.1)
         assert one.box[2] == pytest.approx(2 * face[2] * MEAN_BOX[2], rel=1e-3)
@@ -139,7 +138,7 @@ def test_an_unknown_place_teaches_nothing_and_a_face_on_it_still_does() -> None:
 
 def test_scenes_say_where_their_faces_are() -> None:
     """The labels follow the picture: bright dots on a dark photo stay under them."""
-    from facepoints.mean_face import MEAN_FACE
+    from facepoints.landmarks.mean_face import MEAN_FACE
 
     points = (MEAN_FACE * 160 + (150, 140)).astype(np.float32)
     dark = np.full((300, 320), 20, np.uint8)
@@ -194,9 +193,7 @@ def test_a_turned_face_is_found_with_its_turn(
 ) -> None:
     (upright,) = own.find(photo)
     center = middle(FACE)
-    turned = geometry.warp(
-        photo, geometry.rotation_matrix(degrees, (center[0], center[1])), 512, 512
-    )
+    turned = affine.warp(photo, affine.rotation_matrix(degrees, (center[0], center[1])), 512, 512)
     (found,) = own.find(turned)
     assert np.hypot(*(middle(found.box) - middle(upright.box))) < 12
     assert found.angle - upright.angle == pytest.approx(degrees, abs=12)
@@ -206,8 +203,8 @@ def test_a_turned_face_is_found_with_its_turn(
 def test_faces_of_every_size_are_found(
     own: OwnFinder, photo: NDArray[np.uint8], side: float
 ) -> None:
-    matrix = geometry.crop_matrix(FACE, 256, 256 / side - 1)
-    found = own.find(geometry.warp(photo, matrix, 256, 256))
+    matrix = affine.crop_matrix(FACE, 256, 256 / side - 1)
+    found = own.find(affine.warp(photo, matrix, 256, 256))
     places = [one for one in found if abs(one.box[3] / side - 1) < 0.4]
     assert len(places) == 1
     assert np.hypot(*(middle(places[0].box) - 127.5)) < 0.25 * side
@@ -235,7 +232,7 @@ def test_a_large_picture_is_looked_at_in_small_and_answered_in_its_own_pixels(
     own: OwnFinder, photo: NDArray[np.uint8]
 ) -> None:
     (once,) = own.find(photo)
-    (found,) = own.find(geometry.resize(photo, 2048, 2048))
+    (found,) = own.find(affine.resize(photo, 2048, 2048))
     assert np.divide(found.box, 4) == pytest.approx(once.box, abs=4)
 
 
@@ -244,7 +241,7 @@ def test_where_one_is_small_others_are_looked_for(own: OwnFinder, photo: NDArray
     truth = []
     for place, side in enumerate(np.geomspace(24, 110, 12)):
         scale = side / FACE[2]
-        head = geometry.resize(photo[20:260, 90:350], *(round(n * scale) for n in (260, 240)))
+        head = affine.resize(photo[20:260, 90:350], *(round(n * scale) for n in (260, 240)))
         x, y = 20 + 310 * (place % 4), 20 + 310 * (place // 4)
         crowd[y : y + head.shape[0], x : x + head.shape[1]] = head
         truth.append((x + (FACE[0] + FACE[2] / 2 - 90) * scale, y + (FACE[1] + 50 - 20) * scale))
@@ -257,7 +254,7 @@ def test_where_one_is_small_others_are_looked_for(own: OwnFinder, photo: NDArray
 
 def test_looking_harder_finds_what_is_small(own: OwnFinder, photo: NDArray[np.uint8]) -> None:
     wide = np.full((1024, 1024, 3), 120, np.uint8)
-    small = geometry.resize(photo, 100, 100)  # the face has 20 pixels
+    small = affine.resize(photo, 100, 100)  # the face has 20 pixels
     wide[700:800, 300:400] = small
     tries = [found for again in own.find_harder(wide) for found in again]
     want = middle(FACE) * 100 / 512 + (300, 700)
@@ -302,8 +299,8 @@ def test_the_file_answers_pictures_of_any_size_alone_and_together(own: OwnFinder
 
 
 def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
-    whole = (Path(reading.__file__).parents[1] / "weights" / "finder.onnx").read_bytes()
-    path = tmp_path / "finder.onnx"
+    whole = weights.DETECTOR.read_bytes()
+    path = tmp_path / "detector.onnx"
     path.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
     with pytest.raises(ModelError, match="damaged"):
         OwnFinder.load(path)
@@ -312,7 +309,7 @@ def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
 
 
 def test_the_shipped_file_is_small() -> None:
-    assert reading._SHIPPED.stat().st_size < 2_000_000
+    assert weights.DETECTOR.stat().st_size < 2_000_000
 
 
 @pytest.mark.parametrize(("side", "least"), [(8, 0.5), (256, 0.0), (256, 1.5)])

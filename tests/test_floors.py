@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 import facepoints
-from facepoints import settings
+from facepoints.training import settings
 
 ROOT = Path(facepoints.__file__).parent
 
@@ -156,10 +156,11 @@ print(sorted({HEAVY!r} & set(sys.modules)))
 
 
 def test_settings_name_what_the_registries_hold() -> None:
-    from facepoints.augment import STRENGTHS
-    from facepoints.losses import LOSSES
-    from facepoints.missing import MISSING, Merge
-    from facepoints.networks import NETWORKS
+    from facepoints.models.ensemble import Merge
+    from facepoints.models.networks import NETWORKS
+    from facepoints.training.augment import STRENGTHS
+    from facepoints.training.losses import LOSSES
+    from facepoints.training.missing_labels import MISSING
 
     assert set(get_args(settings.Network)) == set(NETWORKS)
     assert set(get_args(settings.Missing)) == set(MISSING)

@@ -14,18 +14,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints import geometry
-from facepoints.detect import BoxesFromFile, Found
+from facepoints.detection import BoxesFromFile, Found
 from facepoints.errors import SettingsError
-from facepoints.face import Face
-from facepoints.follow import Follower, Following, FollowSettings
-from facepoints.hindsight import steadied
-from facepoints.landmarks import LandmarkSet
-from facepoints.onnx_model import Answer
-from facepoints.predict import Predictor
-from facepoints.smooth import pose_in
-from facepoints.track import Sight, Track, look_of, undrawn
-from facepoints.video import Frame
+from facepoints.imaging import affine
+from facepoints.inference.face import Face
+from facepoints.inference.landmark_model import Answer
+from facepoints.inference.predictor import Predictor
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.tracking.association import undrawn
+from facepoints.tracking.offline_smoothing import steadied
+from facepoints.tracking.pose2d import pose_in
+from facepoints.tracking.track import Sight, Track, look_of
+from facepoints.tracking.tracker import Follower, Following, FollowSettings
+from facepoints.video.frame import Frame
 
 POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
 SHAPE = np.array([(0, -0.35), (0, 0.35), (0.4, 0), (-0.4, 0)])
@@ -147,10 +148,10 @@ class Discs:
             seen = [_middle(crop > 225), _middle(crop < 40)]
             if any(len(m) == 0 for m in seen):
                 continue
-            fit = geometry.similarity(SHAPE[:2], np.array(seen))
-            if np.hypot(*(geometry.apply(fit, np.zeros(2)) - 31.5)) > 20:
+            fit = affine.similarity(SHAPE[:2], np.array(seen))
+            if np.hypot(*(affine.apply(fit, np.zeros(2)) - 31.5)) > 20:
                 continue  # a face beside the crop is none in it
-            points[row] = geometry.apply(fit, SHAPE)
+            points[row] = affine.apply(fit, SHAPE)
             points[row] += self.random.normal(0, 1, (4, 2)) * self.noise
             score[row] = 0.99
         return Answer(points, radius, score)

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepoints import framing, geometry, synthetic
+from facepoints.datasets import procrustes, synthetic
+from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.samples import Photos
+from facepoints.imaging import affine
 
 
 def turned_photos(count: int = 6) -> Photos:
@@ -17,11 +18,11 @@ def turned_photos(count: int = 6) -> Photos:
     faces = synthetic.render(count, seed=3, size=96)
     pictures, points = [], []
     for row, angle in enumerate(np.linspace(-150, 70, count)):
-        matrix = geometry.compose(
-            geometry.rotation_matrix(angle, (47.5, 47.5)), np.array([[1.0, 0, 60], [0, 1, 40]])
+        matrix = affine.compose(
+            affine.rotation_matrix(angle, (47.5, 47.5)), np.array([[1.0, 0, 60], [0, 1, 40]])
         )
-        pictures.append(geometry.warp(faces.images[row], matrix, 220, 180))
-        points.append(geometry.apply(matrix, faces.points[row]))
+        pictures.append(affine.warp(faces.images[row], matrix, 220, 180))
+        points.append(affine.apply(matrix, faces.points[row]))
     return Photos(
         pictures=lambda: iter(pictures),
         points=np.array(points, np.float32),
@@ -36,8 +37,8 @@ def turned_photos(count: int = 6) -> Photos:
 
 def test_a_mean_shape_is_upright_symmetric_and_of_longer_side_1():
     photos = turned_photos()
-    shape = framing.mean_shape(photos.points, photos.labelled, photos.landmarks)
-    x, y, width, height = geometry.bounding_box(shape)
+    shape = procrustes.mean_shape(photos.points, photos.labelled, photos.landmarks)
+    x, y, width, height = affine.bounding_box(shape)
     assert max(width, height) == pytest.approx(1)
     assert (x + width / 2, y + height / 2) == pytest.approx((0, 0), abs=1e-6)
     mirrored = shape[photos.landmarks.mirror] * (-1, 1)
@@ -48,9 +49,9 @@ def test_a_mean_shape_is_upright_symmetric_and_of_longer_side_1():
 
 def test_turned_faces_come_out_upright_and_points_stay_on_the_picture():
     photos = turned_photos()
-    shape = framing.mean_shape(photos.points, photos.labelled, photos.landmarks)
-    crops = framing.upright(photos, shape, 80, 50)
-    target = framing.layout(shape, 80, 50)
+    shape = procrustes.mean_shape(photos.points, photos.labelled, photos.landmarks)
+    crops = procrustes.upright(photos, shape, 80, 50)
+    target = procrustes.layout(shape, 80, 50)
     assert crops.images.shape == (6, 80, 80)
     gap = np.linalg.norm(crops.points - target, axis=-1)
     assert gap.mean() < 5
@@ -58,24 +59,24 @@ def test_turned_faces_come_out_upright_and_points_stay_on_the_picture():
     across = crops.points[:, left] - crops.points[:, right]
     assert np.degrees(np.abs(np.arctan2(across[:, 1], across[:, 0]))).max() < 12
     for row, picture in enumerate(photos.pictures()):
-        matrix = geometry.similarity(photos.points[row], target)
+        matrix = affine.similarity(photos.points[row], target)
         np.testing.assert_allclose(
-            geometry.apply(geometry.invert(matrix), crops.points[row]),
+            affine.apply(affine.invert(matrix), crops.points[row]),
             photos.points[row],
             atol=1e-2,
         )
-        again = geometry.warp(picture, matrix, 80, 80)
+        again = affine.warp(picture, matrix, 80, 80)
         np.testing.assert_array_equal(again, crops.images[row])
 
 
 def test_a_face_with_one_label_is_left_out_and_none_is_an_error():
     photos = turned_photos(3)
-    shape = framing.mean_shape(photos.points, photos.labelled, photos.landmarks)
+    shape = procrustes.mean_shape(photos.points, photos.labelled, photos.landmarks)
     few = photos.labelled.copy()
     few[1, 1:] = False
-    assert len(framing.upright(replace(photos, labelled=few), shape, 64, 40)) == 2
+    assert len(procrustes.upright(replace(photos, labelled=few), shape, 64, 40)) == 2
     few[:, 1:] = False
     with pytest.raises(DataError, match="two labelled points"):
-        framing.upright(replace(photos, labelled=few), shape, 64, 40)
+        procrustes.upright(replace(photos, labelled=few), shape, 64, 40)
     with pytest.raises(DataError, match="every point"):
-        framing.mean_shape(photos.points, few, photos.landmarks)
+        procrustes.mean_shape(photos.points, few, photos.landmarks)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facepoints import synthetic
-from facepoints.gather import gather
-from facepoints.writers import write_kaggle
+from facepoints.datasets import synthetic
+from facepoints.datasets.combine import gather
+from facepoints.datasets.writers import write_kaggle
 
 
 def test_a_picture_in_two_tables_is_one_group_and_others_stay_apart(tmp_path: Path) -> None:

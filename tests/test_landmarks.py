@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepoints.errors import DataError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15, KNOWN_SETS, convert
-from facepoints.landmarks import LandmarkSet, base_name, source_of, with_source
+from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KNOWN_SETS
+from facepoints.landmarks.landmark_set import LandmarkSet, base_name, source_of, with_source
 
 SETS = st.sampled_from([*KNOWN_SETS.values()])
 

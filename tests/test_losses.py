@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from facepoints.losses import LOSSES, masked_loss, masked_mean
-from facepoints.networks import Points
+from facepoints.models.networks import Points
+from facepoints.training.losses import LOSSES, masked_loss, masked_mean
 
 NAMES = sorted(LOSSES)
 LIKELIHOODS = ["gaussian", "laplace"]

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from facepoints import synthetic
-from facepoints.landmark_sets import KAGGLE_15
-from facepoints.onnx_model import PointsModel
-from facepoints.runs import Run, read_header, save_run
-from facepoints.samples import Samples, concatenate
-from facepoints.settings import TrainSettings
-from facepoints.train import train
+from facepoints.datasets import synthetic
+from facepoints.datasets.combine import concatenate
+from facepoints.datasets.samples import Samples
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.models.run import Run, read_header, save_run
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train import train
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 import marked_by
@@ -87,7 +88,7 @@ def test_each_picture_gets_the_habits_of_its_annotator(
 
 
 def test_the_model_file_has_them_too(run: Path, tmp_path: Path) -> None:
-    from facepoints.export import export
+    from facepoints.models.onnx_export import export
 
     export(Run.load(run), tmp_path / "model.onnx")
     rows = faces(8, 3, True)

@@ -10,17 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facepoints import geometry, readers, synthetic
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15, convert
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_face import (
-    MEAN_BOX,
-    MEAN_FACE,
-    crop_rule_of,
-    default_crop_rule,
-    mean_points,
-)
-from facepoints.samples import Samples
+from facepoints.datasets import readers, synthetic
+from facepoints.datasets.crop_geometry import crop_rule_of, default_crop_rule
+from facepoints.datasets.samples import Samples
+from facepoints.imaging import affine
+from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_face import MEAN_BOX, MEAN_FACE, mean_points
 
 CORE = KAGGLE_15.subset(synthetic.CORE)
 PLAIN = LandmarkSet(tuple("abc"), mirrorable=False)
@@ -50,7 +47,7 @@ def test_the_mean_face_is_upright_and_mirrors_itself() -> None:
     names = IBUG_68.names
     assert MEAN_FACE[names.index("left_jaw_1"), 0] > 0.45  # the subject's left, at the larger x
     assert MEAN_FACE[names.index("chin"), 1] == MEAN_FACE[:, 1].max()
-    x, y, width, height = geometry.bounding_box(MEAN_FACE)
+    x, y, width, height = affine.bounding_box(MEAN_FACE)
     assert 0.96 < width < MEAN_BOX[2]
     assert 0.95 < height < MEAN_BOX[3]
     assert (x + width / 2, y + height / 2) == pytest.approx((0, 0), abs=0.01)
@@ -67,8 +64,8 @@ def test_any_points_of_a_face_tell_its_box(
     """A face turned by any angle, its points in part not labelled: its box turned back."""
     points, known = mean_points(landmarks)
     assert known.all()
-    place = geometry.compose(np.array([[unit, 0, x], [0, unit, y]]))
-    face = geometry.apply(geometry.rotation_matrix(turn, (x, y)), geometry.apply(place, points))
+    place = affine.compose(np.array([[unit, 0, x], [0, unit, y]]))
+    face = affine.apply(affine.rotation_matrix(turn, (x, y)), affine.apply(place, points))
     labelled = np.ones((3, len(landmarks)), bool)
     labelled[1, np.random.default_rng(seed).permutation(len(landmarks))[2:]] = False
     labelled[2, 1:] = False  # one point says nothing
@@ -112,7 +109,7 @@ def test_without_any_labels_faces_lie_as_the_rule_for_photos_cuts_them(
     for landmarks in (IBUG_68, KAGGLE_15):
         layout, box, measured = default_crop_rule(landmarks, size)
         assert not measured
-        x, y, width, height = geometry.bounding_box(layout)
+        x, y, width, height = affine.bounding_box(layout)
         assert max(width, height) == pytest.approx(min(size) / 1.4, rel=1e-4)
         middle = ((size[1] - 1) / 2, (size[0] - 1) / 2)
         assert (x + width / 2, y + height / 2) == pytest.approx(middle, abs=1e-3)

@@ -10,17 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facepoints import geometry
 from facepoints.errors import DataError
-from facepoints.face import Face
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, NARROW, convert
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_head import HEAD_SPREAD, MEAN_HEAD
-from facepoints.measure import DEFINITIONS, MEASURES, Measure, lacking, measures, pose_of
-from facepoints.measure.factors import FACTORS
-from facepoints.measure.pose import ANGLES
-from facepoints.measure.symmetry import asymmetry
-from facepoints.measure.uncertainty import measured
+from facepoints.imaging import affine
+from facepoints.inference.face import Face
+from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, NARROW
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_head import HEAD_SPREAD, MEAN_HEAD
+from facepoints.measurement import DEFINITIONS, MEASURES, Measure, lacking, measures, pose_of
+from facepoints.measurement.pose import ANGLES
+from facepoints.measurement.radius_factors import FACTORS
+from facepoints.measurement.symmetry import asymmetry
+from facepoints.measurement.uncertainty import measured
 
 Array = NDArray[np.floating]
 
@@ -40,7 +41,7 @@ def turned(yaw: float, pitch: float, roll: float) -> Array:
 def face_of(points: Array, radius: float | Array = 1.0, landmarks: LandmarkSet = IBUG_68) -> Face:
     flat = np.asarray(points, dtype=np.float32)
     spread = np.broadcast_to(np.asarray(radius, np.float32), len(points)).copy()
-    return Face(geometry.bounding_box(flat), 1.0, flat, spread, landmarks)
+    return Face(affine.bounding_box(flat), 1.0, flat, spread, landmarks)
 
 
 def seen(
@@ -50,7 +51,7 @@ def seen(
 
 
 def moved(face: Face, matrix: NDArray[np.float64]) -> Face:
-    points = geometry.apply(matrix, face.points)
+    points = affine.apply(matrix, face.points)
     radius = face.radius * np.hypot(*matrix[:, 0])
     return replace(face, points=points, radius=radius.astype(np.float32))
 
@@ -116,8 +117,8 @@ def test_signs_are_the_subjects() -> None:
 def test_turning_and_scaling_the_picture(seed: int, degrees: float, scale: float) -> None:
     face = a_person(seed)
     before = pose_of(face)
-    turn = geometry.rotation_matrix(degrees, (30.0, 500.0))
-    after = pose_of(moved(face, geometry.compose(turn, geometry.resize_matrix(scale, scale))))
+    turn = affine.rotation_matrix(degrees, (30.0, 500.0))
+    after = pose_of(moved(face, affine.compose(turn, affine.resize_matrix(scale, scale))))
     assert after.yaw == pytest.approx(before.yaw, abs=0.01)
     assert after.pitch == pytest.approx(before.pitch, abs=0.01)
     apart = (after.roll - before.roll - degrees + 180) % 360 - 180
@@ -130,7 +131,7 @@ def test_turning_and_scaling_the_picture(seed: int, degrees: float, scale: float
 def test_a_mirrored_picture_swaps_signs_of_yaw_and_roll(seed: int) -> None:
     face = a_person(seed)
     mirror = IBUG_68.mirror
-    points = geometry.apply(geometry.mirror_matrix(400), face.points)[mirror]
+    points = affine.apply(affine.mirror_matrix(400), face.points)[mirror]
     other = face_of(points, face.radius[mirror])
     here, there = measures(face), measures(other)
     for name, sign in (("yaw", -1), ("roll", -1), ("pitch", 1)):
@@ -180,9 +181,9 @@ def test_ratios_do_not_change_with_the_pictures_scale_turn_and_shift(
     seed: int, degrees: float, scale: float
 ) -> None:
     face = a_person(seed)
-    turn = geometry.rotation_matrix(degrees, (-40.0, 70.0))
+    turn = affine.rotation_matrix(degrees, (-40.0, 70.0))
     here = measures(face)
-    there = measures(moved(face, geometry.compose(turn, geometry.resize_matrix(scale, scale))))
+    there = measures(moved(face, affine.compose(turn, affine.resize_matrix(scale, scale))))
     assert list(here) == list(there) == list(MEASURES)
     for name, definition in DEFINITIONS.items():
         factor = scale if definition.unit == "px" else 1

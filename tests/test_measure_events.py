@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints.measure.events import Event, eye_events, judged, yawns
+from facepoints.measurement.events import Event, eye_events, judged, yawns
 
 Array = NDArray[np.floating]
 RATE = 30.0

@@ -16,19 +16,19 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from facepoints import synthetic
-from facepoints.cli import main
-from facepoints.detect import WholeImage
-from facepoints.face import Face
-from facepoints.face_files import json_line, record
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_face import default_crop_rule
-from facepoints.mean_head import MEAN_HEAD
-from facepoints.measure import MEASURES, measures
-from facepoints.media import read_picture
-from facepoints.onnx_model import Answer
-from facepoints.predict import Predictor
+from facepoints.cli.main import main
+from facepoints.datasets import synthetic
+from facepoints.datasets.crop_geometry import default_crop_rule
+from facepoints.detection import WholeImage
+from facepoints.imaging.image_io import read_picture
+from facepoints.inference.face import Face
+from facepoints.inference.landmark_model import Answer
+from facepoints.inference.predictor import Predictor
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_head import MEAN_HEAD
+from facepoints.measurement import MEASURES, measures
+from facepoints.results.records import json_line, record
 
 
 class MeanModel:
@@ -49,7 +49,7 @@ class MeanModel:
 @pytest.fixture
 def mean(monkeypatch: pytest.MonkeyPatch) -> Predictor:
     predictor = Predictor(MeanModel(), WholeImage())
-    monkeypatch.setattr("facepoints.predict.load", lambda *_, **__: predictor)
+    monkeypatch.setattr("facepoints.api.load", lambda *_, **__: predictor)
     return predictor
 
 

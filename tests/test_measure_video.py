@@ -21,18 +21,19 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
-from facepoints import measure_files
-from facepoints.align_files import align_files
-from facepoints.align_files import summary as align_summary
-from facepoints.alignment import align
-from facepoints.cli import main
-from facepoints.face import Face
-from facepoints.measure import Measure
-from facepoints.media import read_picture
-from facepoints.sightings import Sightings, sightings
+from facepoints.cli.main import main
+from facepoints.commands.align import align_files
+from facepoints.commands.align import summary as align_summary
+from facepoints.commands.inputs import Sightings, sightings
+from facepoints.imaging.image_io import read_picture
+from facepoints.inference.alignment import align
+from facepoints.inference.face import Face
+from facepoints.measurement import Measure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 from acting import acted, closure, gaping, turned
+
+from facepoints.commands.measure import measure_files
 
 WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
 pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
@@ -51,7 +52,7 @@ def points() -> NDArray[np.float32]:
 def film(path: Path, seconds: float, frame: Callable[[float], Image]) -> Path:
     """A clip with a camera's noise, and a head that sways a little."""
     pytest.importorskip("av")
-    from facepoints.video_writer import VideoWriter
+    from facepoints.video.writer import VideoWriter
 
     random = np.random.default_rng(0)
     with VideoWriter(path, RATE) as writer:
@@ -221,7 +222,7 @@ def test_ctrl_c_on_a_file_is_told_by_the_status_of_align(
             signal.raise_signal(signal.SIGINT)
         return align(*arguments)
 
-    monkeypatch.setattr("facepoints.align_files.align", interrupted)
+    monkeypatch.setattr("facepoints.commands.align.align", interrupted)
     with pytest.raises(SystemExit) as ended:
         main(["align", str(clip), "--out", str(tmp_path / "out")])
     assert ended.value.code == 130

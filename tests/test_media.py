@@ -18,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facepoints import media
 from facepoints.errors import DataError
-from facepoints.media import below_common, find_pictures, read_picture
-from facepoints.picture_header import kind_of, read_header
+from facepoints.imaging import image_io
+from facepoints.imaging.image_header import kind_of, read_header
+from facepoints.imaging.image_io import read_picture
+from facepoints.imaging.input_paths import below_common, find_pictures
 
 RGB = np.zeros((24, 40, 3), dtype=np.uint8)
 RGB[:12, :20] = (200, 30, 60)  # the subject's corners differ, so that a wrong turn shows
@@ -186,7 +187,7 @@ def claims(kind: str, side: int) -> bytes:
 def test_a_huge_claim_is_refused_before_it_is_decoded(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "cv2", SimpleNamespace())  # no decoder is there to call
+    monkeypatch.setattr(image_io, "cv2", SimpleNamespace())  # no decoder is there to call
     with pytest.raises(DataError, match=r"claims 60000 x 60000 pixels, at most 268 million"):
         read_picture(claims(kind, 60000))
 
@@ -258,7 +259,7 @@ def test_damage_is_a_picture_or_a_data_error(
     at = int(len(data) * place)
     data = data[:at] + junk + data[at + len(junk) :]
     said = ""
-    with patch.object(media, "MAX_PIXELS", 10_000):  # damage may claim any size
+    with patch.object(image_io, "MAX_PIXELS", 10_000):  # damage may claim any size
         try:
             assert read_picture(data).dtype == np.uint8
         except DataError as error:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepoints import metrics
 from facepoints.errors import DataError
-from facepoints.landmark_sets import KAGGLE_15
-from facepoints.landmarks import LandmarkSet
+from facepoints.landmarks import metrics
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 Faces = tuple[np.ndarray, np.ndarray, np.ndarray]
 

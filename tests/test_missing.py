@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facepoints.datasets.combine import concatenate
+from facepoints.datasets.marking_schemes import as_marked_by, source_columns
+from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, RunError, SettingsError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.missing import MISSING, merge, specialist
-from facepoints.samples import Samples, concatenate
-from facepoints.schemes import as_marked_by, source_columns
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models.ensemble import merge
+from facepoints.training.missing_labels import MISSING, specialist
 
 FOUR = ("left_eye", "right_eye")
 NAMES = ("left_eye", "right_eye", "nose", "left_brow", "right_brow")

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facepoints import synthetic
-from facepoints.landmark_sets import IBUG_68
+from facepoints.datasets import synthetic
+from facepoints.landmarks.known_sets import IBUG_68
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 import points_data as recipe

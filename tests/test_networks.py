@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from facepoints.errors import SettingsError
-from facepoints.losses import LOSSES, masked_loss
-from facepoints.networks import NETWORKS, KeypointModel, build
-from facepoints.networks.heatnet import HeatNet
+from facepoints.models.networks import NETWORKS, KeypointModel, build
+from facepoints.models.networks.heatnet import HeatNet
+from facepoints.training.losses import LOSSES, masked_loss
 
 SMALLEST = {"lenet5": 16, "naimishnet": 27, "vggface": 32, "net2": 48, "deepcnn": 32}
 PARAMETERS = {  # of the backbone at 96x96 for 15 points

@@ -21,11 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facepoints import onnx_model
+from facepoints import weights
 from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
-from facepoints.export import sealed
-from facepoints.landmarks import LandmarkSet
-from facepoints.onnx_model import FORMAT, PointsModel, checksum
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models.onnx_export import sealed
+from facepoints.runtime.model_file import FORMAT, checksum
 
 EYES = LandmarkSet.of_names(("left_eye", "right_eye"))
 SIZE = (4, 6)
@@ -220,7 +221,7 @@ def test_no_cut_goes_unnoticed(tmp_path_factory: Any, length: int) -> None:
 def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails(tmp_path / "nowhere.onnx", "no model at .*expected an ONNX file, the folder of a run, or")
     fails(tmp_path, "folder without model.onnx.*facepoints export")
-    monkeypatch.setattr(onnx_model, "_SHIPPED", tmp_path / "points.onnx")
+    monkeypatch.setattr(weights, "POINTS", tmp_path / "points.onnx")
     fails(None, "model of the package is missing")
 
 

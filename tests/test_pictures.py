@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepoints import pictures, synthetic
+from facepoints import drawing
+from facepoints.datasets import synthetic
+from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, MissingExtraError, WriteError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.samples import Samples
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 ONE = LandmarkSet(("dot",), mirrorable=False)
 RED = (255, 0, 0)
@@ -53,7 +54,7 @@ def test_a_dot_lies_at_its_point(x: float, y: float, scale: int, tone: int, colo
     image = np.full(shape, tone, dtype=np.uint8)
     before = image.copy()
     points = np.array([[x, y]], dtype=np.float32)
-    drawn = pictures.draw_points(image, points, ONE, colour=RED, radius=2.0, scale=scale)
+    drawn = drawing.draw_points(image, points, ONE, colour=RED, radius=2.0, scale=scale)
     np.testing.assert_array_equal(image, before)
     assert drawn.shape == (31 * scale, 42 * scale, 3)
     assert drawn.dtype == np.uint8
@@ -64,7 +65,7 @@ def test_a_dot_lies_at_its_point(x: float, y: float, scale: int, tone: int, colo
 def test_a_dot_stands_out_on_light_and_dark() -> None:
     for tone in (0, 255):
         image = np.full((60, 60), tone, dtype=np.uint8)
-        drawn = pictures.draw_points(image, np.array([[30.0, 30.0]]), ONE, scale=3)
+        drawn = drawing.draw_points(image, np.array([[30.0, 30.0]]), ONE, scale=3)
         away = np.abs(drawn.astype(int) - tone).max(axis=2)
         assert away.max() > 150
         assert (away > 20).sum() < 0.01 * away.size
@@ -74,13 +75,13 @@ def test_edges_join_labelled_points_only() -> None:
     ends = LandmarkSet(("a", "b", "c"), edges=(("a", "b"), ("b", "c")), mirrorable=False)
     points = np.array([[10.0, 20.0], [50.0, 20.0], [50.0, 50.0]])
     image = np.zeros((60, 60), dtype=np.uint8)
-    all_three = pictures.draw_points(image, points, ends, colour=RED)
+    all_three = drawing.draw_points(image, points, ends, colour=RED)
     assert all_three[20, 30, 0] > 90
     assert all_three[35, 50, 0] > 90
-    two = pictures.draw_points(image, points, ends, np.array([True, True, False]), colour=RED)
+    two = drawing.draw_points(image, points, ends, np.array([True, True, False]), colour=RED)
     assert two[20, 30, 0] > 90
     assert not two[25:].any()
-    none = pictures.draw_points(image, points, ends, np.zeros(3, dtype=bool))
+    none = drawing.draw_points(image, points, ends, np.zeros(3, dtype=bool))
     assert not none.any()
 
 
@@ -88,7 +89,7 @@ def test_points_nobody_can_see_do_no_harm() -> None:
     points = np.array([[np.nan, 3], [1e30, -1e30], [-5, -5], [70, 20], [20.0, 20.0]])
     five = LandmarkSet(tuple("abcde"), edges=(("a", "e"), ("b", "e"), ("d", "e")), mirrorable=False)
     image = np.zeros((40, 40), dtype=np.uint8)
-    drawn = pictures.draw_points(image, points, five, colour=RED, spread=np.full(5, np.inf))
+    drawn = drawing.draw_points(image, points, five, colour=RED, spread=np.full(5, np.inf))
     assert drawn[20, 20, 0] > 200
     assert drawn[20, 38, 0] > 90  # the edge to a point just outside
     assert not drawn[30:].any()
@@ -97,7 +98,7 @@ def test_points_nobody_can_see_do_no_harm() -> None:
 def test_spread_is_a_soft_disc_of_its_radius() -> None:
     image = np.full((80, 80), 100, dtype=np.uint8)
     point = np.array([[40.0, 40.0]])
-    drawn = pictures.draw_points(image, point, ONE, spread=np.array([12.0]), colour=RED, radius=1)
+    drawn = drawing.draw_points(image, point, ONE, spread=np.array([12.0]), colour=RED, radius=1)
     changed = (np.abs(drawn.astype(int) - 100).max(axis=2) > 23).sum()  # half of a full change
     assert changed == pytest.approx(np.pi * 12**2, rel=0.05)
     assert 100 < drawn[40, 48, 0] < 200
@@ -106,7 +107,7 @@ def test_spread_is_a_soft_disc_of_its_radius() -> None:
 def test_all_of_68_points_are_drawn() -> None:
     faces = synthetic.render(1, seed=1)
     dark = np.zeros_like(faces.images[0])
-    drawn = pictures.draw_points(dark, faces.points[0], IBUG_68, colour=RED, scale=4, radius=2)
+    drawn = drawing.draw_points(dark, faces.points[0], IBUG_68, colour=RED, scale=4, radius=2)
     for x, y in np.rint((faces.points[0] + 0.5) * 4 - 0.5).astype(int):
         assert drawn[y, x, 0] > 200
 
@@ -126,13 +127,13 @@ def test_what_does_not_fit_is_refused(
     image: np.ndarray, points: np.ndarray, extra: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(DataError, match=words):
-        pictures.draw_points(image, points, ONE, **extra)
+        drawing.draw_points(image, points, ONE, **extra)
 
 
 def test_sheet_shows_every_face_and_is_written(faces: Samples, tmp_path: Path) -> None:
     before = faces.images.copy()
     path = tmp_path / "new" / "sheet.png"
-    plain = pictures.sheet(faces, path, columns=3, scale=1, captions=[""] * 7)
+    plain = drawing.sheet(faces, path, columns=3, scale=1, captions=[""] * 7)
     np.testing.assert_array_equal(faces.images, before)
     np.testing.assert_array_equal(_read(path), plain)
     assert plain.shape[1] == 3 * (96 + 6) + 6
@@ -146,41 +147,41 @@ def test_sheet_shows_every_face_and_is_written(faces: Samples, tmp_path: Path) -
 
 
 def test_sheet_shows_predictions_and_their_error(faces: Samples) -> None:
-    labels = pictures.sheet(faces, scale=1)
-    right = pictures.sheet(faces, scale=1, predicted=faces.points)
-    wrong = pictures.sheet(faces, scale=1, predicted=faces.points + 3)
+    labels = drawing.sheet(faces, scale=1)
+    right = drawing.sheet(faces, scale=1, predicted=faces.points)
+    wrong = drawing.sheet(faces, scale=1, predicted=faces.points + 3)
     assert not np.array_equal(labels, right)
     assert not np.array_equal(right, wrong)
-    by_hand = pictures.sheet(
+    by_hand = drawing.sheet(
         faces,
         scale=1,
         predicted=faces.points + np.array([3.0, 4.0]),
         captions=[f"{name}  5.0 px" for name in faces.names],
     )
-    by_itself = pictures.sheet(faces, scale=1, predicted=faces.points + np.array([3.0, 4.0]))
+    by_itself = drawing.sheet(faces, scale=1, predicted=faces.points + np.array([3.0, 4.0]))
     np.testing.assert_array_equal(by_itself, by_hand)
 
 
 def test_sheet_without_labels_or_faces(faces: Samples) -> None:
     bare = faces.with_points(faces.points, np.zeros_like(faces.labelled))
-    named = pictures.sheet(bare, predicted=faces.points, scale=1)
+    named = drawing.sheet(bare, predicted=faces.points, scale=1)
     np.testing.assert_array_equal(
         named,
-        pictures.sheet(
+        drawing.sheet(
             bare, predicted=faces.points, scale=1, captions=[str(n) for n in faces.names]
         ),
     )
-    assert pictures.sheet(faces.take([])).shape[2] == 3
+    assert drawing.sheet(faces.take([])).shape[2] == 3
 
 
 def test_sheet_refuses_what_does_not_fit(faces: Samples, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="predictions to draw must have shape"):
-        pictures.sheet(faces, predicted=faces.points[:, :4])
+        drawing.sheet(faces, predicted=faces.points[:, :4])
     with pytest.raises(DataError, match="needs 7 captions"):
-        pictures.sheet(faces, captions=["one"])
+        drawing.sheet(faces, captions=["one"])
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WriteError):
-        pictures.sheet(faces, tmp_path / "file" / "sheet.png", scale=1)
+        drawing.sheet(faces, tmp_path / "file" / "sheet.png", scale=1)
 
 
 def _history(members: int) -> list[dict[str, Any]]:
@@ -193,24 +194,24 @@ def _history(members: int) -> list[dict[str, Any]]:
 
 
 _CHARTS: dict[str, Callable[[Path], None]] = {
-    "curves": lambda path: pictures.curves(_history(1), path),
-    "members": lambda path: pictures.curves(_history(3), path),
-    "one epoch": lambda path: pictures.curves(_history(1)[:1], path),
-    "no epoch": lambda path: pictures.curves([], path),
-    "broken": lambda path: pictures.curves(
+    "curves": lambda path: drawing.curves(_history(1), path),
+    "members": lambda path: drawing.curves(_history(3), path),
+    "one epoch": lambda path: drawing.curves(_history(1)[:1], path),
+    "no epoch": lambda path: drawing.curves([], path),
+    "broken": lambda path: drawing.curves(
         [{"epoch": 0, "train_loss": float("nan"), "validation_rmse": float("nan")}], path
     ),
-    "ced": lambda path: pictures.ced_chart(
+    "ced": lambda path: drawing.ced_chart(
         {"all": np.linspace(0.01, 0.3, 40), "few": np.array([0.05]), "none": np.zeros(0)},
         path,
         "eye distance",
     ),
-    "no ced": lambda path: pictures.ced_chart({}, path, "eye distance"),
-    "bars": lambda path: pictures.bars(
+    "no ced": lambda path: drawing.ced_chart({}, path, "eye distance"),
+    "bars": lambda path: drawing.bars(
         {"drop": {"net2": 3.2, "heatnet": 2.0}, "mask": {"net2": float("nan")}}, path, "RMSE (px)"
     ),
-    "one bar": lambda path: pictures.bars({"drop": {"net2": 3.2}}, path, "RMSE (px)"),
-    "no bars": lambda path: pictures.bars({}, path, "RMSE (px)"),
+    "one bar": lambda path: drawing.bars({"drop": {"net2": 3.2}}, path, "RMSE (px)"),
+    "no bars": lambda path: drawing.bars({}, path, "RMSE (px)"),
 }
 
 
@@ -227,7 +228,7 @@ def test_charts_are_pictures(name: str, tmp_path: Path) -> None:
 
 def test_longer_bars_for_larger_values(tmp_path: Path) -> None:
     path = tmp_path / "bars.png"
-    pictures.bars({"a": {"x": 1.0}, "b": {"x": 4.0}}, path, "px")
+    drawing.bars({"a": {"x": 1.0}, "b": {"x": 4.0}}, path, "px")
     picture = _read(path).astype(int)
     blue = (picture == (0x00, 0x72, 0xB2)).all(axis=2).sum(axis=1)
     lengths = blue[blue > 0]
@@ -247,12 +248,12 @@ def test_charts_without_matplotlib_name_the_extra(
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"facepoints\[train\]"):
-        pictures.bars({"a": {"b": 1.0}}, tmp_path / "bars.png", "px")
+        drawing.bars({"a": {"b": 1.0}}, tmp_path / "bars.png", "px")
     assert not list(tmp_path.iterdir())
 
 
 def test_kaggle_points_in_colour(faces: Samples) -> None:
     colour = np.repeat(faces.images[0][..., None], 3, axis=2)
-    drawn = pictures.draw_points(colour, faces.points[0], KAGGLE_15, faces.labelled[0])
-    gray = pictures.draw_points(faces.images[0], faces.points[0], KAGGLE_15, faces.labelled[0])
+    drawn = drawing.draw_points(colour, faces.points[0], KAGGLE_15, faces.labelled[0])
+    gray = drawing.draw_points(faces.images[0], faces.points[0], KAGGLE_15, faces.labelled[0])
     np.testing.assert_array_equal(drawn, gray)

@@ -23,14 +23,15 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
-from facepoints import geometry
-from facepoints.detect import BoxesFromFile, CascadeFinder, Found, OwnFinder, WholeImage
+from facepoints.api import load
+from facepoints.detection import BoxesFromFile, CascadeFinder, Found, OwnFinder, WholeImage
 from facepoints.errors import DataError, ModelError, SettingsError
-from facepoints.face import Face
-from facepoints.landmark_sets import KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.onnx_model import Answer, PointsModel
-from facepoints.predict import Predictor, load
+from facepoints.imaging import affine
+from facepoints.inference.face import Face
+from facepoints.inference.landmark_model import Answer, PointsModel
+from facepoints.inference.predictor import Predictor
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
 SHAPE = np.array([(0, -0.35), (0, 0.35), (0.4, 0), (-0.4, 0)])
@@ -45,8 +46,8 @@ def draw_face(
 ) -> NDArray[np.float64]:
     """Draw a face of `size` pixels, turned clockwise; where its points are. The brighter its
     brow, the surer the model."""
-    turn = geometry.rotation_matrix(angle, (0, 0))
-    points = geometry.apply(turn, SHAPE * size).astype(float) + np.array([x, y])
+    turn = affine.rotation_matrix(angle, (0, 0))
+    points = affine.apply(turn, SHAPE * size).astype(float) + np.array([x, y])
     for point, value in zip(points[:2], (bright, 0), strict=True):
         middle = tuple(int(v) for v in np.rint(point * 256))
         cv2.circle(image, middle, round(size * DISC * 256), value, -1, cv2.LINE_AA, 8)
@@ -92,8 +93,8 @@ class Discs:
             if any(len(m) == 0 for m in seen):
                 answer.points[row] = self.layout
                 continue
-            fit = geometry.similarity(SHAPE[:2], np.array(seen))
-            points = geometry.apply(fit, SHAPE)
+            fit = affine.similarity(SHAPE[:2], np.array(seen))
+            points = affine.apply(fit, SHAPE)
             answer.points[row] = points + self.drift * (points - self.layout)
             answer.radius[row] = 0.05 * np.hypot(*fit[:, 0]) * np.array([1, 1, 2, 2])
             answer.score[row] = crop.max() / 255 * 0.99
@@ -147,7 +148,7 @@ def test_points_are_where_the_face_is(
     (face,) = Predictor(Discs(looks), Given([place]))(image)
     assert np.abs(face.points - truth).max() < 0.04 * size
     np.testing.assert_allclose(face.radius, 0.05 * size * np.array([1, 1, 2, 2]), rtol=0.1)
-    np.testing.assert_allclose(face.box, geometry.bounding_box(face.points))
+    np.testing.assert_allclose(face.box, affine.bounding_box(face.points))
     assert face.landmarks == POINTS
     assert face.points.dtype == face.radius.dtype == np.float32
 
@@ -257,8 +258,8 @@ def test_small_faces_of_large_pictures_are_cropped_as_the_whole_picture_would_be
         zoom = np.array(
             [[scale, 0, 31.5 - scale * center[0]], [0, scale, 31.5 - scale * center[1]]]
         )
-        matrix = geometry.compose(geometry.rotation_matrix(-place.angle, center), zoom)
-        whole = geometry.warp(image, matrix, 64, 64)
+        matrix = affine.compose(affine.rotation_matrix(-place.angle, center), zoom)
+        whole = affine.warp(image, matrix, 64, 64)
         assert np.abs(crop.astype(int) - whole).mean() < 3
 
 
@@ -453,23 +454,6 @@ def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
         predictor(image)
 
 
-def test_crops_are_answered_as_one_face_each() -> None:
-    images = np.stack([canvas(96, 96) for _ in range(3)])
-    truths = [draw_face(images[n], 48 + n, 46, 70 - n, 8 * n) for n in range(2)]
-    model = Discs(drift=0.1)
-    answer = Predictor(model, Given([])).on_crops(images)
-    assert model.calls == [3, 2]  # where nothing was seen there is nothing to look closer at
-    assert answer.points.shape == (3, 4, 2)
-    assert answer.radius.shape == (3, 4)
-    assert answer.score[2] == 0  # nothing is there, and it is answered all the same
-    for points, truth in zip(answer.points, truths, strict=False):
-        assert np.abs(points - truth).max() < 2
-    none = Predictor(model, Given([])).on_crops(images[:0])
-    assert none.points.shape == (0, 4, 2)
-    with pytest.raises(DataError, match=r"uint8 \(N, H, W\)"):
-        Predictor(model).on_crops(images.astype(np.float32))  # type: ignore[arg-type]
-
-
 # Getting ready
 
 
@@ -557,13 +541,13 @@ def test_the_shipped_model_finds_the_points_of_a_photo(turns: int) -> None:
     width = photo.shape[1]
     matrix = np.eye(3)[:2]
     for _ in range(turns):  # counterclockwise
-        matrix = geometry.compose(matrix, np.array([[0.0, 1, 0], [-1, 0, width - 1]]))
+        matrix = affine.compose(matrix, np.array([[0.0, 1, 0], [-1, 0, width - 1]]))
     model = load(any_angle=turns > 0, threads=1)
     (face,) = model(np.ascontiguousarray(np.rot90(photo, turns)))
     assert face.score > 0.9
     told = face.as_landmarks(KAGGLE_15)
     for name, place in {**EYES, **MOUTH}.items():
         column = KAGGLE_15.names.index(name)
-        away = np.hypot(*(told.points[column] - geometry.apply(matrix, np.array(place))))
+        away = np.hypot(*(told.points[column] - affine.apply(matrix, np.array(place))))
         assert away < 4
         assert away < told.radius[column] + 2  # where it was looked up is not exact either

@@ -28,17 +28,18 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
-from facepoints.cli import main
-from facepoints.detect import OwnFinder, WholeImage, YuNet
+from facepoints._util.progress import Stopped
+from facepoints.cli.main import main
+from facepoints.commands.predict_images import predict_files, summary
+from facepoints.datasets.crop_geometry import default_crop_rule
+from facepoints.detection import OwnFinder, WholeImage, YuNet
 from facepoints.errors import DataError, SettingsError, WriteError
-from facepoints.export import sealed
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.mean_face import default_crop_rule
-from facepoints.media import find_pictures
-from facepoints.onnx_model import PointsModel, checksum
-from facepoints.predict import Predictor
-from facepoints.predict_files import predict_files, summary
-from facepoints.progress import Stopped
+from facepoints.imaging.input_paths import find_pictures
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.predictor import Predictor
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.models.onnx_export import sealed
+from facepoints.runtime.model_file import checksum
 
 WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
 
@@ -335,8 +336,8 @@ class _AnyNet:
 def test_another_finder_of_the_same_name_sees_every_picture(
     kind: Any, many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, out, answers = tmp_path / "finder.onnx", tmp_path / "faces.jsonl", PointsModel.load(model)
-    first = (WEIGHTS.parent / "finder.onnx").read_bytes()
+    file, out, answers = tmp_path / "detector.onnx", tmp_path / "faces.jsonl", PointsModel.load(model)
+    first = (WEIGHTS.parent / "detector.onnx").read_bytes()
     old = re.search(rb'"checksum": "([0-9a-f]{64})"', first)
     assert old is not None
     second = first.replace(b'"format": 1', b'"format": 0')
@@ -579,7 +580,7 @@ def test_a_disk_that_fills_while_drawing_is_told(
     def full(path: Path, data: bytes) -> None:
         raise WriteError(f"could not write {path}: No space left on device")
 
-    monkeypatch.setattr("facepoints.files.write_bytes", full)
+    monkeypatch.setattr("facepoints._util.files.write_bytes", full)
     predictor = Predictor(PointsModel.load(model))
     with pytest.raises(WriteError, match="No space left"):
         predict_files(predictor, [str(album / "a.jpg")], drawn=tmp_path / "drawn")

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
-from facepoints import cli
+from facepoints.cli.main import main
+from facepoints.commands.predict_video import drawn_path
 from facepoints.errors import DataError, SettingsError
-from facepoints.predict_video import drawn_path
-from facepoints.video import open_video
-from facepoints.video_writer import VideoWriter
+from facepoints.video.source import open_video
+from facepoints.video.writer import VideoWriter
 
 pytest.importorskip("av")
 WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
@@ -55,7 +55,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*arguments: str | Path) -> int:
     try:
-        cli.main(["predict", *map(str, arguments)])
+        main(["predict", *map(str, arguments)])
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0

@@ -11,19 +11,21 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from facepoints import geometry, synthetic
-from facepoints.calibration import uncalibrated
-from facepoints.cli import main
+from facepoints.cli.main import main
+from facepoints.datasets import synthetic
+from facepoints.datasets.crop_geometry import crop_rule_of, default_crop_rule
+from facepoints.datasets.samples import Samples
+from facepoints.datasets.splits import split_groups
 from facepoints.errors import DataError
-from facepoints.evaluate import evaluate
-from facepoints.export import traced
-from facepoints.landmark_sets import KAGGLE_15
-from facepoints.mean_face import crop_rule_of, default_crop_rule
-from facepoints.networks import build
-from facepoints.onnx_model import PointsModel
-from facepoints.quantise import _chosen, as_cropped_for, quantise, quantised
-from facepoints.runs import Member, Run
-from facepoints.samples import Samples, split_groups
+from facepoints.evaluation.calibration import uncalibrated
+from facepoints.evaluation.evaluate import evaluate
+from facepoints.imaging import affine
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.models.networks import build
+from facepoints.models.onnx_export import traced
+from facepoints.models.quantize import _chosen, as_cropped_for, quantise, quantised
+from facepoints.models.run import Member, Run
 
 SIDE = 32
 
@@ -116,8 +118,8 @@ def test_all_of_one_person(run: Run, faces: Samples, tmp_path: Path) -> None:
 
 
 def drawn(faces: Samples, matrix: NDArray) -> Samples:
-    images = np.stack([geometry.warp(image, matrix, SIDE, SIDE) for image in faces.images])
-    points = geometry.apply(matrix, faces.points)
+    images = np.stack([affine.warp(image, matrix, SIDE, SIDE) for image in faces.images])
+    points = affine.apply(matrix, faces.points)
     return replace(faces, images=images).with_points(points, faces.labelled)
 
 

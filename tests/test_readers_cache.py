@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from facepoints import readers
+from facepoints.datasets import readers
+from facepoints.datasets.readers import load
+from facepoints.datasets.readers.cache import cache_folder
+from facepoints.datasets.readers.options import Options
+from facepoints.datasets.samples import Photos, Samples
 from facepoints.errors import DataError
-from facepoints.readers import load
-from facepoints.readers.cache import cache_folder
-from facepoints.readers.options import Options
-from facepoints.samples import Photos, Samples
 
 PIXELS = " ".join(str(v) for v in range(0, 256, 16))
 

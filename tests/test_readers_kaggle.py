@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facepoints.datasets.readers import load, read
+from facepoints.datasets.readers.kaggle import marking_schemes
+from facepoints.datasets.readers.pixels import parse_pixels
+from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError
-from facepoints.landmark_sets import KAGGLE_15, KAGGLE_SCHEMES
-from facepoints.readers import load, read
-from facepoints.readers.kaggle import marking_schemes
-from facepoints.readers.pixels import parse_pixels
-from facepoints.samples import Samples
+from facepoints.landmarks.known_sets import KAGGLE_15, KAGGLE_SCHEMES
 
 SIDE = 4
 HEADER = "left_eye_center_x,left_eye_center_y,right_eye_center_x,right_eye_center_y,Image"

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
+from facepoints.datasets.readers import load, read
+from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmark_sets import IBUG_68
-from facepoints.readers import load, read
-from facepoints.samples import Photos
+from facepoints.landmarks.known_sets import IBUG_68
 
 RANDOM = np.random.default_rng(3)
 

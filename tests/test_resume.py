@@ -18,14 +18,15 @@ import pytest
 import torch
 from rich.console import Console
 
-from facepoints import fit, synthetic
+from facepoints._util.progress import Stopped
+from facepoints.datasets import synthetic
+from facepoints.datasets.samples import Samples
 from facepoints.errors import FacepointsError, RunError, WriteError
-from facepoints.learner import Learner
-from facepoints.progress import Stopped
-from facepoints.runs import Run
-from facepoints.samples import Samples
-from facepoints.settings import TrainSettings
-from facepoints.train import stored_settings, train
+from facepoints.models.run import Run
+from facepoints.training import member_trainer
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train import stored_settings, train
+from facepoints.training.train_state import Learner
 
 TINY = TrainSettings(
     network="lenet5", loss="mse", epochs=3, batch=16, augment="light", validation=0.25, device="cpu"
@@ -115,7 +116,7 @@ def test_resumed_after_ctrl_c_the_weights_are_the_same_bit_for_bit(
 
 def be_killed(out: str, step: str) -> None:
     """Body of the process that dies: it saves after every step, and at this one no more."""
-    fit.CHECKPOINT_SECONDS = -1.0
+    member_trainer.CHECKPOINT_SECONDS = -1.0
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         at_step(patch, int(step), lambda: os.kill(os.getpid(), signal.SIGKILL))
@@ -222,7 +223,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "CHECKPOINT_SECONDS", -1.0)
+        patch.setattr(member_trainer, "CHECKPOINT_SECONDS", -1.0)
         at_step(patch, 5, fill)
         try:
             with pytest.raises(WriteError, match=r"could not write .*checkpoint") as error:

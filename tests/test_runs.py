@@ -16,17 +16,19 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from facepoints import runs, synthetic
-from facepoints.calibration import uncalibrated
+from facepoints.datasets import synthetic
+from facepoints.datasets.crop_geometry import default_crop_rule
+from facepoints.datasets.samples import Samples
 from facepoints.errors import FacepointsError, RunError
-from facepoints.landmark_sets import KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_face import default_crop_rule
-from facepoints.networks import build
-from facepoints.runs import Member, Run
-from facepoints.samples import Samples, resized_images
-from facepoints.settings import TrainSettings
-from facepoints.train import train
+from facepoints.evaluation.calibration import uncalibrated
+from facepoints.imaging.affine import resized_images
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models import run as run_module
+from facepoints.models.networks import build
+from facepoints.models.run import Member, Run, save_weights
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train import train
 
 SIZE = (32, 40)  # height, width
 CORE = KAGGLE_15.subset(synthetic.CORE)
@@ -236,7 +238,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "does not hold",
     ),
     "weights of another network": (
-        lambda run: runs.save_weights(run / WEIGHTS, member(CORE, 0).model),
+        lambda run: save_weights(run / WEIGHTS, member(CORE, 0).model),
         "does not hold",
     ),
     "truncated run.json": (
@@ -248,7 +250,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty run.json": (lambda run: (run / "run.json").write_text(""), "damaged"),
     "no run.json": (lambda run: (run / "run.json").unlink(), "not a run"),
     "newer format": (
-        lambda run: edit(run, format=runs.FORMAT + 1, facepoints="9.1"),
+        lambda run: edit(run, format=run_module.FORMAT + 1, facepoints="9.1"),
         r"made by facepoints 9\.1 .*upgrade",
     ),
     "no format": (lambda run: edit(run, format=None), "not the header"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facepoints.datasets.marking_schemes import arranged, as_marked_by, column_for, pick_source
+from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError
-from facepoints.landmark_sets import IBUG_68
-from facepoints.landmarks import LandmarkSet
-from facepoints.samples import Samples
-from facepoints.schemes import arranged, as_marked_by, column_for, pick_source
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 FOUR = ("left_eye", "right_eye")
 NAMES = ("left_eye", "right_eye", "nose", "left_brow", "right_brow")

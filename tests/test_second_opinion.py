@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facepoints import framing
-from facepoints.mean_face import MEAN_FACE
+from facepoints.datasets import procrustes
+from facepoints.landmarks.mean_face import MEAN_FACE
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 import second_opinion
@@ -36,7 +36,7 @@ def test_every_face_beside_the_labelled_one_is_taken_also_where_that_was_missed(
     def model(_picture: np.ndarray) -> list[SimpleNamespace]:
         return [SimpleNamespace(score=1.0, points=face.astype(np.float32)) for face in beside]
 
-    target = framing.layout(MEAN_FACE.astype(np.float64), 96, 60)
+    target = procrustes.layout(MEAN_FACE.astype(np.float64), 96, 60)
     crops, labels = second_opinion.others(
         [photo], labelled[None], np.array(["somebody"]), cast(Any, model), target, 96
     )

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facepoints.smooth import Motion, Pose
+from facepoints.tracking.kalman import Motion
+from facepoints.tracking.pose2d import Pose
 
 RATE = 30.0
 SIZE = 100.0

@@ -12,17 +12,19 @@ import pytest
 import torch
 from rich.console import Console
 
-from facepoints import start, synthetic
-from facepoints.calibration import uncalibrated
+from facepoints import weights
+from facepoints.datasets import synthetic
+from facepoints.datasets.crop_geometry import default_crop_rule
+from facepoints.datasets.samples import Samples
 from facepoints.errors import RunError, SettingsError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_face import default_crop_rule
-from facepoints.networks import KeypointModel, build
-from facepoints.runs import Member, Run
-from facepoints.samples import Samples
-from facepoints.settings import TrainSettings
-from facepoints.train import stored_settings, train
+from facepoints.evaluation.calibration import uncalibrated
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models.networks import KeypointModel, build
+from facepoints.models.run import Member, Run
+from facepoints.training import initialization
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train import stored_settings, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -84,7 +86,7 @@ def test_each_column_begins_as_the_points_that_it_is_the_mean_of() -> None:
     before, rows = run_of("heatnet", IBUG_68), faces(COLUMNS)
     model = fresh("heatnet", COLUMNS)
     was = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    known = start.begin(model, "heatnet", rows, before, 0, "all-points")
+    known = initialization.begin(model, "heatnet", rows, before, 0, "all-points")
     assert known.tolist() == [True] * 19 + [False] * 2
     old = before.members[0].model.state_dict()
     for name in ("backbone.heat.weight", "backbone.heat.bias", "backbone.log_spread.weight"):
@@ -104,7 +106,7 @@ def test_heatnets_of_other_picture_sizes_and_with_another_judge_begin_too() -> N
     before, rows = run_of("heatnet", IBUG_68), faces(KAGGLE_15, size=64)
     torch.manual_seed(2)
     model = build("heatnet", 15, (64, 64), 90.0, 40.0, judges=True)
-    assert start.begin(model, "heatnet", rows, before, 0, "all-points").all()
+    assert initialization.begin(model, "heatnet", rows, before, 0, "all-points").all()
     trunk = model.state_dict()["backbone.stem.0.weight"]
     torch.testing.assert_close(
         trunk, before.members[0].model.state_dict()["backbone.stem.0.weight"]
@@ -118,7 +120,7 @@ def test_a_network_that_begins_from_its_own_points_answers_as_the_run_does(netwo
     answers = before.predict(faces(want).images).points[:, KAGGLE_15.columns(want.names)]
     rows = replace(faces(want), points=answers)
     model = fresh(network, want)
-    start.begin(model, network, rows, before, 0, "all-points")
+    initialization.begin(model, network, rows, before, 0, "all-points")
     np.testing.assert_allclose(said(model, rows), answers, atol=1e-3)
     assert (float(model.mean), float(model.std)) == (100.0, 50.0)  # as the run's pictures
 
@@ -126,12 +128,12 @@ def test_a_network_that_begins_from_its_own_points_answers_as_the_run_does(netwo
 def test_gray_values_of_the_new_pictures_stay_where_they_suit_better() -> None:
     before = run_of("heatnet", KAGGLE_15)
     model = fresh("heatnet", KAGGLE_15)
-    start.begin(model, "heatnet", faces(KAGGLE_15), before, 0, "all-points")
+    initialization.begin(model, "heatnet", faces(KAGGLE_15), before, 0, "all-points")
     model.mean.fill_(90.0)
     model.std.fill_(40.0)
     rows = replace(faces(KAGGLE_15), points=said(model, faces(KAGGLE_15)))
     again = fresh("heatnet", KAGGLE_15)
-    start.begin(again, "heatnet", rows, before, 0, "all-points")
+    initialization.begin(again, "heatnet", rows, before, 0, "all-points")
     assert (float(again.mean), float(again.std)) == (90.0, 40.0)
 
 
@@ -140,7 +142,7 @@ def test_networks_of_an_ensemble_begin_from_those_of_an_ensemble() -> None:
     stems = []
     for number in range(3):
         model = fresh("heatnet", KAGGLE_15)
-        start.begin(model, "heatnet", rows, before, number, "all-points")
+        initialization.begin(model, "heatnet", rows, before, number, "all-points")
         stems.append(model.state_dict()["backbone.stem.0.weight"])
     assert torch.equal(stems[0], stems[2])
     assert not torch.equal(stems[0], stems[1])
@@ -149,27 +151,29 @@ def test_networks_of_an_ensemble_begin_from_those_of_an_ensemble() -> None:
 def test_another_network_or_size_is_refused() -> None:
     rows = faces(KAGGLE_15)
     with pytest.raises(SettingsError, match="heatnet cannot begin from the weights of a lenet5"):
-        start.begin(
+        initialization.begin(
             fresh("heatnet", KAGGLE_15), "heatnet", rows, run_of("lenet5", KAGGLE_15), 0, ""
         )
     small = run_of("lenet5", KAGGLE_15, 32)
     with pytest.raises(SettingsError, match="for pictures of 32x32 pixels"):
-        start.begin(fresh("lenet5", KAGGLE_15), "lenet5", rows, small, 0, "")
+        initialization.begin(fresh("lenet5", KAGGLE_15), "lenet5", rows, small, 0, "")
 
 
 def test_what_suits_is_the_package_for_a_heatnet_on_faces(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hand = LandmarkSet(("thumb", "wrist"))
-    assert start.resolved("runs/mine", "heatnet", hand) == "runs/mine"
-    there = (start.shipped_run() / "run.json").is_file()
-    assert start.resolved(None, "heatnet", KAGGLE_15) == ("facepoints" if there else "none")
-    assert start.resolved(None, "heatnet", hand) == "none"
-    assert start.resolved(None, "lenet5", KAGGLE_15) == "none"
-    monkeypatch.setattr(start, "shipped_run", lambda: tmp_path)
-    assert start.resolved(None, "heatnet", KAGGLE_15) == "none"
+    assert initialization.resolved("runs/mine", "heatnet", hand) == "runs/mine"
+    there = (weights.POINTS_RUN / "run.json").is_file()
+    assert initialization.resolved(None, "heatnet", KAGGLE_15) == (
+        "facepoints" if there else "none"
+    )
+    assert initialization.resolved(None, "heatnet", hand) == "none"
+    assert initialization.resolved(None, "lenet5", KAGGLE_15) == "none"
+    monkeypatch.setattr(weights, "POINTS_RUN", tmp_path)
+    assert initialization.resolved(None, "heatnet", KAGGLE_15) == "none"
     with pytest.raises(RunError, match="weights of the package are missing"):
-        start.opened("facepoints")
+        initialization.opened("facepoints")
 
 
 def test_a_training_from_a_run_says_so_starts_ahead_and_goes_on_from_the_same(

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepoints import readers
+from facepoints.commands.submit import SubmitReport, submit
+from facepoints.datasets import readers
+from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.errors import DataError, FacepointsError, RunError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.mean_face import default_crop_rule
-from facepoints.missing import MISSING
-from facepoints.submit import SubmitReport, submit
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.training.missing_labels import MISSING
 
 if TYPE_CHECKING:
-    from facepoints.runs import Run
+    from facepoints.models.run import Run
 
 CORE = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
 SCHEMES = {"15-point": KAGGLE_15.names, "4-point": CORE}

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepoints import geometry, synthetic
+from facepoints.datasets import synthetic
+from facepoints.datasets.samples import Samples
 from facepoints.errors import SettingsError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.samples import Samples
+from facepoints.imaging import affine
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def faces() -> Samples:
 def _tone(image: np.ndarray, point: np.ndarray) -> float:
     """Gray level at a sub-pixel place."""
     x, y = float(point[0]), float(point[1])
-    return float(geometry.warp(image, np.array([[1.0, 0, -x], [0, 1.0, -y]]), 1, 1)[0, 0])
+    return float(affine.warp(image, np.array([[1.0, 0, -x], [0, 1.0, -y]]), 1, 1)[0, 0])
 
 
 def _pupil_offset(image: np.ndarray, points: np.ndarray) -> np.ndarray | None:
@@ -34,7 +35,7 @@ def _pupil_offset(image: np.ndarray, points: np.ndarray) -> np.ndarray | None:
     if opening < 4.5:
         return None
     place = np.array([[8.0, 0, 24 - 8 * middle[0]], [0, 8.0, 24 - 8 * middle[1]]])
-    window = geometry.warp(image, place, 49, 49).astype(float)  # 3 px each way, 8 per px
+    window = affine.warp(image, place, 49, 49).astype(float)  # 3 px each way, 8 per px
     if window.max() - window.min() < 50:
         return None
     dark = np.clip(np.percentile(window, 25) - window, 0, None)
@@ -75,7 +76,7 @@ def test_rows_follow_from_the_seed_alone(seed: int, count: int, size: int) -> No
 
 def test_size_scales_the_points_by_the_half_pixel_rule() -> None:
     small, large = synthetic.render(6, seed=2, size=48), synthetic.render(6, seed=2, size=192)
-    moved = geometry.apply(geometry.resize_matrix(4, 4), small.points)
+    moved = affine.apply(affine.resize_matrix(4, 4), small.points)
     np.testing.assert_allclose(moved, large.points, atol=1e-3)
 
 
@@ -102,7 +103,7 @@ def test_pupils_are_dark_at_the_eyes_points(faces: Samples, eye: str, mirrored: 
     images, points = faces.images, faces.points
     if mirrored:
         images = images[:, :, ::-1]
-        moved = geometry.apply(geometry.mirror_matrix(96), points)
+        moved = affine.apply(affine.mirror_matrix(96), points)
         points = moved[:, IBUG_68.mirror]
     index = [i for i, n in enumerate(IBUG_68.names) if n.startswith(f"{eye}_eye_")]
     found = [_pupil_offset(i, p[index]) for i, p in zip(images, points, strict=True)]

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from facepoints import metrics, synthetic
+from facepoints.datasets import synthetic
+from facepoints.datasets.samples import Samples
+from facepoints.datasets.splits import split_groups
 from facepoints.errors import DataError, FacepointsError, SettingsError
-from facepoints.runs import Run
-from facepoints.samples import Samples, split_groups
-from facepoints.settings import TrainSettings
-from facepoints.train import train
+from facepoints.landmarks import metrics
+from facepoints.models.run import Run
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train import train
 
 TINY = TrainSettings(
     network="lenet5", loss="mse", epochs=4, batch=16, augment="light", validation=0.25, device="cpu"

@@ -15,10 +15,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints import video
 from facepoints.errors import DataError, MissingExtraError, SettingsError, WriteError
-from facepoints.video import CapturedVideo, NumberedFrames, ahead, is_video, open_video, video_in
-from facepoints.video_writer import VideoWriter
+from facepoints.video import opencv_source
+from facepoints.video.image_sequence import NumberedFrames
+from facepoints.video.opencv_source import CapturedVideo
+from facepoints.video.prefetch import ahead
+from facepoints.video.probe import is_video
+from facepoints.video.source import open_video, video_in
+from facepoints.video.writer import VideoWriter
 
 av = pytest.importorskip("av")
 
@@ -163,7 +167,7 @@ def test_numbered_pictures_come_by_their_numbers(tmp_path: Path) -> None:
 
 
 def test_no_camera_and_no_stream_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "_TIMEOUT", 300)
+    monkeypatch.setattr(opencv_source, "_TIMEOUT", 300)
     with pytest.raises(DataError, match="camera 99 does not answer"):
         open_video("99")
     with pytest.raises(DataError, match="nothing that OpenCV can read"):
@@ -190,7 +194,7 @@ class Unplugged:
 
 
 def test_a_camera_pulled_out_ends_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "_PATIENCE", 0.05)
+    monkeypatch.setattr(opencv_source, "_PATIENCE", 0.05)
     source = CapturedVideo("camera 0", Unplugged(3), live=True, stamped=False)  # type: ignore[arg-type]
     frames = list(source)
     times = [f.time for f in frames]

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from facepoints.datasets.readers import load, read
+from facepoints.datasets.samples import Photos, Samples
+from facepoints.datasets.writers import WRITERS, write_coco, write_kaggle, write_pts
 from facepoints.errors import DataError, SettingsError, WriteError
-from facepoints.landmark_sets import IBUG_68, KAGGLE_15
-from facepoints.landmarks import LandmarkSet
-from facepoints.readers import load, read
-from facepoints.samples import Photos, Samples
-from facepoints.writers import WRITERS, write_coco, write_kaggle, write_pts
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 SIDE = 6
 

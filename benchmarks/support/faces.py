@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints import metrics, readers
+from facepoints.datasets import readers
+from facepoints.datasets.combine import read_people
+from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.gather import read_people
-from facepoints.landmark_sets import IBUG_68
-from facepoints.samples import Photos
+from facepoints.landmarks import metrics
+from facepoints.landmarks.known_sets import IBUG_68
 
 __all__ = ["DATA", "INNER", "OVERLAP", "FaceSet", "Split", "match", "measure", "read_sets"]
 

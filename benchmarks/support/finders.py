@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints import geometry
-from facepoints.detect import JUDGED, Found
-from facepoints.detect.own import OwnFinder
-from facepoints.face import Face
-from facepoints.mean_face import MEAN_FACE
-from facepoints.onnx_model import PointsModel
-from facepoints.predict import Predictor
+from facepoints.detection import JUDGED, Found
+from facepoints.detection.builtin import OwnFinder
+from facepoints.imaging import affine
+from facepoints.inference.face import Face
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.predictor import Predictor
+from facepoints.landmarks.mean_face import MEAN_FACE
 
 from . import peers
 
@@ -75,7 +75,7 @@ def _judged(model: Path | None) -> Finder:
 
 
 def _frame(face: Face) -> Found:
-    matrix = geometry.similarity(MEAN_FACE, face.points)
+    matrix = affine.similarity(MEAN_FACE, face.points)
     (x, y), side = matrix[:, 2], float(np.hypot(*matrix[:, 0]))
     angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
     return Found((x - side / 2, y - side / 2, side, side), face.score, angle)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints import geometry
-from facepoints.video import Frame
+from facepoints.imaging import affine
+from facepoints.video.frame import Frame
 
 __all__ = ["MOTIONS", "RATE", "Clip", "Crossing", "crossing", "head_mask", "hidden", "moved"]
 
@@ -78,12 +78,12 @@ MOTIONS: dict[str, tuple[Path_, bool, int]] = {
 }
 
 
-def _placed(points: NDArray, x: float, y: float, size: float, degrees: float) -> geometry.Matrix:
+def _placed(points: NDArray, x: float, y: float, size: float, degrees: float) -> affine.Matrix:
     """From a photo to the frame, with its face at a place."""
-    left, top, width, height = geometry.bounding_box(points)
+    left, top, width, height = affine.bounding_box(points)
     middle = np.array([left + width / 2, top + height / 2])
     scale = FACE / max(width, height) * size
-    turn = geometry.rotation_matrix(degrees, (0.0, 0.0))[:, :2] * scale
+    turn = affine.rotation_matrix(degrees, (0.0, 0.0))[:, :2] * scale
     return np.column_stack([turn, np.array([x, y]) - turn @ middle])
 
 
@@ -95,7 +95,7 @@ def moved(photo: NDArray[np.uint8], points: NDArray, motion: str, seed: int = 0)
     for index in range(count):
         t = index / RATE
         matrix = _placed(points, *path(t))
-        image = geometry.warp(photo, matrix, WIDTH, HEIGHT).astype(np.float32)
+        image = affine.warp(photo, matrix, WIDTH, HEIGHT).astype(np.float32)
         if light:
             across = np.linspace(-1, 1, WIDTH)[None, :, None]
             image *= 0.8 + 0.35 * np.sin(5 * t) + 0.3 * np.sin(3 * t) * across
@@ -111,7 +111,7 @@ def _noisy(image: NDArray, random: np.random.Generator) -> NDArray[np.uint8]:
 
 def head_mask(points: NDArray, width: int, height: int) -> NDArray[np.float32]:
     """(H, W, 1) how much of each pixel belongs to the head, with a soft edge."""
-    left, top, wide, high = geometry.bounding_box(points)
+    left, top, wide, high = affine.bounding_box(points)
     mask = np.zeros((height, width), np.float32)
     center = round(left + wide / 2), round(top + 0.38 * high)
     cv2.ellipse(mask, center, (round(0.62 * wide), round(0.85 * high)), 0, 0, 360, 1.0, -1)
@@ -141,7 +141,7 @@ def crossing(front: Crossing, back: Crossing, seed: int = 0, step: float = 6.0) 
             matrix = _placed(points, x, y, 1.1, 0.0)
             here = points @ matrix[:, :2].T + matrix[:, 2]
             mask = head_mask(here, WIDTH, HEIGHT)
-            image += mask * (geometry.warp(photo, matrix, WIDTH, HEIGHT) - image)
+            image += mask * (affine.warp(photo, matrix, WIDTH, HEIGHT) - image)
             row.append(here)
         frames.append(_noisy(image, random))
         truth.append(row)

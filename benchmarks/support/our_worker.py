@@ -25,11 +25,12 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints import geometry
-from facepoints.detect import Found
-from facepoints.media import read_picture
-from facepoints.onnx_model import PointsModel
-from facepoints.predict import Predictor, load
+from facepoints.api import load
+from facepoints.detection import Found
+from facepoints.imaging import affine
+from facepoints.imaging.image_io import read_picture
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def stage(
     found = Predictor(points, min_score=0)(image)
     if not found:
         raise SystemExit(f"no face found in {picture}")
-    box = geometry.bounding_box(found[0].points)
+    box = affine.bounding_box(found[0].points)
     look = Predictor(points, Known(box, 20.0 * (looks - 1)), min_score=0)
     if faces == 1:
         return lambda: look(image)

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facepoints import __version__
-from facepoints.landmark_sets import IBUG_68
-from facepoints.onnx_model import PointsModel
-from facepoints.predict import load
+from facepoints._version import __version__
+
+from facepoints.api import load
+from facepoints.inference.landmark_model import PointsModel
+from facepoints.landmarks.known_sets import IBUG_68
 
 if TYPE_CHECKING:
-    from facepoints.face import Face
+    from facepoints.inference.face import Face
 
 __all__ = ["about", "find_faces"]
 

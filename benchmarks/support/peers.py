@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.files import whole_file
+from facepoints._util.files import whole_file
 
 __all__ = ["BUILD", "MESH_TO_68", "PEERS", "WORKER", "Server", "answers", "python", "versions"]
 

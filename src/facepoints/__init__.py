@@ -14,20 +14,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from facepoints.alignment import align as align
-    from facepoints.face import Face as Face
-    from facepoints.measure import measures as measures
-    from facepoints.media import read_picture as read_picture
-    from facepoints.pictures import draw as draw
-    from facepoints.predict import Predictor as Predictor
-    from facepoints.predict import load as load
+from facepoints._version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from facepoints.api import FaceModel as FaceModel
+    from facepoints.api import load as load
+    from facepoints.drawing import draw as draw
+    from facepoints.imaging.image_io import read_picture as read_picture
+    from facepoints.inference.alignment import align as align
+    from facepoints.inference.face import Face as Face
+    from facepoints.measurement import measures as measures
+
 
 __all__ = [
     "Face",
-    "Predictor",
+    "FaceModel",
     "__version__",
     "align",
     "draw",
@@ -37,13 +38,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Face": "face",
-    "align": "alignment",
-    "measures": "measure",
-    "Predictor": "predict",
-    "draw": "pictures",
-    "load": "predict",
-    "read_picture": "media",
+    "Face": "inference.face",
+    "align": "inference.alignment",
+    "measures": "measurement",
+    "FaceModel": "api",
+    "draw": "drawing",
+    "load": "api",
+    "read_picture": "imaging.image_io",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from facepoints.cli import main
+from facepoints.cli.main import main
 
 
 def _end_at_once() -> None:

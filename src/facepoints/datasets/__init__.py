@@ -1,0 +1,1 @@
+"""Labelled faces: reading, cropping, splitting, combining, writing, rendering."""

@@ -1,0 +1,159 @@
+"""What has been read once, as memory-mapped arrays that open at once.
+
+An entry is a folder of .npy files and a ``meta.json``. It is written elsewhere and renamed
+into place, so it is there whole or not at all. Its name is made of the data set's path and
+of all that the result depends on: sizes and times of its files, the version of the
+readers, the options. Entries of the same path in another state are removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facepoints.datasets.readers.image_store import IMAGES, StoreError, open_images
+from facepoints.datasets.samples import Samples
+from facepoints.errors import FacepointsError
+from facepoints.landmarks.landmark_set import LandmarkSet
+
+__all__ = ["FORMAT", "cache_folder", "cached"]
+
+FORMAT = 2
+"""Version of the readers and of the entries. Raise it when either gives something else."""
+
+_TABLES = ("points", "labelled", "group", "names", "source")
+_ABANDONED = 24 * 3600  # seconds after which a half-written entry belongs to nobody
+
+
+def cache_folder() -> Path:
+    """Folder of the cache: FACEPOINTS_CACHE, else facepoints in the user's cache folder."""
+    if own := os.environ.get("FACEPOINTS_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "facepoints"
+
+
+def cached(
+    path: Path,
+    state: list[Any],
+    options: dict[str, Any],
+    make: Callable[[Path | None], Samples],
+) -> Samples:
+    """Samples of the cache, made and kept there if they are not.
+
+    Args:
+        path: the data set.
+        state: JSON-ready; differs whenever the data set has changed.
+        options: JSON-ready; how it is read.
+        make: reads the data set. It gets a folder and puts the images there
+            (`store.IMAGES`), or None and keeps them in memory. It raises StoreError if the
+            folder turns out not to be writable.
+
+    A cache that cannot be written costs time, not the result.
+    """
+    entry = _Entry.of(path, state, options)
+    if (found := entry.open()) is not None:
+        return found
+    try:
+        entry.folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=entry.folder.parent))
+    except (OSError, RuntimeError):
+        return make(None)
+    try:
+        entry.write(make(temporary), temporary)
+    except (OSError, StoreError):
+        return make(None)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    kept = entry.open()
+    return make(None) if kept is None else kept
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One folder of the cache."""
+
+    folder: Path
+    key: dict[str, Any]
+
+    @classmethod
+    def of(cls, path: Path, state: list[Any], options: dict[str, Any]) -> _Entry:
+        where = str(path.resolve())
+        key = {"format": FORMAT, "path": where, "state": state, "options": options}
+        name = f"{_short(where)}-{_short(json.dumps(key, sort_keys=True))}"
+        return cls(cache_folder() / name, json.loads(json.dumps(key)))
+
+    def open(self) -> Samples | None:
+        """The entry's samples; None if there are none or they are damaged."""
+        try:
+            meta = json.loads((self.folder / "meta.json").read_text(encoding="utf-8"))
+            if meta["key"] != self.key:
+                return None
+            if (self.folder / IMAGES).stat().st_size != meta["image_bytes"]:
+                return None
+            tables = {}
+            for name in _TABLES:
+                if _checksum(self.folder / f"{name}.npy") != meta["checksums"][name]:
+                    return None
+                tables[name] = np.load(self.folder / f"{name}.npy", allow_pickle=False)
+            return Samples(
+                images=open_images(self.folder),
+                landmarks=LandmarkSet.from_dict(meta["landmarks"]),
+                sources={name: tuple(points) for name, points in meta["sources"].items()},
+                **tables,
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, FacepointsError):
+            return None
+
+    def write(self, samples: Samples, temporary: Path) -> None:
+        """Complete the folder that already holds the images and put it into place."""
+        for name in _TABLES:
+            np.save(temporary / f"{name}.npy", getattr(samples, name), allow_pickle=False)
+        meta = {
+            "key": self.key,
+            "image_bytes": (temporary / IMAGES).stat().st_size,
+            "checksums": {name: _checksum(temporary / f"{name}.npy") for name in _TABLES},
+            "landmarks": samples.landmarks.to_dict(),
+            "sources": samples.sources,
+        }
+        (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        shutil.rmtree(self.folder, ignore_errors=True)  # damaged, or it would have been used
+        os.replace(temporary, self.folder)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove entries of this path in another state, and what nobody finished."""
+        for other in self.folder.parent.glob(f"{self.folder.name.split('-')[0]}-*"):
+            try:
+                key = json.loads((other / "meta.json").read_text(encoding="utf-8"))["key"]
+                stale = any(key[part] != self.key[part] for part in ("format", "state"))
+            except (OSError, ValueError, KeyError, TypeError):
+                stale = True
+            if stale:
+                shutil.rmtree(other, ignore_errors=True)
+        for half in self.folder.parent.glob(".new-*"):
+            try:
+                abandoned = time.time() - half.stat().st_mtime > _ABANDONED
+            except OSError:
+                continue
+            if abandoned:
+                shutil.rmtree(half, ignore_errors=True)
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _checksum(path: Path) -> int:
+    return zlib.crc32(path.read_bytes())

@@ -1,0 +1,162 @@
+"""COCO keypoints JSON: categories name the points, annotations give x, y, visibility.
+
+Coordinates are pixel numbers from 0; visibility 0 is not labelled, 1 and 2 are. Source:
+https://cocodataset.org/#format-data
+
+Files written by facepoints also carry each face's name, group and marking scheme, so that
+a round trip keeps people on one side of a split: a field ``facepoints`` at the top and in
+each annotation. Other programs pass it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints._util.files import read_json
+from facepoints.datasets.readers.options import Options
+from facepoints.datasets.readers.photo_rows import (
+    FaceRow,
+    finite_point,
+    photos_of_rows,
+    set_of_names,
+)
+from facepoints.datasets.samples import Photos
+from facepoints.errors import DataError
+from facepoints.landmarks.landmark_set import LandmarkSet
+
+__all__ = ["find_image", "read_coco"]
+
+
+def read_coco(path: Path, options: Options) -> Photos:
+    """Faces of a COCO keypoints file; pictures beside it or in a folder ``images``.
+
+    Annotations without any labelled point are left out. Groups are the files, unless the
+    file says otherwise (see above).
+
+    Raises:
+        DataError: not such a file, or a part of it is missing or wrong.
+    """
+    data = read_json(path)
+    try:
+        return _photos(data, path)
+    except KeyError as error:
+        raise DataError(f"{path}: no {error} where COCO keypoints have one") from error
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(f"{path} is not COCO keypoints JSON: {error}") from error
+
+
+def _photos(data: Mapping[str, Any], path: Path) -> Photos:
+    files = {image["id"]: str(image["file_name"]) for image in data["images"]}
+    categories = {c["id"]: c for c in data["categories"] if c.get("keypoints")}
+    if not categories:
+        raise DataError(f"{path}: no category with keypoints; expected their names")
+    landmarks = _landmarks(list(categories.values()), path)
+    sources = _sources(data, landmarks)
+    rows: list[FaceRow] = []
+    seen: dict[str, int] = {}
+    found: dict[str, Path] = {}
+    annotations = [a for a in data["annotations"] if a.get("category_id") in categories]
+    # faces of one picture together, so that it is opened once
+    for annotation in sorted(annotations, key=lambda a: str(files.get(a["image_id"], ""))):
+        if annotation["image_id"] not in files:
+            raise DataError(
+                f"{path}: annotation {annotation.get('id')} is of image "
+                f"{annotation['image_id']}, which is not listed"
+            )
+        points = _points(annotation, landmarks, path)
+        if np.isnan(points).any(axis=1).all() or annotation.get("iscrowd"):
+            continue
+        file = files[annotation["image_id"]]
+        if file not in found:
+            found[file] = find_image(path, file)
+        seen[file] = seen.get(file, 0) + 1
+        name = file if seen[file] == 1 else f"{file}#{seen[file]}"
+        own = annotation.get("facepoints", {})
+        rows.append(
+            FaceRow(
+                file=found[file],
+                name=str(own.get("name", name)),
+                group=str(own.get("group", file)),
+                points=points,
+                source=str(own.get("source", "")),
+            )
+        )
+    if not rows:
+        raise DataError(f"{path}: no annotation with a labelled keypoint")
+    if any(row.source not in sources for row in rows):
+        sources = {}
+    return photos_of_rows(rows, landmarks, "coco", sources)
+
+
+def _landmarks(categories: list[Mapping[str, Any]], path: Path) -> LandmarkSet:
+    names = [str(n) for n in categories[0]["keypoints"]]
+    for other in categories[1:]:
+        if [str(n) for n in other["keypoints"]] != names:
+            raise DataError(
+                f"{path}: categories '{categories[0].get('name')}' and '{other.get('name')}' "
+                f"have different keypoints; keep one of them"
+            )
+    landmarks = set_of_names(names)
+    skeleton = categories[0].get("skeleton") or []
+    if landmarks.edges or not skeleton:
+        return landmarks
+    skeleton = [(int(a), int(b)) for a, b in skeleton]
+    for a, b in skeleton:
+        if not (1 <= a <= len(names) and 1 <= b <= len(names)):
+            raise DataError(f"{path}: skeleton joins {a} and {b}, there are {len(names)} keypoints")
+    edges = [(landmarks.names[a - 1], landmarks.names[b - 1]) for a, b in skeleton]
+    return replace(landmarks, edges=tuple(dict.fromkeys(edges)))
+
+
+def _sources(data: Mapping[str, Any], landmarks: LandmarkSet) -> dict[str, tuple[str, ...]]:
+    """Marking schemes that the file names, if it is one of ours."""
+    own = data.get("facepoints", {}).get("sources", {})
+    return {
+        str(name): tuple(points)
+        for name, points in own.items()
+        if all(p in landmarks.names for p in points)
+    }
+
+
+def _points(
+    annotation: Mapping[str, Any], landmarks: LandmarkSet, path: Path
+) -> NDArray[np.float32]:
+    where = f"{path}: annotation {annotation.get('id')}"
+    flat = annotation["keypoints"]
+    if len(flat) != 3 * len(landmarks):
+        raise DataError(
+            f"{where} has {len(flat)} numbers, expected {3 * len(landmarks)} "
+            f"(x, y, visibility of {len(landmarks)} points)"
+        )
+    try:
+        triples = np.array(flat, dtype=np.float64).reshape(-1, 3)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where} has keypoints that are no numbers: {error}") from error
+    points = np.full((len(landmarks), 2), np.nan, dtype=np.float32)
+    for column, (x, y, visibility) in enumerate(triples):
+        if visibility not in (0, 1, 2):
+            raise DataError(f"{where} has visibility {visibility}, expected 0, 1 or 2")
+        if visibility and not finite_point(x, y):
+            raise DataError(f"{where}: {landmarks.names[column]} is at ({x}, {y})")
+        if visibility:
+            points[column] = x, y
+    return points
+
+
+def find_image(labels: Path, file: str) -> Path:
+    """Where a label file's picture is: beside it, or in ``images`` there or one up.
+
+    If it is nowhere, the first place, so that opening it says what is missing.
+    """
+    folder = labels.parent
+    places = [folder / file, folder / "images" / file, folder.parent / "images" / file]
+    try:
+        return next((p for p in places if p.is_file()), places[0])
+    except (OSError, ValueError):  # a name too long, or one that no file can have
+        return places[0]

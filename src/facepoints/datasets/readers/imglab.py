@@ -1,0 +1,117 @@
+"""dlib's imglab XML: boxes with named parts, some of which may be missing.
+
+Coordinates are pixel numbers from 0. Source: the tool imglab of dlib,
+https://github.com/davisking/dlib/tree/master/tools/imglab
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.parsers import expat
+
+import numpy as np
+
+from facepoints.datasets.readers.coco import find_image
+from facepoints.datasets.readers.options import Options
+from facepoints.datasets.readers.photo_rows import (
+    FaceRow,
+    finite_point,
+    photos_of_rows,
+    set_of_names,
+)
+from facepoints.datasets.samples import Photos
+from facepoints.errors import DataError
+
+__all__ = ["read_imglab"]
+
+
+def read_imglab(path: Path, options: Options) -> Photos:
+    """Faces of an imglab file; pictures at their paths relative to it.
+
+    The points are all part names of the file, sorted (numbers by value); 68 numbers in a
+    row are the iBUG set. Boxes without parts and boxes marked ``ignore`` are left out.
+    Groups are the files.
+
+    Raises:
+        DataError: not such a file, or a part of it is missing or wrong.
+    """
+    boxes = _Boxes(path).read()
+    if not boxes:
+        raise DataError(f"{path}: no box with parts; expected <box> with <part> inside")
+    parts = sorted({name for _, found in boxes for name in found}, key=_order)
+    landmarks = set_of_names(parts)
+    columns = {name: column for column, name in enumerate(parts)}
+    rows: list[FaceRow] = []
+    seen: dict[str, int] = {}
+    for file, found in boxes:
+        points = np.full((len(parts), 2), np.nan, dtype=np.float32)
+        for name, position in found.items():
+            points[columns[name]] = position
+        seen[file] = seen.get(file, 0) + 1
+        name = file if seen[file] == 1 else f"{file}#{seen[file]}"
+        rows.append(FaceRow(find_image(path, file), name, file, points))
+    return photos_of_rows(rows, landmarks, "imglab")
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    return (0, int(name), name) if name.isdecimal() and len(name) < 20 else (1, 0, name)
+
+
+class _Boxes:
+    """Boxes with parts of one file, read as a stream.
+
+    Uses expat itself, so that a document type (and with it entities that blow up or
+    reach for other files) is refused before any is expanded.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found: list[tuple[str, dict[str, tuple[float, float]]]] = []
+        self._file: str | None = None
+        self._parts: dict[str, tuple[float, float]] | None = None
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.StartDoctypeDeclHandler = self._refuse
+
+    def read(self) -> list[tuple[str, dict[str, tuple[float, float]]]]:
+        """(file, parts) per box, parts as name to (x, y). Raises DataError."""
+        try:
+            with self._path.open("rb") as file:
+                self._parser.ParseFile(file)
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: encodings
+            raise DataError(f"{self._path} is damaged XML: {error}") from error
+        except OSError as error:
+            raise DataError(f"could not read {self._path}: {error.strerror or error}") from error
+        return self._found
+
+    def _refuse(self, *_: object) -> None:
+        raise DataError(f"{self._path} declares a document type; imglab files have none")
+
+    def _error(self, text: str) -> DataError:
+        return DataError(f"{self._path}, line {self._parser.CurrentLineNumber}: {text}")
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "image":
+            self._file = attributes.get("file")
+            if not self._file:
+                raise self._error("<image> without file")
+        elif tag == "box" and self._file:
+            self._parts = None if attributes.get("ignore", "0") not in ("", "0") else {}
+        elif tag == "part" and self._parts is not None:
+            name = attributes.get("name", "")
+            try:
+                x, y = float(attributes["x"]), float(attributes["y"])
+            except (KeyError, ValueError):
+                raise self._error(f"<part name='{name}'> needs numbers x and y") from None
+            if not name or name in self._parts or not finite_point(x, y):
+                raise self._error(f"<part name='{name}'> is unnamed, there twice, or far off")
+            self._parts[name] = (x, y)
+
+    def _end(self, tag: str) -> None:
+        if tag == "box":
+            if self._parts and self._file:
+                self._found.append((self._file, self._parts))
+            self._parts = None
+        elif tag == "image":
+            self._file = None

@@ -1,0 +1,106 @@
+"""iBUG .pts files beside pictures, as in 300-W, LFPW, HELEN and AFW.
+
+A file lists "x y" per line between braces. Coordinates are 1-based, as in MATLAB, so 1 is
+taken off. "nan nan" marks a point that is not labelled. Source:
+https://ibug.doc.ic.ac.uk/resources/facial-point-annotations/
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.datasets.readers.options import Options
+from facepoints.datasets.readers.photo_rows import (
+    IMAGE_SUFFIXES,
+    FaceRow,
+    finite_point,
+    photos_of_rows,
+)
+from facepoints.datasets.samples import Photos
+from facepoints.errors import DataError
+from facepoints.landmarks.known_sets import IBUG_68, known_or_plain
+
+__all__ = ["parse_pts", "pts_files", "read_pts"]
+
+_COUNT = re.compile(r"n_points\s*:\s*(\d{1,18})")
+_BODY = re.compile(r"\{([^{}]*)\}")
+
+
+def pts_files(path: Path) -> list[Path]:
+    """The .pts files below a folder, in order, or the one file itself."""
+    if path.is_file():
+        return [path]
+    return sorted(f for f in path.rglob("*") if f.suffix.lower() == ".pts" and f.is_file())
+
+
+def read_pts(path: Path, options: Options) -> Photos:
+    """A folder (and its folders) of pictures with a .pts file of the same name beside.
+
+    68 points are the iBUG set; any other count gives points named "0", "1", ... that say
+    nothing of left and right. Groups are the photos' names without suffix, so one photo
+    under two suffixes or in two folders stays together.
+
+    Raises:
+        DataError: no .pts file, one that cannot be read, one without a picture, or one
+            with another number of points than the first.
+    """
+    files = pts_files(path)
+    if not files:
+        raise DataError(f"no .pts file in {path}")
+    base = path if path.is_dir() else path.parent
+    rows: list[FaceRow] = []
+    for file in files:
+        points = parse_pts(file)
+        if rows and len(points) != len(rows[0].points):
+            raise DataError(
+                f"{file} has {len(points)} points, {files[0].name} has {len(rows[0].points)}; "
+                f"a data set needs the same points everywhere"
+            )
+        image = _image_beside(file)
+        name = image.relative_to(base).as_posix()
+        rows.append(FaceRow(image, name, file.stem, points))
+    count = len(rows[0].points)
+    if count == len(IBUG_68):
+        return photos_of_rows(rows, IBUG_68, "ibug")
+    landmarks = known_or_plain([str(i) for i in range(count)])
+    return photos_of_rows(rows, landmarks, f"{count}-point")
+
+
+def parse_pts(file: Path) -> NDArray[np.float32]:
+    """Points (K, 2) of a .pts file, 0-based, NaN where not labelled. Raises DataError."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"could not read {file}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is no .pts file: not text") from error
+    body, count = _BODY.search(text), _COUNT.search(text)
+    if body is None:
+        raise DataError(f"{file} is no .pts file: expected points between braces")
+    try:
+        numbers = np.array(body.group(1).split(), dtype=np.float64)
+    except ValueError as error:
+        raise DataError(f"{file}: expected numbers between the braces: {error}") from error
+    want = int(count.group(1)) if count else len(numbers) // 2
+    if want == 0 or len(numbers) != 2 * want:
+        raise DataError(f"{file}: expected {want} points, found {len(numbers)} coordinates")
+    points = numbers.reshape(-1, 2) - 1
+    unknown = np.asarray(np.isnan(points).any(axis=1))
+    for number, (x, y) in enumerate(points, start=1):
+        if not unknown[number - 1] and not finite_point(x, y):
+            raise DataError(f"{file}: point {number} is at ({x}, {y}), not in any picture")
+    points[unknown] = np.nan
+    return points.astype(np.float32)
+
+
+def _image_beside(file: Path) -> Path:
+    for suffix in IMAGE_SUFFIXES:
+        for ending in (suffix, suffix.upper()):
+            image = file.with_suffix(ending)
+            if image.is_file():
+                return image
+    raise DataError(f"no image beside {file}; expected {file.stem}.jpg, .png or another picture")

@@ -1,0 +1,233 @@
+"""Data sets to files that other programs read: Kaggle tables, COCO keypoints, .pts.
+
+Every file is written whole or not at all, tables after the pictures that they name.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints._util.files import whole_file, whole_folder, write_json
+from facepoints.datasets.samples import Samples
+from facepoints.errors import DataError, SettingsError, WriteError
+from facepoints.landmarks.known_sets import IBUG_68
+
+__all__ = ["WRITERS", "write_coco", "write_kaggle", "write_pts"]
+
+_NUMBERS = [b"%d" % value for value in range(256)]
+
+
+def write_kaggle(samples: Samples, out: Path) -> Path:
+    """A table in the schema of Kaggle's training.csv, or of test.csv if nothing is labelled.
+
+    Labels that are not known are blank. Names, groups and marking schemes have no place in
+    the schema; reading the table finds groups and schemes again from pixels and labels.
+
+    Args:
+        samples: square images.
+        out: the table; ``.zip`` at the end writes it zipped. A folder gets
+            ``training.csv`` (``test.csv`` if nothing is labelled).
+
+    Returns:
+        The file written.
+
+    Raises:
+        DataError: the images are not square, or there are none.
+        WriteError: `out` cannot be written.
+    """
+    height, width = samples.size
+    if height != width or not len(samples):
+        raise DataError(
+            f"a Kaggle table holds one or more square pictures, these are {len(samples)} of "
+            f"{width} x {height}"
+        )
+    table = "training.csv" if samples.labelled.any() else "test.csv"
+    if out.is_dir():
+        out = out / table
+    with whole_file(out) as temporary:
+        if out.suffix.lower() != ".zip":
+            with temporary.open("wb") as file:
+                file.writelines(_kaggle_lines(samples))
+            return out
+        stem = out.stem if out.stem.lower().endswith(".csv") else f"{out.stem}.csv"
+        with (
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open(stem, "w", force_zip64=True) as file,
+        ):
+            for line in _kaggle_lines(samples):
+                file.write(line)
+    return out
+
+
+def _kaggle_lines(samples: Samples) -> Iterator[bytes]:
+    if samples.labelled.any():
+        columns = [f"{n}{axis}" for n in samples.landmarks.names for axis in ("_x", "_y")]
+        yield _csv_line([*columns, "Image"])
+        for row in range(len(samples)):
+            cells = []
+            for (x, y), known in zip(samples.points[row], samples.labelled[row], strict=True):
+                cells += [_number(x), _number(y)] if known else ["", ""]
+            yield ",".join(cells).encode() + b"," + _pixels(samples.images[row]) + b"\n"
+        return
+    yield b"ImageId,Image\n"
+    names = [str(n) for n in samples.names]
+    if len(set(names)) != len(names) or not all(n.isdecimal() for n in names):
+        names = [str(row) for row in range(1, len(names) + 1)]  # ids are numbers there
+    for row, name in enumerate(names):
+        yield name.encode() + b"," + _pixels(samples.images[row]) + b"\n"
+
+
+def _pixels(image: NDArray[np.uint8]) -> bytes:
+    return b" ".join([_NUMBERS[value] for value in image.tobytes()])
+
+
+def _number(value: float) -> str:
+    return f"{value:.9g}"  # the digits that bring every float32 back exactly
+
+
+def _csv_line(cells: list[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def write_coco(samples: Samples, out: Path) -> Path:
+    """COCO keypoints JSON, with the images as PNG in the folder ``images`` beside it.
+
+    Names, groups and marking schemes are kept in fields of their own (see `readers.coco`).
+
+    Args:
+        samples: the faces; each is one image with one annotation.
+        out: the JSON file, or a new or empty folder that gets ``annotations.json``.
+
+    Returns:
+        The JSON file.
+
+    Raises:
+        SettingsError: `out` is named like a table.
+        WriteError: `out` cannot be written, or there are files that new ones would mix with.
+    """
+    if out.suffix.lower() == ".json":
+        with whole_file(out) as table, whole_folder(out.parent / "images") as images:
+            _write_coco(samples, table, images)
+        return out
+    _check_folder(out)
+    with whole_folder(out) as folder:
+        images = folder / "images"
+        images.mkdir()
+        _write_coco(samples, folder / "annotations.json", images)
+    return out / "annotations.json"
+
+
+def _write_coco(samples: Samples, table: Path, images: Path) -> None:
+    schemes = list(samples.sources)
+    height, width = samples.size
+    listed: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for row in range(len(samples)):
+        file = f"{row + 1:06d}.png"
+        _write_png(images / file, samples.images[row])
+        listed.append({"id": row + 1, "file_name": file, "width": width, "height": height})
+        annotations.append(
+            {
+                "id": row + 1,
+                "image_id": row + 1,
+                "category_id": 1,
+                "iscrowd": 0,
+                "facepoints": {
+                    "name": str(samples.names[row]),
+                    "group": str(samples.group[row]),
+                    "source": schemes[samples.source[row]],
+                },
+                **_coco_points(samples.points[row], samples.labelled[row]),
+            }
+        )
+    category = {
+        "id": 1,
+        "name": "face",
+        "supercategory": "person",
+        "keypoints": list(samples.landmarks.names),
+        "skeleton": [[a + 1, b + 1] for a, b in samples.landmarks.edge_columns],
+    }
+    content = {
+        "facepoints": {"sources": {name: list(p) for name, p in samples.sources.items()}},
+        "images": listed,
+        "annotations": annotations,
+        "categories": [category],
+    }
+    write_json(table, content)
+
+
+def _check_folder(out: Path) -> None:
+    if out.suffix.lower() in (".csv", ".zip"):
+        raise SettingsError(
+            f"{out} is the name of a table and this format is a folder of pictures; name a "
+            f"folder, or write a table with --to kaggle"
+        )
+
+
+def _coco_points(points: NDArray[np.float32], labelled: NDArray[np.bool_]) -> dict[str, Any]:
+    """Keypoints, box and area of one annotation."""
+    flat: list[float] = []
+    for (x, y), known in zip(points, labelled, strict=True):
+        flat += [float(_number(x)), float(_number(y)), 2] if known else [0, 0, 0]
+    shown = points[labelled] if labelled.any() else np.zeros((1, 2), dtype=np.float32)
+    low, size = shown.min(axis=0), np.ptp(shown, axis=0)
+    box = [float(v) for v in (*low, *size)]
+    return {
+        "keypoints": flat,
+        "num_keypoints": int(labelled.sum()),
+        "bbox": box,
+        "area": box[2] * box[3],
+    }
+
+
+def write_pts(samples: Samples, out: Path) -> Path:
+    """A new or empty folder with a PNG and a .pts (1-based, "nan nan" where not labelled) per face.
+
+    The format has no names for points: 68 iBUG points are put into its order, any other
+    set comes back as "0", "1", ...; groups and marking schemes are not kept either.
+
+    Returns:
+        The folder.
+
+    Raises:
+        SettingsError: `out` is named like a table.
+        WriteError: `out` cannot be written, or is a folder with files in it.
+    """
+    _check_folder(out)
+    if set(samples.landmarks.names) == set(IBUG_68.names):
+        samples = samples.select(IBUG_68.names)
+    with whole_folder(out) as folder:
+        for row in range(len(samples)):
+            stem = folder / f"{row + 1:06d}"
+            lines = ["version: 1", f"n_points: {len(samples.landmarks)}", "{"]
+            for (x, y), known in zip(samples.points[row], samples.labelled[row], strict=True):
+                lines.append(f"{float(x) + 1:.12g} {float(y) + 1:.12g}" if known else "nan nan")
+            _write_png(stem.with_suffix(".png"), samples.images[row])
+            stem.with_suffix(".pts").write_text("\n".join([*lines, "}", ""]), encoding="utf-8")
+    return out
+
+
+def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    done, data = cv2.imencode(".png", image)
+    if not done:
+        raise WriteError(f"could not encode {path.name} as PNG")
+    path.write_bytes(data.tobytes())
+
+
+WRITERS: dict[str, Callable[[Samples, Path], Path]] = {
+    "kaggle": write_kaggle,
+    "coco": write_coco,
+    "pts": write_pts,
+}
+"""Writers by format: samples and where to, to what was written."""

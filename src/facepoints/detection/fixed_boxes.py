@@ -1,0 +1,109 @@
+"""Faces whose places are known beforehand: whole pictures, and boxes from a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.detection.base import Found
+from facepoints.errors import DataError, SettingsError
+
+__all__ = ["BoxesFromFile", "WholeImage"]
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """Every picture is cut to one face.
+
+    Attributes:
+        part: longer side of the face's box (brows to chin, ear to ear) as a part of the
+            picture's shorter side.
+        down: shift of the box's centre below the picture's, as a part of the same side.
+
+    The defaults lie between crops with the face in their middle and those of Kaggle's Facial
+    Keypoints Detection, where the chin is near the border (part 0.82, down 0.15); a second
+    look makes up for the rest.
+    """
+
+    part: float = 0.8
+    down: float = 0.08
+
+    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+        """The one place in a picture, whatever it shows."""
+        height, width = image.shape[:2]
+        side = min(height, width)
+        size, x, y = side * self.part, (width - 1) / 2, (height - 1) / 2 + side * self.down
+        return [Found((x - size / 2, y - size / 2, size, size))]
+
+
+@dataclass(frozen=True)
+class BoxesFromFile:
+    """Boxes that a table gives for each picture.
+
+    Attributes:
+        path: CSV table with the columns file, x, y, w, h, in pixels of the picture as a
+            person sees it; perhaps angle (degrees clockwise). A row is a face, its box goes
+            from brows to chin and from ear to ear. Pictures are named as they are read, or
+            by the end of that path.
+    """
+
+    path: Path
+    _boxes: dict[str, list[Found]]
+
+    @classmethod
+    def load(cls, path: Path) -> BoxesFromFile:
+        """Read the table. Raises DataError if it is missing or cannot be used."""
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError as error:
+            raise DataError(f"no table of boxes at {path}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"could not read {path} as a CSV table: {error}") from error
+        boxes: dict[str, list[Found]] = {}
+        rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        missing = [n for n in ("file", "x", "y", "w", "h") if n not in (rows.fieldnames or ())]
+        if missing:
+            raise DataError(
+                f"{path}: no column {', '.join(missing)}; a table of boxes has file, x, y, w, h"
+            )
+        for row in rows:
+            boxes.setdefault(row["file"], []).append(_found(row, f"{path}, line {rows.line_num}"))
+        return cls(path, boxes)
+
+    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+        """Raises SettingsError: what the boxes belong to are files. See `find_in`."""
+        raise SettingsError(
+            f"the boxes of {self.path} belong to picture files; an array has no name to find "
+            f"them by"
+        )
+
+    def find_in(self, name: str) -> list[Found]:
+        """Places in the picture of this name: none if the table does not name it."""
+        parts = os.path.normpath(name).split(os.sep)
+        ends = ("/".join(parts[at:]) for at in range(len(parts)))
+        return next((self._boxes[end] for end in (name, *ends) if end in self._boxes), [])
+
+
+def _found(row: dict[str, str | None], where: str) -> Found:
+    numbers = []
+    for name in ("x", "y", "w", "h", "angle"):
+        text = row.get(name) or ("0" if name == "angle" else "")
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            numbers.append(math.nan)
+        if not math.isfinite(numbers[-1]):
+            raise DataError(f"{where}: {name} should be a number, is {text!r}")
+    x, y, width, height, angle = numbers
+    if min(width, height) <= 0:
+        raise DataError(
+            f"{where}: a box has a positive w and h, these are {width:g} and {height:g}"
+        )
+    return Found((x, y, width, height), angle=angle)

@@ -1,0 +1,250 @@
+"""Pictures of faces with points on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints._util import files
+from facepoints.datasets.samples import Samples
+from facepoints.errors import DataError
+from facepoints.imaging import affine
+from facepoints.landmarks import metrics
+from facepoints.landmarks.landmark_set import LandmarkSet
+
+__all__ = ["LABEL", "PREDICTION", "draw_points", "save_picture", "sheet"]
+
+Colour = tuple[int, int, int]
+Picture = NDArray[np.uint8]
+
+LABEL: Colour = (64, 224, 120)
+"""Colour of labels: green."""
+PREDICTION: Colour = (255, 96, 64)
+"""Colour of predictions: red orange, told from the green by people who see neither well
+because it is the darker one and always drawn on top."""
+
+_BITS = 6  # after the point, in the coordinates that are drawn at
+_DARK: Colour = (16, 16, 16)
+
+
+def save_picture(path: Path, rgb: Picture) -> None:
+    """Write an RGB picture (height, width, 3) as PNG. Raises WriteError."""
+    done, data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))
+    if not done:
+        raise DataError(f"{path}: a picture of shape {rgb.shape} cannot be written as PNG")
+    files.write_bytes(path, data.tobytes())
+
+
+def draw_points(
+    image: Picture,
+    points: NDArray,
+    landmarks: LandmarkSet,
+    labelled: NDArray[np.bool_] | None = None,
+    *,
+    spread: NDArray | None = None,
+    radius: float | None = None,
+    colour: Colour = PREDICTION,
+    scale: int = 1,
+) -> Picture:
+    """A copy of a picture with its points as dots and the set's edges as thin lines.
+
+    Args:
+        image: (H, W) gray or (H, W, 3) RGB, uint8. Stays as it is.
+        points: (K, 2) pixels of `image`, as exact as they come: nothing is rounded.
+        landmarks: names the K points; its edges are drawn where both ends are.
+        labelled: (K,) which points to draw; all if None. Points that are not finite are
+            left out.
+        spread: (K,) pixels of `image`: radius of a soft disc around each point.
+        radius: of the dots, in pixels of the result; by its size if None.
+        colour: RGB [0, 255].
+        scale: how many times larger the result is, a whole number.
+
+    Returns:
+        RGB uint8 (H * scale, W * scale, 3).
+
+    Raises:
+        DataError: image, points, labelled or spread of another shape, or scale below 1.
+    """
+    shown = np.ones(len(points), dtype=bool) if labelled is None else labelled
+    _check(image, points, landmarks, shown, spread, scale)
+    height, width = image.shape[0] * scale, image.shape[1] * scale
+    canvas = affine.resize(_rgb(image), width, height).copy()
+    placed = affine.apply(affine.resize_matrix(scale, scale), points)
+    # Far outside, fixed-point coordinates would overflow; such points are never seen.
+    near = (np.abs(placed) < 10 * max(height, width)).all(axis=1)
+    shown = shown & np.isfinite(placed).all(axis=1) & near
+    size = max(0.9, min(height, width) / 125) if radius is None else radius
+    if spread is not None:
+        _discs(canvas, placed, shown, spread * scale, colour)
+    line = max(1, round(size * 0.5))
+    overlay = canvas.copy()
+    for a, b in landmarks.edge_columns:
+        if shown[a] and shown[b]:
+            ends = _fixed(placed[a]), _fixed(placed[b])
+            cv2.line(overlay, *ends, colour, line, cv2.LINE_AA, _BITS)
+    cv2.addWeighted(overlay, 0.55, canvas, 0.45, 0, dst=canvas)
+    rim = size + max(0.6, size * 0.35)
+    for grown, tone in ((rim, _DARK), (size, colour)):  # a dark rim shows on light skin
+        for k in np.flatnonzero(shown):
+            _disc(canvas, placed[k], grown, tone)
+    return canvas
+
+
+def _check(
+    image: Picture,
+    points: NDArray,
+    landmarks: LandmarkSet,
+    labelled: NDArray,
+    spread: NDArray | None,
+    scale: int,
+) -> None:
+    if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
+        raise DataError(
+            f"a picture to draw on must be uint8 (H, W) or (H, W, 3), is {image.dtype} "
+            f"{image.shape}"
+        )
+    k = len(landmarks)
+    shapes = [("points", points, (k, 2)), ("labelled", labelled, (k,))]
+    shapes += [] if spread is None else [("spread", spread, (k,))]
+    for name, array, want in shapes:
+        if array.shape != want:
+            raise DataError(f"{name} to draw must have shape {want}, has {array.shape}")
+    if scale < 1:
+        raise DataError(f"scale must be a whole number from 1 on, is {scale}")
+
+
+def _rgb(image: Picture) -> Picture:
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
+
+
+def _fixed(point: NDArray) -> tuple[int, int]:
+    x, y = np.rint(np.asarray(point, dtype=np.float64) * (1 << _BITS))
+    return int(x), int(y)
+
+
+def _disc(canvas: Picture, point: NDArray, radius: float, colour: Colour) -> None:
+    """A round dot by how much of each pixel it covers: cv2.circle makes small ones square."""
+    height, width = canvas.shape[:2]
+    low = np.floor(point - radius - 1).astype(int)
+    high = np.ceil(point + radius + 2).astype(int)
+    (x0, y0), (x1, y1) = low.clip(0), np.minimum(high, (width, height))
+    if x0 >= x1 or y0 >= y1:
+        return
+    across, down = np.arange(x0, x1) - point[0], np.arange(y0, y1) - point[1]
+    cover = np.clip(radius + 0.5 - np.hypot(across[None], down[:, None]), 0, 1)[..., None]
+    below = canvas[y0:y1, x0:x1]
+    canvas[y0:y1, x0:x1] = np.rint(below + (np.array(colour) - below) * cover)
+
+
+def _discs(
+    canvas: Picture, points: NDArray, shown: NDArray, radii: NDArray, colour: Colour
+) -> None:
+    """Soft discs, all in one layer so that neighbours do not add up to a blot."""
+    layer = canvas.copy()
+    widest = float(max(canvas.shape))
+    for k in np.flatnonzero(shown & np.isfinite(radii)):
+        _disc(layer, points[k], float(np.clip(radii[k], 0, widest)), colour)
+    cv2.addWeighted(layer, 0.3, canvas, 0.7, 0, dst=canvas)
+
+
+_GAP = 6  # pixels between the faces of a sheet
+_PAPER = 250
+_TEXT = 13  # pixels, height of a caption's line
+
+
+def sheet(
+    samples: Samples,
+    path: Path | None = None,
+    *,
+    predicted: NDArray | None = None,
+    columns: int | None = None,
+    captions: Sequence[str] | None = None,
+    scale: int | None = None,
+) -> Picture:
+    """Faces side by side with their labels (green) and predictions (orange).
+
+    Args:
+        samples: the faces, all of them.
+        path: PNG to write as well.
+        predicted: (N, K, 2) pixels.
+        columns: faces in a row; about four rows to six columns if None.
+        captions: a line under each face; by default its name, and its error where both
+            label and prediction are: mean distance in pixels.
+        scale: how many times larger the faces are drawn; to about 190 pixels if None.
+
+    Returns:
+        The sheet, RGB uint8.
+
+    Raises:
+        DataError: predictions or captions do not fit the samples.
+        WriteError: `path` cannot be written.
+    """
+    n = len(samples)
+    if predicted is not None and predicted.shape != samples.points.shape:
+        raise DataError(
+            f"predictions to draw must have shape {samples.points.shape}, have {predicted.shape}"
+        )
+    if captions is not None and len(captions) != n:
+        raise DataError(f"a sheet of {n} faces needs {n} captions, {len(captions)} came")
+    height, width = samples.size
+    scale = scale or max(1, round(190 / max(height, width)))
+    texts = _captions(samples, predicted) if captions is None else captions
+    across = columns or max(1, min(n, round((1.5 * n) ** 0.5)))
+    tile_h, tile_w = height * scale + _TEXT + 4 + _GAP, width * scale + _GAP
+    down = max(1, -(-n // across))
+    whole = np.full((down * tile_h + _GAP, across * tile_w + _GAP, 3), _PAPER, dtype=np.uint8)
+    for row in range(n):
+        face = _face(samples, row, predicted, scale)
+        top, left = (row // across) * tile_h + _GAP, (row % across) * tile_w + _GAP
+        whole[top : top + height * scale, left : left + width * scale] = face
+        below = top + height * scale
+        whole[below : below + _TEXT + 4, left : left + width * scale] = _line_of_text(
+            texts[row], width * scale
+        )
+    if path is not None:
+        save_picture(path, whole)
+    return whole
+
+
+def _face(samples: Samples, row: int, predicted: NDArray | None, scale: int) -> Picture:
+    image, landmarks = samples.images[row], samples.landmarks
+    labelled = samples.labelled[row]
+    face = draw_points(image, samples.points[row], landmarks, labelled, colour=LABEL, scale=scale)
+    if predicted is None:
+        return face
+    moved = affine.apply(affine.resize_matrix(scale, scale), predicted[row])
+    return draw_points(face, moved, landmarks, colour=PREDICTION)
+
+
+def _captions(samples: Samples, predicted: NDArray | None) -> list[str]:
+    names = [str(name) for name in samples.names]
+    if predicted is None:
+        return names
+    rows = np.flatnonzero(samples.labelled.any(axis=1))
+    some = (predicted[rows], samples.points[rows], samples.labelled[rows])
+    for row, error in zip(rows, metrics.nme(*some, np.ones(len(rows))), strict=True):
+        names[row] = f"{names[row]}  {error:.1f} px"
+    return names
+
+
+def _line_of_text(text: str, width: int) -> Picture:
+    """A caption (_TEXT + 4, width, 3) in dark gray, its middle cut out if it is too long."""
+    font, fine = cv2.FONT_HERSHEY_SIMPLEX, 3
+    size = 0.36 * fine
+
+    def wide(words: str) -> int:
+        return cv2.getTextSize(words, font, size, fine - 1)[0][0]
+
+    room, keep = (width - 2) * fine, len(text)
+    line = text
+    while wide(line) > room and keep > 2:
+        keep -= 1
+        tail = min(keep // 2 + 3, keep)
+        line = text[: keep - tail] + ".." + text[len(text) - tail :]
+    strip = np.full(((_TEXT + 4) * fine, width * fine, 3), _PAPER, dtype=np.uint8)
+    cv2.putText(strip, line, (0, _TEXT * fine), font, size, (40, 40, 40), fine - 1, cv2.LINE_AA)
+    return affine.resize(strip, width, _TEXT + 4)

@@ -1,0 +1,1 @@
+"""Errors of predictions on labelled faces, and radius calibration."""

@@ -1,0 +1,169 @@
+"""Picture files to arrays, and which files an input names.
+
+Files are told apart by their content, never by their names. What a decoder would say on
+standard error becomes one line of a `DataError`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.errors import DataError
+from facepoints.imaging.image_header import HEAD_BYTES, KINDS, kind_of, read_header
+
+__all__ = [
+    "MAX_PIXELS",
+    "STDIN",
+    "onto_white",
+    "read_picture",
+    "to_gray",
+]
+
+MAX_PIXELS = 2**28
+"""Pixels of the largest picture that is decoded (268 million, 0.8 GB): a file of a few
+bytes may claim any size, and memory is taken before its pixels are seen."""
+
+STDIN = "-"
+"""Name of standard input."""
+
+
+def read_picture(source: str | Path | bytes) -> NDArray[np.uint8]:
+    """A picture as a person sees it: RGB, uint8, (height, width, 3).
+
+    EXIF rotation is applied, gray becomes RGB, 16 bits a channel become 8, what is
+    transparent lies on white. Of an animation it is the first frame.
+
+    Args:
+        source: path of a file, "-" for standard input, or the bytes of a file.
+
+    Raises:
+        DataError: no such file, no picture, damaged or cut off, or more than `MAX_PIXELS`.
+    """
+    if isinstance(source, bytes):
+        return _decode(source, "picture")
+    if str(source) == STDIN:
+        if sys.stdin is None:
+            raise DataError("standard input is closed; a picture was expected from it")
+        return _decode(_checked_read(sys.stdin.buffer, "standard input"), "standard input")
+    name = str(source)
+    try:
+        with open(source, "rb") as file:
+            data = _checked_read(file, name)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"no picture at {name}") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{name} is a folder, a picture was expected") from error
+    except OSError as error:
+        raise DataError(f"could not read {name}: {error.strerror or error}") from error
+    except ValueError as error:  # a name that no file can have
+        raise DataError(f"could not read {name!r}: {error}") from error
+    return _decode(data, name)
+
+
+def _checked_read(file: BinaryIO, name: str) -> bytes:
+    """All bytes of a picture file; of any other just the head is read."""
+    head = file.read(HEAD_BYTES)
+    if not kind_of(head):
+        raise _no_picture(head, name)
+    return head + file.read()
+
+
+def _no_picture(data: bytes, name: str) -> DataError:
+    if not data:
+        return DataError(f"{name} is empty (0 bytes)")
+    return DataError(f"{name} is no picture of a known kind ({', '.join(KINDS)})")
+
+
+def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
+    header = read_header(data)
+    if header is None:
+        raise _no_picture(data, name)
+    if header.width * header.height > MAX_PIXELS:
+        raise DataError(
+            f"{name} claims {header.width} x {header.height} pixels, "
+            f"at most {MAX_PIXELS // 10**6} million are read"
+        )
+    rgb = _opencv(data, cv2.IMREAD_COLOR)
+    if rgb is None or rgb.dtype != np.uint8:
+        raise DataError(
+            f"{name} could not be decoded: its {header.kind} data is damaged, cut off, or of a "
+            f"variant that OpenCV {cv2.__version__} does not read"
+        )
+    cv2.cvtColor(rgb, cv2.COLOR_BGR2RGB, dst=rgb)
+    if header.alpha:
+        stored = _opencv(data, cv2.IMREAD_UNCHANGED)
+        if stored is not None and stored.ndim == 3 and stored.shape[2] == 4:
+            rgb = onto_white(rgb, _alpha(rgb, stored))
+    return rgb
+
+
+def _opencv(data: bytes, flags: int) -> NDArray | None:
+    with _quiet_opencv():
+        try:
+            return cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+        except (cv2.error, MemoryError):
+            return None
+
+
+def _alpha(rgb: NDArray[np.uint8], stored: NDArray) -> NDArray[np.uint8]:
+    """Opacity (H, W) of a picture (H, W, 3) that is turned as EXIF says.
+
+    Args:
+        stored: (h, w, 4) BGRA of 8 or 16 bits as the file holds it: OpenCV gives alpha
+            only so. Which turn EXIF asked for shows in the colours, which are the same.
+    """
+    if stored.dtype != np.uint8:
+        stored = (stored >> 8).astype(np.uint8)
+    turns = [np.rot90(side, k) for side in (stored, stored[:, ::-1]) for k in range(4)]
+    fitting = [turn for turn in turns if turn.shape[:2] == rgb.shape[:2]]
+    same = (t for t in fitting if np.array_equal(t[..., 2], rgb[..., 0]))
+    return next(same, fitting[0])[..., 3]
+
+
+def onto_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) laid onto white where `alpha` (H, W) says that it is transparent."""
+    if not alpha.any():  # a channel that is there and not used, as in many BMP files
+        return rgb
+    cover = alpha.astype(np.uint16)
+    out = np.empty_like(rgb)
+    for channel in range(3):
+        mixed = rgb[..., channel] * cover + 255 * (255 - cover)
+        out[..., channel] = (mixed + 127) // 255
+    return out
+
+
+def to_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (H, W) or (H, W, 3) RGB as gray (H, W)."""
+    if image.ndim == 2:
+        return image
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+_lock = threading.Lock()
+_quiet = {"depth": 0, "level": 0}
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """OpenCV logs nothing meanwhile. Its level is the whole process's, so threads count."""
+    with _lock:
+        if _quiet["depth"] == 0:
+            _quiet["level"] = cv2.utils.logging.getLogLevel()
+            cv2.utils.logging.setLogLevel(0)
+        _quiet["depth"] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _quiet["depth"] -= 1
+            if _quiet["depth"] == 0:
+                cv2.utils.logging.setLogLevel(_quiet["level"])

@@ -1,0 +1,1 @@
+"""From an image to faces: cropping, the landmark model, the predictor."""

@@ -1,0 +1,103 @@
+"""Upright pictures of faces, each where the others are: for networks that expect it, and eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.errors import SettingsError
+from facepoints.imaging import affine
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import KAGGLE_15
+
+__all__ = ["ARCFACE", "EYES", "LARGEST", "SIZES", "TEMPLATES", "Template", "align", "align_matrix"]
+
+Template = Literal["eyes", "arcface-112"]
+Points = dict[str, tuple[float, float]]
+
+ARCFACE: Points = {
+    "right_eye_center": (38.2946, 51.6963),
+    "left_eye_center": (73.5318, 51.5014),
+    "nose_tip": (56.0252, 71.7366),
+    "mouth_right_corner": (41.5493, 92.3655),
+    "mouth_left_corner": (70.7299, 92.2041),
+}
+"""Where five points lie in the 112 x 112 pictures that face recognition networks are trained on:
+InsightFace's `arcface_dst` (https://github.com/deepinsight/insightface, python-package,
+utils/face_align.py; MIT), first used for SphereFace (Liu et al. 2017) and ArcFace (Deng et al.
+2019, doi:10.1109/CVPR.2019.00482). It hands them to OpenCV's warpAffine, for which the centre of
+the top-left pixel is (0, 0): the same as here."""
+
+EYES: Points = {"right_eye_center": (0.35, 0.4), "left_eye_center": (0.65, 0.4)}
+"""Where the middles of the eyes lie, as parts of the picture's sides. The chin of a mean face
+comes to lie just above the lower edge, its ears inside."""
+
+SIZES: dict[Template, int] = {"eyes": 256, "arcface-112": 112}
+"""Usual side of the pictures, in pixels."""
+
+LARGEST = 4096
+"""Largest side, in pixels."""
+
+
+def _eyes(size: int) -> Points:
+    return {name: (x * size - 0.5, y * size - 0.5) for name, (x, y) in EYES.items()}
+
+
+def _arcface(size: int) -> Points:
+    scale = size / SIZES["arcface-112"]
+    return {
+        name: ((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5) for name, (x, y) in ARCFACE.items()
+    }
+
+
+TEMPLATES: dict[Template, Callable[[int], Points]] = {"eyes": _eyes, "arcface-112": _arcface}
+"""Where points lie in pictures of a side, by template, in pixels. A template of another size is
+the picture of the usual size, resized."""
+
+
+def align_matrix(face: Face, template: Template = "eyes", size: int | None = None) -> affine.Matrix:
+    """The affine (2, 3) from a face's picture to its upright one: the turn, scale and shift
+    that bring its points closest to the template's, by least squares.
+
+    Raises:
+        SettingsError: no such template, or a size out of range.
+        DataError: the face has not the points of the template, or all in one place.
+    """
+    if template not in TEMPLATES:
+        raise SettingsError(f"no template '{template}'; there are {', '.join(get_args(Template))}")
+    side = SIZES[template] if size is None else size
+    if not 8 <= side <= LARGEST:
+        raise SettingsError(f"an aligned face is 8 to {LARGEST} pixels wide, {side} is not")
+    target = TEMPLATES[template](side)
+    have = face.as_landmarks(KAGGLE_15.subset(tuple(target)))
+    return affine.similarity(have.points, np.array(list(target.values())))
+
+
+def align(
+    image: NDArray[np.uint8],
+    face: Face,
+    template: Template = "eyes",
+    size: int | None = None,
+) -> NDArray[np.uint8]:
+    """A face cut out of its picture, upright.
+
+    Args:
+        image: (H, W) gray or (H, W, 3) in any order of colours, that the face was found in.
+        face: one that a prediction returned.
+        template: "eyes": the eyes level, in the same places; "arcface-112": five points as
+            near as they come to those of the pictures that face recognition networks expect.
+        size: side in pixels; None: 256 for "eyes", 112 for "arcface-112".
+
+    Returns:
+        (size, size) or (size, size, 3). What lies outside the picture is black.
+
+    Raises:
+        SettingsError: no such template, or a size out of range.
+        DataError: the face has not the points of the template, or all in one place.
+    """
+    matrix = align_matrix(face, template, size)
+    side = SIZES[template] if size is None else size
+    return affine.warp(image, matrix, side, side, border="black")

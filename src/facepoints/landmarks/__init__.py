@@ -1,0 +1,1 @@
+"""Named points: sets, conversions, mean shapes and error metrics."""

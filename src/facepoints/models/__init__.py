@@ -1,0 +1,1 @@
+"""Runs, ensembles, loading, ONNX export and quantization; needs PyTorch."""

@@ -1,0 +1,73 @@
+"""The networks by name, and the model that holds one.
+
+Each backbone takes pictures (B, 1, H, W) of about zero mean and unit variance and gives
+(B, K, 2) coordinates in [-1, 1], or (B, K, 3) with the logarithm of the spread as well.
+`build` puts one into a `KeypointModel`, which works in gray values and pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from facepoints.errors import SettingsError
+from facepoints.models.networks.deepcnn import deepcnn
+from facepoints.models.networks.heatnet import heatnet
+from facepoints.models.networks.keypoint_model import KeypointModel, Points
+from facepoints.models.networks.lenet5 import lenet5
+from facepoints.models.networks.naimishnet import naimishnet
+from facepoints.models.networks.net2 import net2
+from facepoints.models.networks.vggface import vggface
+
+__all__ = ["NETWORKS", "KeypointModel", "Points", "build"]
+
+NETWORKS: dict[str, Callable[[int, tuple[int, int]], nn.Module]] = {
+    "lenet5": lenet5,
+    "naimishnet": naimishnet,
+    "vggface": vggface,
+    "net2": net2,
+    "deepcnn": deepcnn,
+    "heatnet": heatnet,
+}
+"""Name to the function that builds a backbone for K points and a size (H, W)."""
+
+
+def build(
+    network: str,
+    points: int,
+    size: tuple[int, int],
+    mean: float,
+    std: float,
+    judges: bool = False,
+    annotators: int = 0,
+) -> KeypointModel:
+    """A fresh model.
+
+    Args:
+        network: name in `NETWORKS`.
+        points: K, at least 1.
+        size: (H, W) of the pictures, in pixels.
+        mean: of the training pictures' values, in [0, 255].
+        std: standard deviation of the same, over 0.
+        judges: whether it shall also say if there is a face at all; heatnet can.
+        annotators: whose `habits.Habits` shall correct its points; 0: nobody's. heatnet can.
+
+    Raises:
+        SettingsError: unknown network, one that cannot judge or correct, no points, a size too
+            small for the network, or a mean or std out of range.
+    """
+    if network not in NETWORKS:
+        raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
+    if points < 1:
+        raise SettingsError(f"a network needs at least 1 point to predict, {points} came")
+    if network == "heatnet":
+        backbone = heatnet(points, size, judges, annotators)
+    elif judges or annotators:
+        raise SettingsError(
+            f"'{network}' cannot judge whether there is a face nor correct points by who marked "
+            f"them; leave out the pictures without a face, or choose heatnet"
+        )
+    else:
+        backbone = NETWORKS[network](points, size)
+    return KeypointModel(backbone, points, size, mean, std)

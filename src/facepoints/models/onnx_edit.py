@@ -1,0 +1,160 @@
+"""Writing ONNX files: metadata with a checksum, and points made into others behind a model.
+
+Needs the package onnx, not PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints._version import __version__
+from facepoints.errors import MissingExtraError
+from facepoints.inference.landmark_model import OUTPUTS, PointsModel
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.runtime.model_file import FORMAT, PROPERTY, checksum
+
+__all__ = ["ADAPTED", "Change", "changed", "check_onnx", "sealed"]
+
+ADAPTED = "adapted"
+"""Key of the metadata of a model whose points were changed, but not the crops that it knows."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of a model's k points with radii: ``mix @ points + offset``, and the root
+    mean square of the parts' radii times a factor.
+
+    Attributes:
+        landmarks: the K new points.
+        sources: marking schemes of the data that it was fitted on, with their points.
+        mix: (K, k) weights, rows that sum to 1.
+        offset: (K, 2) in crop pixels.
+        factors: (K,) over 0.
+        rows: faces that it was fitted on.
+    """
+
+    landmarks: LandmarkSet
+    sources: dict[str, tuple[str, ...]]
+    mix: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    factors: NDArray[np.float32]
+    rows: int
+
+
+def check_onnx() -> None:
+    """Raises MissingExtraError if the package onnx is not there."""
+    if find_spec("onnx") is None:
+        raise MissingExtraError("onnx", "train", "writing a model file")
+
+
+def sealed(model: Any, header: dict[str, Any]) -> bytes:
+    """An ONNX model (`onnx.ModelProto`) with its metadata and checksum, as the file's bytes.
+
+    Args:
+        header: the metadata but for format, version and checksum.
+    """
+    import onnx
+
+    about = {"format": FORMAT, "facepoints": __version__, **header, "checksum": "0" * 64}
+    onnx.helper.set_model_props(model, {PROPERTY: json.dumps(about, allow_nan=False)})
+    data = model.SerializeToString(deterministic=True)
+    zeros, digits = (f'"checksum": "{text}"'.encode() for text in ("0" * 64, checksum(data)))
+    return data.replace(zeros, digits)
+
+
+def changed(path: Path, change: Change) -> bytes:
+    """A model file with other points, as the new file's bytes.
+
+    The change comes behind all that is in the graph, so whoever runs the file gets it.
+
+    Raises:
+        MissingExtraError: the package onnx is not installed.
+        ModelError: the model is missing, damaged or newer.
+    """
+    check_onnx()
+    import onnx
+
+    model = PointsModel.load(path)
+    proto = onnx.load(path)
+    before = {name: f"{name}_before_{_changes(model)}" for name in OUTPUTS[:2]}
+    _rename(proto.graph, before)
+    _append(proto.graph, before, change)
+    for output in proto.graph.output:
+        if output.name in before:
+            output.type.tensor_type.shape.dim[1].dim_value = len(change.landmarks)
+    onnx.checker.check_model(proto)
+    return sealed(proto, _header(model, change))
+
+
+def _changes(model: PointsModel) -> int:
+    """How often a model was changed already: names in a graph are to be unique."""
+    return int(model.metadata.get(ADAPTED, {}).get("changes", 0))
+
+
+def _header(model: PointsModel, change: Change) -> dict[str, Any]:
+    """The metadata of the changed model, but for what `sealed` adds."""
+    written = {"format", "facepoints", "checksum"}
+    layout = change.mix @ model.layout + change.offset
+    return {
+        **{key: value for key, value in model.metadata.items() if key not in written},
+        "landmarks": change.landmarks.to_dict(),
+        "sources": {name: list(points) for name, points in change.sources.items()},
+        "layout": np.round(layout.astype(float), 4).tolist(),
+        # Factors here are over the radius that the model gave before.
+        "calibration": {
+            "coverage": model.metadata["calibration"]["coverage"],
+            "factors": np.round(change.factors.astype(float), 4).tolist(),
+            "rows": change.rows,
+            "calibrated": True,
+        },
+        ADAPTED: {
+            "changes": _changes(model) + 1,
+            "of": model.metadata["checksum"],
+            "rows": change.rows,
+            "offset": np.round(change.offset.astype(float), 4).tolist(),
+        },
+    }
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    """Give values inside a graph other names; its outputs keep theirs."""
+    for node in graph.node:
+        for values in (node.input, node.output):
+            for place, name in enumerate(values):
+                values[place] = names.get(name, name)
+    kept = [value for value in graph.value_info if value.name not in names]
+    del graph.value_info[:]
+    graph.value_info.extend(kept)
+
+
+def _append(graph: Any, before: dict[str, str], change: Change) -> None:
+    """Add the nodes of a change behind the renamed points and radii."""
+    from onnx import helper, numpy_helper
+
+    points, radius = (before[name] for name in OUTPUTS[:2])
+    arrays = {
+        f"{points}_mix": change.mix,
+        f"{points}_offset": change.offset,
+        f"{radius}_mix": np.ascontiguousarray(change.mix.T),
+        f"{radius}_factors": change.factors,
+    }
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(array, dtype=np.float32), name)
+        for name, array in arrays.items()
+    )
+    steps = (
+        ("MatMul", [f"{points}_mix", points], f"{points}_mixed"),
+        ("Add", [f"{points}_mixed", f"{points}_offset"], OUTPUTS[0]),
+        ("Mul", [radius, radius], f"{radius}_squared"),
+        ("MatMul", [f"{radius}_squared", f"{radius}_mix"], f"{radius}_mixed"),
+        ("Sqrt", [f"{radius}_mixed"], f"{radius}_root"),
+        ("Mul", [f"{radius}_root", f"{radius}_factors"], OUTPUTS[1]),
+    )
+    graph.node.extend(helper.make_node(kind, takes, [gives]) for kind, takes, gives in steps)

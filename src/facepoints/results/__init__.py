@@ -1,0 +1,1 @@
+"""Predictions as files: one record per image, and the output formats."""

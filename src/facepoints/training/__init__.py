@@ -1,0 +1,1 @@
+"""Training: settings, missing labels, augmentation, losses, the training loop."""

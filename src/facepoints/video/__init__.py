@@ -1,0 +1,1 @@
+"""Frames of videos, cameras and image sequences, read and written."""

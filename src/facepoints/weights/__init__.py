@@ -1,0 +1,21 @@
+"""Where the weights of the package lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["BUILTIN", "DETECTOR", "POINTS", "POINTS_RUN"]
+
+BUILTIN = "builtin"
+"""Name of the model that the package ships, wherever a model file or a run is expected."""
+
+_FOLDER = Path(__file__).parent
+
+POINTS = _FOLDER / "points.onnx"
+"""The landmark model (see points.md)."""
+
+POINTS_RUN = _FOLDER / "points"
+"""The run folder that `POINTS` was exported from: weights in float16, to train on."""
+
+DETECTOR = _FOLDER / "detector.onnx"
+"""The face detector (see detector.md)."""
