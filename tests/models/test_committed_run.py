@@ -10,7 +10,7 @@ import pytest
 from facepoints.commands.submit import SubmitReport, submit
 from facepoints.models.run import Run
 
-FOLDER = Path(__file__).resolve().parents[1] / "runs" / "kaggle-like"
+FOLDER = Path(__file__).resolve().parents[2] / "runs" / "kaggle-like"
 
 
 def submitted(files: Path, out: Path, score: Path | None = None) -> SubmitReport:

@@ -30,7 +30,7 @@ from facepoints.models.networks import KeypointModel, build
 from facepoints.models.onnx_export import RunGraph, export
 from facepoints.models.run import Member, Run
 
-COMMITTED = Path(__file__).resolve().parents[1] / "runs" / "kaggle-like"
+COMMITTED = Path(__file__).resolve().parents[2] / "runs" / "kaggle-like"
 CORE = KAGGLE_15.subset(synthetic.CORE)
 SIDE = 32
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,12 +9,10 @@ from typing import Any, cast
 import cv2
 import numpy as np
 import pytest
+import second_opinion
 
 from facepoints.datasets import procrustes
 from facepoints.landmarks.mean_face import MEAN_FACE
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
-import second_opinion
 
 
 def a_face(x: float, y: float) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from acting import acted, closure, gaping, turned
 from numpy.typing import NDArray
 from skimage import data
 
@@ -25,15 +26,11 @@ from facepoints.cli.main import main
 from facepoints.commands.align import align_files
 from facepoints.commands.align import summary as align_summary
 from facepoints.commands.inputs import Sightings, sightings
+from facepoints.commands.measure import measure_files
 from facepoints.imaging.image_io import read_picture
 from facepoints.inference.alignment import align
 from facepoints.inference.face import Face
 from facepoints.measurement import Measure
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
-from acting import acted, closure, gaping, turned
-
-from facepoints.commands.measure import measure_files
 
 WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
 pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")

@@ -15,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from facepoints._version import __version__
 
+from facepoints._version import __version__
 from facepoints.cli.main import main
 from facepoints.datasets import readers, synthetic
 from facepoints.datasets.writers import write_kaggle

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from finder_scenes import SIDE, Scene, draw_scene, source
+from finder_targets import Targets, loss
 from numpy.typing import NDArray
 from skimage import data
 
@@ -20,10 +21,6 @@ from facepoints.errors import ModelError, SettingsError
 from facepoints.imaging import affine
 from facepoints.landmarks.mean_face import MEAN_BOX
 from facepoints.models.networks.face_detector import FaceNet, FinderGraph, Maps, cells
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
-from finder_scenes import SIDE, Scene, draw_scene, source
-from finder_targets import Targets, loss
 
 FACE = (180.0, 76.0, 93.0, 101.0)
 """Brows to chin and ear to ear on `skimage.data.astronaut()`, looked up by hand."""

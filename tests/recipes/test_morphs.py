@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import points_data as recipe
 import pytest
+from acting import acted, acted_points
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from morphs import Faces, bent, halved, morphs
 from numpy.typing import NDArray
 
 from facepoints.datasets import synthetic
 from facepoints.landmarks.known_sets import IBUG_68
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
-import points_data as recipe
-from acting import acted, acted_points
-from morphs import Faces, bent, halved, morphs
 
 SIDE = 160
 

@@ -336,7 +336,11 @@ class _AnyNet:
 def test_another_finder_of_the_same_name_sees_every_picture(
     kind: Any, many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, out, answers = tmp_path / "detector.onnx", tmp_path / "faces.jsonl", PointsModel.load(model)
+    file, out, answers = (
+        tmp_path / "detector.onnx",
+        tmp_path / "faces.jsonl",
+        PointsModel.load(model),
+    )
     first = (WEIGHTS.parent / "detector.onnx").read_bytes()
     old = re.search(rb'"checksum": "([0-9a-f]{64})"', first)
     assert old is not None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import marked_by
 import numpy as np
 import pytest
 from rich.console import Console
@@ -20,9 +20,6 @@ from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.models.run import Run, read_header, save_run
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
-import marked_by
 
 LEAN = 2.0
 """Pixels that the second annotator puts every point lower."""
