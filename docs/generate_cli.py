@@ -1,0 +1,101 @@
+"""Write docs/reference/cli.md from the help of every command.
+
+    python docs/generate_cli.py             # write the page
+    python docs/generate_cli.py --check     # exit with 1 if the page is out of date
+
+The help is what `facepoints COMMAND --help` prints at 80 columns, without colors.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+PAGE = Path(__file__).parent / "reference" / "cli.md"
+
+WIDTH = 80
+
+COMMANDS = {
+    "Find and measure": ("predict", "measure", "align"),
+    "Train": ("train", "evaluate", "compare", "adapt", "export", "submit"),
+    "Data": ("convert", "show", "synthetic"),
+}
+"""Every command, in the order of the page."""
+
+HEAD = """\
+# Command line
+
+This page is generated from `facepoints COMMAND --help` by `python docs/generate_cli.py`.
+
+| exit status | meaning |
+|---|---|
+| 0 | done |
+| 1 | whoever read the output has closed it |
+| 2 | an input, a setting or an output cannot be used; one line on standard error says why |
+| 130 | stopped by Ctrl-C; run the same command again to resume |
+
+Results go to standard output or to `--out`. Messages and progress go to standard error.
+"""
+
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def help_of(*words: str) -> str:
+    """What `facepoints WORDS --help` prints at 80 columns."""
+    environment = {**os.environ, "COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, "-m", "facepoints", *words, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    lines = []
+    for line in _STYLES.sub("", done.stdout).splitlines():
+        # the frames fit, the description above them is not wrapped by the parser
+        lines += (
+            textwrap.wrap(line, WIDTH, break_long_words=False)
+            if len(line) > WIDTH
+            else [line.rstrip()]
+        )
+    return "\n".join(lines).strip()
+
+
+def check_complete() -> None:
+    """Exit if `COMMANDS` and the program's own list differ."""
+    listed = {name for names in COMMANDS.values() for name in names}
+    shown = re.search(r"\{([a-z,]+)\}", help_of())
+    known = set(shown.group(1).split(",")) if shown else set()
+    if known != listed:
+        names = ", ".join(sorted(known ^ listed))
+        sys.exit(f"{Path(__file__).name}: COMMANDS is out of date; it differs in: {names}")
+
+
+def page() -> str:
+    """The page's Markdown."""
+    parts = [HEAD]
+    for section, names in COMMANDS.items():
+        parts.append(f"## {section}\n")
+        for name in names:
+            parts.append(f"### facepoints {name}\n\n```text\n{help_of(name)}\n```\n")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Write the page, or compare it."""
+    check_complete()
+    text = page()
+    if "--check" in sys.argv[1:]:
+        if not PAGE.is_file() or PAGE.read_text("utf-8") != text:
+            sys.exit(f"{PAGE} is out of date; run: python docs/generate_cli.py")
+        return
+    PAGE.write_text(text, "utf-8")
+    print(f"{PAGE}: {sum(map(len, COMMANDS.values()))} commands")
+
+
+if __name__ == "__main__":
+    main()
