@@ -103,21 +103,21 @@ demo-train: export FACEPOINTS_CACHE := build/demo-train/cache
 demo-train: $(STAMP) ## training on rendered faces, about two minutes; results in build/demo-train/
 	@rm -rf build/demo-train
 	@echo "== 1. Faces in the files of Kaggle's competition, and others to measure on"
-	$(BIN)/facepoints synthetic build/demo-train/data
-	$(BIN)/facepoints synthetic build/demo-train/others --count 300 --seed 1
+	$(BIN)/facepoints synthetic --out build/demo-train/data
+	$(BIN)/facepoints synthetic --out build/demo-train/others --count 300 --seed 1
 	@echo "== 2. A look at the labels"
 	$(BIN)/facepoints show build/demo-train/data/training.csv --out build/demo-train/labels.png
 	@echo "== 3. Training"
 	$(BIN)/facepoints train build/demo-train/data/training.csv --out build/demo-train/run \
 	  --network lenet5 --augment light --minutes $(MINUTES)
 	@echo "== 4. Evaluation on faces the network has not seen"
-	$(BIN)/facepoints evaluate build/demo-train/run build/demo-train/others/training.csv \
+	$(BIN)/facepoints evaluate build/demo-train/others/training.csv --model build/demo-train/run \
 	  --out build/demo-train/evaluation
-	$(BIN)/facepoints show build/demo-train/others/training.csv --run build/demo-train/run \
+	$(BIN)/facepoints show build/demo-train/others/training.csv --model build/demo-train/run \
 	  --out build/demo-train/predictions.png
 	@echo "== 5. A submission, scored with the answers that only a rendered test set has"
-	$(BIN)/facepoints submit build/demo-train/run build/demo-train/data/test.csv \
-	  build/demo-train/data/IdLookupTable.csv --out build/demo-train/submission.csv \
+	$(BIN)/facepoints submit build/demo-train/data/test.csv \
+	  build/demo-train/data/IdLookupTable.csv --model build/demo-train/run --out build/demo-train/submission.csv \
 	  --score build/demo-train/data/solution.csv
 	@printf '%s\n' "$$AFTER_TRAINING"
 
@@ -160,7 +160,7 @@ bench: $(STAMP) ## every benchmarks/*.py, an hour or more; results in benchmarks
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 weights: $(STAMP) ## train the shipped networks anew on DATA=folder: hours; resumes where it was cut off
-	$(BIN)/python recipes/finder.py --data '$(DATA)' --install
+	$(BIN)/python recipes/detector.py --data '$(DATA)' --install
 	$(BIN)/python recipes/points.py --data '$(DATA)' --install
 	$(BIN)/python recipes/measure_factors.py --data '$(DATA)' --install
 

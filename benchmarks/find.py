@@ -29,11 +29,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from support import tables
+from support.detectors import FINDERS, Finder, Seen, finder
 from support.faces import DATA, FaceSet, read_sets
-from support.finders import FINDERS, Finder, Seen, finder
 
 from facepoints._util.files import write_json, write_text
-from facepoints.detection import Found
+from facepoints.detection import Detection
 from facepoints.imaging import affine
 from facepoints.landmarks.mean_face import MEAN_FACE
 
@@ -61,13 +61,13 @@ Move = NDArray[np.float64]
 
 
 def frame(points: NDArray[np.float64]) -> Face:
-    matrix = affine.similarity(MEAN_FACE, points)
+    matrix = affine.fit_similarity(MEAN_FACE, points)
     angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
     x, y = map(float, matrix[:, 2])
     return Face(x, y, float(np.hypot(*matrix[:, 0])), angle)
 
 
-def moved(found: Found, move: Move) -> Face:
+def moved(found: Detection, move: Move) -> Face:
     """A finder's box as a frame."""
     x, y, width, height = found.box
     size = max(width, height)
@@ -121,7 +121,7 @@ class Tally:
 
 def judge(
     tally: Tally, seen: Seen, face: Face, move: Move, known: Sequence[Sequence[float]], name: str
-) -> list[Found]:
+) -> list[Detection]:
     """Count one picture; gives the extra boxes that are not known as real faces."""
     frames = [moved(found, move) for found in seen.found]
     hits = [k for k, f in enumerate(frames) if same(f, face)]
@@ -185,7 +185,7 @@ def copies(faces: FaceSet, folder: Path, kind: str, amount: float) -> FaceSet:
     return FaceSet(tuple(files), np.array(points, dtype=np.float64), faces.names, faces.people)
 
 
-def keep_extra(name: str, file: Path, photo: str, found: Sequence[Found]) -> None:
+def keep_extra(name: str, file: Path, photo: str, found: Sequence[Detection]) -> None:
     """Pictures of extra boxes, to be looked at."""
     folder = EXTRA / name.replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
@@ -228,7 +228,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--model", type=Path, help="finder to measure; default: the shipped one")
-    parser.add_argument("--only", nargs="*", default=list(FINDERS), choices=list(FINDERS))
+    parser.add_argument("--include-people", nargs="*", default=list(FINDERS), choices=list(FINDERS))
     parser.add_argument("--copies", type=int, default=120, help="pictures of each set to change")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()

@@ -28,8 +28,8 @@ from rich.table import Table
 
 from facepoints._util.files import read_json, write_json
 from facepoints.commands.submit import submit
-from facepoints.datasets.combine import gather
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.datasets.combine import load_dataset
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.models.run import Run
 from facepoints.training.missing_labels import make_plan
 from facepoints.training.settings import Missing, TrainSettings
@@ -46,7 +46,7 @@ def recipe(answer: Missing, epochs: int) -> TrainSettings:
         missing=answer,
         loss="mse",
         epochs=epochs,
-        rate=1e-3,
+        learning_rate=1e-3,
         schedule="constant",
         weight_decay=0.0,
         ema=0.0,
@@ -59,9 +59,9 @@ def measure(name: str, settings: TrainSettings, data: Path, out: Path) -> dict[s
     folder = out / f"{name.replace(' ', '-')}-{settings.epochs}"
     trained = name != UNTRAINED
     if trained:
-        train(gather([data / "training.csv.zip"]), folder, settings, resume=True)
+        train(load_dataset([data / "training.csv.zip"]), folder, settings, resume=True)
     report = submit(
-        Run.load(folder) if trained else PointsModel.load(),
+        Run.load(folder) if trained else LandmarkModel.load(),
         data / "test.csv.zip",
         data / "IdLookupTable.csv",
         out / f"{folder.name}.csv",
@@ -72,7 +72,7 @@ def measure(name: str, settings: TrainSettings, data: Path, out: Path) -> dict[s
     return {
         "name": name,
         "rmse": report.score.rmse,
-        "sources": report.score.sources,
+        "schemes": report.score.schemes,
         "validation_rmse": read_json(held)["rmse"] if trained else None,
         "settings": asdict(settings) | ({} if trained else {"epochs": 0}),
     }
@@ -80,7 +80,7 @@ def measure(name: str, settings: TrainSettings, data: Path, out: Path) -> dict[s
 
 def passes(answer: Missing, data: Path, epochs: int) -> int:
     """Epochs in which `answer` sees as many rows as `drop` does in `epochs`."""
-    faces = gather([data / "training.csv.zip"])
+    faces = load_dataset([data / "training.csv.zip"])
     rows = {
         name: sum(len(part.samples) for part in make_plan(faces, name).parts)
         for name in ("drop", answer)
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=80, help="of net2")
     parser.add_argument("--equal", action="store_true", help="as many rows for every answer")
     names = [UNTRAINED, DEFAULT, SCRATCH, *get_args(Missing)]
-    parser.add_argument("--answers", nargs="*", default=names)
+    parser.add_argument("--missing", nargs="*", default=names)
     options = parser.parse_args()
     for name in options.answers:
         if name in (DEFAULT, SCRATCH, UNTRAINED):

@@ -33,10 +33,10 @@ from support.faces import DATA, FaceSet, match, read_sets
 from support.ours import about, find_faces
 
 from facepoints._util.files import write_json, write_text
-from facepoints.detection import Found
+from facepoints.detection import Detection
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import read_picture
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.imaging.image_io import read_image
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68
 
@@ -110,9 +110,9 @@ class _Known:
 
     box: tuple[float, float, float, float]
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """The one place."""
-        return [Found(self.box)]
+        return [Detection(self.box)]
 
 
 def covered_picture(
@@ -156,12 +156,12 @@ class Hidden:
     within: NDArray[np.bool_]
 
 
-def hide(faces: FaceSet, model: PointsModel) -> Hidden:
+def hide(faces: FaceSet, model: LandmarkModel) -> Hidden:
     """Read every face with a patch and without."""
     random = np.random.default_rng(0)
     rows = []
     for file, points in zip(faces.files, faces.points, strict=True):
-        rgb = as_rgb(read_picture(file))
+        rgb = as_rgb(read_image(file))
         gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         patched, covers = covered_picture(gray, points, random)
         look = Predictor(model, _Known(affine.bounding_box(points)), min_score=0)
@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="ONNX file or run; default: the shipped model")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
     chosen = parser.parse_args()
-    model = PointsModel.load(chosen.model)
+    model = LandmarkModel.load(chosen.model)
     sets = {name: split.held_out for name, split in read_sets(chosen.data).items()}
     measured = {name: measure(faces, chosen.model) for name, faces in sets.items()}
     behind = {name: hide(faces, model) for name, faces in sets.items()}

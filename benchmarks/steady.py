@@ -38,11 +38,11 @@ from support.ours import about
 from facepoints import load
 from facepoints._util.files import write_json, write_text
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import read_picture
+from facepoints.imaging.image_io import read_image
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.tracking.tracker import Follower, Following, FollowSettings
+from facepoints.tracking.tracker import FaceTracker, Following, TrackerConfig
 
 RESULTS = Path(__file__).parent / "results"
 WAYS = ("frame by frame", "followed", "live", "recorded")
@@ -52,11 +52,11 @@ OUTER_EYES = [36, 45]
 def faces_of(predictor: Predictor, clip: Clip, way: str) -> list[list[Face]]:
     """The faces of each frame, 68 points each."""
     if way == "frame by frame":
-        found = [predictor.in_pictures([frame.image], [""])[0] for frame in clip]
+        found = [predictor.predict_batch([frame.image], [""])[0] for frame in clip]
     elif way == "recorded":
         found = [faces for _, faces in Following(predictor, clip)]
     else:  # frames of a camera, but none is dropped
-        follower = Follower(predictor, FollowSettings(smooth=way == "live"))
+        follower = FaceTracker(predictor, TrackerConfig(smooth=way == "live"))
         found = [follower(frame) for frame in clip]
     return [[face.as_landmarks(IBUG_68) for face in faces] for faces in found]
 
@@ -78,7 +78,7 @@ def motion_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, flo
     for row, face in enumerate(faces):
         if face is not None:
             error[row] = face.points - truth[row]
-    back = [affine.similarity(t, truth[0])[:, :2] for t in truth]
+    back = [affine.fit_similarity(t, truth[0])[:, :2] for t in truth]
     carried = np.stack([e @ turn.T for e, turn in zip(error, back, strict=True)])
     change = np.diff(carried, axis=0) / eyes[0]
     speed = np.diff(truth.mean(axis=1), axis=0)
@@ -107,8 +107,8 @@ def identity_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, i
             if face is None:
                 missed += 1
                 continue
-            switches += last.get(person, face.track) != face.track
-            last[person] = face.track
+            switches += last.get(person, face.track_id) != face.track_id
+            last[person] = face.track_id
     return {"switches": switches, "missed": missed}
 
 
@@ -116,7 +116,7 @@ def chosen(faces: FaceSet, count: int, seed: int) -> list[tuple[NDArray[np.uint8
     """Photos with the points of their face, of as many people, large enough to be moved."""
     rows = np.random.default_rng(seed).permutation(len(faces))
     large = [r for r in rows if np.ptp(faces.points[r], axis=0).max() > 90][:count]
-    return [(read_picture(faces.files[r]), faces.points[r]) for r in large]
+    return [(read_image(faces.files[r]), faces.points[r]) for r in large]
 
 
 def measure(predictor: Predictor, photos: Sequence[tuple[NDArray, NDArray]]) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Steadiness on video.")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--model", type=Path, help="ONNX file; default: the package's")
-    parser.add_argument("--finder", default=None)
+    parser.add_argument("--detector", default=None)
     parser.add_argument("--photos", type=int, default=12)
     parser.add_argument(
         "--training", action="store_true", help="photos of people who are not held out"
@@ -188,7 +188,7 @@ def main() -> None:
     options = parser.parse_args()
     split = read_sets(options.data)["lfpw"]
     photos = chosen(split.training if options.training else split.held_out, options.photos, 0)
-    predictor = load(options.model, finder=options.finder)
+    predictor = load(options.model, detector=options.finder)
     figures = measure(predictor, photos)
     text = ""
     for title, cells in (
@@ -197,7 +197,7 @@ def main() -> None:
     ):
         tables.show(title, cells)
         text += f"{title}\n\n{tables.markdown(cells)}\n"
-    head = {"photos": len(photos), "finder": type(predictor.finder).__name__}
+    head = {"photos": len(photos), "finder": type(predictor.detector).__name__}
     write_json(options.out / "steady.json", {**about(options.model), **head, **figures})
     write_text(options.out / "steady.md", text)
 

@@ -31,11 +31,11 @@ from support.faces import DATA, read_sets
 from support.motion import head_mask
 from support.ours import about
 
-from facepoints import load
+from facepoints import load, weights
 from facepoints._util.files import write_json, write_text
 from facepoints.commands.predict_video import predict_video
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import read_picture
+from facepoints.imaging.image_io import read_image
 from facepoints.tracking.tracker import Following
 from facepoints.video.source import open_video
 from facepoints.video.writer import VideoWriter
@@ -75,9 +75,9 @@ def make_clip(path: Path, photos: Sequence[Photo], width: int, height: int) -> N
 
 def follow_once(clip: Path, model: Path | None, finder: str | None, draw: bool) -> None:
     """One round of ours, in a process of its own: prints what the worker prints."""
-    predictor = load(model, finder=finder)
+    predictor = load(model or weights.BUILTIN, detector=finder or "builtin")
     first = next(iter(open_video(clip)))
-    predictor.in_pictures([first.image], [""])  # what is loaded on first use
+    predictor.predict_batch([first.image], [""])  # what is loaded on first use
     start = time.perf_counter()
     if draw:
         with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +95,7 @@ def once(side: str, clip: Path, faces: int, options: argparse.Namespace) -> dict
     if side.startswith("facepoints"):
         command = [sys.executable, __file__, "--once", str(clip)]
         command += ["--model", str(options.model)] if options.model else []
-        command += ["--finder", options.finder] if options.finder else []
+        command += ["--detector", options.finder] if options.finder else []
         command += ["--draw"] if "drawing" in side else []
     else:
         count = faces if "MediaPipe" in side else 0
@@ -151,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Frames per second on video.")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--model", type=Path, help="ONNX file; default: the package's")
-    parser.add_argument("--finder", default=None)
+    parser.add_argument("--detector", default=None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--once", type=Path, help=argparse.SUPPRESS)
@@ -162,7 +162,7 @@ def main() -> None:
         return
     faces = read_sets(options.data)["lfpw"].held_out
     rows = [r for r in range(len(faces)) if np.ptp(faces.points[r], axis=0).max() > 120]
-    photos = [(read_picture(faces.files[r]), faces.points[r]) for r in rows[: max(FACES)]]
+    photos = [(read_image(faces.files[r]), faces.points[r]) for r in rows[: max(FACES)]]
     figures = measure(photos, options)
     cells = table(figures)
     tables.show("Frames per second", cells)

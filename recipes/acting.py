@@ -16,7 +16,7 @@ from scipy.interpolate import RBFInterpolator
 
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.measurement.pose import head_points, pose_of
+from facepoints.measurement.pose import head_points, head_pose
 
 __all__ = ["acted", "acted_points", "closure", "gaping", "turned"]
 
@@ -206,7 +206,7 @@ def turned(photo: Image, points: Array, yaw: float, pitch: float) -> Image:
     height, width = photo.shape[:2]
     points = np.asarray(points, dtype=np.float64)
     face = Face((0, 0, 1, 1), 1.0, points.astype(np.float32), np.ones(68, np.float32), IBUG_68)
-    pose = pose_of(face)
+    pose = head_pose(face)
     depth = (head_points(IBUG_68)[0] @ pose.turn.T)[:, 2:]
     head = np.concatenate([(points - pose.shift) / pose.scale, depth], axis=1) - NECK
     y, p = np.deg2rad([yaw, pitch])

@@ -13,14 +13,14 @@ import torch
 
 from facepoints._util.files import write_bytes
 from facepoints.datasets.samples import Photos, Samples
-from facepoints.detection import JUDGED, Found
-from facepoints.detection.builtin import OwnFinder
+from facepoints.detection import LOW_SCORE_THRESHOLD, Detection
+from facepoints.detection.builtin import BuiltinDetector
 from facepoints.evaluation.calibration import calibrate
 from facepoints.imaging import affine
 from facepoints.inference import cropping
 from facepoints.models.loading import RunModel
-from facepoints.models.onnx_export import about, graph_of, sealed
-from facepoints.models.quantize import in_batches, quantised
+from facepoints.models.onnx_export import about, graph_of, seal
+from facepoints.models.quantize import in_batches, quantize_graph
 from facepoints.models.run import Run, read_header, save_run, save_weights
 
 
@@ -45,18 +45,18 @@ def as_found(photos: Photos, faces: Samples, run: Run) -> Samples:
     Args:
         faces: the same N faces; their pictures do not matter.
     """
-    finder, model = OwnFinder.load(least=JUDGED), RunModel(run)
+    finder, model = BuiltinDetector.load(least=LOW_SCORE_THRESHOLD), RunModel(run)
     rows, crops, truths = [], [], []
     for row, (picture, points) in enumerate(zip(photos.pictures(), photos.points, strict=True)):
         middle = points.mean(axis=0)
 
-        def away(found: Found, middle: np.ndarray = middle) -> float:
+        def away(found: Detection, middle: np.ndarray = middle) -> float:
             x, y, width, height = found.box
             return float(np.hypot(x + width / 2 - middle[0], y + height / 2 - middle[1])) / width
 
-        nearest = min(finder.find(picture), key=away, default=None)
+        nearest = min(finder.detect(picture), key=away, default=None)
         if nearest is not None and away(nearest) < 0.5:
-            matrix = cropping.first_look(model, 0, nearest).matrix
+            matrix = cropping.initial_crop(model, 0, nearest).matrix
             rows.append(row)
             crops.append(cropping.crop(picture, matrix, run.size))
             truths.append(affine.apply(matrix, points))
@@ -69,7 +69,7 @@ def calibrate_as_used(folder: Path, faces: Samples) -> Run:
     says too."""
     run = Run.load(folder)
     found = run.predict(faces.images)
-    measured = calibrate(found.points, found.spread, faces)
+    measured = calibrate(found.points, found.scale, faces)
     assert measured is not None
     save_run(folder, {**read_header(folder), "calibration": measured.to_dict()})
     return Run.load(folder)
@@ -90,8 +90,8 @@ def install(run: Run, folder: Path, package: Path, seen: Samples) -> None:
     Args:
         seen: faces to measure the ranges of 8-bit values on, as the run sees them.
     """
-    graph = quantised(graph_of(run), in_batches(seen.images))
-    write_bytes(package / "points.onnx", sealed(graph, about(run)))
+    graph = quantize_graph(graph_of(run), in_batches(seen.images))
+    write_bytes(package / "points.onnx", seal(graph, about(run)))
     (package / "points" / "weights").mkdir(parents=True, exist_ok=True)
     for number, member in enumerate(run.members):
         save_weights(package / "points" / "weights" / f"{number}.safetensors", member.model, True)

@@ -43,18 +43,20 @@ def add_habits(folder: Path, annotators: Sequence[Samples], ridge: float = RIDGE
     """
     run, header = Run.load(folder), read_header(folder)
     before = run.members[0].model
-    model = build("heatnet", before.points, before.size, 0.0, 1.0, before.judges, len(annotators))
+    model = build(
+        "heatnet", before.points, before.size, 0.0, 1.0, before.has_face_score, len(annotators)
+    )
     model.load_state_dict(before.state_dict(), strict=False)
     model.eval()
-    habits = _heatnet(model).habits
+    habits = _heatnet(model).annotator_bias
     assert habits is not None
     generator = torch.Generator().manual_seed(0)
     sights = [_sights(before, faces, generator) for faces in annotators]
     with torch.no_grad():
         for number, (points, _, errors) in enumerate(sights):
             weights, lean = _regression(points, errors, ridge)
-            habits.maps[number], habits.leans[number] = weights, lean
-    _tell_apart(habits.whose, [features for _, features, _ in sights])
+            habits.weight[number], habits.bias[number] = weights, lean
+    _tell_apart(habits.annotator_logits, [features for _, features, _ in sights])
     save_weights(folder / header["members"][0]["file"], model)
     header["members"][0]["annotators"] = len(annotators)
     # Habits are of pictures as they are. In the mean with the answer to a mirrored picture, which
@@ -90,7 +92,7 @@ def _sights(
         )  # fmt: skip
         whole = labelled.all(1)
         found = model(images).points
-        points.append((((found - model.offset + 0.5) / half) - 1)[whole].flatten(1))
+        points.append((((found - model.mirror_bias + 0.5) / half) - 1)[whole].flatten(1))
         errors.append(((truth - found) / half)[whole].flatten(1))
         features.append(seen.pop()[whole])
     hook.remove()

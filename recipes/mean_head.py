@@ -38,7 +38,7 @@ from facepoints.datasets import readers
 from facepoints.datasets.combine import read_people
 from facepoints.errors import DataError, FacepointsError
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.measurement.pose import Fit, angles, fit_heads
+from facepoints.measurement.pose import HeadFit, angles, fit_heads
 
 Array = NDArray[np.floating]
 
@@ -116,7 +116,7 @@ def symmetric(head: Array) -> Array:
     return (head - head[EYES].mean(axis=0)) / np.hypot(*(head[EYES[1]] - head[EYES[0]])[:2])
 
 
-def laid(points: Array, head: Array, spread: Array) -> Fit:
+def laid(points: Array, head: Array, spread: Array) -> HeadFit:
     """A head laid onto faces by the points that are not of the jaw."""
     inner = points[:, FACE:]
     return fit_heads(inner, np.zeros(inner.shape[:2]), head[FACE:], spread[FACE:])

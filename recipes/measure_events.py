@@ -28,7 +28,7 @@ import facepoints
 from facepoints.api import FaceModel
 from facepoints.errors import FacepointsError
 from facepoints.imaging import affine
-from facepoints.measurement import events, measures
+from facepoints.measurement import events, measure
 from facepoints.video.frame import Frame
 
 Array = NDArray[np.floating]
@@ -80,7 +80,7 @@ class Clip:
 
     of: Callable[[float], Image]
     name: str = "clip"
-    rate: float = RATE
+    fps: float = RATE
     total: int = round(RATE * SECONDS)
     live: bool = False
     lost: int = 0
@@ -89,7 +89,7 @@ class Clip:
     def __iter__(self) -> Iterator[Frame]:
         random = np.random.default_rng(0)
         for index in range(self.total):
-            time = index / self.rate
+            time = index / self.fps
             sway = affine.rotation_matrix(3 * wave(time, 3), (SIDE / 2, SIDE / 2))
             sway[:, 2] += 6 * wave(time, 2.3), 4 * wave(time, 1.7)
             shown = affine.warp(self.of(time), sway, SIDE, SIDE)
@@ -113,7 +113,7 @@ def course(model: FaceModel, of: Callable[[float], Image]) -> Array:
     rows = []
     for frame, faces in model.track(Clip(of)):
         for face in faces[:1]:
-            found = measures(face)
+            found = measure(face)
             rows.append([frame.time, *(found[name].value for name in names)])
     return np.array(rows).reshape(-1, 5)
 

@@ -38,9 +38,9 @@ from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
 from facepoints.inference.face import Face
 from facepoints.inference.radius_calibration import COVERAGE
-from facepoints.measurement import MEASURES, measures, pose_of
+from facepoints.measurement import MEASURES, head_pose, measure
 from facepoints.measurement.pose import head_points
-from facepoints.measurement.radius_factors import FACTORS
+from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
 
 Array = NDArray[np.floating]
@@ -76,7 +76,7 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
         ("lfpw", "lfpw/train", ("training",)),
         ("youtube-faces", "youtube-faces", ("training", "test")),
     ):
-        read = [readers.read(data / folder, part=part) for part in parts]
+        read = [readers.read(data / folder, split=part) for part in parts]
         if not all(isinstance(photos, Photos) for photos in read):
             raise DataError(f"{data / folder} should hold pictures with points")
         whole = [photos for photos in read if isinstance(photos, Photos)]
@@ -102,7 +102,7 @@ def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
     found: dict[str, list[float]] = {name: [] for name in MEASURES}
     for face, truth in faces:
         labels = replace(face, points=truth.astype(np.float32), radius=np.zeros_like(face.radius))
-        here, there = measures(face), measures(labels)
+        here, there = measure(face), measure(labels)
         for name in here.keys() & there.keys() - {"asymmetry"}:
             error = here[name].value - there[name].value
             error = (error + 180) % 360 - 180 if name == "roll" else error
@@ -114,7 +114,7 @@ def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
 
 def _of_symmetric(face: Face, truth: Array) -> float:
     """Asymmetry over its radius of the mean head, seen as the face is and off by its errors."""
-    pose, shape = pose_of(face), head_points(face.landmarks)[0]
+    pose, shape = head_pose(face), head_points(face.landmarks)[0]
     head = (shape @ pose.turn.T)[:, :2] * pose.scale + pose.shift
     other = replace(face, points=(head + face.points - truth).astype(np.float32))
     distance = asymmetry(other, pose)
@@ -165,7 +165,7 @@ def main(recipe: Recipe) -> None:
     factors = {}
     for name in MEASURES:
         several = [np.concatenate([r[n] for n in sorted(both_sides(name))]) for r in found.values()]
-        factors[name] = FACTORS.get(name, 1.0) * factor(several)
+        factors[name] = RADIUS_FACTORS.get(name, 1.0) * factor(several)
     print(written(factors))
     if recipe.install:
         install(written(factors))

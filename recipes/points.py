@@ -50,7 +50,7 @@ from without_face import VIEW
 
 import facepoints
 from facepoints.datasets.combine import concatenate
-from facepoints.datasets.crops import middle
+from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import FacepointsError
@@ -116,23 +116,27 @@ def trained(recipe: Recipe, given: Material, console: Console) -> None:
     )
     seed, sets = recipe.seed, given.morphs
     begin = TrainSettings(
-        init="none", view=VIEW, missing="mask", augment="closer", epochs=recipe.epochs,
-        rate=3e-3, weight_decay=0.05, ema=0.999, keep="last", validation=0, seed=seed,
+        init="none", input_size=VIEW, missing="mask", augment="closer", epochs=recipe.epochs,
+        learning_rate=3e-3, weight_decay=0.05, ema=0.999, keep="last", validation=0, seed=seed,
     )  # fmt: skip
     learn(given, sets[:1], first, begin, console)
-    go_on = replace(begin, init=str(first), rate=2e-3, epochs=recipe.second)
+    go_on = replace(begin, init=str(first), learning_rate=2e-3, epochs=recipe.second)
     learn(given, sets[:2], second, replace(go_on, seed=seed + 1), console)
     learn(given, sets[2:3], third, replace(go_on, seed=seed + 2), console)
     averaged([second, third], mean)
-    settle = replace(begin, init=str(mean), rate=1e-3, epochs=recipe.settle, augment="settle")
+    settle = replace(
+        begin, init=str(mean), learning_rate=1e-3, epochs=recipe.settle, augment="settle"
+    )
     for number, out in ((1, fourth), (2, fifth)):
         rows = [*given.own, sets[number]]
         learn(given, rows, out, replace(settle, seed=seed + 2 + number), console)
     averaged([fourth, fifth], settled)
     rows = [*given.own, *given.acted]
-    last = replace(settle, init=str(settled), rate=1.5e-3, epochs=recipe.last, seed=seed + 5)
+    last = replace(
+        settle, init=str(settled), learning_rate=1.5e-3, epochs=recipe.last, seed=seed + 5
+    )
     learn(given, [*rows, *sets[1:3]], sixth, last, console)
-    last = replace(last, init=str(sixth), rate=1e-3)
+    last = replace(last, init=str(sixth), learning_rate=1e-3)
     for number, out in ((3, seventh), (2, eighth)):
         some = [*rows, sets[number], sets[4]]
         learn(given, some, out, replace(last, seed=seed + 3 + number), console)
@@ -151,7 +155,7 @@ def main(recipe: Recipe) -> None:
         console.print(f"{faces.names[0]}, ...: {len(faces)} faces, NME {nme(run, faces):.3f}%")
     if recipe.install:
         faces = concatenate([given.photos, given.frames])
-        crops = middle(faces.take(spread_rows(len(faces), RANGES_ON)), VIEW)
+        crops = center_crop(faces.take(spread_rows(len(faces), RANGES_ON)), VIEW)
         install(run, recipe.out, Path(facepoints.__file__).parent / "weights", crops)
 
 

@@ -17,7 +17,7 @@ from facepoints._util import files
 from facepoints.api import load
 from facepoints.datasets import procrustes, readers
 from facepoints.datasets.combine import concatenate, read_people
-from facepoints.datasets.crops import middle
+from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.imaging import affine
 
@@ -76,7 +76,7 @@ def only(photos: Photos, keep: NDArray[np.bool_]) -> Photos:
         labelled=photos.labelled[keep],
         group=photos.group[keep],
         names=photos.names[keep],
-        source=photos.source[keep],
+        scheme=photos.scheme[keep],
     )
 
 
@@ -97,7 +97,7 @@ def read_sets(data: Path, seed: int) -> dict[str, tuple[Photos, NDArray[np.bool_
         ("youtube-faces", "youtube-faces", "training"),
         ("youtube-faces 2", "youtube-faces", "test"),
     ):
-        photos = readers.read(data / path, part=part)
+        photos = readers.read(data / path, split=part)
         assert isinstance(photos, Photos)
         photos = people(photos, held_out)
         held = held_people(photos, SHARES[name.split()[0]], seed)
@@ -126,11 +126,11 @@ def labelled(parts: list[Part], shape: NDArray[np.float64], seed: int) -> Faces:
     names = [file for part in parts for file in part.files]
     people = np.concatenate([part.training.group for part in parts])
     said = opinions(names, points, people, seed)
-    target = procrustes.layout(shape, 2 * WIDE, 2 * FACE)
-    crops = [procrustes.upright(part.training, shape, 2 * WIDE, 2 * FACE) for part in parts]
+    target = procrustes.canonical_points(shape, 2 * WIDE, 2 * FACE)
+    crops = [procrustes.align_crops(part.training, shape, 2 * WIDE, 2 * FACE) for part in parts]
     own = np.concatenate([crop.points for crop in crops]).astype(np.float64)
     second = np.stack([
-        affine.apply(affine.similarity(p, target), q) for p, q in zip(points, said, strict=True)
+        affine.apply(affine.fit_similarity(p, target), q) for p, q in zip(points, said, strict=True)
     ])  # fmt: skip
     both = np.where(np.isfinite(second), (own + second) / 2, own)
     return Faces(np.concatenate([crop.images for crop in crops]), both, people)
@@ -143,7 +143,7 @@ def beside(part: Part, shape: NDArray[np.float64]) -> Faces:
         part.training.points.astype(np.float64),
         part.training.group,
         load(),
-        procrustes.layout(shape, 2 * WIDE, 2 * FACE),
+        procrustes.canonical_points(shape, 2 * WIDE, 2 * FACE),
         2 * WIDE,
     )
     return Faces(images, points, np.array([f"beside-{n}" for n in range(len(images))]))
@@ -161,7 +161,7 @@ def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Fa
     if not kept.exists():
         rng = np.random.default_rng((seed, number))
         made = joined([halved(morphs(faces[name], MORPHS[name], rng)) for name in MORPHS])
-        with files.whole_file(kept) as path, open(path, "wb") as file:
+        with files.atomic_file(kept) as path, open(path, "wb") as file:
             np.savez(file, images=made.images, points=made.points, people=made.people)
     with np.load(kept) as stored:
         return Faces(stored["images"], stored["points"], stored["people"])
@@ -191,8 +191,8 @@ def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
         landmarks=like.landmarks,
         group=faces.people,
         names=np.array([f"{name}-{n}" for n in range(count)]),
-        source=np.zeros(count, dtype=np.int16),
-        sources=like.sources,
+        scheme=np.zeros(count, dtype=np.int16),
+        schemes=like.schemes,
     )
 
 
@@ -236,7 +236,7 @@ class Material:
     @property
     def validation(self) -> Samples:
         """Faces held out, as a network sees them."""
-        return concatenate([middle(faces, VIEW) for _, faces in self.held])
+        return concatenate([center_crop(faces, VIEW) for _, faces in self.held])
 
 
 def material(data: Path, folder: Path, seed: int) -> Material:
@@ -251,7 +251,7 @@ def material(data: Path, folder: Path, seed: int) -> Material:
     by_hand, *by_detector = parts.values()
     photos, frames = (labelled(some, shape, seed) for some in ([by_hand], by_detector))
     further = beside(by_hand, shape)
-    own, *rest = (procrustes.upright(p.training, shape, WIDE, FACE) for p in parts.values())
+    own, *rest = (procrustes.align_crops(p.training, shape, WIDE, FACE) for p in parts.values())
     sources = {"photos": joined([photos, further]), "frames": frames}
     kept = files.make_folder(folder)
     rng = np.random.default_rng(seed)
@@ -270,5 +270,5 @@ def material(data: Path, folder: Path, seed: int) -> Material:
         photos=own,
         frames=concatenate(rest),
         negatives=negatives(parts, shape, concatenate([own, *rest]), rng),
-        held=[(p.held, procrustes.upright(p.held, shape, WIDE, FACE)) for p in parts.values()],
+        held=[(p.held, procrustes.align_crops(p.held, shape, WIDE, FACE)) for p in parts.values()],
     )

@@ -23,7 +23,7 @@ from support import correction, peers
 from support.faces import match
 
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import read_picture, to_gray
+from facepoints.imaging.image_io import read_image, to_gray
 from facepoints.inference.predictor import Predictor
 
 __all__ = ["opinions", "others"]
@@ -72,12 +72,12 @@ def others(
         rest = np.delete(answers, labelled[labelled >= 0], axis=0)  # -1: it was missed
         if not len(rest):
             continue
-        picture = read_picture(file)
+        picture = read_image(file)
         faces = [face for face in model(picture) if face.score >= SURE]
         for said in correct(np.asarray(rest, np.float64)):
             label = _agreed(said, [face.points for face in faces])
             if label is not None:
-                matrix = affine.similarity(label, target)
+                matrix = affine.fit_similarity(label, target)
                 crops.append(affine.warp(to_gray(picture), matrix, side, side))
                 labels.append(affine.apply(matrix, label))
     return np.stack(crops), np.array(labels, np.float64)

@@ -58,11 +58,11 @@ def missed(
 ) -> list[NDArray[np.uint8]]:
     """Crops that a face finder might give by mistake: beside the face, a part of it, far too
     much around it, or lying and upside down."""
-    target = procrustes.layout(shape, WIDE, FACE)
+    target = procrustes.canonical_points(shape, WIDE, FACE)
     each = count / len(photos)
     found = []
     for picture, points in zip(photos.pictures(), photos.points, strict=True):
-        upright = affine.similarity(points, target)
+        upright = affine.fit_similarity(points, target)
         for _ in range(rng.poisson(each)):
             turn, scale, shift = rng.uniform(-30, 30), np.exp(rng.uniform(-0.2, 0.2)), np.zeros(2)
             kind = rng.integers(4)

@@ -107,7 +107,7 @@ def read_sets(data: Path, training: int = 600, seed: int = 0) -> dict[str, Split
 def _faces(folder: Path, parts: Sequence[str]) -> FaceSet:
     read = []
     for part in parts:
-        photos = readers.read(folder, part=part)
+        photos = readers.read(folder, split=part)
         if not isinstance(photos, Photos) or photos.landmarks != IBUG_68:
             raise DataError(f"{folder}: expected pictures with the 68 points of 300-W")
         inside = folder / part if (folder / part).is_dir() else folder

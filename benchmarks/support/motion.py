@@ -35,7 +35,7 @@ class Clip:
     points: NDArray[np.float64]
     visible: NDArray[np.bool_]
     name: str = "clip"
-    rate: float = RATE
+    fps: float = RATE
     total: int = 0
     live: bool = False
     lost: int = 0

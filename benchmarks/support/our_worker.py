@@ -25,11 +25,12 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints import weights
 from facepoints.api import load
-from facepoints.detection import Found
+from facepoints.detection import Detection
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import read_picture
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.imaging.image_io import read_image
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 
 
@@ -40,29 +41,33 @@ class Known:
     box: tuple[float, float, float, float]
     angle: float
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """The one place."""
-        return [Found(self.box, angle=self.angle)]
+        return [Detection(self.box, angle=self.angle)]
 
 
 def network(faces: int, threads: int, device: str, model: Path | None) -> Callable[[], object]:
     """The model alone, on crops that lie ready."""
-    points = PointsModel.load(model, cast(Literal["cpu", "cuda"], device), threads)
+    points = LandmarkModel.load(
+        model or weights.BUILTIN, cast(Literal["cpu", "cuda"], device), threads
+    )
     crops = np.random.default_rng(0).integers(0, 256, (faces, *points.size), dtype=np.uint8)
     return lambda: points(crops)
 
 
 def stage(
-    faces: int, threads: int, looks: int, picture: str, model: Path | None
+    faces: int, threads: int, passes: int, picture: str, model: Path | None
 ) -> Callable[[], object]:
     """From pictures with known boxes to points in them."""
-    points = replace(PointsModel.load(model, threads=threads), looks=looks)
-    image = read_picture(Path(picture))
+    points = replace(
+        LandmarkModel.load(model or weights.BUILTIN, threads=threads), refinement_passes=passes
+    )
+    image = read_image(Path(picture))
     found = Predictor(points, min_score=0)(image)
     if not found:
         raise SystemExit(f"no face found in {picture}")
     box = affine.bounding_box(found[0].points)
-    look = Predictor(points, Known(box, 20.0 * (looks - 1)), min_score=0)
+    look = Predictor(points, Known(box, 20.0 * passes), min_score=0)
     if faces == 1:
         return lambda: look(image)
     images = [image] * faces
@@ -71,14 +76,14 @@ def stage(
 
 def photos(files: Path, model: Path | None) -> None:
     """See `peer_worker.photos`."""
-    find = load(model)
+    find = load(model or weights.BUILTIN)
     names = json.loads(files.read_text())
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         if line.strip() == "memory":
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
             continue
-        image = read_picture(Path(names[int(line)]))
+        image = read_image(Path(names[int(line)]))
         start = time.perf_counter()
         faces = find(image)
         print(json.dumps([time.perf_counter() - start, len(faces)]), flush=True)
@@ -91,9 +96,9 @@ def main(arguments: list[str]) -> None:
             return
         case ["network", faces, threads, device, *model]:
             call = network(int(faces), int(threads), device, Path(model[0]) if model else None)
-        case ["stage", faces, threads, looks, picture, *model]:
+        case ["stage", faces, threads, passes, picture, *model]:
             path = Path(model[0]) if model else None
-            call = stage(int(faces), int(threads), int(looks), picture, path)
+            call = stage(int(faces), int(threads), int(passes), picture, path)
         case _:
             raise SystemExit(__doc__)
     for _ in range(3):

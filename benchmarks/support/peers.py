@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints._util.files import whole_file
+from facepoints._util.files import atomic_file
 
 __all__ = ["BUILD", "MESH_TO_68", "PEERS", "WORKER", "Server", "answers", "python", "versions"]
 
@@ -113,7 +113,7 @@ def answers(peer: str, files: Sequence[Path]) -> list[NDArray[np.float64]]:
     kept = BUILD / "peer-answers" / f"{peer}-{_key(peer, files)}.npz"
     if not kept.exists():
         print(f"{PEERS[peer]}: {len(files)} pictures", flush=True)
-        with tempfile.TemporaryDirectory() as folder, whole_file(kept) as out:
+        with tempfile.TemporaryDirectory() as folder, atomic_file(kept) as out:
             job = Path(folder) / "job.json"
             job.write_text(json.dumps({"peer": peer, "files": [str(f) for f in files]}))
             command = [str(python()), str(WORKER), "find", str(job), str(out)]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from facepoints.api import FaceModel as FaceModel
     from facepoints.api import load as load
     from facepoints.drawing import draw as draw
-    from facepoints.imaging.image_io import read_picture as read_picture
+    from facepoints.imaging.image_io import read_image as read_image
     from facepoints.inference.alignment import align as align
     from facepoints.inference.face import Face as Face
-    from facepoints.measurement import measures as measures
+    from facepoints.measurement import measure as measure
 
 
 __all__ = [
@@ -33,8 +33,8 @@ __all__ = [
     "align",
     "draw",
     "load",
-    "measures",
-    "read_picture",
+    "measure",
+    "read_image",
 ]
 
 _HOMES = {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from facepoints.detection import FaceFinder, finder_named
+from facepoints import weights
+from facepoints.detection import FaceDetector, make_detector
 from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import Device, PointsModel
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
-from facepoints.tracking.tracker import Following, FollowSettings
+from facepoints.tracking.tracker import Following, TrackerConfig
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.source import open_video
 
@@ -17,9 +18,9 @@ __all__ = ["FaceModel", "load"]
 
 
 def load(
-    model: str | Path | None = None,
-    device: Device = "cpu",
-    finder: FaceFinder | str | None = None,
+    model: str | Path = weights.BUILTIN,
+    device: str = "cpu",
+    detector: FaceDetector | str = "builtin",
     *,
     min_score: float = 0.5,
     any_angle: bool = False,
@@ -41,8 +42,8 @@ def load(
         ModelError: a model that is missing, damaged, newer, or none of facepoints.
         SettingsError: a device, finder or score that cannot be.
     """
-    chosen = finder_named(finder or "own") if finder is None or isinstance(finder, str) else finder
-    ready = PointsModel.load(None if model is None else Path(model), device, threads)
+    chosen = make_detector(detector) if isinstance(detector, str) else detector
+    ready = LandmarkModel.load(model, device, threads)
     return FaceModel(ready, chosen, min_score=min_score, any_angle=any_angle)
 
 
@@ -52,9 +53,9 @@ class FaceModel(Predictor):
     def track(
         self,
         source: VideoSource | str | Path | int,
-        settings: FollowSettings | None = None,
+        config: TrackerConfig | None = None,
         *,
-        rate: float | None = None,
+        fps: float | None = None,
     ) -> Iterator[tuple[Frame, list[Face]]]:
         """Faces of a video, followed from frame to frame.
 
@@ -74,5 +75,5 @@ class FaceModel(Predictor):
             DataError: no such source, or nothing in it that could be decoded.
         """
         if isinstance(source, str | Path | int):
-            source = open_video(source, rate)
-        return iter(Following(self, source, settings))
+            source = open_video(source, fps)
+        return iter(Following(self, source, config))

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The competition's files with synthetic faces, and a run trained on them."""
     folder = tmp_path_factory.mktemp("files")
-    main(["synthetic", str(folder), "--count", "36", "--test", "6"])
+    main(["synthetic", "--out", str(folder), "--count", "36", "--test", "6"])
     main(["train", str(folder / "training.csv"), "--out", str(folder / "run"), *QUICK])
     return folder
 
@@ -61,9 +61,9 @@ def test_synthetic_writes_the_competitions_files(files: Path, tmp_path: Path) ->
         rows, answers = list(csv.DictReader(asked)), list(csv.DictReader(known))
     assert [r["RowId"] for r in rows] == [a["RowId"] for a in answers]
     training = readers.load(files / "training.csv")
-    test = readers.load(files / "test.csv", part="test")
+    test = readers.load(files / "test.csv", split="test")
     assert (len(training), len(test)) == (36, 6)
-    assert set(training.sources) == {"15-point", "4-point"}
+    assert set(training.schemes) == {"15-point", "4-point"}
     assert {int(r["ImageId"]) for r in rows} == set(range(1, 7))
     column = training.landmarks.names.index("nose_tip")
     truth = synthetic.kaggle_like(6, seed=1_000_003).points[0, column]
@@ -73,7 +73,7 @@ def test_synthetic_writes_the_competitions_files(files: Path, tmp_path: Path) ->
         if r["ImageId"] == "1" and r["FeatureName"].startswith("nose_tip")
     ]
     np.testing.assert_allclose(first, truth, atol=1e-4)
-    main(["synthetic", str(tmp_path), "--count", "36", "--test", "6"])
+    main(["synthetic", "--out", str(tmp_path), "--count", "36", "--test", "6"])
     for name in ("training.csv", "test.csv", "IdLookupTable.csv", "solution.csv"):
         assert (tmp_path / name).read_bytes() == (files / name).read_bytes()
 
@@ -106,7 +106,16 @@ def test_train_resumes_with_the_settings_of_the_run(
 def test_evaluate_prints_and_writes(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["evaluate", str(files / "run"), str(files / "training.csv"), "--out", str(tmp_path)])
+    main(
+        [
+            "evaluate",
+            "--model",
+            str(files / "run"),
+            str(files / "training.csv"),
+            "--out",
+            str(tmp_path),
+        ]
+    )
     said = capsys.readouterr().out
     report = json.loads((tmp_path / "evaluation.json").read_text())
     assert report["faces"] == 36
@@ -118,7 +127,7 @@ def test_evaluate_prints_and_writes(
 def test_evaluate_takes_the_run_that_comes_along(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["evaluate", "facepoints", str(files / "training.csv")])
+    main(["evaluate", str(files / "training.csv")])
     assert "36 faces of 96 x 96 pixels" in capsys.readouterr().out
 
 
@@ -140,7 +149,7 @@ def test_compare_prints_a_table_and_goes_on(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["compare", str(files / "training.csv"), "--out", str(tmp_path / "c"), *TINY[2:]]
-    words += ["--networks", "lenet5", "--answers", "mask", "sources"]
+    words += ["--networks", "lenet5", "--missing", "mask", "per-scheme"]
     main(words)
     first = capsys.readouterr().out
     report = json.loads((tmp_path / "c" / "compare.json").read_text())
@@ -174,7 +183,7 @@ def test_show_draws_labels_and_predictions(files: Path, tmp_path: Path) -> None:
             str(tmp_path / "b.png"),
             "--count",
             "4",
-            "--run",
+            "--model",
             str(files / "run"),
         ]
     )
@@ -191,12 +200,14 @@ def test_people_are_left_out_or_kept(
     (tmp_path / "people.txt").write_text(f"# one a line\n{group[0]}\n")
     run, data, named = str(files / "run"), str(files / "training.csv"), str(tmp_path / "people.txt")
     of_one = int((group == group[0]).sum())
-    for flag, faces in (("--without", 36 - of_one), ("--only", of_one)):
-        main(["evaluate", run, data, flag, named, "--out", str(tmp_path / flag[2:])])
+    for flag, faces in (("--exclude-people", 36 - of_one), ("--include-people", of_one)):
+        main(["evaluate", "--model", run, data, flag, named, "--out", str(tmp_path / flag[2:])])
         report = json.loads((tmp_path / flag[2:] / "evaluation.json").read_text())
         assert report["faces"] == faces
     (tmp_path / "people.txt").write_text("nobody\n")
-    assert "no face is left" in fails(["evaluate", run, data, "--only", named], capsys)
+    assert "no face is left" in fails(
+        ["evaluate", "--model", run, data, "--include-people", named], capsys
+    )
 
 
 def test_help_lists_the_commands() -> None:
@@ -307,7 +318,7 @@ def bad_files(files: Path) -> Path:
     lines = (files / "training.csv").read_text().splitlines()
     (files / "short.csv").write_text("\n".join([*lines[:2], lines[2].rsplit(" ", 1)[0]]) + "\n")
     faces = synthetic.kaggle_like(24, seed=0, size=32)
-    write_kaggle(faces.take(faces.source == 1), files / "narrow.csv")
+    write_kaggle(faces.take(faces.scheme == 1), files / "narrow.csv")
     head = "RowId,ImageId,FeatureName,Location\n"
     (files / "elsewhere.csv").write_text(head + "1,99,nose_tip_x,\n")
     (files / "ears.csv").write_text(head + "1,1,left_ear_x,\n")

@@ -12,19 +12,19 @@ from facepoints.commands.adapt import AdaptReport, adapt, mean_gaps
 from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.writers import WRITERS
-from facepoints.detection import WholeImage
+from facepoints.detection import FullImageDetector
 from facepoints.errors import DataError, ModelError, WriteError
 from facepoints.imaging import affine
-from facepoints.inference.crop_predictor import Framed
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.crop_predictor import CroppingModel
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.loading import answering
+from facepoints.models.loading import select_crop_model
 
 SIDE = 96
 RULE = default_crop_rule(IBUG_68, (SIDE, SIDE))
-LAYOUT = RULE.layout.astype(np.float64)
+LAYOUT = RULE.canonical_points.astype(np.float64)
 EYES = np.stack([LAYOUT[36:42].mean(axis=0), LAYOUT[42:48].mean(axis=0)])
 SHIFT = np.random.default_rng(5).normal(0, 2.5, (15, 2))
 """What another annotator marks otherwise, in pixels of the upright crop."""
@@ -36,7 +36,7 @@ def dots_model() -> bytes:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from facepoints.models.onnx_edit import sealed
+    from facepoints.models.onnx_edit import seal
 
     ys, xs = np.mgrid[:SIDE, :SIDE].astype(np.float64)
     ones = np.ones(SIDE * SIDE)
@@ -94,16 +94,16 @@ def dots_model() -> bytes:
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(proto)
     calibration = {"coverage": 0.9, "factors": [1.0] * 68, "rows": 0, "calibrated": False}
-    return sealed(
+    return seal(
         proto,
         {
             "landmarks": IBUG_68.to_dict(),
-            "sources": {"ibug": list(IBUG_68.names)},
+            "schemes": {"ibug": list(IBUG_68.names)},
             "size": [SIDE, SIDE],
-            "looks": 2,
-            "layout": LAYOUT.tolist(),
+            "refinement_passes": 1,
+            "canonical_points": LAYOUT.tolist(),
             "face_box": list(RULE.face_box),
-            "scores_faces": False,
+            "has_face_score": False,
             "calibration": calibration,
         },
     )
@@ -128,7 +128,7 @@ def faces(count: int, seed: int, noise: float, narrow: int = 0, side: int = SIDE
         images.append(image.clip(0, 255).astype(np.uint8))
         names = KAGGLE_15.names if row < count - narrow else _marked("4-point")
         want = LandmarkSet(names, mirrorable=False)
-        at = convert(RULE.layout[None], every, IBUG_68, want)[0][0]
+        at = convert(RULE.canonical_points[None], every, IBUG_68, want)[0][0]
         shape = at + SHIFT + rng.normal(0, noise, (15, 2))
         points.append(affine.apply(change, shape))
     labelled = np.ones((count, 15), dtype=bool)
@@ -143,8 +143,8 @@ def faces(count: int, seed: int, noise: float, narrow: int = 0, side: int = SIDE
         landmarks=KAGGLE_15,
         group=np.array([f"{row}" for row in range(count)]),
         names=np.array([f"{row}" for row in range(count)]),
-        source=np.array([0] * (count - narrow) + [1] * narrow, np.int16),
-        sources=KAGGLE_SCHEMES if narrow else {"15-point": KAGGLE_15.names},
+        scheme=np.array([0] * (count - narrow) + [1] * narrow, np.int16),
+        schemes=KAGGLE_SCHEMES if narrow else {"15-point": KAGGLE_15.names},
     )
 
 
@@ -162,13 +162,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adapted(model: Path, samples: Samples, folder: Path) -> tuple[Path, AdaptReport]:
     table = WRITERS["kaggle"](samples, folder / "labels.csv")
     out = folder / "mine.onnx"
-    return out, adapt(model, [table], out)
+    return out, adapt([table], out, model=model)
 
 
 def errors(path: Path, samples: Samples) -> np.ndarray:
     """Distances (N, K) of a model's answers to labels, in pixels."""
-    loaded = PointsModel.load(path)
-    found = Framed(loaded, {}, WholeImage(0.7)).predict(samples.images).points
+    loaded = LandmarkModel.load(path)
+    found = CroppingModel(loaded, {}, FullImageDetector(0.7)).predict(samples.images).points
     every = np.ones(found.shape[:2], dtype=bool)
     points, known = convert(found, every, loaded.landmarks, samples.landmarks)
     assert known.all()
@@ -194,31 +194,33 @@ def test_twenty_faces_take_a_shifted_scheme_nearly_to_its_noise(
 def test_the_new_radius_holds_nine_labels_in_ten(model: Path, tmp_path: Path) -> None:
     out, _ = adapted(model, faces(60, 2, noise=1.0), tmp_path)
     others = faces(60, 3, noise=1.0)
-    loaded = PointsModel.load(out)
-    answer = Framed(loaded, {}, WholeImage(0.7)).predict(others.images)
+    loaded = LandmarkModel.load(out)
+    answer = CroppingModel(loaded, {}, FullImageDetector(0.7)).predict(others.images)
     inside = np.linalg.norm(answer.points - others.points, axis=-1) <= answer.radius
     assert 0.82 <= inside.mean() <= 0.96
-    assert PointsModel.load(model)(others.images).radius.max() < 0.25  # which held hardly any
+    assert LandmarkModel.load(model)(others.images).radius.max() < 0.25  # which held hardly any
 
 
 def test_both_schemes_of_a_table_get_columns_of_their_own(model: Path, tmp_path: Path) -> None:
     out, report = adapted(model, faces(40, 4, noise=0.3, narrow=22), tmp_path)
-    loaded = PointsModel.load(out)
+    loaded = LandmarkModel.load(out)
     assert set(loaded.landmarks.names) == {
         *KAGGLE_15.names,
         *(f"{name}@4-point" for name in KAGGLE_SCHEMES["4-point"]),
     }
-    assert set(loaded.sources) == {"15-point", "4-point"}
+    assert set(loaded.schemes) == {"15-point", "4-point"}
     assert report.after < report.before / 4
     # It answers the competition's pictures as the crops that it knows, not as they are.
-    assert isinstance(answering(loaded, KAGGLE_15.names, WholeImage()), Framed)
+    assert isinstance(
+        select_crop_model(loaded, KAGGLE_15.names, FullImageDetector()), CroppingModel
+    )
 
 
 def test_photos_are_cut_larger_than_their_labels(model: Path, tmp_path: Path) -> None:
     samples = faces(20, 6, noise=0.3, side=180)
     folder = WRITERS["coco"](samples, tmp_path / "photos")
     out = tmp_path / "mine.onnx"
-    report = adapt(model, [folder], out)
+    report = adapt([folder], out, model=model)
     assert report.faces == 20
     assert report.after < report.before / 4
     assert errors(out, faces(10, 7, noise=0.0)).mean() < 0.3
@@ -227,17 +229,17 @@ def test_photos_are_cut_larger_than_their_labels(model: Path, tmp_path: Path) ->
 def test_an_adapted_model_can_be_adapted_again(model: Path, tmp_path: Path) -> None:
     out, _ = adapted(model, faces(20, 0, noise=0.3), tmp_path)
     again = tmp_path / "again.onnx"
-    report = adapt(out, [tmp_path / "labels.csv"], again)
+    report = adapt([tmp_path / "labels.csv"], again, model=out)
     assert report.before < 0.01
     assert report.after == pytest.approx(report.before, rel=0.2)
-    metadata = PointsModel.load(again).metadata
-    assert metadata["adapted"]["of"] == PointsModel.load(out).metadata["checksum"]
+    metadata = LandmarkModel.load(again).metadata
+    assert metadata["adapted"]["of"] == LandmarkModel.load(out).metadata["checksum"]
     assert json.dumps(metadata)
 
 
 def test_the_graph_does_what_the_change_says(model: Path, tmp_path: Path) -> None:
     out, _ = adapted(model, faces(12, 8, noise=0.5), tmp_path)
-    old, new = PointsModel.load(model), PointsModel.load(out)
+    old, new = LandmarkModel.load(model), LandmarkModel.load(out)
     crops = faces(5, 9, noise=0.0).images
     before, after = old(crops), new(crops)
     mixed, _ = convert(before.points, np.ones((5, 68), dtype=bool), IBUG_68, new.landmarks)
@@ -247,8 +249,10 @@ def test_the_graph_does_what_the_change_says(model: Path, tmp_path: Path) -> Non
     np.testing.assert_allclose(after.radius, np.tile(factors, (5, 1)) * 0.2, rtol=1e-3)
     np.testing.assert_array_equal(after.score, before.score)
     # up to half a pixel: the layout is the old one's, and what was added is in it
-    old_layout, _ = convert(old.layout[None], np.ones((1, 68), bool), IBUG_68, new.landmarks)
-    np.testing.assert_allclose(new.layout, old_layout[0] + offset, atol=1e-3)
+    old_layout, _ = convert(
+        old.canonical_points[None], np.ones((1, 68), bool), IBUG_68, new.landmarks
+    )
+    np.testing.assert_allclose(new.canonical_points, old_layout[0] + offset, atol=1e-3)
 
 
 def test_a_mean_of_few_is_not_believed_and_one_wrong_label_does_no_harm() -> None:
@@ -276,11 +280,11 @@ def test_what_cannot_be_adapted_is_one_line(model: Path, tmp_path: Path) -> None
     table = WRITERS["kaggle"](strange, tmp_path / "strange.csv")
     out = tmp_path / "out.onnx"
     with pytest.raises(DataError, match="no face with two labelled points that this model can"):
-        adapt(model, [table], out)
+        adapt([table], out, model=model)
     with pytest.raises(ModelError, match="no model at"):
-        adapt(tmp_path / "absent.onnx", [table], out)
+        adapt([table], out, model=tmp_path / "absent.onnx")
     with pytest.raises(WriteError):
-        adapt(model, [table], model)
+        adapt([table], model, model=model)
     assert not out.exists()
 
 

@@ -19,36 +19,36 @@ from skimage import data
 from facepoints.cli.main import main
 from facepoints.datasets import synthetic
 from facepoints.datasets.crop_geometry import default_crop_rule
-from facepoints.detection import WholeImage
-from facepoints.imaging.image_io import read_picture
+from facepoints.detection import FullImageDetector
+from facepoints.imaging.image_io import read_image
 from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import Answer
+from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
-from facepoints.measurement import MEASURES, measures
+from facepoints.measurement import MEASURES, measure
 from facepoints.results.records import json_line, record
 
 
 class MeanModel:
-    """Answers every crop with the layout of faces and a radius of 2."""
+    """Answers every crop with the canonical_points of faces and a radius of 2."""
 
     landmarks: LandmarkSet = IBUG_68
     size = (96, 96)
-    looks = 1
-    scores_faces = False
-    layout, face_box, *_ = default_crop_rule(IBUG_68, (96, 96))
+    refinement_passes = 0
+    has_face_score = False
+    canonical_points, face_box, *_ = default_crop_rule(IBUG_68, (96, 96))
 
-    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         many = len(crops)
-        points = np.repeat(self.layout[None], many, axis=0)
-        return Answer(points, np.full((many, 68), 2, np.float32), np.ones(many, np.float32))
+        points = np.repeat(self.canonical_points[None], many, axis=0)
+        return LandmarkOutput(points, np.full((many, 68), 2, np.float32), np.ones(many, np.float32))
 
 
 @pytest.fixture
 def mean(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    predictor = Predictor(MeanModel(), WholeImage())
+    predictor = Predictor(MeanModel(), FullImageDetector())
     monkeypatch.setattr("facepoints.api.load", lambda *_, **__: predictor)
     return predictor
 
@@ -124,11 +124,11 @@ def test_pictures_become_a_row_for_each_face(
     assert [Path(r["file"]).relative_to(album).as_posix() for r in rows] == [
         "a.png", "b.jpg", "more/a.png",
     ]  # fmt: skip
-    expected = measures(mean(album / "a.png")[0])
+    expected = measure(mean(album / "a.png")[0])
     assert [name for name in MEASURES if rows[0][name]] == list(expected)
-    for name, measure in expected.items():
-        assert float(rows[0][name]) == pytest.approx(measure.value, rel=1e-4, abs=1e-6)
-        assert float(rows[0][f"{name}_r"]) == pytest.approx(measure.radius, rel=1e-2)
+    for name, measured in expected.items():
+        assert float(rows[0][name]) == pytest.approx(measured.value, rel=1e-4, abs=1e-6)
+        assert float(rows[0][f"{name}_r"]) == pytest.approx(measured.radius, rel=1e-2)
     assert abs(float(rows[0]["yaw"])) < 0.1
     assert rows[0]["track"] == rows[0]["time"] == rows[0]["blink"] == ""
     said = capsys.readouterr().err
@@ -154,9 +154,9 @@ def test_lines_that_predict_wrote_give_the_same(
     for a, b in zip(direct, lines, strict=True):
         for one, other in zip(a.get("faces", []), b.get("faces", []), strict=True):
             assert one["measures"].keys() == other["measures"].keys()
-            for name, measure in one["measures"].items():
+            for name, measured in one["measures"].items():
                 assert other["measures"][name]["value"] == pytest.approx(
-                    measure["value"], rel=1e-3, abs=1e-3
+                    measured["value"], rel=1e-3, abs=1e-3
                 )
 
 
@@ -176,7 +176,7 @@ def test_blinks_and_yawns_of_a_video(times: bool, tmp_path: Path) -> None:
     lines = clip(tmp_path / "clip.jsonl", times=times)
     out, events = tmp_path / "out.csv", tmp_path / "events.csv"
     rate = "100" if times else "10"  # the times that the file tells come before the rate
-    main(["measure", str(lines), "--out", str(out), "--events", str(events), "--rate", rate])
+    main(["measure", str(lines), "--out", str(out), "--events", str(events), "--fps", rate])
     told = [
         (e["event"], int(e["track"]), int(e["first_frame"]), int(e["last_frame"]))
         for e in rows_of(events)
@@ -201,7 +201,7 @@ def test_frames_of_a_folder_are_followed(
     portrait = data.astronaut()[16:240, 116:340]
     for number in range(4):
         cv2.imwrite(str(folder / f"frame{number}.png"), portrait[..., ::-1])
-    main(["measure", str(folder), "--out", str(tmp_path / "out.csv"), "--video", "--rate", "10"])
+    main(["measure", str(folder), "--out", str(tmp_path / "out.csv"), "--video", "--fps", "10"])
     rows = rows_of(tmp_path / "out.csv")
     assert [r["time"] for r in rows] == ["0.0", "0.1", "0.2", "0.3"]
     assert len({r["track"] for r in rows}) == 1
@@ -303,7 +303,7 @@ def test_a_table_of_boxes_is_not_replaced(
 ) -> None:
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("file,x,y,w,h\na.png,10,10,80,80\n")
-    words = [command, album / "a.png", "--finder", f"boxes:{boxes}", "--out", boxes]
+    words = [command, album / "a.png", "--detector", f"boxes:{boxes}", "--out", boxes]
     assert "is what is read" in fails(words, capsys)
     assert boxes.read_text().startswith("file,x,y,w,h\na.png")
 
@@ -342,7 +342,7 @@ def test_faces_are_cut_out_upright(
     main(["align", str(album), "--out", str(out), "--size", "64"])
     files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
     assert files == ["a-face1.png", "b-face1.png", "more/a-face1.png"]
-    crop = read_picture(out / "b-face1.png")
+    crop = read_image(out / "b-face1.png")
     assert crop.shape == (64, 64, 3)
     np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # colours as they were
     said = capsys.readouterr().err
@@ -376,7 +376,7 @@ def test_frames_of_a_video_name_frame_and_track(mean: Predictor, tmp_path: Path)
     main(["align", str(folder), "--out", str(out), *words])
     names = sorted(path.name for path in out.iterdir())
     assert [name.split("-track")[0] for name in names] == ["f0-frame000000", "f1-frame000001"]
-    assert read_picture(out / names[0]).shape == (112, 112, 3)
+    assert read_image(out / names[0]).shape == (112, 112, 3)
 
 
 def test_align_needs_pictures(
@@ -406,6 +406,6 @@ def test_a_portrait(tmp_path: Path) -> None:
     assert float(turned["yaw"]) == pytest.approx(float(upright["yaw"]), abs=5)
     assert 0.3 < float(upright["inner_canthal_ratio"]) < 0.55
     main(["align", str(photo), str(lying), "--out", str(tmp_path / "upright"), "--any-angle"])
-    crops = [read_picture(tmp_path / "upright" / f"{n}-face1.png") for n in ("photo", "lying")]
+    crops = [read_image(tmp_path / "upright" / f"{n}-face1.png") for n in ("photo", "lying")]
     apart = np.abs(crops[0].astype(float) - crops[1])[64:192, 64:192]
     assert apart.mean() < 12

@@ -23,14 +23,14 @@ from skimage import data
 
 import facepoints
 from facepoints.cli.main import main
-from facepoints.commands.align import align_files
+from facepoints.commands.align import align_inputs
 from facepoints.commands.align import summary as align_summary
-from facepoints.commands.inputs import Sightings, sightings
-from facepoints.commands.measure import measure_files
-from facepoints.imaging.image_io import read_picture
+from facepoints.commands.inputs import InputStream, iter_inputs
+from facepoints.commands.measure import measure_inputs
+from facepoints.imaging.image_io import read_image
 from facepoints.inference.alignment import align
 from facepoints.inference.face import Face
-from facepoints.measurement import Measure
+from facepoints.measurement import Measurement
 
 WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
 pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
@@ -127,14 +127,14 @@ def test_ctrl_c_finishes_the_table(
 ) -> None:
     seen = 0
 
-    def measures(face: Face) -> dict[str, Measure]:
+    def measures(face: Face) -> dict[str, Measurement]:
         nonlocal seen
         seen += 1
         if seen == 12:
             signal.raise_signal(signal.SIGINT)
-        return facepoints.measures(face)
+        return facepoints.measure(face)
 
-    monkeypatch.setattr(measure_files, "measures", measures)
+    monkeypatch.setattr(measure_inputs, "measures", measures)
     clip = film(tmp_path / "a.mp4", 1.2, lambda t: PHOTO)
     out, events = tmp_path / "out.csv", tmp_path / "events.csv"
     with pytest.raises(SystemExit) as ended:
@@ -152,18 +152,18 @@ def test_ctrl_c_ends_align_after_the_picture_at_hand(tmp_path: Path) -> None:
 
     def interrupted():
         for number, sighting in enumerate(
-            sightings([str(clip)], lambda: facepoints.load(threads=1), lines=False)
+            iter_inputs([str(clip)], lambda: facepoints.load(threads=1), lines=False)
         ):
             if number == 5:
                 signal.raise_signal(signal.SIGINT)
             yield sighting
 
-    report = align_files(Sightings([], False, interrupted()), tmp_path / "out", size=64)
+    report = align_inputs(InputStream([], False, interrupted()), tmp_path / "out", size=64)
     assert report.stopped
     assert align_summary(report) == "stopped after 6 faces of 6 pictures or frames"
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == [f"a-frame{n:06}-track0.png" for n in range(6)]
-    assert all(read_picture(tmp_path / "out" / name).shape == (64, 64, 3) for name in names)
+    assert all(read_image(tmp_path / "out" / name).shape == (64, 64, 3) for name in names)
 
 
 class Camera:

@@ -30,15 +30,15 @@ from skimage import data
 import facepoints
 from facepoints._util.progress import Stopped
 from facepoints.cli.main import main
-from facepoints.commands.predict_images import predict_files, summary
+from facepoints.commands.predict_images import predict_images, summary
 from facepoints.datasets.crop_geometry import default_crop_rule
-from facepoints.detection import OwnFinder, WholeImage, YuNet
+from facepoints.detection import BuiltinDetector, FullImageDetector, YuNetDetector
 from facepoints.errors import DataError, SettingsError, WriteError
-from facepoints.imaging.input_paths import find_pictures
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.imaging.input_paths import find_images
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
-from facepoints.models.onnx_export import sealed
+from facepoints.models.onnx_export import seal
 from facepoints.runtime.model_file import checksum
 
 WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
@@ -49,7 +49,7 @@ FACE = (55.0, 55.5)  # the middle of the face on the portrait of these tests
 def model_bytes() -> bytes:
     """A model that answers every crop with the layout of faces, a radius of 2 and no judgement."""
     rule = default_crop_rule(IBUG_68, (96, 96))
-    numbers = ", ".join(f"{v:.6g}" for v in rule.layout.ravel())
+    numbers = ", ".join(f"{v:.6g}" for v in rule.canonical_points.ravel())
     graph = f"""
     <ir_version: 8, opset_import: ["" : 18]>
     mean (uint8[B,96,96] crops) => (float[B,68,2] points, float[B,68] radius, float[B] score)
@@ -67,15 +67,15 @@ def model_bytes() -> bytes:
     """
     header: dict[str, Any] = {
         "landmarks": IBUG_68.to_dict(),
-        "sources": {},
+        "schemes": {},
         "size": [96, 96],
-        "looks": 1,
-        "layout": rule.layout.tolist(),
+        "refinement_passes": 0,
+        "canonical_points": rule.canonical_points.tolist(),
         "face_box": list(rule.face_box),
-        "scores_faces": False,
+        "has_face_score": False,
         "calibration": {"coverage": 0.9, "factors": [1.0] * 68, "rows": 0, "calibrated": False},
     }
-    return sealed(onnx.parser.parse_model(graph), header)
+    return seal(onnx.parser.parse_model(graph), header)
 
 
 @pytest.fixture(scope="module")
@@ -204,12 +204,16 @@ def test_finders_and_angles(
 ) -> None:
     (tmp_path / "boxes.csv").write_text("file,x,y,w,h\na.jpg,25,30,40,40\n")
     predict(
-        album / "a.jpg", album / "b.png", "--finder", f"boxes:{tmp_path / 'boxes.csv'}", model=model
+        album / "a.jpg",
+        album / "b.png",
+        "--detector",
+        f"boxes:{tmp_path / 'boxes.csv'}",
+        model=model,
     )
     a, b = map(json.loads, capsys.readouterr().out.splitlines())
     np.testing.assert_allclose(np.add(a["faces"][0]["box"][:2], 20), (45, 50), atol=2)
     assert b["faces"] == []
-    predict(album / "e.png", "--finder", "whole", model=model)
+    predict(album / "e.png", "--detector", "full-image", model=model)
     (face,) = json.loads(capsys.readouterr().out)["faces"]
     assert face["box"][2] > 50
     cv2.imwrite(str(tmp_path / "down.png"), portrait[::-1, ::-1, ::-1])
@@ -251,11 +255,11 @@ class Blob:
     def __repr__(self) -> str:
         return "Blob"
 
-    def find(self, image: NDArray[np.uint8]) -> list[Any]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Any]:
         self.seen += 1
         if self.seen == self.stop_at:
             os.kill(os.getpid(), signal.SIGINT)
-        return WholeImage().find(image)
+        return FullImageDetector().detect(image)
 
 
 @pytest.fixture
@@ -264,17 +268,17 @@ def many(tmp_path: Path) -> list[str]:
     folder.mkdir()
     for number in range(24):
         cv2.imwrite(str(folder / f"{number:02}.png"), np.full((32, 32), number, np.uint8))
-    return find_pictures([folder])
+    return find_images([folder])
 
 
 @pytest.mark.parametrize("name", ["faces.jsonl", "faces.csv", "faces.json", "points"])
 def test_an_interrupted_run_goes_on(
     name: str, many: list[str], model: Path, tmp_path: Path
 ) -> None:
-    answers = PointsModel.load(model)
+    answers = LandmarkModel.load(model)
     out, whole = tmp_path / "cut" / name, tmp_path / "whole" / name
     with pytest.raises(Stopped, match=r"stopped after \d+ of 24 pictures; the same command"):
-        predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out)
+        predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out)
     assert not out.exists()
     part = out.with_name(f"{name}.part")
     done = len(part.read_bytes().splitlines()) - 1
@@ -282,12 +286,12 @@ def test_an_interrupted_run_goes_on(
     with part.open("ab") as file:  # cut in the middle of a line, as a power cut leaves it
         file.write(b'{"file": "half a l')
     again = Blob()
-    report = predict_files(Predictor(answers, again), many, out=out)
+    report = predict_images(Predictor(answers, again), many, out=out)
     assert again.seen == 24 - done
-    assert (report.pictures, report.before, report.faces) == (24, done, 24)
+    assert (report.images, report.before, report.faces) == (24, done, 24)
     assert "of the pictures done before" in summary(report)
     assert not part.exists()
-    predict_files(Predictor(answers, Blob()), many, out=whole)
+    predict_images(Predictor(answers, Blob()), many, out=whole)
     if out.is_dir():
         assert len(list(out.iterdir())) == 24
         for file in whole.iterdir():
@@ -299,30 +303,30 @@ def test_an_interrupted_run_goes_on(
 def test_what_depends_on_other_things_is_done_anew(
     many: list[str], model: Path, tmp_path: Path
 ) -> None:
-    answers, out = PointsModel.load(model), tmp_path / "faces.jsonl"
+    answers, out = LandmarkModel.load(model), tmp_path / "faces.jsonl"
 
     def part() -> None:
         with pytest.raises(Stopped):
-            predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out)
+            predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out)
 
     part()
     other = Blob()
-    predict_files(Predictor(answers, other, min_score=0.25), many, out=out)
+    predict_images(Predictor(answers, other, min_score=0.25), many, out=out)
     assert other.seen == 24
     part()
     last = Blob()
-    predict_files(Predictor(answers, last), many, out=out, landmarks=KAGGLE_15)
+    predict_images(Predictor(answers, last), many, out=out, landmarks=KAGGLE_15)
     assert last.seen == 24
     part()
     later = time.time() + 10
     os.utime(many[3], (later, later))  # the fourth picture was changed
     third = Blob()
-    report = predict_files(Predictor(answers, third), many, out=out)
+    report = predict_images(Predictor(answers, third), many, out=out)
     assert report.before == 3
     assert third.seen == 21
     part()
     fewer = Blob()
-    assert predict_files(Predictor(answers, fewer), many[1:], out=out).before == 0
+    assert predict_images(Predictor(answers, fewer), many[1:], out=out).before == 0
     assert [Path(line["file"]).name for line in lines(out)] == [f"{n:02}.png" for n in range(1, 24)]
 
 
@@ -332,14 +336,14 @@ class _AnyNet:
     create = classmethod(lambda cls, *_: cls())
 
 
-@pytest.mark.parametrize("kind", [OwnFinder, YuNet])
+@pytest.mark.parametrize("kind", [BuiltinDetector, YuNetDetector])
 def test_another_finder_of_the_same_name_sees_every_picture(
     kind: Any, many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, out, answers = (
         tmp_path / "detector.onnx",
         tmp_path / "faces.jsonl",
-        PointsModel.load(model),
+        LandmarkModel.load(model),
     )
     first = (WEIGHTS.parent / "detector.onnx").read_bytes()
     old = re.search(rb'"checksum": "([0-9a-f]{64})"', first)
@@ -352,8 +356,8 @@ def test_another_finder_of_the_same_name_sees_every_picture(
         """Pictures done before, and looked at now."""
         file.write_bytes(content)
         finder, blob = getattr(kind, "load", kind)(file), Blob(stop_at)
-        monkeypatch.setattr(kind, "find", lambda _, image: blob.find(image))
-        report = predict_files(Predictor(answers, finder), many, out=out)
+        monkeypatch.setattr(kind, "detect", lambda _, image: blob.detect(image))
+        report = predict_images(Predictor(answers, finder), many, out=out)
         return report.before, blob.seen
 
     with pytest.raises(Stopped):
@@ -369,12 +373,12 @@ def test_another_finder_of_the_same_name_sees_every_picture(
 def test_pictures_of_an_interrupted_run_are_all_drawn(
     many: list[str], model: Path, tmp_path: Path
 ) -> None:
-    answers, out, drawn = PointsModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
+    answers, out, drawn = LandmarkModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
     with pytest.raises(Stopped):
-        predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out)
+        predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out)
     with pytest.raises(Stopped):
-        predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
-    report = predict_files(Predictor(answers, Blob()), many, out=out, drawn=drawn)
+        predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
+    report = predict_images(Predictor(answers, Blob()), many, out=out, drawn=drawn)
     assert report.before
     assert len(list(drawn.iterdir())) == 24
 
@@ -399,17 +403,17 @@ def test_drawings_of_an_interrupted_run_keep_their_names(
 ) -> None:
     """Pictures that came since are drawn, too; if they would take the name of a drawing that is
     there, all is done anew and every drawing is called by the one rule."""
-    answers, out, drawn = PointsModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
+    answers, out, drawn = LandmarkModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
     folder = Path(many[0]).parent
 
     def go_on() -> int:
-        return predict_files(
-            Predictor(answers, Blob()), find_pictures([folder]), out=out, drawn=drawn
+        return predict_images(
+            Predictor(answers, Blob()), find_images([folder]), out=out, drawn=drawn
         ).before
 
     def cut() -> None:
         with pytest.raises(Stopped):
-            predict_files(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
+            predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
 
     cut()
     shutil.copy(many[0], folder / "99.png")
@@ -425,14 +429,14 @@ def test_drawings_of_an_interrupted_run_keep_their_names(
 def test_another_picture_of_the_same_name_is_looked_at(
     many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, out = PointsModel.load(model), tmp_path / "face.pts"
+    answers, out = LandmarkModel.load(model), tmp_path / "face.pts"
     content = Path(many[0]).read_bytes()
 
     def seen() -> int:
         finder = Blob()
         monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
         with pytest.raises(SettingsError, match="one face, 2 were found"):
-            predict_files(Predictor(answers, finder), [many[0], "-"], out=out)
+            predict_images(Predictor(answers, finder), [many[0], "-"], out=out)
         return finder.seen
 
     assert seen() == 2
@@ -447,7 +451,7 @@ def test_a_folder_of_points_and_drawings_is_refused_before_work_begins(
 ) -> None:
     finder, out = Blob(), tmp_path / "points"
     with pytest.raises(WriteError, match="would get mixed"):
-        predict_files(Predictor(PointsModel.load(model), finder), many, out=out, drawn=out)
+        predict_images(Predictor(LandmarkModel.load(model), finder), many, out=out, drawn=out)
     assert finder.seen == 0
     assert not out.exists()
 
@@ -458,7 +462,7 @@ def test_ctrl_c_is_one_line_and_status_130(many: list[str], model: Path, tmp_pat
     for number in range(24, 600):
         shutil.copy(many[0], tmp_path / "many" / f"{number}.png")
     process = subprocess.Popen(
-        [*words, "--model", str(model), "--out", str(out), "--finder", "whole"],
+        [*words, "--model", str(model), "--out", str(out), "--detector", "full-image"],
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -507,8 +511,8 @@ BAD = {
     "one that is read": ("{album}/a.jpg {tmp}/x.csv --out {tmp}/x.csv", "destroy"),
     "one that would be drawn over": ("{album} --draw {album}", "would replace"),
     "a folder to draw to that is a file": ("{album} --draw {album}/a.jpg", "a.jpg"),
-    "no such finder": ("{album} --finder eyes", "no face finder"),
-    "no such boxes": ("{album} --finder boxes:{tmp}/no.csv", "no table of boxes"),
+    "no such finder": ("{album} --detector eyes", "no face finder"),
+    "no such boxes": ("{album} --detector boxes:{tmp}/no.csv", "no table of boxes"),
     "no such score": ("{album} --min-score 2", "min_score"),
     "several faces for one file": ("{album} --out {tmp}/a.pts", "can hold one face"),
 }
@@ -534,13 +538,13 @@ def test_points_that_the_model_lacks_are_refused_before_work_begins(
     album: Path, model: Path
 ) -> None:
     finder = Blob()
-    predictor = Predictor(PointsModel.load(model), finder)
+    predictor = Predictor(LandmarkModel.load(model), finder)
     want = KAGGLE_15.union(IBUG_68.subset(["chin"]))
-    assert predict_files(predictor, [str(album / "a.jpg")], drawn=album / "d", landmarks=want)
+    assert predict_images(predictor, [str(album / "a.jpg")], drawn=album / "d", landmarks=want)
     ears = type(KAGGLE_15)(("left_ear", "right_ear"))
     finder.seen = 0
     with pytest.raises(DataError, match="left_ear"):
-        predict_files(predictor, [str(album / "a.jpg")], landmarks=ears)
+        predict_images(predictor, [str(album / "a.jpg")], landmarks=ears)
     assert finder.seen == 0
 
 
@@ -558,13 +562,13 @@ def test_a_disk_that_fills_while_faces_are_found_is_told(
     many: list[str], model: Path, tmp_path: Path
 ) -> None:
     words = [sys.executable, "-m", "facepoints", "predict", *many, "--model", str(model)]
-    words += ["--out", str(tmp_path / "faces.jsonl"), "--finder", "whole"]
+    words += ["--out", str(tmp_path / "faces.jsonl"), "--detector", "full-image"]
     limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "limited", *words]
     done = subprocess.run(limited, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert re.match("error: could not write .*faces.jsonl.part: File too large", line)
-    predict(*many, "--out", tmp_path / "faces.jsonl", "--finder", "whole", model=model)
+    predict(*many, "--out", tmp_path / "faces.jsonl", "--detector", "full-image", model=model)
     assert len(lines(tmp_path / "faces.jsonl")) == 24
 
 
@@ -585,9 +589,9 @@ def test_a_disk_that_fills_while_drawing_is_told(
         raise WriteError(f"could not write {path}: No space left on device")
 
     monkeypatch.setattr("facepoints._util.files.write_bytes", full)
-    predictor = Predictor(PointsModel.load(model))
+    predictor = Predictor(LandmarkModel.load(model))
     with pytest.raises(WriteError, match="No space left"):
-        predict_files(predictor, [str(album / "a.jpg")], drawn=tmp_path / "drawn")
+        predict_images(predictor, [str(album / "a.jpg")], drawn=tmp_path / "drawn")
 
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
@@ -611,14 +615,14 @@ def test_the_word_facepoints_is_the_shipped_model(
     cv2.imwrite(photo, data.astronaut()[16:240, 116:340, ::-1])
     main(["predict", photo])
     plain = capsys.readouterr().out
-    main(["predict", photo, "--model", "facepoints"])
+    main(["predict", photo, "--model", "builtin"])
     assert capsys.readouterr().out == plain
     assert json.loads(plain)["faces"]
     tables = [tmp_path / name for name in ("plain.csv", "named.csv")]
     main(["measure", photo, "--out", str(tables[0])])
-    main(["measure", photo, "--out", str(tables[1]), "--model", "facepoints"])
+    main(["measure", photo, "--out", str(tables[1]), "--model", "builtin"])
     assert tables[0].read_bytes() == tables[1].read_bytes()
-    main(["align", photo, "--out", str(tmp_path / "upright"), "--model", "facepoints"])
+    main(["align", photo, "--out", str(tmp_path / "upright"), "--model", "builtin"])
     assert (tmp_path / "upright" / "photo-face1.png").is_file()
-    named, unnamed = (facepoints.load(name, threads=1) for name in ("facepoints", None))
+    named, unnamed = facepoints.load("builtin", threads=1), facepoints.load(threads=1)
     assert named.describe() == unnamed.describe()

@@ -85,7 +85,7 @@ def test_a_clip_to_a_table_and_a_drawn_clip(
 
 
 def test_lines_of_json_hold_the_time(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(clip, "--no-smooth", "--find-every", "5") == 0
+    assert run(clip, "--no-smooth", "--detect-every", "5") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["frame"] for line in lines] == list(range(FRAMES))
     assert [line["time"] for line in lines] == pytest.approx(
@@ -101,7 +101,7 @@ def test_numbered_pictures_are_a_video_on_request(
     for index in (8, 9, 10, 11):
         cv2.imwrite(str(tmp_path / f"{index}.png"), scene(index)[..., ::-1])
     (tmp_path / "12.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
-    assert run(tmp_path, "--video", "--rate", "10", "--landmarks", "kaggle-15") == 0
+    assert run(tmp_path, "--video", "--fps", "10", "--landmarks", "kaggle-15") == 0
     told = capsys.readouterr()
     lines = [json.loads(line) for line in told.out.splitlines()]
     assert [Path(line["file"]).name for line in lines] == ["8.png", "9.png", "10.png", "11.png"]
@@ -125,8 +125,8 @@ def test_a_video_without_faces_has_frames_and_no_more(tmp_path: Path) -> None:
     [
         (["--out", "o.pts"], "holds one face"),
         (["--draw", "o.avi"], "drawn to a file in .mp4"),
-        (["--find-every", "0"], "find_every must be 1"),
-        (["--finder", "whole", "--out", "{clip}.jsonl", "--draw", "{clip}"], "what is read"),
+        (["--detect-every", "0"], "find_every must be 1"),
+        (["--detector", "full-image", "--out", "{clip}.jsonl", "--draw", "{clip}"], "what is read"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_work(
@@ -167,7 +167,7 @@ def test_drawings_go_to_a_file_or_a_folder(tmp_path: Path) -> None:
 
 def test_python_follows_faces(clip: Path) -> None:
     model = facepoints.load(threads=1)
-    seen = [(frame.index, [face.track for face in faces]) for frame, faces in model.track(clip)]
+    seen = [(frame.index, [face.track_id for face in faces]) for frame, faces in model.track(clip)]
     assert seen == [(index, [0]) for index in range(FRAMES)]
     with pytest.raises(DataError, match="no video at"):
         model.track("none.mp4")
@@ -182,7 +182,7 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path) -> None:
         os.link(tmp_path / f"{index % 20}.bmp", tmp_path / f"{index}.bmp")
     out, drawn = tmp_path / "o.jsonl", tmp_path / "o.mp4"
     command = [sys.executable, "-m", "facepoints", "predict", str(tmp_path), "--video"]
-    command += ["--out", str(out), "--draw", str(drawn), "--find-every", "500"]
+    command += ["--out", str(out), "--draw", str(drawn), "--detect-every", "500"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     limit = time.monotonic() + 60  # until frames are being written
     while time.monotonic() < limit and not any(

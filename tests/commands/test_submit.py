@@ -46,7 +46,7 @@ def fake_run(
         return SimpleNamespace(points=(points + shade).astype(np.float32))
 
     fields = SimpleNamespace(
-        landmarks=landmarks, sources=SCHEMES if sources is None else sources, predict=predict
+        landmarks=landmarks, schemes=SCHEMES if sources is None else sources, predict=predict
     )
     return cast("Run", fields)
 
@@ -91,7 +91,7 @@ def test_rows_are_joined_by_name_in_the_order_of_the_lookup(test_csv: Path, tmp_
         (1, pytest.approx(brow / 4 + 0.101, abs=1e-5)),
     ]
     assert report == SubmitReport(
-        str(out), rows=4, images=2, sources={"4-point": 1, "15-point": 1}, clipped=0
+        str(out), rows=4, images=2, schemes={"4-point": 1, "15-point": 1}, clipped=0
     )
     assert json.loads(json.dumps(report.to_dict()))["rows"] == 4
 
@@ -138,13 +138,13 @@ def test_a_68_point_run_answers_in_both_schemes_where_the_pictures_have_the_face
 
     def predict(crops: np.ndarray) -> SimpleNamespace:
         n = len(crops)
-        points = np.repeat(rule.layout[None], n, axis=0)
+        points = np.repeat(rule.canonical_points[None], n, axis=0)
         ones = np.ones((n, 68), np.float32)
         return SimpleNamespace(points=points, radius=ones, score=ones[:, 0])
 
     sources = {"ibug": IBUG_68.names}
     run = SimpleNamespace(
-        landmarks=IBUG_68, sources=sources, size=(64, 64), crop_rule=rule, predict=predict
+        landmarks=IBUG_68, schemes=sources, size=(64, 64), crop_rule=rule, predict=predict
     )
     test, out = tmp_path / "test.csv", tmp_path / "out.csv"
     pixels = " ".join(["9"] * 96 * 96)
@@ -152,7 +152,7 @@ def test_a_68_point_run_answers_in_both_schemes_where_the_pictures_have_the_face
     wide = [(k, 1, f"{name}_{axis}") for k, name in enumerate(KAGGLE_15.names) for axis in "y"]
     narrow = [(20 + k, 2, f"{name}_{axis}") for k, name in enumerate(CORE) for axis in "y"]
     report = submit(cast("Run", run), test, lookup_of(tmp_path, wide + narrow), out)
-    assert report.sources == {"15-point": 1, "4-point": 1}
+    assert report.schemes == {"15-point": 1, "4-point": 1}
     found = dict(written(out))
     mean = {"left_eye_center": 36.9, "nose_tip": 57.4, "mouth_left_corner": 76.0}
     for name, y in mean.items():  # means of the competition's labels
@@ -191,7 +191,7 @@ def test_the_score_is_the_rmse_of_what_was_written(test_csv: Path, tmp_path: Pat
     score = submit(fake_run(), test_csv, lookup, out, score=solution).score
     assert score is not None
     assert score.rmse == pytest.approx(np.sqrt(30 / 3))
-    assert score.sources == pytest.approx({"4-point": np.sqrt(5 / 2), "15-point": 5})
+    assert score.schemes == pytest.approx({"4-point": np.sqrt(5 / 2), "15-point": 5})
     assert score.points == pytest.approx({"nose_tip": np.sqrt(5 / 2), "left_eyebrow_inner_end": 5})
 
 
@@ -283,7 +283,7 @@ def test_an_unwritable_place_is_one_line(test_csv: Path, tmp_path: Path) -> None
         submit(fake_run(), test_csv, lookup, tmp_path / "file" / "out.csv")
 
 
-@pytest.mark.parametrize(("answer", "below"), [("mask", 4.30), ("sources", 4.16)])
+@pytest.mark.parametrize(("answer", "below"), [("mask", 4.30), ("per-scheme", 4.16)])
 def test_mean_points_score_as_they_should_on_real_faces(
     shared: Path, solution: Path, tmp_path: Path, answer: str, below: float
 ) -> None:
@@ -296,7 +296,7 @@ def test_mean_points_score_as_they_should_on_real_faces(
     def predict(images: np.ndarray) -> SimpleNamespace:
         return SimpleNamespace(points=np.repeat(mean[None], len(images), axis=0))
 
-    run = SimpleNamespace(landmarks=data.landmarks, sources=data.sources, predict=predict)
+    run = SimpleNamespace(landmarks=data.landmarks, schemes=data.schemes, predict=predict)
     out = tmp_path / "out.csv"
     report = submit(
         cast("Run", run),
@@ -306,7 +306,7 @@ def test_mean_points_score_as_they_should_on_real_faces(
         score=solution,
     )
     assert (report.rows, report.images) == (9742, 646)
-    assert report.sources == {"15-point": 210, "4-point": 436}
+    assert report.schemes == {"15-point": 210, "4-point": 436}
     assert [row for row, _ in written(out)] == list(range(1, 9743))
     assert report.score is not None
     assert below - 0.1 < report.score.rmse < below
@@ -321,7 +321,7 @@ def test_the_competitions_own_lookup_table_is_answered_in_full(
     report = submit(fake_run(), test, shared / "kaggle" / "IdLookupTable.csv", out)
     assert report.rows == 27124
     assert report.images == 1783
-    assert report.sources == {"15-point": 591, "4-point": 1192}
+    assert report.schemes == {"15-point": 591, "4-point": 1192}
     assert [row for row, _ in written(out)] == list(range(1, 27125))
 
 

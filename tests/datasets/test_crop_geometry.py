@@ -36,8 +36,8 @@ def crops(
         landmarks=landmarks,
         group=np.arange(n).astype(str),
         names=np.arange(n).astype(str),
-        source=np.zeros(n, np.int16),
-        sources={"one": landmarks.names},
+        scheme=np.zeros(n, np.int16),
+        schemes={"one": landmarks.names},
     )
 
 
@@ -80,7 +80,7 @@ def test_the_layout_is_the_mean_of_the_labels_or_of_the_partner_s() -> None:
     labelled = np.ones((2, 4), bool)
     labelled[:, 1] = False  # right eye: mirrored from the left one
     labelled[1, 2] = False
-    layout = crop_rule_of(crops(points, CORE, labelled)).layout
+    layout = crop_rule_of(crops(points, CORE, labelled)).canonical_points
     np.testing.assert_allclose(layout, [[61, 31], [34, 31], [48, 50], [49, 71]])
 
 
@@ -98,7 +98,7 @@ def test_another_marking_scheme_s_columns_do_not_tell_the_box() -> None:
 def test_points_that_the_mean_face_does_not_know_give_their_own_box() -> None:
     points = np.array([[[10.0, 20.0], [50, 30], [30, 70]]])
     rule = crop_rule_of(crops(points, PLAIN))
-    np.testing.assert_allclose(rule.layout, points[0])
+    np.testing.assert_allclose(rule.canonical_points, points[0])
     assert rule.face_box == (10, 20, 40, 50)
 
 

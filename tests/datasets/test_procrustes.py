@@ -30,8 +30,8 @@ def turned_photos(count: int = 6) -> Photos:
         landmarks=faces.landmarks,
         group=faces.group,
         names=faces.names,
-        source=faces.source,
-        sources=faces.sources,
+        scheme=faces.scheme,
+        schemes=faces.schemes,
     )
 
 
@@ -50,8 +50,8 @@ def test_a_mean_shape_is_upright_symmetric_and_of_longer_side_1():
 def test_turned_faces_come_out_upright_and_points_stay_on_the_picture():
     photos = turned_photos()
     shape = procrustes.mean_shape(photos.points, photos.labelled, photos.landmarks)
-    crops = procrustes.upright(photos, shape, 80, 50)
-    target = procrustes.layout(shape, 80, 50)
+    crops = procrustes.align_crops(photos, shape, 80, 50)
+    target = procrustes.canonical_points(shape, 80, 50)
     assert crops.images.shape == (6, 80, 80)
     gap = np.linalg.norm(crops.points - target, axis=-1)
     assert gap.mean() < 5
@@ -59,7 +59,7 @@ def test_turned_faces_come_out_upright_and_points_stay_on_the_picture():
     across = crops.points[:, left] - crops.points[:, right]
     assert np.degrees(np.abs(np.arctan2(across[:, 1], across[:, 0]))).max() < 12
     for row, picture in enumerate(photos.pictures()):
-        matrix = affine.similarity(photos.points[row], target)
+        matrix = affine.fit_similarity(photos.points[row], target)
         np.testing.assert_allclose(
             affine.apply(affine.invert(matrix), crops.points[row]),
             photos.points[row],
@@ -74,9 +74,9 @@ def test_a_face_with_one_label_is_left_out_and_none_is_an_error():
     shape = procrustes.mean_shape(photos.points, photos.labelled, photos.landmarks)
     few = photos.labelled.copy()
     few[1, 1:] = False
-    assert len(procrustes.upright(replace(photos, labelled=few), shape, 64, 40)) == 2
+    assert len(procrustes.align_crops(replace(photos, labelled=few), shape, 64, 40)) == 2
     few[:, 1:] = False
     with pytest.raises(DataError, match="two labelled points"):
-        procrustes.upright(replace(photos, labelled=few), shape, 64, 40)
+        procrustes.align_crops(replace(photos, labelled=few), shape, 64, 40)
     with pytest.raises(DataError, match="every point"):
         procrustes.mean_shape(photos.points, few, photos.landmarks)

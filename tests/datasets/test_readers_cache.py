@@ -52,12 +52,12 @@ def write(path: Path, x: int) -> None:
 
 
 def same(one: Samples, other: Samples) -> None:
-    for name in ("images", "points", "labelled", "group", "names", "source"):
+    for name in ("images", "points", "labelled", "group", "names", "scheme"):
         a, b = getattr(one, name), getattr(other, name)
         assert a.dtype.kind == b.dtype.kind
         np.testing.assert_array_equal(a, b)
     assert one.landmarks == other.landmarks
-    assert one.sources == other.sources
+    assert one.schemes == other.schemes
 
 
 def test_second_read_comes_from_the_cache(

@@ -45,7 +45,7 @@ def zipped(**members: bytes) -> bytes:
 
 
 def samples(path: Path, part: str = "training") -> Samples:
-    data = read(path, part=part)
+    data = read(path, split=part)
     assert isinstance(data, Samples)
     return data
 
@@ -94,7 +94,7 @@ def check_test(data: Samples) -> None:
     assert data.names.tolist() == ["1", "22"]
     assert data.landmarks == KAGGLE_15
     assert not data.labelled.any()
-    assert data.sources == {"15-point": KAGGLE_15.names}
+    assert data.schemes == {"15-point": KAGGLE_15.names}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_folder_with_both_tables(tmp_path: Path) -> None:
     check_test(samples(tmp_path, "test"))
     (tmp_path / "test.csv").unlink()
     with pytest.raises(DataError, match=r"no test\.csv"):
-        read(tmp_path, part="test")
+        read(tmp_path, split="test")
 
 
 def refused(path: Path, *parts: str) -> None:
@@ -201,7 +201,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 def test_unknown_part(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="one of training, test"):
-        read(put(tmp_path, TEST_TABLE), part="validation")
+        read(put(tmp_path, TEST_TABLE), split="validation")
 
 
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=60), st.sampled_from([" ", "  ", "\t"]))
@@ -264,14 +264,14 @@ def test_holes_are_no_marking_scheme(
     rows: int, missing: Callable[[int], Sequence[int]], tmp_path: Path
 ) -> None:
     data = samples(put(tmp_path, _with_holes(rows, 15, missing)))
-    assert data.sources == {"15-point": KAGGLE_15.names}
-    assert not data.source.any()
+    assert data.schemes == {"15-point": KAGGLE_15.names}
+    assert not data.scheme.any()
 
 
 def test_an_eye_that_is_often_hidden_is_no_marking_scheme(tmp_path: Path) -> None:
     data = samples(put(tmp_path, _with_holes(100, 2, lambda row: [1] * (row % 2))))
-    assert list(data.sources) == ["2-point"]
-    assert not data.source.any()
+    assert list(data.schemes) == ["2-point"]
+    assert not data.scheme.any()
 
 
 @pytest.mark.parametrize("rows", [30, 300])
@@ -282,8 +282,8 @@ def test_an_extract_of_the_competition_keeps_both_schemes(rows: int, tmp_path: P
         return [4] * (row == 1)
 
     data = samples(put(tmp_path, _with_holes(rows, 15, missing)))
-    assert data.sources == KAGGLE_SCHEMES
-    np.testing.assert_array_equal(data.source, np.arange(rows) >= rows / 3)
+    assert data.schemes == KAGGLE_SCHEMES
+    np.testing.assert_array_equal(data.scheme, np.arange(rows) >= rows / 3)
 
 
 def test_the_labels_of_the_competition(shared: Path) -> None:
@@ -317,8 +317,8 @@ def test_real_labels(shared: Path) -> None:
 def test_real_size_file(shared: Path) -> None:
     data = load(shared / "kaggle-like" / "training.csv.zip")
     assert data.images.shape == (3561, 96, 96)
-    assert list(data.sources) == ["15-point", "4-point"]
-    assert data.source.sum() == 2370
+    assert list(data.schemes) == ["15-point", "4-point"]
+    assert data.scheme.sum() == 2370
     assert not data.images.flags.writeable
 
 

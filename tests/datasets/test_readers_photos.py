@@ -187,7 +187,7 @@ def test_pts_are_one_based_and_found_in_folders(tmp_path: Path) -> None:
     assert data.names.tolist() == ["a/one.png", "b/two.WEBP"]
     assert data.group.tolist() == ["one", "two"]
     assert data.landmarks == IBUG_68
-    assert data.sources == {"ibug": IBUG_68.names}
+    assert data.schemes == {"ibug": IBUG_68.names}
     np.testing.assert_allclose(data.points[0, 5], points[5] - 1, rtol=1e-6)
     assert np.argwhere(~data.labelled).tolist() == [[1, 3]]
     assert len(photos(tmp_path / "a" / "one.pts")) == 1
@@ -281,7 +281,7 @@ def test_coco(tmp_path: Path) -> None:
         data.labelled, [[True, True, True], [True, True, False], [True, False, True]]
     )
     np.testing.assert_array_equal(data.points[0], [[5, 4], [1.5, 4], [3, 9]])
-    assert data.sources == {"coco": data.landmarks.names}
+    assert data.schemes == {"coco": data.landmarks.names}
     assert len(list(data.pictures())) == 3
 
 

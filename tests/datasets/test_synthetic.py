@@ -50,7 +50,7 @@ def test_shapes_and_header(faces: Samples) -> None:
     assert faces.landmarks == IBUG_68
     assert faces.labelled.all()
     assert faces.names[123] == "synthetic-000123"
-    assert faces.sources == {"synthetic": IBUG_68.names}
+    assert faces.schemes == {"synthetic": IBUG_68.names}
     groups, sizes = np.unique(faces.group, return_counts=True)
     assert len(groups) == 60
     assert set(sizes) == {synthetic.ROWS_PER_PERSON}
@@ -176,8 +176,8 @@ def test_kaggle_like_marks_as_the_competition_does() -> None:
     np.testing.assert_array_equal(marked.images, truth.images)
     np.testing.assert_array_equal(marked.group, truth.group)
     assert marked.landmarks == KAGGLE_15
-    assert marked.sources == {"15-point": KAGGLE_15.names, "4-point": synthetic.CORE}
-    narrow = marked.source == 1
+    assert marked.schemes == {"15-point": KAGGLE_15.names, "4-point": synthetic.CORE}
+    narrow = marked.scheme == 1
     assert narrow.sum() == 60
     assert not narrow[:30].any()
     core = KAGGLE_15.columns(synthetic.CORE)

@@ -35,8 +35,8 @@ def make(labelled: np.ndarray, landmarks: LandmarkSet = KAGGLE_15, seed: int = 0
         landmarks=landmarks,
         group=np.array([f"person-{row // 2}" for row in range(n)]),
         names=np.array([f"row-{row + 1}" for row in range(n)]),
-        source=np.array([row % 2 for row in range(n)], dtype=np.int16),
-        sources={"wide": landmarks.names, "narrow": landmarks.names[:4]},
+        scheme=np.array([row % 2 for row in range(n)], dtype=np.int16),
+        schemes={"wide": landmarks.names, "narrow": landmarks.names[:4]},
     )
 
 
@@ -88,8 +88,8 @@ def test_coco_round_trip(labelled: np.ndarray, seed: int) -> None:
         assert back.landmarks == samples.landmarks
         assert back.names.tolist() == samples.names.tolist()
         assert back.group.tolist() == samples.group.tolist()
-        assert back.source.tolist() == samples.source.tolist()
-        assert back.sources == samples.sources
+        assert back.scheme.tolist() == samples.scheme.tolist()
+        assert back.schemes == samples.schemes
 
 
 def check_photos(back: Photos, samples: Samples) -> None:

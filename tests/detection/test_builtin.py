@@ -8,19 +8,19 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from finder_scenes import SIDE, Scene, draw_scene, source
-from finder_targets import Targets, loss
+from detector_scenes import SIDE, Scene, draw_scene, source
+from detector_targets import Targets, loss
 from numpy.typing import NDArray
 from skimage import data
 
 from facepoints import weights
-from facepoints.detection import Found, overlap
+from facepoints.detection import Detection, iou
 from facepoints.detection import builtin as reading
-from facepoints.detection.builtin import OwnFinder, faces_of
+from facepoints.detection.builtin import BuiltinDetector, decode
 from facepoints.errors import ModelError, SettingsError
 from facepoints.imaging import affine
 from facepoints.landmarks.mean_face import MEAN_BOX
-from facepoints.models.networks.face_detector import FaceNet, FinderGraph, Maps, cells
+from facepoints.models.networks.face_detector import DetectorGraph, DetectorMaps, FaceNet, cells
 
 FACE = (180.0, 76.0, 93.0, 101.0)
 """Brows to chin and ear to ear on `skimage.data.astronaut()`, looked up by hand."""
@@ -34,8 +34,8 @@ def photo() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def own() -> OwnFinder:
-    return OwnFinder.load(threads=1)
+def own() -> BuiltinDetector:
+    return BuiltinDetector.load(threads=1)
 
 
 def middle(box: tuple[float, float, float, float]) -> NDArray[np.float64]:
@@ -61,11 +61,11 @@ FACES = [
 ]
 
 
-def told(targets: Targets) -> Maps:
+def told(targets: Targets) -> DetectorMaps:
     """What a network says that says what the targets want."""
     face, place = targets.face, targets.place
     reference = targets.reference[None, :, None]
-    return Maps(
+    return DetectorMaps(
         logit=torch.logit(targets.quality, eps=1e-6),
         shift=(face[..., :2] - place) / reference,
         size=(face[..., 2] / targets.reference).log(),
@@ -74,7 +74,7 @@ def told(targets: Targets) -> Maps:
     )
 
 
-def as_file(maps: Maps) -> NDArray[np.float32]:
+def as_file(maps: DetectorMaps) -> NDArray[np.float32]:
     """The same as the model file says it: (16, N) in pixels."""
     reference = cells(SIDE, SIDE)[1]
     rows = [maps.logit, *(maps.shift * reference[:, None]).unbind(-1)]
@@ -89,7 +89,7 @@ def test_a_network_that_says_what_it_is_taught_finds_every_face_and_has_no_loss(
     targets = Targets([Scene(np.zeros((SIDE, SIDE), np.uint8), FACES)])
     whole, parts = loss(told(targets), targets)
     assert float(whole) < 1e-3, parts
-    found = faces_of(as_file(told(targets)), (SIDE, SIDE), 0.5, (0.5, 0.5))
+    found = decode(as_file(told(targets)), (SIDE, SIDE), 0.5, (0.5, 0.5))
     assert len(found) == len(FACES)
     for face in FACES:
         want = affine.apply(affine.resize_matrix(2, 2), face[[0, 1, *range(5, 15)]].reshape(6, 2))
@@ -106,7 +106,7 @@ def test_a_network_that_says_no_numbers_finds_nothing_there_and_the_rest_all_the
     told[0, [3, 20, 40]] = 4.0, 3.0, 2.0
     told[1, 3] = np.nan
     told[4:6, 20] = 0.0  # no direction
-    ((found, _),) = faces_of(told, (64, 64), 0.5, (1.0, 1.0))
+    ((found, _),) = decode(told, (64, 64), 0.5, (1.0, 1.0))
     assert found.score == pytest.approx(1 / (1 + np.exp(-2.0)))
 
 
@@ -116,7 +116,7 @@ def test_the_graph_of_a_network_says_the_same_in_pixels() -> None:
         np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
     )
     with torch.no_grad():
-        maps, said = net(pictures[:, None].float()), FinderGraph(net, clear=0.7)(pictures)
+        maps, said = net(pictures[:, None].float()), DetectorGraph(net, clear=0.7)(pictures)
     expected = as_file(maps)
     expected[0] -= 0.7
     np.testing.assert_allclose(said[0].numpy(), expected, rtol=1e-4, atol=1e-3)
@@ -175,65 +175,67 @@ def _gray(picture: NDArray[np.uint8], x: float, y: float) -> float:
 
 @pytest.mark.parametrize("gray", [False, True])
 def test_it_finds_a_face_with_eyes_nose_and_mouth(
-    own: OwnFinder, photo: NDArray[np.uint8], gray: bool
+    own: BuiltinDetector, photo: NDArray[np.uint8], gray: bool
 ) -> None:
     image = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), dtype=np.uint8) if gray else photo
-    ((found, five),) = own.find_points(image)
-    assert overlap(found.box, FACE) > 0.6
+    ((found, five),) = own.detect_points(image)
+    assert iou(found.box, FACE) > 0.6
     assert abs(found.angle) < 12
     assert np.linalg.norm(five - FIVE, axis=1).max() < 10
 
 
 @pytest.mark.parametrize("degrees", [-45, -30, 30, 45])
 def test_a_turned_face_is_found_with_its_turn(
-    own: OwnFinder, photo: NDArray[np.uint8], degrees: float
+    own: BuiltinDetector, photo: NDArray[np.uint8], degrees: float
 ) -> None:
-    (upright,) = own.find(photo)
+    (upright,) = own.detect(photo)
     center = middle(FACE)
     turned = affine.warp(photo, affine.rotation_matrix(degrees, (center[0], center[1])), 512, 512)
-    (found,) = own.find(turned)
+    (found,) = own.detect(turned)
     assert np.hypot(*(middle(found.box) - middle(upright.box))) < 12
     assert found.angle - upright.angle == pytest.approx(degrees, abs=12)
 
 
 @pytest.mark.parametrize("side", [16, 24, 50, 110, 200])
 def test_faces_of_every_size_are_found(
-    own: OwnFinder, photo: NDArray[np.uint8], side: float
+    own: BuiltinDetector, photo: NDArray[np.uint8], side: float
 ) -> None:
     matrix = affine.crop_matrix(FACE, 256, 256 / side - 1)
-    found = own.find(affine.warp(photo, matrix, 256, 256))
+    found = own.detect(affine.warp(photo, matrix, 256, 256))
     places = [one for one in found if abs(one.box[3] / side - 1) < 0.4]
     assert len(places) == 1
     assert np.hypot(*(middle(places[0].box) - 127.5)) < 0.25 * side
 
 
 def test_several_faces_are_found_at_once_each_once(
-    own: OwnFinder, photo: NDArray[np.uint8]
+    own: BuiltinDetector, photo: NDArray[np.uint8]
 ) -> None:
     row = np.hstack([photo[:250, 100:350], photo[:250, 100:350][:, ::-1]])
-    found = own.find(np.vstack([row, row]))
+    found = own.detect(np.vstack([row, row]))
     assert len(found) == 4
 
 
 @pytest.mark.parametrize("name", ["grass", "coins", "brick", "text", "coffee"])
-def test_pictures_without_a_face_have_none(own: OwnFinder, name: str) -> None:
-    assert own.find(getattr(data, name)()) == []
+def test_pictures_without_a_face_have_none(own: BuiltinDetector, name: str) -> None:
+    assert own.detect(getattr(data, name)()) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (33, 7), (31, 65, 3), (2000, 3, 3)])
-def test_a_picture_of_any_size_is_looked_at(own: OwnFinder, shape: tuple[int, ...]) -> None:
-    assert own.find(np.full(shape, 90, np.uint8)) == []
+def test_a_picture_of_any_size_is_looked_at(own: BuiltinDetector, shape: tuple[int, ...]) -> None:
+    assert own.detect(np.full(shape, 90, np.uint8)) == []
 
 
 def test_a_large_picture_is_looked_at_in_small_and_answered_in_its_own_pixels(
-    own: OwnFinder, photo: NDArray[np.uint8]
+    own: BuiltinDetector, photo: NDArray[np.uint8]
 ) -> None:
-    (once,) = own.find(photo)
-    (found,) = own.find(affine.resize(photo, 2048, 2048))
+    (once,) = own.detect(photo)
+    (found,) = own.detect(affine.resize(photo, 2048, 2048))
     assert np.divide(found.box, 4) == pytest.approx(once.box, abs=4)
 
 
-def test_where_one_is_small_others_are_looked_for(own: OwnFinder, photo: NDArray[np.uint8]) -> None:
+def test_where_one_is_small_others_are_looked_for(
+    own: BuiltinDetector, photo: NDArray[np.uint8]
+) -> None:
     crowd = np.full((960, 1280, 3), 128, np.uint8)
     truth = []
     for place, side in enumerate(np.geomspace(24, 110, 12)):
@@ -242,18 +244,18 @@ def test_where_one_is_small_others_are_looked_for(own: OwnFinder, photo: NDArray
         x, y = 20 + 310 * (place % 4), 20 + 310 * (place // 4)
         crowd[y : y + head.shape[0], x : x + head.shape[1]] = head
         truth.append((x + (FACE[0] + FACE[2] / 2 - 90) * scale, y + (FACE[1] + 50 - 20) * scale))
-    found = own.find(crowd)
+    found = own.detect(crowd)
     for x, y in truth:
         near = [f for f in found if np.hypot(*(middle(f.box) - (x, y))) < 0.3 * max(f.box[2:])]
         assert len(near) == 1
     assert len(found) <= 14
 
 
-def test_looking_harder_finds_what_is_small(own: OwnFinder, photo: NDArray[np.uint8]) -> None:
+def test_looking_harder_finds_what_is_small(own: BuiltinDetector, photo: NDArray[np.uint8]) -> None:
     wide = np.full((1024, 1024, 3), 120, np.uint8)
     small = affine.resize(photo, 100, 100)  # the face has 20 pixels
     wide[700:800, 300:400] = small
-    tries = [found for again in own.find_harder(wide) for found in again]
+    tries = [found for again in own.detect_fallback(wide) for found in again]
     want = middle(FACE) * 100 / 512 + (300, 700)
     assert any(np.hypot(*(middle(f.box) - want)) < 8 and f.score > 0.25 for f in tries)
 
@@ -274,7 +276,7 @@ def test_cells_of_one_face_become_one_and_of_two_stay_two() -> None:
     said[1:3, :5] = (frames[:, :2] - places[:5]).T
     said[3, :5] = np.log(np.hypot(frames[:, 2], frames[:, 3]))
     said[4:6, :5] = 3 * frames[:, 2:].T  # its length does not count
-    found = faces_of(said, (SIDE, SIDE), 0.05, (1.0, 1.0))
+    found = decode(said, (SIDE, SIDE), 0.05, (1.0, 1.0))
     assert [f.score for f, _ in found] == pytest.approx([0.9, 0.7])
     assert middle(found[0][0].box) == pytest.approx((50.5, 50), abs=0.2)
 
@@ -282,7 +284,7 @@ def test_cells_of_one_face_become_one_and_of_two_stay_two() -> None:
 # -- its file ------------------------------------------------------------------------------
 
 
-def test_the_file_answers_pictures_of_any_size_alone_and_together(own: OwnFinder) -> None:
+def test_the_file_answers_pictures_of_any_size_alone_and_together(own: BuiltinDetector) -> None:
     assert own._session is not None
     rng = np.random.default_rng(0)
     for height, width in ((32, 32), (96, 160)):
@@ -300,9 +302,9 @@ def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
     path = tmp_path / "detector.onnx"
     path.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
     with pytest.raises(ModelError, match="damaged"):
-        OwnFinder.load(path)
+        BuiltinDetector.load(path)
     with pytest.raises(ModelError, match="could not read"):
-        OwnFinder.load(tmp_path / "none.onnx")
+        BuiltinDetector.load(tmp_path / "none.onnx")
 
 
 def test_the_shipped_file_is_small() -> None:
@@ -312,8 +314,8 @@ def test_the_shipped_file_is_small() -> None:
 @pytest.mark.parametrize(("side", "least"), [(8, 0.5), (256, 0.0), (256, 1.5)])
 def test_settings_out_of_range_are_refused(side: int, least: float) -> None:
     with pytest.raises(SettingsError):
-        OwnFinder.load(side=side, least=least)
+        BuiltinDetector.load(side=side, least=least)
 
 
-def test_found_is_what_finders_give(own: OwnFinder, photo: NDArray[np.uint8]) -> None:
-    assert all(isinstance(found, Found) for found in own.find(photo))
+def test_found_is_what_finders_give(own: BuiltinDetector, photo: NDArray[np.uint8]) -> None:
+    assert all(isinstance(found, Detection) for found in own.detect(photo))

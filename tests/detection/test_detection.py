@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from skimage import data
 
 from facepoints.detection import (
-    BoxesFromFile,
-    CascadeFinder,
-    Found,
-    PersistentFinder,
-    WholeImage,
-    YuNet,
-    finder_named,
-    merged,
-    overlap,
-    placed,
+    BoxFileDetector,
+    Detection,
+    FullImageDetector,
+    OpenCVCascadeDetector,
+    RetryingDetector,
+    YuNetDetector,
+    iou,
+    make_detector,
+    map_detection,
+    merge_detections,
 )
 from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
 from facepoints.imaging import affine
@@ -39,7 +39,7 @@ def photo() -> NDArray[np.uint8]:
     return data.astronaut()
 
 
-def hit(found: list[Found], box: tuple[float, float, float, float] = FACE) -> list[Found]:
+def hit(found: list[Detection], box: tuple[float, float, float, float] = FACE) -> list[Detection]:
     """Those within a fifth of a face's size of it, and of about its size."""
     side = max(box[2:])
     middle = box[0] + box[2] / 2, box[1] + box[3] / 2
@@ -56,8 +56,8 @@ def hit(found: list[Found], box: tuple[float, float, float, float] = FACE) -> li
 
 
 def test_cascades_find_the_face_of_a_photo(photo: NDArray[np.uint8]) -> None:
-    finder = CascadeFinder(side=300)
-    colour, gray = finder.find(photo), finder.find(np.asarray(photo[..., 1]))
+    finder = OpenCVCascadeDetector(side=300)
+    colour, gray = finder.detect(photo), finder.detect(np.asarray(photo[..., 1]))
     for found in (colour, gray):
         assert hit(found)
         assert hit(found)[0] is found[0]  # the surest
@@ -66,56 +66,56 @@ def test_cascades_find_the_face_of_a_photo(photo: NDArray[np.uint8]) -> None:
 
 
 def test_a_larger_picture_is_the_same_face_in_its_own_pixels(photo: NDArray[np.uint8]) -> None:
-    finder = CascadeFinder(side=200)
-    assert hit(finder.find(photo), FACE)
+    finder = OpenCVCascadeDetector(side=200)
+    assert hit(finder.detect(photo), FACE)
     x, y, width, height = (side / 2 for side in FACE)
-    assert hit(finder.find(affine.resize(photo, 256, 256)), (x, y, width, height))
+    assert hit(finder.detect(affine.resize(photo, 256, 256)), (x, y, width, height))
 
 
 def test_a_mirrored_face_is_where_the_mirror_shows_it(photo: NDArray[np.uint8]) -> None:
-    finder = CascadeFinder(side=256)
+    finder = OpenCVCascadeDetector(side=256)
     mirrored = np.ascontiguousarray(photo[:, ::-1])
     x, y, width, height = FACE
-    assert hit(finder.find(mirrored), (511 - x - width, y, width, height))
+    assert hit(finder.detect(mirrored), (511 - x - width, y, width, height))
 
 
 def test_harder_tries_find_what_the_first_does_not(photo: NDArray[np.uint8]) -> None:
-    finder = CascadeFinder()
+    finder = OpenCVCascadeDetector()
     portrait = affine.resize(np.ascontiguousarray(photo[16:240, 116:340]), 112, 112)
     box = ((FACE[0] - 116) / 2, (FACE[1] - 16) / 2, FACE[2] / 2, FACE[3] / 2)
     middle = box[0] + box[2] / 2, box[1] + box[3] / 2
     for angle in (-30.0, 30.0):
         turned = affine.warp(portrait, affine.rotation_matrix(angle, middle), 112, 112)
-        _, slight, *_ = finder.find_harder(turned)
+        _, slight, *_ = finder.detect_fallback(turned)
         found = [one for one in hit(slight, box) if abs(one.angle) > 10]
         assert found
         assert abs(found[0].angle - angle) < 12  # clockwise counts up, as the picture was turned
     near = np.ascontiguousarray(photo[70:185, 172:280])  # brows and chin at its borders
     box = (FACE[0] - 172, FACE[1] - 70, *FACE[2:])
-    assert any(hit(found, box) for found in finder.find_harder(near))
-    assert isinstance(finder, PersistentFinder)
+    assert any(hit(found, box) for found in finder.detect_fallback(near))
+    assert isinstance(finder, RetryingDetector)
 
 
 def test_an_opencv_without_cascades_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cv2, "CascadeClassifier")
     with pytest.raises(SettingsError, match="has no cascades; install 'opencv-python-headless<5'"):
-        finder_named("cascade")
+        make_detector("opencv-cascade")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 900), (900, 2), (19, 19), (25, 3, 3)])
 def test_cascades_bear_any_shape(shape: tuple[int, ...]) -> None:
-    finder = CascadeFinder()
+    finder = OpenCVCascadeDetector()
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    assert finder.find(image) == []
-    for found in finder.find_harder(image):
+    assert finder.detect(image) == []
+    for found in finder.detect_fallback(image):
         assert all(np.isfinite(one.box).all() for one in found)
 
 
 def test_nothing_is_seen_in_an_even_picture() -> None:
-    finder = CascadeFinder()
+    finder = OpenCVCascadeDetector()
     image = np.full((200, 300), 128, dtype=np.uint8)
-    assert finder.find(image) == []
-    *searched, guesses = finder.find_harder(image)
+    assert finder.detect(image) == []
+    *searched, guesses = finder.detect_fallback(image)
     assert searched == [[], [], []]
     assert guesses  # the last try needs no search
     assert max(one.score for one in guesses) < 0.5
@@ -124,15 +124,15 @@ def test_nothing_is_seen_in_an_even_picture() -> None:
 @pytest.mark.parametrize("wrong", [{"side": 10}, {"smallest": 0.0}, {"smallest": 1.5}])
 def test_sizes_that_cannot_be(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match="side"):
-        CascadeFinder(**wrong)  # type: ignore[arg-type]
+        OpenCVCascadeDetector(**wrong)  # type: ignore[arg-type]
 
 
 # Whole pictures and boxes from a file
 
 
 def test_a_whole_picture_is_one_face() -> None:
-    (found,) = WholeImage(part=0.5, down=0.1).find(np.zeros((40, 80), dtype=np.uint8))
-    assert found == Found((29.5, 13.5, 20.0, 20.0))  # about (39.5, 19.5 + 4)
+    (found,) = FullImageDetector(part=0.5, down=0.1).detect(np.zeros((40, 80), dtype=np.uint8))
+    assert found == Detection((29.5, 13.5, 20.0, 20.0))  # about (39.5, 19.5 + 4)
 
 
 def test_boxes_come_from_a_table(tmp_path: Path) -> None:
@@ -140,17 +140,17 @@ def test_boxes_come_from_a_table(tmp_path: Path) -> None:
     table.write_text(
         "\ufefffile,x,y,w,h,note\na.jpg,1,2,3,4.5,\na.jpg,10,20,30,40,second\nsub/b.jpg,5,5,5,5,\n"
     )
-    finder = BoxesFromFile.load(table)
-    assert finder.find_in("a.jpg") == [Found((1, 2, 3, 4.5)), Found((10, 20, 30, 40))]
-    assert finder.find_in("/somewhere/photos/a.jpg") == finder.find_in("a.jpg")
-    assert finder.find_in("photos/./sub/b.jpg") == [Found((5, 5, 5, 5))]
-    assert finder.find_in("b.jpg") == []
-    assert finder.find_in("other/b.jpg") == []
+    finder = BoxFileDetector.load(table)
+    assert finder.detect_in("a.jpg") == [Detection((1, 2, 3, 4.5)), Detection((10, 20, 30, 40))]
+    assert finder.detect_in("/somewhere/photos/a.jpg") == finder.detect_in("a.jpg")
+    assert finder.detect_in("photos/./sub/b.jpg") == [Detection((5, 5, 5, 5))]
+    assert finder.detect_in("b.jpg") == []
+    assert finder.detect_in("other/b.jpg") == []
     with pytest.raises(SettingsError, match="no name to find them by"):
-        finder.find(np.zeros((8, 8), dtype=np.uint8))
+        finder.detect(np.zeros((8, 8), dtype=np.uint8))
     table.write_text("file,x,y,w,h,angle\na.jpg,1,2,3,4,90\nb.jpg,1,2,3,4,\n")
-    turned = BoxesFromFile.load(table)
-    assert [turned.find_in(name)[0].angle for name in ("a.jpg", "b.jpg")] == [90, 0]
+    turned = BoxFileDetector.load(table)
+    assert [turned.detect_in(name)[0].angle for name in ("a.jpg", "b.jpg")] == [90, 0]
 
 
 @pytest.mark.parametrize(
@@ -167,15 +167,15 @@ def test_boxes_come_from_a_table(tmp_path: Path) -> None:
 def test_tables_of_boxes_that_cannot_be_used(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "boxes.csv").write_text(text)
     with pytest.raises(DataError, match=said):
-        BoxesFromFile.load(tmp_path / "boxes.csv")
+        BoxFileDetector.load(tmp_path / "boxes.csv")
 
 
 def test_tables_of_boxes_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no table of boxes"):
-        BoxesFromFile.load(tmp_path / "nowhere.csv")
+        BoxFileDetector.load(tmp_path / "nowhere.csv")
     (tmp_path / "binary").write_bytes(bytes(range(256)))
     with pytest.raises(DataError, match="could not read"):
-        BoxesFromFile.load(tmp_path / "binary")
+        BoxFileDetector.load(tmp_path / "binary")
 
 
 # YuNet
@@ -209,7 +209,9 @@ def test_yunet_lays_the_mean_face_onto_its_five_points(
     net = _Net((in_picture + 0.5) / 2 - 0.5)
     monkeypatch.setattr(cv2, "FaceDetectorYN", SimpleNamespace(create=lambda *_: net))
     (tmp_path / "yunet.onnx").touch()
-    (found,) = YuNet(tmp_path / "yunet.onnx").find(np.zeros((1024, 2048, 3), dtype=np.uint8))
+    (found,) = YuNetDetector(tmp_path / "yunet.onnx").detect(
+        np.zeros((1024, 2048, 3), dtype=np.uint8)
+    )
     assert abs(found.angle - angle) < 0.1
     want = (1000 + 400 * MEAN_BOX[0], 500 + 400 * MEAN_BOX[1], 400 * MEAN_BOX[2])
     np.testing.assert_allclose(found.box[:3], want, atol=0.1)
@@ -218,10 +220,10 @@ def test_yunet_lays_the_mean_face_onto_its_five_points(
 
 def test_files_that_are_not_yunet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ModelError, match="no file at"):
-        YuNet(tmp_path / "nowhere.onnx")
+        YuNetDetector(tmp_path / "nowhere.onnx")
     (tmp_path / "wrong.onnx").write_bytes(b"no network")
     with pytest.raises(ModelError, match="is not YuNet") as said:
-        YuNet(tmp_path / "wrong.onnx")
+        YuNetDetector(tmp_path / "wrong.onnx")
     assert "\n" not in str(said.value)
     assert capfd.readouterr().err == ""
 
@@ -230,33 +232,39 @@ def test_files_that_are_not_yunet(tmp_path: Path, capfd: pytest.CaptureFixture[s
 
 
 def test_finders_have_names(tmp_path: Path) -> None:
-    assert finder_named("cascade") == CascadeFinder()
-    assert finder_named("whole") == WholeImage()
+    assert make_detector("opencv-cascade") == OpenCVCascadeDetector()
+    assert make_detector("full-image") == FullImageDetector()
     (tmp_path / "a.csv").write_text("file,x,y,w,h\n")
-    assert isinstance(finder_named(f"boxes:{tmp_path / 'a.csv'}"), BoxesFromFile)
-    for wrong in ("eyes", "boxes", "boxes:", "whole:x", f"yunet:{tmp_path / 'no.onnx'}", ""):
+    assert isinstance(make_detector(f"boxes:{tmp_path / 'a.csv'}"), BoxFileDetector)
+    for wrong in ("eyes", "boxes", "boxes:", "full-image:x", f"yunet:{tmp_path / 'no.onnx'}", ""):
         with pytest.raises(FacepointsError):
-            finder_named(wrong)
+            make_detector(wrong)
 
 
 def test_overlap_is_shared_over_whole_area() -> None:
-    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
-    assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(1 / 3)
-    assert overlap((0, 0, 10, 10), (10, 0, 10, 10)) == 0
+    assert iou((0, 0, 10, 10), (0, 0, 10, 10)) == 1
+    assert iou((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert iou((0, 0, 10, 10), (10, 0, 10, 10)) == 0
 
 
 def test_boxes_of_one_face_become_their_mean() -> None:
-    one = [Found((0, 0, 10, 10), 0.6), Found((2, 0, 10, 10), 0.2), Found((50, 0, 10, 10), 0.9)]
-    far, mean = merged(one)
-    assert far == Found((50, 0, 10, 10), 0.9)
+    one = [
+        Detection((0, 0, 10, 10), 0.6),
+        Detection((2, 0, 10, 10), 0.2),
+        Detection((50, 0, 10, 10), 0.9),
+    ]
+    far, mean = merge_detections(one)
+    assert far == Detection((50, 0, 10, 10), 0.9)
     np.testing.assert_allclose(mean.box, (0.5, 0, 10, 10), atol=1e-4)
     assert mean.score == 0.6
-    upside_down = [Found((0, 0, 10, 10), 0.6), Found((0, 0, 10, 10), 0.5, angle=180)]
-    assert len(merged(upside_down)) == 2
-    around = merged([Found((0, 0, 9, 9), 0.5, 175), Found((0, 0, 9, 9), 0.5, -175)])
+    upside_down = [Detection((0, 0, 10, 10), 0.6), Detection((0, 0, 10, 10), 0.5, angle=180)]
+    assert len(merge_detections(upside_down)) == 2
+    around = merge_detections(
+        [Detection((0, 0, 9, 9), 0.5, 175), Detection((0, 0, 9, 9), 0.5, -175)]
+    )
     assert len(around) == 1
     assert abs(abs(around[0].angle) - 180) < 1e-6
-    assert merged([]) == []
+    assert merge_detections([]) == []
 
 
 @given(
@@ -274,11 +282,11 @@ def test_places_move_with_the_picture(
         affine.resize_matrix(scale, scale),
         np.array([[1.0, 0, shift[0]], [0, 1, shift[1]]]),
     )
-    before = Found((30.0, 40.0, 20.0, 24.0), 0.7, angle)
+    before = Detection((30.0, 40.0, 20.0, 24.0), 0.7, angle)
     center = affine.apply(matrix, np.array([40.0, 52.0]))
     x, y = map(float, center)
     seen = (x - 10 * scale, y - 12 * scale, 20 * scale, 24 * scale)
-    after = placed(Found(seen, 0.7, angle + turned), matrix)
+    after = map_detection(Detection(seen, 0.7, angle + turned), matrix)
     np.testing.assert_allclose(after.box, before.box, atol=1e-3)
     assert abs((after.angle - before.angle + 180) % 360 - 180) < 1e-3
     assert after.score == before.score

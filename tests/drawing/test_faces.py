@@ -149,7 +149,7 @@ def test_tracks_have_colours_and_labels() -> None:
     tag = np.argwhere(change(first, plain) > 20)
     assert len(tag) > 80
     assert tag[:, 0].max() < 80, "above the face"
-    red = [facepoints.draw(image, [a_face(150, 70, 80, t)], colour=(255, 0, 0)) for t in (1, 2)]
+    red = [facepoints.draw(image, [a_face(150, 70, 80, t)], color=(255, 0, 0)) for t in (1, 2)]
     assert (change(*red) > 20).sum() < 80, "but for the number"
 
 

@@ -54,7 +54,7 @@ def test_a_dot_lies_at_its_point(x: float, y: float, scale: int, tone: int, colo
     image = np.full(shape, tone, dtype=np.uint8)
     before = image.copy()
     points = np.array([[x, y]], dtype=np.float32)
-    drawn = drawing.draw_points(image, points, ONE, colour=RED, radius=2.0, scale=scale)
+    drawn = drawing.draw_points(image, points, ONE, color=RED, radius=2.0, scale=scale)
     np.testing.assert_array_equal(image, before)
     assert drawn.shape == (31 * scale, 42 * scale, 3)
     assert drawn.dtype == np.uint8
@@ -75,10 +75,10 @@ def test_edges_join_labelled_points_only() -> None:
     ends = LandmarkSet(("a", "b", "c"), edges=(("a", "b"), ("b", "c")), mirrorable=False)
     points = np.array([[10.0, 20.0], [50.0, 20.0], [50.0, 50.0]])
     image = np.zeros((60, 60), dtype=np.uint8)
-    all_three = drawing.draw_points(image, points, ends, colour=RED)
+    all_three = drawing.draw_points(image, points, ends, color=RED)
     assert all_three[20, 30, 0] > 90
     assert all_three[35, 50, 0] > 90
-    two = drawing.draw_points(image, points, ends, np.array([True, True, False]), colour=RED)
+    two = drawing.draw_points(image, points, ends, np.array([True, True, False]), color=RED)
     assert two[20, 30, 0] > 90
     assert not two[25:].any()
     none = drawing.draw_points(image, points, ends, np.zeros(3, dtype=bool))
@@ -89,7 +89,7 @@ def test_points_nobody_can_see_do_no_harm() -> None:
     points = np.array([[np.nan, 3], [1e30, -1e30], [-5, -5], [70, 20], [20.0, 20.0]])
     five = LandmarkSet(tuple("abcde"), edges=(("a", "e"), ("b", "e"), ("d", "e")), mirrorable=False)
     image = np.zeros((40, 40), dtype=np.uint8)
-    drawn = drawing.draw_points(image, points, five, colour=RED, spread=np.full(5, np.inf))
+    drawn = drawing.draw_points(image, points, five, color=RED, scale_sigma=np.full(5, np.inf))
     assert drawn[20, 20, 0] > 200
     assert drawn[20, 38, 0] > 90  # the edge to a point just outside
     assert not drawn[30:].any()
@@ -98,7 +98,9 @@ def test_points_nobody_can_see_do_no_harm() -> None:
 def test_spread_is_a_soft_disc_of_its_radius() -> None:
     image = np.full((80, 80), 100, dtype=np.uint8)
     point = np.array([[40.0, 40.0]])
-    drawn = drawing.draw_points(image, point, ONE, spread=np.array([12.0]), colour=RED, radius=1)
+    drawn = drawing.draw_points(
+        image, point, ONE, scale_sigma=np.array([12.0]), color=RED, radius=1
+    )
     changed = (np.abs(drawn.astype(int) - 100).max(axis=2) > 23).sum()  # half of a full change
     assert changed == pytest.approx(np.pi * 12**2, rel=0.05)
     assert 100 < drawn[40, 48, 0] < 200
@@ -107,7 +109,7 @@ def test_spread_is_a_soft_disc_of_its_radius() -> None:
 def test_all_of_68_points_are_drawn() -> None:
     faces = synthetic.render(1, seed=1)
     dark = np.zeros_like(faces.images[0])
-    drawn = drawing.draw_points(dark, faces.points[0], IBUG_68, colour=RED, scale=4, radius=2)
+    drawn = drawing.draw_points(dark, faces.points[0], IBUG_68, color=RED, scale=4, radius=2)
     for x, y in np.rint((faces.points[0] + 0.5) * 4 - 0.5).astype(int):
         assert drawn[y, x, 0] > 200
 
@@ -133,7 +135,7 @@ def test_what_does_not_fit_is_refused(
 def test_sheet_shows_every_face_and_is_written(faces: Samples, tmp_path: Path) -> None:
     before = faces.images.copy()
     path = tmp_path / "new" / "sheet.png"
-    plain = drawing.sheet(faces, path, columns=3, scale=1, captions=[""] * 7)
+    plain = drawing.draw_sheet(faces, path, columns=3, scale=1, captions=[""] * 7)
     np.testing.assert_array_equal(faces.images, before)
     np.testing.assert_array_equal(_read(path), plain)
     assert plain.shape[1] == 3 * (96 + 6) + 6
@@ -147,41 +149,41 @@ def test_sheet_shows_every_face_and_is_written(faces: Samples, tmp_path: Path) -
 
 
 def test_sheet_shows_predictions_and_their_error(faces: Samples) -> None:
-    labels = drawing.sheet(faces, scale=1)
-    right = drawing.sheet(faces, scale=1, predicted=faces.points)
-    wrong = drawing.sheet(faces, scale=1, predicted=faces.points + 3)
+    labels = drawing.draw_sheet(faces, scale=1)
+    right = drawing.draw_sheet(faces, scale=1, predicted=faces.points)
+    wrong = drawing.draw_sheet(faces, scale=1, predicted=faces.points + 3)
     assert not np.array_equal(labels, right)
     assert not np.array_equal(right, wrong)
-    by_hand = drawing.sheet(
+    by_hand = drawing.draw_sheet(
         faces,
         scale=1,
         predicted=faces.points + np.array([3.0, 4.0]),
         captions=[f"{name}  5.0 px" for name in faces.names],
     )
-    by_itself = drawing.sheet(faces, scale=1, predicted=faces.points + np.array([3.0, 4.0]))
+    by_itself = drawing.draw_sheet(faces, scale=1, predicted=faces.points + np.array([3.0, 4.0]))
     np.testing.assert_array_equal(by_itself, by_hand)
 
 
 def test_sheet_without_labels_or_faces(faces: Samples) -> None:
     bare = faces.with_points(faces.points, np.zeros_like(faces.labelled))
-    named = drawing.sheet(bare, predicted=faces.points, scale=1)
+    named = drawing.draw_sheet(bare, predicted=faces.points, scale=1)
     np.testing.assert_array_equal(
         named,
-        drawing.sheet(
+        drawing.draw_sheet(
             bare, predicted=faces.points, scale=1, captions=[str(n) for n in faces.names]
         ),
     )
-    assert drawing.sheet(faces.take([])).shape[2] == 3
+    assert drawing.draw_sheet(faces.take([])).shape[2] == 3
 
 
 def test_sheet_refuses_what_does_not_fit(faces: Samples, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="predictions to draw must have shape"):
-        drawing.sheet(faces, predicted=faces.points[:, :4])
+        drawing.draw_sheet(faces, predicted=faces.points[:, :4])
     with pytest.raises(DataError, match="needs 7 captions"):
-        drawing.sheet(faces, captions=["one"])
+        drawing.draw_sheet(faces, captions=["one"])
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WriteError):
-        drawing.sheet(faces, tmp_path / "file" / "sheet.png", scale=1)
+        drawing.draw_sheet(faces, tmp_path / "file" / "sheet.png", scale=1)
 
 
 def _history(members: int) -> list[dict[str, Any]]:

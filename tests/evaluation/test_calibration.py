@@ -29,8 +29,8 @@ def rows(points: NDArray, labelled: NDArray | None = None) -> Samples:
         landmarks=ABC,
         group=np.arange(n).astype(str),
         names=np.arange(n).astype(str),
-        source=np.zeros(n, np.int16),
-        sources={"one": ABC.names},
+        scheme=np.zeros(n, np.int16),
+        schemes={"one": ABC.names},
     )
 
 

@@ -36,8 +36,8 @@ def faces(landmarks: LandmarkSet, n: int = 6, scheme: str = "15-point") -> Sampl
         landmarks=landmarks,
         group=np.arange(n).astype(str),
         names=np.array([f"face-{k}" for k in range(n)]),
-        source=np.zeros(n, np.int16),
-        sources={scheme: landmarks.names},
+        scheme=np.zeros(n, np.int16),
+        schemes={scheme: landmarks.names},
     )
 
 
@@ -48,8 +48,8 @@ def two_schemes(n: int = 6) -> Samples:
     labelled[n // 2 :] = [name in CORE for name in KAGGLE_15.names]
     source = (np.arange(n) >= n // 2).astype(np.int16)
     fields = vars(samples) | {
-        "source": source,
-        "sources": {"15-point": KAGGLE_15.names, "4-point": CORE},
+        "scheme": source,
+        "schemes": {"15-point": KAGGLE_15.names, "4-point": CORE},
         "labelled": labelled,
         "points": np.where(labelled[..., None], samples.points, 0),
     }
@@ -68,7 +68,7 @@ def run_of(landmarks: LandmarkSet, points: np.ndarray, radius: np.ndarray | None
 
     fields = SimpleNamespace(
         landmarks=landmarks,
-        sources={},
+        schemes={},
         size=(96, 96),
         predict=predict,
         calibration=uncalibrated("laplace", landmarks),
@@ -88,7 +88,7 @@ def test_a_known_share_lies_within_the_radius() -> None:
     )
     assert report["radius"]["within"] == pytest.approx(42 / 57)
     assert report["radius"]["mean"] == pytest.approx((15 * 4 + 42 * 2) / 57)
-    assert report["sources"]["4-point"]["radius"]["within"] == 1
+    assert report["schemes"]["4-point"]["radius"]["within"] == 1
     assert report["points"]["nose_tip"]["within_radius"] == pytest.approx(5 / 6)
     assert report["coverage"] == 0.9
     assert report["calibrated"] is False
@@ -138,9 +138,9 @@ def test_each_row_is_measured_in_the_columns_of_its_source() -> None:
     core = KAGGLE_15.columns(CORE)
     points[3:, 15:] = samples.points[3:][:, core] + 2
     report = evaluate(run_of(SPLIT, points), samples)
-    assert report["sources"]["15-point"]["rmse"] == pytest.approx(1, rel=1e-4)
-    assert report["sources"]["4-point"]["rmse"] == pytest.approx(2, rel=1e-4)
-    assert report["sources"]["4-point"]["labelled"] == 12
+    assert report["schemes"]["15-point"]["rmse"] == pytest.approx(1, rel=1e-4)
+    assert report["schemes"]["4-point"]["rmse"] == pytest.approx(2, rel=1e-4)
+    assert report["schemes"]["4-point"]["labelled"] == 12
     assert report["rmse"] == pytest.approx(np.sqrt((45 + 12 * 4) / 57), rel=1e-4)
     assert report["points"]["nose_tip"] == {
         "rmse": pytest.approx(np.sqrt(2.5), rel=1e-4),

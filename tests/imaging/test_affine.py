@@ -159,11 +159,11 @@ def test_a_similarity_is_found_again_whatever_lies_under_weight_0(angle, k, shif
     target = affine.apply(matrix, points).astype(np.float64)
     target[-1] += 1000
     weights = np.array([1, 2, 1, 0.5, 1, 0])
-    found = affine.similarity(points, target, weights)
+    found = affine.fit_similarity(points, target, weights)
     np.testing.assert_allclose(found[:, :2], matrix[:, :2], atol=1e-4)
     np.testing.assert_allclose(affine.apply(found, points)[:-1], target[:-1], atol=1e-2)
 
 
 def test_a_similarity_of_one_place_is_refused():
     with pytest.raises(DataError, match="two points"):
-        affine.similarity(np.ones((3, 2)), np.ones((3, 2)))
+        affine.fit_similarity(np.ones((3, 2)), np.ones((3, 2)))

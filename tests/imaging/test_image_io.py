@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.imaging import image_io
 from facepoints.imaging.image_header import kind_of, read_header
-from facepoints.imaging.image_io import read_picture
-from facepoints.imaging.input_paths import below_common, find_pictures
+from facepoints.imaging.image_io import read_image
+from facepoints.imaging.input_paths import find_images, relative_to_common
 
 RGB = np.zeros((24, 40, 3), dtype=np.uint8)
 RGB[:12, :20] = (200, 30, 60)  # the subject's corners differ, so that a wrong turn shows
@@ -77,7 +77,7 @@ TURNS = {
 def test_lossless_kinds_come_back_as_they_were(suffix: str) -> None:
     quality = [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else []
     data = cv2.imencode(suffix, RGB[..., ::-1], quality)[1].tobytes()
-    picture = read_picture(data)
+    picture = read_image(data)
     assert picture.dtype == np.uint8
     assert (picture == RGB).all()
     header = read_header(data)
@@ -89,7 +89,7 @@ def test_lossless_kinds_come_back_as_they_were(suffix: str) -> None:
 def test_lossy_kinds_come_back_alike(suffix: str, loss: float) -> None:
     big = np.kron(RGB, np.ones((8, 8, 1), dtype=np.uint8))
     data = encode(suffix, big)
-    assert np.abs(read_picture(data).astype(int) - big).mean() < loss
+    assert np.abs(read_image(data).astype(int) - big).mean() < loss
     header = read_header(data)
     assert header is not None
     assert (header.width, header.height) == (320, 192)
@@ -97,13 +97,13 @@ def test_lossy_kinds_come_back_alike(suffix: str, loss: float) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".pgm"])
 def test_gray_becomes_rgb(suffix: str) -> None:
-    assert (read_picture(encode(suffix, GRAY)) == GRAY[..., None]).all()
+    assert (read_image(encode(suffix, GRAY)) == GRAY[..., None]).all()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("image", [RGB, GRAY], ids=["colour", "gray"])
 def test_sixteen_bits_become_eight(suffix: str, image: NDArray) -> None:
-    picture = read_picture(encode(suffix, image.astype(np.uint16) * 257))
+    picture = read_image(encode(suffix, image.astype(np.uint16) * 257))
     assert (picture == (image if image.ndim == 3 else image[..., None])).all()
 
 
@@ -117,7 +117,7 @@ def test_what_is_transparent_lies_on_white(suffix: str, bits: int) -> None:
     image = np.dstack([RGB, alpha])
     stored = image if bits == 8 else image.astype(np.uint16) * 257
     want = np.rint(RGB * (alpha[..., None] / 255) + 255 - alpha[..., None])
-    picture = read_picture(encode(suffix, stored))
+    picture = read_image(encode(suffix, stored))
     loss = 3 if suffix == ".webp" else 1
     shown = alpha > 0  # WebP keeps no colour where nothing is seen
     assert np.abs(picture.astype(float) - want)[shown].max() <= loss
@@ -129,31 +129,31 @@ def test_a_palette_with_a_transparent_colour() -> None:
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 6, 4, 8, 3, 0, 0, 0))
     data += chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255])) + chunk(b"tRNS", bytes([0, 255]))
     data += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    assert read_picture(data)[0, :2].tolist() == [[255, 255, 255], [0, 0, 255]]
+    assert read_image(data)[0, :2].tolist() == [[255, 255, 255], [0, 0, 255]]
 
 
 def test_gray_with_transparency() -> None:
     rows = b"".join(b"\0" + bytes([100, 255, 100, 0]) for _ in range(3))
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 3, 8, 4, 0, 0, 0))
     data += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    assert read_picture(data)[0].tolist() == [[100, 100, 100], [255, 255, 255]]
+    assert read_image(data)[0].tolist() == [[100, 100, 100], [255, 255, 255]]
 
 
 def test_an_alpha_channel_that_nobody_filled_is_none() -> None:
     empty = np.dstack([RGB, np.zeros(RGB.shape[:2], dtype=np.uint8)])
-    assert (read_picture(encode(".bmp", empty)) == RGB).all()
+    assert (read_image(encode(".bmp", empty)) == RGB).all()
 
 
 @pytest.mark.parametrize("orientation", TURNS)
 def test_exif_turns_the_picture(orientation: int) -> None:
     want = TURNS[orientation](RGB)
-    assert (read_picture(turned(".png", orientation, RGB)) == want).all()
-    jpeg = read_picture(turned(".jpg", orientation, RGB))
+    assert (read_image(turned(".png", orientation, RGB)) == want).all()
+    jpeg = read_image(turned(".jpg", orientation, RGB))
     assert jpeg.shape == want.shape
     assert np.abs(jpeg.astype(int) - want).mean() < 8
     alpha = np.full(RGB.shape[:2], 255, dtype=np.uint8)
     alpha[:6, :6] = 0  # travels with the colours
-    seen = read_picture(turned(".png", orientation, np.dstack([RGB, alpha])))
+    seen = read_image(turned(".png", orientation, np.dstack([RGB, alpha])))
     assert (seen == np.where(TURNS[orientation](alpha)[..., None] > 0, want, 255)).all()
 
 
@@ -163,11 +163,11 @@ def test_an_animation_gives_its_first_frame() -> None:
     frames.durations = [50, 50]
     done, data = cv2.imencodeanimation(".webp", frames)
     assert done
-    assert (read_picture(data.tobytes()) == 255).all()
+    assert (read_image(data.tobytes()) == 255).all()
 
 
 def test_one_pixel_is_a_picture() -> None:
-    assert read_picture(encode(".png", RGB[:1, :1])).tolist() == [[[200, 30, 60]]]
+    assert read_image(encode(".png", RGB[:1, :1])).tolist() == [[[200, 30, 60]]]
 
 
 def claims(kind: str, side: int) -> bytes:
@@ -189,7 +189,7 @@ def test_a_huge_claim_is_refused_before_it_is_decoded(
 ) -> None:
     monkeypatch.setattr(image_io, "cv2", SimpleNamespace())  # no decoder is there to call
     with pytest.raises(DataError, match=r"claims 60000 x 60000 pixels, at most 268 million"):
-        read_picture(claims(kind, 60000))
+        read_image(claims(kind, 60000))
 
 
 @pytest.mark.parametrize("kind", [".jpg", ".png", ".webp", ".bmp", ".tif"])
@@ -202,7 +202,7 @@ def test_what_is_cut_off_is_one_line(
     path = tmp_path / f"cut{kind}"
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(DataError) as said:
-        read_picture(path)
+        read_image(path)
     assert str(path) in str(said.value)
     assert "damaged, cut off" in str(said.value)
     assert "\n" not in str(said.value)
@@ -217,31 +217,31 @@ def test_what_is_no_picture_is_one_line(tmp_path: Path) -> None:
     ):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(DataError, match=said):
-            read_picture(tmp_path / name)
+            read_image(tmp_path / name)
         with pytest.raises(DataError, match=said):
-            read_picture(data)
+            read_image(data)
     with pytest.raises(DataError, match="no picture at"):
-        read_picture(tmp_path / "nowhere.jpg")
+        read_image(tmp_path / "nowhere.jpg")
     with pytest.raises(DataError, match="is a folder"):
-        read_picture(tmp_path)
+        read_image(tmp_path)
     with pytest.raises(DataError, match="could not read"):
-        read_picture("a\0b.jpg")
+        read_image("a\0b.jpg")
 
 
 def test_kinds_are_told_by_content(tmp_path: Path) -> None:
     (tmp_path / "photo.txt").write_bytes(encode(".png", RGB))
-    assert (read_picture(tmp_path / "photo.txt") == RGB).all()
+    assert (read_image(tmp_path / "photo.txt") == RGB).all()
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(encode(".png", RGB))))
-    assert (read_picture("-") == RGB).all()
+    assert (read_image("-") == RGB).all()
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
     with pytest.raises(DataError, match="standard input is empty"):
-        read_picture("-")
+        read_image("-")
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(DataError, match="standard input is closed"):
-        read_picture("-")
+        read_image("-")
 
 
 @settings(max_examples=60, deadline=None)
@@ -261,7 +261,7 @@ def test_damage_is_a_picture_or_a_data_error(
     said = ""
     with patch.object(image_io, "MAX_PIXELS", 10_000):  # damage may claim any size
         try:
-            assert read_picture(data).dtype == np.uint8
+            assert read_image(data).dtype == np.uint8
         except DataError as error:
             said = str(error)
     assert "\n" not in said
@@ -270,7 +270,7 @@ def test_damage_is_a_picture_or_a_data_error(
 def test_opencv_says_as_much_as_before_after_reading_in_threads() -> None:
     before = cv2.utils.logging.getLogLevel()
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(read_picture, [encode(".png", RGB)] * 40))
+        list(pool.map(read_image, [encode(".png", RGB)] * 40))
     assert cv2.utils.logging.getLogLevel() == before
 
 
@@ -295,30 +295,30 @@ def names(paths: list[str], base: Path) -> list[str]:
 
 
 def test_a_folder_gives_its_pictures_in_order(album: Path) -> None:
-    found = find_pictures([album])
+    found = find_images([album])
     want = ["a.png", "b.jpg", "broken.jpg", "sub/c.webp", "sub/deep/d"]
     assert names(found, album) == want
-    assert [str(p) for p in below_common(found)] == want
+    assert [str(p) for p in relative_to_common(found)] == want
 
 
 def test_patterns_files_and_folders_together_give_each_once(album: Path) -> None:
-    found = find_pictures([album / "sub" / "c.webp", f"{album}/*.png", album / "sub", album])
+    found = find_images([album / "sub" / "c.webp", f"{album}/*.png", album / "sub", album])
     want = ["sub/c.webp", "a.png", "sub/deep/d", "b.jpg", "broken.jpg"]
     assert names(found, album) == want
-    deep = find_pictures([f"{album}/**/*.webp"])
+    deep = find_images([f"{album}/**/*.webp"])
     assert names(deep, album) == ["sub/c.webp"]
 
 
 def test_a_folder_of_results_is_not_searched(album: Path) -> None:
-    found = find_pictures([album], results=album / "sub")
+    found = find_images([album], results=album / "sub")
     assert names(found, album) == ["a.png", "b.jpg", "broken.jpg"]
-    named = find_pictures([album / "sub"], results=album / "sub")
+    named = find_images([album / "sub"], results=album / "sub")
     assert names(named, album) == ["sub/c.webp", "sub/deep/d"]
 
 
 def test_a_file_that_is_named_like_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "a[1].png").write_bytes(encode(".png", RGB))
-    assert names(find_pictures([tmp_path / "a[1].png"]), tmp_path) == ["a[1].png"]
+    assert names(find_images([tmp_path / "a[1].png"]), tmp_path) == ["a[1].png"]
 
 
 def test_inputs_that_name_nothing(album: Path) -> None:
@@ -328,9 +328,9 @@ def test_inputs_that_name_nothing(album: Path) -> None:
         (f"{album}/*.gif", "no picture fits the pattern"),
     ):
         with pytest.raises(DataError, match=said):
-            find_pictures([given_input])
+            find_images([given_input])
     with pytest.raises(DataError, match="none came"):
-        find_pictures([])
+        find_images([])
 
 
 def test_only_whole_magic_counts() -> None:

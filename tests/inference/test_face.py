@@ -20,7 +20,7 @@ def a_face(landmarks: LandmarkSet = IBUG_68) -> Face:
         points=rng.uniform(0, 100, (k, 2)).astype(np.float32),
         radius=rng.uniform(1, 5, k).astype(np.float32),
         landmarks=landmarks,
-        track=3,
+        track_id=3,
     )
 
 
@@ -35,7 +35,7 @@ def test_points_of_another_set_are_copies_and_means() -> None:
     tip, same = KAGGLE_15.names.index("nose_tip"), IBUG_68.names.index("nose_bridge_4")
     assert (less.points[tip] == face.points[same]).all()
     np.testing.assert_allclose(less.radius[tip], face.radius[same], rtol=1e-6)
-    assert (less.box, less.score, less.track) == (face.box, face.score, face.track)
+    assert (less.box, less.score, less.track_id) == (face.box, face.score, face.track_id)
     assert less.points.dtype == less.radius.dtype == np.float32
 
 

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from facepoints import weights
 from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.onnx_export import sealed
+from facepoints.models.onnx_export import seal
 from facepoints.runtime.model_file import FORMAT, checksum
 
 EYES = LandmarkSet.of_names(("left_eye", "right_eye"))
@@ -51,18 +51,18 @@ values (uint8[B,4,6] crops) => (float[B,2,2] points, float[B,2] radius, float[B]
 """
 HEADER: dict[str, Any] = {
     "landmarks": EYES.to_dict(),
-    "sources": {"eyes": list(EYES.names)},
+    "schemes": {"eyes": list(EYES.names)},
     "size": list(SIZE),
-    "looks": 2,
-    "layout": [[4.0, 1.5], [1.0, 1.5]],
+    "refinement_passes": 1,
+    "canonical_points": [[4.0, 1.5], [1.0, 1.5]],
     "face_box": [0.5, 0.5, 5.0, 3.0],
-    "scores_faces": True,
+    "has_face_score": True,
     "calibration": {"coverage": 0.9, "factors": [1.0, 2.0], "rows": 7, "calibrated": True},
 }
 
 
 def model_bytes(**changes: Any) -> bytes:
-    return sealed(onnx.parser.parse_model(GRAPH), {**HEADER, **changes})
+    return seal(onnx.parser.parse_model(GRAPH), {**HEADER, **changes})
 
 
 GOOD = model_bytes()
@@ -79,9 +79,9 @@ def crops(count: int) -> NDArray[np.uint8]:
     return np.random.default_rng(count).integers(0, 256, (count, *SIZE), dtype=np.uint8)
 
 
-def fails(path: Path | None, said: str, **more: Any) -> None:
+def fails(path: str | Path, said: str, **more: Any) -> None:
     with pytest.raises(FacepointsError, match=said) as error:
-        PointsModel.load(path, **more)
+        LandmarkModel.load(path, **more)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 500
 
@@ -95,7 +95,7 @@ def test_any_number_of_crops_is_answered_in_their_order(
     file: Path, count: int, threads: int | None
 ) -> None:
     images = crops(count)
-    answer = PointsModel.load(file, threads=threads)(images)
+    answer = LandmarkModel.load(file, threads=threads)(images)
     flat = images.reshape(count, 24).astype(np.float32)
     np.testing.assert_array_equal(answer.points, flat[:, :4].reshape(count, 2, 2))
     np.testing.assert_array_equal(answer.radius, flat[:, 4:6])
@@ -104,9 +104,9 @@ def test_any_number_of_crops_is_answered_in_their_order(
 
 
 def test_several_threads_may_ask_at_once(file: Path) -> None:
-    model, images = PointsModel.load(file, threads=2), crops(160)
+    model, images = LandmarkModel.load(file, threads=2), crops(160)
     expected = model(images).points
-    fresh = PointsModel.load(file, threads=2)
+    fresh = LandmarkModel.load(file, threads=2)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: fresh(images).points, range(12)))
     for answer in answers:
@@ -116,25 +116,25 @@ def test_several_threads_may_ask_at_once(file: Path) -> None:
 def test_a_part_of_a_larger_array_is_answered_as_its_copy(file: Path) -> None:
     wide = np.random.default_rng(0).integers(0, 256, (9, 8, 12), dtype=np.uint8)
     part = wide[::2, 2:6, ::2]
-    model = PointsModel.load(file, threads=2)
+    model = LandmarkModel.load(file, threads=2)
     for one, other in zip(model(part), model(part.copy()), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_model_says_what_it_is(file: Path) -> None:
-    model = PointsModel.load(file)
+    model = LandmarkModel.load(file)
     assert model.landmarks == EYES
-    assert model.sources == {"eyes": EYES.names}
+    assert model.schemes == {"eyes": EYES.names}
     assert model.size == SIZE
-    np.testing.assert_array_equal(model.layout, np.array([[4, 1.5], [1, 1.5]]))
+    np.testing.assert_array_equal(model.canonical_points, np.array([[4, 1.5], [1, 1.5]]))
     assert model.face_box == (0.5, 0.5, 5.0, 3.0)
-    assert model.looks == 2
-    assert model.scores_faces is True
+    assert model.refinement_passes == 2
+    assert model.has_face_score is True
     assert model.metadata["calibration"]["rows"] == 7
 
 
 def test_a_folder_with_a_model_stands_for_it(file: Path) -> None:
-    assert PointsModel.load(file.parent).landmarks == EYES
+    assert LandmarkModel.load(file.parent).landmarks == EYES
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_folder_with_a_model_stands_for_it(file: Path) -> None:
 )
 def test_crops_of_another_kind_are_refused(file: Path, wrong: NDArray) -> None:
     with pytest.raises(DataError, match=r"uint8 \(B, 4, 6\).*came"):
-        PointsModel.load(file)(wrong)
+        LandmarkModel.load(file)(wrong)
 
 
 def test_the_checksum_is_that_of_the_file_with_its_digits_zeroed() -> None:
@@ -184,9 +184,12 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "a format that is no number": (lambda: of_format("x"), r"model format x\)"),
     "one that finds faces": (lambda: model_bytes(kind="finder"), "is a finder of facepoints, not"),
     "no size": (lambda: model_bytes(size=[]), "metadata of .* is damaged"),
-    "a layout of other points": (lambda: model_bytes(layout=[[1, 2]]), "metadata .* is damaged"),
+    "a layout of other points": (
+        lambda: model_bytes(canonical_points=[[1, 2]]),
+        "metadata .* is damaged",
+    ),
     "no landmarks": (lambda: model_bytes(landmarks={}), "metadata of .* is damaged"),
-    "sources of another kind": (lambda: model_bytes(sources=[1]), "metadata of .* is damaged"),
+    "sources of another kind": (lambda: model_bytes(schemes=[1]), "metadata of .* is damaged"),
 }
 
 
@@ -206,7 +209,7 @@ def test_no_changed_byte_goes_unnoticed(tmp_path_factory: Any, place: int, chang
     path = tmp_path_factory.getbasetemp() / "changed.onnx"
     path.write_bytes(GOOD[:place] + bytes([GOOD[place] ^ change]) + GOOD[place + 1 :])
     with pytest.raises(ModelError):
-        PointsModel.load(path)
+        LandmarkModel.load(path)
 
 
 @settings(deadline=None)
@@ -215,14 +218,14 @@ def test_no_cut_goes_unnoticed(tmp_path_factory: Any, length: int) -> None:
     path = tmp_path_factory.getbasetemp() / "cut.onnx"
     path.write_bytes(GOOD[:length])
     with pytest.raises(ModelError):
-        PointsModel.load(path)
+        LandmarkModel.load(path)
 
 
 def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails(tmp_path / "nowhere.onnx", "no model at .*expected an ONNX file, the folder of a run, or")
     fails(tmp_path, "folder without model.onnx.*facepoints export")
     monkeypatch.setattr(weights, "POINTS", tmp_path / "points.onnx")
-    fails(None, "model of the package is missing")
+    fails("builtin", "built-in model is missing")
 
 
 def test_settings_that_this_machine_cannot_give(file: Path) -> None:
@@ -231,7 +234,7 @@ def test_settings_that_this_machine_cannot_give(file: Path) -> None:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
     with pytest.raises(SettingsError, match=r"no device 'cuda' here.*onnxruntime-gpu"):
-        PointsModel.load(file, device="cuda")
+        LandmarkModel.load(file, device="cuda")
 
 
 def test_reading_a_model_takes_neither_torch_nor_onnx(file: Path) -> None:

@@ -24,11 +24,17 @@ from skimage import data
 
 import facepoints
 from facepoints.api import load
-from facepoints.detection import BoxesFromFile, CascadeFinder, Found, OwnFinder, WholeImage
+from facepoints.detection import (
+    BoxFileDetector,
+    BuiltinDetector,
+    Detection,
+    FullImageDetector,
+    OpenCVCascadeDetector,
+)
 from facepoints.errors import DataError, ModelError, SettingsError
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import Answer, PointsModel
+from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -63,12 +69,12 @@ class Discs:
     """A model that reads the discs.
 
     Attributes:
-        drift: by how much of their way from the layout its points are off: what a second
+        drift: by how much of their way from the canonical_points its points are off: what a second
             look makes smaller.
     """
 
-    looks: int = 2
-    scores_faces: bool = True
+    refinement_passes: int = 1
+    has_face_score: bool = True
     drift: float = 0.0
     calls: list[int] = field(default_factory=list)
     landmarks: LandmarkSet = POINTS
@@ -76,14 +82,14 @@ class Discs:
     face_box: tuple[float, float, float, float] = (11.5, 13.5, 40.0, 36.0)
 
     @property
-    def layout(self) -> NDArray[np.float32]:
+    def canonical_points(self) -> NDArray[np.float32]:
         return (SHAPE * 40 + 31.5).astype(np.float32)
 
-    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         assert crops.dtype == np.uint8
         assert crops.shape[1:] == self.size
         self.calls.append(len(crops))
-        answer = Answer(
+        answer = LandmarkOutput(
             np.full((len(crops), 4, 2), np.nan, np.float32),
             np.ones((len(crops), 4), np.float32),
             np.zeros(len(crops), np.float32),
@@ -91,11 +97,11 @@ class Discs:
         for row, crop in enumerate(crops):
             seen = [_middle(crop > 200), _middle(crop < 56)]
             if any(len(m) == 0 for m in seen):
-                answer.points[row] = self.layout
+                answer.points[row] = self.canonical_points
                 continue
-            fit = affine.similarity(SHAPE[:2], np.array(seen))
+            fit = affine.fit_similarity(SHAPE[:2], np.array(seen))
             points = affine.apply(fit, SHAPE)
-            answer.points[row] = points + self.drift * (points - self.layout)
+            answer.points[row] = points + self.drift * (points - self.canonical_points)
             answer.radius[row] = 0.05 * np.hypot(*fit[:, 0]) * np.array([1, 1, 2, 2])
             answer.score[row] = crop.max() / 255 * 0.99
         return answer
@@ -110,21 +116,21 @@ def _middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 class Given:
     """A finder that knows, and tries that it makes."""
 
-    places: Sequence[Found]
-    harder: Sequence[Sequence[Found]] = ()
+    places: Sequence[Detection]
+    harder: Sequence[Sequence[Detection]] = ()
     asked: int = 0
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         return list(self.places)
 
-    def find_harder(self, image: NDArray[np.uint8]) -> Iterator[list[Found]]:
+    def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
         for places in self.harder:
             self.asked += 1
             yield list(places)
 
 
-def around(x: float, y: float, size: float, score: float = 0.9, angle: float = 0) -> Found:
-    return Found((x - size / 2, y - size / 2, size, size), score, angle)
+def around(x: float, y: float, size: float, score: float = 0.9, angle: float = 0) -> Detection:
+    return Detection((x - size / 2, y - size / 2, size, size), score, angle)
 
 
 # Where points are
@@ -137,15 +143,15 @@ def around(x: float, y: float, size: float, score: float = 0.9, angle: float = 0
     size=st.floats(40, 130),
     angle=st.floats(-180, 180),
     off=st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1), st.floats(0.85, 1.2)),
-    looks=st.sampled_from([1, 2]),
+    passes=st.sampled_from([0, 1]),
 )
 def test_points_are_where_the_face_is(
-    x: float, y: float, size: float, angle: float, off: tuple[float, float, float], looks: int
+    x: float, y: float, size: float, angle: float, off: tuple[float, float, float], passes: int
 ) -> None:
     image = canvas()
     truth = draw_face(image, x, y, size, angle)
     place = around(x + off[0] * size, y + off[1] * size, size * off[2], angle=angle + 15)
-    (face,) = Predictor(Discs(looks), Given([place]))(image)
+    (face,) = Predictor(Discs(passes), Given([place]))(image)
     assert np.abs(face.points - truth).max() < 0.04 * size
     np.testing.assert_allclose(face.radius, 0.05 * size * np.array([1, 1, 2, 2]), rtol=0.1)
     np.testing.assert_allclose(face.box, affine.bounding_box(face.points))
@@ -157,13 +163,13 @@ def test_the_first_look_has_the_found_box_where_training_had_it() -> None:
     seen: list[NDArray[np.uint8]] = []
 
     class Watching(Discs):
-        def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
             seen.append(crops.copy())
             return super().__call__(crops)
 
     image = canvas()
     draw_face(image, 150, 120, 100, 90)
-    Predictor(Watching(looks=1), Given([around(150, 120, 100, angle=90)]))(image)
+    Predictor(Watching(refinement_passes=0), Given([around(150, 120, 100, angle=90)]))(image)
     want = np.full((64, 64), PLAIN, dtype=np.uint8)
     draw_face(want, 31.5, 31.5, 40)  # upright, in the middle of `face_box`, its longer side 40
     assert np.abs(seen[0][0].astype(int) - want).mean() < 1.5
@@ -179,7 +185,9 @@ def test_the_first_look_has_the_found_box_where_training_had_it() -> None:
         (around(160, 120, 120, angle=20), [1, 1]),
     ],
 )
-def test_a_crop_that_was_nearly_right_gets_no_second_look(place: Found, calls: list[int]) -> None:
+def test_a_crop_that_was_nearly_right_gets_no_second_look(
+    place: Detection, calls: list[int]
+) -> None:
     image = canvas()
     truth = draw_face(image, 160, 120, 100, 20)
     model = Discs()
@@ -193,11 +201,11 @@ def test_a_second_look_corrects_what_the_first_got_wrong() -> None:
     truth = draw_face(image, 160, 120, 100, 25)
     place = around(170, 112, 110)
     off = {}
-    for looks in (1, 2):
-        (face,) = Predictor(Discs(looks, drift=0.15), Given([place]))(image)
-        off[looks] = np.abs(face.points - truth).max()
-    assert off[1] > 2
-    assert off[2] < off[1] / 3
+    for passes in (0, 1):
+        (face,) = Predictor(Discs(passes, drift=0.15), Given([place]))(image)
+        off[passes] = np.abs(face.points - truth).max()
+    assert off[0] > 2
+    assert off[1] < off[0] / 3
 
 
 @pytest.mark.parametrize("doubt", [0.1, 500.0])
@@ -205,7 +213,7 @@ def test_a_second_look_trusts_the_surer_points_more(doubt: float) -> None:
     class Unsure(Discs):
         """It has the left ear wrong at first, and says how sure it is of that."""
 
-        def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
             answer = super().__call__(crops)
             if len(self.calls) == 1:
                 answer.points[:, 2] += 15
@@ -225,7 +233,7 @@ def test_a_second_look_trusts_the_surer_points_more(doubt: float) -> None:
 
 def test_a_wild_first_answer_keeps_its_crop() -> None:
     class Wild(Discs):
-        def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
             answer = super().__call__(crops)
             answer.score[:] = 1
             answer.points[:] = 31 + 1e-3 * answer.points  # all but one place
@@ -242,13 +250,13 @@ def test_small_faces_of_large_pictures_are_cropped_as_the_whole_picture_would_be
     seen: list[NDArray[np.uint8]] = []
 
     class Watching(Discs):
-        def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
             seen.append(crops.copy())
             return super().__call__(crops)
 
     places = [around(600, 400, 60, angle=30), around(30, 20, 90), around(1190, 890, 300, angle=-50)]
     places += [around(-100, 450, 50), around(600, 450, 900)]
-    model = Watching(looks=1)
+    model = Watching(refinement_passes=0)
     predictor = Predictor(model, Given(places), min_score=0)
     predictor(image)
     for crop, place in zip(seen[0], places, strict=True):
@@ -284,7 +292,7 @@ def test_a_model_that_does_not_judge_leaves_it_to_the_finder() -> None:
     image = canvas()
     draw_face(image, 80, 120, 100)
     finder = Given([around(80, 120, 100, 0.4), around(240, 120, 100, 0.7)])
-    (face,) = Predictor(Discs(scores_faces=False), finder)(image)
+    (face,) = Predictor(Discs(has_face_score=False), finder)(image)
     assert face.score == 0.7
     assert face.box[0] > 160
 
@@ -328,7 +336,7 @@ def test_it_looks_harder_only_where_nothing_was_a_face() -> None:
 class Upright:
     """A finder that sees faces within 40 degrees of upright only."""
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         brow, chin = _middle(image > 200), _middle(image < 56)
         way = chin - brow
         if abs(np.degrees(np.arctan2(way[0], way[1]))) > 40:
@@ -352,12 +360,12 @@ def test_any_angle_looks_harder_every_way_round() -> None:
     truth = draw_face(image, 140, 110, 100, 180)
 
     class Patient(Upright):
-        def find(self, image: NDArray[np.uint8]) -> list[Found]:
+        def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
             return []
 
-        def find_harder(self, image: NDArray[np.uint8]) -> Iterator[list[Found]]:
+        def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
             yield []
-            yield Upright.find(self, image)
+            yield Upright.detect(self, image)
 
     (face,) = Predictor(Discs(), Patient(), any_angle=True)(image)
     assert np.abs(face.points - truth).max() < 3
@@ -437,7 +445,7 @@ def test_tiny_pictures_hold_no_face(shape: tuple[int, ...]) -> None:
     image = np.full(shape, 90, dtype=np.uint8)
     assert Predictor(Discs())(image) == []
     assert Predictor(Discs(), any_angle=True)(image) == []
-    assert Predictor(Discs(), WholeImage())(image) == []
+    assert Predictor(Discs(), FullImageDetector())(image) == []
 
 
 def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
@@ -446,7 +454,7 @@ def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), image)
     (tmp_path / "boxes.csv").write_text("file,x,y,w,h\na.png,110,70,100,100\n")
-    predictor = Predictor(Discs(), BoxesFromFile.load(tmp_path / "boxes.csv"))
+    predictor = Predictor(Discs(), BoxFileDetector.load(tmp_path / "boxes.csv"))
     (face,), none = predictor([tmp_path / "a.png", tmp_path / "b.png"])
     assert none == []
     assert np.abs(face.points - truth).max() < 3
@@ -461,7 +469,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="min_score"):
         Predictor(Discs(), min_score=1.5)
     with pytest.raises(SettingsError, match="no face finder 'eyes'"):
-        load(finder="eyes")
+        load(detector="eyes")
     with pytest.raises(ModelError, match="no model at"):
         load(tmp_path / "nowhere.onnx")
 
@@ -492,13 +500,13 @@ def test_cascades_and_a_model_on_a_photo() -> None:
     """The real finder: its box is where the model's points end up that go by boxes alone."""
 
     class Mean(Discs):
-        def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+        def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
             count = len(crops)
-            points = np.repeat(self.layout[None], count, axis=0)
+            points = np.repeat(self.canonical_points[None], count, axis=0)
             ones = np.ones((count, 4), np.float32)
-            return Answer(points, ones, np.ones(count, np.float32))
+            return LandmarkOutput(points, ones, np.ones(count, np.float32))
 
-    faces = Predictor(Mean(scores_faces=False), CascadeFinder())(data.astronaut())
+    faces = Predictor(Mean(has_face_score=False), OpenCVCascadeDetector())(data.astronaut())
     brow, chin = faces[0].points[:2]
     np.testing.assert_allclose((brow + chin) / 2, (226, 127), atol=12)
     assert 50 < chin[1] - brow[1] < 85
@@ -514,16 +522,16 @@ MOUTH = {"mouth_right_corner": (202.5, 139.5), "mouth_left_corner": (244.0, 141.
 
 def test_what_the_finder_doubts_the_model_must_be_sure_of() -> None:
     """The photo has a tower and a dark box that look a little like a face."""
-    own = OwnFinder.load(least=0.02, threads=1)
+    own = BuiltinDetector.load(least=0.02, threads=1)
     photo = data.astronaut()
-    assert len(own.find(photo)) > 2
-    model = PointsModel.load(threads=1)
+    assert len(own.detect(photo)) > 2
+    model = LandmarkModel.load(threads=1)
     (face,) = Predictor(model, own)(photo)
     assert face.score > 0.99
-    place = own.find(photo)[0]
+    place = own.detect(photo)[0]
 
-    class Doubtful(OwnFinder):
-        def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    class Doubtful(BuiltinDetector):
+        def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
             return [replace(place, score=self.side / 1000)]
 
     scores = [

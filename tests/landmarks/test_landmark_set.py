@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from facepoints.errors import DataError
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KNOWN_SETS
-from facepoints.landmarks.landmark_set import LandmarkSet, base_name, source_of, with_source
+from facepoints.landmarks.landmark_set import LandmarkSet, base_name, scheme_of, with_scheme
 
 SETS = st.sampled_from([*KNOWN_SETS.values()])
 
@@ -37,10 +37,10 @@ def test_ibug_mirrors_as_its_published_order_does():
 
 
 def test_a_source_is_part_of_the_column_not_of_the_point():
-    name = with_source("nose_tip", "4-point")
-    assert (base_name(name), source_of(name)) == ("nose_tip", "4-point")
-    assert source_of("nose_tip") == ""
-    both = LandmarkSet((with_source("left_eye", "b"), with_source("right_eye", "b"), "nose"))
+    name = with_scheme("nose_tip", "4-point")
+    assert (base_name(name), scheme_of(name)) == ("nose_tip", "4-point")
+    assert scheme_of("nose_tip") == ""
+    both = LandmarkSet((with_scheme("left_eye", "b"), with_scheme("right_eye", "b"), "nose"))
     assert both.mirror.tolist() == [1, 0, 2]
 
 

@@ -17,9 +17,16 @@ from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, NARROW
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import HEAD_SPREAD, MEAN_HEAD
-from facepoints.measurement import DEFINITIONS, MEASURES, Measure, lacking, measures, pose_of
+from facepoints.measurement import (
+    DEFINITIONS,
+    MEASURES,
+    Measurement,
+    head_pose,
+    measure,
+    unavailable,
+)
 from facepoints.measurement.pose import ANGLES
-from facepoints.measurement.radius_factors import FACTORS
+from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
 from facepoints.measurement.uncertainty import measured
 
@@ -82,7 +89,7 @@ def test_the_mean_head_is_a_head() -> None:
 @fast
 @given(angle, angle, angle)
 def test_the_pose_of_a_turned_head_is_found_back(yaw: float, pitch: float, roll: float) -> None:
-    pose = pose_of(face_of(seen(yaw, pitch, roll)))
+    pose = head_pose(face_of(seen(yaw, pitch, roll)))
     np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [yaw, pitch, roll], atol=0.02)
     assert pose.scale == pytest.approx(100, rel=1e-3)
     np.testing.assert_allclose(pose.turn, turned(yaw, pitch, roll), atol=1e-3)
@@ -96,7 +103,7 @@ def test_a_near_camera_changes_the_pose_by_few_degrees(
     """60 cm from a head whose eyes are 9 cm from outer corner to outer corner."""
     head = MEAN_HEAD @ turned(yaw, pitch, roll).T
     points = head[:, :2] * (6.7 / (6.7 - head[:, 2:])) * 100
-    pose = pose_of(face_of(points))
+    pose = head_pose(face_of(points))
     np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [yaw, pitch, roll], atol=6)
 
 
@@ -108,7 +115,7 @@ def test_signs_are_the_subjects() -> None:
     left, right = IBUG_68.columns(("left_eye_outer_corner", "right_eye_outer_corner"))
     assert seen(roll=20)[left, 1] > seen(roll=20)[right, 1]  # clockwise on the screen
     for turn in ((20, 0, 0), (0, 20, 0), (0, 0, 20)):
-        pose = pose_of(face_of(seen(*turn)))
+        pose = head_pose(face_of(seen(*turn)))
         np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], turn, atol=0.02)
 
 
@@ -116,9 +123,9 @@ def test_signs_are_the_subjects() -> None:
 @given(st.integers(0, 99), st.floats(-90, 90), st.floats(0.2, 5))
 def test_turning_and_scaling_the_picture(seed: int, degrees: float, scale: float) -> None:
     face = a_person(seed)
-    before = pose_of(face)
+    before = head_pose(face)
     turn = affine.rotation_matrix(degrees, (30.0, 500.0))
-    after = pose_of(moved(face, affine.compose(turn, affine.resize_matrix(scale, scale))))
+    after = head_pose(moved(face, affine.compose(turn, affine.resize_matrix(scale, scale))))
     assert after.yaw == pytest.approx(before.yaw, abs=0.01)
     assert after.pitch == pytest.approx(before.pitch, abs=0.01)
     apart = (after.roll - before.roll - degrees + 180) % 360 - 180
@@ -133,7 +140,7 @@ def test_a_mirrored_picture_swaps_signs_of_yaw_and_roll(seed: int) -> None:
     mirror = IBUG_68.mirror
     points = affine.apply(affine.mirror_matrix(400), face.points)[mirror]
     other = face_of(points, face.radius[mirror])
-    here, there = measures(face), measures(other)
+    here, there = measure(face), measure(other)
     for name, sign in (("yaw", -1), ("roll", -1), ("pitch", 1)):
         assert there[name].value == pytest.approx(sign * here[name].value, abs=0.01)
     assert there["asymmetry"].value == pytest.approx(here["asymmetry"].value, abs=1e-4)
@@ -150,26 +157,26 @@ def test_the_poses_radius_holds_it_nine_times_in_ten() -> None:
     for _ in range(600):
         head = MEAN_HEAD + rng.normal(size=(68, 3)) * HEAD_SPREAD[:, None] * (1, 1, 0)
         points = seen(*truth, head=head) + rng.normal(size=(68, 2)) * radius[:, None] / 2.146
-        pose = pose_of(face_of(points, radius))
-        alone = np.array(pose.radius) / [FACTORS[name] for name in ANGLES]
+        pose = head_pose(face_of(points, radius))
+        alone = np.array(pose.radius) / [RADIUS_FACTORS[name] for name in ANGLES]
         held.append(np.abs(np.array([pose.yaw, pose.pitch, pose.roll]) - truth) < alone)
     np.testing.assert_allclose(np.mean(held, axis=0), 0.9, atol=0.05)
 
 
 def test_kaggles_points_give_the_same_pose() -> None:
     face = face_of(seen(25, -10, 5)).as_landmarks(KAGGLE_15)
-    pose = pose_of(face)
+    pose = head_pose(face)
     np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [25, -10, 5], atol=0.05)
 
 
 def test_points_that_show_no_pose_are_refused() -> None:
     with pytest.raises(DataError, match="needs 6 points"):
-        pose_of(face_of(np.zeros((2, 2)), landmarks=LandmarkSet(("a", "b"), mirrorable=False)))
+        head_pose(face_of(np.zeros((2, 2)), landmarks=LandmarkSet(("a", "b"), mirrorable=False)))
     line = np.stack([np.arange(68.0), np.arange(68.0)], axis=1)
     with pytest.raises(DataError, match="line"):
-        pose_of(face_of(line))
+        head_pose(face_of(line))
     with pytest.raises(DataError, match="line"):
-        pose_of(face_of(np.full((68, 2), 7.0)))
+        head_pose(face_of(np.full((68, 2), 7.0)))
 
 
 # Distances, ratios, openings
@@ -182,8 +189,8 @@ def test_ratios_do_not_change_with_the_pictures_scale_turn_and_shift(
 ) -> None:
     face = a_person(seed)
     turn = affine.rotation_matrix(degrees, (-40.0, 70.0))
-    here = measures(face)
-    there = measures(moved(face, affine.compose(turn, affine.resize_matrix(scale, scale))))
+    here = measure(face)
+    there = measure(moved(face, affine.compose(turn, affine.resize_matrix(scale, scale))))
     assert list(here) == list(there) == list(MEASURES)
     for name, definition in DEFINITIONS.items():
         factor = scale if definition.unit == "px" else 1
@@ -217,7 +224,7 @@ def test_distances_and_slants_of_a_face_drawn_by_hand() -> None:
     for where, gap in (("right", 6), ("center", 12), ("left", 6)):
         put(f"inner_upper_lip_{where}", 55, 110 - gap / 2)
         put(f"inner_lower_lip_{where}", 55, 110 + gap / 2)
-    found = {name: measure.value for name, measure in measures(face_of(points)).items()}
+    found = {name: measure.value for name, measure in measure(face_of(points)).items()}
     outer = np.hypot(90, 15)
     assert found["inner_canthal_px"] == pytest.approx(30)
     assert found["outer_canthal_px"] == pytest.approx(outer)
@@ -255,16 +262,16 @@ def test_lips_that_meet_have_a_radius_too() -> None:
     upper = IBUG_68.columns(f"inner_upper_lip_{w}" for w in ("left", "center", "right"))
     lower = IBUG_68.columns(f"inner_lower_lip_{w}" for w in ("left", "center", "right"))
     points[lower] = points[upper]
-    closed = measures(replace(face, points=points))["mouth_opening"]
+    closed = measure(replace(face, points=points))["mouth_opening"]
     assert closed.value == 0
     assert closed.radius > 0.005
 
 
 def test_every_measure_has_a_factor_the_same_on_both_sides() -> None:
-    assert list(FACTORS) == list(MEASURES)
-    for name, factor in FACTORS.items():
+    assert list(RADIUS_FACTORS) == list(MEASURES)
+    for name, factor in RADIUS_FACTORS.items():
         assert 0.3 < factor < 3
-        assert factor == FACTORS[name.replace("left", "right")]
+        assert factor == RADIUS_FACTORS[name.replace("left", "right")]
 
 
 def test_factors_widen_the_radius_and_leave_the_value() -> None:
@@ -272,9 +279,9 @@ def test_factors_widen_the_radius_and_leave_the_value() -> None:
     name = "mouth_width_px"
     rows = IBUG_68.columns(DEFINITIONS[name].points)
     alone = measured(DEFINITIONS[name].of, face.points[rows].astype(float), face.radius[rows])
-    found = measures(face)[name]
+    found = measure(face)[name]
     assert found.value == pytest.approx(alone.value)
-    assert found.radius == pytest.approx(alone.radius * FACTORS[name])
+    assert found.radius == pytest.approx(alone.radius * RADIUS_FACTORS[name])
 
 
 # Asymmetry
@@ -286,7 +293,7 @@ def test_a_symmetric_head_is_symmetric_however_it_is_turned(
     yaw: float, pitch: float, roll: float
 ) -> None:
     face = face_of(seen(yaw, pitch, roll))
-    assert asymmetry(face, pose_of(face)).value < 1e-3
+    assert asymmetry(face, head_pose(face)).value < 1e-3
 
 
 def test_asymmetry_is_the_distance_to_the_mirrored_face() -> None:
@@ -296,7 +303,7 @@ def test_asymmetry_is_the_distance_to_the_mirrored_face() -> None:
     for drop in (0.05, 0.1, 0.2):
         crooked[corner, 1] = MEAN_HEAD[corner, 1] + drop
         face = face_of(seen(head=crooked))
-        found.append(asymmetry(face, pose_of(face)).value)
+        found.append(asymmetry(face, head_pose(face)).value)
     size = np.linalg.norm(MEAN_HEAD[17:, :2] - MEAN_HEAD[17:, :2].mean(axis=0))
     # the corner's fall counts once on each side
     np.testing.assert_allclose(found, np.array([0.05, 0.1, 0.2]) * np.sqrt(2) / size, rtol=0.05)
@@ -309,8 +316,8 @@ def test_nine_in_ten_symmetric_faces_stay_below_the_asymmetry_of_their_errors() 
     for _ in range(500):
         points = seen(25, 5, -10) + rng.normal(size=(68, 2)) * radius[:, None] / 2.146
         face = face_of(points, radius)
-        found = asymmetry(face, pose_of(face))
-        below.append(found.value < found.radius / FACTORS["asymmetry"])
+        found = asymmetry(face, head_pose(face))
+        below.append(found.value < found.radius / RADIUS_FACTORS["asymmetry"])
     assert 0.86 < np.mean(below) < 0.98  # the fit of the mirror image takes a little away
 
 
@@ -319,28 +326,28 @@ def test_nine_in_ten_symmetric_faces_stay_below_the_asymmetry_of_their_errors() 
 
 def test_other_points_give_what_they_can() -> None:
     face = a_person().as_landmarks(KAGGLE_15)
-    here, missing = measures(face), lacking(KAGGLE_15)
+    here, missing = measure(face), unavailable(KAGGLE_15)
     assert sorted([*here, *missing]) == sorted(MEASURES)
     assert {"yaw", "asymmetry", "inner_canthal_ratio", "mouth_width_ratio"} <= set(here)
     assert {"eye_opening", "philtrum_px", "face_height_px"} <= set(missing)
     assert here["mouth_width_px"].value == pytest.approx(
-        measures(a_person())["mouth_width_px"].value
+        measure(a_person())["mouth_width_px"].value
     )
-    assert lacking(IBUG_68) == []
+    assert unavailable(IBUG_68) == []
 
 
 def test_four_points_give_nothing_and_names_without_sides_no_asymmetry() -> None:
     few = LandmarkSet.of_names(KAGGLE_SCHEMES[NARROW])
-    assert lacking(few) == list(MEASURES)
+    assert unavailable(few) == list(MEASURES)
     points, _ = convert(a_person().points[None], np.ones((1, 68), bool), IBUG_68, few)
-    assert measures(face_of(points[0], landmarks=few)) == {}
+    assert measure(face_of(points[0], landmarks=few)) == {}
     plain = LandmarkSet(IBUG_68.names, mirrorable=False)
-    found = measures(replace(a_person(), landmarks=plain))
-    assert lacking(plain) == ["asymmetry"]
+    found = measure(replace(a_person(), landmarks=plain))
+    assert unavailable(plain) == ["asymmetry"]
     assert sorted(found) == sorted(set(MEASURES) - {"asymmetry"})
 
 
 def test_a_face_that_is_turned_away_has_no_asymmetry() -> None:
-    found = measures(face_of(seen(yaw=70)))
+    found = measure(face_of(seen(yaw=70)))
     assert "asymmetry" not in found
-    assert isinstance(found["yaw"], Measure)
+    assert isinstance(found["yaw"], Measurement)

@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 
 from facepoints.datasets.crop_geometry import default_crop_rule
-from facepoints.datasets.synthetic.kaggle_files import write_competition
-from facepoints.detection import WholeImage
+from facepoints.datasets.synthetic.kaggle_files import write_kaggle_files
+from facepoints.detection import FullImageDetector
 from facepoints.errors import ModelError, RunError
 from facepoints.imaging import affine
-from facepoints.inference.crop_predictor import Framed
+from facepoints.inference.crop_predictor import CroppingModel
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
-from facepoints.models.loading import RunModel, answering, opened
+from facepoints.models.loading import RunModel, load_model, select_crop_model
 
 RULE = default_crop_rule(IBUG_68, (96, 96))
-EYES = np.stack([RULE.layout[36:42].mean(axis=0), RULE.layout[42:48].mean(axis=0)])
+EYES = np.stack(
+    [RULE.canonical_points[36:42].mean(axis=0), RULE.canonical_points[42:48].mean(axis=0)]
+)
 
 
 def dots(crops: np.ndarray) -> SimpleNamespace:
@@ -33,7 +35,9 @@ def dots(crops: np.ndarray) -> SimpleNamespace:
         middle = (light * xs).sum() / light.sum()
         sides = (light * (xs < middle), light * (xs >= middle))
         eyes = [((s * xs).sum() / s.sum(), (s * ys).sum() / s.sum()) for s in sides]
-        points.append(affine.apply(affine.similarity(EYES, np.array(eyes)), RULE.layout))
+        points.append(
+            affine.apply(affine.fit_similarity(EYES, np.array(eyes)), RULE.canonical_points)
+        )
     ones = np.ones((len(crops), 68), np.float32)
     return SimpleNamespace(points=np.stack(points), radius=ones, score=ones[:, 0])
 
@@ -41,7 +45,7 @@ def dots(crops: np.ndarray) -> SimpleNamespace:
 def run(landmarks: Any = IBUG_68) -> Any:
     sources = {"ibug": IBUG_68.names}
     return SimpleNamespace(
-        landmarks=landmarks, sources=sources, size=(96, 96), crop_rule=RULE, predict=dots
+        landmarks=landmarks, schemes=sources, size=(96, 96), crop_rule=RULE, predict=dots
     )
 
 
@@ -58,41 +62,41 @@ def test_a_face_is_found_wherever_the_picture_has_it() -> None:
     turned = affine.rotation_matrix(20, (48, 48))
     moved = np.array([[0.9, 0, 30], [0, 0.9, 20.0]])
     images = np.stack([picture(m) for m in (turned, moved, affine.compose(turned, moved))])
-    found = Framed(RunModel(run()), {}, WholeImage(0.8)).predict(images)
+    found = CroppingModel(RunModel(run()), {}, FullImageDetector(0.8)).predict(images)
     for points, radius, matrix in zip(
         found.points,
         found.radius,
         (turned, moved, affine.compose(turned, moved)),
         strict=True,
     ):
-        truth = affine.apply(matrix, RULE.layout)
+        truth = affine.apply(matrix, RULE.canonical_points)
         assert np.linalg.norm(points - truth, axis=1).max() < 0.5
         assert radius == pytest.approx(np.hypot(*matrix[:, 0]), rel=0.03)  # 1 px of the crop
 
 
 def test_a_run_of_the_points_asked_for_sees_pictures_as_they_are() -> None:
     kaggle = run(KAGGLE_15)
-    assert answering(kaggle, KAGGLE_15.names, WholeImage()) is kaggle
-    other = answering(run(), KAGGLE_15.names, WholeImage())
-    assert isinstance(other, Framed)
-    assert answering(run(), ["chin"], WholeImage()) is not other
+    assert select_crop_model(kaggle, KAGGLE_15.names, FullImageDetector()) is kaggle
+    other = select_crop_model(run(), KAGGLE_15.names, FullImageDetector())
+    assert isinstance(other, CroppingModel)
+    assert select_crop_model(run(), ["chin"], FullImageDetector()) is not other
 
 
 def test_what_is_missing_is_told_as_what_it_should_be(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run folder"):
-        opened(tmp_path / "absent")
+        load_model(tmp_path / "absent")
     with pytest.raises(ModelError, match="no model at"):
-        opened(tmp_path / "absent.onnx")
+        load_model(tmp_path / "absent.onnx")
     (tmp_path / "odd.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="not an ONNX file"):
-        opened(tmp_path / "odd.onnx")
+        load_model(tmp_path / "odd.onnx")
     with pytest.raises(RunError, match=r"no run\.json"):
-        opened(tmp_path)
+        load_model(tmp_path)
 
 
 def test_the_word_facepoints_submits_and_adapts_without_pytorch(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    write_competition(data, count=120, test=40, seed=1)
+    write_kaggle_files(data, count=120, test=40, seed=1)
     code = f"""
 import sys
 from facepoints.cli.main import main
@@ -102,10 +106,10 @@ class NoTorch:
             raise ModuleNotFoundError("No module named 'torch'", name="torch")
 sys.meta_path.insert(0, NoTorch)
 for words in (
-    ["adapt", "facepoints", {str(data / "training.csv")!r}, "--out", {str(data / "mine.onnx")!r}],
-    *(["submit", model, {str(data / "test.csv")!r}, {str(data / "IdLookupTable.csv")!r},
+    ["adapt", {str(data / "training.csv")!r}, "--out", {str(data / "mine.onnx")!r}],
+    *(["submit", "--model", model, {str(data / "test.csv")!r}, {str(data / "IdLookupTable.csv")!r},
        "--out", {str(data)!r} + f"/{{n}}.csv", "--score", {str(data / "solution.csv")!r}]
-      for n, model in enumerate(["facepoints", {str(data / "mine.onnx")!r}])),
+      for n, model in enumerate(["builtin", {str(data / "mine.onnx")!r}])),
 ):
     main(words)
 """

@@ -195,7 +195,7 @@ def test_the_model_exports_as_one_graph_for_any_batch(name):
 def test_training_can_start_at_the_mean_face(name):
     model = build(name, 3, (64, 80), 120, 60).eval()
     start = torch.tensor([[10.0, 50.0], [70.5, 3.25], [math.nan, math.nan]])
-    model.set_start(start)
+    model.start_at(start)
     blank = torch.full((1, 1, 64, 80), 120, dtype=torch.uint8)  # nothing to see but the mean
     start[2] = torch.tensor([39.5, 31.5])
     torch.testing.assert_close(model(blank).points[0], start, atol=1e-3, rtol=0)
@@ -204,7 +204,7 @@ def test_training_can_start_at_the_mean_face(name):
 def test_a_network_with_its_own_spread_has_no_second_one_and_no_start_to_set():
     model = build("heatnet", 3, (64, 64), 120, 60).eval()
     before = model(gray(2, 64, 64)).points
-    model.set_start(torch.zeros(3, 2))
+    model.start_at(torch.zeros(3, 2))
     assert torch.equal(model(gray(2, 64, 64)).points, before)
     assert "log_spread" not in model.state_dict()
 
@@ -296,15 +296,18 @@ def test_a_backbone_for_another_number_of_points_is_refused():
 def test_both_ways_is_mirror_symmetric_but_for_the_offset() -> None:
     model = build("lenet5", 3, (32, 40), 120.0, 60.0).eval()
     mirror = torch.tensor([1, 0, 2])
-    model.offset.copy_(torch.tensor([[1.0, 0.5], [1.0, 0.25], [-2.0, 0.0]]))
+    model.mirror_bias.copy_(torch.tensor([[1.0, 0.5], [1.0, 0.25], [-2.0, 0.0]]))
     images = torch.randint(0, 256, (4, 1, 32, 40), dtype=torch.uint8)
     with torch.inference_mode():
-        here, there = model.both_ways(images, mirror), model.both_ways(images.flip(-1), mirror)
+        here, there = (
+            model.predict_mirrored(images, mirror),
+            model.predict_mirrored(images.flip(-1), mirror),
+        )
         plain = model(images)
-    back = (there.points - model.offset)[:, mirror]
+    back = (there.points - model.mirror_bias)[:, mirror]
     back[..., 0] = 39 - back[..., 0]
-    torch.testing.assert_close(back + model.offset, here.points)
-    torch.testing.assert_close(there.spread[:, mirror], here.spread)
+    torch.testing.assert_close(back + model.mirror_bias, here.points)
+    torch.testing.assert_close(there.scale[:, mirror], here.scale)
     assert not torch.allclose(plain.points, here.points)
 
 
@@ -318,14 +321,14 @@ def test_habits_add_what_each_annotator_does_differently():
     before = plain(images)
     torch.testing.assert_close(model(images).points, before.points)  # fresh ones: nothing
     assert isinstance(model.backbone, HeatNet)
-    habits = model.backbone.habits
+    habits = model.backbone.annotator_bias
     assert habits is not None
     with torch.no_grad():
-        habits.leans[1, 0] = 0.25  # the second puts the first point 8 pixels further right
-        habits.maps[1, 3, 5] = 0.5  # and the third lower, the lower the second is
+        habits.bias[1, 0] = 0.25  # the second puts the first point 8 pixels further right
+        habits.weight[1, 3, 5] = 0.5  # and the third lower, the lower the second is
         for bias, share in (([100.0, -100.0], 0.0), ([-100.0, 100.0], 1.0), ([0.0, 0.0], 0.5)):
-            habits.whose.weight.zero_()
-            habits.whose.bias.copy_(torch.tensor(bias))
+            habits.annotator_logits.weight.zero_()
+            habits.annotator_logits.bias.copy_(torch.tensor(bias))
             moved = model(images)
             want = before.points.clone()
             want[:, 0, 0] += share * 8

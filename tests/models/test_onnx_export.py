@@ -19,8 +19,8 @@ from facepoints.datasets import readers, synthetic
 from facepoints.datasets.crop_geometry import CropRule, default_crop_rule
 from facepoints.errors import MissingExtraError, RunError, WriteError
 from facepoints.evaluation.calibration import uncalibrated
-from facepoints.imaging.affine import resized_images
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.imaging.affine import resize_images
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def member(network: str, landmarks: LandmarkSet, size: tuple[int, int], part: str = "") -> Member:
     model = build(network, len(landmarks), size, 120.0, 60.0).eval()
-    model.offset.uniform_(-1, 1)
+    model.mirror_bias.uniform_(-1, 1)
     return Member(part, network, landmarks, model)
 
 
@@ -48,7 +48,7 @@ def run_of(*members: Member, mirror: bool = False, merge: Merge = "replace") -> 
     size = members[0].model.size
     return Run(
         landmarks=landmarks,
-        sources={"15-point": landmarks.names},
+        schemes={"15-point": landmarks.names},
         size=size,
         merge=merge,
         mirror=mirror,
@@ -59,10 +59,10 @@ def run_of(*members: Member, mirror: bool = False, merge: Merge = "replace") -> 
 
 
 def rendered(size: tuple[int, int], count: int = 24) -> NDArray[np.uint8]:
-    return resized_images(synthetic.kaggle_like(count, seed=5, size=max(size)).images, *size)
+    return resize_images(synthetic.kaggle_like(count, seed=5, size=max(size)).images, *size)
 
 
-def assert_same(run: Run, model: PointsModel, images: NDArray[np.uint8]) -> None:
+def assert_same(run: Run, model: LandmarkModel, images: NDArray[np.uint8]) -> None:
     """Points and radii of both are the same within a hundredth of a pixel."""
     there, here = run.predict(images), model(images)
     np.testing.assert_allclose(here.points, there.points, atol=0.01)
@@ -78,10 +78,10 @@ def test_a_committed_run_of_the_first_version_answers_as_in_pytorch(
     run = replace(whole, members=whole.members[:1], mirror=False)
     export(run, tmp_path / "heatnet.onnx")
     assert capfd.readouterr() == ("", "")
-    model = PointsModel.load(tmp_path / "heatnet.onnx")
+    model = LandmarkModel.load(tmp_path / "heatnet.onnx")
     assert_same(run, model, rendered(run.size))
     assert model.landmarks == run.landmarks
-    assert model.sources == run.sources
+    assert model.schemes == run.schemes
     shared = request.getfixturevalue("shared")  # the rest needs real faces
     real = readers.load(shared / "kaggle" / "sample.csv").images
     assert_same(run, model, np.array(real))
@@ -89,10 +89,10 @@ def test_a_committed_run_of_the_first_version_answers_as_in_pytorch(
 
 def test_net2_answers_as_in_pytorch(tmp_path: Path) -> None:
     run = run_of(member("net2", IBUG_68, (48, 56)))
-    export(run, tmp_path / "net2.onnx", looks=1)
-    model = PointsModel.load(tmp_path / "net2.onnx")
+    export(run, tmp_path / "net2.onnx", refinement_passes=0)
+    model = LandmarkModel.load(tmp_path / "net2.onnx")
     assert_same(run, model, rendered((48, 56)))
-    assert (model.size, model.looks, model.scores_faces) == ((48, 56), 1, False)
+    assert (model.size, model.refinement_passes, model.has_face_score) == ((48, 56), 1, False)
 
 
 def specialist(core: int, **more: Any) -> Run:
@@ -118,7 +118,7 @@ def test_several_networks_make_one_graph(merge: Merge, mirror: bool, core: int) 
 def test_a_mirrored_specialist_answers_as_in_pytorch(tmp_path: Path) -> None:
     run = specialist(1, mirror=True)
     export(run, tmp_path / "specialist.onnx")
-    assert_same(run, PointsModel.load(tmp_path / "specialist.onnx"), rendered(run.size))
+    assert_same(run, LandmarkModel.load(tmp_path / "specialist.onnx"), rendered(run.size))
 
 
 class Judge(nn.Module):
@@ -143,12 +143,12 @@ def test_the_judgement_and_the_crop_rule_are_in_the_file(tmp_path: Path) -> None
     )
     run = replace(run, crop_rule=rule, calibration=uncalibrated("gaussian", CORE))
     export(run, tmp_path / "judge.onnx")
-    file = PointsModel.load(tmp_path / "judge.onnx")
+    file = LandmarkModel.load(tmp_path / "judge.onnx")
     shades = np.arange(0, 256, 5, dtype=np.uint8)[:, None, None].repeat(SIDE, 1).repeat(SIDE, 2)
     assert_same(run, file, shades)
-    assert file.scores_faces
+    assert file.has_face_score
     assert np.ptp(file(shades).score) > 0.1
-    np.testing.assert_array_equal(file.layout, rule.layout)
+    np.testing.assert_array_equal(file.canonical_points, rule.canonical_points)
     assert file.face_box == rule.face_box
     assert file.metadata["calibration"] == run.calibration.to_dict()
     content = (tmp_path / "judge.onnx").read_bytes()
@@ -176,20 +176,20 @@ def test_the_command_makes_the_file_of_a_trained_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
-    main(["synthetic", str(tmp_path), "--count", "48", "--test", "3"])
+    main(["synthetic", "--out", str(tmp_path), "--count", "48", "--test", "3"])
     words = "--network lenet5 --epochs 1 --batch 8 --device cpu --no-onnx"
     main(["train", str(tmp_path / "training.csv"), "--out", str(folder), *words.split()])
     assert not (folder / "model.onnx").exists()
     capsys.readouterr()
-    main(["export", str(folder)])
+    main(["export", "--model", str(folder)])
     assert f"{folder / 'model.onnx'}: " in capsys.readouterr().out
-    model = PointsModel.load(folder)
+    model = LandmarkModel.load(folder)
     assert_same(Run.load(folder), model, rendered(model.size))
     header = json.loads((folder / "run.json").read_text())
     assert header["calibration"]["calibrated"] is True
-    assert len(header["layout"]) == len(header["calibration"]["factors"]) == 19
+    assert len(header["canonical_points"]) == len(header["calibration"]["factors"]) == 19
     assert model.metadata["calibration"] == header["calibration"]
-    assert model.metadata["layout"] == header["layout"]
+    assert model.metadata["canonical_points"] == header["canonical_points"]
     assert model.metadata["face_box"] == header["face_box"]
 
 
@@ -197,10 +197,10 @@ def test_the_model_that_comes_along_says_in_8_bits_what_its_floats_say(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        main(["export", "facepoints"])
+        main(["export"])
     assert "name a file with --out" in capsys.readouterr().err
-    main(["export", "facepoints", "--out", str(tmp_path / "floats.onnx")])
-    floats, ours = PointsModel.load(tmp_path / "floats.onnx"), PointsModel.load()
+    main(["export", "--out", str(tmp_path / "floats.onnx")])
+    floats, ours = LandmarkModel.load(tmp_path / "floats.onnx"), LandmarkModel.load()
     crops = synthetic.kaggle_like(16, seed=3).images
     before, after = floats(crops), ours(crops)
     off = np.linalg.norm(after.points - before.points, axis=-1)

@@ -20,11 +20,11 @@ from facepoints.errors import DataError
 from facepoints.evaluation.calibration import uncalibrated
 from facepoints.evaluation.evaluate import evaluate
 from facepoints.imaging import affine
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.models.networks import build
 from facepoints.models.onnx_export import traced
-from facepoints.models.quantize import _chosen, as_cropped_for, quantise, quantised
+from facepoints.models.quantize import _chosen, as_cropped_for, quantize, quantize_graph
 from facepoints.models.run import Member, Run
 
 SIDE = 32
@@ -41,10 +41,10 @@ def faces() -> Samples:
 def run(faces: Samples) -> Run:
     torch.manual_seed(0)
     model = build("lenet5", 15, (SIDE, SIDE), 120.0, 60.0).eval()
-    model.set_start(torch.from_numpy(crop_rule_of(faces).layout))
+    model.start_at(torch.from_numpy(crop_rule_of(faces).canonical_points))
     return Run(
         landmarks=KAGGLE_15,
-        sources=faces.sources,
+        schemes=faces.schemes,
         size=(SIDE, SIDE),
         merge="replace",
         mirror=False,
@@ -58,11 +58,11 @@ def test_eight_bits_answer_nearly_the_same_and_the_cost_is_measured_on_other_peo
     run: Run, faces: Samples, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "int8.onnx"
-    cost = quantise(run, faces, path)
+    cost = quantize(run, faces, path)
     assert capfd.readouterr() == ("", "")
     ranges, rest = split_groups(faces.group, 0.5, 0)
     assert (cost.ranges_on, cost.measured_on) == (len(ranges), len(rest))
-    model, others = PointsModel.load(path), faces.take(rest)
+    model, others = LandmarkModel.load(path), faces.take(rest)
     before, after = evaluate(run, others), evaluate(model, others)
     assert cost.floats.rmse == pytest.approx(before["rmse"], abs=1e-4)
     assert cost.int8.rmse == pytest.approx(after["rmse"], abs=1e-4)
@@ -107,13 +107,13 @@ def test_a_graph_without_such_a_layer_stays_as_it_is() -> None:
 
     example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
     graph = traced(Plain(), example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
-    assert quantised(graph, []) is graph
+    assert quantize_graph(graph, []) is graph
 
 
 def test_all_of_one_person(run: Run, faces: Samples, tmp_path: Path) -> None:
     one = replace(faces, group=np.full(len(faces), "she"))
     with pytest.raises(DataError, match="at least two people"):
-        quantise(run, one, tmp_path / "int8.onnx")
+        quantize(run, one, tmp_path / "int8.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -142,15 +142,15 @@ def test_faces_are_brought_to_where_the_run_knows_them(run: Run, faces: Samples)
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, table = str(tmp_path / "run"), str(tmp_path / "training.csv")
-    main(["synthetic", str(tmp_path), "--count", "24", "--test", "3"])
+    main(["synthetic", "--out", str(tmp_path), "--count", "24", "--test", "3"])
     words = "--network lenet5 --epochs 1 --batch 8 --device cpu --augment none --no-onnx"
     main(["train", table, "--out", folder, *words.split()])
     with pytest.raises(SystemExit) as ended:
-        main(["export", folder, "--int8"])
+        main(["export", "--model", folder, "--int8"])
     assert ended.value.code == 2
     assert "--data" in capsys.readouterr().err
-    main(["export", folder, "--int8", "--data", table])
+    main(["export", "--model", folder, "--int8", "--data", table])
     said = capsys.readouterr().out
     for word in ("RMSE", "NME", "within the radius", "8 bits", "model-int8.onnx"):
         assert word in said
-    assert PointsModel.load(tmp_path / "run" / "model-int8.onnx").size == (96, 96)
+    assert LandmarkModel.load(tmp_path / "run" / "model-int8.onnx").size == (96, 96)

@@ -21,7 +21,8 @@ from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.datasets.samples import Samples
 from facepoints.errors import FacepointsError, RunError
 from facepoints.evaluation.calibration import uncalibrated
-from facepoints.imaging.affine import resized_images
+from facepoints.evaluation.evaluate import predict_samples
+from facepoints.imaging.affine import resize_images
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models import run as run_module
@@ -43,7 +44,7 @@ def member(landmarks: LandmarkSet, seed: int, part: str = "all-points") -> Membe
 def run_of(*members: Member, **changes: Any) -> Run:
     fields: dict[str, Any] = {
         "landmarks": KAGGLE_15,
-        "sources": {"15-point": KAGGLE_15.names},
+        "schemes": {"15-point": KAGGLE_15.names},
         "size": SIZE,
         "merge": "replace",
         "mirror": False,
@@ -68,15 +69,15 @@ def test_one_network_as_it_is() -> None:
     found = run_of(one).predict(pictures())
     np.testing.assert_allclose(found.points, alone(one, pictures()), atol=1e-4)
     assert found.points.shape == (3, 15, 2)
-    assert found.spread.shape == (3, 15)
-    assert found.points.dtype == found.spread.dtype == np.float32
-    assert (found.spread > 0).all()
+    assert found.scale.shape == (3, 15)
+    assert found.points.dtype == found.scale.dtype == np.float32
+    assert (found.scale > 0).all()
 
 
 def test_no_images_no_points() -> None:
     found = run_of(member(KAGGLE_15, 0)).predict(pictures(0))
     assert found.points.shape == (0, 15, 2)
-    assert found.spread.shape == (0, 15)
+    assert found.scale.shape == (0, 15)
 
 
 def test_the_mirror_is_averaged_with_names_swapped() -> None:
@@ -104,10 +105,10 @@ def test_a_mirrored_picture_gets_mirrored_points() -> None:
 def test_points_are_in_pixels_of_the_given_image(size: tuple[int, int]) -> None:
     run = run_of(member(KAGGLE_15, 0))
     images = pictures(2, size)
-    given, seen = run.predict(images), run.predict(resized_images(images, *SIZE))
+    given, seen = run.predict(images), run.predict(resize_images(images, *SIZE))
     factor = np.array([size[1] / SIZE[1], size[0] / SIZE[0]])
     np.testing.assert_allclose(given.points, (seen.points + 0.5) * factor - 0.5, atol=1e-3)
-    np.testing.assert_allclose(given.spread, seen.spread * factor.mean(), rtol=1e-4)
+    np.testing.assert_allclose(given.scale, seen.scale * factor.mean(), rtol=1e-4)
 
 
 def test_networks_of_one_part_are_averaged() -> None:
@@ -133,8 +134,8 @@ def test_every_row_is_answered_in_its_own_scheme() -> None:
     one = member(both, 0)
     run = run_of(one, landmarks=both)
     data = synthetic.kaggle_like(6, seed=0, size=40)
-    answer, found = run.answer(data), run.predict(data.images).points
-    narrow = data.source == list(data.sources).index("4-point")
+    answer, found = predict_samples(run, data), run.predict(data.images).points
+    narrow = data.scheme == list(data.schemes).index("4-point")
     np.testing.assert_array_equal(answer[~narrow], found[~narrow][:, :15])
     columns = data.landmarks.columns(CORE.names)
     np.testing.assert_array_equal(answer[narrow][:, columns], found[narrow][:, 15:])
@@ -143,7 +144,7 @@ def test_every_row_is_answered_in_its_own_scheme() -> None:
 def test_points_that_the_run_does_not_predict_are_zero() -> None:
     run = run_of(member(CORE, 0), landmarks=CORE)
     data = synthetic.kaggle_like(3, seed=0, size=40)
-    answer = run.answer(data)
+    answer = predict_samples(run, data)
     known = np.isin(data.landmarks.names, CORE.names)
     assert (answer[:, ~known] == 0).all()
     assert (answer[:, known] != 0).all()
@@ -180,7 +181,7 @@ def test_a_copied_run_predicts_the_same(trained: Path, copy: Path, data: Samples
     np.testing.assert_array_equal(found.points, same.points)
     run = Run.load(copy)
     assert run.size == (32, 32)
-    assert run.sources == data.sources
+    assert run.schemes == data.schemes
     assert [m.part for m in run.members] == ["all-points"] * 2
     assert run.mirror is True
     assert run.name == "copy"
@@ -258,7 +259,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no members": (lambda run: edit(run, members=[]), "damaged"),
     "members of another kind": (lambda run: edit(run, members=[3]), "damaged"),
     "no landmarks": (lambda run: edit(run, landmarks={}), "damaged"),
-    "sources of another kind": (lambda run: edit(run, sources=[1]), "damaged"),
+    "sources of another kind": (lambda run: edit(run, schemes=[1]), "damaged"),
     "no size": (lambda run: edit(run, size=None), "damaged"),
     "a size too small": (lambda run: edit(run, size=[2, 2]), "damaged"),
     "an endless size": (lambda run: edit(run, size=[float("inf"), 32]), "damaged"),

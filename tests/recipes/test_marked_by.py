@@ -15,7 +15,7 @@ from rich.console import Console
 from facepoints.datasets import synthetic
 from facepoints.datasets.combine import concatenate
 from facepoints.datasets.samples import Samples
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.models.run import Run, read_header, save_run
 from facepoints.training.settings import TrainSettings
@@ -89,5 +89,5 @@ def test_the_model_file_has_them_too(run: Path, tmp_path: Path) -> None:
 
     export(Run.load(run), tmp_path / "model.onnx")
     rows = faces(8, 3, True)
-    answer = PointsModel.load(tmp_path / "model.onnx", threads=1)(rows.images)
+    answer = LandmarkModel.load(tmp_path / "model.onnx", threads=1)(rows.images)
     assert answer.points == pytest.approx(Run.load(run).predict(rows.images).points, abs=0.01)

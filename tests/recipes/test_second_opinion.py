@@ -33,7 +33,7 @@ def test_every_face_beside_the_labelled_one_is_taken_also_where_that_was_missed(
     def model(_picture: np.ndarray) -> list[SimpleNamespace]:
         return [SimpleNamespace(score=1.0, points=face.astype(np.float32)) for face in beside]
 
-    target = procrustes.layout(MEAN_FACE.astype(np.float64), 96, 60)
+    target = procrustes.canonical_points(MEAN_FACE.astype(np.float64), 96, 60)
     crops, labels = second_opinion.others(
         [photo], labelled[None], np.array(["somebody"]), cast(Any, model), target, 96
     )

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facepoints._util.files import names_apart
+from facepoints._util.files import unique_names
 from facepoints.datasets import readers
 from facepoints.datasets.readers.pts import parse_pts
 from facepoints.errors import SettingsError, WriteError
@@ -221,7 +221,7 @@ def test_names_say_the_format(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_given_once(pictures: list[str], names: list[str]) -> None:
-    given = names_apart([PurePath(p) for p in pictures], lambda _, name: [f"{name}.pts"])
+    given = unique_names([PurePath(p) for p in pictures], lambda _, name: [f"{name}.pts"])
     assert given == names
 
 

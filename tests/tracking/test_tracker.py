@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints.detection import BoxesFromFile, Found
+from facepoints.detection import BoxFileDetector, Detection
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import Answer
+from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.tracking.association import undrawn
-from facepoints.tracking.offline_smoothing import steadied
-from facepoints.tracking.pose2d import pose_in
-from facepoints.tracking.track import Sight, Track, look_of
-from facepoints.tracking.tracker import Follower, Following, FollowSettings
+from facepoints.tracking.association import reject_occlusion_drift
+from facepoints.tracking.offline_smoothing import smooth_offline
+from facepoints.tracking.pose2d import fit_pose
+from facepoints.tracking.track import Observation, Track, appearance_descriptor
+from facepoints.tracking.tracker import FaceTracker, Following, TrackerConfig
 from facepoints.video.frame import Frame
 
 POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
@@ -82,7 +82,7 @@ class Clip:
 
     actors: Sequence[Actor]
     count: int
-    rate: float = RATE
+    fps: float = RATE
     live: bool = False
     name: str = "clip"
     total: int = 0
@@ -106,9 +106,9 @@ class Clip:
         for index in range(self.count):
             image = self.image(index)
             self._numbers[image.tobytes()] = index
-            yield Frame(image, index, index / self.rate, self.name)
+            yield Frame(image, index, index / self.fps, self.name)
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """As a finder: what is in a frame of this clip, and not hidden."""
         self.looked += 1
         now = self._numbers[image.tobytes()] if self.actors else 0
@@ -118,7 +118,7 @@ class Clip:
             left, right = self.boards.get(now, (0, 0))
             if actor.there(now) and not left < x < right:
                 side = actor.size
-                found.append(Found((x - side / 2 + 2, y - side / 2 - 1, side, side), 0.9))
+                found.append(Detection((x - side / 2 + 2, y - side / 2 - 1, side, side), 0.9))
         return found
 
 
@@ -127,8 +127,8 @@ class Discs:
     """A model that reads the discs, with noise of so many pixels of the crop."""
 
     noise: float = 0.0
-    scores_faces: bool = True
-    looks: int = 2
+    has_face_score: bool = True
+    refinement_passes: int = 1
     calls: list[int] = field(default_factory=list)
     landmarks: LandmarkSet = POINTS
     size: tuple[int, int] = (64, 64)
@@ -136,25 +136,25 @@ class Discs:
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     @property
-    def layout(self) -> NDArray[np.float32]:
+    def canonical_points(self) -> NDArray[np.float32]:
         return (SHAPE * 40 + 31.5).astype(np.float32)
 
-    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         self.calls.append(len(crops))
-        points = np.repeat(self.layout[None], len(crops), axis=0)
+        points = np.repeat(self.canonical_points[None], len(crops), axis=0)
         radius = np.full((len(crops), 4), 2.0, np.float32)
         score = np.zeros(len(crops), np.float32)
         for row, crop in enumerate(crops):
             seen = [_middle(crop > 225), _middle(crop < 40)]
             if any(len(m) == 0 for m in seen):
                 continue
-            fit = affine.similarity(SHAPE[:2], np.array(seen))
+            fit = affine.fit_similarity(SHAPE[:2], np.array(seen))
             if np.hypot(*(affine.apply(fit, np.zeros(2)) - 31.5)) > 20:
                 continue  # a face beside the crop is none in it
             points[row] = affine.apply(fit, SHAPE)
             points[row] += self.random.normal(0, 1, (4, 2)) * self.noise
             score[row] = 0.99
-        return Answer(points, radius, score)
+        return LandmarkOutput(points, radius, score)
 
 
 def _middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -170,12 +170,12 @@ def line(start: float, step: float, count: int, y: float = 80) -> NDArray[np.flo
 
 
 def run(
-    clip: Clip, settings: FollowSettings | None = None, **model: object
+    clip: Clip, settings: TrackerConfig | None = None, **model: object
 ) -> tuple[list[list[Face]], Discs]:
     """Faces of each frame, and the model that was asked."""
     discs = Discs(**model)  # type: ignore[arg-type]
     predictor = Predictor(discs, clip)
-    follower = Follower(predictor, settings)
+    follower = FaceTracker(predictor, settings)
     return [follower(frame) for frame in clip], discs
 
 
@@ -185,7 +185,7 @@ def owners(clip: Clip, found: Sequence[Sequence[Face]]) -> list[list[int | None]
     for actor in clip.actors:
         row: list[int | None] = []
         for index, faces in enumerate(found):
-            offs = [(np.abs(f.points - actor.points(index)).max(), f.track) for f in faces]
+            offs = [(np.abs(f.points - actor.points(index)).max(), f.track_id) for f in faces]
             near = min(offs, default=(np.inf, None), key=lambda pair: pair[0])
             row.append(near[1] if near[0] < 4 and actor.there(index) else None)
         out.append(row)
@@ -202,8 +202,8 @@ def test_a_face_at_walking_speed_is_followed_by_one_look_a_frame() -> None:
 
 def test_several_faces_go_through_the_model_together() -> None:
     clip = Clip([Actor(line(60 + 100 * n, 0.5, 10)) for n in range(3)], 10)
-    found, discs = run(clip, FollowSettings(find_every=100))
-    assert [sorted(f.track or 0 for f in faces) for faces in found] == [[0, 1, 2]] * 10
+    found, discs = run(clip, TrackerConfig(detect_every=100))
+    assert [sorted(f.track_id or 0 for f in faces) for faces in found] == [[0, 1, 2]] * 10
     # in the first frame again, by a crop as those that follow, and in the next few if need be
     assert discs.calls == [3] * len(discs.calls)
     assert 11 <= len(discs.calls) <= 11 + 5
@@ -221,22 +221,22 @@ def test_two_faces_that_cross_keep_their_numbers(step: float) -> None:
     apart = np.abs(front.path - back.path)[:, 0] > 10
     assert {n for n, far in zip(others, apart, strict=True) if far} <= {others[0], None}
     assert others[-1] == others[0]
-    assert {f.track for faces in found for f in faces} == {0, 1}
+    assert {f.track_id for faces in found for f in faces} == {0, 1}
 
 
-def pair() -> tuple[list[Track], list[Sight]]:
+def pair() -> tuple[list[Track], list[Observation]]:
     """Two faces side by side that stood still for some frames, and how they look."""
     sights = []
     for middle, cheek in ((120.0, -0.3), (165.0, 0.3)):
         points = (SHAPE * 60 + (middle, 80)).astype(np.float32)
-        look = look_of(crop_of(Actor(np.array([(middle, 80.0)]), cheek=(cheek, 0.0))))
-        pose = pose_in(points, np.ones(4), Discs().layout)
+        look = appearance_descriptor(crop_of(Actor(np.array([(middle, 80.0)]), cheek=(cheek, 0.0))))
+        pose = fit_pose(points, np.ones(4), Discs().canonical_points)
         assert pose is not None
-        sights.append(Sight(points, np.ones(4, np.float32), 0.99, pose, look))
-    tracks = [Track(sight, 0.0, Discs().layout) for sight in sights]
+        sights.append(Observation(points, np.ones(4, np.float32), 0.99, pose, look))
+    tracks = [Track(sight, 0.0, Discs().canonical_points) for sight in sights]
     for index in range(1, 10):
         for track, sight in zip(tracks, sights, strict=True):
-            track.see(sight, index / RATE)
+            track.update(sight, index / RATE)
     return tracks, sights
 
 
@@ -247,14 +247,14 @@ def crop_of(actor: Actor) -> NDArray[np.uint8]:
     return image[y - 40 : y + 40, x - 40 : x + 40, 0]
 
 
-def moved(sight: Sight, by: Sequence[float]) -> Sight:
+def moved(sight: Observation, by: Sequence[float]) -> Observation:
     return replace(sight, pose=sight.pose + np.array(by))
 
 
 @pytest.mark.parametrize("by", [(18, 0, 0, 0), (0, 0, 0.35, 0)])
 def test_a_face_whose_points_are_drawn_to_another_counts_as_hidden(by: Sequence[float]) -> None:
     tracks, sights = pair()
-    seen = undrawn(tracks, [moved(sights[0], by), sights[1]], 10 / RATE)
+    seen = reject_occlusion_drift(tracks, [moved(sights[0], by), sights[1]], 10 / RATE)
     assert seen == [None, sights[1]]
 
 
@@ -262,16 +262,16 @@ def test_a_face_whose_points_are_drawn_to_another_counts_as_hidden(by: Sequence[
 def test_faces_side_by_side_are_seen_when_the_camera_jolts(by: Sequence[float]) -> None:
     tracks, sights = pair()
     jolted = [moved(sight, by) for sight in sights]
-    assert undrawn(tracks, jolted, 10 / RATE) == jolted
+    assert reject_occlusion_drift(tracks, jolted, 10 / RATE) == jolted
 
 
 def test_a_face_is_thought_to_keep_its_size_while_it_is_hidden() -> None:
     tracks, sights = pair()
     track, sight = tracks[0], sights[0]
     for index in range(3):  # the last that is seen of it is wrong
-        track.see(moved(sight, (0, 0, 0.2 * index, 0)), (10 + index) / RATE, learn=False)
+        track.update(moved(sight, (0, 0, 0.2 * index, 0)), (10 + index) / RATE, learn=False)
     for index in range(13, 30):
-        track.miss(index / RATE)
+        track.mark_missed(index / RATE)
     assert track.expected(1.0)[2] == pytest.approx(sight.pose[2], abs=0.1)
 
 
@@ -292,7 +292,7 @@ def test_a_face_that_left_and_came_back_has_a_new_number() -> None:
     (numbers,) = owners(clip, found)
     assert set(numbers[:20]) == {0}
     assert set(numbers[72:]) == {1}
-    assert {f.track for faces in found[20:65] for f in faces} == set()
+    assert {f.track_id for faces in found[20:65] for f in faces} == set()
 
 
 def test_somebody_else_in_the_same_place_after_a_cut_has_a_new_number() -> None:
@@ -300,7 +300,7 @@ def test_somebody_else_in_the_same_place_after_a_cut_has_a_new_number() -> None:
     second = Actor(line(160, 0, 20), cheek=(0.3, -0.1), stripes=True, seen=np.arange(20) >= 10)
     clip = Clip([first, second], 20)
     found, _ = run(clip)
-    assert [faces[0].track for faces in found] == [0] * 10 + [1] * 10
+    assert [faces[0].track_id for faces in found] == [0] * 10 + [1] * 10
 
 
 def test_a_newcomer_is_found_within_half_a_second() -> None:
@@ -312,21 +312,21 @@ def test_a_newcomer_is_found_within_half_a_second() -> None:
     assert 1 in numbers[35:51]
     assert clip.looked < 20
     every = Clip([resident, newcomer], 60)
-    found, _ = run(every, FollowSettings(find_every=1))
+    found, _ = run(every, TrackerConfig(detect_every=1))
     assert owners(every, found)[1][35] == 1
     assert every.looked == 60
 
 
 def test_a_model_that_judges_no_faces_follows_none_that_the_finder_does_not_see() -> None:
     clip = Clip([Actor(line(160, 0, 90), seen=np.arange(90) < 10)], 90)
-    found, _ = run(clip, scores_faces=False)
+    found, _ = run(clip, has_face_score=False)
     assert len(found[5]) == 1
     assert found[-1] == []
 
 
 def test_points_keep_still_where_the_face_does() -> None:
     clip = Clip([Actor(line(160, 0, 60))], 60)
-    rough = points_of(run(clip, FollowSettings(smooth=False), noise=0.5)[0])
+    rough = points_of(run(clip, TrackerConfig(smooth=False), noise=0.5)[0])
     smooth = points_of(run(clip, noise=0.5)[0])
     assert jitter(smooth[10:]) < 0.35 * jitter(rough[10:])
 
@@ -354,7 +354,7 @@ def test_hindsight_makes_a_recorded_video_steadier_and_bends_no_motion() -> None
         clip = Clip([actor], count)
         errors[live] = points_of(live_or_recorded(clip, live, noise=0.4)) - truth
     clip = Clip([actor], count)
-    rough = points_of(run(clip, FollowSettings(smooth=False), noise=0.4)[0]) - truth
+    rough = points_of(run(clip, TrackerConfig(smooth=False), noise=0.4)[0]) - truth
     assert jitter(errors[False]) < 0.25 * jitter(rough)
     assert jitter(errors[True]) < jitter(rough)
     assert np.abs(errors[False]).max() < np.abs(rough).max()
@@ -364,23 +364,23 @@ def test_hindsight_makes_a_recorded_video_steadier_and_bends_no_motion() -> None
 def test_eyes_that_close_for_a_few_frames_are_seen_to(live: bool, late: int, least: float) -> None:
     """Two points of a still face go down by three radii within three frames, and back."""
     count, random = 60, np.random.default_rng(0)
-    layout = random.uniform(0, 100, (40, 2))
+    canonical_points = random.uniform(0, 100, (40, 2))
     closed = np.interp(np.arange(count), [25, 28, 33, 36], [0, 1, 1, 0])
     radius = np.full(40, 3.0, np.float32)
-    points = layout + random.normal(0, 0.1, (count, 40, 2))
+    points = canonical_points + random.normal(0, 0.1, (count, 40, 2))
     points[:, :2, 1] += 9 * closed[:, None]
     points = points.astype(np.float32)
     if live:
         track = None
         seen = []
         for index, now in enumerate(points):
-            pose = pose_in(now, radius, layout)
+            pose = fit_pose(now, radius, canonical_points)
             assert pose is not None
-            sight = Sight(now, radius, 0.99, pose, np.zeros(1, np.float32))
+            sight = Observation(now, radius, 0.99, pose, np.zeros(1, np.float32))
             if track is None:
-                track = Track(sight, 0.0, layout)
+                track = Track(sight, 0.0, canonical_points)
             else:
-                track.see(sight, index / RATE)
+                track.update(sight, index / RATE)
             seen.append(track.smooth_points())
     else:
         names = LandmarkSet(tuple(f"p{n}" for n in range(40)))
@@ -389,8 +389,8 @@ def test_eyes_that_close_for_a_few_frames_are_seen_to(live: bool, late: int, lea
             (Frame(blank, i, i / RATE, "clip"), [Face((0, 0, 1, 1), 1.0, p, radius, names, 0)])
             for i, p in enumerate(points)
         ]
-        seen = [faces[0].points for _, faces in steadied(frames, layout)]
-    down = (np.array(seen) - layout)[:, :2, 1].mean(axis=1) / 9
+        seen = [faces[0].points for _, faces in smooth_offline(frames, canonical_points)]
+    down = (np.array(seen) - canonical_points)[:, :2, 1].mean(axis=1) / 9
     assert least < down.max() < 1.1
     begun = int(np.argmax(down > 0.5)) - int(np.argmax(closed > 0.5))
     assert abs(begun) <= late
@@ -400,8 +400,8 @@ def test_eyes_that_close_for_a_few_frames_are_seen_to(live: bool, late: int, lea
 def test_time_counts_and_not_frames() -> None:
     """A tenth of the frames, ten times as far apart: the same motion is no surprise."""
     actor = Actor(line(40, 8, 25))
-    slow = Clip([actor], 25, rate=15.0)
-    fast = Clip([actor], 25, rate=60.0)
+    slow = Clip([actor], 25, fps=15.0)
+    fast = Clip([actor], 25, fps=60.0)
     for clip in (slow, fast):
         found, _ = run(clip)
         assert owners(clip, found) == [[0] * 25]
@@ -409,31 +409,31 @@ def test_time_counts_and_not_frames() -> None:
 
 def test_a_frame_of_another_size_shows_the_same_faces() -> None:
     clip = Clip([Actor(line(160, 1, 20))], 20)
-    follower = Follower(Predictor(Discs(), clip), FollowSettings(find_every=1000))
+    follower = FaceTracker(Predictor(Discs(), clip), TrackerConfig(detect_every=1000))
     for frame in clip:
         image = frame.image
         if frame.index >= 10:
             image = cv2.resize(image, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
         (face,) = follower(Frame(np.asarray(image, np.uint8), frame.index, frame.time, "clip"))
-        assert face.track == 0
+        assert face.track_id == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 2)])
 def test_frames_of_hardly_a_pixel_have_no_face(size: tuple[int, int]) -> None:
     clip = Clip([], 3)
-    follower = Follower(Predictor(Discs(), clip))
+    follower = FaceTracker(Predictor(Discs(), clip))
     for index in range(3):
         assert follower(Frame(np.zeros((*size, 3), np.uint8), index, index / 30, "clip")) == []
 
 
 def test_settings_that_cannot_be_are_one_line() -> None:
     with pytest.raises(SettingsError, match="find_every"):
-        FollowSettings(find_every=0)
+        TrackerConfig(detect_every=0)
     with pytest.raises(SettingsError, match="memory"):
-        FollowSettings(memory=-1)
-    boxes = BoxesFromFile(path=None, _boxes={})  # type: ignore[arg-type]
+        TrackerConfig(lost_track_seconds=-1)
+    boxes = BoxFileDetector(path=None, _boxes={})  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="boxes from a file"):
-        Follower(Predictor(Discs(), boxes))
+        FaceTracker(Predictor(Discs(), boxes))
 
 
 def live_or_recorded(clip: Clip, live: bool, noise: float) -> list[list[Face]]:

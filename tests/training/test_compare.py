@@ -20,7 +20,7 @@ from facepoints.datasets.samples import Samples
 from facepoints.errors import RunError, SettingsError
 from facepoints.training.compare import compare, table
 from facepoints.training.settings import TrainSettings
-from facepoints.training.train_state import Learner
+from facepoints.training.train_state import TrainState
 
 TINY = TrainSettings(
     # This seed holds out rows of both marking schemes.
@@ -59,13 +59,13 @@ def written(out: Path) -> dict[str, int]:
 
 
 def test_two_answers_by_two_networks_are_trained_once(faces: Samples, tmp_path: Path) -> None:
-    report = run(faces, tmp_path, ["specialist", "sources"])
+    report = run(faces, tmp_path, ["specialist", "per-scheme"])
     cells = {(cell["missing"], cell["network"]): cell for cell in report["cells"]}
-    assert set(cells) == {(a, n) for a in ("specialist", "sources") for n in ("lenet5", "net2")}
+    assert set(cells) == {(a, n) for a in ("specialist", "per-scheme") for n in ("lenet5", "net2")}
     rows = 60 - report["held_out"]
     for (answer, _), cell in cells.items():
         assert cell["rmse"] > 0
-        assert set(cell["sources"]) == {"15-point", "4-point"}
+        assert set(cell["schemes"]) == {"15-point", "4-point"}
         # An equal budget: as many rows are seen as two passes over all of them.
         assert cell["rows"] * cell["epochs"] == pytest.approx(2 * rows, rel=0.35), answer
     assert json.loads((tmp_path / "compare.json").read_text()) == report
@@ -74,17 +74,17 @@ def test_two_answers_by_two_networks_are_trained_once(faces: Samples, tmp_path: 
         assert f"{cell['rmse']:.3f}" in shown(report)
     before = written(tmp_path)
     assert len(before) == 6  # specialists are two each
-    assert run(faces, tmp_path, ["specialist", "sources"]) == report
+    assert run(faces, tmp_path, ["specialist", "per-scheme"]) == report
     assert written(tmp_path) == before
     with pytest.raises(RunError, match="other settings"):
-        run(faces, tmp_path, ["specialist", "sources"], seed=2)
+        run(faces, tmp_path, ["specialist", "per-scheme"], seed=2)
 
 
 def test_a_cell_that_does_not_fit_is_left_out_with_its_reason(
     faces: Samples, tmp_path: Path
 ) -> None:
     labelled = faces.labelled.copy()
-    labelled[:, faces.landmarks.names.index("nose_tip")] &= faces.source == 1
+    labelled[:, faces.landmarks.names.index("nose_tip")] &= faces.scheme == 1
     holes = faces.with_points(faces.points, labelled)
     report = run(holes, tmp_path, ["drop", "mask"], epochs=1)
     errors = {(c["missing"], c["network"]): c.get("error") for c in report["cells"]}
@@ -98,23 +98,23 @@ def test_a_cell_that_does_not_fit_is_left_out_with_its_reason(
 
 def test_nothing_that_fits_is_an_error(faces: Samples, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing could be compared.*drop"):
-        run(faces.take(faces.source == 1), tmp_path, ["drop"])
+        run(faces.take(faces.scheme == 1), tmp_path, ["drop"])
 
 
 def test_stopped_it_goes_on_with_the_same_call(
     faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(faces, tmp_path / "whole", ["mask"])
-    taken, follow = [0], Learner.follow
+    taken, follow = [0], TrainState.update_ema
 
-    def stopping(learner: Learner) -> None:
+    def stopping(learner: TrainState) -> None:
         follow(learner)
         taken[0] += 1
         if taken[0] == 6:  # in the second cell
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "follow", stopping)
+        patch.setattr(TrainState, "follow", stopping)
         with pytest.raises(Stopped, match="mask x net2; the same command goes on"):
             run(faces, tmp_path / "cut", ["mask"])
     first = {n: t for n, t in written(tmp_path / "cut").items() if n.startswith("mask-lenet5")}

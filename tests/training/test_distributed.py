@@ -29,8 +29,8 @@ from facepoints.errors import FacepointsError, SettingsError, WriteError
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.models.run import Run
 from facepoints.training.compare import compare
-from facepoints.training.distributed import World, world
-from facepoints.training.member_trainer import Fit
+from facepoints.training.distributed import DistributedContext, distributed_context
+from facepoints.training.member_trainer import MemberTrainer
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
 
@@ -56,11 +56,11 @@ def uneven() -> Samples:
     return faces.with_points(faces.points, labelled)
 
 
-def one_step(loss: str, here: World, out: Path) -> dict[str, Tensor]:
+def one_step(loss: str, here: DistributedContext, out: Path) -> dict[str, Tensor]:
     """Gradients and weights after a step of all seven faces."""
     faces = uneven()
     settings = replace(STEPS, loss=loss)
-    step = Fit(0, faces, faces.take([]), settings, here)
+    step = MemberTrainer(0, faces, faces.take([]), settings, here)
     with TrainingProgress(QUIET, False) as progress, StopRequest() as stop:
         step.run(out, [], progress, stop)
     assert step.learner.step == 1
@@ -75,7 +75,7 @@ def one_step(loss: str, here: World, out: Path) -> dict[str, Tensor]:
 def be_one_of_two(out: Path) -> None:
     """Body of each of the two processes."""
     torch.set_num_threads(1)
-    with world("cpu") as here:
+    with distributed_context("cpu") as here:
         found = one_step("mse", here, out) | one_step("rmse", here, out)
         save_file(found, out / f"{here.rank}.safetensors")
         faces = synthetic.kaggle_like(32, seed=0, size=32)
@@ -98,9 +98,9 @@ def be_killed(out: Path) -> None:
     """One of the two is killed while the other waits for it."""
     rank = int(os.environ["RANK"])
     try:
-        with world("cpu") as here:
+        with distributed_context("cpu") as here:
             here.total(torch.ones(1))
-            if here.first:
+            if here.is_rank0:
                 os.kill(os.getpid(), signal.SIGKILL)
             here.total(torch.ones(1))
     except FacepointsError as error:
@@ -111,9 +111,9 @@ def fail_alone(out: Path) -> None:
     """One of the two cannot go on while the other waits for it."""
     rank = int(os.environ["RANK"])
     try:
-        with world("cpu") as here:
+        with distributed_context("cpu") as here:
             here.total(torch.ones(1))
-            if here.first:
+            if here.is_rank0:
                 raise WriteError("the disk is full")
             here.total(torch.ones(1))
     except FacepointsError as error:
@@ -156,7 +156,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("loss", ["mse", "rmse"])
 def test_a_step_of_two_is_the_step_of_one(loss: str, together: Path, tmp_path: Path) -> None:
-    alone = one_step(loss, World(0, 1, torch.device("cpu")), tmp_path)
+    alone = one_step(loss, DistributedContext(0, 1, torch.device("cpu")), tmp_path)
     shared = load_file(together / "0.safetensors")
     for name, tensor in alone.items():
         scale = float(tensor.abs().max())
@@ -202,7 +202,10 @@ def test_one_without_partners_to_join_says_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("WORLD_SIZE", "2")
     for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(SettingsError, match="start all of them with torchrun"), world("cpu"):
+    with (
+        pytest.raises(SettingsError, match="start all of them with torchrun"),
+        distributed_context("cpu"),
+    ):
         raise AssertionError("it has joined nobody")
 
 

@@ -47,7 +47,7 @@ def run_of(network: str, landmarks: LandmarkSet, size: int = 48, parts: int = 1)
         members.append(Member("all-points", network, landmarks, model.eval()))
     return Run(
         landmarks=landmarks,
-        sources={"ibug": landmarks.names},
+        schemes={"ibug": landmarks.names},
         size=(size, size),
         merge="replace",
         mirror=False,
@@ -67,8 +67,8 @@ def faces(landmarks: LandmarkSet, count: int = 6, size: int = 48) -> Samples:
         landmarks=landmarks,
         group=np.arange(count).astype(str),
         names=np.arange(count).astype(str),
-        source=np.zeros(count, np.int16),
-        sources={"15-point": KAGGLE_15.names, "4-point": NARROW},
+        scheme=np.zeros(count, np.int16),
+        schemes={"15-point": KAGGLE_15.names, "4-point": NARROW},
     )
 
 
@@ -86,7 +86,7 @@ def test_each_column_begins_as_the_points_that_it_is_the_mean_of() -> None:
     before, rows = run_of("heatnet", IBUG_68), faces(COLUMNS)
     model = fresh("heatnet", COLUMNS)
     was = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    known = initialization.begin(model, "heatnet", rows, before, 0, "all-points")
+    known = initialization.init_from_run(model, "heatnet", rows, before, 0, "all-points")
     assert known.tolist() == [True] * 19 + [False] * 2
     old = before.members[0].model.state_dict()
     for name in ("backbone.heat.weight", "backbone.heat.bias", "backbone.log_spread.weight"):
@@ -105,8 +105,8 @@ def test_each_column_begins_as_the_points_that_it_is_the_mean_of() -> None:
 def test_heatnets_of_other_picture_sizes_and_with_another_judge_begin_too() -> None:
     before, rows = run_of("heatnet", IBUG_68), faces(KAGGLE_15, size=64)
     torch.manual_seed(2)
-    model = build("heatnet", 15, (64, 64), 90.0, 40.0, judges=True)
-    assert initialization.begin(model, "heatnet", rows, before, 0, "all-points").all()
+    model = build("heatnet", 15, (64, 64), 90.0, 40.0, has_face_score=True)
+    assert initialization.init_from_run(model, "heatnet", rows, before, 0, "all-points").all()
     trunk = model.state_dict()["backbone.stem.0.weight"]
     torch.testing.assert_close(
         trunk, before.members[0].model.state_dict()["backbone.stem.0.weight"]
@@ -120,7 +120,7 @@ def test_a_network_that_begins_from_its_own_points_answers_as_the_run_does(netwo
     answers = before.predict(faces(want).images).points[:, KAGGLE_15.columns(want.names)]
     rows = replace(faces(want), points=answers)
     model = fresh(network, want)
-    initialization.begin(model, network, rows, before, 0, "all-points")
+    initialization.init_from_run(model, network, rows, before, 0, "all-points")
     np.testing.assert_allclose(said(model, rows), answers, atol=1e-3)
     assert (float(model.mean), float(model.std)) == (100.0, 50.0)  # as the run's pictures
 
@@ -128,12 +128,12 @@ def test_a_network_that_begins_from_its_own_points_answers_as_the_run_does(netwo
 def test_gray_values_of_the_new_pictures_stay_where_they_suit_better() -> None:
     before = run_of("heatnet", KAGGLE_15)
     model = fresh("heatnet", KAGGLE_15)
-    initialization.begin(model, "heatnet", faces(KAGGLE_15), before, 0, "all-points")
+    initialization.init_from_run(model, "heatnet", faces(KAGGLE_15), before, 0, "all-points")
     model.mean.fill_(90.0)
     model.std.fill_(40.0)
     rows = replace(faces(KAGGLE_15), points=said(model, faces(KAGGLE_15)))
     again = fresh("heatnet", KAGGLE_15)
-    initialization.begin(again, "heatnet", rows, before, 0, "all-points")
+    initialization.init_from_run(again, "heatnet", rows, before, 0, "all-points")
     assert (float(again.mean), float(again.std)) == (90.0, 40.0)
 
 
@@ -142,7 +142,7 @@ def test_networks_of_an_ensemble_begin_from_those_of_an_ensemble() -> None:
     stems = []
     for number in range(3):
         model = fresh("heatnet", KAGGLE_15)
-        initialization.begin(model, "heatnet", rows, before, number, "all-points")
+        initialization.init_from_run(model, "heatnet", rows, before, number, "all-points")
         stems.append(model.state_dict()["backbone.stem.0.weight"])
     assert torch.equal(stems[0], stems[2])
     assert not torch.equal(stems[0], stems[1])
@@ -151,29 +151,29 @@ def test_networks_of_an_ensemble_begin_from_those_of_an_ensemble() -> None:
 def test_another_network_or_size_is_refused() -> None:
     rows = faces(KAGGLE_15)
     with pytest.raises(SettingsError, match="heatnet cannot begin from the weights of a lenet5"):
-        initialization.begin(
+        initialization.init_from_run(
             fresh("heatnet", KAGGLE_15), "heatnet", rows, run_of("lenet5", KAGGLE_15), 0, ""
         )
     small = run_of("lenet5", KAGGLE_15, 32)
     with pytest.raises(SettingsError, match="for pictures of 32x32 pixels"):
-        initialization.begin(fresh("lenet5", KAGGLE_15), "lenet5", rows, small, 0, "")
+        initialization.init_from_run(fresh("lenet5", KAGGLE_15), "lenet5", rows, small, 0, "")
 
 
 def test_what_suits_is_the_package_for_a_heatnet_on_faces(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hand = LandmarkSet(("thumb", "wrist"))
-    assert initialization.resolved("runs/mine", "heatnet", hand) == "runs/mine"
+    assert initialization.resolve_init("runs/mine", "heatnet", hand) == "runs/mine"
     there = (weights.POINTS_RUN / "run.json").is_file()
-    assert initialization.resolved(None, "heatnet", KAGGLE_15) == (
-        "facepoints" if there else "none"
+    assert initialization.resolve_init(None, "heatnet", KAGGLE_15) == (
+        "builtin" if there else "random"
     )
-    assert initialization.resolved(None, "heatnet", hand) == "none"
-    assert initialization.resolved(None, "lenet5", KAGGLE_15) == "none"
+    assert initialization.resolve_init(None, "heatnet", hand) == "random"
+    assert initialization.resolve_init(None, "lenet5", KAGGLE_15) == "random"
     monkeypatch.setattr(weights, "POINTS_RUN", tmp_path)
-    assert initialization.resolved(None, "heatnet", KAGGLE_15) == "none"
+    assert initialization.resolve_init(None, "heatnet", KAGGLE_15) == "random"
     with pytest.raises(RunError, match="weights of the package are missing"):
-        initialization.opened("facepoints")
+        initialization.load_init_run("builtin")
 
 
 def test_a_training_from_a_run_says_so_starts_ahead_and_goes_on_from_the_same(
@@ -193,8 +193,8 @@ def test_a_training_from_a_run_says_so_starts_ahead_and_goes_on_from_the_same(
     first = trained("first", settings)
     assert min(first) < 0.97 * first[0]
     second = replace(settings, init=str(tmp_path / "first"), epochs=1)
-    assert second.highest_rate < settings.highest_rate
-    second = replace(second, rate=1e-6)
+    assert second.max_learning_rate < settings.max_learning_rate
+    second = replace(second, learning_rate=1e-6)
     assert trained("second", second) == pytest.approx([min(first)], rel=1e-3)
     header = json.loads((tmp_path / "second" / "run.json").read_text())
     assert header["settings"]["init"] == second.init

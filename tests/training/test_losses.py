@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from facepoints.models.networks import Points
+from facepoints.models.networks import RawOutput
 from facepoints.training.losses import LOSSES, masked_loss, masked_mean
 
 NAMES = sorted(LOSSES)
@@ -23,7 +23,7 @@ faces = st.tuples(st.integers(1, 5), st.integers(1, 6), seeds)
 
 def example(
     batch: int, count: int, seed: int, chance: float = 0.6
-) -> tuple[Points, Tensor, Tensor]:
+) -> tuple[RawOutput, Tensor, Tensor]:
     """Predictions with gradients, true points, and where they are labelled."""
     generator = torch.Generator().manual_seed(seed)
     true = torch.rand(batch, count, 2, generator=generator) * 96
@@ -31,24 +31,26 @@ def example(
     spread = torch.rand(batch, count, generator=generator) * 5 + 0.05
     mask = torch.rand(batch, count, generator=generator) < chance
     return (
-        Points(points.requires_grad_(), spread.requires_grad_(), torch.ones(len(points))),
+        RawOutput(points.requires_grad_(), spread.requires_grad_(), torch.ones(len(points))),
         true,
         mask,
     )
 
 
-def off_by(x: float, y: float, spread: float = 1.0) -> tuple[Points, Tensor]:
+def off_by(x: float, y: float, spread: float = 1.0) -> tuple[RawOutput, Tensor]:
     """One prediction that misses by (x, y) pixels."""
     points = torch.tensor([[[40.0 + x, 50.0 + y]]])
-    return Points(points, torch.full((1, 1), spread), torch.ones(1)), torch.tensor([[[40.0, 50.0]]])
+    return RawOutput(points, torch.full((1, 1), spread), torch.ones(1)), torch.tensor(
+        [[[40.0, 50.0]]]
+    )
 
 
 def value(name: str, x: float, y: float, spread: float = 1.0) -> float:
     return LOSSES[name].per_point(*off_by(x, y, spread)).item()
 
 
-def gradients(loss: Tensor, predicted: Points) -> tuple[Tensor, ...]:
-    return torch.autograd.grad(loss, (predicted.points, predicted.spread))
+def gradients(loss: Tensor, predicted: RawOutput) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(loss, (predicted.points, predicted.scale))
 
 
 def test_there_is_each_loss_that_the_readme_names():
@@ -78,7 +80,7 @@ def test_targets_without_a_label_have_no_influence(name, face, garbage, seed):
 def test_a_masked_loss_is_the_plain_one_over_the_labelled_points(name, face):
     predicted, true, mask = example(*face)
     mask[0, 0] = True
-    labelled = Points(predicted.points[mask][None], predicted.spread[mask][None], torch.ones(1))
+    labelled = RawOutput(predicted.points[mask][None], predicted.scale[mask][None], torch.ones(1))
     everything = torch.ones_like(mask[mask][None])
     alone = masked_loss(LOSSES[name], labelled, true[mask][None], everything)
     mean = LOSSES[name].per_point(labelled, true[mask][None]).mean()
@@ -127,7 +129,7 @@ def test_squared_error_is_the_mean_of_both_coordinates():
 
 def test_root_is_taken_once_of_all_labelled_coordinates():
     points = torch.tensor([[[3.0, 1.0], [0.0, 0.0]]])
-    predicted = Points(points, torch.ones(1, 2), torch.ones(1))
+    predicted = RawOutput(points, torch.ones(1, 2), torch.ones(1))
     loss = masked_loss(LOSSES["rmse"], predicted, torch.zeros(1, 2, 2), torch.ones(1, 2) > 0)
     assert loss.item() == pytest.approx(math.sqrt(10 / 4))
 
@@ -150,7 +152,7 @@ def test_likelihoods_are_half_the_log_of_a_density_over_the_plane(name, spread):
     step = 0.05
     line = torch.arange(-25, 25, step)
     grid = torch.cartesian_prod(line, line)[None] + step / 2
-    predicted = Points(
+    predicted = RawOutput(
         torch.zeros_like(grid), torch.full(grid.shape[:2], spread), torch.ones(len(grid))
     )
     density = torch.exp(-2 * LOSSES[name].per_point(predicted, grid).double())
@@ -168,7 +170,7 @@ def test_the_best_spread_is_the_scale_of_the_errors(name, face):
 
     def loss_at(factor: float) -> float:
         spread = torch.full(mask.shape, best.item() * factor)
-        alike = Points(predicted.points.detach(), spread, predicted.score)
+        alike = RawOutput(predicted.points.detach(), spread, predicted.score)
         return masked_loss(LOSSES[name], alike, true, mask).item()
 
     assert loss_at(1) < min(loss_at(0.9), loss_at(1.1))

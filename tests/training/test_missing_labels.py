@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepoints.datasets.combine import concatenate
-from facepoints.datasets.marking_schemes import as_marked_by, source_columns
+from facepoints.datasets.marking_schemes import points_as_marked, source_columns
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, RunError, SettingsError
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
@@ -33,8 +33,8 @@ def faces(labelled: np.ndarray, source: np.ndarray | None = None, seed: int = 0)
         landmarks=LANDMARKS,
         group=np.arange(n).astype(str),
         names=np.arange(n).astype(str),
-        source=np.zeros(n, np.int16) if source is None else source.astype(np.int16),
-        sources={"wide": NAMES} if source is None else SCHEMES,
+        scheme=np.zeros(n, np.int16) if source is None else source.astype(np.int16),
+        schemes={"wide": NAMES} if source is None else SCHEMES,
     )
 
 
@@ -68,20 +68,20 @@ def test_every_answer_keeps_points_and_mask_consistent(samples: Samples) -> None
             assert np.isfinite(data.points).all()
             seen |= set(data.landmarks.names)
         assert seen == set(plan.landmarks.names)
-        if name not in ("mask", "sources"):
+        if name not in ("mask", "per-scheme"):
             assert all(part.samples.labelled.all() for part in plan.parts)
 
 
 @given(two_schemes())
 @settings(max_examples=60, deadline=None)
 def test_each_row_is_found_again_in_the_columns_of_its_own_scheme(samples: Samples) -> None:
-    plan = MISSING["sources"](samples)
+    plan = MISSING["per-scheme"](samples)
     data = plan.parts[0].samples
     kept = samples.take(np.flatnonzero(samples.labelled.any(axis=1)))
     assert list(data.names) == list(kept.names)
     assert data.labelled.sum() == kept.labelled.sum()
-    for index, source in enumerate(samples.sources):
-        rows = kept.source == index
+    for index, source in enumerate(samples.schemes):
+        rows = kept.scheme == index
         columns = source_columns(plan.landmarks, NAMES, source)
         np.testing.assert_array_equal(data.points[rows][:, columns], kept.points[rows])
         np.testing.assert_array_equal(data.labelled[rows][:, columns], kept.labelled[rows])
@@ -189,7 +189,7 @@ def test_mask_leaves_out_rows_without_labels_and_columns_that_nothing_trains() -
 def test_sources_renames_the_narrow_scheme_and_still_mirrors() -> None:
     labelled = np.ones((4, 5), bool)
     labelled[2:, 2:] = False
-    landmarks = MISSING["sources"](faces(labelled, np.array([0, 0, 1, 1]))).landmarks
+    landmarks = MISSING["per-scheme"](faces(labelled, np.array([0, 0, 1, 1]))).landmarks
     assert landmarks.names == (*NAMES, "left_eye@narrow", "right_eye@narrow")
     assert landmarks.eyes == FOUR
     assert landmarks.mirrorable
@@ -200,7 +200,7 @@ def test_sources_with_rows_of_one_scheme_is_mask() -> None:
     labelled = np.ones((3, 5), bool)
     labelled[:, 2:] = False
     samples = faces(labelled, np.ones(3))
-    assert MISSING["sources"](samples).landmarks.names == FOUR
+    assert MISSING["per-scheme"](samples).landmarks.names == FOUR
 
 
 def test_sources_of_joined_data_sets_keep_every_label() -> None:
@@ -219,7 +219,7 @@ def test_sources_of_joined_data_sets_keep_every_label() -> None:
         )
 
     small, large = of(KAGGLE_15, "15-point"), of(IBUG_68, "ibug")
-    plan = MISSING["sources"](concatenate([small, large]))
+    plan = MISSING["per-scheme"](concatenate([small, large]))
     data = plan.parts[0].samples
     assert len(plan.landmarks) == 68 + 15
     own = source_columns(plan.landmarks, KAGGLE_15.names, "15-point")
@@ -227,7 +227,7 @@ def test_sources_of_joined_data_sets_keep_every_label() -> None:
     own = source_columns(plan.landmarks, IBUG_68.names, "ibug")
     np.testing.assert_array_equal(data.points[3:, own], large.points)
     # the columns of 68 still make an eye centre for a scheme that has none of its own
-    points, able = as_marked_by(data.points[3:], plan.landmarks, KAGGLE_15, "other")
+    points, able = points_as_marked(data.points[3:], plan.landmarks, KAGGLE_15, "other")
     assert able.all()
     np.testing.assert_allclose(points, large.as_landmarks(KAGGLE_15).points, atol=1e-5)
 

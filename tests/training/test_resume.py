@@ -26,7 +26,7 @@ from facepoints.models.run import Run
 from facepoints.training import member_trainer
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import stored_settings, train
-from facepoints.training.train_state import Learner
+from facepoints.training.train_state import TrainState
 
 TINY = TrainSettings(
     network="lenet5", loss="mse", epochs=3, batch=16, augment="light", validation=0.25, device="cpu"
@@ -63,15 +63,15 @@ def everything(out: Path) -> dict[str, tuple[int, bytes]]:
 
 def at_step(monkeypatch: pytest.MonkeyPatch, step: int, act: Callable[[], None]) -> None:
     """Do something after this many steps of all networks together."""
-    taken, follow = [0], Learner.follow
+    taken, follow = [0], TrainState.update_ema
 
-    def counted(learner: Learner) -> None:
+    def counted(learner: TrainState) -> None:
         follow(learner)
         taken[0] += 1
         if taken[0] == step:
             act()
 
-    monkeypatch.setattr(Learner, "follow", counted)
+    monkeypatch.setattr(TrainState, "follow", counted)
 
 
 def interrupt() -> None:
@@ -182,7 +182,7 @@ def test_settings_are_those_of_the_run(faces: Samples, tmp_path: Path) -> None:
     assert stored_settings(tmp_path) is None
     settings = replace(TINY, epochs=1, validation=0, seed=7)
     run(faces, tmp_path / "run", settings)
-    assert stored_settings(tmp_path / "run") == replace(settings, init="none")
+    assert stored_settings(tmp_path / "run") == replace(settings, init="random")
 
 
 def test_a_damaged_checkpoint_is_refused(

@@ -57,7 +57,7 @@ def one_line(error: pytest.ExceptionInfo[FacepointsError]) -> str:
 
 def test_training_beats_the_mean_face(tmp_path: Path) -> None:
     data = synthetic.kaggle_like(240, seed=1, size=32)
-    settings = replace(TINY, epochs=25, batch=8, ema=0.9, rate=0.003, augment="none")
+    settings = replace(TINY, epochs=25, batch=8, ema=0.9, learning_rate=0.003, augment="none")
     report = run(data, tmp_path / "run", settings)
     train_rows, held = split_groups(data.group, settings.validation, settings.seed)
     points, labelled = data.points[train_rows], data.labelled[train_rows]
@@ -70,7 +70,7 @@ def test_training_beats_the_mean_face(tmp_path: Path) -> None:
     history = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in history] == list(range(1, 26))
     assert history[-1]["train_loss"] < history[0]["train_loss"]
-    assert history[-1]["learning_rate"] < 0.01 * settings.highest_rate
+    assert history[-1]["learning_rate"] < 0.01 * settings.max_learning_rate
     best = min(row["validation_rmse"] for row in history)
     assert report["rmse"] == pytest.approx(best, rel=1e-4)  # no mirror was learnt, none is read
 
@@ -86,7 +86,7 @@ def test_a_run_holds_what_is_needed_to_repeat_it(faces: Samples, tmp_path: Path)
     )
     header = json.loads((out / "run.json").read_text())
     assert header["finished"] is True
-    settings = replace(TINY, missing="specialist", epochs=2, init="none")
+    settings = replace(TINY, missing="specialist", epochs=2, init="random")
     assert TrainSettings(**header["settings"]) == settings
     assert header["data"]["names"] == ["some.csv"]
     assert header["data"]["rows"] == len(faces)
@@ -145,7 +145,7 @@ def test_minutes_are_the_whole_trainings_and_the_rate_falls_to_its_end(
         own = [row for row in history if row["member"] == member]
         assert own[-1]["seconds"] == pytest.approx(1.2, abs=0.6)
         rates = [row["learning_rate"] for row in own]
-        assert rates[-1] < 0.2 * TINY.highest_rate < max(rates)
+        assert rates[-1] < 0.2 * TINY.max_learning_rate < max(rates)
     assert Run.load(out).members[1].part == "all-points"
 
 
@@ -178,9 +178,9 @@ def test_no_group_is_on_both_sides(people: list[int], share: float, seed: int) -
 
 
 def test_a_loss_that_is_no_number_ends_the_training(faces: Samples, tmp_path: Path) -> None:
-    wild = replace(TINY, network="naimishnet", rate=10.0, schedule="constant", epochs=200)
+    wild = replace(TINY, network="naimishnet", learning_rate=10.0, schedule="constant", epochs=200)
     wild = replace(wild, loss="mse", minutes=0.5)
-    with pytest.raises(SettingsError, match=r"astray.*lower --rate") as error:
+    with pytest.raises(SettingsError, match=r"astray.*lower --learning-rate") as error:
         run(faces, tmp_path / "run", wild)
     one_line(error)
 
@@ -215,7 +215,7 @@ def test_a_device_that_is_not_there(device: str, faces: Samples, tmp_path: Path)
 
 
 def test_data_that_cannot_be_trained_on(faces: Samples, tmp_path: Path) -> None:
-    narrow = faces.take(faces.source == 1)
+    narrow = faces.take(faces.scheme == 1)
     with pytest.raises(FacepointsError, match="drop") as error:
         run(narrow, tmp_path / "run", replace(TINY, missing="drop"))
     one_line(error)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from facepoints._util.files import (
-    check_apart,
+    atomic_folder,
     check_output,
+    check_separate,
     read_json,
-    whole_folder,
     write_json,
     write_text,
 )
@@ -62,14 +62,14 @@ def test_a_folder_is_filled_whole_or_not_at_all(tmp_path: Path) -> None:
     out = tmp_path / "sub" / "out"
 
     def stopped() -> None:
-        with whole_folder(out) as folder:
+        with atomic_folder(out) as folder:
             (folder / "a").write_text("a")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
     assert not out.exists()
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         (folder / "a").write_text("a")
         assert not (out / "a").exists()
     assert [p.name for p in out.iterdir()] == ["a"]
@@ -77,7 +77,7 @@ def test_a_folder_is_filled_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_a_folder_with_files_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("old")
-    with pytest.raises(WriteError, match="not empty"), whole_folder(tmp_path):
+    with pytest.raises(WriteError, match="not empty"), atomic_folder(tmp_path):
         pass
     assert [p.name for p in tmp_path.iterdir()] == ["old"]
 
@@ -104,8 +104,8 @@ def test_a_file_that_is_read_only_stays(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_output_is_refused(tmp_path: Path) -> None:
-    check_apart(tmp_path / "points", tmp_path / "drawn")
-    check_apart(tmp_path / "all" / "points", tmp_path / "all")
+    check_separate(tmp_path / "points", tmp_path / "drawn")
+    check_separate(tmp_path / "all" / "points", tmp_path / "all")
     for folder in ("points", "points/drawn", "drawn/../points"):
         with pytest.raises(WriteError, match="would get mixed"):
-            check_apart(tmp_path / "points", tmp_path / folder)
+            check_separate(tmp_path / "points", tmp_path / folder)

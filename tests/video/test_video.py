@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError, MissingExtraError, SettingsError, WriteError
 from facepoints.video import opencv_source
-from facepoints.video.image_sequence import NumberedFrames
-from facepoints.video.opencv_source import CapturedVideo
-from facepoints.video.prefetch import ahead
+from facepoints.video.image_sequence import ImageSequence
+from facepoints.video.opencv_source import OpenCVSource
+from facepoints.video.prefetch import prefetch
 from facepoints.video.probe import is_video
-from facepoints.video.source import open_video, video_in
+from facepoints.video.source import find_video, open_video
 from facepoints.video.writer import VideoWriter
 
 av = pytest.importorskip("av")
@@ -127,7 +127,7 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, name: str) -> None:
         container.mux(stream.encode(sound))
         container.mux(stream.encode())
     with pytest.raises(DataError, match=r"empty|video|no picture in the folder|pictures"):
-        CapturedVideo.of_file(tmp_path / name)
+        OpenCVSource.of_file(tmp_path / name)
 
 
 def test_videos_are_told_from_pictures_by_content(tmp_path: Path) -> None:
@@ -142,28 +142,28 @@ def test_videos_are_told_from_pictures_by_content(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"a{suffix}"), picture(3))
         assert not is_video(tmp_path / f"a{suffix}")
     assert not is_video(tmp_path / "none.mp4")
-    assert video_in([str(tmp_path / "a.png")]) is None
-    assert video_in([str(tmp_path)]) is None  # a folder of photos stays one
-    assert isinstance(video_in([str(tmp_path / "clip.mp4")]), CapturedVideo)
-    assert isinstance(video_in([str(tmp_path)], frames=True), NumberedFrames)
+    assert find_video([str(tmp_path / "a.png")]) is None
+    assert find_video([str(tmp_path)]) is None  # a folder of photos stays one
+    assert isinstance(find_video([str(tmp_path / "clip.mp4")]), OpenCVSource)
+    assert isinstance(find_video([str(tmp_path)], frames=True), ImageSequence)
     with pytest.raises(SettingsError, match="one video at a time"):
-        video_in([str(tmp_path / "clip.mp4"), str(tmp_path / "a.png")])
+        find_video([str(tmp_path / "clip.mp4"), str(tmp_path / "a.png")])
 
 
 def test_numbered_pictures_come_by_their_numbers(tmp_path: Path) -> None:
     for index in (0, 2, 9, 10, 11):
         cv2.imwrite(str(tmp_path / f"frame{index}.png"), picture(index)[..., ::-1])
     (tmp_path / "frame9.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    source = open_video(tmp_path, rate=5)
+    source = open_video(tmp_path, fps=5)
     frames = list(source)
     assert [number(f.image) for f in frames] == [0, 2, 10, 11]
     assert [f.index for f in frames] == [0, 1, 3, 4]
     assert [f.time for f in frames] == pytest.approx([0.0, 0.2, 0.6, 0.8])
     assert source.lost == 1
     with pytest.raises(SettingsError, match="frame rate"):
-        open_video(tmp_path, rate=0)
+        open_video(tmp_path, fps=0)
     with pytest.raises(SettingsError, match="frame rate"):  # also where it would not count
-        video_in([str(tmp_path)], rate=-1)
+        find_video([str(tmp_path)], fps=-1)
 
 
 def test_no_camera_and_no_stream_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,14 +195,14 @@ class Unplugged:
 
 def test_a_camera_pulled_out_ends_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opencv_source, "_PATIENCE", 0.05)
-    source = CapturedVideo("camera 0", Unplugged(3), live=True, stamped=False)  # type: ignore[arg-type]
+    source = OpenCVSource("camera 0", Unplugged(3), live=True, stamped=False)  # type: ignore[arg-type]
     frames = list(source)
     times = [f.time for f in frames]
     assert len(frames) == 3
     assert times == sorted(set(times))
     assert source.note == "camera 0 gave no more frames"
     with pytest.raises(DataError, match="no frame"):
-        list(CapturedVideo("camera 0", Unplugged(0), live=True, stamped=False))  # type: ignore[arg-type]
+        list(OpenCVSource("camera 0", Unplugged(0), live=True, stamped=False))  # type: ignore[arg-type]
 
 
 def test_items_made_ahead_come_in_order_then_the_error() -> None:
@@ -210,7 +210,7 @@ def test_items_made_ahead_come_in_order_then_the_error() -> None:
         yield from range(20)
         raise DataError("that was all")
 
-    made = ahead(items(), 3)
+    made = prefetch(items(), 3)
     assert [next(made) for _ in range(20)] == list(range(20))
     with pytest.raises(DataError, match="that was all"):
         next(made)
@@ -223,7 +223,7 @@ def test_a_slow_viewer_of_a_camera_sees_the_newest_frames() -> None:
             yield index
 
     seen = []
-    for item in ahead(items(), 2, newest=True):
+    for item in prefetch(items(), 2, newest=True):
         time.sleep(0.05)
         seen.append(item)
     assert seen == sorted(seen)

@@ -10,10 +10,10 @@ from typing import Any, TextIO
 
 from facepoints.errors import WriteError
 
-__all__ = ["checked_output", "counted", "quiet_libraries"]
+__all__ = ["checked_output", "count_noun", "quiet_libraries"]
 
 
-def counted(count: int, what: str, several: str = "") -> str:
+def count_noun(count: int, what: str, several: str = "") -> str:
     """So many things, as in "1 face" and "2 faces"; `several` if that takes more than an s."""
     return f"{count} {what if count == 1 else several or what + 's'}"
 

@@ -15,13 +15,13 @@ from typing import Any
 from facepoints.errors import DataError, WriteError
 
 __all__ = [
-    "check_apart",
+    "atomic_file",
+    "atomic_folder",
     "check_output",
+    "check_separate",
     "make_folder",
-    "names_apart",
     "read_json",
-    "whole_file",
-    "whole_folder",
+    "unique_names",
     "write_bytes",
     "write_json",
     "write_text",
@@ -29,7 +29,7 @@ __all__ = [
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Path of a temporary file beside `path` that takes its place when the block ends well.
 
     If the block raises, or the disk fills, `path` is as it was and the temporary file is
@@ -67,7 +67,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Folder to fill whose content becomes that of the new or empty folder `path`.
 
     If the block raises, or the disk fills, `path` is as it was. Files that were there are
@@ -124,7 +124,7 @@ def _check_writable(path: Path) -> None:
         raise WriteError(f"could not write {path}: it is read-only; name another file")
 
 
-def check_apart(out: Path, folder: Path) -> None:
+def check_separate(out: Path, folder: Path) -> None:
     """Refuse a folder that is the output, or lies in it. Raises WriteError."""
     whole = os.path.realpath(out)
     with suppress(ValueError):  # on another drive
@@ -134,7 +134,7 @@ def check_apart(out: Path, folder: Path) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all. Raises WriteError."""
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(data)
 
 
@@ -173,7 +173,7 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def names_apart(
+def unique_names(
     pictures: Sequence[PurePath], made: Callable[[int, str], Iterable[str]]
 ) -> list[str]:
     """Names, without suffix, for what is made of each of several pictures.

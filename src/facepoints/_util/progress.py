@@ -9,14 +9,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-__all__ = ["PictureProgress", "StopRequest", "Stopped", "TrainingProgress", "clock"]
+__all__ = ["ImageProgress", "StopRequest", "Stopped", "TrainingProgress", "format_seconds"]
 
 
 class Stopped(Exception):
     """Work was asked to stop and did, with everything saved to go on."""
 
 
-def clock(seconds: float | None) -> str:
+def format_seconds(seconds: float | None) -> str:
     """Seconds as m:ss or h:mm:ss; dashes for None."""
     if seconds is None:
         return "-:--"
@@ -97,12 +97,14 @@ class TrainingProgress:
         self._name = name if of == 1 else f"{name} ({number} of {of})"
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(self._name, total=1.0, epoch=1, said="", left=clock(None))
+        self._task = self._bar.add_task(
+            self._name, total=1.0, epoch=1, said="", left=format_seconds(None)
+        )
 
     def at(self, done: float, epoch: int, left: float | None) -> None:
         """Part of the training that is behind, [0, 1], and the seconds that are left."""
         if self._task is not None:
-            self._bar.update(self._task, completed=done, epoch=epoch, left=clock(left))
+            self._bar.update(self._task, completed=done, epoch=epoch, left=format_seconds(left))
 
     def epoch(self, row: dict[str, Any]) -> None:
         """An epoch ended; `row` is its line in metrics.jsonl."""
@@ -112,11 +114,11 @@ class TrainingProgress:
         if self._task is not None:
             self._bar.update(self._task, said=said)
         if self._shown and not self._console.is_terminal:
-            when = clock(row["seconds"])
+            when = format_seconds(row["seconds"])
             self._console.print(f"{self._name}: epoch {row['epoch']}  {said}  {when}")
 
 
-class PictureProgress:
+class ImageProgress:
     """A bar for pictures that are looked at; nothing where there is no terminal.
 
     Args:
@@ -137,7 +139,7 @@ class PictureProgress:
         )
         self._task = self._bar.add_task("", total=total, completed=done, faces=0)
 
-    def __enter__(self) -> PictureProgress:
+    def __enter__(self) -> ImageProgress:
         self._bar.start()
         return self
 

@@ -25,25 +25,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints import weights
 from facepoints._util import files
 from facepoints.datasets import procrustes, readers
 from facepoints.datasets.combine import concatenate, read_people
 from facepoints.datasets.marking_schemes import (
-    arranged,
-    marked_points,
-    mixture,
-    own_columns,
-    widest,
+    in_scheme_columns,
+    points_by_scheme,
+    scheme_columns,
+    scheme_matrix,
+    widest_scheme,
 )
 from facepoints.datasets.samples import Samples
-from facepoints.detection import Found
+from facepoints.detection import Detection
 from facepoints.errors import DataError
 from facepoints.imaging import affine
-from facepoints.inference.cropping import Place, looked
-from facepoints.inference.landmark_model import PointsModel, model_file
+from facepoints.inference.cropping import FaceCrop, predict_refined
+from facepoints.inference.landmark_model import LandmarkModel, find_model_file
 from facepoints.inference.radius_calibration import COVERAGE
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.onnx_edit import Change, changed, check_onnx
+from facepoints.models.onnx_edit import Adaptation, apply_adaptation, check_onnx
 
 __all__ = ["AdaptReport", "adapt", "mean_gaps"]
 
@@ -77,12 +78,12 @@ class AdaptReport:
 
 
 def adapt(
-    model: Path | None,
     data: Sequence[Path],
     out: Path,
     *,
-    part: str = "training",
-    without: Path | None = None,
+    model: str | Path = weights.BUILTIN,
+    split: str = "training",
+    exclude_people: Path | None = None,
 ) -> AdaptReport:
     """Write a model that answers with the points of labelled faces as their labels mark them.
 
@@ -102,22 +103,22 @@ def adapt(
         WriteError: `out` cannot be written, or is one of the inputs.
     """
     check_onnx()
-    path = model_file(model)
+    path = find_model_file(model)
     files.check_output(out, [*data, path])
-    points = PointsModel.load(path)
-    leave = set() if without is None else read_people(without)
-    sets = [_read(one, points, part, leave) for one in data]
+    points = LandmarkModel.load(path)
+    leave = set() if exclude_people is None else read_people(exclude_people)
+    sets = [_read(one, points, split, leave) for one in data]
     faces = concatenate([found.faces for found in sets])
-    marked = marked_points(faces)
-    columns = own_columns(faces.landmarks, marked) if len(marked) > 1 else faces.landmarks
-    mix, _ = mixture(points.landmarks, columns, widest(marked))
-    faces = arranged(faces, columns)
+    marked = points_by_scheme(faces)
+    columns = scheme_columns(faces.landmarks, marked) if len(marked) > 1 else faces.landmarks
+    mix, _ = scheme_matrix(points.landmarks, columns, widest_scheme(marked))
+    faces = in_scheme_columns(faces, columns)
     gaps, radius = _gaps(points, faces, mix)
     unseen = _unseen_means(gaps, faces)
     offset = mean_gaps(gaps, faces.labelled).astype(np.float32)
     factors = _radius_factors(gaps - unseen, radius, faces.labelled)
-    change = Change(columns, faces.sources, mix, offset, factors, len(faces))
-    files.write_bytes(out, changed(path, change))
+    change = Adaptation(columns, faces.schemes, mix, offset, factors, len(faces))
+    files.write_bytes(out, apply_adaptation(path, change))
     size = max(points.face_box[2:])
     return AdaptReport(
         out=str(out),
@@ -138,12 +139,12 @@ class _Read(NamedTuple):
     unknown: tuple[str, ...]
 
 
-def _read(path: Path, model: PointsModel, part: str, leave: set[str]) -> _Read:
+def _read(path: Path, model: LandmarkModel, part: str, leave: set[str]) -> _Read:
     """Faces with two such points at least; those in photos cut upright and larger than the
     model's crops. Raises DataError if there are none."""
-    found = readers.read(path, part=part)
+    found = readers.read(path, split=part)
     names = found.landmarks.names
-    _, able = mixture(model.landmarks, found.landmarks, "")
+    _, able = scheme_matrix(model.landmarks, found.landmarks, "")
     known = found.landmarks.subset([n for n, a in zip(names, able, strict=True) if a] or names)
     index = found.landmarks.columns(known.names)
     labelled = found.labelled[:, index] & able.any()
@@ -166,31 +167,31 @@ def _read(path: Path, model: PointsModel, part: str, leave: set[str]) -> _Read:
         )
         side = max(model.size)
         shape = (_places(model, known, "") - (side - 1) / 2) / side
-        faces = procrustes.upright(photos, shape, 2 * side, 1.5 * side)
+        faces = procrustes.align_crops(photos, shape, 2 * side, 1.5 * side)
     unknown = tuple(n for n, a in zip(names, able, strict=True) if not a)
     return _Read(faces, int(there.sum()) - len(rows), unknown)
 
 
-def _places(model: PointsModel, columns: LandmarkSet, source: str) -> NDArray[np.float64]:
+def _places(model: LandmarkModel, columns: LandmarkSet, source: str) -> NDArray[np.float64]:
     """Where points (K, 2) lie in the model's crops on average."""
-    mix, _ = mixture(model.landmarks, columns, source)
-    return mix.astype(np.float64) @ model.layout
+    mix, _ = scheme_matrix(model.landmarks, columns, source)
+    return mix.astype(np.float64) @ model.canonical_points
 
 
 def _gaps(
-    model: PointsModel, faces: Samples, mix: NDArray[np.float32]
+    model: LandmarkModel, faces: Samples, mix: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What labels lie off the model's answers (N, K, 2), and its radii (N, K), in crop pixels.
 
     The first look goes by the labels, so what a face finder may do wrong is no part of it; a
     second always follows, as the labels' place is nothing that a model is told in use.
     """
-    target = mix.astype(np.float64) @ model.layout
+    target = mix.astype(np.float64) @ model.canonical_points
     places = []
     for row, (points, mask) in enumerate(zip(faces.points, faces.labelled, strict=True)):
-        matrix = affine.similarity(points[mask], target[mask])
-        places.append(Place(row, Found((0.0, 0.0, 1.0, 1.0)), matrix))
-    places, answer = looked(model, list(faces.images), places, least=0.0, always=True)
+        matrix = affine.fit_similarity(points[mask], target[mask])
+        places.append(FaceCrop(row, Detection((0.0, 0.0, 1.0, 1.0)), matrix))
+    places, answer = predict_refined(model, list(faces.images), places, least=0.0, always=True)
     gaps = np.zeros(faces.points.shape)
     radius = np.zeros(faces.labelled.shape)
     for row, place in enumerate(places):

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from facepoints._util import files
-from facepoints._util.console import counted
+from facepoints._util.console import count_noun
 from facepoints._util.progress import StopRequest
-from facepoints.commands.inputs import Sightings
+from facepoints.commands.inputs import InputStream
 from facepoints.commands.report import Report
 from facepoints.errors import WriteError
-from facepoints.imaging.input_paths import below_common, folder_for_pictures
+from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.inference.alignment import Template, align
 from facepoints.inference.face import Face
-from facepoints.results.records import Sighting
+from facepoints.results.records import FrameResult
 
-__all__ = ["AlignReport", "align_files", "summary"]
+__all__ = ["AlignReport", "align_inputs", "summary"]
 
 
 @dataclass
@@ -39,8 +39,8 @@ class AlignReport(Report):
     without: int = 0
 
 
-def align_files(
-    seen: Sightings,
+def align_inputs(
+    seen: InputStream,
     out: Path,
     *,
     template: Template = "eyes",
@@ -67,7 +67,7 @@ def align_files(
         DataError: an input that cannot be used, or points that the template needs.
         WriteError: an output cannot be written, or would replace a picture that is read.
     """
-    folder_for_pictures(out)
+    make_image_folder(out)
     report = AlignReport()
     names = dict(zip(seen.pictures, _names(seen.pictures), strict=True))
     read = {os.path.realpath(picture) for picture in seen.pictures}
@@ -91,21 +91,21 @@ def align_files(
 def summary(report: AlignReport) -> str:
     """The closing line: what was done."""
     text = "stopped after " if report.stopped else ""
-    text += f"{counted(report.faces, 'face')} of "
-    text += counted(report.pictures, "picture or frame", "pictures or frames")
+    text += f"{count_noun(report.faces, 'face')} of "
+    text += count_noun(report.images, "picture or frame", "pictures or frames")
     text += f", {report.without} without a face" if report.without else ""
     return text + (f", {report.unreadable} unreadable" if report.unreadable else "")
 
 
 def _names(pictures: Sequence[str]) -> list[str]:
-    return files.names_apart(below_common(pictures), lambda _, name: [name])
+    return files.unique_names(relative_to_common(pictures), lambda _, name: [name])
 
 
-def _which(sighting: Sighting, face: Face, number: int) -> str:
+def _which(sighting: FrameResult, face: Face, number: int) -> str:
     """The end of a face's file name."""
     if sighting.time is None:
         return f"face{number}"
-    who = f"face{number}" if face.track is None else f"track{face.track}"
+    who = f"face{number}" if face.track_id is None else f"track{face.track_id}"
     return f"frame{sighting.frame:06}-{who}"
 
 

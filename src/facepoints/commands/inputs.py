@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from facepoints.api import FaceModel
 from facepoints.errors import DataError, SettingsError
-from facepoints.imaging.image_io import read_picture
-from facepoints.imaging.input_paths import find_pictures
+from facepoints.imaging.image_io import read_image
+from facepoints.imaging.input_paths import find_images
 from facepoints.results.jsonl import _of_lines
-from facepoints.results.records import Sighting
-from facepoints.video.frame import RATE, VideoSource
-from facepoints.video.source import video_in
+from facepoints.results.records import FrameResult
+from facepoints.video.frame import DEFAULT_FPS, VideoSource
+from facepoints.video.source import find_video
 
-__all__ = ["Sightings", "sightings"]
+__all__ = ["InputStream", "iter_inputs"]
 
 _TOGETHER = 8  # pictures whose faces go through the model together
 _LINES = (".jsonl", ".ndjson")
@@ -28,7 +28,7 @@ _TABLES = (".csv", ".json", ".pts")  # that `facepoints predict` also writes
 
 
 @dataclass(frozen=True, eq=False)
-class Sightings:
+class InputStream:
     """Faces of inputs, one sighting after another; to be iterated once.
 
     Attributes:
@@ -38,21 +38,21 @@ class Sightings:
 
     pictures: Sequence[str]
     live: bool
-    _all: Iterator[Sighting] = field(repr=False)
+    _all: Iterator[FrameResult] = field(repr=False)
 
-    def __iter__(self) -> Iterator[Sighting]:
+    def __iter__(self) -> Iterator[FrameResult]:
         return self._all
 
 
-def sightings(
+def iter_inputs(
     inputs: Sequence[str],
     load: Callable[[], FaceModel],
     *,
     video: bool = False,
-    rate: float | None = None,
+    fps: float | None = None,
     results: Path | None = None,
     lines: bool = True,
-) -> Sightings:
+) -> InputStream:
     """Faces of inputs, in their order, what `facepoints predict` wrote first.
 
     Inputs are looked at when this is called, pictures when the iteration gets to them.
@@ -71,8 +71,8 @@ def sightings(
         SettingsError: a video among other inputs, a rate that is none, or JSON lines where
             pictures are needed.
     """
-    if rate is not None and not 0 < rate < 10_000:
-        raise SettingsError(f"a frame rate is positive and below 10000, {rate} is not")
+    if fps is not None and not 0 < fps < 10_000:
+        raise SettingsError(f"a frame rate is positive and below 10000, {fps} is not")
     written = [name for name in inputs if name.lower().endswith(_LINES) and os.path.isfile(name)]
     if written and not lines:
         raise SettingsError(f"{written[0]} holds points without pictures; give the pictures")
@@ -82,13 +82,13 @@ def sightings(
         raise SettingsError(
             f"{tables[0]} is no picture; of what facepoints predict wrote, .jsonl can be measured"
         )
-    source = video_in(others, video, rate) if others else None
+    source = find_video(others, video, fps) if others else None
     pictures = (
-        find_pictures(others, results) if source is None and not (written and not others) else []
+        find_images(others, results) if source is None and not (written and not others) else []
     )
     predictor = load() if others else None
     live = source is not None and source.live
-    return Sightings(pictures, live, _chained(written, rate, source, pictures, predictor))
+    return InputStream(pictures, live, _chained(written, fps, source, pictures, predictor))
 
 
 def _chained(
@@ -97,14 +97,14 @@ def _chained(
     source: VideoSource | None,
     pictures: Sequence[str],
     predictor: FaceModel | None,
-) -> Iterator[Sighting]:
+) -> Iterator[FrameResult]:
     for name in written:
-        yield from _of_lines(name, rate or RATE)
+        yield from _of_lines(name, rate or DEFAULT_FPS)
     if predictor is None:
         return
     if source is not None:
         for frame, faces in predictor.track(source):
-            yield Sighting(
+            yield FrameResult(
                 frame.file,
                 faces,
                 frame.image.shape[:2],
@@ -119,18 +119,18 @@ def _chained(
         yield from _of_pictures(some, predictor)
 
 
-def _of_pictures(pictures: Sequence[str], predictor: FaceModel) -> Iterator[Sighting]:
+def _of_pictures(pictures: Sequence[str], predictor: FaceModel) -> Iterator[FrameResult]:
     images: dict[str, NDArray[np.uint8]] = {}
     errors: dict[str, str] = {}
     for name in pictures:
         try:
-            images[name] = read_picture(name)
+            images[name] = read_image(name)
         except DataError as error:
             errors[name] = str(error)
-    found = iter(predictor.in_pictures(list(images.values()), list(images)))
+    found = iter(predictor.predict_batch(list(images.values()), list(images)))
     for name in pictures:
         if name in errors:
-            yield Sighting(name, error=errors[name])
+            yield FrameResult(name, error=errors[name])
         else:
             image = images[name]
-            yield Sighting(name, next(found), image.shape[:2], image=image)
+            yield FrameResult(name, next(found), image.shape[:2], image=image)

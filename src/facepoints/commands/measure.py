@@ -12,18 +12,18 @@ from typing import Any, TextIO
 import numpy as np
 from rich.console import Console
 
-from facepoints._util.console import counted
-from facepoints._util.files import whole_file
+from facepoints._util.console import count_noun
+from facepoints._util.files import atomic_file
 from facepoints._util.progress import StopRequest
 from facepoints._util.text_files import open_text, printable
 from facepoints.commands.report import Report
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.measurement import MEASURES, Measure, lacking, measures
+from facepoints.measurement import MEASURES, Measurement, measure, unavailable
 from facepoints.measurement.events import KINDS, Event, eye_events, judged, yawns
-from facepoints.results.records import Sighting, json_line
+from facepoints.results.records import FrameResult, json_line
 
-__all__ = ["MeasureReport", "measure_files", "summary"]
+__all__ = ["MeasureReport", "measure_inputs", "summary"]
 
 
 @dataclass
@@ -34,13 +34,13 @@ class _Row:
     track: int | None
     score: float
     box: tuple[float, ...]
-    measures: dict[str, Measure]
+    measures: dict[str, Measurement]
     events: dict[str, bool] | None = None
 
 
 @dataclass
 class _Shot:
-    seen: Sighting
+    seen: FrameResult
     rows: list[_Row]
 
 
@@ -60,8 +60,8 @@ class MeasureReport(Report):
     """(file, track, first frame, last frame, event)"""
 
 
-def measure_files(
-    seen: Iterable[Sighting],
+def measure_inputs(
+    seen: Iterable[FrameResult],
     out: Path,
     *,
     events: Path | None = None,
@@ -97,10 +97,10 @@ def measure_files(
         for series in _series(shots):
             report.events += _events(series)
         names = [_column(name, mm_per_pixel) for name in MEASURES]
-        with whole_file(out) as temporary, open_text(temporary) as file:
+        with atomic_file(out) as temporary, open_text(temporary) as file:
             write(shots, names, file)
         if events is not None:
-            with whole_file(events) as temporary, open_text(temporary) as file:
+            with atomic_file(events) as temporary, open_text(temporary) as file:
                 _write_events(report, file)
     return report
 
@@ -108,8 +108,8 @@ def measure_files(
 def summary(report: MeasureReport) -> str:
     """The closing line: what was done."""
     text = "stopped after " if report.stopped else ""
-    text += f"{counted(report.faces, 'face')} in "
-    text += counted(report.pictures, "picture or frame", "pictures or frames")
+    text += f"{count_noun(report.faces, 'face')} in "
+    text += count_noun(report.images, "picture or frame", "pictures or frames")
     text += f", {report.unreadable} unreadable" if report.unreadable else ""
     counts = {kind: sum(e.kind == kind for *_, e in report.events) for kind in KINDS}
     if any(counts.values()):
@@ -123,7 +123,7 @@ def summary(report: MeasureReport) -> str:
 
 
 def _measured(
-    seen: Iterable[Sighting],
+    seen: Iterable[FrameResult],
     report: MeasureReport,
     mm_per_pixel: float | None,
     console: Console | None,
@@ -140,7 +140,7 @@ def _measured(
         if stop.asked:
             report.stopped = True
             break
-    missing = {name for landmarks in sets.values() for name in lacking(landmarks)}
+    missing = {name for landmarks in sets.values() for name in unavailable(landmarks)}
     report.lacking = [name for name in MEASURES if name in missing]
     return shots
 
@@ -149,36 +149,36 @@ def _column(name: str, mm_per_pixel: float | None) -> str:
     return name if mm_per_pixel is None or not name.endswith("_px") else f"{name[:-3]}_mm"
 
 
-def _shot(sighting: Sighting, mm_per_pixel: float | None) -> _Shot:
+def _shot(sighting: FrameResult, mm_per_pixel: float | None) -> _Shot:
     """The measures of a sighting, its picture let go."""
     rows = []
     for number, face in enumerate(sighting.faces):
         found = {}
-        for name, measure in measures(face).items():
+        for name, measured in measure(face).items():
             column = _column(name, mm_per_pixel)
             scale = (mm_per_pixel or 1.0) if column != name else 1.0
-            found[column] = Measure(measure.value * scale, measure.radius * scale)
-        rows.append(_Row(number, face.track, face.score, face.box, found))
-    kept = Sighting(
+            found[column] = Measurement(measured.value * scale, measured.radius * scale)
+        rows.append(_Row(number, face.track_id, face.score, face.box, found))
+    kept = FrameResult(
         sighting.file,
         [],
         sighting.size,
         sighting.frame,
         sighting.time,
-        sighting.series,
+        sighting.video,
         error=sighting.error,
     )
     return _Shot(kept, rows)
 
 
-def _series(shots: Sequence[_Shot]) -> Iterator[list[tuple[Sighting, _Row]]]:
+def _series(shots: Sequence[_Shot]) -> Iterator[list[tuple[FrameResult, _Row]]]:
     """One person in one video, frame by frame."""
-    open_: dict[tuple[str, int], list[tuple[Sighting, _Row]]] = {}
+    open_: dict[tuple[str, int], list[tuple[FrameResult, _Row]]] = {}
     for shot in shots:
         for row in shot.rows:
             if row.track is None or shot.seen.time is None:
                 continue
-            key = shot.seen.series, row.track
+            key = shot.seen.video, row.track
             before = open_.get(key)
             if before and before[-1][0].frame >= shot.seen.frame:  # another video begins
                 yield open_.pop(key)
@@ -187,10 +187,10 @@ def _series(shots: Sequence[_Shot]) -> Iterator[list[tuple[Sighting, _Row]]]:
 
 
 def _events(
-    series: Sequence[tuple[Sighting, _Row]],
+    series: Sequence[tuple[FrameResult, _Row]],
 ) -> Iterator[tuple[str, int, int, int, Event]]:
     """Events of one person, in order; marks the frames."""
-    found: list[tuple[Event, list[tuple[Sighting, _Row]]]] = []
+    found: list[tuple[Event, list[tuple[FrameResult, _Row]]]] = []
     for of, kinds, names in (
         (eye_events, ("blink", "eyes_closed"), ("eye_opening", "yaw", "pitch")),
         (yawns, ("yawn",), ("mouth_opening",)),
@@ -271,5 +271,5 @@ def _write_events(report: MeasureReport, file: TextIO) -> None:
         table.writerow([printable(name), track, event.kind, first, last, *times])
 
 
-def _rounded(measure: Measure) -> list[float]:
+def _rounded(measure: Measurement) -> list[float]:
     return [float(f"{measure.value:.6g}"), float(f"{measure.radius:.3g}")]

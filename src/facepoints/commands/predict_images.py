@@ -19,20 +19,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from facepoints._util import files
-from facepoints._util.console import counted
-from facepoints._util.progress import PictureProgress, Stopped, StopRequest
+from facepoints._util.console import count_noun
+from facepoints._util.progress import ImageProgress, Stopped, StopRequest
 from facepoints.drawing import draw
 from facepoints.errors import DataError, WriteError
-from facepoints.imaging.image_io import read_picture
-from facepoints.imaging.input_paths import below_common, folder_for_pictures
+from facepoints.imaging.image_io import read_image
+from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.formats import FORMATS, format_of
 from facepoints.results.records import Record, error_record, json_line, record
-from facepoints.results.resume import Unfinished
+from facepoints.results.resume import ResumableRecords
 
-__all__ = ["PredictReport", "checked_points", "predict_files", "summary"]
+__all__ = ["PredictReport", "checked_points", "predict_images", "summary"]
 
 _READERS = 2  # threads that decode pictures while others are looked at
 _PICTURES = 8  # at most, whose crops go through the model together
@@ -54,7 +54,7 @@ class PredictReport:
         error: why the first unreadable file could not be read; empty if all could.
     """
 
-    pictures: int = 0
+    images: int = 0
     faces: int = 0
     without: int = 0
     unreadable: int = 0
@@ -64,7 +64,7 @@ class PredictReport:
 
     def count(self, found: Record) -> None:
         """Add a picture."""
-        self.pictures += 1
+        self.images += 1
         if "error" in found:
             self.unreadable += 1
             self.error = self.error or found["error"]
@@ -94,7 +94,7 @@ class _Drawing:
     radius: bool = False
 
 
-def predict_files(
+def predict_images(
     predictor: Predictor,
     pictures: Sequence[str],
     *,
@@ -131,7 +131,7 @@ def predict_files(
     if out is None and drawn is None and sys.stdout is None:
         raise WriteError("standard output is closed; name a file for what is found")
     if out is not None and drawn is not None:
-        files.check_apart(out, drawn)
+        files.check_separate(out, drawn)
     drawing = _Drawing(_drawn_paths(pictures, drawn), radius) if drawn else _Drawing()
     report = PredictReport()
     with ExitStack() as stack:
@@ -147,7 +147,7 @@ def predict_files(
                 report.count(found)
             report.before = kept.done
         stop = stack.enter_context(StopRequest())
-        bar = stack.enter_context(PictureProgress(console, len(pictures), report.before))
+        bar = stack.enter_context(ImageProgress(console, len(pictures), report.before))
         for batch in _batches(pictures[report.before :]):
             for read, faces in _answered(predictor, batch, want):
                 found = _record(read, faces)
@@ -160,7 +160,7 @@ def predict_files(
                 report.count(found)
                 if len(pictures) > 1:  # else the error that follows says it
                     _say_error(found, report, console)
-                bar.at(report.pictures, report.faces)
+                bar.at(report.images, report.faces)
             if kept is None and not drawing.paths:
                 sys.stdout.flush()
             if stop.asked:
@@ -192,13 +192,13 @@ def _drawn_paths(pictures: Sequence[str], folder: Path) -> dict[str, Path]:
         SettingsError: the folder is called as a picture is.
         WriteError: the folder cannot be written, or a picture would be replaced.
     """
-    folder_for_pictures(folder)
+    make_image_folder(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise WriteError(f"could not write to {folder}: no permission")
-    places = below_common(pictures)
+    places = relative_to_common(pictures)
     jpeg = (".jpg", ".jpeg")
     kinds = [place.suffix if place.suffix.lower() in jpeg else ".png" for place in places]
-    names = files.names_apart(places, lambda number, name: [name + kinds[number]])
+    names = files.unique_names(places, lambda number, name: [name + kinds[number]])
     drawn = (folder / (name + kind) for name, kind in zip(names, kinds, strict=True))
     paths = dict(zip(pictures, drawn, strict=True))
     read = {os.path.realpath(picture) for picture in pictures}
@@ -217,7 +217,7 @@ def _names(drawing: _Drawing) -> list[str]:
     return [str(path) for n, (stem, path) in enumerate(drawn) if n == 0 or path.stem != stem]
 
 
-def _unfinished(out: Path, pictures: Sequence[str], depends_on: dict[str, Any]) -> Unfinished:
+def _unfinished(out: Path, pictures: Sequence[str], depends_on: dict[str, Any]) -> ResumableRecords:
     """The records so far, after a look at whether the output can be written at all."""
     format_of(out)
     files.check_output(out, [Path(picture) for picture in pictures])
@@ -227,12 +227,12 @@ def _unfinished(out: Path, pictures: Sequence[str], depends_on: dict[str, Any]) 
         )
     if out.exists() and not (out.is_dir() or out.is_file()):
         raise WriteError(f"could not write {out}: it is no plain file")
-    return Unfinished(out, pictures, depends_on)
+    return ResumableRecords(out, pictures, depends_on)
 
 
 def _read(file: str) -> _Read:
     try:
-        return _Read(file, read_picture(file), "")
+        return _Read(file, read_image(file), "")
     except DataError as error:
         return _Read(file, None, str(error))
 
@@ -266,7 +266,9 @@ def _answered(
     predictor: Predictor, batch: Sequence[_Read], want: LandmarkSet
 ) -> Iterator[tuple[_Read, list[Face]]]:
     shown = [(read.file, read.image) for read in batch if read.image is not None]
-    found = iter(predictor.in_pictures([image for _, image in shown], [name for name, _ in shown]))
+    found = iter(
+        predictor.predict_batch([image for _, image in shown], [name for name, _ in shown])
+    )
     for read in batch:
         faces = next(found) if read.image is not None else []
         yield read, [face.as_landmarks(want) for face in faces]
@@ -299,12 +301,12 @@ def _say_error(found: Record, report: PredictReport, console: Console) -> None:
 
 def _stopped(report: PredictReport, of: int, out: Path | None) -> str:
     on = "" if out is None else f"; the same command goes on from there ({out}.part)"
-    return f"stopped after {report.pictures} of {of} pictures{on}"
+    return f"stopped after {report.images} of {of} pictures{on}"
 
 
 def summary(report: PredictReport) -> str:
     """The closing line: what was done, and in what time."""
-    text = f"{counted(report.pictures, 'picture')}: {counted(report.faces, 'face')}"
+    text = f"{count_noun(report.images, 'picture')}: {count_noun(report.faces, 'face')}"
     if report.without:
         text += f", none in {report.without}"
     text += f", {report.unreadable} unreadable" if report.unreadable else ""

@@ -17,17 +17,17 @@ from types import TracebackType
 from rich.console import Console
 
 from facepoints._util import files
-from facepoints._util.console import counted
-from facepoints._util.progress import PictureProgress, StopRequest
+from facepoints._util.console import count_noun
+from facepoints._util.progress import ImageProgress, StopRequest
 from facepoints.commands.predict_images import checked_points
-from facepoints.drawing.video_frames import drawn_faces
+from facepoints.drawing.video_frames import draw_video_faces
 from facepoints.errors import MissingExtraError, SettingsError, WriteError
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.formats import FORMATS, format_of
 from facepoints.results.records import Record, json_line, record
-from facepoints.tracking.tracker import Following, FollowSettings
+from facepoints.tracking.tracker import Following, TrackerConfig
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.writer import VideoWriter
 
@@ -88,7 +88,7 @@ def predict_video(
     drawn: Path | None = None,
     landmarks: LandmarkSet | None = None,
     radius: bool = False,
-    settings: FollowSettings | None = None,
+    config: TrackerConfig | None = None,
     console: Console | None = None,
 ) -> VideoReport:
     """Follow the faces of a video.
@@ -104,7 +104,7 @@ def predict_video(
             all the same.
         landmarks: points to answer with; None: the model's.
         radius: draw the radius of every point as well.
-        settings: how faces are followed.
+        config: how faces are tracked.
         console: for progress; nothing is shown if None.
 
     Raises:
@@ -116,14 +116,14 @@ def predict_video(
     begun = time.monotonic()
     console = console or Console(quiet=True, file=sys.stderr)
     report = VideoReport()
-    following = Following(predictor, source, settings)
+    following = Following(predictor, source, config)
     want = checked_points(predictor, landmarks)
     _check_outputs(source, out, drawn)
     with ExitStack() as stack:
         writing = None
         if drawn is not None:
             try:
-                writer = stack.enter_context(VideoWriter(drawn, source.rate))
+                writer = stack.enter_context(VideoWriter(drawn, source.fps))
                 writing = stack.enter_context(_Drawing(writer, radius))
             except MissingExtraError as missing:
                 if out is None:
@@ -131,7 +131,7 @@ def predict_video(
                 report.undrawn = missing
         lines = None if out is None else stack.enter_context(_Lines(out))
         stop = stack.enter_context(StopRequest())
-        bar = stack.enter_context(PictureProgress(console, source.total or 1))
+        bar = stack.enter_context(ImageProgress(console, source.total or 1))
         for frame, found in following:
             faces = [face.as_landmarks(want) for face in found]
             _count(report, frame, faces)
@@ -156,9 +156,9 @@ def predict_video(
 def summary(report: VideoReport) -> str:
     """The closing line: what was done, and in what time."""
     text = "stopped after " if report.stopped else ""
-    text += f"{counted(report.frames, 'frame')}: {counted(report.faces, 'face')}"
-    text += f", {counted(report.tracks, 'track')}"
-    text += f", {counted(report.lost, 'frame')} lost" if report.lost else ""
+    text += f"{count_noun(report.frames, 'frame')}: {count_noun(report.faces, 'face')}"
+    text += f", {count_noun(report.tracks, 'track')}"
+    text += f", {count_noun(report.lost, 'frame')} lost" if report.lost else ""
     text += f", {report.note}" if report.note and not report.stopped else ""
     rate = report.frames / max(report.seconds, 1e-9)
     return f"{text}; {report.seconds:.1f} s, {rate:.0f} frames per second"
@@ -198,7 +198,7 @@ class _Drawing:
                 continue  # let the others go on, to be told
             frame, faces = item
             try:
-                picture = drawn_faces(frame.image, faces, radius=self._radius)
+                picture = draw_video_faces(frame.image, faces, radius=self._radius)
                 self._writer.add(picture, frame.time)
             except BaseException as error:
                 self._error = error

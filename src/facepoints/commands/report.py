@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from facepoints.results.records import Sighting
+from facepoints.results.records import FrameResult
 
 __all__ = ["Report"]
 
@@ -25,14 +25,14 @@ class Report:
         stopped: whether it was ended by Ctrl-C.
     """
 
-    pictures: int = 0
+    images: int = 0
     unreadable: int = 0
     error: str = ""
     stopped: bool = False
 
-    def count(self, sighting: Sighting, console: Console | None) -> None:
+    def count(self, sighting: FrameResult, console: Console | None) -> None:
         """Note a sighting; the first files that cannot be read are named on the console."""
-        self.pictures += 1
+        self.images += 1
         if not sighting.error:
             return
         self.unreadable += 1

@@ -6,20 +6,22 @@ from pathlib import Path
 
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
-from facepoints.drawing import sheet
+from facepoints.drawing import draw_sheet
 from facepoints.errors import SettingsError
+from facepoints.evaluation.evaluate import predict_samples
+from facepoints.models.loading import load_model
 
 __all__ = ["show"]
 
 
-def show(samples: Samples, out: Path, *, count: int = 24, run_folder: Path | None = None) -> int:
+def show(samples: Samples, out: Path, *, count: int = 24, model: str | Path | None = None) -> int:
     """Draw faces with their labels, and with a run's predictions if one is given.
 
     Args:
         samples: faces; rows are taken evenly from first to last.
         out: PNG to write.
         count: faces to draw, at most.
-        run_folder: a run to predict with.
+        model: "builtin", an ONNX file or a run folder to predict with; None: only labels.
 
     Returns:
         How many faces were drawn.
@@ -33,9 +35,7 @@ def show(samples: Samples, out: Path, *, count: int = 24, run_folder: Path | Non
         raise SettingsError(f"count must be at least 1, is {count}")
     chosen = samples.take(spread_rows(len(samples), count))
     predicted = None
-    if run_folder is not None:
-        from facepoints.models.run import Run  # drawing labels alone needs no PyTorch
-
-        predicted = Run.load(run_folder).answer(chosen)
-    sheet(chosen, out, predicted=predicted)
+    if model is not None:
+        predicted = predict_samples(load_model(model), chosen)
+    draw_sheet(chosen, out, predicted=predicted)
     return len(chosen)

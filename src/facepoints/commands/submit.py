@@ -22,23 +22,23 @@ from numpy.typing import NDArray
 
 from facepoints._util import files
 from facepoints.datasets import readers
-from facepoints.datasets.marking_schemes import as_marked_by, pick_source
+from facepoints.datasets.marking_schemes import pick_scheme, points_as_marked
 from facepoints.datasets.readers.csv_lines import open_table
 from facepoints.datasets.samples import Samples
-from facepoints.detection import WholeImage
+from facepoints.detection import FullImageDetector
 from facepoints.errors import DataError, RunError
-from facepoints.inference.crop_predictor import Answers
+from facepoints.inference.crop_predictor import CropModel
 from facepoints.landmarks.known_sets import KAGGLE_SCHEMES
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name
-from facepoints.models.loading import answering
+from facepoints.models.loading import select_crop_model
 
 if TYPE_CHECKING:
-    from facepoints.inference.landmark_model import PointsModel
+    from facepoints.inference.landmark_model import LandmarkModel
     from facepoints.models.run import Run
 
 __all__ = ["FRAME", "Score", "SubmitReport", "submit"]
 
-FRAME = WholeImage(part=0.87, down=0.17)
+FRAME = FullImageDetector(part=0.87, down=0.17)
 """Where the competition's pictures have the face: by the eye centres of its 7,049 label rows,
 36.2 px of 96 apart and 37.6 px from the top, on the mean face of 68 points."""
 
@@ -56,7 +56,7 @@ class Score:
     """
 
     rmse: float
-    sources: dict[str, float]
+    schemes: dict[str, float]
     points: dict[str, float]
 
 
@@ -76,7 +76,7 @@ class SubmitReport:
     out: str
     rows: int
     images: int
-    sources: dict[str, int]
+    schemes: dict[str, int]
     clipped: int
     score: Score | None = None
 
@@ -95,7 +95,7 @@ class _Asked(NamedTuple):
 
 
 def submit(
-    model: Run | PointsModel, test: Path, lookup: Path, out: Path, *, score: Path | None = None
+    model: Run | LandmarkModel, test: Path, lookup: Path, out: Path, *, score: Path | None = None
 ) -> SubmitReport:
     """Write the coordinates that a lookup table asks for.
 
@@ -123,13 +123,13 @@ def submit(
     files.check_output(out, [test, lookup] if score is None else [test, lookup, score])
     asked = _read_lookup(lookup)
     answers = _read_answers(score, asked) if score is not None else None
-    samples = readers.load(test, part="test")
+    samples = readers.load(test, split="test")
     wanted: dict[int, set[str]] = defaultdict(set)
     for row in asked:
         wanted[row.image_id].add(row.point)
-    run = answering(model, {row.point for row in asked}, FRAME)
+    run = select_crop_model(model, {row.point for row in asked}, FRAME)
     sources = _sources(run, {row.point for row in asked})
-    scheme = {image: pick_source(points, sources) for image, points in wanted.items()}
+    scheme = {image: pick_scheme(points, sources) for image, points in wanted.items()}
     _check_features(run.landmarks, samples.landmarks, asked, scheme, lookup)
     rows = _rows_of_images(samples, asked, test, lookup)
     values = _predict(run, samples.take([rows[i] for i in scheme]), asked, scheme)
@@ -142,22 +142,22 @@ def submit(
         out=str(out),
         rows=len(asked),
         images=len(wanted),
-        sources=dict(Counter(scheme.values())),
+        schemes=dict(Counter(scheme.values())),
         clipped=int(((values < 0) | (values > limit)).sum()),
         score=None if answers is None else _score(kept, answers, asked, scheme),
     )
 
 
-def _sources(run: Answers, asked: set[str]) -> dict[str, tuple[str, ...]]:
+def _sources(run: CropModel, asked: set[str]) -> dict[str, tuple[str, ...]]:
     """The marking schemes that images may belong to: those of the run's training data, or the
     competition's if the points that are asked for are none of those that these mark."""
-    marked = {base_name(name) for names in run.sources.values() for name in names}
+    marked = {base_name(name) for names in run.schemes.values() for name in names}
     known = {name for names in KAGGLE_SCHEMES.values() for name in names}
-    return KAGGLE_SCHEMES if asked <= known and not asked <= marked else run.sources
+    return KAGGLE_SCHEMES if asked <= known and not asked <= marked else run.schemes
 
 
 def _predict(
-    run: Answers, samples: Samples, asked: Sequence[_Asked], scheme: dict[int, str]
+    run: CropModel, samples: Samples, asked: Sequence[_Asked], scheme: dict[int, str]
 ) -> NDArray[np.float64]:
     """The coordinate (R,) for each row asked for; `samples` in the order of `scheme`."""
     points = run.predict(samples.images).points
@@ -167,7 +167,7 @@ def _predict(
     of_image = np.array(list(scheme.values()), dtype=object)
     for source in dict.fromkeys(scheme.values()):
         chosen = of_image == source
-        table[chosen], _ = as_marked_by(points[chosen], run.landmarks, want, source)
+        table[chosen], _ = points_as_marked(points[chosen], run.landmarks, want, source)
     if not np.isfinite(table).all():
         raise RunError(
             "the run predicts values that are not numbers; its training went astray: "
@@ -192,7 +192,7 @@ def _score(
 
     return Score(
         rmse=math.sqrt(squares.mean()),
-        sources=grouped(scheme[row.image_id] for row in asked),
+        schemes=grouped(scheme[row.image_id] for row in asked),
         points=grouped(row.point for row in asked),
     )
 
@@ -208,7 +208,7 @@ def _check_features(
     want = LandmarkSet(tuple(dict.fromkeys(row.point for row in asked)), mirrorable=False)
     nothing = np.zeros((0, len(have), 2), dtype=np.float32)
     able = {
-        source: dict(zip(want.names, as_marked_by(nothing, have, want, source)[1], strict=True))
+        source: dict(zip(want.names, points_as_marked(nothing, have, want, source)[1], strict=True))
         for source in set(scheme.values())
     }
     failed = next((row for row in asked if not able[scheme[row.image_id]][row.point]), None)

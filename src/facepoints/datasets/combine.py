@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.datasets import readers
-from facepoints.datasets.crops import resized
+from facepoints.datasets.crops import resize_samples
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import CLUSTER, duplicate_groups
 from facepoints.errors import DataError
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["concatenate", "gather", "read_people"]
+__all__ = ["concatenate", "load_dataset", "read_people"]
 
 
-def gather(
+def load_dataset(
     paths: Sequence[Path],
     *,
-    part: str = "training",
-    size: int = 96,
-    without: Path | None = None,
-    only: Path | None = None,
+    split: str = "training",
+    crop_size: int = 96,
+    exclude_people: Path | None = None,
+    include_people: Path | None = None,
 ) -> Samples:
     """Labelled faces of all `paths`, as rows of one table.
 
@@ -39,11 +39,11 @@ def gather(
     Raises:
         DataError: a set cannot be read, no path came, or nobody is left.
     """
-    sets = [readers.load(path, part=part, size=size) for path in paths]
+    sets = [readers.load(path, split=split, size=crop_size) for path in paths]
     data = concatenate(sets)
     if len(sets) > 1:
         data = replace(data, group=_groups_across(sets, data))
-    for file, keep in ((without, False), (only, True)):
+    for file, keep in ((exclude_people, False), (include_people, True)):
         if file is not None:
             named = np.isin(data.group, sorted(read_people(file)))
             data = data.take(np.flatnonzero(named == keep))
@@ -98,13 +98,13 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
     sources: dict[str, tuple[str, ...]] = {}
     for part in parts:
         landmarks = landmarks.union(part.landmarks)
-        for name, marked in part.sources.items():
+        for name, marked in part.schemes.items():
             if sources.setdefault(name, marked) != marked:
                 raise DataError(
                     f"two data sets use the marking scheme name '{name}' for different points"
                 )
     order = list(sources)
-    fitted = [_in_columns(resized(part, *parts[0].size), landmarks) for part in parts]
+    fitted = [_in_columns(resize_samples(part, *parts[0].size), landmarks) for part in parts]
     return Samples(
         images=np.concatenate([p.images for p in fitted]),
         points=np.concatenate([p.points for p in fitted]),
@@ -112,10 +112,10 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
         landmarks=landmarks,
         group=np.concatenate([p.group for p in fitted]),
         names=np.concatenate([p.names for p in fitted]),
-        source=np.concatenate(
-            [np.array([order.index(s) for s in p.sources], np.int16)[p.source] for p in fitted]
+        scheme=np.concatenate(
+            [np.array([order.index(s) for s in p.schemes], np.int16)[p.scheme] for p in fitted]
         ),
-        sources=sources,
+        schemes=sources,
     )
 
 

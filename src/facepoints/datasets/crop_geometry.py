@@ -27,7 +27,7 @@ class CropRule(NamedTuple):
         measured: whether training faces told it, or `default_crop_rule` assumes it.
     """
 
-    layout: NDArray[np.float32]
+    canonical_points: NDArray[np.float32]
     face_box: Box
     measured: bool = True
 
@@ -57,7 +57,7 @@ def _laid_box(samples: Samples) -> Box | None:
     if not rows.any():
         return None
     laid = [
-        affine.similarity(points[mask[row]], samples.points[row, mask[row]])
+        affine.fit_similarity(points[mask[row]], samples.points[row, mask[row]])
         for row in np.flatnonzero(rows)
     ]
     centre = np.median([matrix[:, 2] for matrix in laid], axis=0)  # the mean face's origin

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
-from facepoints.imaging.affine import resized_images
+from facepoints.imaging.affine import resize_images
 
-__all__ = ["CROP_MARGIN", "crops", "middle", "resized"]
+__all__ = ["CROP_MARGIN", "center_crop", "cut_crops", "resize_samples"]
 
 
 CROP_MARGIN = 0.4
 """Side of a training crop over the longer side of the box of its points, less one."""
 
 
-def crops(
+def cut_crops(
     photos: Photos,
     size: int = 96,
     margin: float = CROP_MARGIN,
@@ -58,21 +58,21 @@ def crops(
         landmarks=photos.landmarks,
         group=photos.group[rows],
         names=photos.names[rows],
-        source=photos.source[rows],
-        sources=photos.sources,
+        scheme=photos.scheme[rows],
+        schemes=photos.schemes,
     )
 
 
-def resized(samples: Samples, height: int, width: int) -> Samples:
+def resize_samples(samples: Samples, height: int, width: int) -> Samples:
     """Samples with images of another size, points moved along."""
     if samples.size == (height, width):
         return samples
     matrix = affine.resize_matrix(width / samples.size[1], height / samples.size[0])
-    moved = replace(samples, images=resized_images(samples.images, height, width))
+    moved = replace(samples, images=resize_images(samples.images, height, width))
     return moved.with_points(affine.apply(matrix, samples.points), samples.labelled)
 
 
-def middle(samples: Samples, side: int | None) -> Samples:
+def center_crop(samples: Samples, side: int | None) -> Samples:
     """Samples cut to the middle `side` pixels of their pictures; None: as they are.
 
     Points outside are kept: what a network sees may end before the face does.

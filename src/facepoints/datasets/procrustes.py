@@ -16,7 +16,7 @@ from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["layout", "mean_shape", "upright"]
+__all__ = ["align_crops", "canonical_points", "mean_shape"]
 
 _ROUNDS = 5  # of aligning all shapes to their mean; it moves by under 1e-4 after three
 
@@ -48,7 +48,7 @@ def mean_shape(
         ).astype(np.float64)
     for _ in range(_ROUNDS):
         mean = np.mean(
-            [affine.apply(affine.similarity(p, mean), p) for p in whole], axis=0, dtype=float
+            [affine.apply(affine.fit_similarity(p, mean), p) for p in whole], axis=0, dtype=float
         )
         mean -= mean.mean(axis=0)
         if landmarks.mirrorable:
@@ -58,7 +58,7 @@ def mean_shape(
     return (mean - (x + width / 2, y + height / 2)) / max(width, height)
 
 
-def layout(shape: NDArray[np.float64], size: int, face: float) -> NDArray[np.float32]:
+def canonical_points(shape: NDArray[np.float64], size: int, face: float) -> NDArray[np.float32]:
     """A mean shape in the middle of a square crop, in its pixels.
 
     Args:
@@ -69,7 +69,7 @@ def layout(shape: NDArray[np.float64], size: int, face: float) -> NDArray[np.flo
     return (shape * face + (size - 1) / 2).astype(np.float32)
 
 
-def upright(photos: Photos, shape: NDArray[np.float64], size: int, face: float) -> Samples:
+def align_crops(photos: Photos, shape: NDArray[np.float64], size: int, face: float) -> Samples:
     """Square crops in which every face lies on the mean shape as well as a similarity can.
 
     Faces with fewer than two labelled points are left out.
@@ -84,14 +84,14 @@ def upright(photos: Photos, shape: NDArray[np.float64], size: int, face: float) 
     if not len(rows):
         raise DataError("no face has two labelled points to lay it upright by")
     place = {int(row): k for k, row in enumerate(rows)}
-    target = layout(shape, size, face)
+    target = canonical_points(shape, size, face)
     images = np.empty((len(rows), size, size), dtype=np.uint8)
     points = np.zeros((len(rows), *photos.points.shape[1:]), dtype=np.float32)
     for row, picture in enumerate(photos.pictures()):
         if row not in place:
             continue
         known = photos.labelled[row]
-        matrix = affine.similarity(photos.points[row][known], target[known])
+        matrix = affine.fit_similarity(photos.points[row][known], target[known])
         images[place[row]] = affine.warp(picture, matrix, size, size)
         points[place[row]] = affine.apply(matrix, photos.points[row])
     points[~photos.labelled[rows]] = 0
@@ -102,6 +102,6 @@ def upright(photos: Photos, shape: NDArray[np.float64], size: int, face: float) 
         landmarks=photos.landmarks,
         group=photos.group[rows],
         names=photos.names[rows],
-        source=photos.source[rows],
-        sources=photos.sources,
+        scheme=photos.scheme[rows],
+        schemes=photos.schemes,
     )

@@ -40,8 +40,8 @@ class Samples:
     landmarks: LandmarkSet
     group: NDArray[np.str_]
     names: NDArray[np.str_]
-    source: NDArray[np.int16]
-    sources: dict[str, tuple[str, ...]]
+    scheme: NDArray[np.int16]
+    schemes: dict[str, tuple[str, ...]]
 
     def __post_init__(self) -> None:
         n, k = len(self.images), len(self.landmarks)
@@ -51,7 +51,7 @@ class Samples:
             "labelled": (self.labelled.shape, (n, k)),
             "group": (self.group.shape, (n,)),
             "names": (self.names.shape, (n,)),
-            "source": (self.source.shape, (n,)),
+            "scheme": (self.scheme.shape, (n,)),
         }
         for name, (have, want) in shapes.items():
             if have != want:
@@ -79,7 +79,7 @@ class Samples:
             labelled=self.labelled[rows],
             group=self.group[rows],
             names=self.names[rows],
-            source=self.source[rows],
+            scheme=self.scheme[rows],
         )
 
     def with_points(
@@ -121,8 +121,8 @@ class Photos:
     landmarks: LandmarkSet
     group: NDArray[np.str_]
     names: NDArray[np.str_]
-    source: NDArray[np.int16]
-    sources: dict[str, tuple[str, ...]]
+    scheme: NDArray[np.int16]
+    schemes: dict[str, tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.points)

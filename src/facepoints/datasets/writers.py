@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints._util.files import whole_file, whole_folder, write_json
+from facepoints._util.files import atomic_file, atomic_folder, write_json
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.landmarks.known_sets import IBUG_68
@@ -53,7 +53,7 @@ def write_kaggle(samples: Samples, out: Path) -> Path:
     table = "training.csv" if samples.labelled.any() else "test.csv"
     if out.is_dir():
         out = out / table
-    with whole_file(out) as temporary:
+    with atomic_file(out) as temporary:
         if out.suffix.lower() != ".zip":
             with temporary.open("wb") as file:
                 file.writelines(_kaggle_lines(samples))
@@ -117,11 +117,11 @@ def write_coco(samples: Samples, out: Path) -> Path:
         WriteError: `out` cannot be written, or there are files that new ones would mix with.
     """
     if out.suffix.lower() == ".json":
-        with whole_file(out) as table, whole_folder(out.parent / "images") as images:
+        with atomic_file(out) as table, atomic_folder(out.parent / "images") as images:
             _write_coco(samples, table, images)
         return out
     _check_folder(out)
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         images = folder / "images"
         images.mkdir()
         _write_coco(samples, folder / "annotations.json", images)
@@ -129,7 +129,7 @@ def write_coco(samples: Samples, out: Path) -> Path:
 
 
 def _write_coco(samples: Samples, table: Path, images: Path) -> None:
-    schemes = list(samples.sources)
+    schemes = list(samples.schemes)
     height, width = samples.size
     listed: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -146,7 +146,7 @@ def _write_coco(samples: Samples, table: Path, images: Path) -> None:
                 "facepoints": {
                     "name": str(samples.names[row]),
                     "group": str(samples.group[row]),
-                    "source": schemes[samples.source[row]],
+                    "scheme": schemes[samples.scheme[row]],
                 },
                 **_coco_points(samples.points[row], samples.labelled[row]),
             }
@@ -159,7 +159,7 @@ def _write_coco(samples: Samples, table: Path, images: Path) -> None:
         "skeleton": [[a + 1, b + 1] for a, b in samples.landmarks.edge_columns],
     }
     content = {
-        "facepoints": {"sources": {name: list(p) for name, p in samples.sources.items()}},
+        "facepoints": {"schemes": {name: list(p) for name, p in samples.schemes.items()}},
         "images": listed,
         "annotations": annotations,
         "categories": [category],
@@ -207,7 +207,7 @@ def write_pts(samples: Samples, out: Path) -> Path:
     _check_folder(out)
     if set(samples.landmarks.names) == set(IBUG_68.names):
         samples = samples.select(IBUG_68.names)
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for row in range(len(samples)):
             stem = folder / f"{row + 1:06d}"
             lines = ["version: 1", f"n_points: {len(samples.landmarks)}", "{"]

@@ -4,56 +4,63 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facepoints.detection.base import FaceFinder, Found, PersistentFinder, merged, overlap, placed
-from facepoints.detection.builtin import OwnFinder
-from facepoints.detection.fixed_boxes import BoxesFromFile, WholeImage
-from facepoints.detection.opencv_cascade import CascadeFinder
-from facepoints.detection.yunet import YuNet
+from facepoints.detection.base import (
+    Detection,
+    FaceDetector,
+    RetryingDetector,
+    iou,
+    map_detection,
+    merge_detections,
+)
+from facepoints.detection.builtin import BuiltinDetector
+from facepoints.detection.fixed_boxes import BoxFileDetector, FullImageDetector
+from facepoints.detection.opencv_cascade import OpenCVCascadeDetector
+from facepoints.detection.yunet import YuNetDetector
 from facepoints.errors import SettingsError
 
 __all__ = [
-    "JUDGED",
-    "BoxesFromFile",
-    "CascadeFinder",
-    "FaceFinder",
-    "Found",
-    "OwnFinder",
-    "PersistentFinder",
-    "WholeImage",
-    "YuNet",
-    "finder_named",
-    "merged",
-    "overlap",
-    "placed",
+    "LOW_SCORE_THRESHOLD",
+    "BoxFileDetector",
+    "BuiltinDetector",
+    "Detection",
+    "FaceDetector",
+    "FullImageDetector",
+    "OpenCVCascadeDetector",
+    "RetryingDetector",
+    "YuNetDetector",
+    "iou",
+    "make_detector",
+    "map_detection",
+    "merge_detections",
 ]
 
-JUDGED = 0.15
+LOW_SCORE_THRESHOLD = 0.15
 """Score that places need where a model has the last word. On people to validate on, with half of
 the face covered, 99 of 100 faces reach it, 92 the score 0.5; it costs 0.3 looks a photo."""
 
 
-def finder_named(name: str) -> FaceFinder:
-    """A finder by what the command line calls it.
+def make_detector(name: str) -> FaceDetector:
+    """A face detector by its name.
 
     Args:
-        name: "own", "cascade", "whole", "boxes:FILE" or "yunet:FILE".
+        name: "builtin", "opencv-cascade", "full-image", "boxes:FILE" or "yunet:FILE".
 
     Raises:
-        SettingsError: no finder is called so.
+        SettingsError: no detector has this name.
         DataError, ModelError: its file cannot be used.
     """
     kind, _, file = name.partition(":")
-    if name == "own":
-        return OwnFinder.load(least=JUDGED)
-    if name == "cascade":
-        return CascadeFinder()
-    if name == "whole":
-        return WholeImage()
+    if name == "builtin":
+        return BuiltinDetector.load(least=LOW_SCORE_THRESHOLD)
+    if name == "opencv-cascade":
+        return OpenCVCascadeDetector()
+    if name == "full-image":
+        return FullImageDetector()
     if kind == "boxes" and file:
-        return BoxesFromFile.load(Path(file))
+        return BoxFileDetector.load(Path(file))
     if kind == "yunet" and file:
-        return YuNet(Path(file))
+        return YuNetDetector(Path(file))
     raise SettingsError(
-        f"no face finder '{name}'; choose one of: own, cascade, whole, boxes:FILE (a CSV table "
-        f"with file,x,y,w,h), yunet:FILE (YuNet as ONNX)"
+        f"no face detector '{name}'; choose one of: builtin, opencv-cascade, full-image, "
+        f"boxes:FILE (a CSV table with the columns file,x,y,w,h), yunet:FILE (YuNet as ONNX)"
     )

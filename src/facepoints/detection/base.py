@@ -11,13 +11,21 @@ from numpy.typing import NDArray
 
 from facepoints.imaging import affine
 
-__all__ = ["Box", "FaceFinder", "Found", "PersistentFinder", "merged", "overlap", "placed"]
+__all__ = [
+    "Box",
+    "Detection",
+    "FaceDetector",
+    "RetryingDetector",
+    "iou",
+    "map_detection",
+    "merge_detections",
+]
 
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Found:
+class Detection:
     """A place in a picture that may show a face.
 
     Attributes:
@@ -34,25 +42,25 @@ class Found:
     angle: float = 0.0
 
 
-class FaceFinder(Protocol):
+class FaceDetector(Protocol):
     """Finds places where faces may be. Too many are better than too few if a model judges
     them afterwards."""
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Places in a picture, (H, W) gray or (H, W, 3) RGB; an empty list if there are none."""
         ...
 
 
 @runtime_checkable
-class PersistentFinder(FaceFinder, Protocol):
+class RetryingDetector(FaceDetector, Protocol):
     """A finder that can look harder where nothing that it found was a face."""
 
-    def find_harder(self, image: NDArray[np.uint8]) -> Iterator[list[Found]]:
+    def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
         """Places found in further tries, each costlier or less likely than the one before."""
         ...
 
 
-def overlap(a: Box, b: Box) -> float:
+def iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes, [0, 1]."""
     across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
@@ -66,17 +74,17 @@ _SAME = 0.5  # overlap from which two boxes are of one face
 _TURN = 30.0  # degrees up to which they may differ in angle
 
 
-def merged(found: Sequence[Found]) -> list[Found]:
+def merge_detections(found: Sequence[Detection]) -> list[Detection]:
     """Each face once, surest first: boxes that lie on each other become their mean.
 
     The mean counts every box by its score, which places it better than the best alone; its
     score is that of the surest.
     """
-    groups: list[list[Found]] = []
+    groups: list[list[Detection]] = []
     for one in sorted(found, key=lambda f: -f.score):
         for group in groups:
             turn = abs((one.angle - group[0].angle + 180) % 360 - 180)
-            if turn <= _TURN and overlap(one.box, group[0].box) > _SAME:
+            if turn <= _TURN and iou(one.box, group[0].box) > _SAME:
                 group.append(one)
                 break
         else:
@@ -84,7 +92,7 @@ def merged(found: Sequence[Found]) -> list[Found]:
     return [_mean(group) for group in groups]
 
 
-def _mean(group: Sequence[Found]) -> Found:
+def _mean(group: Sequence[Detection]) -> Detection:
     first = group[0]
     if len(group) == 1:
         return first
@@ -92,10 +100,10 @@ def _mean(group: Sequence[Found]) -> Found:
     x, y, width, height = np.average([f.box for f in group], axis=0, weights=weights)
     turns = [(f.angle - first.angle + 180) % 360 - 180 for f in group]
     angle = (first.angle + np.average(turns, weights=weights) + 180) % 360 - 180
-    return Found((float(x), float(y), float(width), float(height)), first.score, float(angle))
+    return Detection((float(x), float(y), float(width), float(height)), first.score, float(angle))
 
 
-def placed(found: Found, matrix: affine.Matrix) -> Found:
+def map_detection(found: Detection, matrix: affine.Matrix) -> Detection:
     """A place in a picture that `matrix` made, in the picture that it was made from.
 
     Args:
@@ -108,4 +116,6 @@ def placed(found: Found, matrix: affine.Matrix) -> Found:
     turn = float(np.degrees(np.arctan2(back[1, 0], back[0, 0])))
     width, height = width * scale, height * scale
     left, top = float(center[0]) - width / 2, float(center[1]) - height / 2
-    return Found((left, top, width, height), found.score, (found.angle + turn + 180) % 360 - 180)
+    return Detection(
+        (left, top, width, height), found.score, (found.angle + turn + 180) % 360 - 180
+    )

@@ -24,20 +24,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import weights
-from facepoints.detection.base import Found, overlap
+from facepoints.detection.base import Detection, iou
 from facepoints.errors import ModelError, SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
 from facepoints.landmarks.mean_face import MEAN_BOX
-from facepoints.runtime.model_file import read_sealed
+from facepoints.runtime.model_file import read_model_file
 from facepoints.runtime.onnx_session import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["INPUT", "KIND", "OUTPUTS", "STRIDES", "OwnFinder", "faces_of", "middles"]
+__all__ = ["INPUT", "KIND", "OUTPUTS", "STRIDES", "BuiltinDetector", "decode", "middles"]
 
-KIND = "finder"
+KIND = "face-detector"
 """Of the model, in its metadata."""
 INPUT, OUTPUTS = "pictures", ("cells",)
 
@@ -55,13 +55,13 @@ _SURE = 0.5  # score of a face that is reason enough to look for others as small
 _LEAST = 0.02  # score of places given in further tries, where a model has the last word
 
 
-Faces = list[tuple[Found, NDArray[np.float32]]]
+DetectorOutput = list[tuple[Detection, NDArray[np.float32]]]
 """Faces with their points (5, 2)."""
 
 
-def faces_of(
+def decode(
     cells: NDArray[np.float32], size: tuple[int, int], least: float, scale: tuple[float, float]
-) -> Faces:
+) -> DetectorOutput:
     """Each face once, surest first, with its five points.
 
     Cells that see the same face are averaged by their scores, which places it better than
@@ -137,16 +137,16 @@ def middles(height: int, width: int) -> NDArray[np.float64]:
     return middles
 
 
-def _found(frame: NDArray[np.floating], score: float) -> Found:
+def _found(frame: NDArray[np.floating], score: float) -> Detection:
     x, y, across, down = frame.tolist()
     size = math.hypot(across, down)
     width, height = MEAN_BOX[2] * size, MEAN_BOX[3] * size
     angle = math.degrees(math.atan2(down, across))
-    return Found((x - width / 2, y - height / 2, width, height), score, angle)
+    return Detection((x - width / 2, y - height / 2, width, height), score, angle)
 
 
 @dataclass(frozen=True)
-class OwnFinder:
+class BuiltinDetector:
     """Faces turned to 45 degrees, from a fifteenth of the picture's longer side up.
 
     Of smaller ones it finds a part: see the card beside the network's file. Where one of them
@@ -173,7 +173,7 @@ class OwnFinder:
         side: int = _SIDE,
         least: float = 0.5,
         threads: int | None = None,
-    ) -> OwnFinder:
+    ) -> BuiltinDetector:
         """Read the network.
 
         Args:
@@ -191,17 +191,17 @@ class OwnFinder:
                 f"score in (0, 1]; got side {side}, least {least}"
             )
         file = weights.DETECTOR if path is None else path
-        metadata, data = read_sealed(file)
+        metadata, data = read_model_file(file)
         session = open_session(data, file, threads=threads)
         if metadata is None or metadata.get("kind") != KIND:
             raise ModelError(f"{file} is a model of facepoints but no face finder")
         return cls(side, least, metadata, session)
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in a picture, (H, W) gray or (H, W, 3) RGB, surest first."""
-        return [found for found, _ in self.find_points(image)]
+        return [found for found, _ in self.detect_points(image)]
 
-    def find_points(self, image: NDArray[np.uint8]) -> Faces:
+    def detect_points(self, image: NDArray[np.uint8]) -> DetectorOutput:
         """Faces with their points (5, 2) in picture pixels: the subject's right eye, left
         eye, nose tip, right and left corner of the mouth."""
         faces = self._look(image, self.side, self.least)
@@ -216,21 +216,21 @@ class OwnFinder:
             before = side
         return faces
 
-    def find_harder(self, image: NDArray[np.uint8]) -> Iterator[list[Found]]:
+    def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
         """Further tries: with less asked of a face, then with more pixels."""
         yield [found for found, _ in self._look(image, self.side, _LEAST)]
         for side in _HARDER:
             if self.side < side and max(image.shape[:2]) > side / 2:
                 yield [found for found, _ in self._look(image, side, _LEAST)]
 
-    def _look(self, image: NDArray[np.uint8], side: int, least: float) -> Faces:
+    def _look(self, image: NDArray[np.uint8], side: int, least: float) -> DetectorOutput:
         gray, scale = _fitted(image, side)
         assert self._session is not None
         (cells,) = self._session.run(OUTPUTS, {INPUT: gray[None]})
-        return faces_of(np.asarray(cells)[0], gray.shape, least, scale)
+        return decode(np.asarray(cells)[0], gray.shape, least, scale)
 
 
-def _joined(coarse: Faces, fine: Faces, small: float) -> Faces:
+def _joined(coarse: DetectorOutput, fine: DetectorOutput, small: float) -> DetectorOutput:
     """What two passes found: where both see a face the finer one is right if it is a small one."""
     kept = [
         face
@@ -241,13 +241,13 @@ def _joined(coarse: Faces, fine: Faces, small: float) -> Faces:
     return sorted(kept, key=lambda face: -face[0].score)
 
 
-def _same(a: Found, b: Found) -> bool:
+def _same(a: Detection, b: Detection) -> bool:
     """Whether two boxes are of one face: they share enough, or one lies within the other."""
     low = np.maximum(a.box[:2], b.box[:2])
     high = np.minimum(np.add(a.box[:2], a.box[2:]), np.add(b.box[:2], b.box[2:]))
     smaller = min(a.box[2] * a.box[3], b.box[2] * b.box[3])
     within = float(np.clip(high - low, 0, None).prod()) > _WITHIN * smaller
-    return within or overlap(a.box, b.box) > _SAME
+    return within or iou(a.box, b.box) > _SAME
 
 
 def _fitted(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detection.base import Found
+from facepoints.detection.base import Detection
 from facepoints.errors import DataError, SettingsError
 
-__all__ = ["BoxesFromFile", "WholeImage"]
+__all__ = ["BoxFileDetector", "FullImageDetector"]
 
 
 @dataclass(frozen=True)
-class WholeImage:
+class FullImageDetector:
     """Every picture is cut to one face.
 
     Attributes:
@@ -35,16 +35,16 @@ class WholeImage:
     part: float = 0.8
     down: float = 0.08
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """The one place in a picture, whatever it shows."""
         height, width = image.shape[:2]
         side = min(height, width)
         size, x, y = side * self.part, (width - 1) / 2, (height - 1) / 2 + side * self.down
-        return [Found((x - size / 2, y - size / 2, size, size))]
+        return [Detection((x - size / 2, y - size / 2, size, size))]
 
 
 @dataclass(frozen=True)
-class BoxesFromFile:
+class BoxFileDetector:
     """Boxes that a table gives for each picture.
 
     Attributes:
@@ -55,10 +55,10 @@ class BoxesFromFile:
     """
 
     path: Path
-    _boxes: dict[str, list[Found]]
+    _boxes: dict[str, list[Detection]]
 
     @classmethod
-    def load(cls, path: Path) -> BoxesFromFile:
+    def load(cls, path: Path) -> BoxFileDetector:
         """Read the table. Raises DataError if it is missing or cannot be used."""
         try:
             text = path.read_text(encoding="utf-8-sig")
@@ -66,7 +66,7 @@ class BoxesFromFile:
             raise DataError(f"no table of boxes at {path}") from error
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"could not read {path} as a CSV table: {error}") from error
-        boxes: dict[str, list[Found]] = {}
+        boxes: dict[str, list[Detection]] = {}
         rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
         missing = [n for n in ("file", "x", "y", "w", "h") if n not in (rows.fieldnames or ())]
         if missing:
@@ -77,21 +77,21 @@ class BoxesFromFile:
             boxes.setdefault(row["file"], []).append(_found(row, f"{path}, line {rows.line_num}"))
         return cls(path, boxes)
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Raises SettingsError: what the boxes belong to are files. See `find_in`."""
         raise SettingsError(
             f"the boxes of {self.path} belong to picture files; an array has no name to find "
             f"them by"
         )
 
-    def find_in(self, name: str) -> list[Found]:
+    def detect_in(self, name: str) -> list[Detection]:
         """Places in the picture of this name: none if the table does not name it."""
         parts = os.path.normpath(name).split(os.sep)
         ends = ("/".join(parts[at:]) for at in range(len(parts)))
         return next((self._boxes[end] for end in (name, *ends) if end in self._boxes), [])
 
 
-def _found(row: dict[str, str | None], where: str) -> Found:
+def _found(row: dict[str, str | None], where: str) -> Detection:
     numbers = []
     for name in ("x", "y", "w", "h", "angle"):
         text = row.get(name) or ("0" if name == "angle" else "")
@@ -106,4 +106,4 @@ def _found(row: dict[str, str | None], where: str) -> Found:
         raise DataError(
             f"{where}: a box has a positive w and h, these are {width:g} and {height:g}"
         )
-    return Found((x, y, width, height), angle=angle)
+    return Detection((x, y, width, height), angle=angle)

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detection.base import Found, merged, placed
+from facepoints.detection.base import Detection, map_detection, merge_detections
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
 
-__all__ = ["CascadeFinder", "centred_guesses"]
+__all__ = ["OpenCVCascadeDetector", "centred_guesses"]
 
 
 class _Cascade(NamedTuple):
@@ -58,7 +58,7 @@ _SLIGHT = 25.0  # degrees
 
 
 @dataclass(frozen=True)
-class CascadeFinder:
+class OpenCVCascadeDetector:
     """Frontal and profile faces, upright up to about 20 degrees.
 
     Attributes:
@@ -85,34 +85,34 @@ class CascadeFinder:
                 f"of them; got side {self.side}, smallest {self.smallest}"
             )
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Places in a picture, (H, W) gray or (H, W, 3) RGB, surest first."""
         gray, matrix = _shrunk(to_gray(image), self.side)
         found = _windows(gray, (*_FRONTAL, *_PROFILE), 1.1, self.smallest)
-        return merged([placed(f, matrix) for f in found])
+        return merge_detections([map_detection(f, matrix) for f in found])
 
-    def find_harder(self, image: NDArray[np.uint8]) -> Iterator[list[Found]]:
+    def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
         """Further tries: contrast evened out and finer steps; turned a little either way;
         with a margin around the picture, for faces that its border cuts; guesses."""
         gray, matrix = _shrunk(to_gray(image), _HARDER)
         even = np.asarray(cv2.createCLAHE(2.0, (4, 4)).apply(gray), np.uint8)
         found = _windows(even, (*_FRONTAL, *_PROFILE), 1.05, 0.0)
-        yield merged([placed(f, matrix) for f in found])
+        yield merge_detections([map_detection(f, matrix) for f in found])
         found = []
         for angle in (-_SLIGHT, _SLIGHT):
             turned, turn = _turned(even, angle)
             whole = affine.compose(matrix, turn)
-            found += [placed(f, whole) for f in _windows(turned, _FRONTAL, 1.1, 0.0)]
-        yield merged(found)
+            found += [map_detection(f, whole) for f in _windows(turned, _FRONTAL, 1.1, 0.0)]
+        yield merge_detections(found)
         margin = max(gray.shape) // 4
         wide = np.pad(even, margin, mode="edge")
         shift = np.array([[1.0, 0, margin], [0, 1, margin]])
         found = _windows(wide, (*_FRONTAL, *_PROFILE), 1.1, 0.0)
-        yield merged([placed(f, affine.compose(matrix, shift)) for f in found])
+        yield merge_detections([map_detection(f, affine.compose(matrix, shift)) for f in found])
         yield centred_guesses(image.shape[1], image.shape[0])
 
 
-def centred_guesses(width: int, height: int) -> list[Found]:
+def centred_guesses(width: int, height: int) -> list[Detection]:
     """Where faces are in portraits and in pictures that others cut to faces."""
     side = min(width, height)
     guesses = []
@@ -121,7 +121,7 @@ def centred_guesses(width: int, height: int) -> list[Found]:
         for right, down in ((0, 0), (0, -0.25), (0, 0.25), (-0.25, 0), (0.25, 0)):
             x = (width - 1) / 2 + right * (width - size) - size / 2
             y = (height - 1) / 2 + down * (height - size) - size / 2
-            guesses.append(Found((x, y, size, size), 0.1))
+            guesses.append(Detection((x, y, size, size), 0.1))
     return guesses
 
 
@@ -142,7 +142,7 @@ def _turned(gray: NDArray[np.uint8], angle: float) -> tuple[NDArray[np.uint8], a
 
 def _windows(
     gray: NDArray[np.uint8], cascades: Sequence[_Cascade], step: float, smallest: float
-) -> list[Found]:
+) -> list[Detection]:
     """What cascades see in a gray picture, in its pixels.
 
     Args:
@@ -163,7 +163,7 @@ def _windows(
             center = width - 1 - right if cascade.mirrored else right
             size, top = side * cascade.size, y + side * (0.5 + cascade.down) - 0.5
             score = float(count) / (float(count) + _SURE)
-            found.append(Found((center - size / 2, top - size / 2, size, size), score))
+            found.append(Detection((center - size / 2, top - size / 2, size, size), score))
     return found
 
 

@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detection.base import Found
+from facepoints.detection.base import Detection
 from facepoints.errors import ModelError
 from facepoints.imaging import affine
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.landmarks.mean_face import MEAN_BOX, mean_points
 
-__all__ = ["YuNet"]
+__all__ = ["YuNetDetector"]
 
 _SIDE = 1024  # pixels, longer side that larger pictures are shrunk to
 _LEAST = 0.3  # score; what the network says below is hardly ever a face
@@ -34,7 +34,7 @@ _POINTS = (
 )
 
 
-class YuNet:
+class YuNetDetector:
     """YuNet from the user's own file.
 
     Args:
@@ -71,7 +71,7 @@ class YuNet:
     def __repr__(self) -> str:
         return f"YuNet({self._path})"
 
-    def find(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Places in a picture, (H, W) gray or (H, W, 3) RGB."""
         height, width = image.shape[:2]
         scale = min(1.0, _SIDE / max(height, width))
@@ -90,16 +90,16 @@ class YuNet:
         return [] if rows is None else [_found(row, back) for row in np.asarray(rows, float)]
 
 
-def _found(row: NDArray[np.float64], back: affine.Matrix) -> Found:
+def _found(row: NDArray[np.float64], back: affine.Matrix) -> Detection:
     """A row (x, y, w, h, five points, score): the mean face, laid onto the five points, says
     where the box of all 68 is and how it is turned."""
     seen = affine.apply(back, row[4:14].reshape(5, 2))
     mean = mean_points(KAGGLE_15.subset(_POINTS))[0]
-    matrix = affine.similarity(mean, seen)
+    matrix = affine.fit_similarity(mean, seen)
     size = float(np.hypot(*matrix[:, 0]))
     angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
     x, y = matrix[:, 2]  # the mean face's origin is its box's centre
     width, height = MEAN_BOX[2] * size, MEAN_BOX[3] * size
-    return Found(
+    return Detection(
         (float(x) - width / 2, float(y) - height / 2, width, height), float(row[14]), angle
     )

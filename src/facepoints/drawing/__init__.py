@@ -5,18 +5,24 @@ which is loaded when the first one is drawn. Files are written whole or not at a
 """
 
 from facepoints.drawing.charts import bars, ced_chart, curves
-from facepoints.drawing.contact_sheet import LABEL, PREDICTION, draw_points, save_picture, sheet
-from facepoints.drawing.faces import TRACK_COLOURS, draw
+from facepoints.drawing.contact_sheet import (
+    LABEL,
+    PREDICTION,
+    draw_points,
+    draw_sheet,
+    save_picture,
+)
+from facepoints.drawing.faces import TRACK_COLORS, draw
 
 __all__ = [
     "LABEL",
     "PREDICTION",
-    "TRACK_COLOURS",
+    "TRACK_COLORS",
     "bars",
     "ced_chart",
     "curves",
     "draw",
     "draw_points",
+    "draw_sheet",
     "save_picture",
-    "sheet",
 ]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from facepoints.imaging import affine
 
-__all__ = ["Colour", "Patch", "circle", "fill", "rectangle", "stroke"]
+__all__ = ["Color", "Patch", "circle", "fill", "rectangle", "stroke"]
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 _BITS = 6  # after the point, in the coordinates that are drawn at
 
@@ -48,7 +48,7 @@ class Patch:
         small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
         return np.asarray(small, dtype=np.float32) / np.float32(255)
 
-    def lay(self, cover: NDArray[np.float32], colour: Colour) -> None:
+    def lay(self, cover: NDArray[np.float32], colour: Color) -> None:
         """Put a colour over the picture where it covers."""
         painted = cover > 0  # strokes leave most of a large face alone
         below = self.part[painted].astype(np.float32)

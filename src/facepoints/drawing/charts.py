@@ -39,7 +39,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with files.whole_file(path) as temporary:
+    with files.atomic_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150, facecolor="white")
 
 

@@ -16,10 +16,10 @@ from facepoints.imaging import affine
 from facepoints.landmarks import metrics
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["LABEL", "PREDICTION", "draw_points", "save_picture", "sheet"]
+__all__ = ["LABEL", "PREDICTION", "draw_points", "draw_sheet", "save_picture"]
 
 Colour = tuple[int, int, int]
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 LABEL: Colour = (64, 224, 120)
 """Colour of labels: green."""
@@ -31,7 +31,7 @@ _BITS = 6  # after the point, in the coordinates that are drawn at
 _DARK: Colour = (16, 16, 16)
 
 
-def save_picture(path: Path, rgb: Picture) -> None:
+def save_picture(path: Path, rgb: Image) -> None:
     """Write an RGB picture (height, width, 3) as PNG. Raises WriteError."""
     done, data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))
     if not done:
@@ -40,16 +40,16 @@ def save_picture(path: Path, rgb: Picture) -> None:
 
 
 def draw_points(
-    image: Picture,
+    image: Image,
     points: NDArray,
     landmarks: LandmarkSet,
     labelled: NDArray[np.bool_] | None = None,
     *,
-    spread: NDArray | None = None,
+    scale_sigma: NDArray | None = None,
     radius: float | None = None,
-    colour: Colour = PREDICTION,
+    color: Colour = PREDICTION,
     scale: int = 1,
-) -> Picture:
+) -> Image:
     """A copy of a picture with its points as dots and the set's edges as thin lines.
 
     Args:
@@ -70,7 +70,7 @@ def draw_points(
         DataError: image, points, labelled or spread of another shape, or scale below 1.
     """
     shown = np.ones(len(points), dtype=bool) if labelled is None else labelled
-    _check(image, points, landmarks, shown, spread, scale)
+    _check(image, points, landmarks, shown, scale_sigma, scale)
     height, width = image.shape[0] * scale, image.shape[1] * scale
     canvas = affine.resize(_rgb(image), width, height).copy()
     placed = affine.apply(affine.resize_matrix(scale, scale), points)
@@ -78,24 +78,24 @@ def draw_points(
     near = (np.abs(placed) < 10 * max(height, width)).all(axis=1)
     shown = shown & np.isfinite(placed).all(axis=1) & near
     size = max(0.9, min(height, width) / 125) if radius is None else radius
-    if spread is not None:
-        _discs(canvas, placed, shown, spread * scale, colour)
+    if scale_sigma is not None:
+        _discs(canvas, placed, shown, scale_sigma * scale, color)
     line = max(1, round(size * 0.5))
     overlay = canvas.copy()
     for a, b in landmarks.edge_columns:
         if shown[a] and shown[b]:
             ends = _fixed(placed[a]), _fixed(placed[b])
-            cv2.line(overlay, *ends, colour, line, cv2.LINE_AA, _BITS)
+            cv2.line(overlay, *ends, color, line, cv2.LINE_AA, _BITS)
     cv2.addWeighted(overlay, 0.55, canvas, 0.45, 0, dst=canvas)
     rim = size + max(0.6, size * 0.35)
-    for grown, tone in ((rim, _DARK), (size, colour)):  # a dark rim shows on light skin
+    for grown, tone in ((rim, _DARK), (size, color)):  # a dark rim shows on light skin
         for k in np.flatnonzero(shown):
             _disc(canvas, placed[k], grown, tone)
     return canvas
 
 
 def _check(
-    image: Picture,
+    image: Image,
     points: NDArray,
     landmarks: LandmarkSet,
     labelled: NDArray,
@@ -117,7 +117,7 @@ def _check(
         raise DataError(f"scale must be a whole number from 1 on, is {scale}")
 
 
-def _rgb(image: Picture) -> Picture:
+def _rgb(image: Image) -> Image:
     return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
 
 
@@ -126,7 +126,7 @@ def _fixed(point: NDArray) -> tuple[int, int]:
     return int(x), int(y)
 
 
-def _disc(canvas: Picture, point: NDArray, radius: float, colour: Colour) -> None:
+def _disc(canvas: Image, point: NDArray, radius: float, colour: Colour) -> None:
     """A round dot by how much of each pixel it covers: cv2.circle makes small ones square."""
     height, width = canvas.shape[:2]
     low = np.floor(point - radius - 1).astype(int)
@@ -140,9 +140,7 @@ def _disc(canvas: Picture, point: NDArray, radius: float, colour: Colour) -> Non
     canvas[y0:y1, x0:x1] = np.rint(below + (np.array(colour) - below) * cover)
 
 
-def _discs(
-    canvas: Picture, points: NDArray, shown: NDArray, radii: NDArray, colour: Colour
-) -> None:
+def _discs(canvas: Image, points: NDArray, shown: NDArray, radii: NDArray, colour: Colour) -> None:
     """Soft discs, all in one layer so that neighbours do not add up to a blot."""
     layer = canvas.copy()
     widest = float(max(canvas.shape))
@@ -156,7 +154,7 @@ _PAPER = 250
 _TEXT = 13  # pixels, height of a caption's line
 
 
-def sheet(
+def draw_sheet(
     samples: Samples,
     path: Path | None = None,
     *,
@@ -164,7 +162,7 @@ def sheet(
     columns: int | None = None,
     captions: Sequence[str] | None = None,
     scale: int | None = None,
-) -> Picture:
+) -> Image:
     """Faces side by side with their labels (green) and predictions (orange).
 
     Args:
@@ -210,14 +208,14 @@ def sheet(
     return whole
 
 
-def _face(samples: Samples, row: int, predicted: NDArray | None, scale: int) -> Picture:
+def _face(samples: Samples, row: int, predicted: NDArray | None, scale: int) -> Image:
     image, landmarks = samples.images[row], samples.landmarks
     labelled = samples.labelled[row]
-    face = draw_points(image, samples.points[row], landmarks, labelled, colour=LABEL, scale=scale)
+    face = draw_points(image, samples.points[row], landmarks, labelled, color=LABEL, scale=scale)
     if predicted is None:
         return face
     moved = affine.apply(affine.resize_matrix(scale, scale), predicted[row])
-    return draw_points(face, moved, landmarks, colour=PREDICTION)
+    return draw_points(face, moved, landmarks, color=PREDICTION)
 
 
 def _captions(samples: Samples, predicted: NDArray | None) -> list[str]:
@@ -231,7 +229,7 @@ def _captions(samples: Samples, predicted: NDArray | None) -> list[str]:
     return names
 
 
-def _line_of_text(text: str, width: int) -> Picture:
+def _line_of_text(text: str, width: int) -> Image:
     """A caption (_TEXT + 4, width, 3) in dark gray, its middle cut out if it is too long."""
     font, fine = cv2.FONT_HERSHEY_SIMPLEX, 3
     size = 0.36 * fine

@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.drawing.antialiasing import Colour, Patch, circle, fill, rectangle, stroke
+from facepoints.drawing.antialiasing import Color, Patch, circle, fill, rectangle, stroke
 from facepoints.errors import DataError
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import onto_white, read_picture
+from facepoints.imaging.image_io import composite_on_white, read_image
 from facepoints.inference.face import Face
 
-__all__ = ["TRACK_COLOURS", "draw"]
+__all__ = ["TRACK_COLORS", "draw"]
 
-TRACK_COLOURS: tuple[Colour, ...] = (
+TRACK_COLORS: tuple[Color, ...] = (
     (64, 232, 232),
     (255, 184, 56),
     (255, 130, 190),
@@ -31,7 +31,7 @@ TRACK_COLOURS: tuple[Colour, ...] = (
 """RGB of the tracks in turn; faces without a track have the first. All are light, and what is
 drawn has a dark rim, so that each shows on light and dark pictures."""
 
-_INK: Colour = (8, 12, 20)  # of rims and of the text on a label
+_INK: Color = (8, 12, 20)  # of rims and of the text on a label
 _REACH = 8  # picture sizes from the picture, beyond which points are left out
 
 
@@ -42,7 +42,7 @@ def draw(
     radius: bool = False,
     box: bool = False,
     labels: bool = True,
-    colour: Colour | None = None,
+    color: Color | None = None,
     size: float = 1.0,
 ) -> NDArray[np.uint8]:
     """A copy of a picture with faces drawn on it: their points and the edges between them.
@@ -71,21 +71,21 @@ def draw(
     canvas = _rgb(image)
     for face in sorted(faces, key=_extent, reverse=True):  # small ones on top
         pen = _pen(canvas, face, size)
-        _face(canvas, face, pen, colour or _colour(face), radius=radius, box=box)
+        _face(canvas, face, pen, color or _colour(face), radius=radius, box=box)
     for face in faces if labels else ():  # over everything else
-        if face.track is not None:
-            _label(canvas, face, _pen(canvas, face, size), colour or _colour(face))
+        if face.track_id is not None:
+            _label(canvas, face, _pen(canvas, face, size), color or _colour(face))
     return canvas
 
 
-def _colour(face: Face) -> Colour:
-    return TRACK_COLOURS[(face.track or 0) % len(TRACK_COLOURS)]
+def _colour(face: Face) -> Color:
+    return TRACK_COLORS[(face.track_id or 0) % len(TRACK_COLORS)]
 
 
 def _rgb(image: NDArray[np.uint8] | str | Path) -> NDArray[np.uint8]:
     """A copy of a picture as RGB."""
     if isinstance(image, str | Path):
-        return read_picture(image)
+        return read_image(image)
     image = np.asarray(image)
     plain = image.ndim == 2 or image.shape[2:] in ((1,), (3,), (4,))
     if image.dtype != np.uint8 or not plain or 0 in image.shape:
@@ -96,7 +96,7 @@ def _rgb(image: NDArray[np.uint8] | str | Path) -> NDArray[np.uint8]:
     if image.ndim == 2 or image.shape[2] == 1:
         return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
     rgb = np.array(image[..., :3])
-    return onto_white(rgb, image[..., 3]) if image.shape[2] == 4 else rgb
+    return composite_on_white(rgb, image[..., 3]) if image.shape[2] == 4 else rgb
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _near(canvas: NDArray[np.uint8], points: NDArray) -> NDArray[np.bool_]:
 
 
 def _face(
-    canvas: NDArray[np.uint8], face: Face, pen: _Pen, colour: Colour, *, radius: bool, box: bool
+    canvas: NDArray[np.uint8], face: Face, pen: _Pen, colour: Color, *, radius: bool, box: bool
 ) -> None:
     points = face.points.astype(np.float64)
     shown = _near(canvas, points)
@@ -174,7 +174,7 @@ def _face(
     patch.lay(strokes(0, pen.dot), _paler(colour))
 
 
-def _paler(colour: Colour) -> Colour:
+def _paler(colour: Color) -> Color:
     red, green, blue = (round(c + (255 - c) * 0.7) for c in colour)
     return red, green, blue
 
@@ -184,7 +184,7 @@ def _discs(
     points: NDArray,
     radii: NDArray[np.float32],
     pen: _Pen,
-    colour: Colour,
+    colour: Color,
 ) -> None:
     """Discs that fade from the middle out, and a fine ring at the radius. All discs are one
     layer and all rings another, so that neighbours do not add up to a blot."""
@@ -227,9 +227,9 @@ def _fading(patch: Patch, points: NDArray, radii: NDArray) -> NDArray[np.float32
     return np.asarray(cv2.resize(cover, (width, height)), dtype=np.float32)
 
 
-def _label(canvas: NDArray[np.uint8], face: Face, pen: _Pen, colour: Colour) -> None:
+def _label(canvas: NDArray[np.uint8], face: Face, pen: _Pen, colour: Color) -> None:
     """The track's number on a tag above the face, moved into the picture."""
-    font, text = cv2.FONT_HERSHEY_DUPLEX, str(face.track)
+    font, text = cv2.FONT_HERSHEY_DUPLEX, str(face.track_id)
     picture_height, picture_width = canvas.shape[:2]
     (letters, tall), _ = cv2.getTextSize(text, font, 4.0, 8)
     scale = pen.text / tall

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from facepoints.inference.face import Face
 
-__all__ = ["COLOURS", "drawn_faces"]
+__all__ = ["COLORS", "draw_video_faces"]
 
 Colour = tuple[int, int, int]
 
-COLOURS: tuple[Colour, ...] = (
+COLORS: tuple[Colour, ...] = (
     # told apart by people who see colours differently (Okabe and Ito 2008), light ones first
     (255, 160, 0),
     (86, 200, 255),
@@ -28,7 +28,7 @@ _BITS = 4  # after the point, in the coordinates that are drawn at
 _DARK: Colour = (16, 16, 16)
 
 
-def drawn_faces(
+def draw_video_faces(
     image: NDArray[np.uint8], faces: Sequence[Face], *, radius: bool = False
 ) -> NDArray[np.uint8]:
     """A copy of a frame (H, W, 3) RGB with faces: points, edges and number of the track.
@@ -38,7 +38,7 @@ def drawn_faces(
     """
     canvas = np.ascontiguousarray(image).copy()
     for face in faces:
-        colour = COLOURS[(face.track or 0) % len(COLOURS)]
+        colour = COLORS[(face.track_id or 0) % len(COLORS)]
         side = max(face.box[2:])
         dot = max(1.0, side / 130)
         # far outside, fixed-point coordinates would overflow
@@ -53,7 +53,7 @@ def drawn_faces(
                 _circle(canvas, place, min(float(wide), limit), colour, 1)
             _circle(canvas, place, dot * 1.6, _DARK, -1)
             _circle(canvas, place, dot, colour, -1)
-        if face.track is not None:
+        if face.track_id is not None:
             _number(canvas, face, colour)
     return canvas
 
@@ -73,6 +73,6 @@ def _number(canvas: NDArray[np.uint8], face: Face, colour: Colour) -> None:
     place = (round(float(left)), max(round(float(top)), round(22 * size)))
     for tone, thick in ((_DARK, 3), (colour, 1)):
         cv2.putText(
-            canvas, str(face.track), place, cv2.FONT_HERSHEY_SIMPLEX, size, tone,
+            canvas, str(face.track_id), place, cv2.FONT_HERSHEY_SIMPLEX, size, tone,
             max(1, round(thick * size)), cv2.LINE_AA,
         )  # fmt: skip

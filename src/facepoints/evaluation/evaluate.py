@@ -17,20 +17,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from facepoints._util import files
-from facepoints.datasets.marking_schemes import as_marked_by
+from facepoints.datasets.marking_schemes import points_as_marked
 from facepoints.datasets.samples import Samples
-from facepoints.drawing import ced_chart, sheet
+from facepoints.drawing import ced_chart, draw_sheet
 from facepoints.errors import DataError, RunError
 from facepoints.evaluation.calibration import radius_report
+from facepoints.inference.crop_predictor import CropModel
 from facepoints.landmarks import metrics
 from facepoints.landmarks.conversion import CONVERSIONS
-from facepoints.landmarks.landmark_set import LandmarkSet, source_of
+from facepoints.landmarks.landmark_set import LandmarkSet, scheme_of
 
 if TYPE_CHECKING:
-    from facepoints.inference.landmark_model import PointsModel
+    from facepoints.inference.landmark_model import LandmarkModel
     from facepoints.models.run import Run
 
-__all__ = ["WORST", "evaluate", "table"]
+__all__ = ["WORST", "evaluate", "predict_samples", "table"]
 
 WORST = 20
 """How many of the worst faces are listed and drawn."""
@@ -52,7 +53,7 @@ class _Matched:
 
 
 def evaluate(
-    run: Run | PointsModel, samples: Samples, *, out: Path | None = None, pictures: bool = False
+    run: Run | LandmarkModel, samples: Samples, *, out: Path | None = None, pictures: bool = False
 ) -> dict[str, Any]:
     """Errors of a run's predictions on labelled faces.
 
@@ -66,7 +67,7 @@ def evaluate(
         JSON-ready: "faces" and "labelled" (points) measured, "rmse" and "mean_distance"
         in pixels, "nme" by normaliser ("eyes", "box") with mean, median, failure rate,
         AUC, faces measured and left out; "radius" with the share of points within theirs,
-        see `calibration.radius_report`; "sources" with the same for each marking scheme;
+        see `calibration.radius_report`; "schemes" with the same for each marking scheme;
         "points" with RMSE, count and share within the radius for each point; "worst" faces;
         "left_out" points that the run does not predict; "converted" whether the labels were
         converted to the run's points; "size" (height, width); "calibrated" whether the radii
@@ -98,13 +99,24 @@ def evaluate(
     return report
 
 
+def predict_samples(model: CropModel, samples: Samples) -> NDArray[np.float32]:
+    """Predicted points (N, K, 2) in the columns of `samples`, each row as its own marking
+    scheme places them; 0 for points that the model does not predict."""
+    found = model.predict(samples.images).points
+    out = np.zeros(samples.points.shape, dtype=np.float32)
+    for index, scheme in enumerate(samples.schemes):
+        rows = samples.scheme == index
+        out[rows], _ = points_as_marked(found[rows], model.landmarks, samples.landmarks, scheme)
+    return out
+
+
 def _match(
     points: NDArray[np.float32], radius: NDArray[np.float32], have: LandmarkSet, samples: Samples
 ) -> _Matched:
     """Predictions in the data's columns; or data and predictions in the run's, if that
     measures more points."""
     direct = _in_columns_of(points, radius, have, samples)
-    names = [n for n in have.names if not source_of(n)]
+    names = [n for n in have.names if not scheme_of(n)]
     if names and samples.landmarks.names in CONVERSIONS:
         converted = samples.as_landmarks(have.subset(names))
         turned = _in_columns_of(points, radius, have, converted)
@@ -139,10 +151,10 @@ def _in_columns_of(
     labelled = samples.labelled.copy()
     # A mean of points gets the root mean square of their radii, as if they erred together.
     squares = np.repeat(radius[..., None] ** 2, 2, axis=-1)
-    for index, source in enumerate(samples.sources):
-        rows = np.flatnonzero(samples.source == index)
-        predicted[rows], able = as_marked_by(points[rows], have, samples.landmarks, source)
-        within[rows], _ = as_marked_by(squares[rows], have, samples.landmarks, source)
+    for index, source in enumerate(samples.schemes):
+        rows = np.flatnonzero(samples.scheme == index)
+        predicted[rows], able = points_as_marked(points[rows], have, samples.landmarks, source)
+        within[rows], _ = points_as_marked(squares[rows], have, samples.landmarks, source)
         labelled[rows] &= able
     gone = _any(samples) & ~np.asarray(labelled.any(axis=0))
     left_out = [n for n, g in zip(samples.landmarks.names, gone, strict=True) if g]
@@ -157,14 +169,14 @@ def _report(matched: _Matched) -> dict[str, Any]:
     inside = np.linalg.norm(predicted - truth.points, axis=-1) <= matched.radius
     shares = (inside & truth.labelled).sum(axis=0) / np.maximum(counts, 1)
     sources = {
-        name: _summary(matched, truth.source == index)
-        for index, name in enumerate(truth.sources)
-        if truth.labelled[truth.source == index].any()
+        name: _summary(matched, truth.scheme == index)
+        for index, name in enumerate(truth.schemes)
+        if truth.labelled[truth.scheme == index].any()
     }
     return {
         **_summary(matched, everyone),
         "size": list(truth.size),
-        "sources": sources,
+        "schemes": sources,
         "points": {
             name: {"rmse": float(error), "labelled": int(count), "within_radius": float(share)}
             for name, error, count, share in zip(
@@ -243,15 +255,15 @@ def _draw(matched: _Matched, report: dict[str, Any], out: Path) -> None:
     if name is not None:
         words, length = _normalisers(truth)[name]
         curves = {"all": _errors(matched, np.ones(len(truth), dtype=bool), length)}
-        if len(report["sources"]) > 1:
-            for index, source in enumerate(truth.sources):
-                curves[source] = _errors(matched, truth.source == index, length)
+        if len(report["schemes"]) > 1:
+            for index, source in enumerate(truth.schemes):
+                curves[source] = _errors(matched, truth.scheme == index, length)
         ced_chart({k: v for k, v in curves.items() if len(v)}, out / "ced.png", words)
     rows = [face["row"] for face in report["worst"]]
     measured = [n for n, any_ in zip(truth.landmarks.names, _any(truth), strict=True) if any_]
     predicted = matched.predicted[:, truth.landmarks.columns(measured)]
     faces = truth.select(measured).take(rows)
-    sheet(faces, out / "worst.png", predicted=predicted[rows])
+    draw_sheet(faces, out / "worst.png", predicted=predicted[rows])
 
 
 def table(report: dict[str, Any]) -> Table:
@@ -262,8 +274,8 @@ def table(report: dict[str, Any]) -> Table:
     shown.add_column("value", justify="right")
     shown.add_column("measured on")
     _add_summary(shown, "all", report)
-    if len(report["sources"]) > 1:
-        for name, summary in report["sources"].items():
+    if len(report["schemes"]) > 1:
+        for name, summary in report["schemes"].items():
             _add_summary(shown, name, summary)
     points = list(report["points"].items())
     if len(points) > _LISTED:

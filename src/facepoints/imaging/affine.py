@@ -23,15 +23,15 @@ __all__ = [
     "bounding_box",
     "compose",
     "crop_matrix",
+    "fit_similarity",
     "invert",
     "mirror_matrix",
+    "needed_region",
     "resize",
+    "resize_images",
     "resize_matrix",
-    "resized_images",
     "rotation_matrix",
-    "shown",
     "shrink",
-    "similarity",
     "warp",
 ]
 
@@ -88,7 +88,7 @@ def rotation_matrix(degrees: float, center: tuple[float, float]) -> Matrix:
     return np.column_stack([turn, middle - turn @ middle])
 
 
-def similarity(source: NDArray, target: NDArray, weights: NDArray | None = None) -> Matrix:
+def fit_similarity(source: NDArray, target: NDArray, weights: NDArray | None = None) -> Matrix:
     """The turn, scale and shift that bring points (K, 2) closest to others (K, 2), by least
     squares (Umeyama 1991, doi:10.1109/34.88573). A mirror image is never one of them.
 
@@ -158,7 +158,7 @@ def warp(
     lies outside the picture repeats its border, or is black.
     """
     if max(image.shape[:2]) > _LONGEST:
-        rows, columns, matrix = shown(image.shape, matrix, width, height)
+        rows, columns, matrix = needed_region(image.shape, matrix, width, height)
         image = image[rows, columns]
     (a, b), (c, d) = matrix[:, :2].tolist()
     scale = abs(a * d - b * c) ** 0.5
@@ -173,7 +173,7 @@ def warp(
     return np.asarray(warped, dtype=np.uint8)
 
 
-def shown(
+def needed_region(
     shape: tuple[int, ...], matrix: Matrix, width: int, height: int
 ) -> tuple[slice, slice, Matrix]:
     """The part of a picture that `warp` needs: its rows and columns, and the affine from there.
@@ -230,7 +230,7 @@ def resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def resized_images(images: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def resize_images(images: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """Images (N, H, W) as (N, height, width); the same array if they have that size."""
     if images.shape[1:] == (height, width):
         return images

@@ -23,8 +23,8 @@ from facepoints.imaging.image_header import HEAD_BYTES, KINDS, kind_of, read_hea
 __all__ = [
     "MAX_PIXELS",
     "STDIN",
-    "onto_white",
-    "read_picture",
+    "composite_on_white",
+    "read_image",
     "to_gray",
 ]
 
@@ -36,7 +36,7 @@ STDIN = "-"
 """Name of standard input."""
 
 
-def read_picture(source: str | Path | bytes) -> NDArray[np.uint8]:
+def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
     """A picture as a person sees it: RGB, uint8, (height, width, 3).
 
     EXIF rotation is applied, gray becomes RGB, 16 bits a channel become 8, what is
@@ -102,7 +102,7 @@ def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
     if header.alpha:
         stored = _opencv(data, cv2.IMREAD_UNCHANGED)
         if stored is not None and stored.ndim == 3 and stored.shape[2] == 4:
-            rgb = onto_white(rgb, _alpha(rgb, stored))
+            rgb = composite_on_white(rgb, _alpha(rgb, stored))
     return rgb
 
 
@@ -129,7 +129,7 @@ def _alpha(rgb: NDArray[np.uint8], stored: NDArray) -> NDArray[np.uint8]:
     return next(same, fitting[0])[..., 3]
 
 
-def onto_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def composite_on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture (H, W, 3) laid onto white where `alpha` (H, W) says that it is transparent."""
     if not alpha.any():  # a channel that is there and not used, as in many BMP files
         return rgb

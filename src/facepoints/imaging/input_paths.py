@@ -12,14 +12,14 @@ from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 from facepoints.imaging.image_io import STDIN
 
-__all__ = ["below_common", "find_pictures", "folder_for_pictures"]
+__all__ = ["find_images", "make_image_folder", "relative_to_common"]
 
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 _SUFFIXES |= {".pgm", ".ppm", ".pnm", ".avif"}
 
 
-def find_pictures(inputs: Sequence[str | Path], results: Path | None = None) -> list[str]:
+def find_images(inputs: Sequence[str | Path], results: Path | None = None) -> list[str]:
     """Paths of the picture files that inputs name, each once, in the order of the inputs.
 
     Args:
@@ -74,7 +74,7 @@ def _in_folder(folder: str, skipped: str) -> Iterator[str]:
                 yield path
 
 
-def folder_for_pictures(path: Path) -> Path:
+def make_image_folder(path: Path) -> Path:
     """Create the folder that pictures are written to, and its parents.
 
     Raises:
@@ -86,7 +86,7 @@ def folder_for_pictures(path: Path) -> Path:
     return make_folder(path)
 
 
-def below_common(paths: Sequence[str]) -> list[PurePath]:
+def relative_to_common(paths: Sequence[str]) -> list[PurePath]:
     """Paths of files below the folder that holds them all; standard input is ``stdin``.
 
     >>> [str(p) for p in below_common(["photos/a.jpg", "photos/new/b.jpg", "-"])]

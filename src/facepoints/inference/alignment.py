@@ -73,7 +73,7 @@ def align_matrix(face: Face, template: Template = "eyes", size: int | None = Non
         raise SettingsError(f"an aligned face is 8 to {LARGEST} pixels wide, {side} is not")
     target = TEMPLATES[template](side)
     have = face.as_landmarks(KAGGLE_15.subset(tuple(target)))
-    return affine.similarity(have.points, np.array(list(target.values())))
+    return affine.fit_similarity(have.points, np.array(list(target.values())))
 
 
 def align(

@@ -13,42 +13,42 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detection import WholeImage
-from facepoints.inference.cropping import Model, first_look, looked
-from facepoints.inference.landmark_model import Answer
+from facepoints.detection import FullImageDetector
+from facepoints.inference.cropping import LandmarkNetwork, initial_crop, predict_refined
+from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 if TYPE_CHECKING:
     pass
 
 __all__ = [
-    "Answers",
-    "Framed",
-    "Pointed",
+    "CropModel",
+    "CroppingModel",
+    "HasPoints",
 ]
 
 
-class Pointed(Protocol):
+class HasPoints(Protocol):
     """An answer that has points."""
 
     @property
     def points(self) -> NDArray[np.float32]: ...
 
 
-class Answers(Protocol):
+class CropModel(Protocol):
     """What answers pictures cut to one face each, as a `Run` does."""
 
     @property
     def landmarks(self) -> LandmarkSet: ...
     @property
-    def sources(self) -> dict[str, tuple[str, ...]]: ...
-    def predict(self, images: NDArray[np.uint8]) -> Pointed:
+    def schemes(self) -> dict[str, tuple[str, ...]]: ...
+    def predict(self, images: NDArray[np.uint8]) -> HasPoints:
         """Points (N, K, 2) of gray images (N, H, W), in their pixels."""
         ...
 
 
 @dataclass(frozen=True)
-class Framed:
+class CroppingModel:
     """A model that is shown pictures of one face each as the crops that it knows.
 
     Attributes:
@@ -57,18 +57,18 @@ class Framed:
         whole: where the pictures have the face.
     """
 
-    model: Model
-    sources: dict[str, tuple[str, ...]]
-    whole: WholeImage
+    model: LandmarkNetwork
+    schemes: dict[str, tuple[str, ...]]
+    framing: FullImageDetector
 
     @property
     def landmarks(self) -> LandmarkSet:
         return self.model.landmarks
 
-    def predict(self, images: NDArray[np.uint8]) -> Answer:
+    def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
         """Points, radius and score of gray images (N, H, W) uint8, in their pixels."""
         places = [
-            first_look(self.model, row, self.whole.find(image)[0])
+            initial_crop(self.model, row, self.framing.detect(image)[0])
             for row, image in enumerate(images)
         ]
-        return looked(self.model, list(images), places, least=0.0)[1]
+        return predict_refined(self.model, list(images), places, least=0.0)[1]

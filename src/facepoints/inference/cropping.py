@@ -15,14 +15,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detection import Found
+from facepoints.detection import Detection
 from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
-from facepoints.inference.landmark_model import Answer
+from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["Model", "Place", "crop", "first_look", "looked"]
+__all__ = ["FaceCrop", "LandmarkNetwork", "crop", "initial_crop", "predict_refined"]
 
 _DOUBT = 0.2  # part of the least score that a first look must reach to be worth a second
 _TURN, _SIZE, _SHIFT = 10.0, 0.14, 0.055
@@ -31,7 +31,7 @@ part of its side. Within, a second look is no better for people to validate on."
 _ZOOM = 4.0  # factor by which a second look may differ in size; beyond, the first saw no face
 
 
-class Model(Protocol):
+class LandmarkNetwork(Protocol):
     """What of a `PointsModel` a predictor needs."""
 
     @property
@@ -39,18 +39,18 @@ class Model(Protocol):
     @property
     def size(self) -> tuple[int, int]: ...
     @property
-    def layout(self) -> NDArray[np.float32]: ...
+    def canonical_points(self) -> NDArray[np.float32]: ...
     @property
     def face_box(self) -> tuple[float, float, float, float]: ...
     @property
-    def looks(self) -> int: ...
+    def refinement_passes(self) -> int: ...
     @property
-    def scores_faces(self) -> bool: ...
-    def __call__(self, crops: NDArray[np.uint8]) -> Answer: ...
+    def has_face_score(self) -> bool: ...
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput: ...
 
 
 @dataclass(frozen=True)
-class Place:
+class FaceCrop:
     """A place in one of several pictures.
 
     Attributes:
@@ -59,12 +59,12 @@ class Place:
         matrix: affine (2, 3) from the picture's pixels to those of the crop to look at.
     """
 
-    picture: int
-    found: Found
+    image: int
+    detection: Detection
     matrix: affine.Matrix
 
 
-def first_look(model: Model, picture: int, found: Found) -> Place:
+def initial_crop(model: LandmarkNetwork, picture: int, found: Detection) -> FaceCrop:
     """The found box where the model's training crops had it, turned upright."""
     x, y, width, height = found.box
     left, top, across, down = model.face_box
@@ -74,16 +74,16 @@ def first_look(model: Model, picture: int, found: Found) -> Place:
     cos, sin = scale * math.cos(turn), scale * math.sin(turn)
     shift_x = left + across / 2 - cos * center_x + sin * center_y
     shift_y = top + down / 2 - sin * center_x - cos * center_y
-    return Place(picture, found, np.array([[cos, -sin, shift_x], [sin, cos, shift_y]]))
+    return FaceCrop(picture, found, np.array([[cos, -sin, shift_x], [sin, cos, shift_y]]))
 
 
-def looked(
-    model: Model,
+def predict_refined(
+    model: LandmarkNetwork,
     pictures: Sequence[NDArray[np.uint8]],
-    places: Sequence[Place],
+    crops: Sequence[FaceCrop],
     least: float,
     always: bool = False,
-) -> tuple[list[Place], Answer]:
+) -> tuple[list[FaceCrop], LandmarkOutput]:
     """A model's answers at places, after as many looks as each needs and the model wants.
 
     Args:
@@ -95,34 +95,39 @@ def looked(
     Returns:
         The places that are left, and their answers in pixels of their pictures.
     """
-    answer = _look(model, pictures, places)
+    answer = run_crops(model, pictures, crops)
     keep = [int(k) for k in np.flatnonzero(answer.score >= least * _DOUBT)]
-    left, answer = [places[k] for k in keep], Answer(*(part[keep] for part in answer))
+    left, answer = [crops[k] for k in keep], LandmarkOutput(*(part[keep] for part in answer))
     open_ = list(range(len(left)))
-    for _ in range(1, model.looks):
-        again = {k: _closer(model, left[k], answer.points[k], answer.radius[k]) for k in open_}
+    for _ in range(model.refinement_passes):
+        again = {
+            k: recrop_from_landmarks(model, left[k], answer.points[k], answer.radius[k])
+            for k in open_
+        }
         side = model.size[1]
         open_ = [k for k in open_ if always or not _near(left[k].matrix, again[k].matrix, side)]
         if not open_:
             break
         for k in open_:
             left[k] = again[k]
-        closer = _look(model, pictures, [left[k] for k in open_])
+        closer = run_crops(model, pictures, [left[k] for k in open_])
         for whole, part in zip(answer, closer, strict=True):
             whole[open_] = part
     return left, answer
 
 
-def _look(model: Model, pictures: Sequence[NDArray[np.uint8]], places: Sequence[Place]) -> Answer:
+def run_crops(
+    model: LandmarkNetwork, pictures: Sequence[NDArray[np.uint8]], places: Sequence[FaceCrop]
+) -> LandmarkOutput:
     crops = np.empty((len(places), *model.size), dtype=np.uint8)
     for row, place in zip(crops, places, strict=True):
-        row[:] = crop(pictures[place.picture], place.matrix, model.size)
+        row[:] = crop(pictures[place.image], place.matrix, model.size)
     answer = model(crops)
     points, radius = answer.points.copy(), answer.radius.copy()
     for row, place in enumerate(places):
         points[row] = affine.apply(affine.invert(place.matrix), points[row])
         radius[row] /= math.hypot(*place.matrix[:, 0])
-    return Answer(points, radius, answer.score)
+    return LandmarkOutput(points, radius, answer.score)
 
 
 def _near(first: affine.Matrix, second: affine.Matrix, side: int) -> bool:
@@ -142,20 +147,23 @@ def _near(first: affine.Matrix, second: affine.Matrix, side: int) -> bool:
     )
 
 
-def _closer(
-    model: Model, place: Place, points: NDArray[np.float32], radius: NDArray[np.float32]
-) -> Place:
+def recrop_from_landmarks(
+    model: LandmarkNetwork,
+    place: FaceCrop,
+    points: NDArray[np.float32],
+    radius: NDArray[np.float32],
+) -> FaceCrop:
     """The crop in which points lie as those of the training crops do, the surer ones above
     all."""
     weights = 1 / np.maximum(radius.astype(np.float64), 1e-3) ** 2
     try:
-        matrix = affine.similarity(points, model.layout, weights)
+        matrix = affine.fit_similarity(points, model.canonical_points, weights)
     except DataError:  # all points in one place
         return place
     first = np.hypot(*place.matrix[:, 0])
     if not 1 / _ZOOM < np.hypot(*matrix[:, 0]) / first < _ZOOM:
         return place
-    return Place(place.picture, place.found, matrix)
+    return FaceCrop(place.image, place.detection, matrix)
 
 
 def crop(
@@ -164,5 +172,5 @@ def crop(
     """A gray `geometry.warp` of just the part of a picture, (H, W) or (H, W, 3) RGB, that the
     crop shows, which is quicker for a small face in a large picture."""
     height, width = size
-    rows, columns, moved = affine.shown(picture.shape, matrix, width, height)
+    rows, columns, moved = affine.needed_region(picture.shape, matrix, width, height)
     return affine.warp(to_gray(picture[rows, columns]), moved, width, height)

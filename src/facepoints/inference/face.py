@@ -36,7 +36,7 @@ class Face:
     points: NDArray[np.float32]
     radius: NDArray[np.float32]
     landmarks: LandmarkSet
-    track: int | None = None
+    track_id: int | None = None
 
     def __post_init__(self) -> None:
         k = len(self.landmarks)
@@ -47,7 +47,7 @@ class Face:
 
     def __repr__(self) -> str:
         x, y, width, height = self.box
-        track = "" if self.track is None else f", track={self.track}"
+        track = "" if self.track_id is None else f", track={self.track_id}"
         return (
             f"Face(box=({x:.1f}, {y:.1f}, {width:.1f}, {height:.1f}), score={self.score:.3f}, "
             f"{len(self.landmarks)} points{track})"

@@ -4,9 +4,9 @@ Everything between the crop's gray values and the answer in its pixels is inside
 normalisation, the networks, their mean, decoding, calibration. What the answer means is in
 the metadata property ``facepoints``, JSON that `export` writes:
 
-    {"format": 1, "facepoints": "0.1.0", "landmarks": {...}, "sources": {...},
-     "size": [96, 96], "looks": 2, "layout": [[x, y], ...], "face_box": [x, y, w, h],
-     "scores_faces": true, "calibration": {...}, "checksum": "64 hex digits"}
+    {"format": 1, "facepoints": "0.1.0", "landmarks": {...}, "schemes": {...},
+     "size": [96, 96], "refinement_passes": 1, "canonical_points": [[x, y], ...], "face_box": [x, y, w, h],
+     "has_face_score": true, "calibration": {...}, "checksum": "64 hex digits"}
 
 The checksum is the SHA-256 of the file with these 64 digits replaced by zeros. It is
 compared before onnxruntime sees the file, so that damage is told as damage.
@@ -23,25 +23,24 @@ from numpy.typing import NDArray
 
 from facepoints import weights
 from facepoints.errors import DataError, FacepointsError, ModelError
-from facepoints.imaging.affine import resized_images
+from facepoints.imaging.affine import resize_images
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.runtime.model_file import PROPERTY, read_sealed
-from facepoints.runtime.onnx_session import Device, SharedSession
+from facepoints.runtime.model_file import PROPERTY, read_model_file
+from facepoints.runtime.onnx_session import SharedSession
 
 __all__ = [
     "INPUT",
     "OUTPUTS",
-    "Answer",
-    "Device",
-    "PointsModel",
-    "model_file",
+    "LandmarkModel",
+    "LandmarkOutput",
+    "find_model_file",
 ]
 INPUT = "crops"
 OUTPUTS = ("points", "radius", "score")
 
 
-class Answer(NamedTuple):
+class LandmarkOutput(NamedTuple):
     """What a model says of B crops.
 
     Attributes:
@@ -58,7 +57,7 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PointsModel:
+class LandmarkModel:
     """A model file, ready to answer.
 
     Attributes:
@@ -75,24 +74,23 @@ class PointsModel:
     """
 
     landmarks: LandmarkSet = field(repr=False)
-    sources: dict[str, tuple[str, ...]] = field(repr=False)
+    schemes: dict[str, tuple[str, ...]] = field(repr=False)
     size: tuple[int, int]
-    layout: NDArray[np.float32] = field(repr=False)
+    canonical_points: NDArray[np.float32] = field(repr=False)
     face_box: tuple[float, float, float, float]
-    looks: int
-    scores_faces: bool
+    refinement_passes: int
+    has_face_score: bool
     metadata: dict[str, Any] = field(repr=False)
     _session: SharedSession = field(repr=False)
 
     @classmethod
     def load(
-        cls, path: Path | None = None, device: Device = "cpu", threads: int | None = None
-    ) -> PointsModel:
+        cls, model: str | Path = weights.BUILTIN, device: str = "cpu", threads: int | None = None
+    ) -> LandmarkModel:
         """Read a model file.
 
         Args:
-            path: ONNX file, or the folder of a run that holds one; None or the word
-                ``facepoints``: the model that comes with the package.
+            model: "builtin", an ONNX file, or a run folder that holds one.
             device: "cpu", or "cuda" where onnxruntime has it.
             threads: processor threads that one call may use; None: all.
 
@@ -100,8 +98,8 @@ class PointsModel:
             ModelError: missing, damaged, of a newer version or not a model of facepoints.
             SettingsError: a device or a number of threads that this machine cannot give.
         """
-        path = model_file(path)
-        header, data = read_sealed(path)
+        path = find_model_file(model)
+        header, data = read_model_file(path)
         session = SharedSession(data, path, device, threads)
         if header is None:
             raise ModelError(
@@ -116,19 +114,21 @@ class PointsModel:
             landmarks = LandmarkSet.from_dict(header["landmarks"])
             return cls(
                 landmarks=landmarks,
-                sources={name: tuple(points) for name, points in header["sources"].items()},
+                schemes={name: tuple(points) for name, points in header["schemes"].items()},
                 size=(height, width),
-                layout=np.array(header["layout"], np.float32).reshape(len(landmarks), 2),
+                canonical_points=np.array(header["canonical_points"], np.float32).reshape(
+                    len(landmarks), 2
+                ),
                 face_box=(x, y, w, h),
-                looks=int(header["looks"]),
-                scores_faces=bool(header["scores_faces"]),
+                refinement_passes=int(header["refinement_passes"]),
+                has_face_score=bool(header["has_face_score"]),
                 metadata=header,
                 _session=session,
             )
         except (LookupError, TypeError, ValueError, AttributeError, FacepointsError) as error:
             raise ModelError(f"the metadata of {path} is damaged: {error!r}") from error
 
-    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         """Points, radius and score of gray crops (B, H, W) uint8, of any number.
 
         Raises:
@@ -141,17 +141,19 @@ class PointsModel:
             )
         if not len(crops):
             k = len(self.landmarks)
-            return Answer(*(np.zeros(shape, np.float32) for shape in ((0, k, 2), (0, k), (0,))))
-        return Answer(*self._session.run(OUTPUTS, INPUT, np.ascontiguousarray(crops)))
+            return LandmarkOutput(
+                *(np.zeros(shape, np.float32) for shape in ((0, k, 2), (0, k), (0,)))
+            )
+        return LandmarkOutput(*self._session.run(OUTPUTS, INPUT, np.ascontiguousarray(crops)))
 
-    def predict(self, images: NDArray[np.uint8]) -> Answer:
+    def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
         """`__call__` for gray images (N, H, W) of any one size, each a whole crop: points and
         radii in their pixels. With it a model file is measured as a run is."""
         height, width = images.shape[1:]
-        answer = self(resized_images(images, *self.size))
+        answer = self(resize_images(images, *self.size))
         factors = np.array([width / self.size[1], height / self.size[0]], dtype=np.float32)
         points = (answer.points + np.float32(0.5)) * factors - np.float32(0.5)
-        return Answer(points, answer.radius * factors.mean(), answer.score)
+        return LandmarkOutput(points, answer.radius * factors.mean(), answer.score)
 
     @property
     def calibration(self) -> Calibration:
@@ -159,14 +161,19 @@ class PointsModel:
         return Calibration.from_dict(self.metadata["calibration"], len(self.landmarks))
 
 
-def model_file(path: Path | None) -> Path:
-    """The ONNX file that `path` means. Raises ModelError if there is none."""
-    if path is None or str(path) == weights.BUILTIN:
+def find_model_file(model: str | Path) -> Path:
+    """The ONNX file of a model: "builtin", the file itself, or a run folder that holds one.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if str(model) == weights.BUILTIN:
         if not weights.POINTS.is_file():
             raise ModelError(
                 f"the built-in model is missing ({weights.POINTS}); install the package again"
             )
         return weights.POINTS
+    path = Path(model)
     if path.is_dir():
         inside = path / "model.onnx"
         if inside.is_file():

@@ -16,19 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.detection import (
-    BoxesFromFile,
-    FaceFinder,
-    Found,
-    OwnFinder,
-    PersistentFinder,
-    finder_named,
-    merged,
-    placed,
+    BoxFileDetector,
+    BuiltinDetector,
+    Detection,
+    FaceDetector,
+    RetryingDetector,
+    make_detector,
+    map_detection,
+    merge_detections,
 )
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import onto_white, read_picture
-from facepoints.inference.cropping import Model, Place, crop, first_look, looked
+from facepoints.imaging.image_io import composite_on_white, read_image
+from facepoints.inference.cropping import (
+    FaceCrop,
+    LandmarkNetwork,
+    crop,
+    initial_crop,
+    predict_refined,
+)
 from facepoints.inference.face import Face
 from facepoints.landmarks.landmark_set import LandmarkSet
 
@@ -36,13 +42,13 @@ if TYPE_CHECKING:
     pass
 
 __all__ = [
-    "Model",
-    "Picture",
+    "Image",
+    "LandmarkNetwork",
     "Predictor",
     "crop",
 ]
 
-Picture = NDArray[np.uint8] | str | Path
+Image = NDArray[np.uint8] | str | Path
 """(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; or a file."""
 
 
@@ -64,8 +70,8 @@ class Predictor:
 
     def __init__(
         self,
-        model: Model,
-        finder: FaceFinder | None = None,
+        model: LandmarkNetwork,
+        detector: FaceDetector | None = None,
         *,
         min_score: float = 0.5,
         any_angle: bool = False,
@@ -73,7 +79,7 @@ class Predictor:
         if not 0 <= min_score <= 1:
             raise SettingsError(f"min_score must lie in [0, 1], is {min_score}")
         self.model = model
-        self.finder: FaceFinder = finder_named("own") if finder is None else finder
+        self.detector: FaceDetector = make_detector("own") if detector is None else detector
         self.min_score = min_score
         self.any_angle = any_angle
 
@@ -86,16 +92,16 @@ class Predictor:
         """What answers depend on besides the picture, JSON-ready."""
         return {
             "model": _checksum(self.model) or repr(self.model),
-            "finder": [repr(self.finder), _checksum(self.finder)],
+            "finder": [repr(self.detector), _checksum(self.detector)],
             "min_score": self.min_score,
             "any_angle": self.any_angle,
         }
 
     @overload
-    def __call__(self, pictures: Picture) -> list[Face]: ...
+    def __call__(self, pictures: Image) -> list[Face]: ...
     @overload
-    def __call__(self, pictures: Sequence[Picture]) -> list[list[Face]]: ...
-    def __call__(self, pictures: Picture | Sequence[Picture]) -> list[Face] | list[list[Face]]:
+    def __call__(self, pictures: Sequence[Image]) -> list[list[Face]]: ...
+    def __call__(self, pictures: Image | Sequence[Image]) -> list[Face] | list[list[Face]]:
         """Faces of a picture, surest first, or of each of several: all their crops go
         through the model together.
 
@@ -107,10 +113,10 @@ class Predictor:
             raise _no_picture(pictures)
         several = [pictures] if one else list(pictures)
         names = ["" if isinstance(p, np.ndarray) else str(p) for p in several]
-        faces = self.in_pictures([_image(picture) for picture in several], names)
+        faces = self.predict_batch([_image(picture) for picture in several], names)
         return faces[0] if one else faces
 
-    def in_pictures(
+    def predict_batch(
         self, images: Sequence[NDArray[np.uint8]], names: Sequence[str]
     ) -> list[list[Face]]:
         """Faces of pictures that were read already.
@@ -128,52 +134,56 @@ class Predictor:
                 found = next(tries[number], None)
                 if found is not None:
                     still.append(number)
-                    places += [first_look(self.model, number, one) for one in found]
+                    places += [initial_crop(self.model, number, one) for one in found]
             for number, face in self._judged(images, places):
                 faces[number].append(face)
             open_ = [number for number in still if not faces[number]]
         return [_each_once(found) for found in faces]
 
-    def places(self, image: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Where the finder sees faces in a picture, (H, W) gray or (H, W, 3) RGB."""
         return next(self._tries(image, ""))
 
-    def at_places(self, gray: NDArray[np.uint8], found: Sequence[Found]) -> list[Face]:
+    def predict_landmarks(self, gray: NDArray[np.uint8], found: Sequence[Detection]) -> list[Face]:
         """Faces at places in a gray picture (H, W), each once, surest first."""
-        places = [first_look(self.model, 0, one) for one in found]
+        places = [initial_crop(self.model, 0, one) for one in found]
         return _each_once([face for _, face in self._judged([gray], places)])
 
-    def _tries(self, image: NDArray[np.uint8], name: str) -> Iterator[list[Found]]:
+    def _tries(self, image: NDArray[np.uint8], name: str) -> Iterator[list[Detection]]:
         """What the finder finds in a picture, then what it finds when it looks harder."""
-        finder = self.finder
-        if isinstance(finder, BoxesFromFile) and name:
-            yield finder.find_in(name)
+        finder = self.detector
+        if isinstance(finder, BoxFileDetector) and name:
+            yield finder.detect_in(name)
             return
         turns = list(_turns(image) if self.any_angle else [(image, np.eye(3)[:2])])
-        yield merged([placed(f, back) for turned, back in turns for f in finder.find(turned)])
-        if isinstance(finder, PersistentFinder):
-            for again in zip(*(finder.find_harder(turned) for turned, _ in turns), strict=True):
+        yield merge_detections(
+            [map_detection(f, back) for turned, back in turns for f in finder.detect(turned)]
+        )
+        if isinstance(finder, RetryingDetector):
+            for again in zip(*(finder.detect_fallback(turned) for turned, _ in turns), strict=True):
                 pairs = zip(again, turns, strict=True)
-                yield merged([placed(f, back) for found, (_, back) in pairs for f in found])
+                yield merge_detections(
+                    [map_detection(f, back) for found, (_, back) in pairs for f in found]
+                )
 
     def _judged(
-        self, images: Sequence[NDArray[np.uint8]], places: Sequence[Place]
+        self, images: Sequence[NDArray[np.uint8]], places: Sequence[FaceCrop]
     ) -> Iterator[tuple[int, Face]]:
         """Faces among places in pictures, each with the number of its picture."""
-        judges = self.model.scores_faces
+        judges = self.model.has_face_score
         if not judges:
-            places = [p for p in places if p.found.score >= self.min_score]
+            places = [p for p in places if p.detection.score >= self.min_score]
         if not places:
             return
         least = self.min_score if judges else 0.0
-        kept, answer = looked(self.model, images, places, least)
+        kept, answer = predict_refined(self.model, images, places, least)
         for place, points, radius, score in zip(kept, *answer, strict=True):
-            sure = float(score) if judges else place.found.score
-            if judges and isinstance(self.finder, OwnFinder):
-                sure = _together(sure, place.found.score)
+            sure = float(score) if judges else place.detection.score
+            if judges and isinstance(self.detector, BuiltinDetector):
+                sure = _together(sure, place.detection.score)
             if sure >= self.min_score and np.isfinite(points).all():
                 box = affine.bounding_box(points)
-                yield place.picture, Face(box, sure, points, radius, self.model.landmarks)
+                yield place.image, Face(box, sure, points, radius, self.model.landmarks)
 
 
 def _checksum(read: object) -> str:
@@ -198,10 +208,10 @@ def _together(judged: float, found: float) -> float:
     return 1 / (1 + math.exp(-odds))
 
 
-def _image(picture: Picture) -> NDArray[np.uint8]:
+def _image(picture: Image) -> NDArray[np.uint8]:
     """A picture as an array (H, W) or (H, W, 3). Raises DataError."""
     if isinstance(picture, str | Path):
-        return read_picture(picture)
+        return read_image(picture)
     if not isinstance(picture, np.ndarray):
         raise _no_picture(picture)
     shape = picture.shape
@@ -217,7 +227,7 @@ def _image(picture: Picture) -> NDArray[np.uint8]:
     if picture.size == 0:
         raise DataError(f"a picture has one pixel or more, this one is {shape}")
     if shape[2:] == (4,):
-        return onto_white(picture[..., :3], picture[..., 3])
+        return composite_on_white(picture[..., :3], picture[..., 3])
     return picture[..., 0] if shape[2:] == (1,) else picture
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.landmarks.known_sets import IBUG_68, NARROW
-from facepoints.landmarks.landmark_set import LandmarkSet, base_name, with_source
+from facepoints.landmarks.landmark_set import LandmarkSet, base_name, with_scheme
 
 __all__ = ["CONVERSIONS", "convert"]
 
@@ -40,12 +40,12 @@ def _kaggle_from_ibug() -> dict[str, tuple[str, ...]]:
     inner_lips = ("inner_upper_lip_center", "inner_lower_lip_center")
     parts: dict[str, tuple[str, ...]] = {
         "nose_tip": ("nose_bridge_4",),
-        with_source("nose_tip", NARROW): ("nose_base",),
+        with_scheme("nose_tip", NARROW): ("nose_base",),
         "mouth_left_corner": ("mouth_left_corner",),
         "mouth_right_corner": ("mouth_right_corner",),
         "mouth_center_top_lip": ("upper_lip_center",),
         "mouth_center_bottom_lip": ("lower_lip_center",),
-        with_source("mouth_center_bottom_lip", NARROW): inner_lips,
+        with_scheme("mouth_center_bottom_lip", NARROW): inner_lips,
     }
     for side in ("left", "right"):
         eye = tuple(n for n in IBUG_68.names if n.startswith(f"{side}_eye_"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "KNOWN_SETS",
     "NARROW",
     "known_or_plain",
+    "known_set",
 ]
 
 
@@ -143,6 +145,13 @@ in the order of its .pts files."""
 
 KNOWN_SETS: dict[str, LandmarkSet] = {"kaggle-15": KAGGLE_15, "ibug-68": IBUG_68}
 """Landmark sets known by name."""
+
+
+def known_set(name: str) -> LandmarkSet:
+    """A landmark set by its name. Raises SettingsError that lists the names."""
+    if name not in KNOWN_SETS:
+        raise SettingsError(f"no landmark set '{name}'; choose one of: {', '.join(KNOWN_SETS)}")
+    return KNOWN_SETS[name]
 
 
 def known_or_plain(names: Sequence[str]) -> LandmarkSet:

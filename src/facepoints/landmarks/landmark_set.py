@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 
-__all__ = ["LandmarkSet", "base_name", "source_of", "with_source"]
+__all__ = ["LandmarkSet", "base_name", "scheme_of", "with_scheme"]
 
 
-def with_source(name: str, source: str) -> str:
+def with_scheme(name: str, scheme: str) -> str:
     """Column name of point `name` as marked by `source`."""
-    return f"{base_name(name)}@{source}"
+    return f"{base_name(name)}@{scheme}"
 
 
 def base_name(name: str) -> str:
@@ -33,7 +33,7 @@ def base_name(name: str) -> str:
     return name.split("@", 1)[0]
 
 
-def source_of(name: str) -> str:
+def scheme_of(name: str) -> str:
     """Source that a column name carries; empty if none."""
     return name.split("@", 1)[1] if "@" in name else ""
 
@@ -46,7 +46,7 @@ def _swap_sides(name: str) -> str:
         r"(?<![a-z])(left|right)(?![a-z])",
         lambda match: _SIDES[match.group(1)],
         base_name(name),
-    ) + (f"@{source_of(name)}" if "@" in name else "")
+    ) + (f"@{scheme_of(name)}" if "@" in name else "")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.landmarks.landmark_set import LandmarkSet, source_of
+from facepoints.landmarks.landmark_set import LandmarkSet, scheme_of
 
 __all__ = [
     "MEAN_BOX",
@@ -63,5 +63,5 @@ def mean_points(landmarks: LandmarkSet) -> tuple[NDArray[np.float32], NDArray[np
     its name says, so it is known only if no column is without a scheme.
     """
     points, known = convert(MEAN_FACE[None], np.ones((1, 68), dtype=bool), IBUG_68, landmarks)
-    plain = known[0] & np.array([not source_of(name) for name in landmarks.names])
+    plain = known[0] & np.array([not scheme_of(name) for name in landmarks.names])
     return points[0], plain if plain.any() else known[0]

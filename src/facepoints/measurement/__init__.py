@@ -16,27 +16,27 @@ from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement.definitions import DEFINITIONS, Definition
-from facepoints.measurement.pose import ANGLES, Pose, head_points, pose_of
-from facepoints.measurement.radius_factors import FACTORS
+from facepoints.measurement.pose import ANGLES, HeadPose, head_points, head_pose
+from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
-from facepoints.measurement.uncertainty import Measure, measured
+from facepoints.measurement.uncertainty import Measurement, measured
 
 __all__ = [
     "DEFINITIONS",
     "MEASURES",
     "Definition",
-    "Measure",
-    "Pose",
-    "lacking",
-    "measures",
-    "pose_of",
+    "HeadPose",
+    "Measurement",
+    "head_pose",
+    "measure",
+    "unavailable",
 ]
 
 MEASURES: tuple[str, ...] = (*ANGLES, "asymmetry", *DEFINITIONS)
 """Everything that is measured, in the order of the columns."""
 
 
-def measures(face: Face) -> dict[str, Measure]:
+def measure(face: Face) -> dict[str, Measurement]:
     """All that can be measured on a face, by the names of `MEASURES`, in their order.
 
     What its points do not give (`lacking`), or its pose does not show, is not there.
@@ -46,14 +46,14 @@ def measures(face: Face) -> dict[str, Measure]:
     ...     print(facepoints.measures(face)["yaw"])
     Measure(value=12.3, radius=3.1)
     """
-    found: dict[str, Measure] = {}
+    found: dict[str, Measurement] = {}
     try:
-        pose = pose_of(face)
+        pose = head_pose(face)
     except DataError:
         pose = None
     if pose is not None:
         values = (pose.yaw, pose.pitch, pose.roll)
-        found = {n: Measure(*v) for n, *v in zip(ANGLES, values, pose.radius, strict=True)}
+        found = {n: Measurement(*v) for n, *v in zip(ANGLES, values, pose.radius, strict=True)}
         with suppress(DataError):  # no names of sides, or turned too far
             found["asymmetry"] = asymmetry(face, pose)
     column = {name: k for k, name in enumerate(face.landmarks.names)}
@@ -62,11 +62,11 @@ def measures(face: Face) -> dict[str, Measure]:
             rows = [column[point] for point in definition.points]
             points, radius = face.points[rows], face.radius[rows]
             alone = measured(definition.of, points.astype(np.float64), radius.astype(np.float64))
-            found[name] = Measure(alone.value, alone.radius * FACTORS[name])
+            found[name] = Measurement(alone.value, alone.radius * RADIUS_FACTORS[name])
     return found
 
 
-def lacking(landmarks: LandmarkSet) -> list[str]:
+def unavailable(landmarks: LandmarkSet) -> list[str]:
     """What of `MEASURES` the points of a set never give."""
     known = head_points(landmarks)[2]
     none = [] if known.sum() >= 6 else [*ANGLES, "asymmetry"]

@@ -23,18 +23,18 @@ from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import HEAD_SPREAD, MEAN_HEAD
-from facepoints.measurement.radius_factors import FACTORS
+from facepoints.measurement.radius_factors import RADIUS_FACTORS
 
 __all__ = [
     "ANGLES",
     "COORDINATE",
     "DISC",
-    "Fit",
-    "Pose",
+    "HeadFit",
+    "HeadPose",
     "angles",
     "fit_heads",
     "head_points",
-    "pose_of",
+    "head_pose",
 ]
 
 Array = NDArray[np.floating]
@@ -54,7 +54,7 @@ _TURN, _GROW = 0.5, 0.3  # most that a step may turn (radians) and grow (logarit
 
 
 @dataclass(frozen=True)
-class Pose:
+class HeadPose:
     """How a head is turned. All angles are 0 for a face that looks straight at the camera.
 
     The head is turned by `pitch` about its own ear-to-ear axis, then by `yaw` about the
@@ -84,7 +84,7 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Fit:
+class HeadFit:
     """The mean head laid onto N faces.
 
     Attributes:
@@ -122,7 +122,7 @@ def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]
     return shape, spread, fixed
 
 
-def pose_of(face: Face) -> Pose:
+def head_pose(face: Face) -> HeadPose:
     """How a head is turned.
 
     Raises:
@@ -148,10 +148,10 @@ def pose_of(face: Face) -> Pose:
     except np.linalg.LinAlgError:  # in full profile, pitch and roll are the same turn
         variance = np.full(3, np.pi**2)
     near = np.rad2deg(COORDINATE * np.sqrt(np.maximum(variance, 0)))
-    near = np.minimum(near * [FACTORS[name] for name in ANGLES], 180.0)
+    near = np.minimum(near * [RADIUS_FACTORS[name] for name in ANGLES], 180.0)
     radius = (float(near[0]), float(near[1]), float(near[2]))
     scale = float(fit.scale[0])
-    return Pose(float(yaw), float(pitch), float(roll), radius, fit.turn[0], scale, fit.shift[0])
+    return HeadPose(float(yaw), float(pitch), float(roll), radius, fit.turn[0], scale, fit.shift[0])
 
 
 def angles(turn: Array) -> Array:
@@ -169,7 +169,7 @@ def _turn_about_angles(yaw: float, roll: float) -> Array:
     return np.column_stack([level, ears, [0, 0, 1]])
 
 
-def fit_heads(points: Array, sigma: Array, shape: Array, spread: Array) -> Fit:
+def fit_heads(points: Array, sigma: Array, shape: Array, spread: Array) -> HeadFit:
     """Lay a head onto faces.
 
     Args:
@@ -191,14 +191,14 @@ def fit_heads(points: Array, sigma: Array, shape: Array, spread: Array) -> Fit:
         step = np.linalg.solve(information, step[..., None])[..., 0]
         turn = _rotation(np.clip(step[:, :3], -_TURN, _TURN)) @ fit.turn
         scale = fit.scale * np.exp(np.clip(step[:, 3], -_GROW, _GROW))
-        fit = Fit(turn, scale, fit.shift + step[:, 4:], fit.covariance)
+        fit = HeadFit(turn, scale, fit.shift + step[:, 4:], fit.covariance)
         if np.abs(step[:, :4]).max(initial=0) < 1e-7:
             break
     covariance = np.linalg.inv(information)[:, :3, :3]
-    return Fit(fit.turn, fit.scale, fit.shift, covariance)
+    return HeadFit(fit.turn, fit.scale, fit.shift, covariance)
 
 
-def _affine_start(points: Array, shape: Array, weights: Array) -> Fit:
+def _affine_start(points: Array, shape: Array, weights: Array) -> HeadFit:
     """The affine camera of least squares, made orthographic (POS)."""
     share = weights / weights.sum()
     centre = share @ points
@@ -212,10 +212,10 @@ def _affine_start(points: Array, shape: Array, weights: Array) -> Fit:
     turn = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], axis=1)
     scale = np.maximum(stretch.mean(axis=1), 1e-9)
     shift = centre - scale[:, None] * (rows @ middle)
-    return Fit(turn, scale, shift, np.zeros((len(points), 3, 3)))
+    return HeadFit(turn, scale, shift, np.zeros((len(points), 3, 3)))
 
 
-def _jacobian(fit: Fit, shape: Array) -> Array:
+def _jacobian(fit: HeadFit, shape: Array) -> Array:
     """(N, K, 2, 6): how the pixels change with a small turn about x, y and z, with the
     logarithm of the scale, and with the shift."""
     x, y, z = np.moveaxis(shape @ fit.turn.transpose(0, 2, 1) * fit.scale[:, None, None], -1, 0)

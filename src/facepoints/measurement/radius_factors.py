@@ -17,9 +17,9 @@ sets of points have other errors; their radii are as far off as those differ.
 
 from __future__ import annotations
 
-__all__ = ["FACTORS"]
+__all__ = ["RADIUS_FACTORS"]
 
-FACTORS: dict[str, float] = {
+RADIUS_FACTORS: dict[str, float] = {
     "yaw": 1.03,
     "pitch": 1.52,
     "roll": 1.26,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.measurement.pose import DISC, Pose, head_points
-from facepoints.measurement.radius_factors import FACTORS
-from facepoints.measurement.uncertainty import Measure
+from facepoints.measurement.pose import DISC, HeadPose, head_points
+from facepoints.measurement.radius_factors import RADIUS_FACTORS
+from facepoints.measurement.uncertainty import Measurement
 
 __all__ = ["asymmetry", "frontal"]
 
@@ -22,7 +22,7 @@ _WIDEST = 60.0  # degrees from the line of sight, beyond which a side cannot be 
 _Q90 = 1.2815515655446004  # standard deviations below which a normal number lies 9 times in 10
 
 
-def frontal(points: Array, pose: Pose, depth: Array) -> Array:
+def frontal(points: Array, pose: HeadPose, depth: Array) -> Array:
     """Points (K, 2) as a camera in front of the face would see them, in units of the head.
 
     Each is taken to lie as deep as the mean head has it, `depth` (K,); what the picture
@@ -32,7 +32,7 @@ def frontal(points: Array, pose: Pose, depth: Array) -> Array:
     return np.linalg.solve(pose.turn[:2, :2], flat.T).T
 
 
-def asymmetry(face: Face, pose: Pose) -> Measure:
+def asymmetry(face: Face, pose: HeadPose) -> Measurement:
     """Procrustes distance between a face, seen from in front, and its mirror image.
 
     Both are of unit size (root of the summed squares about the middle) and laid onto each
@@ -63,7 +63,7 @@ def asymmetry(face: Face, pose: Pose) -> Measure:
     fit = float(np.abs(np.vdot(there, here))) / size**2
     distance = float(np.sqrt(max(2 - 2 * min(fit, 1.0), 0)))
     sigma = face.radius[rows].astype(np.float64) / DISC / pose.scale / size
-    return Measure(distance, FACTORS["asymmetry"] * _noise(sigma, partner, pose))
+    return Measurement(distance, RADIUS_FACTORS["asymmetry"] * _noise(sigma, partner, pose))
 
 
 @lru_cache(maxsize=16)
@@ -74,7 +74,7 @@ def _pairs(landmarks: LandmarkSet) -> tuple[NDArray[np.int64], NDArray[np.int64]
     return rows, np.searchsorted(rows, mirror[rows])
 
 
-def _noise(sigma: Array, partner: NDArray[np.int64], pose: Pose) -> float:
+def _noise(sigma: Array, partner: NDArray[np.int64], pose: HeadPose) -> float:
     """Distance below which 90 in 100 symmetric faces stay whose points' coordinates are off
     by `sigma` (K,), parts of the face's size in the picture.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facepoints.measurement.pose import COORDINATE, DISC
 
-__all__ = ["Measure", "measured", "slopes"]
+__all__ = ["Measurement", "measured", "slopes"]
 
 Array = NDArray[np.floating]
 Number = Callable[[Array], Array]
@@ -25,7 +25,7 @@ _STEP = 1e-4  # of the points' extent, to take slopes by
 
 
 @dataclass(frozen=True)
-class Measure:
+class Measurement:
     """A number, and the radius about it that holds the true one 90 times in 100."""
 
     value: float
@@ -45,7 +45,7 @@ def slopes(of: Number, points: Array) -> Array:
     return np.sqrt(squares.reshape(points.shape).sum(axis=1) / 2) / step
 
 
-def measured(of: Number, points: Array, radius: Array) -> Measure:
+def measured(of: Number, points: Array, radius: Array) -> Measurement:
     """The number of points (K, 2) with radius (K,), their errors taken as independent."""
     spread = float(np.sqrt(((slopes(of, points) * radius) ** 2).sum()))
-    return Measure(float(of(points)), COORDINATE / DISC * spread)
+    return Measurement(float(of(points)), COORDINATE / DISC * spread)

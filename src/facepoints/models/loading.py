@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import weights
-from facepoints.detection import WholeImage
-from facepoints.inference.crop_predictor import Answers, Framed
-from facepoints.inference.landmark_model import Answer, PointsModel
+from facepoints.detection import FullImageDetector
+from facepoints.inference.crop_predictor import CropModel, CroppingModel
+from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name
 from facepoints.models.onnx_edit import ADAPTED
 
 if TYPE_CHECKING:
     from facepoints.models.run import Run
 
-__all__ = ["RunModel", "answering", "opened"]
+__all__ = ["RunModel", "load_model", "run_folder", "select_crop_model"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class RunModel:
     """A run as a model that looks at crops (`looks.Model`)."""
 
     run: Run
-    looks: int = 2
+    refinement_passes: int = 1
 
     @property
     def landmarks(self) -> LandmarkSet:
@@ -40,46 +40,52 @@ class RunModel:
         return self.run.size
 
     @property
-    def layout(self) -> NDArray[np.float32]:
-        return self.run.crop_rule.layout
+    def canonical_points(self) -> NDArray[np.float32]:
+        return self.run.crop_rule.canonical_points
 
     @property
     def face_box(self) -> tuple[float, float, float, float]:
         return self.run.crop_rule.face_box
 
     @property
-    def scores_faces(self) -> bool:
-        return any(member.model.judges for member in self.run.members)
+    def has_face_score(self) -> bool:
+        return any(member.model.has_face_score for member in self.run.members)
 
-    def __call__(self, crops: NDArray[np.uint8]) -> Answer:
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         """Points, radius and score of crops (B, H, W) uint8."""
         found = self.run.predict(crops)
-        return Answer(found.points, found.radius, found.score)
+        return LandmarkOutput(found.points, found.radius, found.score)
 
 
-def opened(name: Path) -> Run | PointsModel:
-    """The model that a word, a file or a folder means.
+def load_model(model: str | Path = weights.BUILTIN) -> Run | LandmarkModel:
+    """A model by its name, its file or its run folder.
 
     Args:
-        name: ``facepoints`` for the model that comes with the package, an ONNX file, or the
-            folder of a run; without PyTorch, its model.onnx is read in its place.
+        model: "builtin" for the model of the package, an ONNX file, or a run folder. Without
+            PyTorch, the model.onnx of the run folder is read in its place.
 
     Raises:
         RunError, ModelError: it is missing, damaged or newer.
     """
-    if str(name) == weights.BUILTIN:
-        return PointsModel.load()
-    inside = name / "model.onnx"
-    if name.is_file() or name.suffix == ".onnx":
-        return PointsModel.load(name)
-    if inside.is_file() and (find_spec("torch") is None or not (name / "run.json").is_file()):
-        return PointsModel.load(name)
+    path = Path(model)
+    onnx = path / "model.onnx"
+    if str(model) == weights.BUILTIN or path.is_file() or path.suffix == ".onnx":
+        return LandmarkModel.load(model)
+    if onnx.is_file() and (find_spec("torch") is None or not (path / "run.json").is_file()):
+        return LandmarkModel.load(path)
     from facepoints.models.run import Run
 
-    return Run.load(name)
+    return Run.load(path)
 
 
-def answering(model: Run | PointsModel, names: Iterable[str], whole: WholeImage) -> Answers:
+def run_folder(model: str | Path) -> Path:
+    """The run folder of a model: "builtin" is the run that the package's weights come from."""
+    return weights.POINTS_RUN if str(model) == weights.BUILTIN else Path(model)
+
+
+def select_crop_model(
+    model: Run | LandmarkModel, names: Iterable[str], whole: FullImageDetector
+) -> CropModel:
     """A model as what answers pictures of one face each with certain points.
 
     One that has them all among its own was trained on such pictures, unless it was adapted.
@@ -90,8 +96,8 @@ def answering(model: Run | PointsModel, names: Iterable[str], whole: WholeImage)
     """
     own = set(map(base_name, model.landmarks.names))
     has_all = {base_name(name) for name in names} <= own
-    if not isinstance(model, PointsModel):
-        return model if has_all else Framed(RunModel(model), model.sources, whole)
+    if not isinstance(model, LandmarkModel):
+        return model if has_all else CroppingModel(RunModel(model), model.schemes, whole)
     if has_all and ADAPTED not in model.metadata:
         return model
-    return Framed(model, model.sources, whole)
+    return CroppingModel(model, model.schemes, whole)

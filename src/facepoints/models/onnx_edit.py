@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 
 from facepoints._version import __version__
 from facepoints.errors import MissingExtraError
-from facepoints.inference.landmark_model import OUTPUTS, PointsModel
+from facepoints.inference.landmark_model import OUTPUTS, LandmarkModel
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.runtime.model_file import FORMAT, PROPERTY, checksum
 
-__all__ = ["ADAPTED", "Change", "changed", "check_onnx", "sealed"]
+__all__ = ["ADAPTED", "Adaptation", "apply_adaptation", "check_onnx", "seal"]
 
 ADAPTED = "adapted"
 """Key of the metadata of a model whose points were changed, but not the crops that it knows."""
 
 
 @dataclass(frozen=True)
-class Change:
+class Adaptation:
     """What becomes of a model's k points with radii: ``mix @ points + offset``, and the root
     mean square of the parts' radii times a factor.
 
@@ -41,7 +41,7 @@ class Change:
     """
 
     landmarks: LandmarkSet
-    sources: dict[str, tuple[str, ...]]
+    schemes: dict[str, tuple[str, ...]]
     mix: NDArray[np.float32]
     offset: NDArray[np.float32]
     factors: NDArray[np.float32]
@@ -54,7 +54,7 @@ def check_onnx() -> None:
         raise MissingExtraError("onnx", "train", "writing a model file")
 
 
-def sealed(model: Any, header: dict[str, Any]) -> bytes:
+def seal(model: Any, header: dict[str, Any]) -> bytes:
     """An ONNX model (`onnx.ModelProto`) with its metadata and checksum, as the file's bytes.
 
     Args:
@@ -69,7 +69,7 @@ def sealed(model: Any, header: dict[str, Any]) -> bytes:
     return data.replace(zeros, digits)
 
 
-def changed(path: Path, change: Change) -> bytes:
+def apply_adaptation(path: Path, change: Adaptation) -> bytes:
     """A model file with other points, as the new file's bytes.
 
     The change comes behind all that is in the graph, so whoever runs the file gets it.
@@ -81,7 +81,7 @@ def changed(path: Path, change: Change) -> bytes:
     check_onnx()
     import onnx
 
-    model = PointsModel.load(path)
+    model = LandmarkModel.load(path)
     proto = onnx.load(path)
     before = {name: f"{name}_before_{_changes(model)}" for name in OUTPUTS[:2]}
     _rename(proto.graph, before)
@@ -90,23 +90,23 @@ def changed(path: Path, change: Change) -> bytes:
         if output.name in before:
             output.type.tensor_type.shape.dim[1].dim_value = len(change.landmarks)
     onnx.checker.check_model(proto)
-    return sealed(proto, _header(model, change))
+    return seal(proto, _header(model, change))
 
 
-def _changes(model: PointsModel) -> int:
+def _changes(model: LandmarkModel) -> int:
     """How often a model was changed already: names in a graph are to be unique."""
     return int(model.metadata.get(ADAPTED, {}).get("changes", 0))
 
 
-def _header(model: PointsModel, change: Change) -> dict[str, Any]:
+def _header(model: LandmarkModel, change: Adaptation) -> dict[str, Any]:
     """The metadata of the changed model, but for what `sealed` adds."""
     written = {"format", "facepoints", "checksum"}
-    layout = change.mix @ model.layout + change.offset
+    layout = change.mix @ model.canonical_points + change.offset
     return {
         **{key: value for key, value in model.metadata.items() if key not in written},
         "landmarks": change.landmarks.to_dict(),
-        "sources": {name: list(points) for name, points in change.sources.items()},
-        "layout": np.round(layout.astype(float), 4).tolist(),
+        "schemes": {name: list(points) for name, points in change.schemes.items()},
+        "canonical_points": np.round(layout.astype(float), 4).tolist(),
         # Factors here are over the radius that the model gave before.
         "calibration": {
             "coverage": model.metadata["calibration"]["coverage"],
@@ -134,7 +134,7 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
     graph.value_info.extend(kept)
 
 
-def _append(graph: Any, before: dict[str, str], change: Change) -> None:
+def _append(graph: Any, before: dict[str, str], change: Adaptation) -> None:
     """Add the nodes of a change behind the renamed points and radii."""
     from onnx import helper, numpy_helper
 

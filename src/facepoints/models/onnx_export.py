@@ -26,21 +26,21 @@ from facepoints.errors import MissingExtraError
 from facepoints.inference.landmark_model import INPUT, OUTPUTS
 from facepoints.models.ensemble import merge
 from facepoints.models.networks import KeypointModel
-from facepoints.models.onnx_edit import sealed
+from facepoints.models.onnx_edit import seal
 from facepoints.models.run import Run
 
 __all__ = [
-    "LOOKS",
+    "REFINEMENT_PASSES",
     "RunGraph",
     "about",
     "check_installed",
     "export",
     "graph_of",
-    "sealed",
+    "seal",
     "traced",
 ]
 
-LOOKS = 2
+REFINEMENT_PASSES = 2
 """A second look, at the face turned and scaled by the first answer, costs as much again and
 is worth it wherever the crops are not cut by hand."""
 
@@ -91,7 +91,7 @@ class RunGraph(nn.Module):
         assert isinstance(model, KeypointModel)
         if not self.mirror:
             return model(images)
-        return model.both_ways(images, self.get_buffer(f"swap{number}"))
+        return model.predict_mirrored(images, self.get_buffer(f"swap{number}"))
 
     def _merged(self, columns: Tensor) -> Tensor:
         """Columns (B, sum of k, d) of all parts as the run's (B, K, d)."""
@@ -126,32 +126,32 @@ def check_installed() -> None:
             raise MissingExtraError(package, "train", "writing model.onnx")
 
 
-def export(run: Run, path: Path, looks: int = LOOKS) -> None:
+def export(run: Run, path: Path, refinement_passes: int = REFINEMENT_PASSES) -> None:
     """Write a run as an ONNX file, whole or not at all.
 
     Args:
         run: on the CPU.
         path: file to write.
-        looks: how many times who uses it should look at a face, 1 or 2.
+        refinement_passes: how often a predictor crops again by the landmarks, 0 or more.
 
     Raises:
         MissingExtraError: facepoints[train] is not installed.
         WriteError: `path` cannot be written.
     """
     check_installed()
-    write_bytes(path, sealed(graph_of(run), about(run, looks)))
+    write_bytes(path, seal(graph_of(run), about(run, refinement_passes)))
 
 
-def about(run: Run, looks: int = LOOKS) -> dict[str, Any]:
+def about(run: Run, refinement_passes: int = REFINEMENT_PASSES) -> dict[str, Any]:
     """What `sealed` writes of a run beside its graph."""
     return {
         "landmarks": run.landmarks.to_dict(),
-        "sources": {name: list(points) for name, points in run.sources.items()},
+        "schemes": {name: list(points) for name, points in run.schemes.items()},
         "size": list(run.size),
-        "looks": looks,
-        "layout": np.round(run.crop_rule.layout.astype(float), 4).tolist(),
+        "refinement_passes": refinement_passes,
+        "canonical_points": np.round(run.crop_rule.canonical_points.astype(float), 4).tolist(),
         "face_box": [round(side, 4) for side in run.crop_rule.face_box],
-        "scores_faces": any(member.model.judges for member in run.members),
+        "has_face_score": any(member.model.has_face_score for member in run.members),
         "calibration": run.calibration.to_dict(),
     }
 

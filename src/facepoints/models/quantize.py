@@ -25,17 +25,25 @@ from rich.table import Table
 
 from facepoints._util.files import write_bytes
 from facepoints.datasets.crop_geometry import crop_rule_of
-from facepoints.datasets.crops import resized
+from facepoints.datasets.crops import resize_samples
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups, spread_rows
 from facepoints.errors import DataError
 from facepoints.evaluation.evaluate import evaluate
 from facepoints.imaging import affine
-from facepoints.inference.landmark_model import PointsModel
-from facepoints.models.onnx_export import about, check_installed, graph_of, sealed
+from facepoints.inference.landmark_model import LandmarkModel
+from facepoints.models.onnx_export import about, check_installed, graph_of, seal
 from facepoints.models.run import Run
 
-__all__ = ["Cost", "Measured", "as_cropped_for", "in_batches", "quantise", "quantised", "table"]
+__all__ = [
+    "Cost",
+    "Measured",
+    "as_cropped_for",
+    "in_batches",
+    "quantize",
+    "quantize_graph",
+    "table",
+]
 
 RANGES_ON = 256
 """Crops that ranges are measured on, at most; more hardly move them."""
@@ -85,7 +93,7 @@ class Cost:
     int8: Measured
 
 
-def quantise(run: Run, faces: Samples, out: Path) -> Cost:
+def quantize(run: Run, faces: Samples, out: Path) -> Cost:
     """Write a run as an ONNX file that computes in 8 bits, whole or not at all.
 
     Args:
@@ -112,8 +120,8 @@ def quantise(run: Run, faces: Samples, out: Path) -> Cost:
     graph, header = graph_of(run), about(run)
     with TemporaryDirectory() as folder:
         plain, small = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
-        plain.write_bytes(sealed(graph, header))
-        small.write_bytes(sealed(quantised(graph, in_batches(faces.images[ranges])), header))
+        plain.write_bytes(seal(graph, header))
+        small.write_bytes(seal(quantize_graph(graph, in_batches(faces.images[ranges])), header))
         (floats, words), (int8, _) = (_measured(f, faces.take(rest)) for f in (plain, small))
         write_bytes(out, small.read_bytes())
     return Cost(len(ranges), len(rest), words, floats, int8)
@@ -122,7 +130,7 @@ def quantise(run: Run, faces: Samples, out: Path) -> Cost:
 def as_cropped_for(run: Run, faces: Samples) -> Samples:
     """Faces of the run's size that fill the crop as they did in its training, if that is
     known."""
-    faces = resized(faces, *run.size)
+    faces = resize_samples(faces, *run.size)
     if not run.crop_rule.measured:
         return faces
     x, y, width, height = crop_rule_of(faces).face_box
@@ -139,7 +147,7 @@ def as_cropped_for(run: Run, faces: Samples) -> Samples:
     return replace(faces, images=images).with_points(points, faces.labelled)
 
 
-def quantised(graph: Any, pictures: Iterable[NDArray[np.uint8]]) -> Any:
+def quantize_graph(graph: Any, pictures: Iterable[NDArray[np.uint8]]) -> Any:
     """A graph, an `onnx.ModelProto` of one input, with 8-bit layers.
 
     Args:
@@ -234,7 +242,7 @@ def _quiet() -> Iterator[None]:
 
 def _measured(file: Path, faces: Samples) -> tuple[Measured, str]:
     """A file on labelled faces, and what its NME is normalised by."""
-    model = PointsModel.load(file, threads=1)
+    model = LandmarkModel.load(file, threads=1)
     report = evaluate(model, faces)
     nme = next(iter(report["nme"].values()))
     times = []

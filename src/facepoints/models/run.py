@@ -28,11 +28,9 @@ from safetensors.torch import load_file, save
 from facepoints._util.files import read_json, write_bytes, write_json
 from facepoints._version import __version__
 from facepoints.datasets.crop_geometry import CropRule, default_crop_rule
-from facepoints.datasets.marking_schemes import as_marked_by
-from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.evaluation.calibration import uncalibrated
-from facepoints.imaging.affine import resized_images
+from facepoints.imaging.affine import resize_images
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.ensemble import Merge, merge
@@ -42,8 +40,8 @@ __all__ = [
     "FORMAT",
     "MODEL",
     "Member",
-    "Predicted",
     "Run",
+    "RunOutput",
     "read_header",
     "save_run",
     "save_weights",
@@ -58,7 +56,7 @@ FORMAT = 1
 _BATCH = 128  # images through the networks at once when predicting
 
 
-class Predicted(NamedTuple):
+class RunOutput(NamedTuple):
     """What a run says of N images, float32, in pixels of the images that were given.
 
     Attributes:
@@ -70,7 +68,7 @@ class Predicted(NamedTuple):
     """
 
     points: NDArray[np.float32]
-    spread: NDArray[np.float32]
+    scale: NDArray[np.float32]
     radius: NDArray[np.float32]
     score: NDArray[np.float32]
 
@@ -102,7 +100,7 @@ class Run:
     """
 
     landmarks: LandmarkSet
-    sources: dict[str, tuple[str, ...]]
+    schemes: dict[str, tuple[str, ...]]
     size: tuple[int, int]
     merge: Merge
     mirror: bool
@@ -135,7 +133,7 @@ class Run:
                     (height, width),
                     mean=0.0,
                     std=1.0,
-                    judges=bool(entry.get("judges", False)),
+                    has_face_score=bool(entry.get("has_face_score", False)),
                     annotators=int(entry.get("annotators", 0)),
                 )
                 _load_weights(model, folder / entry["file"])
@@ -146,7 +144,7 @@ class Run:
             landmarks = LandmarkSet.from_dict(header["landmarks"])
             return cls(
                 landmarks=landmarks,
-                sources={name: tuple(points) for name, points in header["sources"].items()},
+                schemes={name: tuple(points) for name, points in header["schemes"].items()},
                 size=(height, width),
                 merge=header["merge"],
                 mirror=bool(header["mirror"]),
@@ -162,10 +160,10 @@ class Run:
         except FacepointsError as error:
             raise RunError(f"{folder / 'run.json'} is damaged: {error}") from error
 
-    def predict(self, images: NDArray[np.uint8]) -> Predicted:
+    def predict(self, images: NDArray[np.uint8]) -> RunOutput:
         """Points, spread, radius and score of gray images (N, H, W) uint8, of any one size."""
         height, width = images.shape[1:]
-        fitted = resized_images(images, *self.size)
+        fitted = resize_images(images, *self.size)
         answers, scores = [], []
         for part in dict.fromkeys(member.part for member in self.members):
             members = [m for m in self.members if m.part == part]
@@ -179,22 +177,12 @@ class Run:
         points = (points + np.float32(0.5)) * factors - np.float32(0.5)
         spread = spread * factors.mean()
         score = np.asarray(np.mean(scores, axis=0, dtype=np.float32))
-        return Predicted(points, spread, spread * self.radius_factors, score)
+        return RunOutput(points, spread, spread * self.radius_factors, score)
 
     @property
     def radius_factors(self) -> NDArray[np.float32]:
         """(K,) radius over spread of each point."""
         return np.array(self.calibration.factors, dtype=np.float32)
-
-    def answer(self, samples: Samples) -> NDArray[np.float32]:
-        """Predicted points (N, K, 2) in the columns of `samples`, each row as its own marking
-        scheme places them; 0 for points that the run does not predict."""
-        found = self.predict(samples.images).points
-        out = np.zeros(samples.points.shape, dtype=np.float32)
-        for index, source in enumerate(samples.sources):
-            rows = samples.source == index
-            out[rows], _ = as_marked_by(found[rows], self.landmarks, samples.landmarks, source)
-        return out
 
 
 @torch.inference_mode()
@@ -209,7 +197,7 @@ def _predict(
     batches = [[np.zeros(shape, np.float32) for shape in shapes]]
     for start in range(0, len(images), _BATCH):
         batch = torch.from_numpy(np.array(images[start : start + _BATCH]))[:, None].to(device)
-        told = member.model(batch) if swap is None else member.model.both_ways(batch, swap)
+        told = member.model(batch) if swap is None else member.model.predict_mirrored(batch, swap)
         batches.append([values.cpu().numpy() for values in told])
     points, spread, score = (np.concatenate(values) for values in zip(*batches, strict=True))
     return points, spread, score
@@ -222,10 +210,10 @@ def _calibration(header: dict[str, Any], landmarks: LandmarkSet) -> Calibration:
 
 
 def _crop_rule(header: dict[str, Any], landmarks: LandmarkSet, size: tuple[int, int]) -> CropRule:
-    if "layout" not in header:  # a run of the first versions
+    if "canonical_points" not in header:  # a run of the first versions
         return default_crop_rule(landmarks, size)
     x, y, width, height = map(float, header["face_box"])
-    layout = np.array(header["layout"], np.float32).reshape(len(landmarks), 2)
+    layout = np.array(header["canonical_points"], np.float32).reshape(len(landmarks), 2)
     return CropRule(layout, (x, y, width, height))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import TextIO
 
-from facepoints._util.files import whole_file
+from facepoints._util.files import atomic_file
 from facepoints._util.text_files import open_text
 from facepoints.imaging.image_io import STDIN
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -30,7 +30,7 @@ def write_coco(records: Records, landmarks: LandmarkSet, out: Path) -> None:
         "keypoints": list(landmarks.names),
         "skeleton": [[a + 1, b + 1] for a, b in landmarks.edge_columns],
     }
-    with whole_file(out) as temporary, open_text(temporary) as file:
+    with atomic_file(out) as temporary, open_text(temporary) as file:
         file.write('{"images": ')
         _list(file, _coco_images(records(), out.parent))
         file.write(',\n"annotations": ')

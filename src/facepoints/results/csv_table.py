@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from facepoints._util.files import whole_file
+from facepoints._util.files import atomic_file
 from facepoints._util.text_files import open_text, printable
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.records import Records
@@ -22,7 +22,7 @@ def write_csv(records: Records, landmarks: LandmarkSet, out: Path) -> None:
     columns = ["file", "frame", "face", "track", "score"]
     columns += [f"box_{side}" for side in "xywh"]
     columns += [f"{name}_{what}" for name in landmarks.names for what in "xyr"]
-    with whole_file(out) as temporary, open_text(temporary) as file:
+    with atomic_file(out) as temporary, open_text(temporary) as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(columns)
         for found in records():

@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from facepoints._util.files import whole_file
+from facepoints._util.files import atomic_file
 from facepoints._util.text_files import open_text
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import KNOWN_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.records import Records, Sighting, json_line
+from facepoints.results.records import FrameResult, Records, json_line
 
 __all__ = ["write_jsonl"]
 
 
 def write_jsonl(records: Records, landmarks: LandmarkSet, out: Path) -> None:
     """A line per picture, in any format of JSON lines. Raises WriteError."""
-    with whole_file(out) as temporary, open_text(temporary) as file:
+    with atomic_file(out) as temporary, open_text(temporary) as file:
         file.writelines(json_line(found) for found in records())
 
 
-def _of_lines(name: str, rate: float) -> Iterator[Sighting]:
+def _of_lines(name: str, rate: float) -> Iterator[FrameResult]:
     """Raises DataError naming the line that is none of `facepoints predict`."""
     try:
         with open(name, encoding="utf-8-sig") as file:
@@ -40,18 +40,18 @@ def _of_lines(name: str, rate: float) -> Iterator[Sighting]:
         raise DataError(f"{name} should hold JSON lines and is no text: {error}") from error
 
 
-def _of_line(line: str, place: str, rate: float, series: str) -> Sighting:
+def _of_line(line: str, place: str, rate: float, series: str) -> FrameResult:
     try:
         record = json.loads(line)
         if "error" in record:
-            return Sighting(str(record["file"]), error=str(record["error"]))
+            return FrameResult(str(record["file"]), error=str(record["error"]))
         faces = [_face(data, place) for data in record["faces"]]
         frame = int(record["frame"])
-        tracked = any(face.track is not None for face in faces)
+        tracked = any(face.track_id is not None for face in faces)
         time = record.get("time", frame / rate if frame or tracked else None)
         if time is not None and not math.isfinite(time):
             raise ValueError(f"a time of {time}")
-        return Sighting(
+        return FrameResult(
             str(record["file"]),
             faces,
             (int(record["height"]), int(record["width"])),

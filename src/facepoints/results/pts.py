@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from facepoints._util.files import names_apart, whole_file, whole_folder
+from facepoints._util.files import atomic_file, atomic_folder, unique_names
 from facepoints.errors import SettingsError
-from facepoints.imaging.input_paths import below_common
+from facepoints.imaging.input_paths import relative_to_common
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.records import Records
@@ -35,13 +35,13 @@ def write_pts(records: Records, landmarks: LandmarkSet, out: Path) -> None:
             raise SettingsError(
                 f"{out} can hold one face, {len(faces)} were found; name a folder for more"
             )
-        with whole_file(out) as temporary:
+        with atomic_file(out) as temporary:
             temporary.write_text(_pts(faces[0]["points"], order), encoding="utf-8")
         return
-    with whole_folder(out) as folder:
-        places = below_common([found["file"] for found in records()])
+    with atomic_folder(out) as folder:
+        places = relative_to_common([found["file"] for found in records()])
         faces = [len(found.get("faces", ())) for found in records()]
-        names = names_apart(places, lambda number, name: _pts_files(name, faces[number]))
+        names = unique_names(places, lambda number, name: _pts_files(name, faces[number]))
         for found, name in zip(records(), names, strict=True):
             listed = found.get("faces", ())
             for face, file in zip(listed, _pts_files(name, len(listed)), strict=False):

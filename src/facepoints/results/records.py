@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from facepoints.inference.face import Face
 
-__all__ = ["Record", "Records", "Sighting", "error_record", "json_line", "record"]
+__all__ = ["FrameResult", "Record", "Records", "error_record", "json_line", "record"]
 
 Record = dict[str, Any]
 Records = Callable[[], Iterable[Record]]
@@ -36,7 +36,7 @@ def record(file: str, size: tuple[int, int], faces: Sequence[Face], frame: int =
         {
             "box": _numbers(np.array(face.box)),
             "score": _numbers(np.array([face.score]))[0],
-            "track": face.track,
+            "track": face.track_id,
             "points": [_numbers(point) for point in face.points],
             "radius": _numbers(face.radius),
         }
@@ -62,7 +62,7 @@ def json_line(data: Record) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class FrameResult:
     """A picture or a frame of a video, and the faces that are seen in it.
 
     Attributes:
@@ -81,6 +81,6 @@ class Sighting:
     size: tuple[int, int] = (0, 0)
     frame: int = 0
     time: float | None = None
-    series: str = ""
+    video: str = ""
     image: NDArray[np.uint8] | None = None
     error: str = ""

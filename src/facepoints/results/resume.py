@@ -19,10 +19,10 @@ from facepoints.errors import WriteError
 from facepoints.imaging.image_io import STDIN
 from facepoints.results.records import Record, json_line
 
-__all__ = ["Unfinished"]
+__all__ = ["ResumableRecords"]
 
 
-class Unfinished:
+class ResumableRecords:
     """Records of pictures, in the order of the pictures, that outlast an interruption.
 
     Args:
@@ -98,7 +98,7 @@ class Unfinished:
         self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def __enter__(self) -> Unfinished:
+    def __enter__(self) -> ResumableRecords:
         return self
 
     def __exit__(

@@ -11,7 +11,7 @@ from typing import Any
 from facepoints._version import __version__
 from facepoints.errors import ModelError
 
-__all__ = ["FORMAT", "PROPERTY", "checksum", "read_sealed"]
+__all__ = ["FORMAT", "PROPERTY", "checksum", "read_model_file"]
 
 
 FORMAT = 1
@@ -32,7 +32,7 @@ def checksum(data: bytes) -> str:
     return hashlib.sha256(_DIGITS.sub(rb"\g<1>" + b"0" * 64 + b'"', data)).hexdigest()
 
 
-def read_sealed(path: Path) -> tuple[dict[str, Any] | None, bytes]:
+def read_model_file(path: Path) -> tuple[dict[str, Any] | None, bytes]:
     """Metadata (None: it has none of ours) and bytes of a model file.
 
     Raises:

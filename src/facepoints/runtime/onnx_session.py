@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,11 @@ from facepoints.errors import ModelError, SettingsError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["Device", "SharedSession", "open_session"]
-
-Device = Literal["cpu", "cuda"]
+__all__ = ["SharedSession", "open_session"]
 
 _FEW = 8  # rows from which one processor alone is worth it,
 _MANY = 64  # and beyond which more at once, all processors together, only take memory
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def open_session(
@@ -34,7 +32,7 @@ def open_session(
 
     Args:
         path: where the bytes come from, for messages.
-        device: "cpu", or "cuda" where onnxruntime has it.
+        device: "cpu", "cuda", "cuda:N", or "auto": CUDA if onnxruntime has it, else the CPU.
         threads: processor threads that one call may use; None: all.
 
     Raises:
@@ -43,14 +41,12 @@ def open_session(
     """
     import onnxruntime  # a third of a second that `import facepoints` should not take
 
-    if device not in _PROVIDERS:
-        raise SettingsError(f"no device '{device}'; choose one of: {', '.join(_PROVIDERS)}")
-    provider = _PROVIDERS[device]
-    if device == "cuda":
-        if provider in onnxruntime.get_available_providers():
-            onnxruntime.preload_dlls()  # CUDA as pip installs it
-        else:
+    there = onnxruntime.get_available_providers()
+    provider, number = _provider(device, has_cuda=_CUDA in there)
+    if provider == _CUDA:
+        if _CUDA not in there:
             raise SettingsError(_no_cuda("this onnxruntime was built without CUDA"))
+        onnxruntime.preload_dlls()  # CUDA as pip installs it
     # Written in C++, without types.
     errors = onnxruntime.capi.onnxruntime_pybind11_state  # pyright: ignore[reportAttributeAccessIssue]
     refused = (
@@ -62,7 +58,12 @@ def open_session(
         errors.RuntimeException,
     )
     try:
-        session = onnxruntime.InferenceSession(data, _options(threads), providers=[provider])
+        session = onnxruntime.InferenceSession(
+            data,
+            _options(threads),
+            providers=[provider],
+            provider_options=[{} if provider == _CPU else {"device_id": number}],
+        )
     except refused as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
@@ -92,7 +93,8 @@ class SharedSession:
         self, data: bytes, path: Path, device: str = "cpu", threads: int | None = None
     ) -> None:
         self._together = open_session(data, path, device, threads)
-        self._workers = 1 if device != "cpu" else threads or len(_allowed()) or 1
+        on_cpu = _CPU in self._together.get_providers()[:1]
+        self._workers = (threads or len(_allowed()) or 1) if on_cpu else 1
         self._source = (data, path) if self._workers > 1 else None
 
     def run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
@@ -115,6 +117,18 @@ class SharedSession:
         assert self._source is not None
         alone = open_session(*self._source, threads=1)
         return alone, ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
+
+
+def _provider(device: str, has_cuda: bool) -> tuple[str, int]:
+    """The execution provider of a device, and the number of the GPU."""
+    if device == "auto":
+        return (_CUDA if has_cuda else _CPU), 0
+    kind, colon, number = device.partition(":")
+    if device == "cpu":
+        return _CPU, 0
+    if kind == "cuda" and (number.isdecimal() or not colon):
+        return _CUDA, int(number or 0)
+    raise SettingsError(f"no device '{device}'; choose auto, cpu, cuda or cuda:N")
 
 
 def _no_cuda(reason: str) -> str:

@@ -17,16 +17,23 @@ from facepoints.tracking.track import (
     _SAME_PLACE,
     _SWAP,
     _THERE,
-    Sight,
+    Observation,
     Track,
     _off,
-    likeness,
+    appearance_similarity,
 )
 
-__all__ = ["awaited", "crowded", "same_place", "settled", "undrawn", "whose"]
+__all__ = [
+    "is_crowded",
+    "is_expected_track",
+    "reidentify",
+    "reject_occlusion_drift",
+    "resolve_conflicts",
+    "same_place",
+]
 
 
-def same_place(a: Sight, b: Sight) -> bool:
+def same_place(a: Observation, b: Observation) -> bool:
     """Whether two sights are of one face."""
     size = min(a.size, b.size)
     return bool(np.hypot(*(a.pose - b.pose)[:2]) < _SAME_PLACE * size) and (
@@ -34,9 +41,9 @@ def same_place(a: Sight, b: Sight) -> bool:
     )
 
 
-def settled(
-    tracks: Sequence[Track], sights: Sequence[Sight | None], time: float
-) -> list[Sight | None]:
+def resolve_conflicts(
+    tracks: Sequence[Track], sights: Sequence[Observation | None], time: float
+) -> list[Observation | None]:
     """What each track really sees: no face twice, none by the wrong track.
 
     Where several tracks came to one face, it is that of the track which it fits best (an
@@ -51,23 +58,26 @@ def settled(
             if first is None or second is None:
                 continue
             if same_place(first, second):
-                a_fits, b_fits = tracks[a].likes(first, time), tracks[b].likes(second, time)
-                a_fits += 0.05 * (not tracks[a].hidden)
-                b_fits += 0.05 * (not tracks[b].hidden)
+                a_fits, b_fits = (
+                    tracks[a].match_score(first, time),
+                    tracks[b].match_score(second, time),
+                )
+                a_fits += 0.05 * (not tracks[a].is_lost)
+                b_fits += 0.05 * (not tracks[b].is_lost)
                 out[b if a_fits >= b_fits else a] = None
             elif _near(first, second):
-                straight = likeness(tracks[a].usual, first.look)
-                straight += likeness(tracks[b].usual, second.look)
-                crossed = likeness(tracks[a].usual, second.look)
-                crossed += likeness(tracks[b].usual, first.look)
+                straight = appearance_similarity(tracks[a].mean_appearance, first.appearance)
+                straight += appearance_similarity(tracks[b].mean_appearance, second.appearance)
+                crossed = appearance_similarity(tracks[a].mean_appearance, second.appearance)
+                crossed += appearance_similarity(tracks[b].mean_appearance, first.appearance)
                 if crossed > straight + 2 * _SWAP:
                     out[a], out[b] = second, first
     return out
 
 
-def undrawn(
-    tracks: Sequence[Track], sights: Sequence[Sight | None], time: float
-) -> list[Sight | None]:
+def reject_occlusion_drift(
+    tracks: Sequence[Track], sights: Sequence[Observation | None], time: float
+) -> list[Observation | None]:
     """What each track sees, without what is half another face.
 
     Where one face begins to hide another, points of the other are drawn to it: they jump, or
@@ -76,7 +86,7 @@ def undrawn(
     """
     out = list(sights)
     for n, (track, sight) in enumerate(zip(tracks, sights, strict=True)):
-        if sight is None or track.hidden or not track.seen_whole:
+        if sight is None or track.is_lost or not track.seen_whole:
             continue
         mine = _off(sight.pose, track.expected(time)) / sight.unit
         for other, beside in zip(tracks, sights, strict=True):
@@ -91,18 +101,18 @@ def undrawn(
     return out
 
 
-def crowded(sight: Sight, others: Sequence[Sight]) -> bool:
+def is_crowded(sight: Observation, others: Sequence[Observation]) -> bool:
     """Whether another face may hide a part of this one."""
     return any(other is not sight and _near(sight, other) for other in others)
 
 
-def _near(a: Sight, b: Sight) -> bool:
+def _near(a: Observation, b: Observation) -> bool:
     reach = 0.6 * (a.size + b.size)
     return bool(np.hypot(*(a.pose - b.pose)[:2]) < reach)
 
 
-def whose(
-    sight: Sight, hidden: Sequence[Track], time: float, others: Sequence[Sight] = ()
+def reidentify(
+    sight: Observation, hidden: Sequence[Track], time: float, others: Sequence[Observation] = ()
 ) -> Track | None:
     """The hidden track that a newly found face belongs to; None: it is somebody new.
 
@@ -112,14 +122,14 @@ def whose(
     Args:
         others: faces that are seen besides.
     """
-    beside = crowded(sight, others)
+    beside = is_crowded(sight, others)
     best, fit = None, -np.inf
     for track in hidden:
-        size = max(track.sight.size, 1e-3)
+        size = max(track.observation.size, 1e-3)
         off = np.hypot(*(sight.pose - track.expected(time))[:2]) / size
-        reach = _REACH + _REACH_GROWS * (time - track.seen)
+        reach = _REACH + _REACH_GROWS * (time - track.last_seen)
         resized = abs(sight.pose[2] - track.expected(time)[2])
-        alike = likeness(track.usual, sight.look)
+        alike = appearance_similarity(track.mean_appearance, sight.appearance)
         known = _HALF_KNOWN if beside and off < _THERE else _KNOWN
         if off > reach or resized > (_AS_LARGE if beside else _RESIZED) or alike < known:
             continue
@@ -128,14 +138,16 @@ def whose(
     return best
 
 
-def awaited(sight: Sight, hidden: Sequence[Track], time: float, others: Sequence[Sight]) -> bool:
+def is_expected_track(
+    sight: Observation, hidden: Sequence[Track], time: float, others: Sequence[Observation]
+) -> bool:
     """Whether a sight that is nobody's is too likely a part of a hidden face, or half another,
     to be somebody new.
 
     Args:
         others: faces that are seen besides.
     """
-    return crowded(sight, others) and any(
-        np.hypot(*(sight.pose - track.expected(time))[:2]) < _REACH * track.sight.size
+    return is_crowded(sight, others) and any(
+        np.hypot(*(sight.pose - track.expected(time))[:2]) < _REACH * track.observation.size
         for track in hidden
     )

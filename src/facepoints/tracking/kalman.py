@@ -18,10 +18,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.tracking.pose2d import Pose
+from facepoints.tracking.pose2d import SimilarityPose
 
 __all__ = [
-    "Motion",
+    "PoseKalmanFilter",
 ]
 
 
@@ -36,7 +36,7 @@ _CALM = 0.25  # seconds over which the speed is averaged that a hidden face is t
 _CALM_BESIDE = 1.0  # and when another face is near, which hides it and draws points to itself
 
 
-class Motion:
+class PoseKalmanFilter:
     """Kalman filters of a pose: of one its speed lasts, of the other its acceleration.
 
     Which of them is right is told by their errors (interacting multiple models, Blom and
@@ -53,60 +53,60 @@ class Motion:
     """
 
     def __init__(
-        self, pose: Pose, unit: NDArray[np.float64], size: float, *, quick: bool = False
+        self, pose: SimilarityPose, unit: NDArray[np.float64], size: float, *, quick: bool = False
     ) -> None:
         self._densities = np.array([_QUICK_RESTLESS] if quick else _RESTLESS)
         models = len(self._densities)
         # of each model and each number of the pose: it, its speed and its acceleration
         self._state = np.zeros((models, 4, 3))
         self._state[..., 0] = pose
-        self._doubt = np.zeros((models, 4, 3, 3))
+        self._covariance = np.zeros((models, 4, 3, 3))
         fast = np.array([_START * size, _START * size, _START / 4, _START / 4])
-        self._doubt[..., 0, 0] = unit**2
-        self._doubt[..., 1, 1] = fast**2
-        self._doubt[1:, :, 2, 2] = (2 * fast) ** 2
-        self._right = np.full((models, 4), 1 / models)  # chance that a model is
+        self._covariance[..., 0, 0] = unit**2
+        self._covariance[..., 1, 1] = fast**2
+        self._covariance[1:, :, 2, 2] = (2 * fast) ** 2
+        self._model_probabilities = np.full((models, 4), 1 / models)  # chance that a model is
         self._mixed = self._state[0]
-        self.calm_speed = np.zeros(4)
+        self.smoothed_velocity = np.zeros(4)
         self._unit = unit
         self._updates = 0
         self._recent = deque([(pose.copy(), 0.0)], maxlen=4)
 
     @property
-    def pose(self) -> Pose:
+    def pose(self) -> SimilarityPose:
         """The estimate."""
         return self._mixed[:, 0].copy()
 
     @property
-    def speed(self) -> NDArray[np.float64]:
+    def velocity(self) -> NDArray[np.float64]:
         """(4,) change of the pose in a second."""
         return self._mixed[:, 1].copy()
 
-    def ahead(self, seconds: float, hidden: bool = False) -> Pose:
+    def predict(self, seconds: float, hidden: bool = False) -> SimilarityPose:
         """The pose to expect after so much time; of a face that is `hidden`, by the speed
         before it was, and as large and as upright as it is."""
-        speed = self.calm_speed * (1, 1, 0, 0) if hidden else self.speed
+        speed = self.smoothed_velocity * (1, 1, 0, 0) if hidden else self.velocity
         return self.pose + speed * seconds
 
-    def coast(self, seconds: float, known: NDArray[np.float64]) -> None:
+    def predict_without_measurement(self, seconds: float, known: NDArray[np.float64]) -> None:
         """Let time go by without seeing the face.
 
         Args:
             known: (2,) logarithm of the size, and turn, that it is thought to have.
         """
-        pose = self.ahead(seconds, hidden=True)
+        pose = self.predict(seconds, hidden=True)
         self._predict(seconds)
         self._state[..., 0] = [*pose[:2], *known]
-        self.go_on(self.calm_speed)
+        self.reset_velocity(self.smoothed_velocity)
 
-    def go_on(self, speed: NDArray[np.float64]) -> None:
+    def reset_velocity(self, speed: NDArray[np.float64]) -> None:
         """Take over the speed of the estimate before this one."""
         self._state[..., 1], self._state[..., 2] = speed, 0.0
-        self.calm_speed = speed.copy()
+        self.smoothed_velocity = speed.copy()
         self._mixed = self._state[0]
 
     def update(
-        self, pose: Pose, unit: NDArray[np.float64], seconds: float, *, alone: bool = True
+        self, pose: SimilarityPose, unit: NDArray[np.float64], seconds: float, *, alone: bool = True
     ) -> None:
         """Take in what was seen `seconds` after the last time.
 
@@ -119,37 +119,41 @@ class Motion:
         error = pose - self._state[..., 0]
         error[:, 3] = (error[:, 3] + np.pi) % (2 * np.pi) - np.pi
         noise = self._unit**2
-        place = self._doubt[..., 0, 0]
+        place = self._covariance[..., 0, 0]
         whole = place + noise
         surprise = error**2 / whole
         likely = -0.5 * (surprise + np.log(whole / noise))
         likely[:, :2] = likely[:, :2].sum(axis=1, keepdims=True)  # a face that moves, moves
         surprise[:, :2] = surprise[:, :2].mean(axis=1, keepdims=True)
         grown = np.maximum((surprise * whole / _SURPRISE - noise) / place, 1.0)
-        self._doubt *= np.where(surprise > _SURPRISE, grown, 1.0)[..., None, None]
-        gain = self._doubt[..., 0] / (self._doubt[..., 0, 0] + noise)[..., None]
+        self._covariance *= np.where(surprise > _SURPRISE, grown, 1.0)[..., None, None]
+        gain = self._covariance[..., 0] / (self._covariance[..., 0, 0] + noise)[..., None]
         self._state += gain * error[..., None]
         # a full turn is none: models whose turns are to be averaged must count it alike
         left = pose[3] - self._state[:, 3, 0]
         self._state[:, 3, 0] = pose[3] - ((left + np.pi) % (2 * np.pi) - np.pi)
-        self._doubt = self._doubt - gain[..., None] * self._doubt[..., None, 0, :]
-        right = self._right * np.exp(likely - likely.max(axis=0))
-        self._right = np.maximum(right / right.sum(axis=0), 1e-4)
-        self._right /= self._right.sum(axis=0)
-        self._mixed = (self._right[..., None] * self._state).sum(axis=0)
+        self._covariance = self._covariance - gain[..., None] * self._covariance[..., None, 0, :]
+        right = self._model_probabilities * np.exp(likely - likely.max(axis=0))
+        self._model_probabilities = np.maximum(right / right.sum(axis=0), 1e-4)
+        self._model_probabilities /= self._model_probabilities.sum(axis=0)
+        self._mixed = (self._model_probabilities[..., None] * self._state).sum(axis=0)
         self._updates += 1
         calm = _CALM if alone else _CALM_BESIDE
         part = 1.0 if self._updates < 3 else 1 - np.exp(-seconds / calm)
-        self.calm_speed = self.calm_speed + part * (self.speed - self.calm_speed)
+        self.smoothed_velocity = self.smoothed_velocity + part * (
+            self.velocity - self.smoothed_velocity
+        )
 
     def rescale(self, factor: float) -> None:
         """The picture is so many times larger from now on."""
         self._state[:, :2] *= factor
         self._state[:, 2, 0] += np.log(factor)
-        self._mixed = (self._right[..., None] * self._state).sum(axis=0)
-        self.calm_speed[:2] *= factor
+        self._mixed = (self._model_probabilities[..., None] * self._state).sum(axis=0)
+        self.smoothed_velocity[:2] *= factor
 
-    def _measure_noise(self, pose: Pose, unit: NDArray[np.float64], seconds: float) -> None:
+    def _measure_noise(
+        self, pose: SimilarityPose, unit: NDArray[np.float64], seconds: float
+    ) -> None:
         """Noise is what third differences are made of: smooth motion has hardly any."""
         self._recent.append((pose.copy(), seconds))
         steps = [s for _, s in self._recent][1:]
@@ -172,13 +176,13 @@ class Motion:
             return
         change = np.full((models, models), (1 - _STAYS) / (models - 1))
         np.fill_diagonal(change, _STAYS)
-        came = change[..., None] * self._right[:, None]  # from each to each
-        self._right = came.sum(axis=0)
-        came /= self._right
+        came = change[..., None] * self._model_probabilities[:, None]  # from each to each
+        self._model_probabilities = came.sum(axis=0)
+        came /= self._model_probabilities
         state = np.einsum("ijk,ikd->jkd", came, self._state)
         apart = self._state[:, None] - state
-        doubt = self._doubt[:, None] + apart[..., None] * apart[..., None, :]
-        self._doubt = np.einsum("ijk,ijkde->jkde", came, doubt)
+        doubt = self._covariance[:, None] + apart[..., None] * apart[..., None, :]
+        self._covariance = np.einsum("ijk,ijkde->jkde", came, doubt)
         self._state = state
 
     def _predict(self, seconds: float) -> None:
@@ -186,8 +190,8 @@ class Motion:
         lasts, random = (part[: len(self._state)] for part in _steps(seconds))
         random = random * self._densities[:, None, None]
         self._state = self._state @ lasts.swapaxes(1, 2)
-        self._doubt = lasts[:, None] @ self._doubt @ lasts.swapaxes(1, 2)[:, None]
-        self._doubt = self._doubt + random[:, None] * (self._unit**2)[:, None, None]
+        self._covariance = lasts[:, None] @ self._covariance @ lasts.swapaxes(1, 2)[:, None]
+        self._covariance = self._covariance + random[:, None] * (self._unit**2)[:, None, None]
 
 
 @lru_cache(maxsize=16)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
-from facepoints.tracking.pose2d import matrix_of, pose_in
+from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
 
-__all__ = ["steadied"]
+__all__ = ["smooth_offline"]
 
 _WIDE = 0.5  # seconds that the wide fit looks back and ahead,
 _NARROW = 0.1  # and the narrow one
@@ -44,7 +44,7 @@ AnyFrame = TypeVar("AnyFrame", bound=Timed)
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class TrackSample:
     """A face in its frame: pose (4,), shape (K, 2) in its own frame, radius there (K,)."""
 
     face: Face
@@ -55,13 +55,13 @@ class _Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class _Held(Generic[AnyFrame]):
+class BufferedFrame(Generic[AnyFrame]):
     frame: AnyFrame
     faces: list[Face]
-    seen: dict[int, _Seen]
+    seen: dict[int, TrackSample]
 
 
-def steadied(
+def smooth_offline(
     frames: Iterable[tuple[AnyFrame, list[Face]]], layout: NDArray
 ) -> Iterator[tuple[AnyFrame, list[Face]]]:
     """The same frames and faces, some frames later, with points that do not jitter.
@@ -70,10 +70,10 @@ def steadied(
         frames: each with its faces; those without a track stay as they are.
         layout: (K, 2) mean shape of the faces.
     """
-    held: deque[_Held[AnyFrame]] = deque()
+    held: deque[BufferedFrame[AnyFrame]] = deque()
     done = 0  # of those held, how many were given already
     for frame, faces in frames:
-        held.append(_Held(frame, faces, _all_seen(faces, frame.time, layout)))
+        held.append(BufferedFrame(frame, faces, _all_seen(faces, frame.time, layout)))
         while len(held) - done > _MOST or held[done].frame.time < frame.time - _WIDE:
             yield _steady(held, done, layout)
             done += 1
@@ -84,35 +84,37 @@ def steadied(
         yield _steady(held, place, layout)
 
 
-def _all_seen(faces: Sequence[Face], time: float, layout: NDArray) -> dict[int, _Seen]:
+def _all_seen(faces: Sequence[Face], time: float, layout: NDArray) -> dict[int, TrackSample]:
     seen = {}
     for face in faces:
-        pose = pose_in(face.points, face.radius, layout)
-        if face.track is not None and pose is not None:
-            back = affine.invert(matrix_of(pose, layout.mean(axis=0)))
+        pose = fit_pose(face.points, face.radius, layout)
+        if face.track_id is not None and pose is not None:
+            back = affine.invert(pose_to_similarity(pose, layout.mean(axis=0)))
             shape = affine.apply(back, face.points).astype(np.float64)
             radius = np.maximum(face.radius * np.exp(-pose[2]), 1e-6)
-            seen[face.track] = _Seen(face, time, pose, shape, radius)
+            seen[face.track_id] = TrackSample(face, time, pose, shape, radius)
     return seen
 
 
 def _steady(
-    held: Sequence[_Held[AnyFrame]], place: int, layout: NDArray
+    held: Sequence[BufferedFrame[AnyFrame]], place: int, layout: NDArray
 ) -> tuple[AnyFrame, list[Face]]:
     now = held[place]
     faces = []
     for face in now.faces:
-        here = now.seen.get(face.track) if face.track is not None else None
+        here = now.seen.get(face.track_id) if face.track_id is not None else None
         if here is None:
             faces.append(face)
             continue
-        around = [s for h in held if (s := h.seen.get(here.face.track or 0)) is not None]
+        around = [s for h in held if (s := h.seen.get(here.face.track_id or 0)) is not None]
         points = _points(here, around, layout)
         faces.append(replace(face, points=points, box=affine.bounding_box(points)))
     return now.frame, faces
 
 
-def _points(here: _Seen, around: Sequence[_Seen], layout: NDArray) -> NDArray[np.float32]:
+def _points(
+    here: TrackSample, around: Sequence[TrackSample], layout: NDArray
+) -> NDArray[np.float32]:
     times = tuple(round(s.time - here.time, 6) for s in around)
     wide, narrow = _weights(times, _WIDE, 2), _weights(times, _NARROW, 2)
     poses = np.array([s.pose for s in around]) - here.pose
@@ -129,7 +131,7 @@ def _points(here: _Seen, around: Sequence[_Seen], layout: NDArray) -> NDArray[np
     least = np.maximum(_SHAPE_OFF * here.radius, _QUICK * np.hypot(*_noise(shapes).T))
     apart = np.hypot(*(quick - calm).T) / least
     shape = _mixed(calm, quick, apart[:, None])
-    return affine.apply(matrix_of(pose, layout.mean(axis=0)), shape)
+    return affine.apply(pose_to_similarity(pose, layout.mean(axis=0)), shape)
 
 
 def _noise(values: NDArray) -> NDArray[np.float64]:

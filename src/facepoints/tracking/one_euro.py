@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OneEuro"]
+__all__ = ["OneEuroFilter"]
 
 
 # chosen on clips of photos of people who are not in the test set: as calm under changing light as
@@ -22,7 +22,7 @@ _DRIFT = 15.0  # radii per second at which it is half of that: slower, it may be
 _SPEED = 2.0  # Hz, cutoff of the speed
 
 
-class OneEuro:
+class OneEuroFilter:
     """One-Euro filters of the points of a shape.
 
     Their cutoff grows with the square of a point's speed at first: changing light moves points

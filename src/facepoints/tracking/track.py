@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.imaging import affine
-from facepoints.tracking.kalman import Motion
-from facepoints.tracking.one_euro import OneEuro
-from facepoints.tracking.pose2d import Pose, matrix_of, unit_of
+from facepoints.tracking.kalman import PoseKalmanFilter
+from facepoints.tracking.one_euro import OneEuroFilter
+from facepoints.tracking.pose2d import SimilarityPose, measurement_std, pose_to_similarity
 
 __all__ = [
-    "Sight",
+    "Observation",
     "Track",
-    "likeness",
-    "look_of",
+    "appearance_descriptor",
+    "appearance_similarity",
 ]
 
 _SIDE = 24  # pixels of a face's look
@@ -39,7 +39,7 @@ _DRAWN = 0.2  # face sizes, or logarithm of a factor, by which points that are d
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class Observation:
     """What the model said of one face in one frame.
 
     Attributes:
@@ -53,8 +53,8 @@ class Sight:
     points: NDArray[np.float32]
     radius: NDArray[np.float32]
     score: float
-    pose: Pose
-    look: NDArray[np.float32]
+    pose: SimilarityPose
+    appearance: NDArray[np.float32]
 
     @cached_property
     def size(self) -> float:
@@ -68,7 +68,7 @@ class Sight:
         return np.array([size, size, 1.0, 1.0])
 
 
-def look_of(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+def appearance_descriptor(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A small picture of an upright crop, as a vector of length 1 whatever the light."""
     small = cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     # slow changes across the face are light; what is left is the face
@@ -77,7 +77,7 @@ def look_of(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     return flat / max(float(np.linalg.norm(flat)), 1e-6)
 
 
-def likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+def appearance_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """How much two looks are alike: their correlation, [-1, 1]."""
     return float(a @ b)
 
@@ -91,11 +91,11 @@ class Track:
         layout: (K, 2) mean shape.
     """
 
-    def __init__(self, sight: Sight, time: float, layout: NDArray) -> None:
-        self.number: int | None = None
+    def __init__(self, sight: Observation, time: float, layout: NDArray) -> None:
+        self.track_id: int | None = None
         """The identity; None as long as it is not sure that there is a face."""
-        self.sights = 1
-        self.time = self.seen = time
+        self.observations = 1
+        self.time = self.last_seen = time
         self.missed = 0
         """Times that the finder saw nothing here, one after the other."""
         self.seen_whole = False
@@ -104,51 +104,57 @@ class Track:
         self._middle = layout.mean(axis=0)
         self._begin(sight)
         self._known = sight.pose[2:].copy()  # size and turn by when it was seen whole
-        self.usual = sight.look
-        self.sight = sight
+        self.mean_appearance = sight.appearance
+        self.observation = sight
 
     @property
-    def hidden(self) -> bool:
+    def is_lost(self) -> bool:
         """Whether the face was not seen in the last frame."""
-        return self.seen < self.time
+        return self.last_seen < self.time
 
-    def expected(self, time: float) -> Pose:
+    def expected(self, time: float) -> SimilarityPose:
         """The pose that the face should have."""
-        calm, quick = (m.ahead(time - self.time, self.hidden) for m in (self._motion, self._lead))
+        calm, quick = (
+            m.predict(time - self.time, self.is_lost) for m in (self._motion, self._lead)
+        )
         # a crop that jitters makes points that do; so the quick one must have a reason
         off = _off(quick, calm)
-        apart = off / self.sight.unit / _REASON
+        apart = off / self.observation.unit / _REASON
         return calm + off * min(float((apart**2).sum()), 1.0)
 
     def crop_matrix(self, time: float) -> affine.Matrix:
         """From the picture to the crop in which the face should lie as in training crops."""
-        return affine.invert(matrix_of(self.expected(time), self._middle))
+        return affine.invert(pose_to_similarity(self.expected(time), self._middle))
 
-    def likes(self, sight: Sight, time: float) -> float:
+    def match_score(self, sight: Observation, time: float) -> float:
         """How well a sight fits this face by its looks and its place; larger is better."""
-        off = np.hypot(*(sight.pose - self.expected(time))[:2]) / max(self.sight.size, 1e-3)
-        return likeness(self.usual, sight.look) - 0.3 * min(float(off), 2.0)
+        off = np.hypot(*(sight.pose - self.expected(time))[:2]) / max(self.observation.size, 1e-3)
+        return appearance_similarity(self.mean_appearance, sight.appearance) - 0.3 * min(
+            float(off), 2.0
+        )
 
-    def fits_better(self, other: Track, sight: Sight, time: float) -> bool:
+    def fits_better(self, other: Track, sight: Observation, time: float) -> bool:
         """Whether a sight is where this face should be, and looks more like it than another."""
         off = np.hypot(*(sight.pose - self.expected(time))[:2])
-        alike = likeness(self.usual, sight.look) > likeness(other.usual, sight.look)
+        alike = appearance_similarity(
+            self.mean_appearance, sight.appearance
+        ) > appearance_similarity(other.mean_appearance, sight.appearance)
         return bool(off < _SAME_PLACE * sight.size) and alike
 
-    def see(self, sight: Sight, time: float, *, learn: bool = True) -> None:
+    def update(self, sight: Observation, time: float, *, learn: bool = True) -> None:
         """Take in what was seen.
 
         Args:
             learn: whether the look is to be remembered: not while another face is near.
         """
         seconds = max(time - self.time, 0.0)
-        if self.hidden:
-            was = self._lead.calm_speed * (1, 1, 0, 0)
+        if self.is_lost:
+            was = self._lead.smoothed_velocity * (1, 1, 0, 0)
             self._begin(sight)
             for motion in (self._motion, self._lead):
-                motion.go_on(was)
+                motion.reset_velocity(was)
         else:
-            unit = unit_of(sight.radius, sight.size)
+            unit = measurement_std(sight.radius, sight.size)
             self._motion.update(sight.pose, unit, seconds, alone=learn)
             self._lead.update(sight.pose, unit, seconds, alone=learn)
             shape, radius = self._own_frame(sight)
@@ -157,21 +163,25 @@ class Track:
         self._known += (1.0 if learn else 1 - np.exp(-seconds / _BESIDE)) * change
         self.seen_whole |= learn
         if learn:
-            mixed = self.usual + (1 - np.exp(-seconds / _HABIT)) * (sight.look - self.usual)
-            self.usual = (mixed / max(float(np.linalg.norm(mixed)), 1e-6)).astype(np.float32)
-        self.sight = sight
-        self.sights += 1
-        self.time = self.seen = time
+            mixed = self.mean_appearance + (1 - np.exp(-seconds / _HABIT)) * (
+                sight.appearance - self.mean_appearance
+            )
+            self.mean_appearance = (mixed / max(float(np.linalg.norm(mixed)), 1e-6)).astype(
+                np.float32
+            )
+        self.observation = sight
+        self.observations += 1
+        self.time = self.last_seen = time
 
-    def miss(self, time: float) -> None:
+    def mark_missed(self, time: float) -> None:
         """The face was not seen."""
         for motion in (self._motion, self._lead):
-            motion.coast(max(time - self.time, 0.0), self._known)
+            motion.predict_without_measurement(max(time - self.time, 0.0), self._known)
         self.time = time
 
     def smooth_points(self) -> NDArray[np.float32]:
         """(K, 2) pixels: the points without jitter."""
-        return affine.apply(matrix_of(self._motion.pose, self._middle), self._shape.points)
+        return affine.apply(pose_to_similarity(self._motion.pose, self._middle), self._shape.points)
 
     def rescale(self, factor: float) -> None:
         """The picture is so many times larger from now on."""
@@ -179,19 +189,19 @@ class Track:
         self._lead.rescale(factor)
         self._known[0] += np.log(factor)
 
-    def _begin(self, sight: Sight) -> None:
-        unit = unit_of(sight.radius, sight.size)
+    def _begin(self, sight: Observation) -> None:
+        unit = measurement_std(sight.radius, sight.size)
         # two estimates: one to show, without jitter; one to know where to look next
-        self._motion = Motion(sight.pose, unit, sight.size)
-        self._lead = Motion(sight.pose, unit, sight.size, quick=True)
-        self._shape = OneEuro(self._own_frame(sight)[0])
+        self._motion = PoseKalmanFilter(sight.pose, unit, sight.size)
+        self._lead = PoseKalmanFilter(sight.pose, unit, sight.size, quick=True)
+        self._shape = OneEuroFilter(self._own_frame(sight)[0])
 
-    def _own_frame(self, sight: Sight) -> tuple[NDArray, NDArray]:
-        back = affine.invert(matrix_of(sight.pose, self._middle))
+    def _own_frame(self, sight: Observation) -> tuple[NDArray, NDArray]:
+        back = affine.invert(pose_to_similarity(sight.pose, self._middle))
         return affine.apply(back, sight.points), sight.radius * np.exp(-sight.pose[2])
 
 
-def _off(pose: Pose, expected: Pose) -> Pose:
+def _off(pose: SimilarityPose, expected: SimilarityPose) -> SimilarityPose:
     """By how much a pose is another than was expected."""
     off = pose - expected
     off[3] = (off[3] + np.pi) % (2 * np.pi) - np.pi

@@ -13,25 +13,37 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detection import BoxesFromFile, Found, overlap
+from facepoints.detection import BoxFileDetector, Detection, iou
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
 from facepoints.inference.cropping import crop
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
-from facepoints.tracking.association import awaited, crowded, same_place, settled, undrawn, whose
-from facepoints.tracking.offline_smoothing import steadied
-from facepoints.tracking.pose2d import matrix_of, pose_in
-from facepoints.tracking.track import Sight, Track, likeness, look_of
+from facepoints.tracking.association import (
+    is_crowded,
+    is_expected_track,
+    reidentify,
+    reject_occlusion_drift,
+    resolve_conflicts,
+    same_place,
+)
+from facepoints.tracking.offline_smoothing import smooth_offline
+from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
+from facepoints.tracking.track import (
+    Observation,
+    Track,
+    appearance_descriptor,
+    appearance_similarity,
+)
 from facepoints.video.frame import Frame, VideoSource
-from facepoints.video.prefetch import ahead
+from facepoints.video.prefetch import prefetch
 
-__all__ = ["FollowSettings", "Follower", "Following"]
+__all__ = ["FaceTracker", "Following", "TrackerConfig"]
 
 
 @dataclass(frozen=True)
-class FollowSettings:
+class TrackerConfig:
     """How faces are followed.
 
     Attributes:
@@ -45,14 +57,16 @@ class FollowSettings:
     """
 
     smooth: bool = True
-    find_every: int | None = None
-    memory: float = 1.0
+    detect_every: int | None = None
+    lost_track_seconds: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.find_every is not None and self.find_every < 1:
-            raise SettingsError(f"find_every must be 1 or more, is {self.find_every}")
-        if not 0 <= self.memory < 3600:
-            raise SettingsError(f"memory must be a number of seconds from 0 on, is {self.memory}")
+        if self.detect_every is not None and self.detect_every < 1:
+            raise SettingsError(f"find_every must be 1 or more, is {self.detect_every}")
+        if not 0 <= self.lost_track_seconds < 3600:
+            raise SettingsError(
+                f"memory must be a number of seconds from 0 on, is {self.lost_track_seconds}"
+            )
 
 
 _FAR = 60.0  # seconds from a frame to the next over which nobody is followed
@@ -88,13 +102,13 @@ class Following:
     """
 
     def __init__(
-        self, predictor: Predictor, source: VideoSource, settings: FollowSettings | None = None
+        self, predictor: Predictor, source: VideoSource, settings: TrackerConfig | None = None
     ) -> None:
-        settings = settings or FollowSettings()
-        self._source, self._layout = source, predictor.model.layout
+        settings = settings or TrackerConfig()
+        self._source, self._layout = source, predictor.model.canonical_points
         self._later = settings.smooth and not source.live
         at_once = replace(settings, smooth=settings.smooth and source.live)
-        self._follower = Follower(predictor, at_once)
+        self._follower = FaceTracker(predictor, at_once)
 
     @property
     def tracks(self) -> int:
@@ -102,12 +116,12 @@ class Following:
         return self._follower.tracks
 
     def __iter__(self) -> Iterator[tuple[Frame, list[Face]]]:
-        frames = ahead(iter(self._source), _WAITING, newest=self._source.live)
+        frames = prefetch(iter(self._source), _WAITING, newest=self._source.live)
         found = ((frame, self._follower(frame)) for frame in frames)
-        yield from steadied(found, self._layout) if self._later else found
+        yield from smooth_offline(found, self._layout) if self._later else found
 
 
-class Follower:
+class FaceTracker:
     """Call it with one frame after the other for their faces, each with its track.
 
     Args:
@@ -118,11 +132,11 @@ class Follower:
         SettingsError: a finder that goes by file names.
     """
 
-    def __init__(self, predictor: Predictor, settings: FollowSettings | None = None) -> None:
-        if isinstance(predictor.finder, BoxesFromFile):
+    def __init__(self, predictor: Predictor, config: TrackerConfig | None = None) -> None:
+        if isinstance(predictor.detector, BoxFileDetector):
             raise SettingsError("boxes from a file are for pictures; a video needs a face finder")
         self.predictor = predictor
-        self.settings = settings or FollowSettings()
+        self.config = config or TrackerConfig()
         self.searches = 0
         """Frames in which the finder looked."""
         self._tracks: list[Track] = []
@@ -143,29 +157,32 @@ class Follower:
         self._fit_size(gray.shape)
         self._tracks = [track for track in self._tracks if now - track.time < _FAR]
         tracks = self._tracks
-        found = settled(tracks, undrawn(tracks, self._look(gray, tracks, now), now), now)
+        found = resolve_conflicts(
+            tracks, reject_occlusion_drift(tracks, self._look(gray, tracks, now), now), now
+        )
         lost = self._see(tracks, found, now)
         before = len(self._tracks)
         # what was no sure face from the first and is not seen again was none
         self._tracks = [
             t
             for t in tracks
-            if now - t.seen <= (self.settings.memory if t.number is not None else 0)
+            if now - t.last_seen
+            <= (self.config.lost_track_seconds if t.track_id is not None else 0)
         ]
         if len(self._tracks) < before or lost:
             self._pause = 0.0
         if self._due(frame):
             self._search(frame, gray)
-        return [self._face(t) for t in self._tracks if not t.hidden and self._numbered(t)]
+        return [self._face(t) for t in self._tracks if not t.is_lost and self._confirm(t)]
 
-    def _numbered(self, track: Track) -> bool:
+    def _confirm(self, track: Track) -> bool:
         """Whether a track has its number: at once if the model is sure, else after it has seen
         the face again."""
-        sure = track.sight.score >= _SURE or not self.predictor.model.scores_faces
-        if track.number is None and (sure or track.sights >= _SIGHTS):
-            track.number = self._born
+        sure = track.observation.score >= _SURE or not self.predictor.model.has_face_score
+        if track.track_id is None and (sure or track.observations >= _SIGHTS):
+            track.track_id = self._born
             self._born += 1
-        return track.number is not None
+        return track.track_id is not None
 
     def _fit_size(self, size: tuple[int, ...]) -> None:
         """Frames of another size show the same, larger or smaller, or something new."""
@@ -179,21 +196,23 @@ class Follower:
                 self._tracks = []
             self._size = (height, width)
 
-    def _see(self, tracks: Sequence[Track], found: Sequence[Sight | None], now: float) -> bool:
+    def _see(
+        self, tracks: Sequence[Track], found: Sequence[Observation | None], now: float
+    ) -> bool:
         """Tell each track what it saw. Says whether one that was seen is not any more."""
         lost = False
         seen = [sight for sight in found if sight is not None]
         for track, sight in zip(tracks, found, strict=True):
             if sight is not None:
-                track.see(sight, now, learn=not crowded(sight, seen))
+                track.update(sight, now, learn=not is_crowded(sight, seen))
             else:
-                lost |= not track.hidden and track.number is not None
-                track.miss(now)
+                lost |= not track.is_lost and track.track_id is not None
+                track.mark_missed(now)
         return lost
 
     def _look(
         self, gray: NDArray[np.uint8], tracks: Sequence[Track], now: float
-    ) -> list[Sight | None]:
+    ) -> list[Observation | None]:
         """What is where each track should be; None where there is no face that it could be."""
         if not tracks:
             return []
@@ -203,12 +222,14 @@ class Follower:
             n
             for n, (sight, pose) in enumerate(zip(sights, expected, strict=True))
             if sight is not None
-            and self._askew(sight.pose, pose, _FINE if tracks[n].sights < _YOUNG else 1.0)
+            and self._askew(sight.pose, pose, _FINE if tracks[n].observations < _YOUNG else 1.0)
         ]
         if again:  # moved by more than expected: points are only exact in the middle of a crop
-            middle = self.predictor.model.layout.mean(axis=0)
+            middle = self.predictor.model.canonical_points.mean(axis=0)
             poses = [s.pose for n in again if (s := sights[n]) is not None]
-            closer = self._sights(gray, [affine.invert(matrix_of(p, middle)) for p in poses])
+            closer = self._sights(
+                gray, [affine.invert(pose_to_similarity(p, middle)) for p in poses]
+            )
             for n, sight in zip(again, closer, strict=True):
                 sights[n] = sight
         return [
@@ -218,18 +239,26 @@ class Follower:
 
     def _sights(
         self, gray: NDArray[np.uint8], matrices: Sequence[affine.Matrix]
-    ) -> list[Sight | None]:
+    ) -> list[Observation | None]:
         """What the model says of crops of a picture, all in one batch."""
         model = self.predictor.model
         crops = np.empty((len(matrices), *model.size), dtype=np.uint8)
         for row, matrix in zip(crops, matrices, strict=True):
             row[:] = crop(gray, matrix, model.size)
-        out: list[Sight | None] = []
+        out: list[Observation | None] = []
         for row, matrix, points, radius, score in zip(crops, matrices, *model(crops), strict=True):
             placed = affine.apply(affine.invert(matrix), points)
             wide = radius / np.hypot(*matrix[:, 0])
-            pose = pose_in(placed, wide, model.layout) if np.isfinite(placed).all() else None
-            sight = None if pose is None else Sight(placed, wide, float(score), pose, look_of(row))
+            pose = (
+                fit_pose(placed, wide, model.canonical_points)
+                if np.isfinite(placed).all()
+                else None
+            )
+            sight = (
+                None
+                if pose is None
+                else Observation(placed, wide, float(score), pose, appearance_descriptor(row))
+            )
             out.append(sight)
         return out
 
@@ -242,59 +271,59 @@ class Follower:
         beside = np.hypot(*off[:2]) / (_OFF * side)
         return bool(max(beside, abs(off[2]) / _RESIZED, turn / _TURNED) > part)
 
-    def _plausible(self, track: Track, sight: Sight, expected: NDArray, now: float) -> bool:
-        known = track.number is not None and not track.hidden
+    def _plausible(self, track: Track, sight: Observation, expected: NDArray, now: float) -> bool:
+        known = track.track_id is not None and not track.is_lost
         least = self.predictor.min_score * (_STAY if known else 1.0)
-        if self.predictor.model.scores_faces and sight.score < least:
+        if self.predictor.model.has_face_score and sight.score < least:
             return False
         height, width = self._size
         x, y = sight.pose[:2]
         if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5) or sight.size < 4:
             return False
-        size = max(track.sight.size, 1e-3)
+        size = max(track.observation.size, 1e-3)
         if (
             abs(sight.pose[2] - expected[2]) > _JUMP
             or np.hypot(*(sight.pose - expected)[:2]) > size
         ):
             return False
-        if track.hidden:
-            seen = [t for t in self._tracks if not t.hidden]
+        if track.is_lost:
+            seen = [t for t in self._tracks if not t.is_lost]
             if any(t.fits_better(track, sight, now) for t in seen):
                 return False
-            return whose(sight, [track], now, [t.sight for t in seen]) is not None
-        return likeness(track.sight.look, sight.look) > _CUT
+            return reidentify(sight, [track], now, [t.observation for t in seen]) is not None
+        return appearance_similarity(track.observation.appearance, sight.appearance) > _CUT
 
     def _due(self, frame: Frame) -> bool:
         """Whether the finder should look at this frame."""
-        every = self.settings.find_every
+        every = self.config.detect_every
         if every is not None:
             return frame.index - self._searched >= every or self._searched < 0
         limit = _SELDOM
-        if not self._tracks or any(track.hidden for track in self._tracks):
+        if not self._tracks or any(track.is_lost for track in self._tracks):
             limit = _OFTEN
         return frame.time - self._searched_at >= min(self._pause, limit) - 1e-6
 
     def _search(self, frame: Frame, gray: NDArray[np.uint8]) -> None:
         """Faces that are new, or that were hidden and are seen again."""
-        found = self.predictor.places(frame.image)
-        seen = [track for track in self._tracks if not track.hidden]
-        if not self.predictor.model.scores_faces:
+        found = self.predictor.detect(frame.image)
+        seen = [track for track in self._tracks if not track.is_lost]
+        if not self.predictor.model.has_face_score:
             self._count_missed(seen, found)
-        new = [f for f in found if all(overlap(f.box, _box(t.sight)) < 0.3 for t in seen)]
+        new = [f for f in found if all(iou(f.box, _box(t.observation)) < 0.3 for t in seen)]
         news = False
-        for sight in self._closer(gray, self.predictor.at_places(gray, new)):
-            if any(same_place(sight, t.sight) for t in seen):
+        for sight in self._closer(gray, self.predictor.predict_landmarks(gray, new)):
+            if any(same_place(sight, t.observation) for t in seen):
                 continue
-            hidden = [t for t in self._tracks if t.hidden]
-            others = [t.sight for t in seen]
-            track = whose(sight, hidden, frame.time, others)
-            if track is None and awaited(sight, hidden, frame.time, others):
+            hidden = [t for t in self._tracks if t.is_lost]
+            others = [t.observation for t in seen]
+            track = reidentify(sight, hidden, frame.time, others)
+            if track is None and is_expected_track(sight, hidden, frame.time, others):
                 continue
             news = True
             if track is not None:
-                track.see(sight, frame.time, learn=not crowded(sight, others))
+                track.update(sight, frame.time, learn=not is_crowded(sight, others))
             else:
-                track = Track(sight, frame.time, self.predictor.model.layout)
+                track = Track(sight, frame.time, self.predictor.model.canonical_points)
                 self._tracks.append(track)
             seen.append(track)
         self.searches += 1
@@ -303,31 +332,31 @@ class Follower:
         self._searched_at = frame.time
         self._pause = 0.0 if news else min(2 * max(min(gone_by, _SELDOM), 1e-3), _SELDOM)
 
-    def _count_missed(self, seen: Sequence[Track], found: Sequence[Found]) -> None:
+    def _count_missed(self, seen: Sequence[Track], found: Sequence[Detection]) -> None:
         """A model that judges no faces follows anything; then the finder has the last word."""
         for track in seen:
-            there = any(overlap(f.box, _box(track.sight)) > 0.2 for f in found)
+            there = any(iou(f.box, _box(track.observation)) > 0.2 for f in found)
             track.missed = 0 if there else track.missed + 1
         self._tracks = [track for track in self._tracks if track.missed < _UNSEEN]
 
-    def _closer(self, gray: NDArray[np.uint8], faces: Sequence[Face]) -> list[Sight]:
+    def _closer(self, gray: NDArray[np.uint8], faces: Sequence[Face]) -> list[Observation]:
         """Faces that were found, looked at again as they will be from now on: by a crop that
         their points made. Else the points would jump from the first frame to the second."""
-        layout = self.predictor.model.layout
+        layout = self.predictor.model.canonical_points
         middle = layout.mean(axis=0)
-        poses = [pose_in(face.points, face.radius, layout) for face in faces]
-        matrices = [affine.invert(matrix_of(p, middle)) for p in poses if p is not None]
+        poses = [fit_pose(face.points, face.radius, layout) for face in faces]
+        matrices = [affine.invert(pose_to_similarity(p, middle)) for p in poses if p is not None]
         sights = self._sights(gray, matrices) if matrices else []
-        least = self.predictor.min_score if self.predictor.model.scores_faces else 0.0
+        least = self.predictor.min_score if self.predictor.model.has_face_score else 0.0
         return [sight for sight in sights if sight is not None and sight.score >= least]
 
     def _face(self, track: Track) -> Face:
-        sight = track.sight
-        points = track.smooth_points() if self.settings.smooth else sight.points
+        sight = track.observation
+        points = track.smooth_points() if self.config.smooth else sight.points
         box = affine.bounding_box(points)
         landmarks = self.predictor.landmarks
-        return Face(box, sight.score, points, sight.radius, landmarks, track.number)
+        return Face(box, sight.score, points, sight.radius, landmarks, track.track_id)
 
 
-def _box(sight: Sight) -> tuple[float, float, float, float]:
+def _box(sight: Observation) -> tuple[float, float, float, float]:
     return affine.bounding_box(sight.points)

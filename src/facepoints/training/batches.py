@@ -15,17 +15,17 @@ from facepoints.datasets.samples import Samples
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.training.augment import STRENGTHS, Augment, augment
-from facepoints.training.distributed import World
+from facepoints.training.distributed import DistributedContext
 from facepoints.training.settings import TrainSettings
 
-__all__ = ["Batch", "Batches", "Faces", "augmentation", "seed_of"]
+__all__ = ["Batch", "Batches", "DeviceFaces", "augmentation", "seed_of"]
 
 NEGATIVES = 0.125
 """Pictures without a face that a step sees, over its faces."""
 
 
 @dataclass(frozen=True)
-class Faces:
+class DeviceFaces:
     """Rows of one part on the training device."""
 
     images: Tensor  # (N, H, W) uint8
@@ -33,7 +33,7 @@ class Faces:
     labelled: Tensor  # (N, K) bool
 
     @classmethod
-    def of(cls, samples: Samples, device: torch.device) -> Faces:
+    def of(cls, samples: Samples, device: torch.device) -> DeviceFaces:
         return cls(
             torch.from_numpy(np.array(samples.images)).to(device),
             torch.from_numpy(samples.points).to(device),
@@ -75,10 +75,10 @@ class Batches:
         size: tuple[int, int],
         number: int,
         settings: TrainSettings,
-        here: World,
+        here: DistributedContext,
     ) -> None:
         self.number, self.settings, self.here, self.size = number, settings, here, size
-        self.rows = Faces.of(rows, here.device)
+        self.rows = DeviceFaces.of(rows, here.device)
         self.negatives: Tensor | None = None
         if negatives is not None and len(negatives):
             if negatives.shape[1:] != rows.size:
@@ -98,7 +98,7 @@ class Batches:
         self.mirror = None if mirror is None else mirror.to(here.device)
 
     @property
-    def judges(self) -> bool:
+    def has_negatives(self) -> bool:
         """Whether there are pictures without a face to learn from."""
         return self.negatives is not None
 

@@ -20,8 +20,8 @@ from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups
 from facepoints.drawing import bars
 from facepoints.errors import DataError, SettingsError
-from facepoints.training.distributed import world
-from facepoints.training.initialization import NONE
+from facepoints.training.distributed import distributed_context
+from facepoints.training.initialization import RANDOM_INIT
 from facepoints.training.missing_labels import make_plan
 from facepoints.training.settings import Missing, Network, TrainSettings
 from facepoints.training.train import train
@@ -33,7 +33,7 @@ def compare(
     data: Samples,
     out: Path,
     networks: Sequence[Network],
-    answers: Sequence[Missing],
+    missing: Sequence[Missing],
     settings: TrainSettings,
     *,
     data_names: Sequence[str] = (),
@@ -63,8 +63,8 @@ def compare(
         Stopped: Ctrl-C or SIGTERM came; go on with the same call.
     """
     console = console or Console()
-    settings = replace(settings, init=settings.init or NONE)
-    if not networks or not answers:
+    settings = replace(settings, init=settings.init or RANDOM_INIT)
+    if not networks or not missing:
         raise SettingsError("compare needs at least one network and one missing-label answer")
     if settings.validation == 0:
         raise SettingsError("compare needs held-out rows: set --validation above 0")
@@ -78,16 +78,16 @@ def compare(
         "cells": cells,
     }
     rows = data.take(train_rows)
-    with world(settings.device) as here:
-        for answer in answers:
+    with distributed_context(settings.device) as here:
+        for answer in missing:
             for network in networks:
                 cell = replace(settings, network=network, missing=answer)
                 console.print(f"{answer} x {network}", style="bold")
                 cells.append(_cell(data, rows, out, cell, data_names, console))
-                here.from_first(lambda: write_json(out / "compare.json", report))
+                here.run_on_rank0(lambda: write_json(out / "compare.json", report))
         if not any("rmse" in cell for cell in cells):
             raise SettingsError(f"nothing could be compared; the first: {cells[0]['error']}")
-        here.from_first(lambda: _chart(report, out))
+        here.run_on_rank0(lambda: _chart(report, out))
     return report
 
 
@@ -122,7 +122,7 @@ def _cell(
         "epochs": settings.epochs if settings.minutes is None else None,
         "rows": seen,
         "rmse": report["rmse"],
-        "sources": {name: part["rmse"] for name, part in report["sources"].items()},
+        "schemes": {name: part["rmse"] for name, part in report["schemes"].items()},
     }
 
 
@@ -150,11 +150,11 @@ def table(report: dict[str, Any]) -> Table:
             if "rmse" not in cell:
                 row.append("-")
                 continue
-            by_scheme = "/".join(f"{value:.2f}" for value in cell["sources"].values())
+            by_scheme = "/".join(f"{value:.2f}" for value in cell["schemes"].values())
             text = f"{cell['rmse']:.3f}" + (f" ({by_scheme})" if "/" in by_scheme else "")
             row.append(f"[bold]{text}[/bold]" if cell["rmse"] == best else text)
         shown.add_row(answer, *row)
-    first = next((c for c in cells if len(c.get("sources", {})) > 1), None)
+    first = next((c for c in cells if len(c.get("schemes", {})) > 1), None)
     if first:
         shown.caption = f"in brackets: {' / '.join(first['sources'])}"
     return shown

@@ -20,13 +20,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from facepoints.errors import FacepointsError, SettingsError
 
-__all__ = ["World", "world"]
+__all__ = ["DistributedContext", "distributed_context"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class World:
+class DistributedContext:
     """This process among those that train together.
 
     Attributes:
@@ -40,7 +40,7 @@ class World:
     device: torch.device
 
     @property
-    def first(self) -> bool:
+    def is_rank0(self) -> bool:
         """Whether this process is the one that writes."""
         return self.rank == 0
 
@@ -51,7 +51,7 @@ class World:
             distributed.all_reduce(value)
         return value
 
-    def first_says(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The value that rank 0 has."""
         if self.size == 1:
             return value
@@ -59,7 +59,7 @@ class World:
         distributed.broadcast(shared, 0)
         return float(shared)
 
-    def from_first(self, job: Callable[[], T]) -> T:
+    def run_on_rank0(self, job: Callable[[], T]) -> T:
         """What `job` returns on rank 0, which alone runs it; the others need not see its files.
 
         Raises:
@@ -69,7 +69,7 @@ class World:
             return job()
         said: list[Any] = [None, None]
         try:
-            if self.first:
+            if self.is_rank0:
                 said[0] = job()
         except FacepointsError as error:
             said[1] = str(error)
@@ -80,13 +80,13 @@ class World:
             raise FacepointsError(said[1])
         return said[0]
 
-    def spread(self, model: nn.Module) -> nn.Module:
+    def wrap_ddp(self, model: nn.Module) -> nn.Module:
         """The model as it trains here: averaging gradients if there are several processes."""
         return DistributedDataParallel(model) if self.size > 1 else model
 
 
 @contextmanager
-def world(device: str) -> Iterator[World]:
+def distributed_context(device: str) -> Iterator[DistributedContext]:
     """Join the processes that torchrun started, or be the only one.
 
     Worlds may lie inside one another, as a job may call another; all are the outermost one.
@@ -104,7 +104,7 @@ def world(device: str) -> Iterator[World]:
     if joins:
         _join(chosen, size)
     try:
-        here = World(rank, size, chosen)
+        here = DistributedContext(rank, size, chosen)
         yield here
         if joins and not _DOUBT.is_set():
             # Nobody hangs up while another still listens.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facepoints import weights
-from facepoints.datasets.marking_schemes import marked_points, mixture, widest
+from facepoints.datasets.marking_schemes import points_by_scheme, scheme_matrix, widest_scheme
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import RunError, SettingsError
@@ -29,32 +29,32 @@ from facepoints.models.networks import KeypointModel
 from facepoints.models.run import Member, Run
 
 __all__ = [
-    "NONE",
-    "begin",
+    "RANDOM_INIT",
     "digest",
-    "opened",
-    "resolved",
+    "init_from_run",
+    "load_init_run",
+    "resolve_init",
 ]
 
-NONE = "none"
+RANDOM_INIT = "random"
 """Word for random weights."""
 
 _HEADS = {
     "backbone.heat.weight",
     "backbone.heat.bias",
-    "backbone.log_spread.weight",
-    "backbone.log_spread.bias",
+    "backbone.log_scale.weight",
+    "backbone.log_scale.bias",
     "backbone.output.weight",
     "backbone.output.bias",
-    "log_spread",
-    "offset",
+    "log_scale",
+    "mirror_bias",
 }
 """Tensors that have rows for every point, the same number for each."""
 
 _TRIED_ON = 256  # faces, at most
 
 
-def resolved(init: str | None, network: str, landmarks: LandmarkSet) -> str:
+def resolve_init(init: str | None, network: str, landmarks: LandmarkSet) -> str:
     """What to begin from where nothing was chosen (None): the weights of the package for a
     heatnet on faces, that is, for points of which they know some; else random ones."""
     if init is not None:
@@ -62,23 +62,23 @@ def resolved(init: str | None, network: str, landmarks: LandmarkSet) -> str:
     one = np.ones((1, len(IBUG_68)), dtype=bool)
     _, known = convert(np.zeros((1, len(IBUG_68), 2), np.float32), one, IBUG_68, landmarks)
     there = (weights.POINTS_RUN / "run.json").is_file()
-    return weights.BUILTIN if network == "heatnet" and known.any() and there else NONE
+    return weights.BUILTIN if network == "heatnet" and known.any() and there else RANDOM_INIT
 
 
-def opened(init: str) -> Run | None:
+def load_init_run(init: str) -> Run | None:
     """The run to begin from: that of the package, none, or that of a folder.
 
     Raises:
         RunError: it is missing, damaged, unfinished or newer.
     """
-    if init == NONE:
+    if init == RANDOM_INIT:
         return None
     if init != weights.BUILTIN:
         return Run.load(Path(init))
     if not (weights.POINTS_RUN / "run.json").is_file():
         raise RunError(
             f"the weights of the package are missing ({weights.POINTS_RUN}); install it anew, or "
-            f"begin from random ones with --init none"
+            f"begin from random ones with --init random"
         )
     return Run.load(weights.POINTS_RUN)
 
@@ -92,7 +92,7 @@ def digest(run: Run) -> str:
     return found.hexdigest()
 
 
-def begin(
+def init_from_run(
     model: KeypointModel, network: str, rows: Samples, run: Run, number: int, part: str
 ) -> NDArray[np.bool_]:
     """Give a fresh model the weights of a run.
@@ -120,7 +120,7 @@ def begin(
     if member.network != network:
         raise SettingsError(
             f"{network} cannot begin from the weights of a {member.network} ({run.name}); choose "
-            f"--network {member.network}, another run or --init none"
+            f"--network {member.network}, another run or --init random"
         )
     mix, known = _mix(member, rows)
     before = member.model.state_dict()
@@ -135,7 +135,7 @@ def begin(
             raise SettingsError(
                 f"{network} cannot begin from {run.name}, which is for pictures of "
                 f"{run.size[1]}x{run.size[0]} pixels; train on pictures of that size, or with "
-                f"--init none"
+                f"--init random"
             )
     _choose_gray_values(model, member.model, rows.take(spread_rows(len(rows), _TRIED_ON)))
     return known.numpy()
@@ -144,8 +144,8 @@ def begin(
 def _mix(member: Member, rows: Samples) -> tuple[Tensor, Tensor]:
     """How much (K, k) each of a network's k points counts in each of K columns, and which
     columns (K,) have any."""
-    source = widest(marked_points(rows))
-    mix, known = mixture(member.landmarks, rows.landmarks, source)
+    source = widest_scheme(points_by_scheme(rows))
+    mix, known = scheme_matrix(member.landmarks, rows.landmarks, source)
     return torch.from_numpy(mix), torch.from_numpy(known)
 
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from facepoints.models.networks.keypoint_model import Points
+from facepoints.models.networks.keypoint_model import RawOutput
 
 __all__ = ["LOSSES", "Loss", "masked_loss", "masked_mean"]
 
@@ -51,7 +51,7 @@ class Loss(NamedTuple):
         root: the root is taken of the masked mean.
     """
 
-    per_point: Callable[[Points, Tensor], Tensor]
+    per_point: Callable[[RawOutput, Tensor], Tensor]
     root: bool
 
 
@@ -61,7 +61,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, values, 0).sum() / mask.sum().clamp(min=1)
 
 
-def masked_loss(loss: Loss, predicted: Points, target: Tensor, mask: Tensor) -> Tensor:
+def masked_loss(loss: Loss, predicted: RawOutput, target: Tensor, mask: Tensor) -> Tensor:
     """The scalar to train on.
 
     Args:
@@ -78,25 +78,25 @@ def masked_loss(loss: Loss, predicted: Points, target: Tensor, mask: Tensor) -> 
     return torch.where(mean > _TINY, mean.clamp(min=_TINY).sqrt(), mean)
 
 
-def _gap(predicted: Points, target: Tensor) -> Tensor:
+def _gap(predicted: RawOutput, target: Tensor) -> Tensor:
     """Predicted minus true, (B, K, 2), finite whatever the target holds."""
     known = target.to(predicted.points.dtype).nan_to_num(0.0, FARTHEST, -FARTHEST)
     return predicted.points - known.clamp(-FARTHEST, FARTHEST)
 
 
-def _of_coordinates(values: Tensor, predicted: Points) -> Tensor:
+def _of_coordinates(values: Tensor, predicted: RawOutput) -> Tensor:
     """Mean over x and y. The spread takes part with weight 0: DistributedDataParallel waits
     for a gradient of every parameter, those of the spread too."""
-    return values.mean(dim=-1) + 0 * predicted.spread
+    return values.mean(dim=-1) + 0 * predicted.scale
 
 
-def squared(predicted: Points, target: Tensor) -> Tensor:
+def squared(predicted: RawOutput, target: Tensor) -> Tensor:
     """Squared error in square pixels, mean of x and y. The root of its mean is the RMSE that
     Kaggle's Facial Keypoints Detection counts."""
     return _of_coordinates(_gap(predicted, target).square(), predicted)
 
 
-def smooth_l1(predicted: Points, target: Tensor) -> Tensor:
+def smooth_l1(predicted: RawOutput, target: Tensor) -> Tensor:
     """Parabola within 1 pixel, absolute error beyond, mean of x and y. Huber's loss as in
     Girshick 2015, Fast R-CNN (https://arxiv.org/abs/1504.08083)."""
     gap = _gap(predicted, target)
@@ -106,7 +106,7 @@ def smooth_l1(predicted: Points, target: Tensor) -> Tensor:
     return _of_coordinates(values, predicted)
 
 
-def wing(predicted: Points, target: Tensor) -> Tensor:
+def wing(predicted: RawOutput, target: Tensor) -> Tensor:
     """Wing loss, mean of x and y: w ln(1 + |d| / eps) within w = 10 pixels, |d| - C beyond,
     with C so that both meet; eps = 2 pixels. Feng et al. 2018, Wing Loss for Robust Facial
     Landmark Localisation with Convolutional Neural Networks
@@ -117,24 +117,24 @@ def wing(predicted: Points, target: Tensor) -> Tensor:
     return _of_coordinates(torch.where(gap < WING_W, near, gap - meet), predicted)
 
 
-def laplace(predicted: Points, target: Tensor) -> Tensor:
+def laplace(predicted: RawOutput, target: Tensor) -> Tensor:
     """Half the negative log likelihood of a round Laplace density about the predicted point
     whose spread is the mean distance; formula in the module's docstring. Errors count by
     their size and not its square, so wrong labels pull less. The density is that of LUVLi
     (Kumar et al. 2020, https://arxiv.org/abs/2004.02980) with one scale for x and y."""
     square = _gap(predicted, target).square().sum(dim=-1)
     distance = square.clamp(min=_TINY).sqrt()  # slope 0, not NaN, where both coincide
-    spread = predicted.spread
+    spread = predicted.scale
     return distance / spread + spread.log() + math.log(math.pi / 2) / 2
 
 
-def gaussian(predicted: Points, target: Tensor) -> Tensor:
+def gaussian(predicted: RawOutput, target: Tensor) -> Tensor:
     """Half the negative log likelihood of a round Gaussian about the predicted point whose
     spread is the standard deviation of each coordinate; formula in the module's docstring.
     Nix & Weigend 1994, Estimating the mean and variance of the target probability
     distribution."""
     square = _gap(predicted, target).square().sum(dim=-1)
-    spread = predicted.spread
+    spread = predicted.scale
     return square / (4 * spread.square()) + spread.log() + math.log(2 * math.pi) / 2
 
 

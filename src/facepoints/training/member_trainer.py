@@ -20,28 +20,28 @@ from torch.nn import functional
 
 from facepoints._util.files import write_text
 from facepoints._util.progress import Stopped, StopRequest, TrainingProgress
-from facepoints.datasets.crops import middle
+from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import SettingsError
-from facepoints.models.networks import KeypointModel, Points, build
+from facepoints.models.networks import KeypointModel, RawOutput, build
 from facepoints.models.run import Run
-from facepoints.training.batches import Batch, Batches, Faces, seed_of
-from facepoints.training.distributed import World
-from facepoints.training.initialization import begin
+from facepoints.training.batches import Batch, Batches, DeviceFaces, seed_of
+from facepoints.training.distributed import DistributedContext
+from facepoints.training.initialization import init_from_run
 from facepoints.training.losses import LOSSES, masked_mean
 from facepoints.training.settings import TrainSettings
-from facepoints.training.train_state import Learner, write_checkpoint
+from facepoints.training.train_state import TrainState, write_checkpoint
 
-__all__ = ["Fit", "precision_of"]
+__all__ = ["MemberTrainer", "precision_of"]
 
 CHECKPOINT_SECONDS = 20.0
 
-JUDGEMENT = 0.1
+FACE_SCORE_WEIGHT = 0.1
 """What the cross entropy of "is there a face" counts beside the loss of the points."""
 
 
-class Fit:
+class MemberTrainer:
     """One member's training.
 
     Args:
@@ -65,27 +65,27 @@ class Fit:
         rows: Samples,
         held: Samples,
         settings: TrainSettings,
-        here: World,
+        here: DistributedContext,
         negatives: NDArray[np.uint8] | None = None,
         start: Run | None = None,
         part: str = "",
     ) -> None:
         self.number, self.settings, self.here = number, settings, here
-        seen = middle(rows, settings.view)
+        seen = center_crop(rows, settings.input_size)
         self.batches = Batches(rows, negatives, seen.size, number, settings, here)
         self.steps = self.batches.steps
-        self.held = Faces.of(held, here.device)
-        self.centred = Faces.of(seen.take(spread_rows(len(seen), _CENTRED_ON)), here.device)
+        self.held = DeviceFaces.of(held, here.device)
+        self.centred = DeviceFaces.of(seen.take(spread_rows(len(seen), _CENTRED_ON)), here.device)
         torch.manual_seed(seed_of(settings.seed, number))
-        model = _model(seen, settings, self.batches.judges)
+        model = _model(seen, settings, self.batches.has_negatives)
         if start is not None:
-            begin(model, settings.network, seen, start, number, part)
+            init_from_run(model, settings.network, seen, start, number, part)
         model.to(here.device)
         # Convolutions are faster so. Its signature is missing in PyTorch's own types.
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.learner = Learner(model, settings.weight_decay, settings.ema)
+        self.learner = TrainState(model, settings.weight_decay, settings.ema)
         if start is not None:
-            self._centre(self.learner.model, self.learner.average)
+            self.estimate_mirror_bias(self.learner.model, self.learner.average)
         self.elapsed = 0.0
 
     def run(
@@ -97,16 +97,18 @@ class Fit:
     ) -> None:
         """The loop, from wherever the learner stands to the end."""
         learner, settings, here = self.learner, self.settings, self.here
-        model = here.spread(learner.model)
+        model = here.wrap_ddp(learner.model)
         spoken = saved = time.monotonic()
         before = spoken - self.elapsed
-        done = here.first_says(self._done(self.elapsed))
+        done = here.broadcast(self._done(self.elapsed))
         while done < 1:
             epoch, place = divmod(learner.step, self.steps)
             seed = seed_of(settings.seed, self.number, learner.step, here.rank)
             torch.manual_seed(seed)  # dropout
-            batch = self.batches.draw(epoch, place, seed, learner.model.offset)
-            learner.set_rate(settings.highest_rate * _schedule(done, settings.schedule))
+            batch = self.batches.draw(epoch, place, seed, learner.model.mirror_bias)
+            learner.set_learning_rate(
+                settings.max_learning_rate * _schedule(done, settings.schedule)
+            )
             learner.model.train()
             with precision_of(here.device, settings.precision):
                 predicted = model(batch.images)
@@ -116,24 +118,24 @@ class Fit:
             torch.nn.utils.clip_grad_norm_(learner.model.parameters(), 5.0)
             learner.optimizer.step()
             learner.loss_sum += value
-            learner.follow()
+            learner.update_ema()
             now = time.monotonic()
             self.elapsed = now - before
-            done = here.first_says(self._done(self.elapsed))
+            done = here.broadcast(self._done(self.elapsed))
             if place + 1 == self.steps or done >= 1:
                 self._close_epoch(epoch + 1, place + 1, history)
-                if here.first:
+                if here.is_rank0:
                     _write_history(out, history)
                     progress.epoch(history[-1])
             if now - spoken > 0.5:
                 spoken = now
                 progress.at(done, epoch + 1, _remaining(done, self.elapsed))
-            due = here.first_says(float(now - saved > CHECKPOINT_SECONDS or stop.asked))
+            due = here.broadcast(float(now - saved > CHECKPOINT_SECONDS or stop.asked))
             if due:
-                if here.first:
+                if here.is_rank0:
                     self._save(out, history)
                 saved = time.monotonic()
-                if here.first_says(float(stop.asked)):
+                if here.broadcast(float(stop.asked)):
                     raise Stopped(
                         f"stopped in epoch {epoch + 1}; go on with the same command and --resume"
                     )
@@ -150,7 +152,7 @@ class Fit:
         if not math.isfinite(loss):
             raise SettingsError(
                 f"training went astray in epoch {epoch}: the loss is {loss}; train into "
-                f"another folder with a lower --rate than {self.settings.highest_rate:g}"
+                f"another folder with a lower --rate than {self.settings.max_learning_rate:g}"
             )
         row = {
             "member": self.number,
@@ -162,12 +164,12 @@ class Fit:
         }
         learner.loss_sum.zero_()
         if epoch & (epoch - 1) == 0:  # after 1, 2, 4, 8, ... epochs
-            self._centre(learner.model, learner.average)
+            self.estimate_mirror_bias(learner.model, learner.average)
         if len(self.held.images):
             rmse = _validate(learner.average, self.held)
             if rmse is not None:
                 row["validation_rmse"] = round(rmse, 5)
-                learner.note(rmse)
+                learner.record_validation(rmse)
         history.append(row)
 
     def _save(self, out: Path, history: list[dict[str, Any]]) -> None:
@@ -186,10 +188,10 @@ class Fit:
     def result(self) -> KeypointModel:
         """The trained model, on the CPU."""
         model = self.learner.result(self.settings.keep)
-        self._centre(model, model)
+        self.estimate_mirror_bias(model, model)
         return model.cpu()
 
-    def _centre(self, *models: KeypointModel) -> None:
+    def estimate_mirror_bias(self, *models: KeypointModel) -> None:
         """Measure with the last of `models` how far the labels lie off its points, for all.
 
         A network that also trains on mirrored faces cannot learn that an annotator marks
@@ -200,7 +202,7 @@ class Fit:
             return
         measured = _asymmetry(models[-1], self.centred, mirror)
         for model in models:
-            model.offset.copy_(measured)
+            model.mirror_bias.copy_(measured)
 
 
 def _model(rows: Samples, settings: TrainSettings, judges: bool) -> KeypointModel:
@@ -217,7 +219,7 @@ def _model(rows: Samples, settings: TrainSettings, judges: bool) -> KeypointMode
     count = np.maximum(rows.labelled.sum(axis=0), 1)[:, None]
     mean = torch.from_numpy(rows.points.sum(axis=0) / count)
     mean[~torch.from_numpy(rows.labelled.any(axis=0))] = torch.nan
-    model.set_start(mean)
+    model.start_at(mean)
     return model
 
 
@@ -246,7 +248,9 @@ def precision_of(device: torch.device, wanted: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=on)
 
 
-def _shared_loss(name: str, predicted: Points, batch: Batch, here: World) -> tuple[Tensor, Tensor]:
+def _shared_loss(
+    name: str, predicted: RawOutput, batch: Batch, here: DistributedContext
+) -> tuple[Tensor, Tensor]:
     """What to differentiate here, and the step's loss of points over all processes.
 
     Gradients are averaged over processes, so each counts its sum against its even share
@@ -254,7 +258,7 @@ def _shared_loss(name: str, predicted: Points, batch: Batch, here: World) -> tup
     """
     loss = LOSSES[name]
     faces = len(batch.points)
-    found = Points(*(part[:faces] for part in predicted))
+    found = RawOutput(*(part[:faces] for part in predicted))
     share = masked_mean(loss.per_point(found, batch.points), batch.labelled)
     count = batch.labelled.sum().double()
     everywhere = here.total(count).clamp(min=1)
@@ -264,7 +268,7 @@ def _shared_loss(name: str, predicted: Points, batch: Batch, here: World) -> tup
     if len(predicted.score) > faces:
         there = torch.zeros_like(predicted.score)
         there[:faces] = 1
-        judged = JUDGEMENT * functional.binary_cross_entropy(predicted.score, there)
+        judged = FACE_SCORE_WEIGHT * functional.binary_cross_entropy(predicted.score, there)
     if loss.root:
         root = value.clamp(min=1e-12).sqrt()
         return local / (2 * root).to(local.dtype) + judged, root
@@ -272,7 +276,7 @@ def _shared_loss(name: str, predicted: Points, batch: Batch, here: World) -> tup
 
 
 @torch.inference_mode()
-def _validate(model: KeypointModel, held: Faces) -> float | None:
+def _validate(model: KeypointModel, held: DeviceFaces) -> float | None:
     """RMSE in pixels over the labelled coordinates; None if nothing is labelled."""
     model.eval()
     square, count = 0.0, 0
@@ -288,15 +292,17 @@ _CENTRED_ON = 2048  # training rows, at most
 
 
 @torch.inference_mode()
-def _asymmetry(model: KeypointModel, rows: Faces, mirror: Tensor) -> Tensor:
+def _asymmetry(model: KeypointModel, rows: DeviceFaces, mirror: Tensor) -> Tensor:
     """Mean (K, 2) of labels minus predictions that are the same for mirror images; 0 for
     points without a label."""
     model.eval()
     chosen = torch.arange(len(rows.images), device=mirror.device)
-    total = torch.zeros_like(model.offset)
-    count = torch.zeros_like(model.offset[:, :1])
+    total = torch.zeros_like(model.mirror_bias)
+    count = torch.zeros_like(model.mirror_bias[:, :1])
     for index in chosen.split(128):
-        symmetric = model.both_ways(rows.images[index][:, None], mirror).points - model.offset
+        symmetric = (
+            model.predict_mirrored(rows.images[index][:, None], mirror).points - model.mirror_bias
+        )
         mask = rows.labelled[index][..., None]
         total += ((rows.points[index] - symmetric) * mask).sum(0)
         count += mask.sum(0)

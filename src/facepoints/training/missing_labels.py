@@ -28,7 +28,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.marking_schemes import arranged, marked_points, own_columns
+from facepoints.datasets.marking_schemes import in_scheme_columns, points_by_scheme, scheme_columns
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -162,7 +162,7 @@ def mask(samples: Samples) -> Plan:
     return _one("all-points", _trainable(samples))
 
 
-def sources(samples: Samples) -> Plan:
+def per_scheme(samples: Samples) -> Plan:
     """`mask`, with columns of its own for every marking scheme that has labelled rows.
 
     The scheme with the most points keeps the plain names; points of the others become
@@ -171,10 +171,10 @@ def sources(samples: Samples) -> Plan:
     Raises:
         DataError: no row has a label.
     """
-    marked = marked_points(samples)
+    marked = points_by_scheme(samples)
     if len(marked) < 2:
         return mask(samples)
-    return mask(arranged(samples, own_columns(samples.landmarks, marked)))
+    return mask(in_scheme_columns(samples, scheme_columns(samples.landmarks, marked)))
 
 
 MISSING: dict[str, Callable[[Samples], Plan]] = {
@@ -183,7 +183,7 @@ MISSING: dict[str, Callable[[Samples], Plan]] = {
     "median": median,
     "specialist": specialist,
     "mask": mask,
-    "sources": sources,
+    "per-scheme": per_scheme,
 }
 """The answers by name; `specialist` takes its `merge` too."""
 

@@ -29,20 +29,20 @@ from facepoints._util.files import make_folder, read_json
 from facepoints._util.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.datasets import marking_schemes
 from facepoints.datasets.crop_geometry import crop_rule_of
-from facepoints.datasets.crops import middle
+from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups, spread_rows
-from facepoints.drawing import curves, sheet
+from facepoints.drawing import curves, draw_sheet
 from facepoints.errors import RunError, SettingsError
 from facepoints.evaluation.calibration import calibrate
-from facepoints.evaluation.evaluate import evaluate
+from facepoints.evaluation.evaluate import evaluate, predict_samples
 from facepoints.models.onnx_export import check_installed, export
 from facepoints.models.run import MODEL, Run, read_header, save_run, save_weights
 from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.batches import augmentation
-from facepoints.training.distributed import World, world
-from facepoints.training.initialization import NONE, digest, opened, resolved
-from facepoints.training.member_trainer import Fit
+from facepoints.training.distributed import DistributedContext, distributed_context
+from facepoints.training.initialization import RANDOM_INIT, digest, load_init_run, resolve_init
+from facepoints.training.member_trainer import MemberTrainer
 from facepoints.training.missing_labels import Part, Plan, make_plan
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train_state import read_checkpoint, write_checkpoint
@@ -50,7 +50,6 @@ from facepoints.training.train_state import read_checkpoint, write_checkpoint
 __all__ = ["Stopped", "stored_settings", "train"]
 
 _CHECKPOINT = "checkpoint.safetensors"
-_FIRST = {"init": NONE, "precision": "float32"}  # settings that the first versions did not name
 _LAST = "curves.png"  # once this is written, a run is complete
 _Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 
@@ -92,34 +91,39 @@ def train(
     console = console or Console()
     if onnx:
         check_installed()  # not after hours of training
-    with world(settings.device) as here:
+    with distributed_context(settings.device) as here:
         if here.device.type == "cpu":
             keep_freed_memory()
         rows = data
         if held is None:
             train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
-            rows, held = data.take(train_rows), middle(data.take(held_rows), settings.view)
+            rows, held = (
+                data.take(train_rows),
+                center_crop(data.take(held_rows), settings.input_size),
+            )
         plan = make_plan(rows, settings.missing, settings.merge)
-        settings = replace(settings, init=resolved(settings.init, settings.network, plan.landmarks))
-        start = opened(settings.init or NONE)
+        settings = replace(
+            settings, init=resolve_init(settings.init, settings.network, plan.landmarks)
+        )
+        start = load_init_run(settings.init or RANDOM_INIT)
         header = _header(data, plan, settings, data_names, negatives)
         header |= _crop_rule(rows, plan, settings)
         header["start"] = None if start is None else {"run": start.name, "digest": digest(start)}
-        found = here.from_first(lambda: _begin(out, header, resume))
+        found = here.run_on_rank0(lambda: _begin(out, header, resume))
         if found is not None:
             try:
-                with TrainingProgress(console, here.first) as progress, StopRequest() as stop:
+                with TrainingProgress(console, here.is_rank0) as progress, StopRequest() as stop:
                     _fit_all(
                         plan, held, negatives, start, out, settings, here, found, progress, stop
                     )
             except SettingsError:
-                here.from_first(lambda: _forget(out))
+                here.run_on_rank0(lambda: _forget(out))
                 raise
-            here.from_first(lambda: _end(out, header))
-        elif here.first:
+            here.run_on_rank0(lambda: _end(out, header))
+        elif here.is_rank0:
             said = f"{out} has finished training already; nothing to train"
             console.print(said, markup=False, highlight=False, soft_wrap=True)
-        return here.from_first(lambda: _look_back(held, out, onnx))
+        return here.run_on_rank0(lambda: _look_back(held, out, onnx))
 
 
 def _members(plan: Plan, settings: TrainSettings) -> list[Part]:
@@ -133,7 +137,7 @@ def _fit_all(
     start: Run | None,
     out: Path,
     settings: TrainSettings,
-    here: World,
+    here: DistributedContext,
     found: _Checkpoint,
     progress: TrainingProgress,
     stop: StopRequest,
@@ -141,7 +145,7 @@ def _fit_all(
     """Train the members one after the other, from where a checkpoint says."""
     tensors, numbers = found
     history: list[dict[str, Any]] = numbers.get("history", [])
-    arranged = marking_schemes.arranged(held, plan.landmarks)
+    arranged = marking_schemes.in_scheme_columns(held, plan.landmarks)
     members = _members(plan, settings)
     if settings.minutes is not None:
         settings = replace(settings, minutes=settings.minutes / len(members))
@@ -149,13 +153,13 @@ def _fit_all(
         if number < numbers.get("member", 0):
             continue
         test = arranged.select(part.samples.landmarks.names)
-        fit = Fit(number, part.samples, test, settings, here, negatives, start, part.name)
+        fit = MemberTrainer(number, part.samples, test, settings, here, negatives, start, part.name)
         if tensors and number == numbers["member"]:
             fit.learner.restore(tensors, numbers["learner"])
             fit.elapsed = float(numbers["elapsed"])
         progress.member(number + 1, len(members), part.name)
         fit.run(out, history, progress, stop)
-        if here.first:
+        if here.is_rank0:
             save_weights(out / "weights" / f"{number}.safetensors", fit.result(), settings.half)
             write_checkpoint(out / _CHECKPOINT, {}, {"member": number + 1, "history": history})
 
@@ -171,15 +175,15 @@ def _header(
     return {
         "finished": False,
         "landmarks": plan.landmarks.to_dict(),
-        "sources": {name: list(points) for name, points in data.sources.items()},
-        "size": list(data.size) if settings.view is None else [settings.view] * 2,
+        "schemes": {name: list(points) for name, points in data.schemes.items()},
+        "size": list(data.size) if settings.input_size is None else [settings.input_size] * 2,
         "merge": plan.merge,
         "mirror": mirror is not None and any(s.mirror > 0 for s in strengths),
         "members": [
             {
                 "part": part.name,
                 "network": settings.network,
-                "judges": negatives is not None and len(negatives) > 0,
+                "has_face_score": negatives is not None and len(negatives) > 0,
                 "landmarks": part.samples.landmarks.to_dict(),
                 "rows": len(part.samples),
                 "file": f"weights/{number}.safetensors",
@@ -199,10 +203,10 @@ def _header(
 
 def _crop_rule(rows: Samples, plan: Plan, settings: TrainSettings) -> dict[str, Any]:
     """How faces lie in what the networks see, for the header."""
-    seen = middle(marking_schemes.arranged(rows, plan.landmarks), settings.view)
+    seen = center_crop(marking_schemes.in_scheme_columns(rows, plan.landmarks), settings.input_size)
     rule = crop_rule_of(seen)
     return {
-        "layout": np.round(rule.layout.astype(float), 3).tolist(),
+        "canonical_points": np.round(rule.canonical_points.astype(float), 3).tolist(),
         "face_box": [round(side, 3) for side in rule.face_box],
     }
 
@@ -252,7 +256,7 @@ def _finished(out: Path, header: dict[str, Any]) -> bool:
     before = read_header(out)
     try:
         same = before["data"]["digest"] == header["data"]["digest"]
-        settings = _FIRST | before["settings"]
+        settings = before["settings"]
         changed = [k for k, v in header["settings"].items() if settings.get(k) != v]
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{out / 'run.json'} is damaged: no data and settings in it") from error
@@ -281,7 +285,7 @@ def stored_settings(out: Path) -> TrainSettings | None:
     if not (out / "run.json").exists():
         return None
     try:
-        return TrainSettings(**_FIRST | read_header(out)["settings"])
+        return TrainSettings(**read_header(out)["settings"])
     except (KeyError, TypeError) as error:
         raise RunError(f"{out / 'run.json'} holds settings of another version: {error}") from error
 
@@ -300,7 +304,7 @@ def _look_back(held: Samples, out: Path, onnx: bool) -> dict[str, Any]:
             run = _calibrated(run, held, out)
             evaluate(run, held, out=folder, pictures=True)
             shown = held.take(spread_rows(len(held), _SHOWN))
-            sheet(shown, folder / "predictions.png", predicted=run.answer(shown))
+            draw_sheet(shown, folder / "predictions.png", predicted=predict_samples(run, shown))
         if onnx:
             export(run, out / MODEL)
         lines = (out / "metrics.jsonl").read_text().splitlines()
@@ -312,8 +316,8 @@ def _look_back(held: Samples, out: Path, onnx: bool) -> dict[str, Any]:
 def _calibrated(run: Run, held: Samples, out: Path) -> Run:
     """The run with radii measured on the held-out rows, as `out` now says too."""
     found = run.predict(held.images)
-    truth = marking_schemes.arranged(held, run.landmarks)
-    calibration = calibrate(found.points, found.spread, truth)
+    truth = marking_schemes.in_scheme_columns(held, run.landmarks)
+    calibration = calibrate(found.points, found.scale, truth)
     if calibration is None:
         return run
     save_run(out, {**read_header(out), "calibration": calibration.to_dict()})

@@ -20,10 +20,10 @@ from facepoints._util.files import write_bytes
 from facepoints.errors import RunError
 from facepoints.models.networks import KeypointModel
 
-__all__ = ["Learner", "read_checkpoint", "write_checkpoint"]
+__all__ = ["TrainState", "read_checkpoint", "write_checkpoint"]
 
 
-class Learner:
+class TrainState:
     """A model, the moving average of its weights, and what the optimiser remembers.
 
     Args:
@@ -50,13 +50,13 @@ class Learner:
         self.best: dict[str, Tensor] = {}
         self.best_rmse = float("inf")
 
-    def set_rate(self, rate: float) -> None:
+    def set_learning_rate(self, rate: float) -> None:
         """Learning rate of the next step."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
     @torch.no_grad()
-    def follow(self) -> None:
+    def update_ema(self) -> None:
         """After a step: move the average towards the weights."""
         self.step += 1
         if not self.ema:
@@ -71,7 +71,7 @@ class Learner:
                 kept.copy_(now)
         torch._foreach_lerp_(into, new, 1 - keep)  # pyright: ignore[reportPrivateImportUsage]
 
-    def note(self, rmse: float) -> bool:
+    def record_validation(self, rmse: float) -> bool:
         """Keep the average's weights if this validation RMSE is the lowest so far."""
         if not rmse < self.best_rmse:  # NaN is no improvement
             return False

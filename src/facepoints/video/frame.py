@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RATE", "Frame", "VideoSource"]
+__all__ = ["DEFAULT_FPS", "Frame", "VideoSource"]
 
 
-RATE = 30.0
+DEFAULT_FPS = 30.0
 """Frames per second where nobody says it."""
 
 
@@ -47,7 +47,7 @@ class VideoSource(Protocol):
     """
 
     name: str
-    rate: float
+    fps: float
     total: int
     live: bool
     lost: int

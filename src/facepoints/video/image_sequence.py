@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from facepoints.errors import DataError
-from facepoints.imaging.image_io import read_picture
-from facepoints.video.frame import RATE, Frame
+from facepoints.imaging.image_io import read_image
+from facepoints.video.frame import DEFAULT_FPS, Frame
 
-__all__ = ["NumberedFrames"]
+__all__ = ["ImageSequence"]
 
 
-class NumberedFrames:
+class ImageSequence:
     """Pictures as the frames of a video, in the order of the numbers in their names; see
     `VideoSource`. Those that cannot be read are skipped and counted.
 
@@ -23,8 +23,8 @@ class NumberedFrames:
         rate: frames per second.
     """
 
-    def __init__(self, pictures: Sequence[str], name: str, rate: float = RATE) -> None:
-        self.name, self.rate, self.live = name, rate, False
+    def __init__(self, pictures: Sequence[str], name: str, fps: float = DEFAULT_FPS) -> None:
+        self.name, self.fps, self.live = name, fps, False
         self.lost, self.note = 0, ""
         self._pictures = sorted(pictures, key=_by_number)
         self.total = len(self._pictures)
@@ -38,12 +38,12 @@ class NumberedFrames:
         reason = f"no picture in {self.name}"
         for index, path in enumerate(self._pictures):
             try:
-                image = read_picture(path)
+                image = read_image(path)
             except DataError as error:
                 self.lost += 1
                 reason = str(error)
                 continue
-            yield Frame(image, index, index / self.rate, path)
+            yield Frame(image, index, index / self.fps, path)
         if self.lost == self.total:
             raise DataError(reason)
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.video.frame import RATE, Frame
+from facepoints.video.frame import DEFAULT_FPS, Frame
 from facepoints.video.probe import _BOXES, is_video
 
-__all__ = ["CapturedVideo"]
+__all__ = ["OpenCVSource"]
 
 
 _PATIENCE = 5.0  # seconds without a frame after which a camera or stream is given up
@@ -27,21 +27,21 @@ _RETRIES = 60  # frames that a file may lack in a row before it is taken to be a
 _TIMEOUT = 10_000  # milliseconds for a stream to open or go on
 
 
-class CapturedVideo:
+class OpenCVSource:
     """What OpenCV's VideoCapture reads; see `VideoSource`. Made by its class methods."""
 
     def __init__(self, name: str, capture: cv2.VideoCapture, live: bool, stamped: bool) -> None:
         self.name, self.live = name, live
         self.lost, self.note = 0, ""
         rate = float(capture.get(cv2.CAP_PROP_FPS))
-        self.rate = rate if 0.1 < rate < 1000 else RATE
+        self.fps = rate if 0.1 < rate < 1000 else DEFAULT_FPS
         count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.total = int(count) if 0 < count < 1e9 and not live else 0
         self.counted = False  # whether the file itself says how many frames it has
         self._capture, self._stamped = capture, stamped
 
     @classmethod
-    def of_file(cls, path: str | Path) -> CapturedVideo:
+    def of_file(cls, path: str | Path) -> OpenCVSource:
         """A video file. Raises DataError if there is none, or no frames in it."""
         name = str(path)
         if not os.path.exists(name):
@@ -65,7 +65,7 @@ class CapturedVideo:
         return video
 
     @classmethod
-    def of_camera(cls, number: int) -> CapturedVideo:
+    def of_camera(cls, number: int) -> OpenCVSource:
         """A camera. Raises DataError if it does not answer."""
         capture = cv2.VideoCapture(number)
         if not capture.isOpened():
@@ -76,7 +76,7 @@ class CapturedVideo:
         return cls(f"camera {number}", capture, live=True, stamped=False)
 
     @classmethod
-    def of_stream(cls, address: str) -> CapturedVideo:
+    def of_stream(cls, address: str) -> OpenCVSource:
         """A stream. Raises DataError if it does not answer within ten seconds."""
         wait = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT]
         capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, wait)
@@ -100,8 +100,8 @@ class CapturedVideo:
                 begun = now if begun is None else begun
                 stamp = now - begun
                 if not last < stamp < last + 86400:  # stamps that stand still or jump
-                    begun -= max(last + 1 / self.rate - stamp, 0.0)
-                    stamp = last + 1 / self.rate if index else 0.0
+                    begun -= max(last + 1 / self.fps - stamp, 0.0)
+                    stamp = last + 1 / self.fps if index else 0.0
                 last = stamp
                 stamps.append(stamp)
                 yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index, stamp, self.name)  # type: ignore[arg-type]

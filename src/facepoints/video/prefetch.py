@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from facepoints.video.opencv_source import _PATIENCE
 
-__all__ = ["Item", "ahead"]
+__all__ = ["Item", "prefetch"]
 
 
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterator[Item], count: int, newest: bool = False) -> Iterator[Item]:
+def prefetch(items: Iterator[Item], count: int, newest: bool = False) -> Iterator[Item]:
     """The same items, made by a thread of their own while earlier ones are in use.
 
     Args:

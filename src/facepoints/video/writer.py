@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints._util.files import whole_file
+from facepoints._util.files import atomic_file
 from facepoints.errors import DataError, MissingExtraError, WriteError
 from facepoints.imaging import affine
 
@@ -44,7 +44,7 @@ class VideoWriter:
         WriteError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, rate: float) -> None:
+    def __init__(self, path: Path, fps: float) -> None:
         try:
             import av
         except ModuleNotFoundError as error:
@@ -52,14 +52,14 @@ class VideoWriter:
         self.path = path
         self.frames = 0
         self._av: Any = av
-        self._rate = Fraction(rate).limit_denominator(1001)
+        self._fps = Fraction(fps).limit_denominator(1001)
         self._stack = ExitStack()
         self._container: Any = None
         self._stream: Any = None
         self._last = -1
 
     def __enter__(self) -> VideoWriter:
-        self._file = self._stack.enter_context(whole_file(self.path))
+        self._file = self._stack.enter_context(atomic_file(self.path))
         return self
 
     def add(self, image: NDArray[np.uint8], time: float) -> None:
@@ -117,7 +117,7 @@ class VideoWriter:
         options = {"movflags": "+faststart"}
         self._container = self._av.open(str(self._file), "w", format="mp4", options=options)
         coder = "libx264" if "libx264" in self._av.codecs_available else "h264"
-        stream = self._container.add_stream(coder, rate=self._rate)
+        stream = self._container.add_stream(coder, rate=self._fps)
         stream.width, stream.height = _side(width), _side(height)
         stream.pix_fmt = "yuv420p"
         stream.options = dict(_QUALITY) if coder == "libx264" else {}

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from facepoints.datasets.crops import CROP_MARGIN, crops
+from facepoints.datasets.crops import CROP_MARGIN, cut_crops
 from facepoints.datasets.readers.cache import cached
 from facepoints.datasets.readers.coco import read_coco
 from facepoints.datasets.readers.image_store import reserve_images
 from facepoints.datasets.readers.imglab import read_imglab
 from facepoints.datasets.readers.kaggle import read_kaggle
-from facepoints.datasets.readers.options import PARTS, Options
+from facepoints.datasets.readers.options import SPLITS, Options
 from facepoints.datasets.readers.pts import read_pts
 from facepoints.datasets.readers.sniff import find, state
 from facepoints.datasets.readers.youtube_faces import read_frames, read_npz
@@ -35,7 +35,7 @@ READERS: dict[str, Callable[[Path, Options], Samples | Photos]] = {
 """Readers by format. A path to a new format also needs a way to tell it: `formats.find`."""
 
 
-def read(path: Path, *, part: str = "training", every: int = 5) -> Samples | Photos:
+def read(path: Path, *, split: str = "training", every: int = 5) -> Samples | Photos:
     """A data set in whatever format it is, past the cache, in memory.
 
     Args:
@@ -50,14 +50,14 @@ def read(path: Path, *, part: str = "training", every: int = 5) -> Samples | Pho
     Raises:
         DataError: nothing there, no known format, or data that breaks its format.
     """
-    name, found = find(path, _checked(part))
-    return READERS[name](found, Options(part, every))
+    name, found = find(path, _checked(split))
+    return READERS[name](found, Options(split, every))
 
 
 def load(
     path: Path,
     *,
-    part: str = "training",
+    split: str = "training",
     size: int = 96,
     margin: float = CROP_MARGIN,
     every: int = 5,
@@ -79,23 +79,23 @@ def load(
     """
     if size < 1:
         raise SettingsError(f"size must be 1 pixel or more, is {size}")
-    name, found = find(path, _checked(part))
-    options = {"part": part, "size": size, "margin": margin, "every": every}
+    name, found = find(path, _checked(split))
+    options = {"part": split, "size": size, "margin": margin, "every": every}
 
     def make(scratch: Path | None) -> Samples:
-        data = READERS[name](found, Options(part, every, scratch))
+        data = READERS[name](found, Options(split, every, scratch))
         if isinstance(data, Samples):
             return data
         faces = int(data.labelled.any(axis=1).sum())
         if not faces:
             raise DataError(f"{path}: no face has a labelled point to crop it by")
         out = reserve_images(scratch, faces, size, size) if scratch else None
-        return crops(data, size, margin, out)
+        return cut_crops(data, size, margin, out)
 
     return cached(found, [name, state(name, found)], options, make)
 
 
 def _checked(part: str) -> str:
-    if part not in PARTS:
-        raise DataError(f"part is '{part}', expected one of {', '.join(PARTS)}")
+    if part not in SPLITS:
+        raise DataError(f"part is '{part}', expected one of {', '.join(SPLITS)}")
     return part

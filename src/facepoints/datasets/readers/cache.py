@@ -32,7 +32,7 @@ __all__ = ["FORMAT", "cache_folder", "cached"]
 FORMAT = 2
 """Version of the readers and of the entries. Raise it when either gives something else."""
 
-_TABLES = ("points", "labelled", "group", "names", "source")
+_TABLES = ("points", "labelled", "group", "names", "scheme")
 _ABANDONED = 24 * 3600  # seconds after which a half-written entry belongs to nobody
 
 
@@ -110,7 +110,7 @@ class _Entry:
             return Samples(
                 images=open_images(self.folder),
                 landmarks=LandmarkSet.from_dict(meta["landmarks"]),
-                sources={name: tuple(points) for name, points in meta["sources"].items()},
+                schemes={name: tuple(points) for name, points in meta["schemes"].items()},
                 **tables,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, FacepointsError):
@@ -125,7 +125,7 @@ class _Entry:
             "image_bytes": (temporary / IMAGES).stat().st_size,
             "checksums": {name: _checksum(temporary / f"{name}.npy") for name in _TABLES},
             "landmarks": samples.landmarks.to_dict(),
-            "sources": samples.sources,
+            "schemes": samples.schemes,
         }
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
         shutil.rmtree(self.folder, ignore_errors=True)  # damaged, or it would have been used

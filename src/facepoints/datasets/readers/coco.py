@@ -57,7 +57,7 @@ def _photos(data: Mapping[str, Any], path: Path) -> Photos:
     if not categories:
         raise DataError(f"{path}: no category with keypoints; expected their names")
     landmarks = _landmarks(list(categories.values()), path)
-    sources = _sources(data, landmarks)
+    sources = _schemes(data, landmarks)
     rows: list[FaceRow] = []
     seen: dict[str, int] = {}
     found: dict[str, Path] = {}
@@ -84,12 +84,12 @@ def _photos(data: Mapping[str, Any], path: Path) -> Photos:
                 name=str(own.get("name", name)),
                 group=str(own.get("group", file)),
                 points=points,
-                source=str(own.get("source", "")),
+                scheme=str(own.get("scheme", "")),
             )
         )
     if not rows:
         raise DataError(f"{path}: no annotation with a labelled keypoint")
-    if any(row.source not in sources for row in rows):
+    if any(row.scheme not in sources for row in rows):
         sources = {}
     return photos_of_rows(rows, landmarks, "coco", sources)
 
@@ -114,9 +114,9 @@ def _landmarks(categories: list[Mapping[str, Any]], path: Path) -> LandmarkSet:
     return replace(landmarks, edges=tuple(dict.fromkeys(edges)))
 
 
-def _sources(data: Mapping[str, Any], landmarks: LandmarkSet) -> dict[str, tuple[str, ...]]:
+def _schemes(data: Mapping[str, Any], landmarks: LandmarkSet) -> dict[str, tuple[str, ...]]:
     """Marking schemes that the file names, if it is one of ours."""
-    own = data.get("facepoints", {}).get("sources", {})
+    own = data.get("facepoints", {}).get("schemes", {})
     return {
         str(name): tuple(points)
         for name, points in own.items()

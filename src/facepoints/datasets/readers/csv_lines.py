@@ -21,7 +21,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @contextmanager
-def open_table(path: Path, part: str) -> Iterator[tuple[IO[bytes], str]]:
+def open_table(path: Path, split: str) -> Iterator[tuple[IO[bytes], str]]:
     """The label table of a file as (binary stream, name for messages).
 
     A zip is looked into: its only CSV file, or the one of `part` ("training" or "test")
@@ -36,7 +36,7 @@ def open_table(path: Path, part: str) -> Iterator[tuple[IO[bytes], str]]:
                 file.seek(0)
                 yield file, str(path)
             else:
-                with _open_member(file, part, str(path)) as (member, name):
+                with _open_member(file, split, str(path)) as (member, name):
                     yield member, name
     except FileNotFoundError as error:
         raise DataError(f"no file at {path}") from error
@@ -49,13 +49,13 @@ def open_table(path: Path, part: str) -> Iterator[tuple[IO[bytes], str]]:
 
 
 @contextmanager
-def _open_member(file: IO[bytes], part: str, name: str) -> Iterator[tuple[IO[bytes], str]]:
+def _open_member(file: IO[bytes], split: str, name: str) -> Iterator[tuple[IO[bytes], str]]:
     with zipfile.ZipFile(file) as archive:
         members = [m for m in archive.namelist() if not m.endswith("/") and "__MACOSX" not in m]
-        member = choose(members, part)
+        member = choose(members, split)
         if member is None:
             raise DataError(
-                f"{name} holds no {part} table; expected {part}.csv or {part}.zip, "
+                f"{name} holds no {split} table; expected {split}.csv or {split}.zip, "
                 f"found {', '.join(members[:5]) or 'nothing'}"
             )
         with archive.open(member) as inside:
@@ -66,7 +66,7 @@ def _open_member(file: IO[bytes], part: str, name: str) -> Iterator[tuple[IO[byt
             with tempfile.TemporaryFile() as unpacked:
                 while block := inside.read(_BLOCK):
                     unpacked.write(block)
-                with _open_member(unpacked, part, f"{name}/{member}") as found:
+                with _open_member(unpacked, split, f"{name}/{member}") as found:
                     yield found
 
 

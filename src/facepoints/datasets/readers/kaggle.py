@@ -69,7 +69,7 @@ def read_kaggle(path: Path, options: Options) -> Samples:
         DataError: the file cannot be read, or a row breaks the format (the message names
             the row, counted from 1 without the header, and the line of the file).
     """
-    with open_table(path, options.part) as (stream, name):
+    with open_table(path, options.split) as (stream, name):
         rows = lines(stream)
         try:
             _, header = next(rows, (0, None))
@@ -93,8 +93,8 @@ def read_kaggle(path: Path, options: Options) -> Samples:
         landmarks=columns.landmarks,
         group=duplicate_groups(images),
         names=np.array(table.names, dtype=np.str_),
-        source=source,
-        sources=sources,
+        scheme=source,
+        schemes=sources,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PARTS", "Options"]
+__all__ = ["SPLITS", "Options"]
 
-PARTS = ("training", "test")
+SPLITS = ("training", "test")
 """Parts that a data set may hold."""
 
 
@@ -22,6 +22,6 @@ class Options:
             them in memory.
     """
 
-    part: str = "training"
+    split: str = "training"
     every: int = 5
     scratch: Path | None = None

@@ -46,7 +46,7 @@ class FaceRow:
     name: str
     group: str
     points: NDArray[np.float32]
-    source: str = ""
+    scheme: str = ""
 
 
 def open_gray(path: Path) -> NDArray[np.uint8]:
@@ -98,7 +98,7 @@ def photos_of_rows(
     rows: Sequence[FaceRow],
     landmarks: LandmarkSet,
     scheme: str,
-    sources: dict[str, tuple[str, ...]] | None = None,
+    schemes: dict[str, tuple[str, ...]] | None = None,
 ) -> Photos:
     """Photos of these faces; neighbouring rows of one file decode it once.
 
@@ -111,7 +111,7 @@ def photos_of_rows(
     points = np.stack([row.points for row in rows]).astype(np.float32)
     labelled = np.asarray(np.isfinite(points).all(axis=2))
     points[~labelled] = 0
-    order = list(sources or ())
+    order = list(schemes or ())
     return Photos(
         pictures=_Pictures(tuple(row.file for row in rows)),
         points=points,
@@ -119,10 +119,10 @@ def photos_of_rows(
         landmarks=landmarks,
         group=np.array([row.group for row in rows], dtype=np.str_),
         names=np.array([row.name for row in rows], dtype=np.str_),
-        source=np.array(
-            [order.index(row.source) if sources else 0 for row in rows], dtype=np.int16
+        scheme=np.array(
+            [order.index(row.scheme) if schemes else 0 for row in rows], dtype=np.int16
         ),
-        sources=sources or {scheme: landmarks.names},
+        schemes=schemes or {scheme: landmarks.names},
     )
 
 

@@ -31,7 +31,7 @@ _HEAD = 1 << 16  # bytes of a file that must tell its format
 _BOM = b"\xef\xbb\xbf"
 
 
-def find(path: Path, part: str) -> tuple[str, Path]:
+def find(path: Path, split: str) -> tuple[str, Path]:
     """Name of the reader for a path, and the path to give to it.
 
     A folder with tables gives the table of `part` ("training" or "test"), one with a
@@ -42,7 +42,7 @@ def find(path: Path, part: str) -> tuple[str, Path]:
     """
     try:
         if path.is_dir():
-            return _find_in_folder(path, part)
+            return _find_in_folder(path, split)
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except FileNotFoundError as error:
@@ -69,23 +69,25 @@ def find(path: Path, part: str) -> tuple[str, Path]:
     raise DataError(f"{path} is of no known format; expected {UNDERSTOOD}")
 
 
-def _find_in_folder(path: Path, part: str) -> tuple[str, Path]:
+def _find_in_folder(path: Path, split: str) -> tuple[str, Path]:
     names = [f.name for f in path.iterdir() if f.is_file()]
     if any(n.endswith(youtube_faces.TABLE_SUFFIX) for n in names):
-        return "youtube", youtube_faces.table_of(path, part)
+        return "youtube", youtube_faces.table_of(path, split)
     tables = [n for n in names if n.lower().startswith(("training.", "test."))]
-    table = choose([*tables, ""], part)
-    if table and Path(table).name.lower().startswith(part):
+    table = choose([*tables, ""], split)
+    if table and Path(table).name.lower().startswith(split):
         return "kaggle", path / table
-    if tables and choose([*tables, ""], "test" if part == "training" else "training"):
-        raise DataError(f"no {part}.csv or {part}.zip in {path}; found {', '.join(sorted(tables))}")
+    if tables and choose([*tables, ""], "test" if split == "training" else "training"):
+        raise DataError(
+            f"no {split}.csv or {split}.zip in {path}; found {', '.join(sorted(tables))}"
+        )
     if pts_files(path):
         return "pts", path
     if youtube_faces.npz_files(path):
         return "youtube-npz", path
     listed = sorted(n for n in names if n.lower().endswith((".json", ".xml")) and n[0] != ".")
     if len(listed) == 1:
-        return find(path / listed[0], part)
+        return find(path / listed[0], split)
     if listed:
         raise DataError(f"{path} holds {', '.join(listed[:5])}; name the one to read")
     raise DataError(f"nothing in the folder {path} is of a known format; expected {UNDERSTOOD}")

@@ -72,16 +72,16 @@ def is_frames_header(line: bytes) -> bool:
     return len(names) > 2 and names[1:] == [b"%d" % i for i in range(len(names) - 1)]
 
 
-def table_of(path: Path, part: str) -> Path:
+def table_of(path: Path, split: str) -> Path:
     """The table itself, or that of `part` in a folder. Raises DataError."""
     if path.is_file():
         return path
     tables = sorted(path.glob(f"*{TABLE_SUFFIX}"))
     for table in tables:
-        if table.name == part + TABLE_SUFFIX:
+        if table.name == split + TABLE_SUFFIX:
             return table
     raise DataError(
-        f"no {part}{TABLE_SUFFIX} in {path}; found {', '.join(t.name for t in tables) or 'none'}"
+        f"no {split}{TABLE_SUFFIX} in {path}; found {', '.join(t.name for t in tables) or 'none'}"
     )
 
 
@@ -100,7 +100,7 @@ def read_frames(path: Path, options: Options) -> Photos:
     Raises:
         DataError: no such table, or a row that breaks the format.
     """
-    table = table_of(path, options.part)
+    table = table_of(path, options.split)
     folder = frames_folder(table)
     rows: list[FaceRow] = []
     row = line = width = 0

@@ -60,8 +60,8 @@ def render(count: int, *, seed: int = 0, size: int = 96) -> Samples:
         landmarks=IBUG_68,
         group=np.array([f"person-{seed}-{p}" for p in people], dtype=np.str_),
         names=np.array([f"synthetic-{row:06d}" for row in range(count)], dtype=np.str_),
-        source=np.zeros(count, dtype=np.int16),
-        sources={"synthetic": IBUG_68.names},
+        scheme=np.zeros(count, dtype=np.int16),
+        schemes={"synthetic": IBUG_68.names},
     )
 
 
@@ -123,6 +123,6 @@ def kaggle_like(count: int, *, seed: int = 0, size: int = 96) -> Samples:
         landmarks=KAGGLE_15,
         group=marked.group,
         names=marked.names,
-        source=narrow.astype(np.int16),
-        sources={"15-point": KAGGLE_15.names, "4-point": CORE},
+        scheme=narrow.astype(np.int16),
+        schemes={"15-point": KAGGLE_15.names, "4-point": CORE},
     )

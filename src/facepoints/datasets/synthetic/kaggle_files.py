@@ -14,12 +14,12 @@ from facepoints.datasets.samples import Samples
 from facepoints.datasets.writers import write_kaggle
 from facepoints.errors import SettingsError
 
-__all__ = ["write_competition"]
+__all__ = ["write_kaggle_files"]
 
 _TEST_SEED = 1_000_003  # far from the seeds people use, so that test faces are other people
 
 
-def write_competition(out: Path, *, count: int, test: int, seed: int) -> None:
+def write_kaggle_files(out: Path, *, count: int, test: int, seed: int) -> None:
     """Write training.csv, test.csv, IdLookupTable.csv and solution.csv of rendered faces.
 
     As in the competition, the first third of the rows carries 15 points and the rest the

@@ -14,13 +14,13 @@ from torch import nn
 from facepoints.errors import SettingsError
 from facepoints.models.networks.deepcnn import deepcnn
 from facepoints.models.networks.heatnet import heatnet
-from facepoints.models.networks.keypoint_model import KeypointModel, Points
+from facepoints.models.networks.keypoint_model import KeypointModel, RawOutput
 from facepoints.models.networks.lenet5 import lenet5
 from facepoints.models.networks.naimishnet import naimishnet
 from facepoints.models.networks.net2 import net2
 from facepoints.models.networks.vggface import vggface
 
-__all__ = ["NETWORKS", "KeypointModel", "Points", "build"]
+__all__ = ["NETWORKS", "KeypointModel", "RawOutput", "build"]
 
 NETWORKS: dict[str, Callable[[int, tuple[int, int]], nn.Module]] = {
     "lenet5": lenet5,
@@ -39,7 +39,7 @@ def build(
     size: tuple[int, int],
     mean: float,
     std: float,
-    judges: bool = False,
+    has_face_score: bool = False,
     annotators: int = 0,
 ) -> KeypointModel:
     """A fresh model.
@@ -62,8 +62,8 @@ def build(
     if points < 1:
         raise SettingsError(f"a network needs at least 1 point to predict, {points} came")
     if network == "heatnet":
-        backbone = heatnet(points, size, judges, annotators)
-    elif judges or annotators:
+        backbone = heatnet(points, size, has_face_score, annotators)
+    elif has_face_score or annotators:
         raise SettingsError(
             f"'{network}' cannot judge whether there is a face nor correct points by who marked "
             f"them; leave out the pictures without a face, or choose heatnet"

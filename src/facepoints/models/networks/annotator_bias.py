@@ -13,10 +13,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Habits"]
+__all__ = ["AnnotatorBias"]
 
 
-class Habits(nn.Module):
+class AnnotatorBias(nn.Module):
     """See the module's text. A fresh one changes nothing.
 
     ``forward``: points (B, K, 2), in half sides of the picture, and features (B, C) to points
@@ -30,12 +30,12 @@ class Habits(nn.Module):
 
     def __init__(self, points: int, features: int, annotators: int) -> None:
         super().__init__()
-        self.whose = nn.Linear(features, annotators)
-        self.maps = nn.Parameter(torch.zeros(annotators, 2 * points, 2 * points))
-        self.leans = nn.Parameter(torch.zeros(annotators, 2 * points))
+        self.annotator_logits = nn.Linear(features, annotators)
+        self.weight = nn.Parameter(torch.zeros(annotators, 2 * points, 2 * points))
+        self.bias = nn.Parameter(torch.zeros(annotators, 2 * points))
 
     def forward(self, points: Tensor, features: Tensor) -> Tensor:
-        chance = self.whose(features).softmax(-1)
+        chance = self.annotator_logits(features).softmax(-1)
         flat = points.flatten(1)
-        added = (flat @ self.maps).transpose(0, 1) + self.leans  # (B, annotators, 2K)
+        added = (flat @ self.weight).transpose(0, 1) + self.bias  # (B, annotators, 2K)
         return points + (chance[..., None] * added).sum(1).view_as(points)

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from facepoints.detection.builtin import STRIDES, middles
 
-__all__ = ["POINTS", "REFERENCE", "FaceNet", "FinderGraph", "Maps", "cells"]
+__all__ = ["POINTS", "REFERENCE", "DetectorGraph", "DetectorMaps", "FaceNet", "cells"]
 
 REFERENCE = (20.0, 56.0, 150.0)
 """Longer side of the frame, in pixels, that each map's cells expect."""
@@ -37,7 +37,7 @@ _WIDTHS = (32, 48, 64)  # at strides 8, 16, 32
 _CHANNELS = 1 + 5 + 2 * POINTS
 
 
-class Maps(NamedTuple):
+class DetectorMaps(NamedTuple):
     """What the network says in N cells of B pictures, before it is in pixels.
 
     Attributes:
@@ -138,9 +138,9 @@ class FaceNet(nn.Module):
                 last.bias[0] = -4.6  # a chance of one in a hundred
                 last.bias[4] = 1.0  # upright
 
-    def forward(self, images: Tensor) -> Maps:
-        flat = torch.cat([said.flatten(2) for said in self.said(images)], dim=2).transpose(1, 2)
-        return Maps(
+    def forward(self, images: Tensor) -> DetectorMaps:
+        flat = torch.cat([said.flatten(2) for said in self.decode(images)], dim=2).transpose(1, 2)
+        return DetectorMaps(
             flat[..., 0],
             flat[..., 1:3],
             flat[..., 3],
@@ -148,7 +148,7 @@ class FaceNet(nn.Module):
             flat[..., 6:].unflatten(2, (POINTS, 2)),
         )
 
-    def said(self, images: Tensor) -> list[Tensor]:
+    def decode(self, images: Tensor) -> list[Tensor]:
         """What each map says, fine to coarse: (B, 16, H / stride, W / stride), the channels in
         the order of `Maps`."""
         x = (images - MIDDLE) / RANGE
@@ -160,7 +160,7 @@ class FaceNet(nn.Module):
         return [head(f) for head, f in zip(self.heads, (f8, f16, f32), strict=True)]
 
 
-class FinderGraph(nn.Module):
+class DetectorGraph(nn.Module):
     """A network as the model file has it: what costs time for every cell is left to whoever
     reads the few cells that see a face.
 
@@ -189,5 +189,5 @@ class FinderGraph(nn.Module):
                 last.bias[3] += math.log(reference)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        said = self.net.said(pictures[:, None].float())
+        said = self.net.decode(pictures[:, None].float())
         return torch.cat([part.flatten(2) for part in said], dim=2)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facepoints.errors import SettingsError
-from facepoints.models.networks.annotator_bias import Habits
-from facepoints.models.networks.layers import exactly
+from facepoints.models.networks.annotator_bias import AnnotatorBias
+from facepoints.models.networks.layers import full_precision
 
 __all__ = ["HeatNet", "heatnet"]
 
@@ -71,7 +71,7 @@ class HeatNet(nn.Module):
     to (B,), the log odds that the picture shows a face. With `annotators` the points are
     corrected by their `Habits`."""
 
-    def __init__(self, points: int, judges: bool = False, annotators: int = 0) -> None:
+    def __init__(self, points: int, has_face_score: bool = False, annotators: int = 0) -> None:
         super().__init__()
         stem, quarter, eighth, sixteenth = _WIDTHS
         self.points = points
@@ -87,13 +87,13 @@ class HeatNet(nn.Module):
         self.at_eighth = _conv(eighth, quarter, 3)
         self.at_quarter = _conv(quarter, 64, 3)
         self.heat = nn.Conv2d(64, points, 1)
-        self.log_spread = nn.Conv2d(64, points, 1)
+        self.log_scale = nn.Conv2d(64, points, 1)
         # Begin with the heatmap's own deviation as the spread.
-        for start in self.log_spread.parameters():
+        for start in self.log_scale.parameters():
             nn.init.zeros_(start)
         # Only where it is trained: DistributedDataParallel waits for every gradient.
-        self.judge = nn.Linear(sixteenth, 1) if judges else None
-        self.habits = Habits(points, sixteenth, annotators) if annotators else None
+        self.face_score = nn.Linear(sixteenth, 1) if has_face_score else None
+        self.annotator_bias = AnnotatorBias(points, sixteenth, annotators) if annotators else None
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         quarter = self.quarter(self.stem(x))
@@ -102,14 +102,14 @@ class HeatNet(nn.Module):
         up = functional.interpolate(self.from_sixteenth(sixteenth), size=eighth.shape[-2:])
         up = functional.interpolate(self.at_eighth(up + eighth), size=quarter.shape[-2:])
         features = self.at_quarter(up + quarter)
-        with exactly(features.device.type):
+        with full_precision(features.device.type):
             raw = self._read(features.float())
             seen = sixteenth.mean((2, 3)).float()
-            if self.habits is not None:
-                raw = torch.cat([self.habits(raw[..., :2], seen), raw[..., 2:]], dim=-1)
-        if self.judge is None:
+            if self.annotator_bias is not None:
+                raw = torch.cat([self.annotator_bias(raw[..., :2], seen), raw[..., 2:]], dim=-1)
+        if self.face_score is None:
             return raw
-        return raw, self.judge(seen).squeeze(1)
+        return raw, self.face_score(seen).squeeze(1)
 
     def _read(self, features: Tensor) -> Tensor:
         """Features (B, C, h, w) to each heatmap's mean and spread, raw (B, K, 3).
@@ -130,14 +130,14 @@ class HeatNet(nn.Module):
         under = chance @ seen.transpose(1, 2)
         mean, square = under[..., -4:-2], under[..., -2:]
         variance = (square - mean.square()).sum(-1).clamp_min(1e-6)
-        weight, bias = self.log_spread.weight.flatten(1), self.log_spread.bias
+        weight, bias = self.log_scale.weight.flatten(1), self.log_scale.bias
         assert bias is not None
         learned = (under[..., :-4] * weight).sum(-1) + bias
         return torch.cat([mean, (0.5 * variance.log() + learned).unsqueeze(-1)], dim=-1)
 
 
 def heatnet(
-    points: int, size: tuple[int, int], judges: bool = False, annotators: int = 0
+    points: int, size: tuple[int, int], has_face_score: bool = False, annotators: int = 0
 ) -> nn.Module:
     """heatnet for `points` points and pictures of any size (H, W) from 32 pixels a side;
     with `judges` it also says whether there is a face, with `annotators` it corrects its points
@@ -151,4 +151,4 @@ def heatnet(
             f"heatnet needs pictures of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"{size[1]}x{size[0]} came; choose a larger size or another network"
         )
-    return HeatNet(points, judges, annotators)
+    return HeatNet(points, has_face_score, annotators)

@@ -15,16 +15,16 @@ from torch.nn import functional as F
 
 from facepoints.errors import SettingsError
 
-__all__ = ["KeypointModel", "Points"]
+__all__ = ["KeypointModel", "RawOutput"]
 
-SMALLEST_SPREAD = 0.05
+MIN_SCALE = 0.05
 """Pixels. Nobody marks points more finely; a likelihood would else reward ever less."""
 
-FIRST_SPREAD = 0.1
+INITIAL_SCALE = 0.1
 """First spread of a network that predicts none, in half sides of the picture: about what
 the mean face is off by, where such a network starts."""
 
-SUREST = 12.0
+MAX_LOGIT = 12.0
 """Log odds at which the judgement of a face ends: its float32 chance is then still below 1,
 so that a wrong one can be learned away."""
 
@@ -32,7 +32,7 @@ SHARPNESS = 4.0
 """How sharply the spread bends at its two limits, in units of its logarithm."""
 
 
-class Points(NamedTuple):
+class RawOutput(NamedTuple):
     """What a model says of B pictures.
 
     Attributes:
@@ -44,7 +44,7 @@ class Points(NamedTuple):
     """
 
     points: Tensor
-    spread: Tensor
+    scale: Tensor
     score: Tensor
 
 
@@ -68,8 +68,8 @@ class KeypointModel(nn.Module):
     mean: Tensor
     std: Tensor
     sides: Tensor
-    offset: Tensor
-    log_spread: nn.Parameter | None
+    mirror_bias: Tensor
+    log_scale: nn.Parameter | None
 
     def __init__(
         self,
@@ -92,34 +92,34 @@ class KeypointModel(nn.Module):
         self.register_buffer("std", torch.tensor(float(std)))
         # (K, 2) pixels by which labels lie off the points that a network trained on mirrored
         # pictures finds: annotators need not be mirror-symmetric (see `both_ways`).
-        self.register_buffer("offset", torch.zeros(points, 2))
+        self.register_buffer("mirror_bias", torch.zeros(points, 2))
         sides = torch.tensor([self.size[1], self.size[0]], dtype=torch.float32)
         self.register_buffer("sides", sides, persistent=False)
-        last, self.judges = _outputs(backbone, points, self.size)
+        last, self.has_face_score = _outputs(backbone, points, self.size)
         own = last == 3
         # Only where it is used: DistributedDataParallel waits for every parameter's gradient.
-        first = None if own else nn.Parameter(torch.full((points,), math.log(FIRST_SPREAD)))
-        self.register_parameter("log_spread", first)
+        first = None if own else nn.Parameter(torch.full((points,), math.log(INITIAL_SCALE)))
+        self.register_parameter("log_scale", first)
 
-    def forward(self, images: Tensor) -> Points:
+    def forward(self, images: Tensor) -> RawOutput:
         """Points, spread and score, in float32.
 
         Args:
             images: (B, 1, H, W) gray, uint8 or float in [0, 255].
         """
         told = self.backbone((images.to(self.mean.dtype) - self.mean) / self.std)
-        if self.judges:
+        if self.has_face_score:
             raw, odds = told[0].float(), told[1].float()
-            score = odds.clamp(-SUREST, SUREST).sigmoid()
+            score = odds.clamp(-MAX_LOGIT, MAX_LOGIT).sigmoid()
         else:
             raw = told.float()
             score = torch.ones_like(raw[:, 0, 0])
-        points = (raw[..., :2] + 1) / 2 * self.sides - 0.5 + self.offset
-        if self.log_spread is None:
-            return Points(points, self._pixels(raw[..., 2]), score)
-        return Points(points, self._pixels(self.log_spread.float()).expand(raw.shape[:2]), score)
+        points = (raw[..., :2] + 1) / 2 * self.sides - 0.5 + self.mirror_bias
+        if self.log_scale is None:
+            return RawOutput(points, self._pixels(raw[..., 2]), score)
+        return RawOutput(points, self._pixels(self.log_scale.float()).expand(raw.shape[:2]), score)
 
-    def both_ways(self, images: Tensor, mirror: Tensor) -> Points:
+    def predict_mirrored(self, images: Tensor, mirror: Tensor) -> RawOutput:
         """Points, spread and score as the mean of what the pictures and their mirror images
         give.
 
@@ -130,22 +130,22 @@ class KeypointModel(nn.Module):
         points, spread, score = self(images)
         other, other_spread, other_score = self(images.flip(-1))
         # What the labels' offset is to the left stays to the left: it is not mirrored.
-        other = (other - self.offset)[:, mirror]
+        other = (other - self.mirror_bias)[:, mirror]
         other = torch.stack([self.size[1] - 1 - other[..., 0], other[..., 1]], dim=-1)
-        points = (points + other + self.offset) / 2
-        return Points(points, (spread + other_spread[:, mirror]) / 2, (score + other_score) / 2)
+        points = (points + other + self.mirror_bias) / 2
+        return RawOutput(points, (spread + other_spread[:, mirror]) / 2, (score + other_score) / 2)
 
     def _pixels(self, log_spread: Tensor) -> Tensor:
         """Spread in pixels from its logarithm in half sides, between SMALLEST_SPREAD and the
         longer side. It bends into the limits rather than being cut off there, so that a
         spread beyond them still has a gradient back."""
         half = (self.size[0] + self.size[1]) / 4
-        low, high = math.log(SMALLEST_SPREAD / half), math.log(max(self.size) / half)
+        low, high = math.log(MIN_SCALE / half), math.log(max(self.size) / half)
         bent = low + F.softplus(log_spread - low, beta=SHARPNESS)
         return half * torch.exp(high - F.softplus(high - bent, beta=SHARPNESS))
 
     @torch.no_grad()
-    def set_start(self, points: Tensor) -> None:
+    def start_at(self, points: Tensor) -> None:
         """Make training start at these points (the mean face) rather than at the centre.
 
         Nothing changes for a network that reads points off heatmaps: it has no such bias.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from facepoints.errors import SettingsError
 
-__all__ = ["PointRegressor", "exactly", "map_size", "start_weights"]
+__all__ = ["PointRegressor", "full_precision", "init_weights", "map_size"]
 
 OUTPUT_SCALE = 0.01
 """How far from its bias the last layer's first output lies, in half sides, for features of
@@ -41,7 +41,7 @@ def map_size(layers: nn.Module, size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def start_weights(network: nn.Module, slope: float = 0.0) -> None:
+def init_weights(network: nn.Module, slope: float = 0.0) -> None:
     """First weights of every convolution and dense layer: normal with the variance that
     keeps signals alive through rectifiers of negative `slope` (He et al. 2015,
     https://arxiv.org/abs/1502.01852), biases 0."""
@@ -52,7 +52,7 @@ def start_weights(network: nn.Module, slope: float = 0.0) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def exactly(device: str) -> AbstractContextManager[object]:
+def full_precision(device: str) -> AbstractContextManager[object]:
     """Float32 also where the rest is computed in bfloat16, whose 8 bits are too few for places."""
     if device in ("cpu", "cuda") and torch.is_autocast_enabled(device):
         return torch.autocast(device, enabled=False)
@@ -97,14 +97,14 @@ class PointRegressor(nn.Module):
             self.dense.append(nn.Linear(before, after))
             self.dense.append(rest)
         self.output = nn.Linear(widths[-1], 2 * points)
-        start_weights(self, slope)
+        init_weights(self, slope)
         nn.init.normal_(self.output.weight, std=OUTPUT_SCALE / math.sqrt(widths[-1]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (B, 1, H, W), about zero mean and unit variance, to points (B, K, 2)
         where -1 and 1 are the outer edges of the first and the last pixel."""
         told = self.dense(self.features(x).flatten(1))
-        with exactly(told.device.type):
+        with full_precision(told.device.type):
             return self.output(told.float()).unflatten(1, (self.points, 2))
 
 

@@ -128,41 +128,11 @@ AUGMENTS: dict[str, Augment] = {
         occlusion=0.5,
         borrowed=0.5,
     ),
-    # What a first look may meet in the box of a face finder, ...
-    "first-look": Augment(
-        rotation=40,
-        scale=0.3,
-        shift=0.12,
-        mirror=0.5,
-        perspective=0.1,
-        elastic=0.015,
-        brightness=40,
-        contrast=0.4,
-        gamma=0.5,
-        blur=1.5,
-        noise=12,
-        occlusion=0.4,
-    ),
-    # ... and a second one, in the crop that the first one's answer asks for.
-    "second-look": Augment(
-        rotation=10,
-        scale=0.1,
-        shift=0.04,
-        mirror=0.5,
-        perspective=0.05,
-        elastic=0.01,
-        brightness=40,
-        contrast=0.4,
-        gamma=0.5,
-        blur=1.2,
-        noise=10,
-        occlusion=0.4,
-    ),
 }
 """Settings by name."""
 
-# The same two once a network has learned what a face is: less movement, but light from all sides,
-# and other faces, hair and hands before it.
+# Crops that are nearly right, as after a detector that sees eyes and mouth: less movement than
+# "default", but light from all sides, and other faces, hair and hands in front of the face.
 _MILD = replace(
     AUGMENTS["default"],
     mirror=0,
@@ -174,19 +144,16 @@ _MILD = replace(
     occlusion=0.4,
     borrowed=0.6,
 )
-AUGMENTS["settled-first-look"] = replace(_MILD, rotation=25, scale=0.2, shift=0.09)
-AUGMENTS["settled-second-look"] = replace(_MILD, rotation=10, scale=0.1, shift=0.04)
+AUGMENTS["detector-crop"] = replace(_MILD, rotation=25, scale=0.2, shift=0.09)
+AUGMENTS["refined-crop"] = replace(_MILD, rotation=10, scale=0.1, shift=0.04)
 
-_BENT = replace(AUGMENTS["second-look"], mirror=0, perspective=0.1, elastic=0.02)
-_SETTLED = (AUGMENTS["settled-first-look"], *3 * (AUGMENTS["settled-second-look"],))
+_SETTLE = (AUGMENTS["detector-crop"], *3 * (AUGMENTS["refined-crop"],))
 
 STRENGTHS: dict[str, tuple[Augment, ...]] = {
     **{name: (AUGMENTS[name],) for name in ("none", "light", "default", "strong")},
-    "looks": (AUGMENTS["first-look"], AUGMENTS["second-look"]),
-    # Mostly crops that are nearly right, as those after a finder that sees eyes and mouth.
-    "closer": tuple(replace(settled, mirror=0.5) for settled in _SETTLED),
-    # The same, never mirrored: a network learns so which way annotators lean.
-    "settle": _SETTLED,
-    "settle-strong": (_SETTLED[0], *3 * (_BENT,)),
+    # Of recipes/points.py: three of four crops as after a refinement pass.
+    "closer": tuple(replace(settings, mirror=0.5) for settings in _SETTLE),
+    # The same, never mirrored, so that the network learns the annotators' mirror bias.
+    "settle": _SETTLE,
 }
-"""What `--augment` names: settings that share the faces of every step evenly."""
+"""Presets by name. The settings of a preset share the faces of every step evenly."""

@@ -7,7 +7,7 @@ and `held-out.txt`, which names the people who are the test set: they are left o
 here. A tenth of the others is kept to choose the score from which a place counts as a face.
 
 Not every face in these photos is labelled. What OpenCV's cascades see besides the labelled face
-is neither face nor background here (`finder_scenes`), and after some steps neither is what the
+is neither face nor background here (`detector_scenes`), and after some steps neither is what the
 network itself takes for a face. With --install the model goes into the package.
 """
 
@@ -24,21 +24,21 @@ import cv2
 import numpy as np
 import torch
 import tyro
-from finder_photos import sources, without_faces
-from finder_scenes import PADDING, SIDE, Gray, Source, draw_scene
-from finder_targets import Targets, loss
+from detector_photos import sources, without_faces
+from detector_scenes import PADDING, SIDE, Gray, Source, draw_scene
+from detector_targets import Targets, loss
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from facepoints._util import files
-from facepoints.detection import Found, overlap
-from facepoints.detection.builtin import INPUT, KIND, OUTPUTS, faces_of
+from facepoints.detection import Detection, iou
+from facepoints.detection.builtin import INPUT, KIND, OUTPUTS, decode
 from facepoints.errors import FacepointsError
 from facepoints.imaging import affine
-from facepoints.models.networks.face_detector import FaceNet, FinderGraph
-from facepoints.models.onnx_export import sealed, traced
-from facepoints.models.quantize import quantised
+from facepoints.models.networks.face_detector import DetectorGraph, FaceNet
+from facepoints.models.onnx_export import seal, traced
+from facepoints.models.quantize import quantize_graph
 from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.train_state import read_checkpoint, write_checkpoint
 
@@ -78,8 +78,8 @@ RANGES_ON = 8
 
 @torch.no_grad()
 def answers(
-    graph: FinderGraph, pictures: list[tuple[Gray, NDArray]], longest: int, least: float
-) -> Iterator[list[Found]]:
+    graph: DetectorGraph, pictures: list[tuple[Gray, NDArray]], longest: int, least: float
+) -> Iterator[list[Detection]]:
     """What a network finds in pictures shrunk to `longest` pixels."""
     for picture, _ in pictures:
         height, width = picture.shape
@@ -88,12 +88,12 @@ def answers(
         fitted = np.full([-(-n // 32) * 32 for n in new[::-1]], PADDING, np.uint8)
         fitted[: new[1], : new[0]] = affine.resize(picture, *new)
         cells = graph(torch.from_numpy(fitted)[None])[0].numpy()
-        seen = faces_of(cells, fitted.shape, least, (1.0, 1.0))
+        seen = decode(cells, fitted.shape, least, (1.0, 1.0))
         yield [f for f, _ in seen]
 
 
 def validate(
-    graph: FinderGraph, pictures: list[tuple[Gray, NDArray]], longest: int = SIDE
+    graph: DetectorGraph, pictures: list[tuple[Gray, NDArray]], longest: int = SIDE
 ) -> dict[str, float]:
     """How well labelled faces are told from other places of pictures.
 
@@ -107,7 +107,7 @@ def validate(
     for (picture, points), seen in zip(pictures, found, strict=True):
         scale = min(1.0, longest / max(picture.shape))
         box = affine.bounding_box((points + 0.5) * scale - 0.5)
-        shared = [overlap(f.box, box) for f in seen]
+        shared = [iou(f.box, box) for f in seen]
         mine = [f.score for f, s in zip(seen, shared, strict=True) if s > 0.4]
         faces.append(max(mine, default=0.0))
         rest += [f.score for f, s in zip(seen, shared, strict=True) if s < 0.2]
@@ -127,8 +127,8 @@ def write(
     Args:
         seen: pictures (n, H, W) each to measure the ranges of its 8-bit values on.
     """
-    told = validate(FinderGraph(run.mean).eval(), validation)
-    graph = FinderGraph(run.mean, float(np.log(CLEAR / (1 - CLEAR))))
+    told = validate(DetectorGraph(run.mean).eval(), validation)
+    graph = DetectorGraph(run.mean, float(np.log(CLEAR / (1 - CLEAR))))
     rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
     model = traced(
         graph,
@@ -137,7 +137,7 @@ def write(
         [INPUT],
         list(OUTPUTS),
     )
-    files.write_bytes(path, sealed(quantised(model, seen), {"kind": KIND, "validation": told}))
+    files.write_bytes(path, seal(quantize_graph(model, seen), {"kind": KIND, "validation": told}))
     print(f"{path}: {json.dumps(told)}")
 
 
@@ -163,7 +163,7 @@ def noticed(run: Run, faces: list[list[Source]], folder: Path) -> list[list[Sour
     if kept.exists():
         told = files.read_json(kept)
     else:
-        graph = FinderGraph(run.mean).eval()
+        graph = DetectorGraph(run.mean).eval()
         told = [[own_sights(graph, photo) for photo in photos] for photos in faces]
         files.write_json(kept, told)
     return [
@@ -175,7 +175,7 @@ def noticed(run: Run, faces: list[list[Source]], folder: Path) -> list[list[Sour
     ]
 
 
-def own_sights(graph: FinderGraph, photo: Source) -> list[tuple[float, float, float]]:
+def own_sights(graph: DetectorGraph, photo: Source) -> list[tuple[float, float, float]]:
     """Middles and sides of the places besides the labelled face that look like one."""
     picture = photo.levels[0]
     scale = min(1.0, NOTICE_SIDE / max(picture.shape))
@@ -278,7 +278,7 @@ def main(recipe: Recipe) -> None:
         if run.step % SAVE_EVERY == 0 or run.step == recipe.steps:
             run.save()
             row = {name: round(part / SAVE_EVERY, 4) for name, part in said.items()}
-            graph = FinderGraph(run.mean).eval()
+            graph = DetectorGraph(run.mean).eval()
             checked = validation if run.step == recipe.steps else validation[::3]
             row |= {name: round(part, 4) for name, part in validate(graph, checked).items()}
             seconds = (time.monotonic() - begin) / (run.step - first)

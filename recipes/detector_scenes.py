@@ -77,7 +77,7 @@ def source(
     if points is None or shape is None:
         return Source(tuple(levels))
     five = np.stack([points[part].mean(axis=0) for part in _EYES_NOSE_MOUTH])
-    matrix = affine.similarity(shape, points)
+    matrix = affine.fit_similarity(shape, points)
     return Source(tuple(levels), matrix, five, np.zeros((0, 3)) if unknown is None else unknown)
 
 

@@ -1,6 +1,6 @@
 """Runs MediaPipe's face detectors in the peers' own environment; it knows nothing of facepoints.
 
-    python find_worker.py 0|1          # model: 0 short range, 1 full range
+    python detect_worker.py 0|1          # model: 0 short range, 1 full range
 
 For every line on standard input, the name of a picture file: one line on standard output, JSON
 {"seconds": of the detector's call, the picture read before; "faces": [[x, y, width, height,

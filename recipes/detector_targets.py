@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from finder_scenes import SIDE, Scene
+from detector_scenes import SIDE, Scene
 from torch import Tensor
 from torch.nn import functional
 
-from facepoints.models.networks.face_detector import REFERENCE, Maps, cells
+from facepoints.models.networks.face_detector import REFERENCE, DetectorMaps, cells
 
 __all__ = ["Targets", "loss"]
 
@@ -63,7 +63,7 @@ class Targets:
         self.counts = (self.quality > 0) | ~doubt
 
 
-def loss(maps: Maps, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+def loss(maps: DetectorMaps, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
     """Of a batch, and its parts, by the number of faces.
 
     The score follows the quality focal loss (Li et al. 2020,

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detection import JUDGED, Found
-from facepoints.detection.builtin import OwnFinder
+from facepoints.detection import LOW_SCORE_THRESHOLD, Detection
+from facepoints.detection.builtin import BuiltinDetector
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import PointsModel
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.mean_face import MEAN_FACE
 
@@ -27,13 +27,13 @@ from . import peers
 
 __all__ = ["FINDERS", "Finder", "Seen", "finder"]
 
-WORKER = Path(__file__).with_name("find_worker.py")
+WORKER = Path(__file__).with_name("detect_worker.py")
 
 
 class Seen(NamedTuple):
     """What a finder says of one picture, and the seconds it took, the reading left out."""
 
-    found: list[Found]
+    found: list[Detection]
     seconds: float
 
 
@@ -61,8 +61,8 @@ FINDERS = {
 
 def _judged(model: Path | None) -> Finder:
     """As `facepoints predict` runs: the points' model has the last word on what is a face."""
-    own = OwnFinder.load(model, least=JUDGED)
-    predictor = Predictor(PointsModel.load(), own)
+    own = BuiltinDetector.load(model, least=LOW_SCORE_THRESHOLD)
+    predictor = Predictor(LandmarkModel.load(), own)
 
     def find(file: Path) -> Seen:
         picture = _read(file)
@@ -74,20 +74,20 @@ def _judged(model: Path | None) -> Finder:
     return find
 
 
-def _frame(face: Face) -> Found:
-    matrix = affine.similarity(MEAN_FACE, face.points)
+def _frame(face: Face) -> Detection:
+    matrix = affine.fit_similarity(MEAN_FACE, face.points)
     (x, y), side = matrix[:, 2], float(np.hypot(*matrix[:, 0]))
     angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
-    return Found((x - side / 2, y - side / 2, side, side), face.score, angle)
+    return Detection((x - side / 2, y - side / 2, side, side), face.score, angle)
 
 
 def _ours(side: int, model: Path | None) -> Finder:
-    own = OwnFinder.load(model, side=side)
+    own = BuiltinDetector.load(model, side=side)
 
     def find(file: Path) -> Seen:
         picture = _read(file)
         start = time.perf_counter()
-        found = own.find(picture)
+        found = own.detect(picture)
         return Seen(found, time.perf_counter() - start)
 
     return find
@@ -105,7 +105,7 @@ def _cascade() -> Finder:
         boxes = cascade.detectMultiScale(gray, 1.1, 3)
         seconds = time.perf_counter() - start
         return Seen(
-            [Found((x - 0.5, y - 0.5, float(w), float(h))) for x, y, w, h in boxes], seconds
+            [Detection((x - 0.5, y - 0.5, float(w), float(h))) for x, y, w, h in boxes], seconds
         )
 
     return find
@@ -133,7 +133,7 @@ def _mediapipe(full: bool) -> Finder:
         process.stdin.write(f"{file.resolve()}\n")
         process.stdin.flush()
         told = answer()
-        found = [Found((x, y, w, h), s, a) for x, y, w, h, s, a in told["faces"]]
+        found = [Detection((x, y, w, h), s, a) for x, y, w, h, s, a in told["faces"]]
         return Seen(found, told["seconds"])
 
     return find

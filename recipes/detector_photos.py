@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from finder_scenes import Gray, Source, source
+from detector_scenes import Gray, Source, source
 from numpy.typing import NDArray
 from points_data import read_sets
 

@@ -1,0 +1,79 @@
+"""The commands for label files: convert, show, synthetic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from facepoints._util.console import count_noun
+from facepoints._util.files import check_output
+from facepoints.cli.options import CropSize, Data, Split, load_samples, option
+from facepoints.cli.output import say
+from facepoints.errors import SettingsError
+
+__all__ = ["convert", "show", "synthetic"]
+
+
+def convert(
+    data: Data,
+    out: Annotated[
+        Path,
+        option("CSV file (kaggle) or new folder (coco, pts) to write.", metavar="PATH"),
+    ],
+    to: Annotated[Literal["kaggle", "coco", "pts"], option("Format to write.")] = "coco",
+    crop_size: CropSize = 96,
+    split: Split = "training",
+) -> None:
+    """Write labelled faces in another format, as square gray crops."""
+    from facepoints.datasets.writers import WRITERS
+
+    for written in (out, out / "training.csv", out / "test.csv"):
+        check_output(written, data)
+    faces = load_samples(data, split=split, crop_size=crop_size)
+    written = WRITERS[to](faces, out)
+    say(f"{count_noun(len(faces), 'face')} with {len(faces.landmarks)} points written to {written}")
+
+
+def show(
+    data: Data,
+    out: Annotated[Path, option("PNG file to write.", metavar="FILE")],
+    model: Annotated[
+        str | None,
+        option(
+            "Also draw the predictions of this model: an ONNX file, a run folder, or 'builtin'.",
+            metavar="MODEL",
+            default="default: labels only",
+        ),
+    ] = None,
+    count: Annotated[int, option("Number of faces to draw, spread evenly over the data.")] = 24,
+    crop_size: CropSize = 96,
+    split: Split = "training",
+) -> None:
+    """Draw labelled faces on one sheet, to look at the labels before training."""
+    from facepoints.commands.show import show as draw
+
+    check_output(out, data)
+    if out.suffix.lower() != ".png":
+        raise SettingsError(f"the sheet is a PNG: expected a name that ends in .png, got {out}")
+    faces = load_samples(data, split=split, crop_size=crop_size)
+    shown = draw(faces, out, count=count, model=model)
+    say(f"{count_noun(shown, 'face')} drawn on {out}")
+
+
+def synthetic(
+    out: Annotated[
+        Path,
+        option(
+            "Folder for training.csv, test.csv, IdLookupTable.csv and solution.csv.",
+            metavar="FOLDER",
+        ),
+    ],
+    count: Annotated[int, option("Number of training faces.")] = 2000,
+    test: Annotated[int, option("Number of test faces, of other people.")] = 200,
+    seed: Annotated[int, option("Seed: the same seed gives the same faces.")] = 0,
+) -> None:
+    """Render faces with known points, as the files of Kaggle's competition."""
+    from facepoints.datasets.synthetic.kaggle_files import write_kaggle_files
+
+    write_kaggle_files(out, count=count, test=test, seed=seed)
+    say(f"{count} training and {test} test faces written to {out}")

@@ -1,0 +1,240 @@
+"""The commands that find faces: predict, measure, align."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from facepoints._util.console import quiet_libraries
+from facepoints._util.files import check_output
+from facepoints._util.progress import Stopped
+from facepoints.cli.options import (
+    Fps,
+    ImagesAreVideo,
+    Inputs,
+    PredictorOptions,
+    detector_files,
+    option,
+)
+from facepoints.cli.output import ERR, note
+from facepoints.errors import DataError
+from facepoints.landmarks.known_sets import KNOWN_SETS
+
+if TYPE_CHECKING:
+    from facepoints.api import FaceModel
+    from facepoints.commands.inputs import InputStream
+    from facepoints.commands.report import Report
+    from facepoints.landmarks.landmark_set import LandmarkSet
+    from facepoints.tracking.tracker import TrackerConfig
+    from facepoints.video.frame import VideoSource
+
+__all__ = ["align", "measure", "predict"]
+
+_DEFAULT = PredictorOptions()
+
+
+def predict(
+    inputs: Inputs,
+    out: Annotated[
+        Path | None,
+        option(
+            "Write the results to this file: .jsonl, .csv, .json (COCO keypoints) or .pts; or to "
+            "a folder of .pts files.",
+            metavar="PATH",
+            default="default: JSON lines on standard output",
+        ),
+    ] = None,
+    draw: Annotated[
+        Path | None,
+        option(
+            "Draw the faces: into this folder, or for a video into this .mp4 file. A drawing has "
+            "the name of its image; if two would have the same name, both keep their first "
+            "suffix as well (a.png.png, a.webp.png).",
+            metavar="FOLDER|VIDEO",
+            default="default: no drawings",
+        ),
+    ] = None,
+    radius: Annotated[bool, option("Also draw the 90 % radius of every point.")] = False,
+    options: PredictorOptions = _DEFAULT,
+    landmarks: Annotated[
+        str | None,
+        option(
+            "Convert the points to this landmark set.",
+            metavar=f"{{{','.join(KNOWN_SETS)}}}",
+            default="default: the points of the model",
+        ),
+    ] = None,
+    video: ImagesAreVideo = False,
+    fps: Fps = 30.0,
+    smooth: Annotated[
+        bool, option("Do not smooth the points of a video.", default="smoothed by default")
+    ] = True,
+    detect_every: Annotated[
+        int | None,
+        option(
+            "Run the face detector every N frames of a video.",
+            metavar="N",
+            default="default: adaptive, at least twice a second",
+        ),
+    ] = None,
+) -> None:
+    """Find faces and their landmarks in images, or track them through a video.
+
+    Without --out and --draw, the results go to standard output, one line of JSON per image. An image that cannot be read becomes a line with an error. Run the same command again to resume an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
+    """  # noqa: E501 (help is wrapped where it is shown)
+    from facepoints.commands.predict_images import predict_images, summary
+    from facepoints.imaging.input_paths import find_images
+    from facepoints.landmarks.known_sets import known_set
+    from facepoints.tracking.tracker import TrackerConfig
+    from facepoints.video.source import find_video
+
+    if out is not None:
+        check_output(out, detector_files(options))
+    want = None if landmarks is None else known_set(landmarks)
+    with quiet_libraries():
+        source = find_video(inputs, video, fps)
+        if source is not None:
+            config = TrackerConfig(smooth=smooth, detect_every=detect_every)
+            _predict_video(options.load(), source, out, draw, want, radius, config)
+            return
+
+    with quiet_libraries():
+        images = find_images(inputs, results=draw)
+        report = predict_images(
+            options.load(),
+            images,
+            out=out,
+            drawn=draw,
+            landmarks=want,
+            radius=radius,
+            console=ERR,
+        )
+    results = " and ".join(str(place) for place in (out, draw) if place is not None)
+    note(summary(report) + (f"; results are in {results}" if results else ""))
+    if report.unreadable == report.images:
+        raise DataError(report.error)
+
+
+def _predict_video(
+    model: FaceModel,
+    source: VideoSource,
+    out: Path | None,
+    draw: Path | None,
+    landmarks: LandmarkSet | None,
+    radius: bool,
+    config: TrackerConfig,
+) -> None:
+    from facepoints.commands.predict_video import drawn_path, predict_video, summary
+
+    drawn = None if draw is None else drawn_path(draw, source.name)
+    report = predict_video(
+        model,
+        source,
+        out=out,
+        drawn=drawn,
+        landmarks=landmarks,
+        radius=radius,
+        config=config,
+        console=ERR,
+    )
+    results = [str(path) for path in (out, None if report.undrawn else drawn) if path is not None]
+    message = summary(report) + (f"; results are in {' and '.join(results)}" if results else "")
+    if report.stopped and not source.live:
+        raise Stopped(message)
+    note(message)
+    if report.undrawn is not None:
+        raise report.undrawn
+
+
+def measure(
+    inputs: Annotated[
+        Inputs,
+        option(
+            "Image files, folders, patterns in quotes, one video file, or .jsonl files that "
+            "facepoints predict wrote.",
+            metavar="INPUT [INPUT ...]",
+            default="required",
+        ),
+    ],
+    out: Annotated[Path, option("File to write: .csv (a row per face) or .jsonl.", metavar="FILE")],
+    events: Annotated[
+        Path | None,
+        option(
+            "Also write this .csv file for a video: a row per blink, closed eyes and yawn.",
+            metavar="FILE",
+            default="default: none",
+        ),
+    ] = None,
+    mm_per_pixel: Annotated[
+        float | None,
+        option(
+            "Size of a pixel on the face in millimeters. Distances are then in millimeters.",
+            metavar="MM",
+            default="default: distances in pixels",
+        ),
+    ] = None,
+    options: PredictorOptions = _DEFAULT,
+    video: ImagesAreVideo = False,
+    fps: Fps = 30.0,
+) -> None:
+    """Measure faces: head pose, eye and mouth opening, asymmetry, distances and ratios.
+
+    This is not a diagnosis. Yaw is positive to the subject's left, pitch is positive up, roll is positive clockwise on the screen, all in degrees. Every value has a 90 % error radius that covers landmark error only. Videos also give blinks and yawns.
+    """  # noqa: E501
+    from facepoints.commands.inputs import iter_inputs
+    from facepoints.commands.measure import measure_inputs, summary
+
+    for written in (out, events):
+        if written is not None:
+            check_output(written, [*map(Path, inputs), *detector_files(options)])
+    with quiet_libraries():
+        results = iter_inputs(inputs, options.load, video=video, fps=fps)
+        report = measure_inputs(results, out, events=events, mm_per_pixel=mm_per_pixel, console=ERR)
+    _end(report, results, f"{summary(report)}; results are in {out}")
+
+
+def align(
+    inputs: Inputs,
+    out: Annotated[
+        Path,
+        option(
+            "Folder to write to: a.jpg gives a-face1.png, a-face2.png and so on, in the "
+            "subfolder of its image.",
+            metavar="FOLDER",
+        ),
+    ],
+    template: Annotated[
+        Literal["eyes", "arcface-112"],
+        option(
+            "eyes: the eyes level and in the same places. arcface-112: five points where "
+            "face-recognition networks expect them."
+        ),
+    ] = "eyes",
+    size: Annotated[
+        int | None,
+        option(
+            "Side of the written images in pixels.",
+            metavar="PIXELS",
+            default="default: 256 for eyes, 112 for arcface-112",
+        ),
+    ] = None,
+    options: PredictorOptions = _DEFAULT,
+    video: ImagesAreVideo = False,
+) -> None:
+    """Cut out every face upright, with the eyes in the same place, as PNG files."""
+    from facepoints.commands.align import align_inputs, summary
+    from facepoints.commands.inputs import iter_inputs
+
+    with quiet_libraries():
+        results = iter_inputs(inputs, options.load, video=video, results=out, lines=False)
+        report = align_inputs(results, out, template=template, size=size, console=ERR)
+    _end(report, results, f"{summary(report)}; results are in {out}")
+
+
+def _end(report: Report, results: InputStream, message: str) -> None:
+    """Print the summary. Ctrl-C is the normal end of a camera; it interrupts all else."""
+    if report.stopped and not results.live:
+        raise Stopped(message)
+    note(message)
+    if report.unreadable and report.unreadable == report.images:
+        raise DataError(report.error)
