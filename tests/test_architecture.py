@@ -1,4 +1,4 @@
-"""The shape of the program: imports go down only, and the core needs no PyTorch."""
+"""The shape of the package: which package may import which, and what needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -15,37 +15,45 @@ from facepoints.training import settings
 
 ROOT = Path(facepoints.__file__).parent
 
-FLOORS = (
-    # From the ground up. A room imports from its own floor or a lower one; a folder is a room.
-    (
-        "words",
-        "__init__ landmarks landmark_sets mean_face mean_head samples framing geometry errors "
-        "files face",
-    ),
-    (
-        "parts",
-        "networks losses augment missing schemes readers writers pictures metrics synthetic runs "
-        "settings learner start distributed progress console memory calibration onnx_model "
-        "onnx_session onnx_write media picture_header detect face_files unfinished looks answers "
-        "measure alignment "
-        "video video_writer video_draw track smooth hindsight",
-    ),
-    (
-        "jobs",
-        "batches fit train export quantise evaluate compare submit show gather competition predict "
-        "predict_files adapt follow predict_video sightings measure_files align_files",
-    ),
-    ("faces of the program", "cli __main__"),
+ROWS = (
+    # A package may import itself and the packages of the rows above its own. Packages of one row
+    # are siblings: none imports another.
+    "errors _version weights",
+    "_util",
+    "landmarks",
+    "runtime",
+    "imaging",
+    "datasets",
+    "detection video",
+    "inference",
+    "measurement tracking drawing results",
+    "api",
+    "evaluation",
+    "models",
+    "training",
+    "commands",
+    "cli",
+    "__main__",
 )
-FLOOR = {room: level for level, (_, rooms) in enumerate(FLOORS) for room in rooms.split()}
+ROW = {package: level for level, row in enumerate(ROWS) for package in row.split()}
 
 HEAVY = {"torch", "safetensors", "matplotlib", "onnx", "onnxscript"}
-NEED_TORCH = {"networks", "losses", "augment", "runs", "learner", "distributed", "fit", "batches"}
-NEED_TORCH |= {"start", "train", "compare", "export", "quantise"}  # jobs that train
+"""Third-party packages of facepoints[train]."""
+
+NEED_TORCH = {
+    "models.ensemble": False,
+    "models.loading": False,
+    "models.onnx_edit": False,
+    "training.settings": False,
+    "training.missing_labels": False,
+    "models": True,
+    "training": True,
+}
+"""Modules, and packages, that may import PyTorch when they are imported."""
 
 
 def modules() -> dict[str, ast.Module]:
-    """Every module by its dotted name inside the package; a folder by the folder's."""
+    """Every module by its dotted name inside the package; a package by the folder's."""
     found = {}
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -55,6 +63,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 MODULES = modules()
+PACKAGED = [name for name in MODULES if name != "__init__"]
 
 
 def at_import(tree: ast.Module) -> list[ast.stmt]:
@@ -62,9 +71,11 @@ def at_import(tree: ast.Module) -> list[ast.stmt]:
     found, todo = [], list(tree.body)
     while todo:
         node = todo.pop()
-        found.append(node)
         typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        if not typing_only and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if typing_only:
+            continue
+        found.append(node)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             todo += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
     return found
 
@@ -94,58 +105,84 @@ def own(names: set[str]) -> set[str]:
     return found
 
 
-def room(module: str) -> str:
+def package(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_every_module_has_its_floor() -> None:
-    assert {room(module) for module in MODULES} == set(FLOOR)
+def may_need_torch(module: str) -> bool:
+    while module:
+        if module in NEED_TORCH:
+            return NEED_TORCH[module]
+        module = module.rpartition(".")[0]
+    return False
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_go_down_only(module: str) -> None:
-    nodes = list(ast.walk(MODULES[module]))
-    if module == "__init__":  # its public names are brought in when they are asked for
-        nodes = [*at_import(MODULES[module])]
-    everywhere = own(imported(nodes))
-    up = [other for other in everywhere if FLOOR[room(other)] > FLOOR[room(module)]]
-    assert up == []
+def needs(module: str) -> set[str]:
+    """Modules that a module imports, in functions as well, and for the type checker."""
+    return own(imported(list(ast.walk(MODULES[module])))) - {module, "__init__", "_version"}
 
 
-def test_no_module_imports_itself_through_others() -> None:
-    needs = {m: own(imported(at_import(tree))) - {m} for m, tree in MODULES.items()}
+def test_every_package_has_its_row() -> None:
+    assert {package(module) for module in PACKAGED} == set(ROW)
+
+
+@pytest.mark.parametrize("module", PACKAGED)
+def test_a_package_imports_only_packages_of_rows_above(module: str) -> None:
+    here = package(module)
+    wrong = [
+        other
+        for other in needs(module)
+        if package(other) != here and ROW[package(other)] >= ROW[here]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", sorted({package(module) for module in PACKAGED}))
+def test_no_module_of_a_package_imports_itself_through_others(name: str) -> None:
+    inside = [module for module in PACKAGED if package(module) == name]
+    # a package's __init__ re-exports its modules: what they import of it, they import of them
+    graph = {module: {n for n in needs(module) if n in inside} for module in inside}
     done: set[str] = set()
 
     def visit(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, " > ".join([*path[path.index(module) :], module])
         if module in done:
             return
-        for other in sorted(needs[module]):
+        for other in sorted(graph[module]):
             visit(other, (*path, module))
         done.add(module)
 
-    for module in MODULES:
+    for module in inside:
         visit(module, ())
-    assert done == set(MODULES)
+    assert done == set(inside)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_the_core_needs_no_torch(module: str) -> None:
-    """What must work without facepoints[train] names no such package when it is imported,
-    nor does any module that it imports."""
-    if room(module) in NEED_TORCH:
+@pytest.mark.parametrize("module", PACKAGED)
+def test_what_works_without_pytorch_imports_none(module: str) -> None:
+    """It names no package of facepoints[train] when it is imported, nor a module that does."""
+    if may_need_torch(module):
         return
     names = imported(at_import(MODULES[module]))
     assert not {name.partition(".")[0] for name in names} & HEAVY
-    assert not {other for other in own(names) if room(other) in NEED_TORCH}
+    assert not {other for other in own(names) if may_need_torch(other) and "." in other}
 
 
-def test_importing_the_command_line_loads_no_torch() -> None:
-    light = "cli readers missing metrics synthetic pictures settings writers submit evaluate show"
-    light += " onnx_model"
+@pytest.mark.parametrize("name", ["detection", "inference", "tracking"])
+def test_finding_points_needs_no_data_set_code(name: str) -> None:
+    todo, seen = [m for m in PACKAGED if package(m) == name], set()
+    while todo:
+        module = todo.pop()
+        if module not in seen:
+            seen.add(module)
+            todo += needs(module)
+    assert not {module for module in seen if package(module) == "datasets"}
+
+
+def test_importing_the_command_line_and_the_core_loads_no_torch() -> None:
+    names = [m for m in PACKAGED if not may_need_torch(m) and m != "__main__"]
     code = f"""
 import importlib, sys
-for name in {light!r}.split():
+for name in {names!r}:
     importlib.import_module("facepoints." + name)
 print(sorted({HEAVY!r} & set(sys.modules)))
 """
@@ -165,6 +202,7 @@ def test_settings_name_what_the_registries_hold() -> None:
     assert set(get_args(settings.Network)) == set(NETWORKS)
     assert set(get_args(settings.Missing)) == set(MISSING)
     assert set(get_args(settings.LossName)) == set(LOSSES)
-    assert set(get_args(settings.Strength)) == set(STRENGTHS)
+    presets = {*get_args(settings.Strength), *get_args(settings.RecipeStrength)}
+    assert presets == set(STRENGTHS)
     assert get_args(settings.Merge) == get_args(Merge)
     assert set(settings.LEARNING_RATES) == set(NETWORKS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,12 @@ from facepoints.drawing import ced_chart, draw_sheet
 from facepoints.errors import DataError, RunError
 from facepoints.evaluation.calibration import radius_report
 from facepoints.inference.crop_predictor import CropModel
+from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks import metrics
 from facepoints.landmarks.conversion import CONVERSIONS
 from facepoints.landmarks.landmark_set import LandmarkSet, scheme_of
 
-if TYPE_CHECKING:
-    from facepoints.inference.landmark_model import LandmarkModel
-    from facepoints.models.run import Run
-
-__all__ = ["WORST", "evaluate", "predict_samples", "table"]
+__all__ = ["WORST", "CalibratedModel", "evaluate", "predict_samples", "table"]
 
 WORST = 20
 """How many of the worst faces are listed and drawn."""
@@ -52,8 +49,29 @@ class _Matched:
     converted: bool
 
 
+class _Output(Protocol):
+    """Points (N, K, 2) and radius (N, K) of N images, in their pixels."""
+
+    @property
+    def points(self) -> NDArray[np.float32]: ...
+    @property
+    def radius(self) -> NDArray[np.float32]: ...
+
+
+class CalibratedModel(Protocol):
+    """A model that predicts on images cut to one face each, as `Run` and `LandmarkModel` do."""
+
+    @property
+    def landmarks(self) -> LandmarkSet: ...
+    @property
+    def calibration(self) -> Calibration: ...
+    def predict(self, images: NDArray[np.uint8]) -> _Output:
+        """Points and radius of gray images (N, H, W) uint8."""
+        ...
+
+
 def evaluate(
-    run: Run | LandmarkModel, samples: Samples, *, out: Path | None = None, pictures: bool = False
+    run: CalibratedModel, samples: Samples, *, out: Path | None = None, pictures: bool = False
 ) -> dict[str, Any]:
     """Errors of a run's predictions on labelled faces.
 
