@@ -311,7 +311,7 @@ import resource, signal, sys
 import numpy as np
 from pathlib import Path
 from facepoints.errors import WriteError
-from facepoints.video_writer import VideoWriter
+from facepoints.video.writer import VideoWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 random = np.random.default_rng(0)
