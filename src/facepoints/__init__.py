@@ -1,12 +1,13 @@
-"""facepoints: facial keypoints, from label files with holes in them to points you can trust.
+"""facepoints: facial landmarks with a 90 % radius for every point, and training on partial labels.
 
 >>> import facepoints
 >>> model = facepoints.load()  # doctest: +SKIP
 >>> faces = model("photo.jpg")  # doctest: +SKIP
->>> picture = facepoints.draw(facepoints.read_picture("photo.jpg"), faces)  # doctest: +SKIP
+>>> faces[0]["nose_tip"], faces[0].radius[30]  # doctest: +SKIP
+>>> image = facepoints.draw("photo.jpg", faces, radius=True)  # doctest: +SKIP
 
-Names below are brought in when they are first asked for, so that importing the package takes
-no time.
+The names below are imported when they are first used: importing the package takes
+no time and needs no PyTorch.
 """
 
 from __future__ import annotations
@@ -19,33 +20,75 @@ from facepoints._version import __version__
 if TYPE_CHECKING:
     from facepoints.api import FaceModel as FaceModel
     from facepoints.api import load as load
+    from facepoints.commands.adapt import adapt as adapt
+    from facepoints.commands.evaluate import evaluate as evaluate
+    from facepoints.commands.export import export as export
+    from facepoints.commands.train import train as train
+    from facepoints.datasets.combine import load_dataset as load_dataset
+    from facepoints.datasets.samples import Samples as Samples
+    from facepoints.detection.base import Detection as Detection
     from facepoints.drawing import draw as draw
+    from facepoints.errors import DataError as DataError
+    from facepoints.errors import FacepointsError as FacepointsError
+    from facepoints.errors import MissingExtraError as MissingExtraError
+    from facepoints.errors import ModelError as ModelError
+    from facepoints.errors import RunError as RunError
+    from facepoints.errors import SettingsError as SettingsError
+    from facepoints.errors import WriteError as WriteError
     from facepoints.imaging.image_io import read_image as read_image
     from facepoints.inference.alignment import align as align
     from facepoints.inference.face import Face as Face
+    from facepoints.landmarks.known_sets import IBUG_68 as IBUG_68
+    from facepoints.landmarks.known_sets import KAGGLE_15 as KAGGLE_15
+    from facepoints.landmarks.known_sets import KNOWN_SETS as KNOWN_SETS
+    from facepoints.landmarks.landmark_set import LandmarkSet as LandmarkSet
+    from facepoints.measurement import DEFINITIONS as DEFINITIONS
+    from facepoints.measurement import MEASURES as MEASURES
     from facepoints.measurement import measure as measure
-
-
-__all__ = [
-    "Face",
-    "FaceModel",
-    "__version__",
-    "align",
-    "draw",
-    "load",
-    "measure",
-    "read_image",
-]
+    from facepoints.results import FrameResult as FrameResult
+    from facepoints.results import read_faces as read_faces
+    from facepoints.results import to_dataframe as to_dataframe
+    from facepoints.results import write_faces as write_faces
+    from facepoints.tracking import TrackerConfig as TrackerConfig
+    from facepoints.training.settings import TrainSettings as TrainSettings
 
 _HOMES = {
+    "DEFINITIONS": "measurement",
+    "IBUG_68": "landmarks.known_sets",
+    "KAGGLE_15": "landmarks.known_sets",
+    "KNOWN_SETS": "landmarks.known_sets",
+    "MEASURES": "measurement",
+    "DataError": "errors",
+    "Detection": "detection.base",
     "Face": "inference.face",
-    "align": "inference.alignment",
-    "measures": "measurement",
     "FaceModel": "api",
+    "FacepointsError": "errors",
+    "FrameResult": "results",
+    "LandmarkSet": "landmarks.landmark_set",
+    "MissingExtraError": "errors",
+    "ModelError": "errors",
+    "RunError": "errors",
+    "Samples": "datasets.samples",
+    "SettingsError": "errors",
+    "TrackerConfig": "tracking",
+    "TrainSettings": "training.settings",
+    "WriteError": "errors",
+    "adapt": "commands.adapt",
+    "align": "inference.alignment",
     "draw": "drawing",
+    "evaluate": "commands.evaluate",
+    "export": "commands.export",
     "load": "api",
-    "read_picture": "imaging.image_io",
+    "load_dataset": "datasets.combine",
+    "measure": "measurement",
+    "read_faces": "results",
+    "read_image": "imaging.image_io",
+    "to_dataframe": "results",
+    "train": "commands.train",
+    "write_faces": "results",
 }
+
+__all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

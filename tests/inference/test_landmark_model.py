@@ -128,7 +128,7 @@ def test_a_model_says_what_it_is(file: Path) -> None:
     assert model.size == SIZE
     np.testing.assert_array_equal(model.canonical_points, np.array([[4, 1.5], [1, 1.5]]))
     assert model.face_box == (0.5, 0.5, 5.0, 3.0)
-    assert model.refinement_passes == 2
+    assert model.refinement_passes == 1
     assert model.has_face_score is True
     assert model.metadata["calibration"]["rows"] == 7
 
@@ -230,7 +230,7 @@ def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_that_this_machine_cannot_give(file: Path) -> None:
     fails(file, "threads must be 1 or more, is 0", threads=0)
-    fails(file, "no device 'tpu'; choose one of: cpu, cuda", device="tpu")
+    fails(file, "no device 'tpu'; choose auto, cpu, cuda", device="tpu")
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
     with pytest.raises(SettingsError, match=r"no device 'cuda' here.*onnxruntime-gpu"):
@@ -242,9 +242,9 @@ def test_reading_a_model_takes_neither_torch_nor_onnx(file: Path) -> None:
 import sys
 from pathlib import Path
 import numpy as np
-from facepoints.onnx_model import PointsModel
+from facepoints.inference.landmark_model import LandmarkModel
 assert "onnxruntime" not in sys.modules
-PointsModel.load(Path({str(file)!r}))(np.zeros((1, 4, 6), np.uint8))
+LandmarkModel.load(Path({str(file)!r}))(np.zeros((1, 4, 6), np.uint8))
 print(sorted({{"torch", "onnx", "safetensors"}} & set(sys.modules)))
 """
     done = subprocess.run(

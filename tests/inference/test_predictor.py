@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
-from facepoints.api import load
+from facepoints.api import FaceModel, load
 from facepoints.detection import (
     BoxFileDetector,
     BuiltinDetector,
@@ -468,7 +468,7 @@ def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
 def test_settings_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="min_score"):
         Predictor(Discs(), min_score=1.5)
-    with pytest.raises(SettingsError, match="no face finder 'eyes'"):
+    with pytest.raises(SettingsError, match="no face detector 'eyes'"):
         load(detector="eyes")
     with pytest.raises(ModelError, match="no model at"):
         load(tmp_path / "nowhere.onnx")
@@ -477,8 +477,8 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
 def test_the_package_has_the_three_lines() -> None:
     assert facepoints.load is load
     assert facepoints.Face is Face
-    assert facepoints.Predictor is Predictor
-    assert {"load", "Face", "read_picture"} <= set(dir(facepoints))
+    assert facepoints.FaceModel is FaceModel
+    assert {"load", "Face", "read_image"} <= set(dir(facepoints))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         facepoints.nothing  # noqa: B018
 

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.angles import wrap_degrees
 from facepoints.imaging import affine
 
 __all__ = [
@@ -83,7 +84,7 @@ def merge_detections(found: Sequence[Detection]) -> list[Detection]:
     groups: list[list[Detection]] = []
     for one in sorted(found, key=lambda f: -f.score):
         for group in groups:
-            turn = abs((one.angle - group[0].angle + 180) % 360 - 180)
+            turn = abs(wrap_degrees(one.angle - group[0].angle))
             if turn <= _TURN and iou(one.box, group[0].box) > _SAME:
                 group.append(one)
                 break
@@ -98,8 +99,8 @@ def _mean(group: Sequence[Detection]) -> Detection:
         return first
     weights = np.array([f.score for f in group]) + 1e-6
     x, y, width, height = np.average([f.box for f in group], axis=0, weights=weights)
-    turns = [(f.angle - first.angle + 180) % 360 - 180 for f in group]
-    angle = (first.angle + np.average(turns, weights=weights) + 180) % 360 - 180
+    turns = [wrap_degrees(f.angle - first.angle) for f in group]
+    angle = wrap_degrees(first.angle + float(np.average(turns, weights=weights)))
     return Detection((float(x), float(y), float(width), float(height)), first.score, float(angle))
 
 
@@ -117,5 +118,5 @@ def map_detection(found: Detection, matrix: affine.Matrix) -> Detection:
     width, height = width * scale, height * scale
     left, top = float(center[0]) - width / 2, float(center[1]) - height / 2
     return Detection(
-        (left, top, width, height), found.score, (found.angle + turn + 180) % 360 - 180
+        (left, top, width, height), found.score, wrap_degrees(found.angle + turn)
     )

@@ -79,7 +79,7 @@ class Predictor:
         if not 0 <= min_score <= 1:
             raise SettingsError(f"min_score must lie in [0, 1], is {min_score}")
         self.model = model
-        self.detector: FaceDetector = make_detector("own") if detector is None else detector
+        self.detector: FaceDetector = make_detector("builtin") if detector is None else detector
         self.min_score = min_score
         self.any_angle = any_angle
 
