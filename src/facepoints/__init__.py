@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from facepoints.measurement import DEFINITIONS as DEFINITIONS
     from facepoints.measurement import MEASURES as MEASURES
     from facepoints.measurement import measure as measure
-    from facepoints.results import FrameResult as FrameResult
+    from facepoints.results.records import FrameResult as FrameResult
     from facepoints.results import read_faces as read_faces
     from facepoints.results import to_dataframe as to_dataframe
     from facepoints.results import write_faces as write_faces
-    from facepoints.tracking import TrackerConfig as TrackerConfig
+    from facepoints.tracking.tracker import TrackerConfig as TrackerConfig
     from facepoints.training.settings import TrainSettings as TrainSettings
 
 _HOMES = {
@@ -63,14 +63,14 @@ _HOMES = {
     "Face": "inference.face",
     "FaceModel": "api",
     "FacepointsError": "errors",
-    "FrameResult": "results",
+    "FrameResult": "results.records",
     "LandmarkSet": "landmarks.landmark_set",
     "MissingExtraError": "errors",
     "ModelError": "errors",
     "RunError": "errors",
     "Samples": "datasets.samples",
     "SettingsError": "errors",
-    "TrackerConfig": "tracking",
+    "TrackerConfig": "tracking.tracker",
     "TrainSettings": "training.settings",
     "WriteError": "errors",
     "adapt": "commands.adapt",
