@@ -1,9 +1,9 @@
-# make          what there is to make
-# make demo     faces and their points in a photo, in rendered pictures and in a clip
-# make test     what has to hold before a change goes in
+# make          list the targets
+# make demo     find faces and their landmarks in a photo, in rendered images and in a clip
+# make test     run every check that a change has to pass
 #
-# Everything runs in .venv, which is made on first use with the packages of constraints.txt:
-# all of them, but for `make demo`, which installs the few that finding points needs.
+# Everything runs in .venv. The first use creates it with the packages of constraints.txt: all
+# of them, except for `make demo`, which installs only what prediction needs.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,34 +16,35 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 CORE := $(VENV)/.core
-EXTRAS := train,video,dev,bench
+EXTRAS := train,video,dev,docs,bench
 MODEL ?=
 MINUTES ?= 1
 DATA ?= ../shared/data
 PYTEST ?=
+WORKERS ?= 2
 CHECKED := src tests benchmarks recipes examples
 
-# Nothing of the caller's Python may leak in; pyright must not look for newer versions of itself.
+# Keep the caller's Python settings out; pyright must not look for newer versions of itself.
 unexport PYTHONPATH PYTHONHOME
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo demo-train test lint format bench weights clean distclean
+.PHONY: help setup demo demo-train test lint format docs bench weights clean distclean
 
-help: ## this list
+help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-setup: $(STAMP) ## .venv with facepoints and every extra, as pinned in constraints.txt
+setup: $(STAMP) ## install facepoints and every extra in .venv, as pinned in constraints.txt
 
-# A stamp comes last, so an installation that was cut off starts over; one that was whole
-# is brought up to date or added to.
+# The stamp is written last, so an interrupted installation starts over. A complete one is
+# updated, or extended.
 define begin
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or newer is needed, '$(PYTHON)' is not; try: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	@if [ -e $(STAMP) -o -e $(CORE) ] && $(BIN)/python -c ''; then rm -f $(STAMP) $(CORE); \
 	  else $(PYTHON) -m venv --clear $(VENV); fi || { \
-	  echo "could not make $(VENV); on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	  echo "could not create $(VENV); on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install -q -c constraints.txt pip
 	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
 endef
@@ -60,15 +61,15 @@ $(CORE): pyproject.toml constraints.txt
 	$(BIN)/python -m pip check
 	@touch $@
 
-demo: $(if $(wildcard $(STAMP)),$(STAMP),$(CORE)) ## faces and points in pictures and a clip; results in build/demo/
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(CORE)) ## find landmarks in images and a clip; results in build/demo/
 	@rm -rf build/demo
 	@echo "== 1. A photo, and rendered faces"
-	$(BIN)/python examples/photos.py build/demo/pictures
-	@echo "== 2. Their faces"
-	$(BIN)/facepoints predict build/demo/pictures --out build/demo/faces.jsonl \
+	$(BIN)/python examples/photos.py build/demo/images
+	@echo "== 2. Their landmarks"
+	$(BIN)/facepoints predict build/demo/images --out build/demo/faces.jsonl \
 	  --draw build/demo/drawn $(if $(MODEL),--model '$(MODEL)')
-	@echo "== 3. The same with the radius of every point"
-	$(BIN)/facepoints predict build/demo/pictures --radius \
+	@echo "== 3. The same, with the radius of every point"
+	$(BIN)/facepoints predict build/demo/images --radius \
 	  --draw build/demo/radius $(if $(MODEL),--model '$(MODEL)')
 	@echo "== 4. A clip of two people who pass each other"
 	$(BIN)/python examples/clip.py build/demo/clip.mp4
@@ -79,43 +80,43 @@ demo: $(if $(wildcard $(STAMP)),$(STAMP),$(CORE)) ## faces and points in picture
 
 define AFTER_DEMO
 
-Done. Look at these pictures:
+Done. Look at these images:
 
   build/demo/drawn/astronaut.png    a photo: 68 points and the edges between them
-  build/demo/drawn/rendered.png     twelve faces that exist in no photo
-  build/demo/radius/astronaut.png   the same points, each in the disc that holds the true place
-  build/demo/radius/rendered.png    90 times in 100: wide where hair, hands or glasses hide it
-  build/demo/clip-points.mp4        two people who pass each other, followed: each keeps a number
-  build/demo/clip-points.png        six frames of it
+  build/demo/drawn/rendered.png     twelve rendered faces
+  build/demo/radius/astronaut.png   the same points with their 90 % error radii
+  build/demo/radius/rendered.png    radii are wide where hair, hands or glasses hide a point
+  build/demo/clip-points.mp4        two people who pass each other; each keeps a track number
+  build/demo/clip-points.png        six frames of that clip
 
-and at what a program reads:
+and at these files:
 
-  build/demo/faces.jsonl            a line per picture: faces, boxes, scores, points, radii
-  build/demo/clip.csv               a row per face and frame, with the number of its track
+  build/demo/faces.jsonl            a line per image: faces, boxes, scores, points, radii
+  build/demo/clip.csv               a row per face and frame, with the track number
 
-With your own pictures: $(BIN)/facepoints predict PHOTOS --draw drawn --out faces.jsonl
+With your own photos: $(BIN)/facepoints predict PHOTOS --draw drawn --out faces.jsonl
 and with a video:       $(BIN)/facepoints predict CLIP.mp4 --draw clip-points.mp4 --out clip.csv
 endef
 export AFTER_DEMO
 
-# A small network, so that a minute on two cores is enough. The defaults want more time.
+# A small network, so that a minute on two cores is enough. The defaults need more time.
 demo-train: export FACEPOINTS_CACHE := build/demo-train/cache
-demo-train: $(STAMP) ## training on rendered faces, about two minutes; results in build/demo-train/
+demo-train: $(STAMP) ## train on rendered faces for about two minutes; results in build/demo-train/
 	@rm -rf build/demo-train
-	@echo "== 1. Faces in the files of Kaggle's competition, and others to measure on"
+	@echo "== 1. Render faces: a data set as in Kaggle's competition, and other faces to evaluate on"
 	$(BIN)/facepoints synthetic --out build/demo-train/data
 	$(BIN)/facepoints synthetic --out build/demo-train/others --count 300 --seed 1
-	@echo "== 2. A look at the labels"
+	@echo "== 2. Draw the labels"
 	$(BIN)/facepoints show build/demo-train/data/training.csv --out build/demo-train/labels.png
 	@echo "== 3. Training"
 	$(BIN)/facepoints train build/demo-train/data/training.csv --out build/demo-train/run \
 	  --network lenet5 --augment light --minutes $(MINUTES)
-	@echo "== 4. Evaluation on faces the network has not seen"
+	@echo "== 4. Evaluation on the other faces"
 	$(BIN)/facepoints evaluate build/demo-train/others/training.csv --model build/demo-train/run \
 	  --out build/demo-train/evaluation
 	$(BIN)/facepoints show build/demo-train/others/training.csv --model build/demo-train/run \
 	  --out build/demo-train/predictions.png
-	@echo "== 5. A submission, scored with the answers that only a rendered test set has"
+	@echo "== 5. A submission, scored with the solution of the rendered test set"
 	$(BIN)/facepoints submit build/demo-train/data/test.csv \
 	  build/demo-train/data/IdLookupTable.csv --model build/demo-train/run --out build/demo-train/submission.csv \
 	  --score build/demo-train/data/solution.csv
@@ -123,48 +124,55 @@ demo-train: $(STAMP) ## training on rendered faces, about two minutes; results i
 
 define AFTER_TRAINING
 
-Done. Look at these pictures:
+Done. Look at these images:
 
-  build/demo-train/labels.png              what the network learned from: most faces carry only 4 of 15 points
-  build/demo-train/predictions.png         new faces: green is the truth, orange what the network says
-  build/demo-train/run/curves.png          how training went
-  build/demo-train/evaluation/worst.png    the faces it is most wrong about
-  build/demo-train/evaluation/ced.png      how many faces stay below which error
+  build/demo-train/labels.png              the training labels: most faces have only 4 of 15 points
+  build/demo-train/predictions.png         new faces: green is the truth, orange the prediction
+  build/demo-train/run/curves.png          error by epoch
+  build/demo-train/evaluation/worst.png    the faces with the largest errors
+  build/demo-train/evaluation/ced.png      share of faces below each error
 
-and files:
+and at these files:
 
-  build/demo-train/run/                    the trained network with its settings; facepoints evaluate, submit
-                               and show take it
+  build/demo-train/run/                    the run: weights, model.onnx and settings; facepoints
+                                           evaluate, submit and show take it
   build/demo-train/evaluation/evaluation.json
-  build/demo-train/submission.csv          as Kaggle takes it
+  build/demo-train/submission.csv          in the format of Kaggle's competition
 
-RMSE is how far a coordinate is off, in pixels of a 96 x 96 picture. Always answering with the
-average face would score about 3.7 here; longer training (make demo-train MINUTES=5) lowers it further.
+RMSE is the root mean square error of a coordinate, in pixels of a 96 x 96 image. Predicting the
+average face every time would score about 3.7 here. Longer training (make demo-train MINUTES=5)
+lowers the error further.
 With your own labels: $(BIN)/facepoints train YOUR_LABELS --out my-run
 endef
 export AFTER_TRAINING
 
-test: lint ## ruff, pyright and all tests; PYTEST="-k mirror" picks some
-	$(BIN)/python -m pytest --durations=10 $(PYTEST)
+test: lint ## run ruff, pyright and all tests; PYTEST='-m "not slow"' runs the quick ones
+	$(BIN)/python -m pytest -n $(WORKERS) --durations=10 $(PYTEST)
 
-lint: $(STAMP) ## ruff and pyright
+lint: $(STAMP) ## run ruff and pyright
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/pyright
 
-format: $(STAMP) ## put the code in ruff's format
+format: $(STAMP) ## format the code with ruff
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
-bench: $(STAMP) ## every benchmarks/*.py, an hour or more; results in benchmarks/results/
+docs: $(STAMP) ## build the documentation in build/site/ and check it
+	$(BIN)/python docs/generate_cli.py --check
+	$(BIN)/python docs/generate_tables.py --check
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/check_links.py build/site
+
+bench: $(STAMP) ## run every benchmarks/*.py, an hour or more; results in benchmarks/results/
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
-weights: $(STAMP) ## train the shipped networks anew on DATA=folder: hours; resumes where it was cut off
+weights: $(STAMP) ## train the built-in models on DATA=folder: hours; continues an interrupted training
 	$(BIN)/python recipes/detector.py --data '$(DATA)' --install
 	$(BIN)/python recipes/points.py --data '$(DATA)' --install
 	$(BIN)/python recipes/measure_factors.py --data '$(DATA)' --install
 
-clean: ## remove what runs and tests leave behind
+clean: ## remove build/ and the caches of tests and tools
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
