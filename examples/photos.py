@@ -1,9 +1,9 @@
-"""Two pictures to try facepoints on: a photo in the public domain and twelve rendered faces.
+"""Write two images to try facepoints on: a photo in the public domain, and twelve rendered faces.
 
     python examples/photos.py FOLDER
     facepoints predict FOLDER --out faces.jsonl --draw drawn
 
-Needs scikit-image, which carries the photo.
+Needs scikit-image, which contains the photo.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The picture of the README: a photo's face with its points, and with their radii.
+"""Write the image of the README: a face with its points, and with their radii.
 
     python examples/readme_picture.py docs/astronaut.png
 
-Needs scikit-image, which carries the photo. It is enlarged first, so that lines come out fine.
+Needs scikit-image, which contains the photo. The photo is enlarged first, so that lines are thin.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from facepoints.imaging import affine
 
 
 def main(path: Path) -> None:
-    """Write the picture."""
+    """Write the image."""
     head = data.astronaut()[20:260, 115:340]  # Eileen Collins in 1999; NASA, public domain
     photo = affine.resize(np.ascontiguousarray(head), 3 * head.shape[1], 3 * head.shape[0])
     faces = facepoints.load()(photo)
-    shown = [facepoints.draw(photo, faces, radius=radius) for radius in (False, True)]
-    save_picture(path, np.concatenate(shown, axis=1))
+    drawn = [facepoints.draw(photo, faces, radius=radius) for radius in (False, True)]
+    save_picture(path, np.concatenate(drawn, axis=1))
 
 
 if __name__ == "__main__":

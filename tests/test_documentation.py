@@ -1,0 +1,243 @@
+"""Every example of the README and of docs/ runs, on the inputs that its page names.
+
+A page is run from top to bottom in a folder of its own. Its first line names the inputs:
+`<!-- needs: photo.jpg clip.mp4 -->`. Python blocks share one namespace. Shell blocks run line by
+line; lines that do not start with `facepoints` are skipped. A block below
+`<!-- not run: reason -->` is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from facepoints.cli.main import main
+from facepoints.datasets import synthetic
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+RUN = ("python", "shell")
+NEEDS = re.compile(r"<!-- needs: (.*?) -->")
+NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
+FENCE = re.compile(r"( *)```(\w*)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: its language, text, first line, and whether it is to run."""
+
+    language: str
+    text: str
+    line: int
+    run: bool
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """The fenced blocks of a page, in order."""
+    above, opened = "", None
+    body: list[str] = []
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1):
+        fence = FENCE.match(line)
+        if opened is None and fence:
+            opened = (fence[2], number + 1, NOT_RUN.fullmatch(above) is None, len(fence[1]))
+            body = []
+        elif opened is not None and fence:
+            language, first, run, _ = opened
+            yield Block(language, "\n".join(body), first, run)
+            opened = None
+        elif opened is not None:
+            body.append(line[opened[3] :])
+        above = line.strip() or above
+    assert opened is None, f"{page}: the block at line {opened} does not end"
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The words of each `facepoints` command of a shell block, without the program's name."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["facepoints"]:
+            assert not {">", "|", "<", "&&"}.intersection(words), f"a plain command: {line}"
+            yield words[1:]
+
+
+def test_blocks_are_cut_out_of_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "text\n\n```python\na = 1\n```\n\n"
+        "<!-- not run: slow -->\n```shell\nfacepoints train x\n```\n"
+        "\n  ```json\n  {}\n  ```\n"
+    )
+    assert list(blocks(page)) == [
+        Block("python", "a = 1", 4, True),
+        Block("shell", "facepoints train x", 9, False),
+        Block("json", "{}", 13, True),
+    ]
+    shell = (
+        "facepoints predict a.jpg \\\n  --out 'b c.jsonl'  # words\ncat a | facepoints predict -\n"
+    )
+    assert list(commands(shell)) == [["predict", "a.jpg", "--out", "b c.jsonl"]]
+
+
+# Inputs
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes an input on first use and keeps it: a function from its name to its path."""
+    folder = tmp_path_factory.mktemp("inputs")
+
+    def one(name: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            MAKERS[name](path)
+        assert path.exists(), f"{name} was not made"
+        return path
+
+    return one
+
+
+def _photo(path: Path) -> None:
+    """Eileen Collins in 1999; NASA's photo, in the public domain."""
+    assert cv2.imwrite(str(path), data.astronaut()[..., ::-1])
+
+
+def _photos(folder: Path) -> None:
+    folder.mkdir()
+    _photo(folder / "000.png")
+    for number, image in enumerate(synthetic.render(2, seed=0, size=240).images, start=1):
+        assert cv2.imwrite(str(folder / f"{number:03d}.png"), np.pad(image.squeeze(), 60))
+
+
+def _clip(path: Path) -> None:
+    """The first frames of the example's clip."""
+    import clip
+
+    clip.write_clip(path, count=12)
+
+
+def _kaggle_files(path: Path) -> None:
+    main(["synthetic", "--out", str(path.parent), "--count", "40", "--test", "6"])
+
+
+def _twenty_faces(path: Path) -> None:
+    main(["synthetic", "--out", str(path.parent / "twenty"), "--count", "20", "--seed", "2"])
+    shutil.copy(path.parent / "twenty" / "training.csv", path)
+
+
+def _people(path: Path) -> None:
+    path.write_text("# one a line\nnobody\n")
+
+
+def _run(folder: Path) -> None:
+    """A run of one epoch of a small network."""
+    table = folder.parent.parent / "training.csv"
+    if not table.exists():
+        _kaggle_files(table)
+    words = ["--network", "lenet5", "--epochs", "1", "--device", "cpu"]
+    main(["train", str(table), "--out", str(folder), *words])
+
+
+MAKERS: dict[str, Callable[[Path], None]] = {
+    "photo.jpg": _photo,
+    "photos/": _photos,
+    "clip.mp4": _clip,
+    "training.csv": _kaggle_files,
+    "test.csv": _kaggle_files,
+    "IdLookupTable.csv": _kaggle_files,
+    "solution.csv": _kaggle_files,
+    "twenty-faces.csv": _twenty_faces,
+    "people.txt": _people,
+    "runs/first": _run,
+}
+
+
+# Pages
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def with_examples() -> list[Path]:
+    """Pages that have something to run."""
+    return [p for p in PAGES if any(b.run and b.language in RUN for b in blocks(p))]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::UserWarning:torch")
+@pytest.mark.parametrize("page", with_examples(), ids=named)
+def test_examples_run(
+    page: Path,
+    inputs: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    needed = NEEDS.match(page.read_text("utf-8"))
+    for name in needed[1].split() if needed else []:
+        assert name in MAKERS, f"{named(page)} needs {name}; there is: {', '.join(MAKERS)}"
+        source, copy = inputs(name), tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy)
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for block in blocks(page):
+        if not block.run:
+            continue
+        if block.language == "python":
+            lines = "\n" * (block.line - 1)  # so that a traceback names the page's line
+            exec(compile(lines + block.text, str(page), "exec"), namespace)
+        elif block.language == "shell":
+            for words in commands(block.text):
+                _command(words, f"{named(page)}:{block.line}: {shlex.join(words)}", capsys)
+
+
+def _command(words: list[str], where: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        main(words)
+    except SystemExit as ended:
+        if ended.code not in (0, None):
+            pytest.fail(f"{where}\n{capsys.readouterr().err}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_blocks_name_their_language_and_json_parses(page: Path) -> None:
+    for block in blocks(page):
+        where = f"{named(page)}:{block.line}"
+        assert block.language, f"{where}: name the language after ```; text if it is none"
+        assert block.language not in ("sh", "bash", "console", "py"), f"{where}: shell or python"
+        if block.language == "json":
+            json.loads(block.text)
+        if block.language == "jsonl":
+            [json.loads(line) for line in block.text.splitlines()]
+
+
+def test_python_blocks_parse_even_if_they_are_not_run() -> None:
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language == "python":
+                compile(block.text, f"{named(page)}:{block.line}", "exec")
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= 160
+
+
+def test_the_readme_repeats_the_measured_figures() -> None:
+    measured = (ROOT / "benchmarks" / "results" / "end_to_end.md").read_text("utf-8").splitlines()
+    rows = [line for line in README.read_text("utf-8").splitlines() if line.startswith("|")]
+    assert len(rows) >= 5
+    assert [row for row in rows if row not in measured] == []
