@@ -191,7 +191,7 @@ def _gaps(
     for row, (points, mask) in enumerate(zip(faces.points, faces.labelled, strict=True)):
         matrix = affine.fit_similarity(points[mask], target[mask])
         places.append(FaceCrop(row, Detection((0.0, 0.0, 1.0, 1.0)), matrix))
-    places, answer = predict_refined(model, list(faces.images), places, least=0.0, always=True)
+    places, answer = predict_refined(model, list(faces.images), places, min_score=0.0, always=True)
     gaps = np.zeros(faces.points.shape)
     radius = np.zeros(faces.labelled.shape)
     for row, place in enumerate(places):

@@ -71,4 +71,4 @@ class CroppingModel:
             initial_crop(self.model, row, self.framing.detect(image)[0])
             for row, image in enumerate(images)
         ]
-        return predict_refined(self.model, list(images), places, least=0.0)[1]
+        return predict_refined(self.model, list(images), places, min_score=0.0)[1]

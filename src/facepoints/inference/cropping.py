@@ -1,8 +1,9 @@
-"""What a model gets to see: crops that frame a face as those that it was trained on did.
+"""Cuts face crops framed like the training crops, and runs the landmark model on them.
 
-A first look goes by the box that a finder gave, a second by the points that the first one
-said: the least-squares similarity that brings them onto the layout of the training crops
-(`geometry.similarity`), each counted by how sure it is.
+The first crop of a face follows the detector's box. A refined crop follows the landmarks that
+the model predicted in the crop before: it is the least-squares similarity that maps them onto
+the model's canonical points (`affine.fit_similarity`), where landmarks with a smaller radius
+weigh more.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from facepoints.detection import Detection
 from facepoints.errors import DataError
@@ -22,17 +23,55 @@ from facepoints.imaging.image_io import to_gray
 from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["FaceCrop", "LandmarkNetwork", "crop", "initial_crop", "predict_refined"]
+__all__ = [
+    "CROP_CONFIG",
+    "CropConfig",
+    "FaceCrop",
+    "LandmarkNetwork",
+    "crop",
+    "initial_crop",
+    "predict_refined",
+    "recrop_from_landmarks",
+    "run_crops",
+]
 
-_DOUBT = 0.2  # part of the least score that a first look must reach to be worth a second
-_TURN, _SIZE, _SHIFT = 10.0, 0.14, 0.055
-"""What a first crop may be off by to need no second look: degrees, natural logarithm of its size,
-part of its side. Within, a second look is no better for people to validate on."""
-_ZOOM = 4.0  # factor by which a second look may differ in size; beyond, the first saw no face
+
+@dataclass(frozen=True)
+class CropConfig:
+    """When a crop is refined, and by how much.
+
+    A crop within all three tolerances is used as it is: refining it did not reduce the error on
+    the validation people.
+
+    Attributes:
+        retry_score: fraction of the minimum score, [0, 1]. A face that scores less in its first
+            crop is dropped without refinement. Larger: faster, but faces in poor first crops
+            are missed.
+        rotation_tolerance: degrees that a crop may be rotated against the refined one. Larger:
+            fewer refinements, so faster, but less exact landmarks of rotated faces.
+        scale_tolerance: natural logarithm of the factor that a crop may be too large or too
+            small by (0.14: 15 %). Larger: fewer refinements, less exact landmarks.
+        shift_tolerance: fraction of the crop's side that its center may be off by, along x or
+            y. Larger: fewer refinements, less exact landmarks.
+        max_zoom: factor that a refined crop may differ in size by from the crop before. A
+            refinement beyond it is ignored, because the first crop showed no face. Larger:
+            faces that the detector's box misses by more are still found, as are more false
+            ones.
+    """
+
+    retry_score: float = 0.2
+    rotation_tolerance: float = 10.0
+    scale_tolerance: float = 0.14
+    shift_tolerance: float = 0.055
+    max_zoom: float = 4.0
+
+
+CROP_CONFIG = CropConfig()
+"""The default settings."""
 
 
 class LandmarkNetwork(Protocol):
-    """What of a `PointsModel` a predictor needs."""
+    """The part of `LandmarkModel` that prediction needs."""
 
     @property
     def landmarks(self) -> LandmarkSet: ...
@@ -51,12 +90,12 @@ class LandmarkNetwork(Protocol):
 
 @dataclass(frozen=True)
 class FaceCrop:
-    """A place in one of several pictures.
+    """The crop of a detected face in one of several images.
 
     Attributes:
-        picture: number of the picture.
-        found: what the finder said.
-        matrix: affine (2, 3) from the picture's pixels to those of the crop to look at.
+        image: index of the image.
+        detection: the face detection that the crop was made for.
+        matrix: affine (2, 3) from image pixels to crop pixels.
     """
 
     image: int
@@ -64,74 +103,108 @@ class FaceCrop:
     matrix: affine.Matrix
 
 
-def initial_crop(model: LandmarkNetwork, picture: int, found: Detection) -> FaceCrop:
-    """The found box where the model's training crops had it, turned upright."""
-    x, y, width, height = found.box
+def initial_crop(model: LandmarkNetwork, image: int, detection: Detection) -> FaceCrop:
+    """The crop that puts the detected box where the model's training crops have it, upright.
+
+    Args:
+        image: index of the image that the detection belongs to.
+    """
+    x, y, width, height = detection.box
     left, top, across, down = model.face_box
     center_x, center_y = x + width / 2, y + height / 2
     scale = max(across, down) / max(width, height, 1e-6)
-    turn = math.radians(-found.angle)
+    turn = math.radians(-detection.angle)
     cos, sin = scale * math.cos(turn), scale * math.sin(turn)
     shift_x = left + across / 2 - cos * center_x + sin * center_y
     shift_y = top + down / 2 - sin * center_x - cos * center_y
-    return FaceCrop(picture, found, np.array([[cos, -sin, shift_x], [sin, cos, shift_y]]))
+    return FaceCrop(image, detection, np.array([[cos, -sin, shift_x], [sin, cos, shift_y]]))
 
 
 def predict_refined(
     model: LandmarkNetwork,
-    pictures: Sequence[NDArray[np.uint8]],
+    images: Sequence[NDArray[np.uint8]],
     crops: Sequence[FaceCrop],
-    least: float,
+    min_score: float,
     always: bool = False,
+    config: CropConfig = CROP_CONFIG,
 ) -> tuple[list[FaceCrop], LandmarkOutput]:
-    """A model's answers at places, after as many looks as each needs and the model wants.
+    """Predict landmarks in crops, and again in crops refined by the landmarks.
+
+    A crop is refined up to `model.refinement_passes` times.
 
     Args:
-        pictures: (H, W) gray or (H, W, 3) RGB.
-        least: score that is wanted; places that are far below after the first look get no
-            second one and are left out.
-        always: look again also where the first crop was nearly right.
+        images: (H, W) gray or (H, W, 3) RGB.
+        crops: first crop of each face.
+        min_score: score that the caller asks of a face, [0, 1]. Faces far below it (see
+            `CropConfig.retry_score`) are left out.
+        always: refine also crops that are within the tolerances.
 
     Returns:
-        The places that are left, and their answers in pixels of their pictures.
+        The last crop of each face that is left, and the output in pixels of the images.
     """
-    answer = run_crops(model, pictures, crops)
-    keep = [int(k) for k in np.flatnonzero(answer.score >= least * _DOUBT)]
-    left, answer = [crops[k] for k in keep], LandmarkOutput(*(part[keep] for part in answer))
-    open_ = list(range(len(left)))
+    output, _ = _run(model, images, crops)
+    keep = [int(k) for k in np.flatnonzero(output.score >= min_score * config.retry_score)]
+    refined = [crops[k] for k in keep]
+    output = LandmarkOutput(output.points[keep], output.radius[keep], output.score[keep])
+    pending = list(range(len(refined)))
     for _ in range(model.refinement_passes):
-        again = {
-            k: recrop_from_landmarks(model, left[k], answer.points[k], answer.radius[k])
-            for k in open_
+        closer = {
+            k: recrop_from_landmarks(model, refined[k], output.points[k], output.radius[k], config)
+            for k in pending
         }
         side = model.size[1]
-        open_ = [k for k in open_ if always or not _near(left[k].matrix, again[k].matrix, side)]
-        if not open_:
+        pending = [
+            k
+            for k in pending
+            if always or not _is_near(refined[k].matrix, closer[k].matrix, side, config)
+        ]
+        if not pending:
             break
-        for k in open_:
-            left[k] = again[k]
-        closer = run_crops(model, pictures, [left[k] for k in open_])
-        for whole, part in zip(answer, closer, strict=True):
-            whole[open_] = part
-    return left, answer
+        for k in pending:
+            refined[k] = closer[k]
+        again, _ = _run(model, images, [refined[k] for k in pending])
+        output.points[pending] = again.points
+        output.radius[pending] = again.radius
+        output.score[pending] = again.score
+    return refined, output
+
+
+def _run(
+    model: LandmarkNetwork, images: Sequence[NDArray[np.uint8]], crops: Sequence[FaceCrop]
+) -> tuple[LandmarkOutput, NDArray[np.uint8]]:
+    return run_crops(model, [images[c.image] for c in crops], [c.matrix for c in crops])
 
 
 def run_crops(
-    model: LandmarkNetwork, pictures: Sequence[NDArray[np.uint8]], places: Sequence[FaceCrop]
-) -> LandmarkOutput:
-    crops = np.empty((len(places), *model.size), dtype=np.uint8)
-    for row, place in zip(crops, places, strict=True):
-        row[:] = crop(pictures[place.image], place.matrix, model.size)
-    answer = model(crops)
-    points, radius = answer.points.copy(), answer.radius.copy()
-    for row, place in enumerate(places):
-        points[row] = affine.apply(affine.invert(place.matrix), points[row])
-        radius[row] /= math.hypot(*place.matrix[:, 0])
-    return LandmarkOutput(points, radius, answer.score)
+    model: LandmarkNetwork,
+    images: Sequence[NDArray[np.uint8]],
+    matrices: Sequence[affine.Matrix],
+    radius_type: DTypeLike = np.float32,
+) -> tuple[LandmarkOutput, NDArray[np.uint8]]:
+    """Cut crops out of images, run the model on all of them at once, and map its output back.
+
+    Args:
+        images: the image of each of the B crops, (H, W) gray or (H, W, 3) RGB.
+        matrices: affine (2, 3) of each crop, from image pixels to crop pixels; similarities.
+        radius_type: float type that radii are computed in. float64 is for filters that go on
+            computing with them.
+
+    Returns:
+        The output with points and radii in pixels of the images, and the crops (B, H, W).
+    """
+    crops = np.empty((len(matrices), *model.size), dtype=np.uint8)
+    for row, image, matrix in zip(crops, images, matrices, strict=True):
+        row[:] = crop(image, matrix, model.size)
+    output = model(crops)
+    points, radius = output.points.copy(), output.radius.astype(radius_type)
+    for row, matrix in enumerate(matrices):
+        points[row] = affine.apply(affine.invert(matrix), points[row])
+        radius[row] /= float(np.hypot(*matrix[:, 0]))
+    return LandmarkOutput(points, radius, output.score), crops
 
 
-def _near(first: affine.Matrix, second: affine.Matrix, side: int) -> bool:
-    """Whether two crops of `side` pixels show nearly the same: both are similarities."""
+def _is_near(first: affine.Matrix, second: affine.Matrix, side: int, config: CropConfig) -> bool:
+    """Whether two crops of `side` pixels, both similarities, agree within the tolerances."""
     (a, _, x), (b, _, y) = first.tolist()
     (c, _, u), (d, _, v) = second.tolist()
     size = a * a + b * b
@@ -141,36 +214,45 @@ def _near(first: affine.Matrix, second: affine.Matrix, side: int) -> bool:
     right = cos * (middle - x) - sin * (middle - y) + u - middle
     down = sin * (middle - x) + cos * (middle - y) + v - middle
     return (
-        abs(math.degrees(math.atan2(sin, cos))) <= _TURN
-        and abs(math.log(math.hypot(sin, cos))) <= _SIZE
-        and max(abs(right), abs(down)) <= _SHIFT * side
+        abs(math.degrees(math.atan2(sin, cos))) <= config.rotation_tolerance
+        and abs(math.log(math.hypot(sin, cos))) <= config.scale_tolerance
+        and max(abs(right), abs(down)) <= config.shift_tolerance * side
     )
 
 
 def recrop_from_landmarks(
     model: LandmarkNetwork,
-    place: FaceCrop,
+    previous: FaceCrop,
     points: NDArray[np.float32],
     radius: NDArray[np.float32],
+    config: CropConfig = CROP_CONFIG,
 ) -> FaceCrop:
-    """The crop in which points lie as those of the training crops do, the surer ones above
-    all."""
+    """The crop in which landmarks come closest to the model's canonical points.
+
+    Args:
+        previous: crop that the landmarks were predicted in. It is returned where the landmarks
+            define no crop, or one that differs in size by more than `config.max_zoom`.
+        points, radius: (K, 2) and (K,) in image pixels. A landmark weighs 1 / radius^2.
+    """
     weights = 1 / np.maximum(radius.astype(np.float64), 1e-3) ** 2
     try:
         matrix = affine.fit_similarity(points, model.canonical_points, weights)
     except DataError:  # all points in one place
-        return place
-    first = np.hypot(*place.matrix[:, 0])
-    if not 1 / _ZOOM < np.hypot(*matrix[:, 0]) / first < _ZOOM:
-        return place
-    return FaceCrop(place.image, place.detection, matrix)
+        return previous
+    zoom = np.hypot(*matrix[:, 0]) / np.hypot(*previous.matrix[:, 0])
+    if not 1 / config.max_zoom < zoom < config.max_zoom:
+        return previous
+    return FaceCrop(previous.image, previous.detection, matrix)
 
 
 def crop(
-    picture: NDArray[np.uint8], matrix: affine.Matrix, size: tuple[int, int]
+    image: NDArray[np.uint8], matrix: affine.Matrix, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """A gray `geometry.warp` of just the part of a picture, (H, W) or (H, W, 3) RGB, that the
-    crop shows, which is quicker for a small face in a large picture."""
+    """Gray crop of `size` (height, width), cut out of an image (H, W) or (H, W, 3) RGB.
+
+    It equals `affine.warp` of the whole image, but converts only the part that the crop shows:
+    faster for a small face in a large image.
+    """
     height, width = size
-    rows, columns, moved = affine.needed_region(picture.shape, matrix, width, height)
-    return affine.warp(to_gray(picture[rows, columns]), moved, width, height)
+    rows, columns, moved = affine.needed_region(image.shape, matrix, width, height)
+    return affine.warp(to_gray(image[rows, columns]), moved, width, height)
