@@ -106,16 +106,8 @@ def test_train_resumes_with_the_settings_of_the_run(
 def test_evaluate_prints_and_writes(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(
-        [
-            "evaluate",
-            "--model",
-            str(files / "run"),
-            str(files / "training.csv"),
-            "--out",
-            str(tmp_path),
-        ]
-    )
+    data, run = str(files / "training.csv"), str(files / "run")
+    main(["evaluate", data, "--model", run, "--out", str(tmp_path)])
     said = capsys.readouterr().out
     report = json.loads((tmp_path / "evaluation.json").read_text())
     assert report["faces"] == 36
@@ -135,8 +127,9 @@ def test_submit_writes_every_row_and_scores(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "submission.csv"
-    three = [str(files / name) for name in ("run", "test.csv", "IdLookupTable.csv")]
-    main(["submit", *three, "--out", str(out), "--score", str(files / "solution.csv")])
+    tables = [str(files / name) for name in ("test.csv", "IdLookupTable.csv")]
+    words = ["submit", *tables, "--model", str(files / "run"), "--out", str(out)]
+    main([*words, "--score", str(files / "solution.csv")])
     said = capsys.readouterr().out
     with out.open() as a, (files / "solution.csv").open() as b:
         rows, truth = list(csv.DictReader(a)), list(csv.DictReader(b))
@@ -175,18 +168,8 @@ def test_convert_writes_what_is_read_again(
 def test_show_draws_labels_and_predictions(files: Path, tmp_path: Path) -> None:
     data = str(files / "training.csv")
     main(["show", data, "--out", str(tmp_path / "a.png"), "--count", "4"])
-    main(
-        [
-            "show",
-            data,
-            "--out",
-            str(tmp_path / "b.png"),
-            "--count",
-            "4",
-            "--model",
-            str(files / "run"),
-        ]
-    )
+    run = str(files / "run")
+    main(["show", data, "--out", str(tmp_path / "b.png"), "--count", "4", "--model", run])
     a, b = (cv2.imread(str(tmp_path / name)) for name in ("a.png", "b.png"))
     assert a is not None
     assert b is not None
@@ -228,14 +211,14 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_says_what_goes_where() -> None:
     words = [sys.executable, "-m", "facepoints", "submit", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert "RUN TEST LOOKUP --out PATH" in done.stdout
+    assert "TEST LOOKUP --out FILE" in done.stdout
     words[-2] = "train"
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "] DATA [DATA ...]" in done.stdout
     assert "(default: )" not in done.stdout
 
 
-@pytest.mark.parametrize("words", ["--version", "train --help", "synthetic {out} --count 12"])
+@pytest.mark.parametrize("words", ["--version", "train --help", "synthetic --out {out} --count 12"])
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_output_that_cannot_be_written_is_one_line_and_status_2(words: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "facepoints", *words.format(out=tmp_path).split()]
@@ -269,7 +252,7 @@ def test_a_reader_that_has_seen_enough_is_no_error_to_tell() -> None:
 BAD = {
     "no data to train on": ("train --out {out}", "at least one file or folder"),
     "no data to compare on": ("compare --out {out}", "at least one file or folder"),
-    "no data to measure on": ("evaluate {run}", "at least one file or folder"),
+    "no data to measure on": ("evaluate --model {run}", "at least one file or folder"),
     "no data to convert": ("convert --out {out}", "at least one file or folder"),
     "no data to show": ("show --out {out}.png", "at least one file or folder"),
     "a missing file": ("train {files}/nowhere.csv --out {out}", "nowhere.csv"),
@@ -279,22 +262,22 @@ BAD = {
     "a row short of pixels": ("train {files}/short.csv --out {out}", "row 2"),
     "no labels": ("train {files}/test.csv --out {out}", "label"),
     "no complete row": ("train {files}/narrow.csv --out {out} --missing drop", "drop"),
-    "no run": ("evaluate {files}/nowhere {files}/training.csv", "no run folder"),
-    "a folder that is no run": ("evaluate {files} {files}/training.csv", "not a run"),
+    "no run": ("evaluate {files}/training.csv --model {files}/nowhere", "no run folder"),
+    "a folder that is no run": ("evaluate {files}/training.csv --model {files}", "not a run"),
     "no run to submit with": (
-        "submit {files}/nowhere {files}/test.csv {files}/IdLookupTable.csv --out {out}",
+        "submit {files}/test.csv {files}/IdLookupTable.csv --model {files}/nowhere --out {out}",
         "no run folder",
     ),
     "no lookup table": (
-        "submit {run} {files}/test.csv {files}/nowhere.csv --out {out}",
+        "submit {files}/test.csv {files}/nowhere.csv --model {run} --out {out}",
         "nowhere.csv",
     ),
     "a lookup table of other images": (
-        "submit {run} {files}/test.csv {files}/elsewhere.csv --out {out}",
+        "submit {files}/test.csv {files}/elsewhere.csv --model {run} --out {out}",
         "99",
     ),
     "a name unknown to the run": (
-        "submit {run} {files}/test.csv {files}/ears.csv --out {out}",
+        "submit {files}/test.csv {files}/ears.csv --model {run} --out {out}",
         "left_ear",
     ),
     "a number out of range": ("train {files}/training.csv --out {out} --epochs 0", "epochs"),
@@ -304,8 +287,11 @@ BAD = {
     "nothing to draw": ("show {files}/training.csv --out {out}.png --count 0", "count"),
     "a place that is a file": ("train {files}/training.csv --out {files}/test.csv/run", "test.csv"),
     "a size too small": ("train {files}/narrow.csv --out {out} --network net2", "48x48"),
-    "few faces asked for": ("synthetic {out} --count 3", "at least 12"),
-    "people in no file": ("evaluate {run} {files}/training.csv --only {files}/no.txt", "no.txt"),
+    "few faces asked for": ("synthetic --out {out} --count 3", "at least 12"),
+    "people in no file": (
+        "evaluate {files}/training.csv --model {run} --include-people {files}/no.txt",
+        "no.txt",
+    ),
 }
 
 

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+from facepoints.api import FaceModel
 from facepoints.cli.main import main
 from facepoints.datasets import synthetic
 from facepoints.datasets.crop_geometry import default_crop_rule
@@ -23,7 +24,6 @@ from facepoints.detection import FullImageDetector
 from facepoints.imaging.image_io import read_image
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkOutput
-from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
@@ -47,10 +47,10 @@ class MeanModel:
 
 
 @pytest.fixture
-def mean(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    predictor = Predictor(MeanModel(), FullImageDetector())
-    monkeypatch.setattr("facepoints.api.load", lambda *_, **__: predictor)
-    return predictor
+def mean(monkeypatch: pytest.MonkeyPatch) -> FaceModel:
+    model = FaceModel(MeanModel(), FullImageDetector())
+    monkeypatch.setattr("facepoints.api.load", lambda *_, **__: model)
+    return model
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def clip(path: Path, frames: int = 40, rate: float = 10, times: bool = False) ->
 
 
 def test_pictures_become_a_row_for_each_face(
-    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["measure", str(album), "--out", str(tmp_path / "out.csv")])
     rows = rows_of(tmp_path / "out.csv")
@@ -137,7 +137,7 @@ def test_pictures_become_a_row_for_each_face(
 
 
 def test_lines_that_predict_wrote_give_the_same(
-    album: Path, mean: Predictor, tmp_path: Path
+    album: Path, mean: FaceModel, tmp_path: Path
 ) -> None:
     main(["predict", str(album), "--out", str(tmp_path / "faces.jsonl")])
     for source, out in ((album, "direct.jsonl"), (tmp_path / "faces.jsonl", "lines.jsonl")):
@@ -160,7 +160,7 @@ def test_lines_that_predict_wrote_give_the_same(
                 )
 
 
-def test_millimetres(album: Path, mean: Predictor, tmp_path: Path) -> None:
+def test_millimetres(album: Path, mean: FaceModel, tmp_path: Path) -> None:
     for words, out in (([], "px.csv"), (["--mm-per-pixel", "0.25"], "mm.csv")):
         main(["measure", str(album / "a.png"), "--out", str(tmp_path / out), *words])
     (px,), (mm,) = rows_of(tmp_path / "px.csv"), rows_of(tmp_path / "mm.csv")
@@ -194,7 +194,7 @@ def test_blinks_and_yawns_of_a_video(times: bool, tmp_path: Path) -> None:
 
 
 def test_frames_of_a_folder_are_followed(
-    mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "frames"
     folder.mkdir()
@@ -289,7 +289,7 @@ def test_tables_of_points_are_told_from_pictures(
 
 
 def test_measures_and_events_go_to_two_files(
-    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, same = tmp_path / "out.csv", tmp_path / "album" / ".." / "out.csv"
     words = ["measure", album, "--out", out, "--events", same]
@@ -310,7 +310,7 @@ def test_a_table_of_boxes_is_not_replaced(
 
 @pytest.mark.parametrize("words", [["align", "--out"], ["predict", "--draw"]])
 def test_a_folder_of_pictures_is_not_called_as_one(
-    words: list[str], album: Path, mean: Predictor, capsys: pytest.CaptureFixture[str]
+    words: list[str], album: Path, mean: FaceModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, option = words
     face = album / "face.png"
@@ -320,7 +320,7 @@ def test_a_folder_of_pictures_is_not_called_as_one(
 
 
 def test_outputs_that_cannot_be(
-    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.csv"
     assert ".csv or .jsonl" in fails(["measure", album, "--out", tmp_path / "o.xlsx"], capsys)
@@ -336,7 +336,7 @@ def test_outputs_that_cannot_be(
 
 
 def test_faces_are_cut_out_upright(
-    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "upright"
     main(["align", str(album), "--out", str(out), "--size", "64"])
@@ -350,7 +350,7 @@ def test_faces_are_cut_out_upright(
 
 
 def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
-    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cv2.imwrite(str(album / "a.jpg"), np.zeros((100, 100), np.uint8))
     out = tmp_path / "upright"
@@ -366,7 +366,7 @@ def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
     assert picture.read_bytes() == before
 
 
-def test_frames_of_a_video_name_frame_and_track(mean: Predictor, tmp_path: Path) -> None:
+def test_frames_of_a_video_name_frame_and_track(mean: FaceModel, tmp_path: Path) -> None:
     folder, out = tmp_path / "frames", tmp_path / "out"
     folder.mkdir()
     gray = synthetic.render(1, seed=2, size=120).images[0]
@@ -380,7 +380,7 @@ def test_frames_of_a_video_name_frame_and_track(mean: Predictor, tmp_path: Path)
 
 
 def test_align_needs_pictures(
-    album: Path, mean: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = clip(tmp_path / "clip.jsonl", frames=3)
     assert "without pictures" in fails(["align", lines, "--out", tmp_path / "o"], capsys)

@@ -127,14 +127,14 @@ def test_ctrl_c_finishes_the_table(
 ) -> None:
     seen = 0
 
-    def measures(face: Face) -> dict[str, Measurement]:
+    def measure(face: Face) -> dict[str, Measurement]:
         nonlocal seen
         seen += 1
         if seen == 12:
             signal.raise_signal(signal.SIGINT)
         return facepoints.measure(face)
 
-    monkeypatch.setattr(measure_inputs, "measures", measures)
+    monkeypatch.setattr("facepoints.commands.measure.measure", measure)
     clip = film(tmp_path / "a.mp4", 1.2, lambda t: PHOTO)
     out, events = tmp_path / "out.csv", tmp_path / "events.csv"
     with pytest.raises(SystemExit) as ended:

@@ -511,7 +511,7 @@ BAD = {
     "one that is read": ("{album}/a.jpg {tmp}/x.csv --out {tmp}/x.csv", "destroy"),
     "one that would be drawn over": ("{album} --draw {album}", "would replace"),
     "a folder to draw to that is a file": ("{album} --draw {album}/a.jpg", "a.jpg"),
-    "no such finder": ("{album} --detector eyes", "no face finder"),
+    "no such finder": ("{album} --detector eyes", "no face detector"),
     "no such boxes": ("{album} --detector boxes:{tmp}/no.csv", "no table of boxes"),
     "no such score": ("{album} --min-score 2", "min_score"),
     "several faces for one file": ("{album} --out {tmp}/a.pts", "can hold one face"),
