@@ -6,22 +6,23 @@ import numpy as np
 import pytest
 
 from facepoints.datasets.marking_schemes import (
-    column_for,
+    convertible_as_marked,
     in_scheme_columns,
     pick_scheme,
     points_as_marked,
+    scheme_columns,
+    scheme_matrix,
 )
 from facepoints.datasets.samples import Samples
-from facepoints.errors import DataError
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.landmark_set import LandmarkSet, with_scheme
 
 FOUR = ("left_eye", "right_eye")
 NAMES = ("left_eye", "right_eye", "nose", "left_brow", "right_brow")
 SCHEMES = {"wide": NAMES, "narrow": FOUR}
 
 
-def test_arranged_puts_held_out_labels_where_the_run_predicts_them() -> None:
+def test_labels_move_to_the_columns_of_their_own_scheme() -> None:
     labelled = np.array([[True] * 5, [True, True, False, False, False]])
     points = np.arange(20, dtype=np.float32).reshape(2, 5, 2) * labelled[..., None]
     samples = Samples(
@@ -41,16 +42,7 @@ def test_arranged_puts_held_out_labels_where_the_run_predicts_them() -> None:
     np.testing.assert_array_equal(moved.points[1, 1], samples.points[1, 0])
 
 
-def test_column_for_prefers_the_scheme_and_names_an_unknown_point() -> None:
-    columns = LandmarkSet(("nose", "nose@narrow"))
-    assert column_for(columns, "nose", "narrow") == 1
-    assert column_for(columns, "nose", "wide") == 0
-    assert column_for(columns, "nose@narrow", "wide") == 1
-    with pytest.raises(DataError, match="no point 'chin'"):
-        column_for(columns, "chin", "wide")
-
-
-def test_as_marked_by_says_what_the_run_cannot_answer() -> None:
+def test_points_as_marked_prefers_the_column_of_the_scheme_and_masks_unknown_points() -> None:
     have = LandmarkSet(("nose", "nose@narrow"))
     want = LandmarkSet(("nose", "chin"))
     points = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
@@ -68,23 +60,49 @@ def test_as_marked_by_says_what_the_run_cannot_answer() -> None:
         ({"chin"}, "wide"),
     ],
 )
-def test_pick_source_is_the_smallest_scheme_that_covers(requested: set[str], want: str) -> None:
+def test_pick_scheme_returns_the_smallest_scheme_that_covers_the_request(
+    requested: set[str], want: str
+) -> None:
     assert pick_scheme(requested, SCHEMES) == want
 
 
-def test_pick_source_takes_the_first_of_equals_and_needs_no_scheme() -> None:
+def test_pick_scheme_returns_the_first_of_equals_and_accepts_no_schemes() -> None:
     assert pick_scheme({"a"}, {"one": ("a", "b"), "two": ("a", "c")}) == "one"
     assert pick_scheme({"a"}, {}) == ""
 
 
-def test_68_points_answer_as_the_scheme_that_is_asked_for() -> None:
+def test_68_points_are_converted_as_the_given_scheme_marks_them() -> None:
     points = np.arange(68 * 2, dtype=np.float32).reshape(1, 68, 2) ** 1.2
     want = LandmarkSet(("nose_tip", "mouth_center_bottom_lip"))
-    for source, tip, lip in (("15-point", 30, [57]), ("4-point", 33, [62, 66]), ("", 30, [57])):
-        found, able = points_as_marked(points, IBUG_68, want, source)
+    for scheme, tip, lip in (("15-point", 30, [57]), ("4-point", 33, [62, 66]), ("", 30, [57])):
+        found, able = points_as_marked(points, IBUG_68, want, scheme)
         assert able.all()
         np.testing.assert_array_equal(found[0, 0], points[0, tip])
         np.testing.assert_allclose(found[0, 1], points[0, lip].mean(axis=0), rtol=1e-6)
     both = LandmarkSet(("nose_tip", "nose_tip@4-point"))
     found, able = points_as_marked(points, IBUG_68, both, "4-point")
     np.testing.assert_array_equal(found[0], points[0, [30, 33]])
+
+
+def test_scheme_matrix_gives_the_same_points_as_points_as_marked() -> None:
+    points = np.arange(68 * 2, dtype=np.float32).reshape(1, 68, 2) ** 1.2
+    want = LandmarkSet(("nose_tip", "left_eye_center", "ear"), mirrorable=False)
+    weights, known = scheme_matrix(IBUG_68, want, "4-point")
+    found, able = points_as_marked(points, IBUG_68, want, "4-point")
+    assert known.tolist() == able.tolist() == [True, True, False]
+    assert weights.sum(axis=1).tolist() == pytest.approx([1, 1, 0])
+    np.testing.assert_allclose(weights @ points[0], found[0], rtol=1e-6)
+    assert convertible_as_marked(IBUG_68, want, "4-point").tolist() == [True, True, False]
+
+
+def test_values_of_points_are_converted_as_points_are() -> None:
+    squares = np.arange(68, dtype=np.float32)[None]
+    want = LandmarkSet(("left_eye_center", "nose_tip"), mirrorable=False)
+    means, _ = points_as_marked(squares, IBUG_68, want, "4-point")
+    assert means.tolist() == [[44.5, 33.0]]  # six points 42 to 47, and the nose base
+
+
+def test_the_scheme_with_most_points_keeps_the_plain_names() -> None:
+    columns = scheme_columns(LandmarkSet(NAMES), {"narrow": FOUR, "wide": NAMES})
+    assert columns.names == (*NAMES, *(with_scheme(name, "narrow") for name in FOUR))
+    assert columns.mirrorable

@@ -27,6 +27,7 @@ from facepoints.imaging.image_io import read_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
+from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.formats import FORMATS, format_of
 from facepoints.results.records import Record, error_record, json_line, record
@@ -174,12 +175,10 @@ def predict_images(
 
 def checked_points(predictor: Predictor, want: LandmarkSet | None) -> LandmarkSet:
     """The points to answer with. Raises DataError if they cannot be had."""
-    have = predictor.landmarks
     if want is None:
-        return have
-    k = len(have)
-    nobody = Face((0, 0, 1, 1), 0.0, np.zeros((k, 2), np.float32), np.zeros(k, np.float32), have)
-    return nobody.as_landmarks(want).landmarks
+        return predictor.landmarks
+    check_convertible(predictor.landmarks, want)
+    return want
 
 
 def _drawn_paths(pictures: Sequence[str], folder: Path) -> dict[str, Path]:

@@ -22,7 +22,11 @@ from numpy.typing import NDArray
 
 from facepoints._util import files
 from facepoints.datasets import readers
-from facepoints.datasets.marking_schemes import pick_scheme, points_as_marked
+from facepoints.datasets.marking_schemes import (
+    convertible_as_marked,
+    pick_scheme,
+    points_as_marked,
+)
 from facepoints.datasets.readers.csv_lines import open_table
 from facepoints.datasets.samples import Samples
 from facepoints.detection import FullImageDetector
@@ -206,10 +210,9 @@ def _check_features(
 ) -> None:
     """Raises an error for the first coordinate that the run does not predict."""
     want = LandmarkSet(tuple(dict.fromkeys(row.point for row in asked)), mirrorable=False)
-    nothing = np.zeros((0, len(have), 2), dtype=np.float32)
     able = {
-        source: dict(zip(want.names, points_as_marked(nothing, have, want, source)[1], strict=True))
-        for source in set(scheme.values())
+        name: dict(zip(want.names, convertible_as_marked(have, want, name), strict=True))
+        for name in set(scheme.values())
     }
     failed = next((row for row in asked if not able[scheme[row.image_id]][row.point]), None)
     if failed is None:

@@ -8,42 +8,30 @@ column of a point as a scheme marks it, and moves labels and predictions between
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.datasets.samples import Samples
-from facepoints.errors import DataError
-from facepoints.landmarks.conversion import CONVERSIONS, convert
+from facepoints.landmarks.conversion import (
+    Parts,
+    conversion_parts,
+    mean_of_parts,
+    parts_matrix,
+)
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name, scheme_of, with_scheme
 
 __all__ = [
-    "column_for",
+    "convertible_as_marked",
     "in_scheme_columns",
     "pick_scheme",
     "points_as_marked",
     "points_by_scheme",
     "scheme_columns",
     "scheme_matrix",
-    "source_columns",
     "widest_scheme",
 ]
-
-
-def column_for(landmarks: LandmarkSet, name: str, scheme: str) -> int:
-    """Column of point `name` as `source` marks it: ``name@source``, else the plain name.
-
-    Raises:
-        DataError: the set has neither.
-    """
-    found = _column(landmarks, name, scheme)
-    if found is None:
-        raise DataError(
-            f"no point '{name}' for the marking scheme '{scheme}' here; "
-            f"known points: {', '.join(landmarks.names)}"
-        )
-    return found
 
 
 def _column(landmarks: LandmarkSet, name: str, scheme: str) -> int | None:
@@ -52,11 +40,6 @@ def _column(landmarks: LandmarkSet, name: str, scheme: str) -> int | None:
         if candidate in landmarks.names:
             return landmarks.names.index(candidate)
     return None
-
-
-def source_columns(landmarks: LandmarkSet, names: Iterable[str], scheme: str) -> list[int]:
-    """`column_for` each of `names`. Raises DataError for one that the set lacks."""
-    return [column_for(landmarks, name, scheme) for name in names]
 
 
 def pick_scheme(requested: set[str], schemes: Mapping[str, Sequence[str]]) -> str:
@@ -128,63 +111,64 @@ def in_scheme_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
     return samples.with_points(points, labelled, landmarks)
 
 
-def _as_named_by(scheme: str, want: LandmarkSet) -> LandmarkSet:
-    """Points with the source in every name, but for those that would then be there twice."""
-    own = [name if scheme_of(name) else with_scheme(name, scheme) for name in want.names]
-    pairs = zip(want.names, own, strict=True)
-    names = tuple(name if own.count(named) > 1 else named for name, named in pairs)
-    return LandmarkSet(names, mirrorable=False)
-
-
 def points_as_marked(
     points: NDArray[np.float32], have: LandmarkSet, want: LandmarkSet, scheme: str
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Predictions of a run as the points `want` of one marking scheme.
+    """Predicted points as the points `want` of one marking scheme.
 
-    A point comes from the run's column for that scheme, else from its plain column, else
-    through a known conversion (`landmark_sets.convert`: eye centres out of 68 points), which
-    may know the scheme.
+    A point comes from the model's column for that scheme, else from its plain column, else
+    from a conversion (`conversion.convert`: eye centers from the 68 points), which may depend
+    on the scheme.
 
     Args:
-        points: (N, len(have), 2) in pixels.
-        have: all columns of the run.
-        want: K points asked for.
-        source: name of the scheme.
+        points: (N, len(have), 2) in pixels; or values (N, len(have)) of the points, such as
+            squared radii.
+        have: all columns of the model.
+        want: K points.
+        scheme: the scheme that plain names of `want` belong to.
 
     Returns:
-        Points (N, K, 2), 0 where the run has no answer, and which it has (K,).
+        Points (N, K, 2) or values (N, K), 0 for points that the model cannot give, and the mask
+        (K,) of those that it can.
     """
-    out = np.zeros((len(points), len(want), 2), dtype=np.float32)
-    able = np.zeros(len(want), dtype=bool)
-    marked = _as_named_by(scheme, want)
-    for names in CONVERSIONS:
-        if set(names) <= set(have.names):
-            part, chosen = have.subset(names), points[:, have.columns(names)]
-            out, _ = convert(chosen, np.ones(chosen.shape[:2], dtype=bool), part, marked)
-            one = np.ones((1, len(names)), dtype=bool)
-            able = convert(np.zeros((1, len(names), 2), np.float32), one, part, marked)[1][0]
-    for column, name in enumerate(want.names):
-        place = _column(have, name, scheme)
-        if place is not None:
-            out[:, column], able[column] = points[:, place], True
-    return out, able
+    parts = _marked_parts(have, want, scheme)
+    return mean_of_parts(points, parts), np.array([bool(columns) for columns in parts])
 
 
 def scheme_matrix(
     have: LandmarkSet, want: LandmarkSet, scheme: str
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """`as_marked_by` as a matrix: how much each point of `have` counts in those of `want`.
-
-    Args:
-        source: scheme that plain names of `want` are meant by.
+    """`points_as_marked` as a matrix, as `conversion.conversion_matrix` is for `convert`.
 
     Returns:
-        Weights (len(want), len(have)), whose rows sum to 1 or are 0 for points that cannot be
-        had, and which can (len(want),).
+        Weights (len(want), len(have)): a row sums to 1, or is 0 for a point that the model
+        cannot give. Mask (len(want),) of the points that it can.
     """
-    units = np.repeat(np.eye(len(have), dtype=np.float32)[..., None], 2, axis=-1)
-    answers, able = points_as_marked(units, have, want, scheme)
-    return np.ascontiguousarray(answers[..., 0].T), able
+    parts = _marked_parts(have, want, scheme)
+    return parts_matrix(parts, len(have)), np.array([bool(columns) for columns in parts])
+
+
+def convertible_as_marked(have: LandmarkSet, want: LandmarkSet, scheme: str) -> NDArray[np.bool_]:
+    """Mask (len(want),) of the points of one scheme that can be computed from `have`."""
+    return scheme_matrix(have, want, scheme)[1]
+
+
+def _marked_parts(have: LandmarkSet, want: LandmarkSet, scheme: str) -> Parts:
+    """The columns of `have` whose mean is each point of `want` as the scheme marks it."""
+    parts = conversion_parts(have, _with_scheme_names(want, scheme))
+    for row, name in enumerate(want.names):
+        column = _column(have, name, scheme)
+        if column is not None:
+            parts[row] = [column]
+    return parts
+
+
+def _with_scheme_names(want: LandmarkSet, scheme: str) -> LandmarkSet:
+    """Points with the scheme in every name, except where two names would then be the same."""
+    own = [name if scheme_of(name) else with_scheme(name, scheme) for name in want.names]
+    pairs = zip(want.names, own, strict=True)
+    names = tuple(name if own.count(named) > 1 else named for name, named in pairs)
+    return LandmarkSet(names, mirrorable=False)
 
 
 def widest_scheme(marked: Mapping[str, Sequence[str]]) -> str:

@@ -25,7 +25,8 @@ from facepoints.evaluation.calibration import radius_report
 from facepoints.inference.crop_predictor import CropModel
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks import metrics
-from facepoints.landmarks.conversion import CONVERSIONS
+from facepoints.landmarks.conversion import conversion_matrix
+from facepoints.landmarks.known_sets import CONVERSIONS
 from facepoints.landmarks.landmark_set import LandmarkSet, scheme_of
 
 __all__ = ["WORST", "CalibratedModel", "evaluate", "predict_samples", "table"]
@@ -139,10 +140,9 @@ def _match(
         converted = samples.as_landmarks(have.subset(names))
         turned = _in_columns_of(points, radius, have, converted)
         if _columns(turned) > _columns(direct):
-            known = CONVERSIONS[samples.landmarks.names]
-            measured = turned.truth.landmarks.names
-            used = {part for n in measured for part in known.get(n, (n,))}
-            left_out = [n for n in samples.landmarks.names if n not in used]
+            weights, _ = conversion_matrix(samples.landmarks, turned.truth.landmarks)
+            used = np.asarray(weights.any(axis=0))
+            left_out = [n for n, u in zip(samples.landmarks.names, used, strict=True) if not u]
             return replace(turned, left_out=left_out, converted=True)
     if not _columns(direct):
         raise DataError(
@@ -165,19 +165,18 @@ def _in_columns_of(
     points: NDArray[np.float32], radius: NDArray[np.float32], have: LandmarkSet, samples: Samples
 ) -> _Matched:
     predicted = np.zeros(samples.points.shape, dtype=np.float32)
-    within = np.zeros(samples.points.shape, dtype=np.float32)
+    within = np.zeros(samples.labelled.shape, dtype=np.float32)
     labelled = samples.labelled.copy()
     # A mean of points gets the root mean square of their radii, as if they erred together.
-    squares = np.repeat(radius[..., None] ** 2, 2, axis=-1)
     for index, source in enumerate(samples.schemes):
         rows = np.flatnonzero(samples.scheme == index)
         predicted[rows], able = points_as_marked(points[rows], have, samples.landmarks, source)
-        within[rows], _ = points_as_marked(squares[rows], have, samples.landmarks, source)
+        within[rows], _ = points_as_marked(radius[rows] ** 2, have, samples.landmarks, source)
         labelled[rows] &= able
     gone = _any(samples) & ~np.asarray(labelled.any(axis=0))
     left_out = [n for n, g in zip(samples.landmarks.names, gone, strict=True) if g]
     truth = samples.with_points(samples.points, labelled)
-    return _Matched(truth, predicted, np.sqrt(within[..., 0]), left_out, converted=False)
+    return _Matched(truth, predicted, np.sqrt(within), left_out, converted=False)
 
 
 def _report(matched: _Matched) -> dict[str, Any]:

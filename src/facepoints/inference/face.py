@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.conversion import check_convertible, convert
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["Face"]
@@ -60,17 +60,10 @@ class Face:
         their radii: no smaller than if all were off the same way.
 
         Raises:
-            DataError: a point of `want` cannot be had from these.
+            DataError: a point of `want` cannot be computed from these points.
         """
+        check_convertible(self.landmarks, want)
         every = np.ones((1, len(self.landmarks)), dtype=bool)
-        points, known = convert(self.points[None], every, self.landmarks, want)
-        if not known.all():
-            lacking = [n for n, k in zip(want.names, known[0], strict=True) if not k]
-            raise DataError(
-                f"no point {', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''} can be "
-                f"had from the {len(self.landmarks)} points of this model"
-            )
-        # `convert` takes means of xy pairs, so the squares travel as x
-        squares = np.stack([self.radius**2, np.zeros_like(self.radius)], axis=-1)
-        means, _ = convert(squares[None], every, self.landmarks, want)
-        return replace(self, points=points[0], radius=np.sqrt(means[0, :, 0]), landmarks=want)
+        points, _ = convert(self.points[None], every, self.landmarks, want)
+        squares, _ = convert(self.radius[None] ** 2, every, self.landmarks, want)
+        return replace(self, points=points[0], radius=np.sqrt(squares[0]), landmarks=want)

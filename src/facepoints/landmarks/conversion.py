@@ -1,68 +1,69 @@
-"""Points of one landmark set computed from the points of another."""
+"""Computes the points of one landmark set from the points of another.
+
+A point is either a point of the other set or the mean of several (`known_sets.CONVERSIONS`): an
+eye center is the mean of the six points around the eye. So a conversion is linear, and
+`conversion_matrix` is its matrix.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.landmarks.known_sets import IBUG_68, NARROW
-from facepoints.landmarks.landmark_set import LandmarkSet, base_name, with_scheme
+from facepoints.errors import DataError
+from facepoints.landmarks.known_sets import CONVERSIONS
+from facepoints.landmarks.landmark_set import LandmarkSet, base_name
 
-__all__ = ["CONVERSIONS", "convert"]
+__all__ = [
+    "Parts",
+    "check_convertible",
+    "conversion_matrix",
+    "conversion_parts",
+    "convert",
+    "convertible",
+    "mean_of_parts",
+    "parts_matrix",
+]
+
+Parts = list[list[int]]
+"""For each wanted point the columns whose mean it is. A column that is listed several times
+counts as often. The list of a point that cannot be computed is empty."""
 
 
-def _kaggle_from_ibug() -> dict[str, tuple[str, ...]]:
-    """Kaggle's points in both marking schemes as means of the 68.
+def conversion_matrix(
+    have: LandmarkSet, want: LandmarkSet
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The conversion from one set to another as a matrix.
 
-    Which ones was found on two files. On the 7,049 label rows of the competition, by where a
-    point lies below the eye centres, in distances of these, beside where the 68 points of the
-    mean face (`mean_face.MEAN_FACE`) do:
+    Returns:
+        Weights (len(want), len(have)): a row sums to 1, or is 0 for a point that cannot be
+        computed. Mask (len(want),) of the points that can be computed.
 
-    ============================ ============= ============ =================================
-    point                        rows with 15  rows with 4  of the mean face
-    ============================ ============= ============ =================================
-    nose tip                     0.56          0.75         nose_bridge_4 0.59, nose_base 0.79
-    bottom lip                   1.25          1.09         lower_lip_center 1.32, inner lips
-                                                            1.11 and 1.17
-    inner and outer end of brow  -0.21, -0.19               -0.26, -0.24
-    ============================ ============= ============ =================================
-
-    And on 3,561 faces with pixels and labels of both schemes, none of the test set, by which
-    mean of one or two of the points that a network finds has the least spread about the
-    labels: ``nose_base`` (1.4 px; the next best is 1.7 px away, nose_bridge_4 6.6 px) and the
-    middle of the two inner lip centres (1.4 px; next 1.6, lower_lip_center 6.7 px) for the
-    rows with 4 points, where each point's first choice here is the best for those with 15.
-
-    The brow ends of the competition lie 1.8 px (of 96) nearer to the eyes than those of the 68,
-    in the statistics and on its 12 published rows with pixels, so they are taken an eighth of
-    the way to the eye corners. More would suit it better still, and the other file worse.
+    >>> pair = LandmarkSet(("left_eye", "right_eye"))
+    >>> weights, known = conversion_matrix(pair, LandmarkSet(("right_eye", "chin")))
+    >>> weights.tolist(), known.tolist()
+    ([[0.0, 1.0], [0.0, 0.0]], [True, False])
     """
-    inner_lips = ("inner_upper_lip_center", "inner_lower_lip_center")
-    parts: dict[str, tuple[str, ...]] = {
-        "nose_tip": ("nose_bridge_4",),
-        with_scheme("nose_tip", NARROW): ("nose_base",),
-        "mouth_left_corner": ("mouth_left_corner",),
-        "mouth_right_corner": ("mouth_right_corner",),
-        "mouth_center_top_lip": ("upper_lip_center",),
-        "mouth_center_bottom_lip": ("lower_lip_center",),
-        with_scheme("mouth_center_bottom_lip", NARROW): inner_lips,
-    }
-    for side in ("left", "right"):
-        eye = tuple(n for n in IBUG_68.names if n.startswith(f"{side}_eye_"))
-        parts[f"{side}_eye_center"] = eye
-        for end, brow in (("inner", 5), ("outer", 1)):
-            corner = f"{side}_eye_{end}_corner"
-            parts[corner] = (corner,)
-            parts[f"{side}_eyebrow_{end}_end"] = (f"{side}_brow_{brow}",) * 7 + (corner,)
-    return parts
+    parts = conversion_parts(have, want)
+    return parts_matrix(parts, len(have)), np.array([bool(columns) for columns in parts])
 
 
-CONVERSIONS: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
-    IBUG_68.names: _kaggle_from_ibug()
-}
-"""For the names of a set: other points as the mean of points of that set. A point that is
-named several times counts as often; one "as a scheme marks it" ("nose_tip@4-point") is there
-where the scheme means another place than the plain name does."""
+def convertible(have: LandmarkSet, want: LandmarkSet) -> NDArray[np.bool_]:
+    """Mask (len(want),) of the points of `want` that can be computed from those of `have`."""
+    return conversion_matrix(have, want)[1]
+
+
+def check_convertible(have: LandmarkSet, want: LandmarkSet) -> None:
+    """Raises DataError if a point of `want` cannot be computed from the points of `have`."""
+    known = convertible(have, want)
+    if not known.all():
+        lacking = [name for name, k in zip(want.names, known, strict=True) if not k]
+        raise DataError(
+            f"no point {', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''} can be "
+            f"computed from the {len(have)} points of this model; choose other points"
+        )
 
 
 def convert(
@@ -71,39 +72,70 @@ def convert(
     have: LandmarkSet,
     want: LandmarkSet,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Points of the set `want` out of points of the set `have`.
+    """Compute the points of the set `want` from the points of the set `have`.
 
-    A point that both name is copied; a point that is known as a mean of points that `have`
-    holds (`CONVERSIONS`: an eye centre is the mean of the six eye points) is that mean,
-    labelled where all its parts are; any other is unlabelled. A column with a source
-    ("nose_tip@4-point") falls back to the plain name where nothing is known of the source.
+    A point in both sets is copied. A point that is a mean of points of `have` is labelled where
+    all of them are labelled. Any other point is unlabelled. A column of a marking scheme
+    ("nose_tip@4-point") falls back to the plain name if nothing is known for the scheme.
 
     Args:
-        points: (N, K, 2) in pixels.
+        points: (N, K, 2) in pixels; or values (N, K) or (N, K, D) of the points, such as
+            squared radii.
         labelled: (N, K).
 
     Returns:
-        Points (N, len(want), 2), 0 where unlabelled, and the mask (N, len(want)).
+        Points (N, len(want), ...), 0 where unlabelled, and the mask (N, len(want)).
     """
+    parts = conversion_parts(have, want)
+    out = mean_of_parts(points, parts)
+    mask = np.zeros((len(points), len(want)), dtype=bool)
+    for column, columns in enumerate(parts):
+        if columns:
+            mask[:, column] = labelled[:, columns].all(axis=1)
+    out[~mask] = 0
+    return out, mask
+
+
+def conversion_parts(have: LandmarkSet, want: LandmarkSet) -> Parts:
+    """The columns of `have` whose mean is each point of `want`; see `Parts`."""
     means: dict[str, tuple[str, ...]] = {}
     for names, made in CONVERSIONS.items():
         if set(names) <= set(have.names):
             means |= made
-    out = np.zeros((len(points), len(want), 2), dtype=np.float32)
-    mask = np.zeros((len(points), len(want)), dtype=bool)
-    for column, name in enumerate(want.names):
+    parts = []
+    for name in want.names:
         if name in have.names:
-            parts: tuple[str, ...] = (name,)
+            parts.append(have.columns((name,)))
         elif name in means:
-            parts = means[name]
+            parts.append(have.columns(means[name]))
         elif base_name(name) in means:
-            parts = means[base_name(name)]
+            parts.append(have.columns(means[base_name(name)]))
         elif base_name(name) in have.names:
-            parts = (base_name(name),)
+            parts.append(have.columns((base_name(name),)))
         else:
-            continue
-        index = have.columns(parts)
-        mask[:, column] = labelled[:, index].all(axis=1)
-        out[:, column] = points[:, index].mean(axis=1)
-    out[~mask] = 0
-    return out, mask
+            parts.append([])
+    return parts
+
+
+def mean_of_parts(values: NDArray[np.floating], parts: Parts) -> NDArray[np.float32]:
+    """The mean (N, len(parts), ...) of the parts' columns of values (N, K, ...); 0 for no parts.
+
+    It equals the product with `parts_matrix` up to rounding. The columns are added in their
+    order instead, so the last bit is the same on every processor and for every shape.
+    """
+    out = np.zeros((len(values), len(parts), *values.shape[2:]), dtype=np.float32)
+    for column, columns in enumerate(parts):
+        if columns:
+            total = values[:, columns[0]]
+            for other in columns[1:]:
+                total = total + values[:, other]
+            out[:, column] = total / len(columns)
+    return out
+
+
+def parts_matrix(parts: Sequence[Sequence[int]], width: int) -> NDArray[np.float32]:
+    """Weights (len(parts), width) of the columns in each mean."""
+    counts = np.zeros((len(parts), width), dtype=np.float32)
+    for row, columns in enumerate(parts):
+        np.add.at(counts[row], list(columns), 1)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -1,20 +1,28 @@
-"""The sets of points that are known by name, and what they know of each other."""
+"""The landmark sets that have a name, as data.
+
+A further set (such as the 98 points of WFLW) is added here and nowhere else: a `LandmarkSet` in
+`KNOWN_SETS`; in `NUMBERED_SETS` if its files number the points instead of naming them; and in
+`CONVERSIONS` the points of other sets that are points or means of points of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from facepoints.errors import SettingsError
-from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.landmark_set import LandmarkSet, with_scheme
 
 __all__ = [
+    "CONVERSIONS",
     "IBUG_68",
     "KAGGLE_15",
     "KAGGLE_SCHEMES",
     "KNOWN_SETS",
     "NARROW",
+    "NUMBERED_SETS",
     "known_or_plain",
     "known_set",
+    "numbered_set",
 ]
 
 
@@ -144,7 +152,76 @@ IBUG_68 = _ibug_68()
 in the order of its .pts files."""
 
 KNOWN_SETS: dict[str, LandmarkSet] = {"kaggle-15": KAGGLE_15, "ibug-68": IBUG_68}
-"""Landmark sets known by name."""
+"""Landmark sets by name."""
+
+NUMBERED_SETS: dict[str, LandmarkSet] = {"ibug": IBUG_68}
+"""Landmark sets by marking scheme, for files that number the points instead of naming them, such
+as .pts files. No two of them have the same number of points."""
+
+NARROW = "4-point"
+"""The marking scheme of the rows with 4 points in Kaggle's file."""
+
+KAGGLE_SCHEMES: dict[str, tuple[str, ...]] = {
+    "15-point": KAGGLE_15.names,
+    NARROW: ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip"),
+}
+"""The marking schemes of Kaggle's file, as in `Samples.schemes`: the points of each."""
+
+
+def _kaggle_from_ibug() -> dict[str, tuple[str, ...]]:
+    """Kaggle's points in both marking schemes as means of the 68.
+
+    Two files decided which points. The first is the 7,049 label rows of the competition. The
+    table gives how far a point lies below the eye centers, in distances between the eye centers,
+    and the same for points of the mean face (`mean_face.MEAN_FACE`):
+
+    ============================ ============= ============ =================================
+    point                        rows with 15  rows with 4  mean face
+    ============================ ============= ============ =================================
+    nose tip                     0.56          0.75         nose_bridge_4 0.59, nose_base 0.79
+    bottom lip                   1.25          1.09         lower_lip_center 1.32, inner lips
+                                                            1.11 and 1.17
+    inner and outer end of brow  -0.21, -0.19               -0.26, -0.24
+    ============================ ============= ============ =================================
+
+    The second is 3,561 faces with pixels and labels of both schemes, none from the test set. On
+    them each mean of one or two predicted points was compared to the labels. For the rows with
+    4 points, the means with the smallest standard deviation are ``nose_base`` (1.4 px; the
+    second best is 1.7 px off, nose_bridge_4 6.6 px) and the mean of the two inner lip centers
+    (1.4 px; the second best 1.6, lower_lip_center 6.7 px). For the rows with 15 points, the
+    choices here are the best ones.
+
+    The brow ends of the competition lie 1.8 px (of 96) nearer to the eyes than those of the 68,
+    both in the statistics and on its 12 published rows with pixels. So they are an eighth of
+    the way to the eye corners. A larger share fits the competition better and the other file
+    worse.
+    """
+    inner_lips = ("inner_upper_lip_center", "inner_lower_lip_center")
+    parts: dict[str, tuple[str, ...]] = {
+        "nose_tip": ("nose_bridge_4",),
+        with_scheme("nose_tip", NARROW): ("nose_base",),
+        "mouth_left_corner": ("mouth_left_corner",),
+        "mouth_right_corner": ("mouth_right_corner",),
+        "mouth_center_top_lip": ("upper_lip_center",),
+        "mouth_center_bottom_lip": ("lower_lip_center",),
+        with_scheme("mouth_center_bottom_lip", NARROW): inner_lips,
+    }
+    for side in ("left", "right"):
+        eye = tuple(n for n in IBUG_68.names if n.startswith(f"{side}_eye_"))
+        parts[f"{side}_eye_center"] = eye
+        for end, brow in (("inner", 5), ("outer", 1)):
+            corner = f"{side}_eye_{end}_corner"
+            parts[corner] = (corner,)
+            parts[f"{side}_eyebrow_{end}_end"] = (f"{side}_brow_{brow}",) * 7 + (corner,)
+    return parts
+
+
+CONVERSIONS: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
+    IBUG_68.names: _kaggle_from_ibug()
+}
+"""For the names of a set: points of other sets as means of its points. A point that is listed
+several times counts as often. A name with a scheme ("nose_tip@4-point") is listed if the scheme
+means another place than the plain name."""
 
 
 def known_set(name: str) -> LandmarkSet:
@@ -155,19 +232,21 @@ def known_set(name: str) -> LandmarkSet:
 
 
 def known_or_plain(names: Sequence[str]) -> LandmarkSet:
-    """Best-known set for these names: a known one if they are its names (in any order),
-    else a plain one that mirrors if the names say left and right."""
+    """The set with these names: the known one if they are its names (in any order), else a plain
+    one, which can be mirrored if the names say left and right."""
     for known in KNOWN_SETS.values():
         if set(names) == set(known.names):
             return known.subset(names)
     return LandmarkSet.of_names(names)
 
 
-NARROW = "4-point"
-"""The marking scheme of those rows of Kaggle's file that have 4 points."""
+def numbered_set(count: int) -> tuple[LandmarkSet, str]:
+    """The set and the marking scheme of `count` numbered points.
 
-KAGGLE_SCHEMES: dict[str, tuple[str, ...]] = {
-    "15-point": KAGGLE_15.names,
-    NARROW: ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip"),
-}
-"""Who marked Kaggle's file, as `Samples.sources`: the points of each marking scheme."""
+    Without such a set in `NUMBERED_SETS`, the points are named "0", "1", ... and cannot be
+    mirrored, and the scheme is named after their count ("98-point").
+    """
+    for scheme, known in NUMBERED_SETS.items():
+        if len(known) == count:
+            return known, scheme
+    return known_or_plain([str(i) for i in range(count)]), f"{count}-point"

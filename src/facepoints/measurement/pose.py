@@ -110,13 +110,11 @@ def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]
     """The points of a set on the mean head, (K, 3), how far people's lie from there (K,), and
     which of them are known and fixed on the head (K,)."""
     every = np.ones((1, 68), dtype=bool)
-    flat, known = convert(MEAN_HEAD[None, :, :2].astype(np.float32), every, IBUG_68, landmarks)
-    # `convert` takes means of xy pairs, so depth and variance travel as one
-    pair = np.stack([MEAN_HEAD[:, 2], HEAD_SPREAD**2], axis=-1).astype(np.float32)
-    rest, _ = convert(pair[None], every, IBUG_68, landmarks)
-    shape = np.concatenate([flat[0], rest[0, :, :1]], axis=1).astype(np.float64)
+    head, known = convert(MEAN_HEAD[None].astype(np.float32), every, IBUG_68, landmarks)
+    variance, _ = convert((HEAD_SPREAD[None] ** 2).astype(np.float32), every, IBUG_68, landmarks)
+    shape = head[0].astype(np.float64)
     fixed = known[0] & ~np.isin(landmarks.names, IBUG_68.names[:_OUTLINE])
-    spread = np.sqrt(rest[0, :, 1].astype(np.float64))
+    spread = np.sqrt(variance[0].astype(np.float64))
     for shared in (shape, spread, fixed):
         shared.setflags(write=False)
     return shape, spread, fixed

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from facepoints._util.files import write_bytes
 from facepoints.errors import MissingExtraError
 from facepoints.inference.landmark_model import INPUT, OUTPUTS
-from facepoints.models.ensemble import merge
+from facepoints.models.ensemble import merge_columns
 from facepoints.models.networks import KeypointModel
 from facepoints.models.onnx_edit import seal
 from facepoints.models.run import Run
@@ -40,7 +40,7 @@ __all__ = [
     "traced",
 ]
 
-REFINEMENT_PASSES = 2
+REFINEMENT_PASSES = 1
 """A second look, at the face turned and scaled by the first answer, costs as much again and
 is worth it wherever the crops are not cut by hand."""
 
@@ -105,18 +105,17 @@ def _mean(answers: list[Tensor]) -> Tensor:
 
 
 def _merge_matrix(run: Run, parts: list[list[int]]) -> Tensor:
-    """(K, sum of k): how the parts' columns make the run's. `merge` is linear, so its answers
-    for unit vectors are its matrix."""
+    """(K, sum of k): how the parts' columns make the run's. Merging is linear, so the
+    merged unit vectors are its matrix."""
     sets = [run.members[numbers[0]].landmarks for numbers in parts]
     total = sum(map(len, sets))
     units = np.eye(total, dtype=np.float32)
-    answers, start = [], 0
+    tables, start = [], 0
     for landmarks in sets:
-        mine = units[:, start : start + len(landmarks)]
-        answers.append((landmarks, np.repeat(mine[..., None], 2, axis=-1), mine))
+        tables.append((landmarks, units[:, start : start + len(landmarks)]))
         start += len(landmarks)
-    _, spread = merge(answers, run.landmarks, run.merge)
-    return torch.from_numpy(np.ascontiguousarray(spread.T))
+    merged = merge_columns(tables, run.landmarks, run.merge)
+    return torch.from_numpy(np.ascontiguousarray(merged.T))
 
 
 def check_installed() -> None:

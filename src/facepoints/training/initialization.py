@@ -1,10 +1,10 @@
-"""Training that begins from the weights of a finished run rather than from random ones.
+"""Initial weights from a finished run (transfer learning).
 
-What a network learned of faces serves other sets of points too (transfer learning, Yosinski
-et al. 2014, https://arxiv.org/abs/1411.1792): the layers that all points share are copied, and
-the last layer of each point begins as that of the same point, or of the mean of the points
-that it is known to be (`landmark_sets.CONVERSIONS`). Points of which the run knows nothing
-begin at random. `Fit` then trains on, all layers at a lower rate.
+Layers that all points share are copied; what they learned on faces helps other sets of points
+too (Yosinski et al. 2014, https://arxiv.org/abs/1411.1792). The output layer of each point is
+copied from the same point, or is the mean of the points that it can be computed from
+(`known_sets.CONVERSIONS`). Output layers of other points stay random. `MemberTrainer` then
+trains all layers, at a lower learning rate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from facepoints.datasets.marking_schemes import points_by_scheme, scheme_matrix,
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import RunError, SettingsError
-from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.conversion import convertible
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.networks import KeypointModel
@@ -37,9 +37,9 @@ __all__ = [
 ]
 
 RANDOM_INIT = "random"
-"""Word for random weights."""
+"""Value of `TrainSettings.init` for random weights."""
 
-_HEADS = {
+_OUTPUT_LAYERS = {
     "backbone.heat.weight",
     "backbone.heat.bias",
     "backbone.log_scale.weight",
@@ -49,24 +49,30 @@ _HEADS = {
     "log_scale",
     "mirror_bias",
 }
-"""Tensors that have rows for every point, the same number for each."""
+"""Tensors whose rows belong to points, the same number of rows for each."""
 
-_TRIED_ON = 256  # faces, at most
+_COMPARED_ON = 256  # maximum number of faces
 
 
 def resolve_init(init: str | None, network: str, landmarks: LandmarkSet) -> str:
-    """What to begin from where nothing was chosen (None): the weights of the package for a
-    heatnet on faces, that is, for points of which they know some; else random ones."""
+    """Replace the default (None) of `TrainSettings.init`: the built-in weights for a heatnet and
+    points of which the built-in model knows at least one, else random weights."""
     if init is not None:
         return init
-    one = np.ones((1, len(IBUG_68)), dtype=bool)
-    _, known = convert(np.zeros((1, len(IBUG_68), 2), np.float32), one, IBUG_68, landmarks)
-    there = (weights.POINTS_RUN / "run.json").is_file()
-    return weights.BUILTIN if network == "heatnet" and known.any() and there else RANDOM_INIT
+    known = convertible(IBUG_68, landmarks)
+    installed = (weights.POINTS_RUN / "run.json").is_file()
+    fits = network == "heatnet" and known.any() and installed
+    return weights.BUILTIN if fits else RANDOM_INIT
 
 
 def load_init_run(init: str) -> Run | None:
-    """The run to begin from: that of the package, none, or that of a folder.
+    """Load the run that `TrainSettings.init` names.
+
+    Args:
+        init: "builtin", "random" or a run folder.
+
+    Returns:
+        None for "random".
 
     Raises:
         RunError: it is missing, damaged, unfinished or newer.
@@ -77,98 +83,100 @@ def load_init_run(init: str) -> Run | None:
         return Run.load(Path(init))
     if not (weights.POINTS_RUN / "run.json").is_file():
         raise RunError(
-            f"the weights of the package are missing ({weights.POINTS_RUN}); install it anew, or "
-            f"begin from random ones with --init random"
+            f"the built-in weights are missing ({weights.POINTS_RUN}); install the package again, "
+            f"or start from random weights with --init random"
         )
     return Run.load(weights.POINTS_RUN)
 
 
 def digest(run: Run) -> str:
-    """Fingerprint of a run's weights: training goes on from the ones that it began from."""
-    found = hashlib.blake2b(digest_size=16)
+    """Fingerprint of a run's weights: a training resumes only if its initial weights are still
+    the same."""
+    fingerprint = hashlib.blake2b(digest_size=16)
     for member in run.members:
         for name, tensor in sorted(member.model.state_dict().items()):
-            found.update(name.encode() + tensor.cpu().numpy().tobytes())
-    return found.hexdigest()
+            fingerprint.update(name.encode() + tensor.cpu().numpy().tobytes())
+    return fingerprint.hexdigest()
 
 
 def init_from_run(
     model: KeypointModel, network: str, rows: Samples, run: Run, number: int, part: str
 ) -> NDArray[np.bool_]:
-    """Give a fresh model the weights of a run.
+    """Copy the weights of a run into a fresh model.
 
-    The gray values that it expects are those of its own pictures or of the run's, whichever
-    places the points of these faces better.
+    The mean and std of the gray values are those of the new images or of the run, whichever
+    gives the smaller error on these faces.
 
     Args:
         model: on the CPU, predicts the columns of `rows`; changed in place.
         network: its name.
-        rows: faces to train on, as the network sees them.
-        number: which of several networks it is: one of an ensemble begins from one of an
-            ensemble.
-        part: of the missing-label answer that it is for.
+        rows: faces to train on, of the size of the network input.
+        run: to copy from.
+        number: index of the member; members of an ensemble start from different members of
+            the run's ensemble.
+        part: name of the plan's part that the member is for; the run's members of the same
+            part are preferred.
 
     Returns:
-        Which columns (K,) began from the run; the others are as they were.
+        Which columns (K,) were initialized from the run; the others are unchanged.
 
     Raises:
-        SettingsError: the run's network is another, or for pictures of another size where
-            that matters.
+        SettingsError: the run has another network, or another input size where that matters.
     """
     members = [m for m in run.members if m.part == part] or list(run.members)
     member = members[number % len(members)]
     if member.network != network:
         raise SettingsError(
-            f"{network} cannot begin from the weights of a {member.network} ({run.name}); choose "
+            f"{network} cannot start from the weights of a {member.network} ({run.name}); choose "
             f"--network {member.network}, another run or --init random"
         )
     mix, known = _mix(member, rows)
-    before = member.model.state_dict()
+    source = member.model.state_dict()
     for name, tensor in model.state_dict().items():
-        if name not in before or name in ("mean", "std"):
-            continue  # only one of the two judges whether there is a face
-        if name in _HEADS:
-            _give_rows(tensor, before[name], mix, known)
-        elif tensor.shape == before[name].shape:
-            tensor.copy_(before[name])
+        if name not in source or name in ("mean", "std"):
+            continue  # only one of the two may have a face score
+        if name in _OUTPUT_LAYERS:
+            _copy_rows(tensor, source[name], mix, known)
+        elif tensor.shape == source[name].shape:
+            tensor.copy_(source[name])
         else:
             raise SettingsError(
-                f"{network} cannot begin from {run.name}, which is for pictures of "
-                f"{run.size[1]}x{run.size[0]} pixels; train on pictures of that size, or with "
+                f"{network} cannot start from {run.name}, which is for images of "
+                f"{run.size[1]}x{run.size[0]} pixels; train on images of that size, or with "
                 f"--init random"
             )
-    _choose_gray_values(model, member.model, rows.take(spread_rows(len(rows), _TRIED_ON)))
+    _choose_gray_values(model, member.model, rows.take(spread_rows(len(rows), _COMPARED_ON)))
     return known.numpy()
 
 
 def _mix(member: Member, rows: Samples) -> tuple[Tensor, Tensor]:
-    """How much (K, k) each of a network's k points counts in each of K columns, and which
-    columns (K,) have any."""
-    source = widest_scheme(points_by_scheme(rows))
-    mix, known = scheme_matrix(member.landmarks, rows.landmarks, source)
+    """Weights (K, k) of a member's k points in each of K columns, and which columns (K,) can be
+    computed from them."""
+    scheme = widest_scheme(points_by_scheme(rows))
+    mix, known = scheme_matrix(member.landmarks, rows.landmarks, scheme)
     return torch.from_numpy(mix), torch.from_numpy(known)
 
 
-def _give_rows(into: Tensor, before: Tensor, mix: Tensor, known: Tensor) -> None:
-    """Rows of points as means of others' rows. The mean of weights that draw heatmaps draws
-    the mean of their logarithms, which peaks between them."""
-    old, new = before.float().reshape(mix.shape[1], -1), into.reshape(mix.shape[0], -1)
-    into.copy_(torch.where(known[:, None], mix @ old, new).reshape(into.shape))
+def _copy_rows(target: Tensor, source: Tensor, mix: Tensor, known: Tensor) -> None:
+    """Set the rows of known points to weighted means of the source's rows. The mean of two
+    heatmap weights gives the mean of two log heatmaps, which peaks between them."""
+    old, new = source.float().reshape(mix.shape[1], -1), target.reshape(mix.shape[0], -1)
+    target.copy_(torch.where(known[:, None], mix @ old, new).reshape(target.shape))
 
 
 @torch.inference_mode()
-def _choose_gray_values(model: KeypointModel, before: KeypointModel, rows: Samples) -> None:
-    """Keep the mean and std of the new pictures, or take those of the old ones."""
+def _choose_gray_values(model: KeypointModel, source: KeypointModel, rows: Samples) -> None:
+    """Keep the model's mean and std of gray values, or take the source's if they suit better."""
     training = model.training
     model.eval()
     images = torch.from_numpy(np.array(rows.images))[:, None]
-    gray = {name: getattr(model, name).clone() for name in ("mean", "std")}
+    own = {name: getattr(model, name).clone() for name in ("mean", "std")}
     errors = []
-    for source in (gray, before.state_dict()):
-        model.load_state_dict({n: source[n] for n in gray}, strict=False)
-        found = torch.cat([model(batch).points for batch in images.split(64)]).numpy()
-        gap = np.linalg.norm(found - rows.points, axis=-1)[rows.labelled]
-        errors.append(float(gap.mean()) if len(gap) else 0.0)
+    for values in (own, source.state_dict()):
+        model.load_state_dict({n: values[n] for n in own}, strict=False)
+        points = torch.cat([model(batch).points for batch in images.split(64)]).numpy()
+        distance = np.linalg.norm(points - rows.points, axis=-1)[rows.labelled]
+        errors.append(float(distance.mean()) if len(distance) else 0.0)
     if errors[0] <= errors[1]:
-        model.load_state_dict(gray, strict=False)
+        model.load_state_dict(own, strict=False)
     model.train(training)
