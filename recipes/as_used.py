@@ -45,9 +45,9 @@ def as_found(photos: Photos, faces: Samples, run: Run) -> Samples:
     Args:
         faces: the same N faces; their pictures do not matter.
     """
-    finder, model = BuiltinDetector.load(least=LOW_SCORE_THRESHOLD), RunModel(run)
+    finder, model = BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD), RunModel(run)
     rows, crops, truths = [], [], []
-    for row, (picture, points) in enumerate(zip(photos.pictures(), photos.points, strict=True)):
+    for row, (picture, points) in enumerate(zip(photos.read_images(), photos.points, strict=True)):
         middle = points.mean(axis=0)
 
         def away(found: Detection, middle: np.ndarray = middle) -> float:

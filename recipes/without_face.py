@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facepoints.datasets import procrustes
 from facepoints.datasets.samples import Photos, Samples
+from facepoints.detection import overlap_of_smaller
 from facepoints.imaging import affine
 
 __all__ = ["FACE", "VIEW", "WIDE", "elsewhere", "emptied", "missed", "textures"]
@@ -30,27 +31,21 @@ def elsewhere(photos: Photos, count: int, rng: np.random.Generator) -> list[NDAr
     )
     each = -(-count // len(photos))
     found = []
-    for picture, points in zip(photos.pictures(), photos.points, strict=True):
+    for picture, points in zip(photos.read_images(), photos.points, strict=True):
         height, width = picture.shape
         taken = [affine.bounding_box(points)]
-        taken += [tuple(map(float, b)) for b in cascade.detectMultiScale(picture, 1.1, 1)]
+        for left, top, wide, high in cascade.detectMultiScale(picture, 1.1, 1):
+            taken.append((float(left), float(top), float(wide), float(high)))
         for _ in range(20 * each):
             side = float(np.exp(rng.uniform(np.log(30), np.log(min(height, width) * 0.9))))
             x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
-            if any(_overlap((x, y, side, side), box) > 0.02 for box in taken):
+            if any(overlap_of_smaller((x, y, side, side), box) > 0.02 for box in taken):
                 continue
             matrix = affine.crop_matrix((x, y, side, side), WIDE, WIDE / VIEW - 1)
             found.append(affine.warp(picture, matrix, WIDE, WIDE))
             if len(found) % each == 0:
                 break
     return found[:count]
-
-
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """Part of the smaller box that both cover."""
-    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return max(wide, 0) * max(high, 0) / min(a[2] * a[3], b[2] * b[3])
 
 
 def missed(
@@ -61,7 +56,7 @@ def missed(
     target = procrustes.canonical_points(shape, WIDE, FACE)
     each = count / len(photos)
     found = []
-    for picture, points in zip(photos.pictures(), photos.points, strict=True):
+    for picture, points in zip(photos.read_images(), photos.points, strict=True):
         upright = affine.fit_similarity(points, target)
         for _ in range(rng.poisson(each)):
             turn, scale, shift = rng.uniform(-30, 30), np.exp(rng.uniform(-0.2, 0.2)), np.zeros(2)

@@ -61,7 +61,7 @@ FINDERS = {
 
 def _judged(model: Path | None) -> Finder:
     """As `facepoints predict` runs: the points' model has the last word on what is a face."""
-    own = BuiltinDetector.load(model, least=LOW_SCORE_THRESHOLD)
+    own = BuiltinDetector.load(model, min_score=LOW_SCORE_THRESHOLD)
     predictor = Predictor(LandmarkModel.load(), own)
 
     def find(file: Path) -> Seen:

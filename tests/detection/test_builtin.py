@@ -289,10 +289,10 @@ def test_the_file_answers_pictures_of_any_size_alone_and_together(own: BuiltinDe
     rng = np.random.default_rng(0)
     for height, width in ((32, 32), (96, 160)):
         pictures = rng.integers(0, 256, (2, height, width), dtype=np.uint8)
-        both = own._session.run(reading.OUTPUTS, {reading.INPUT: pictures})
+        both = own._session.run(reading.OUTPUTS, reading.INPUT, pictures)
         assert np.asarray(both[0]).shape == (2, 16, len(cells(height, width)[0]))
         for row in range(2):
-            alone = own._session.run(reading.OUTPUTS, {reading.INPUT: pictures[row : row + 1]})
+            alone = own._session.run(reading.OUTPUTS, reading.INPUT, pictures[row : row + 1])
             for a, b in zip(both, alone, strict=True):
                 assert np.asarray(a)[row] == pytest.approx(np.asarray(b)[0], abs=1e-2)
 
@@ -311,10 +311,10 @@ def test_the_shipped_file_is_small() -> None:
     assert weights.DETECTOR.stat().st_size < 2_000_000
 
 
-@pytest.mark.parametrize(("side", "least"), [(8, 0.5), (256, 0.0), (256, 1.5)])
-def test_settings_out_of_range_are_refused(side: int, least: float) -> None:
+@pytest.mark.parametrize(("side", "min_score"), [(8, 0.5), (256, 0.0), (256, 1.5)])
+def test_settings_out_of_range_are_refused(side: int, min_score: float) -> None:
     with pytest.raises(SettingsError):
-        BuiltinDetector.load(side=side, least=least)
+        BuiltinDetector.load(side=side, min_score=min_score)
 
 
 def test_found_is_what_finders_give(own: BuiltinDetector, photo: NDArray[np.uint8]) -> None:

@@ -522,7 +522,7 @@ MOUTH = {"mouth_right_corner": (202.5, 139.5), "mouth_left_corner": (244.0, 141.
 
 def test_what_the_finder_doubts_the_model_must_be_sure_of() -> None:
     """The photo has a tower and a dark box that look a little like a face."""
-    own = BuiltinDetector.load(least=0.02, threads=1)
+    own = BuiltinDetector.load(min_score=0.02, threads=1)
     photo = data.astronaut()
     assert len(own.detect(photo)) > 2
     model = LandmarkModel.load(threads=1)

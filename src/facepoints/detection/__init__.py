@@ -1,4 +1,4 @@
-"""Where faces are in a picture: finders behind one small protocol."""
+"""Face detectors behind one small protocol."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from facepoints.detection.base import (
     iou,
     map_detection,
     merge_detections,
+    overlap_of_smaller,
 )
 from facepoints.detection.builtin import BuiltinDetector
 from facepoints.detection.fixed_boxes import BoxFileDetector, FullImageDetector
@@ -32,11 +33,13 @@ __all__ = [
     "make_detector",
     "map_detection",
     "merge_detections",
+    "overlap_of_smaller",
 ]
 
 LOW_SCORE_THRESHOLD = 0.15
-"""Score that places need where a model has the last word. On people to validate on, with half of
-the face covered, 99 of 100 faces reach it, 92 the score 0.5; it costs 0.3 looks a photo."""
+"""Minimum score of detections that the landmark model judges afterwards. On photos of the
+validation people with half of the face covered, 99 % of the faces score at least this much, and
+92 % at least 0.5. The lower threshold costs 0.3 extra crops a photo."""
 
 
 def make_detector(name: str) -> FaceDetector:
@@ -51,7 +54,7 @@ def make_detector(name: str) -> FaceDetector:
     """
     kind, _, file = name.partition(":")
     if name == "builtin":
-        return BuiltinDetector.load(least=LOW_SCORE_THRESHOLD)
+        return BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD)
     if name == "opencv-cascade":
         return OpenCVCascadeDetector()
     if name == "full-image":

@@ -1,4 +1,4 @@
-"""Where a face may be, and what finds such places."""
+"""Face detections, the protocol of face detectors, and overlaps of boxes."""
 
 from __future__ import annotations
 
@@ -20,22 +20,28 @@ __all__ = [
     "iou",
     "map_detection",
     "merge_detections",
+    "overlap_of_smaller",
+    "overlaps",
 ]
 
 Box = tuple[float, float, float, float]
+"""(x, y, width, height) in pixels."""
+
+_MERGE_IOU = 0.5  # detections that overlap more are merged
+_MERGE_ANGLE = 30.0  # degrees; detections whose angles differ by more are not merged
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A place in a picture that may show a face.
+    """A place in an image that may show a face.
 
     Attributes:
-        box: (x, y, width, height) in picture pixels as the 68 points of the upright face
-            span it: brows to chin, ear to ear.
-        score: how sure the finder is, [0, 1]; 0.5 is where it would say "face" if it were
-            alone to judge.
-        angle: degrees by which the face is turned clockwise on the screen; `box` is that of
-            the face turned back about the box's centre.
+        box: (x, y, width, height) in image pixels: the bounding box of the 68 landmarks of the
+            face if it were upright, from brows to chin and ear to ear.
+        score: confidence of the detector, [0, 1]. A detector that decides alone takes 0.5 and
+            more for a face.
+        angle: degrees that the face is rotated clockwise on the screen. `box` is that of the
+            face rotated back about the box's center.
     """
 
     box: Box
@@ -44,52 +50,73 @@ class Detection:
 
 
 class FaceDetector(Protocol):
-    """Finds places where faces may be. Too many are better than too few if a model judges
-    them afterwards."""
+    """Finds faces in images. If the landmark model judges the detections afterwards, a detector
+    should rather return too many than too few."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Places in a picture, (H, W) gray or (H, W, 3) RGB; an empty list if there are none."""
+        """Detections in an image, (H, W) gray or (H, W, 3) RGB. The list may be empty."""
         ...
 
 
 @runtime_checkable
 class RetryingDetector(FaceDetector, Protocol):
-    """A finder that can look harder where nothing that it found was a face."""
+    """A detector that can search harder if none of its detections was a face."""
 
     def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
-        """Places found in further tries, each costlier or less likely than the one before."""
+        """Detections of further attempts, each slower or less reliable than the one before."""
         ...
 
 
 def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes, [0, 1]."""
+    """Intersection over union of two boxes, [0, 1]; 0 for boxes without area."""
+    shared = _shared_area(a, b)
+    return shared / (a[2] * a[3] + b[2] * b[3] - shared) if shared else 0.0
+
+
+def overlap_of_smaller(a: Box, b: Box) -> float:
+    """Fraction of the smaller of two boxes that lies in the other, [0, 1]; 0 for boxes without
+    area."""
+    shared = _shared_area(a, b)
+    return shared / min(a[2] * a[3], b[2] * b[3]) if shared else 0.0
+
+
+def _shared_area(a: Box, b: Box) -> float:
     across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    if across <= 0 or down <= 0:
-        return 0.0
-    shared = across * down
-    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
+    return across * down if across > 0 and down > 0 else 0.0
 
 
-_SAME = 0.5  # overlap from which two boxes are of one face
-_TURN = 30.0  # degrees up to which they may differ in angle
+def overlaps(
+    boxes: NDArray[np.float64], box: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`iou` and `overlap_of_smaller` of many boxes (N, 4) with one box (4,).
+
+    Args:
+        boxes, box: (x, y, width, height) in pixels, of positive area.
+    """
+    low, size = boxes[:, :2], boxes[:, 2:]
+    sides = np.minimum(low + size, box[:2] + box[2:]) - np.maximum(low, box[:2])
+    shared = np.maximum(sides, 0).prod(axis=1)
+    area, other = size.prod(axis=1), box[2] * box[3]
+    return shared / (area + other - shared), shared / np.minimum(area, other)
 
 
-def merge_detections(found: Sequence[Detection]) -> list[Detection]:
-    """Each face once, surest first: boxes that lie on each other become their mean.
+def merge_detections(detections: Sequence[Detection]) -> list[Detection]:
+    """Detections of the same face merged into one, most confident face first.
 
-    The mean counts every box by its score, which places it better than the best alone; its
-    score is that of the surest.
+    Detections are of the same face if their boxes overlap and their angles agree. The merged
+    box is the mean weighted by the scores, which is more exact than the most confident box
+    alone. The merged score is the highest one.
     """
     groups: list[list[Detection]] = []
-    for one in sorted(found, key=lambda f: -f.score):
+    for detection in sorted(detections, key=lambda d: -d.score):
         for group in groups:
-            turn = abs(wrap_degrees(one.angle - group[0].angle))
-            if turn <= _TURN and iou(one.box, group[0].box) > _SAME:
-                group.append(one)
+            angle = abs(wrap_degrees(detection.angle - group[0].angle))
+            if angle <= _MERGE_ANGLE and iou(detection.box, group[0].box) > _MERGE_IOU:
+                group.append(detection)
                 break
         else:
-            groups.append([one])
+            groups.append([detection])
     return [_mean(group) for group in groups]
 
 
@@ -97,26 +124,26 @@ def _mean(group: Sequence[Detection]) -> Detection:
     first = group[0]
     if len(group) == 1:
         return first
-    weights = np.array([f.score for f in group]) + 1e-6
-    x, y, width, height = np.average([f.box for f in group], axis=0, weights=weights)
-    turns = [wrap_degrees(f.angle - first.angle) for f in group]
+    weights = np.array([d.score for d in group]) + 1e-6
+    x, y, width, height = np.average([d.box for d in group], axis=0, weights=weights)
+    turns = [wrap_degrees(d.angle - first.angle) for d in group]
     angle = wrap_degrees(first.angle + float(np.average(turns, weights=weights)))
-    return Detection((float(x), float(y), float(width), float(height)), first.score, float(angle))
+    return Detection((float(x), float(y), float(width), float(height)), first.score, angle)
 
 
-def map_detection(found: Detection, matrix: affine.Matrix) -> Detection:
-    """A place in a picture that `matrix` made, in the picture that it was made from.
+def map_detection(detection: Detection, matrix: affine.Matrix) -> Detection:
+    """Map a detection in a transformed image back to the original image.
 
     Args:
-        matrix: similarity (2, 3) from pixels of the first picture to those of the second.
+        detection: in pixels of the transformed image.
+        matrix: similarity (2, 3) from pixels of the original to pixels of the transformed image.
     """
     back = affine.invert(matrix)
     scale = float(np.hypot(*back[:, 0]))
-    x, y, width, height = found.box
+    x, y, width, height = detection.box
     center = affine.apply(back, np.array([x + width / 2, y + height / 2]))
     turn = float(np.degrees(np.arctan2(back[1, 0], back[0, 0])))
     width, height = width * scale, height * scale
     left, top = float(center[0]) - width / 2, float(center[1]) - height / 2
-    return Detection(
-        (left, top, width, height), found.score, wrap_degrees(found.angle + turn)
-    )
+    angle = wrap_degrees(detection.angle + turn)
+    return Detection((left, top, width, height), detection.score, angle)

@@ -1,4 +1,4 @@
-"""Faces whose places are known beforehand: whole pictures, and boxes from a file."""
+"""Detectors of faces whose places are known: whole images, and boxes from a file."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ __all__ = ["BoxFileDetector", "FullImageDetector"]
 
 @dataclass(frozen=True)
 class FullImageDetector:
-    """Every picture is cut to one face.
+    """For images that are cropped to one face each: the whole image is the face.
 
     Attributes:
-        part: longer side of the face's box (brows to chin, ear to ear) as a part of the
-            picture's shorter side.
-        down: shift of the box's centre below the picture's, as a part of the same side.
+        part: longer side of the face's box (brows to chin, ear to ear), as a fraction of the
+            image's shorter side. Larger: the face is taken to fill more of the image.
+        down: shift of the box's center below the image's center, as a fraction of the same side.
 
-    The defaults lie between crops with the face in their middle and those of Kaggle's Facial
-    Keypoints Detection, where the chin is near the border (part 0.82, down 0.15); a second
-    look makes up for the rest.
+    The defaults lie between crops with the face in the center and those of Kaggle's Facial
+    Keypoints Detection, where the chin is near the border (part 0.82, down 0.15). Refinement
+    passes make up for the rest.
     """
 
     part: float = 0.8
     down: float = 0.08
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """The one place in a picture, whatever it shows."""
+        """The one detection of an image, whatever it shows."""
         height, width = image.shape[:2]
         side = min(height, width)
         size, x, y = side * self.part, (width - 1) / 2, (height - 1) / 2 + side * self.down
@@ -45,13 +45,13 @@ class FullImageDetector:
 
 @dataclass(frozen=True)
 class BoxFileDetector:
-    """Boxes that a table gives for each picture.
+    """Boxes that a table lists for each image file.
 
     Attributes:
-        path: CSV table with the columns file, x, y, w, h, in pixels of the picture as a
-            person sees it; perhaps angle (degrees clockwise). A row is a face, its box goes
-            from brows to chin and from ear to ear. Pictures are named as they are read, or
-            by the end of that path.
+        path: CSV table with the columns file, x, y, w, h in pixels of the image with its EXIF
+            rotation applied, and optionally angle (degrees clockwise). A row is a face; its box
+            goes from brows to chin and from ear to ear. The column file holds paths as they are
+            given to facepoints, or the last part of these paths.
     """
 
     path: Path
@@ -74,24 +74,25 @@ class BoxFileDetector:
                 f"{path}: no column {', '.join(missing)}; a table of boxes has file, x, y, w, h"
             )
         for row in rows:
-            boxes.setdefault(row["file"], []).append(_found(row, f"{path}, line {rows.line_num}"))
+            detection = _detection(row, f"{path}, line {rows.line_num}")
+            boxes.setdefault(row["file"], []).append(detection)
         return cls(path, boxes)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Raises SettingsError: what the boxes belong to are files. See `find_in`."""
+        """Raises SettingsError: boxes belong to files, so call `detect_in` with a file name."""
         raise SettingsError(
-            f"the boxes of {self.path} belong to picture files; an array has no name to find "
-            f"them by"
+            f"the boxes of {self.path} belong to image files; an array has no name to find them "
+            f"by; give the path of the file"
         )
 
     def detect_in(self, name: str) -> list[Detection]:
-        """Places in the picture of this name: none if the table does not name it."""
+        """Boxes in the image file of this name; none if the table does not list it."""
         parts = os.path.normpath(name).split(os.sep)
         ends = ("/".join(parts[at:]) for at in range(len(parts)))
         return next((self._boxes[end] for end in (name, *ends) if end in self._boxes), [])
 
 
-def _found(row: dict[str, str | None], where: str) -> Detection:
+def _detection(row: dict[str, str | None], where: str) -> Detection:
     numbers = []
     for name in ("x", "y", "w", "h", "angle"):
         text = row.get(name) or ("0" if name == "angle" else "")

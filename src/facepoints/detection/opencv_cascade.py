@@ -1,7 +1,7 @@
-"""Faces by the Haar cascades that come with OpenCV (Viola and Jones 2001; Lienhart 2002).
+"""Face detection by the Haar cascades of OpenCV (Viola and Jones 2001; Lienhart 2002).
 
-They miss few faces and see many where none are. A model that judges faces drops those, so
-little is asked of a place here: two windows that agree.
+They miss few faces and have many false positives. A landmark model with a face score drops those,
+so a detection needs only two windows that agree.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
 
-__all__ = ["OpenCVCascadeDetector", "centred_guesses"]
+__all__ = ["OpenCVCascadeDetector", "centered_guesses"]
 
 
 class _Cascade(NamedTuple):
-    """A cascade and where the 68 points' box lies in its windows.
+    """A cascade and where the box of the 68 landmarks lies in its windows.
 
-    `right` and `down` are the shift of the box's centre and `size` its longer side, all as
-    parts of the window's side. Medians over the windows on 343 photos of LFPW and 576 frames
-    of YouTube Faces that meet the labelled face (nobody of the held-out people): a window
-    counts if its centre is within a quarter of the box and its size within half as much.
-    `smallest` is the smallest window's side as a part of the picture's longer side, but for
-    the finder's own limit.
+    `right` and `down` are the shift of the box's center and `size` its longer side, all as
+    fractions of the window's side. They are medians over the windows that hit the labelled face
+    on 343 photos of LFPW and 576 frames of YouTube Faces (none of the held-out people). A window
+    hits if its center is within a quarter of the box and its size within half of the box's.
+    `smallest` is the side of the smallest window as a fraction of the image's longer side, if
+    that is above the detector's own limit.
     """
 
     file: str
@@ -52,22 +52,23 @@ _PROFILE = (
     _Cascade("haarcascade_profileface.xml", -0.10, 0.165, 0.77, 1 / 12, mirrored=True),
 )
 
-_SURE = 3  # windows that agree from which a cascade alone would say "face"
-_HARDER = 400  # pixels, longer side of the picture in further tries
-_SLIGHT = 25.0  # degrees
+_HALF_SCORE_VOTES = 3  # windows that must agree for a score of 0.5
+_FALLBACK_SIDE = 400  # longer side in pixels that images are resized to in fallback passes
+_TILT = 25.0  # degrees that images are rotated by in a fallback pass
 
 
 @dataclass(frozen=True)
 class OpenCVCascadeDetector:
-    """Frontal and profile faces, upright up to about 20 degrees.
+    """Detects frontal and profile faces that are rotated by up to about 20 degrees.
 
     Attributes:
-        side: longer side, in pixels, that larger pictures are shrunk to.
-        smallest: side of the smallest window, as a part of the picture's longer side.
+        side: longer side in pixels that larger images are resized to. Larger: smaller faces are
+            found, slower.
+        smallest: side of the smallest window, as a fraction of the image's longer side, (0, 1].
+            Smaller: smaller faces are found, slower, more false positives.
 
     Raises:
-        SettingsError: a size that is not positive, or an OpenCV without cascades: since
-            version 5 it has none.
+        SettingsError: a size out of range, or an OpenCV without cascades (version 5 and later).
     """
 
     side: int = 800
@@ -77,43 +78,44 @@ class OpenCVCascadeDetector:
         if not hasattr(cv2, "CascadeClassifier"):
             raise SettingsError(
                 f"OpenCV {cv2.__version__} has no cascades; install 'opencv-python-headless<5', "
-                f"or take the finder that comes with facepoints (own)"
+                f"or choose the detector 'builtin'"
             )
         if self.side < 24 or not 0 < self.smallest <= 1:
             raise SettingsError(
-                f"a cascade looks at pictures of 24 pixels or more for faces of a part in (0, 1] "
-                f"of them; got side {self.side}, smallest {self.smallest}"
+                f"a cascade needs a side of 24 pixels or more and a smallest window in (0, 1]; got "
+                f"side {self.side}, smallest {self.smallest}"
             )
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Places in a picture, (H, W) gray or (H, W, 3) RGB, surest first."""
-        gray, matrix = _shrunk(to_gray(image), self.side)
-        found = _windows(gray, (*_FRONTAL, *_PROFILE), 1.1, self.smallest)
-        return merge_detections([map_detection(f, matrix) for f in found])
+        """Detections in an image, (H, W) gray or (H, W, 3) RGB, most confident first."""
+        gray, matrix = _resized(to_gray(image), self.side)
+        windows = _windows(gray, (*_FRONTAL, *_PROFILE), 1.1, self.smallest)
+        return merge_detections([map_detection(d, matrix) for d in windows])
 
     def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
-        """Further tries: contrast evened out and finer steps; turned a little either way;
-        with a margin around the picture, for faces that its border cuts; guesses."""
-        gray, matrix = _shrunk(to_gray(image), _HARDER)
+        """Detections of further passes: with equalized contrast and finer steps; in the image
+        rotated a little either way; with a margin around the image, for faces that its border
+        cuts; guesses."""
+        gray, matrix = _resized(to_gray(image), _FALLBACK_SIDE)
         even = np.asarray(cv2.createCLAHE(2.0, (4, 4)).apply(gray), np.uint8)
-        found = _windows(even, (*_FRONTAL, *_PROFILE), 1.05, 0.0)
-        yield merge_detections([map_detection(f, matrix) for f in found])
-        found = []
-        for angle in (-_SLIGHT, _SLIGHT):
-            turned, turn = _turned(even, angle)
-            whole = affine.compose(matrix, turn)
-            found += [map_detection(f, whole) for f in _windows(turned, _FRONTAL, 1.1, 0.0)]
-        yield merge_detections(found)
+        windows = _windows(even, (*_FRONTAL, *_PROFILE), 1.05, 0.0)
+        yield merge_detections([map_detection(d, matrix) for d in windows])
+        detections = []
+        for angle in (-_TILT, _TILT):
+            rotated, rotation = _rotated(even, angle)
+            whole = affine.compose(matrix, rotation)
+            detections += [map_detection(d, whole) for d in _windows(rotated, _FRONTAL, 1.1, 0.0)]
+        yield merge_detections(detections)
         margin = max(gray.shape) // 4
         wide = np.pad(even, margin, mode="edge")
-        shift = np.array([[1.0, 0, margin], [0, 1, margin]])
-        found = _windows(wide, (*_FRONTAL, *_PROFILE), 1.1, 0.0)
-        yield merge_detections([map_detection(f, affine.compose(matrix, shift)) for f in found])
-        yield centred_guesses(image.shape[1], image.shape[0])
+        whole = affine.compose(matrix, np.array([[1.0, 0, margin], [0, 1, margin]]))
+        windows = _windows(wide, (*_FRONTAL, *_PROFILE), 1.1, 0.0)
+        yield merge_detections([map_detection(d, whole) for d in windows])
+        yield centered_guesses(image.shape[1], image.shape[0])
 
 
-def centred_guesses(width: int, height: int) -> list[Detection]:
-    """Where faces are in portraits and in pictures that others cut to faces."""
+def centered_guesses(width: int, height: int) -> list[Detection]:
+    """Likely boxes in portraits and in images that are cropped to a face."""
     side = min(width, height)
     guesses = []
     for part in (0.85, 0.6, 0.4):
@@ -125,46 +127,46 @@ def centred_guesses(width: int, height: int) -> list[Detection]:
     return guesses
 
 
-def _shrunk(gray: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], affine.Matrix]:
-    """A picture of at most `side` pixels, and the affine to its pixels."""
+def _resized(gray: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], affine.Matrix]:
+    """An image of at most `side` pixels, and the affine to its pixels."""
     height, width = gray.shape
     scale = min(1.0, side / max(height, width))
     new = max(1, round(width * scale)), max(1, round(height * scale))
     return affine.resize(gray, *new), affine.resize_matrix(scale, scale)
 
 
-def _turned(gray: NDArray[np.uint8], angle: float) -> tuple[NDArray[np.uint8], affine.Matrix]:
-    """A picture turned clockwise about its middle, its corners cut, and the affine to it."""
+def _rotated(gray: NDArray[np.uint8], angle: float) -> tuple[NDArray[np.uint8], affine.Matrix]:
+    """An image rotated clockwise about its center, with its corners cut, and the affine to it."""
     height, width = gray.shape
-    turn = affine.rotation_matrix(angle, ((width - 1) / 2, (height - 1) / 2))
-    return affine.warp(gray, turn, width, height), turn
+    rotation = affine.rotation_matrix(angle, ((width - 1) / 2, (height - 1) / 2))
+    return affine.warp(gray, rotation, width, height), rotation
 
 
 def _windows(
     gray: NDArray[np.uint8], cascades: Sequence[_Cascade], step: float, smallest: float
 ) -> list[Detection]:
-    """What cascades see in a gray picture, in its pixels.
+    """Detections of cascades in a gray image, in its pixels.
 
     Args:
         step: factor from one size of windows to the next.
-        smallest: side of the smallest window as a part of the picture's longer side.
+        smallest: side of the smallest window as a fraction of the image's longer side.
     """
-    found = []
+    detections = []
     width = gray.shape[1]
     for cascade in cascades:
         part = max(smallest, cascade.smallest if smallest else 0.0)
         least = max(20, round(max(gray.shape) * part))
-        seen = np.ascontiguousarray(gray[:, ::-1]) if cascade.mirrored else gray
+        searched = np.ascontiguousarray(gray[:, ::-1]) if cascade.mirrored else gray
         windows, votes = _classifier(cascade.file).detectMultiScale2(
-            seen, scaleFactor=step, minNeighbors=1, minSize=(least, least)
+            searched, scaleFactor=step, minNeighbors=1, minSize=(least, least)
         )
         for (x, y, side, _), count in zip(windows, votes, strict=True):
             right = x + side * (0.5 + cascade.right) - 0.5
             center = width - 1 - right if cascade.mirrored else right
             size, top = side * cascade.size, y + side * (0.5 + cascade.down) - 0.5
-            score = float(count) / (float(count) + _SURE)
-            found.append(Detection((center - size / 2, top - size / 2, size, size), score))
-    return found
+            score = float(count) / (float(count) + _HALF_SCORE_VOTES)
+            detections.append(Detection((center - size / 2, top - size / 2, size, size), score))
+    return detections
 
 
 _loaded = threading.local()  # a classifier serves one thread at a time
@@ -177,7 +179,7 @@ def _classifier(file: str) -> cv2.CascadeClassifier:
         known[file] = cv2.CascadeClassifier(str(path))
         if known[file].empty():
             raise SettingsError(
-                f"OpenCV came without its cascade {path}; install opencv-python-headless 4.x, "
-                f"or choose another finder"
+                f"OpenCV's cascade {path} is missing; install opencv-python-headless 4.x, "
+                f"or choose another detector"
             )
     return known[file]

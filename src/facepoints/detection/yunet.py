@@ -1,6 +1,6 @@
-"""Faces by YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y), run by OpenCV.
+"""Face detection by YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y), run by OpenCV.
 
-The network's file is not part of facepoints; OpenCV's model zoo has it under
+The network's file is not part of facepoints. OpenCV's model zoo has it under
 ``face_detection_yunet``.
 """
 
@@ -23,8 +23,8 @@ from facepoints.landmarks.mean_face import MEAN_BOX, mean_points
 
 __all__ = ["YuNetDetector"]
 
-_SIDE = 1024  # pixels, longer side that larger pictures are shrunk to
-_LEAST = 0.3  # score; what the network says below is hardly ever a face
+_SIDE = 1024  # longer side in pixels that larger images are resized to
+_MIN_SCORE = 0.3  # detections below are hardly ever faces
 _POINTS = (
     "right_eye_center",
     "left_eye_center",
@@ -35,16 +35,16 @@ _POINTS = (
 
 
 class YuNetDetector:
-    """YuNet from the user's own file.
+    """YuNet from the user's own file. A detector can be pickled and copied.
 
     Args:
         path: the ONNX file.
 
     Attributes:
-        metadata: the checksum of the file, which tells one from another of the same name.
+        checksum: SHA-256 of the file, which distinguishes versions of the same name.
 
     Raises:
-        ModelError: no file there, or none that OpenCV can run as YuNet.
+        ModelError: there is no file, or OpenCV cannot run it as YuNet.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,24 +55,27 @@ class YuNetDetector:
             )
         self._path = path
         try:
-            self.metadata = {"checksum": hashlib.sha256(path.read_bytes()).hexdigest()}
+            self.checksum = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
             raise ModelError(f"could not read {path}: {error.strerror or error}") from error
-        self._lock = threading.Lock()  # it takes a picture's size before the picture
+        self._lock = threading.Lock()  # the image size and the image are set in two calls
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(0)
         try:
-            self._net: Any = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _LEAST)
+            self._net: Any = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _MIN_SCORE)
         except cv2.error as error:
             raise ModelError(f"{path} is not YuNet as OpenCV {cv2.__version__} reads it") from error
         finally:
             cv2.utils.logging.setLogLevel(level)
 
     def __repr__(self) -> str:
-        return f"YuNet({self._path})"
+        return f"YuNetDetector({self._path})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return YuNetDetector, (self._path.absolute(),)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Places in a picture, (H, W) gray or (H, W, 3) RGB."""
+        """Detections in an image, (H, W) gray or (H, W, 3) RGB."""
         height, width = image.shape[:2]
         scale = min(1.0, _SIDE / max(height, width))
         new = max(1, round(width * scale)), max(1, round(height * scale))
@@ -87,18 +90,21 @@ class YuNetDetector:
                 f"{self._path} is not YuNet as OpenCV {cv2.__version__} runs it"
             ) from error
         back = affine.invert(affine.resize_matrix(new[0] / width, new[1] / height))
-        return [] if rows is None else [_found(row, back) for row in np.asarray(rows, float)]
+        return [] if rows is None else [_detection(row, back) for row in np.asarray(rows, float)]
 
 
-def _found(row: NDArray[np.float64], back: affine.Matrix) -> Detection:
-    """A row (x, y, w, h, five points, score): the mean face, laid onto the five points, says
-    where the box of all 68 is and how it is turned."""
-    seen = affine.apply(back, row[4:14].reshape(5, 2))
+def _detection(row: NDArray[np.float64], back: affine.Matrix) -> Detection:
+    """The detection of a row (x, y, w, h, five points, score).
+
+    YuNet's box is another one than ours. The mean face, fitted to the five points, gives the box
+    of the 68 landmarks and the angle.
+    """
+    points = affine.apply(back, row[4:14].reshape(5, 2))
     mean = mean_points(KAGGLE_15.subset(_POINTS))[0]
-    matrix = affine.fit_similarity(mean, seen)
+    matrix = affine.fit_similarity(mean, points)
     size = float(np.hypot(*matrix[:, 0]))
     angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
-    x, y = matrix[:, 2]  # the mean face's origin is its box's centre
+    x, y = matrix[:, 2]  # the origin of the mean face is the center of its box
     width, height = MEAN_BOX[2] * size, MEAN_BOX[3] * size
     return Detection(
         (float(x) - width / 2, float(y) - height / 2, width, height), float(row[14]), angle

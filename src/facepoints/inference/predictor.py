@@ -188,7 +188,8 @@ class Predictor:
 
 def _checksum(read: object) -> str:
     """That of the file that a model or finder was read from; empty if it has none."""
-    return getattr(read, "metadata", {}).get("checksum", "")
+    checksum = getattr(read, "checksum", "")
+    return checksum or getattr(read, "metadata", {}).get("checksum", "")
 
 
 _COUNTS = 2.0  # what the finder's log odds count beside the model's

@@ -1,8 +1,8 @@
-"""Sessions of onnxruntime: on which device, with how many threads, without a word on the
-console."""
+"""ONNX Runtime sessions: device, threads, large batches, and no output on the console."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedSession", "open_session"]
 
-_FEW = 8  # rows from which one processor alone is worth it,
-_MANY = 64  # and beyond which more at once, all processors together, only take memory
+_MIN_PART = 8  # rows; fewer are not worth a processor of their own
+_MAX_PART = 64  # rows; larger batches only take memory, even on all processors together
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
@@ -31,22 +31,23 @@ def open_session(
     """A session for the bytes of an ONNX file.
 
     Args:
-        path: where the bytes come from, for messages.
+        data: the bytes.
+        path: file that the bytes were read from, for error messages.
         device: "cpu", "cuda", "cuda:N", or "auto": CUDA if onnxruntime has it, else the CPU.
-        threads: processor threads that one call may use; None: all.
+        threads: processor threads that one call may use. None: all.
 
     Raises:
-        ModelError: onnxruntime cannot run them.
-        SettingsError: a device or a number of threads that this machine cannot give.
+        ModelError: onnxruntime cannot run the model.
+        SettingsError: this machine has no such device, or `threads` is below 1.
     """
-    import onnxruntime  # a third of a second that `import facepoints` should not take
+    import onnxruntime  # takes a third of a second, which `import facepoints` should not
 
-    there = onnxruntime.get_available_providers()
-    provider, number = _provider(device, has_cuda=_CUDA in there)
+    available = onnxruntime.get_available_providers()
+    provider, number = _provider(device, has_cuda=_CUDA in available)
     if provider == _CUDA:
-        if _CUDA not in there:
+        if _CUDA not in available:
             raise SettingsError(_no_cuda("this onnxruntime was built without CUDA"))
-        onnxruntime.preload_dlls()  # CUDA as pip installs it
+        onnxruntime.preload_dlls()  # the CUDA libraries that pip installed
     # Written in C++, without types.
     errors = onnxruntime.capi.onnxruntime_pybind11_state  # pyright: ignore[reportAttributeAccessIssue]
     refused = (
@@ -76,17 +77,21 @@ def open_session(
 
 
 class SharedSession:
-    """A session that large batches go through in parts, one for each processor.
+    """A session that several threads may call, and that splits large batches.
 
-    Threads that compute the same layer together wait for each other at its end. With a few rows
-    each of its own they do not, which is a third quicker from some dozen rows on. Of one row,
-    or few, all threads compute the layers together.
+    On the CPU a large batch is split into parts, one for each processor. Threads that compute a
+    layer of one batch together wait for each other at its end; threads with parts of their own
+    do not, which is a third faster from some dozen rows on. Small batches are computed by all
+    threads together.
+
+    A session can be pickled: it is opened again from its file, or from the bytes if the file is
+    gone. Copies share the session, which has no state.
 
     Args:
         data, path, device, threads: see `open_session`.
 
     Raises:
-        ModelError, SettingsError: see there.
+        ModelError, SettingsError: see `open_session`.
     """
 
     def __init__(
@@ -95,28 +100,58 @@ class SharedSession:
         self._together = open_session(data, path, device, threads)
         on_cpu = _CPU in self._together.get_providers()[:1]
         self._workers = (threads or len(_allowed()) or 1) if on_cpu else 1
-        self._source = (data, path) if self._workers > 1 else None
+        self._data, self._path = data, Path(os.path.abspath(path))
+        self._device, self._threads = device, threads
 
     def run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
-        """Values of outputs for rows (B, ...) of the one input, called so."""
-        share = min(self._workers, len(rows) // _FEW)
-        if share < 2 and len(rows) <= _MANY:
+        """Values of the named outputs for rows (B, ...) of the model's one input, `name`."""
+        share = min(self._workers, len(rows) // _MIN_PART)
+        if share < 2 and len(rows) <= _MAX_PART:
             return [np.asarray(part) for part in self._together.run(outputs, {name: rows})]
-        most = max(_MANY // max(share, 1), _FEW)
-        parts = np.array_split(rows, max(share, -(-len(rows) // most)))
+        largest = max(_MAX_PART // max(share, 1), _MIN_PART)
+        parts = np.array_split(rows, max(share, -(-len(rows) // largest)))
         if share > 1:
-            alone, threads = self._apart
-            answers = list(threads.map(lambda part: alone.run(outputs, {name: part}), parts))
+            single, pool = self._single_threaded
+            results = list(pool.map(lambda part: single.run(outputs, {name: part}), parts))
         else:
-            answers = [self._together.run(outputs, {name: part}) for part in parts]
-        return [np.concatenate(part) for part in zip(*answers, strict=True)]
+            results = [self._together.run(outputs, {name: part}) for part in parts]
+        return [np.concatenate(part) for part in zip(*results, strict=True)]
 
     @cached_property
-    def _apart(self) -> tuple[InferenceSession, ThreadPoolExecutor]:
-        """A session that computes in the thread that calls it, and threads to call it."""
-        assert self._source is not None
-        alone = open_session(*self._source, threads=1)
-        return alone, ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
+    def _single_threaded(self) -> tuple[InferenceSession, ThreadPoolExecutor]:
+        """A session that computes in the thread that calls it, and the threads to call it."""
+        session = open_session(self._data, self._path, threads=1)
+        return session, ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SharedSession:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        checksum = _sha256(self._data)
+        try:
+            in_file = _sha256(self._path.read_bytes()) == checksum
+        except OSError:
+            in_file = False
+        data = None if in_file else self._data
+        return _reopen, (data, checksum, self._path, self._device, self._threads)
+
+
+def _reopen(
+    data: bytes | None, checksum: str, path: Path, device: str, threads: int | None
+) -> SharedSession:
+    """A pickled session. Raises ModelError if its file is gone or has changed since."""
+    if data is None:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"could not read {path}: {error.strerror or error}") from error
+        if _sha256(data) != checksum:
+            raise ModelError(f"{path} has changed since its model was pickled; load it again")
+    return SharedSession(data, path, device, threads)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _provider(device: str, has_cuda: bool) -> tuple[str, int]:
@@ -133,8 +168,8 @@ def _provider(device: str, has_cuda: bool) -> tuple[str, int]:
 
 def _no_cuda(reason: str) -> str:
     return (
-        f"no device 'cuda' here: {reason}; put onnxruntime-gpu in the place of onnxruntime "
-        f"and see to the driver, or choose cpu"
+        f"no device 'cuda' here: {reason}; install onnxruntime-gpu in place of onnxruntime and "
+        f"check the NVIDIA driver, or choose cpu"
     )
 
 
@@ -144,20 +179,20 @@ def _options(threads: int | None) -> Any:
     if threads is not None and threads < 1:
         raise SettingsError(f"threads must be 1 or more, is {threads}")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is raised; nothing else belongs on the console
+    options.log_severity_level = 4  # failures are raised; nothing else belongs on the console
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = threads or _cores()
-    # Between two answers threads must not wait busily: they would take the processors from
-    # the other session, of the finder or of the points, and from everything else.
+    # Threads must not spin between two calls: they would take the processors from the other
+    # session (detector or landmark model) and from everything else.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
 def _cores() -> int:
-    """Processors that this process may use; 0, onnxruntime's own choice, if that is all.
+    """Number of processors that this process may use; 0, onnxruntime's default, if it is all.
 
-    Left alone, onnxruntime ties its threads to processors, also to those that a container
-    does not have.
+    By default onnxruntime pins its threads to processors, even to those that a container does
+    not have.
     """
     allowed = len(_allowed())
     return 0 if allowed == os.cpu_count() else allowed

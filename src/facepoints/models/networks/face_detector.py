@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facepoints.detection.builtin import STRIDES, middles
+from facepoints.detection.builtin import STRIDES, cell_centers
 
 __all__ = ["POINTS", "REFERENCE", "DetectorGraph", "DetectorMaps", "FaceNet", "cells"]
 
@@ -56,14 +56,14 @@ class DetectorMaps(NamedTuple):
 
 
 def cells(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Cells of all maps of a picture, in the order of the model file (`middles`).
+    """Cells of all maps of a picture, in the order of the model file (`cell_centers`).
 
     Returns:
         Middle (N, 2) in pixels and reference (N,); float32.
     """
     counts = [(height // stride) * (width // stride) for stride in STRIDES]
     reference = torch.tensor(REFERENCE).repeat_interleave(torch.tensor(counts))
-    return torch.from_numpy(middles(height, width).T - 0.5).float(), reference
+    return torch.from_numpy(cell_centers(height, width).T - 0.5).float(), reference
 
 
 def _convolution(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
