@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 PICTURE = Path(__file__).parent / "images" / "architecture.svg"
 
 FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("words that all share", ("errors", "_version")),
+    ("words that all share", ("errors", "_version", "weights")),
     ("words that all share", ("_util",)),
     ("words that all share", ("landmarks",)),
     ("files of models and images", ("runtime",)),
