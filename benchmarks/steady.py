@@ -42,7 +42,7 @@ from facepoints.imaging.image_io import read_image
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.tracking.tracker import FaceTracker, Following, TrackerConfig
+from facepoints.tracking.tracker import FaceTracker, TrackerConfig, track_video
 
 RESULTS = Path(__file__).parent / "results"
 WAYS = ("frame by frame", "followed", "live", "recorded")
@@ -54,7 +54,7 @@ def faces_of(predictor: Predictor, clip: Clip, way: str) -> list[list[Face]]:
     if way == "frame by frame":
         found = [predictor.predict_batch([frame.image], [""])[0] for frame in clip]
     elif way == "recorded":
-        found = [faces for _, faces in Following(predictor, clip)]
+        found = [faces for _, faces in track_video(predictor, clip)]
     else:  # frames of a camera, but none is dropped
         follower = FaceTracker(predictor, TrackerConfig(smooth=way == "live"))
         found = [follower(frame) for frame in clip]

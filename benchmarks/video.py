@@ -36,7 +36,7 @@ from facepoints._util.files import write_json, write_text
 from facepoints.commands.predict_video import predict_video
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import read_image
-from facepoints.tracking.tracker import Following
+from facepoints.tracking.tracker import track_video
 from facepoints.video.source import open_video
 from facepoints.video.writer import VideoWriter
 
@@ -84,7 +84,7 @@ def follow_once(clip: Path, model: Path | None, finder: str | None, draw: bool) 
             report = predict_video(predictor, open_video(clip), drawn=Path(folder) / "o.mp4")
         frames, faces = report.frames, report.faces
     else:
-        found = [faces for _, faces in Following(predictor, open_video(clip))]
+        found = [faces for _, faces in track_video(predictor, open_video(clip))]
         frames, faces = len(found), sum(map(len, found))
     seconds = time.perf_counter() - start
     print(json.dumps({"frames": frames, "faces": faces, "seconds": seconds}))

@@ -10,7 +10,7 @@ from facepoints.detection import FaceDetector, make_detector
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
-from facepoints.tracking.tracker import Following, TrackerConfig
+from facepoints.tracking.tracker import TrackerConfig, track_video
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.source import open_video
 
@@ -76,4 +76,4 @@ class FaceModel(Predictor):
         """
         if isinstance(source, str | Path | int):
             source = open_video(source, fps)
-        return iter(Following(self, source, config))
+        return track_video(self, source, config)

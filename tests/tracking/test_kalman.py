@@ -31,7 +31,7 @@ def walks(time: float) -> SimilarityPose:
     return still(time) + np.array([180.0, 20.0, 0.1, 0.0]) * time
 
 
-def followed(path: Path, times: NDArray, seed: int = 0, quick: bool = False) -> NDArray:
+def followed(path: Path, times: NDArray, seed: int = 0, agile: bool = False) -> NDArray:
     """Differences (T, 4) of estimates to the truth, in standard deviations of one sight."""
     random = np.random.default_rng(seed)
     motion, before, off = None, 0.0, []
@@ -39,7 +39,7 @@ def followed(path: Path, times: NDArray, seed: int = 0, quick: bool = False) -> 
         seen = path(time) + UNIT * random.normal(size=4)
         seen[3] = (seen[3] + np.pi) % (2 * np.pi) - np.pi
         if motion is None:
-            motion = PoseKalmanFilter(seen, UNIT, SIZE, quick=quick)
+            motion = PoseKalmanFilter(seen, UNIT, SIZE, agile=agile)
         else:
             motion.update(seen, UNIT, time - before)
         before = time
@@ -84,14 +84,14 @@ def test_a_jolt_is_caught_up_with_within_a_frame() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1.0, 2.0, 5.0, 30.0]), st.booleans())
-def test_turns_are_never_half_a_turn_off(seed: int, rate: float, quick: bool) -> None:
+def test_turns_are_never_half_a_turn_off(seed: int, rate: float, agile: bool) -> None:
     random = np.random.default_rng(seed)
     times = np.cumsum(random.choice([1.0, 1.0, 1.0, 4.0], 150)) / rate
 
     def rolls(time: float) -> SimilarityPose:
         return still(time) + np.array([0, 0, 0, np.pi - 0.1 + 0.35 * np.sin(5 * time)])
 
-    off = followed(rolls, times, seed, quick)
+    off = followed(rolls, times, seed, agile)
     assert np.abs(off[:, 3] * UNIT[3]).max() < 0.75
 
 
@@ -114,8 +114,8 @@ def test_a_picture_of_another_size_shows_the_same_motion() -> None:
     large.rescale(2.0)
     expected = one.predict(0.1) * [2, 2, 1, 1] + [0, 0, np.log(2), 0]
     assert large.predict(0.1) == pytest.approx(expected)
-    hidden = one.predict(0.1, hidden=True) * [2, 2, 1, 1] + [0, 0, np.log(2), 0]
-    assert large.predict(0.1, hidden=True) == pytest.approx(hidden)
+    hidden = one.predict(0.1, lost=True) * [2, 2, 1, 1] + [0, 0, np.log(2), 0]
+    assert large.predict(0.1, lost=True) == pytest.approx(hidden)
 
 
 def test_a_hidden_face_goes_on_as_it_went() -> None:

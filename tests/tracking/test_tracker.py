@@ -22,10 +22,12 @@ from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.tracking.association import reject_occlusion_drift
+from facepoints.tracking.config import AssociationConfig
+from facepoints.tracking.observation import Observation, appearance_descriptor
 from facepoints.tracking.offline_smoothing import smooth_offline
 from facepoints.tracking.pose2d import fit_pose
-from facepoints.tracking.track import Observation, Track, appearance_descriptor
-from facepoints.tracking.tracker import FaceTracker, Following, TrackerConfig
+from facepoints.tracking.track import Track
+from facepoints.tracking.tracker import FaceTracker, TrackerConfig, track_video
 from facepoints.video.frame import Frame
 
 POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
@@ -229,11 +231,13 @@ def pair() -> tuple[list[Track], list[Observation]]:
     sights = []
     for middle, cheek in ((120.0, -0.3), (165.0, 0.3)):
         points = (SHAPE * 60 + (middle, 80)).astype(np.float32)
-        look = appearance_descriptor(crop_of(Actor(np.array([(middle, 80.0)]), cheek=(cheek, 0.0))))
+        look = appearance_descriptor(
+            crop_of(Actor(np.array([(middle, 80.0)]), cheek=(cheek, 0.0))), side=24
+        )
         pose = fit_pose(points, np.ones(4), Discs().canonical_points)
         assert pose is not None
         sights.append(Observation(points, np.ones(4, np.float32), 0.99, pose, look))
-    tracks = [Track(sight, 0.0, Discs().canonical_points) for sight in sights]
+    tracks = [Track(sight, 0.0, Discs().canonical_points, TrackerConfig()) for sight in sights]
     for index in range(1, 10):
         for track, sight in zip(tracks, sights, strict=True):
             track.update(sight, index / RATE)
@@ -254,7 +258,9 @@ def moved(sight: Observation, by: Sequence[float]) -> Observation:
 @pytest.mark.parametrize("by", [(18, 0, 0, 0), (0, 0, 0.35, 0)])
 def test_a_face_whose_points_are_drawn_to_another_counts_as_hidden(by: Sequence[float]) -> None:
     tracks, sights = pair()
-    seen = reject_occlusion_drift(tracks, [moved(sights[0], by), sights[1]], 10 / RATE)
+    seen = reject_occlusion_drift(
+        tracks, [moved(sights[0], by), sights[1]], 10 / RATE, AssociationConfig()
+    )
     assert seen == [None, sights[1]]
 
 
@@ -262,17 +268,17 @@ def test_a_face_whose_points_are_drawn_to_another_counts_as_hidden(by: Sequence[
 def test_faces_side_by_side_are_seen_when_the_camera_jolts(by: Sequence[float]) -> None:
     tracks, sights = pair()
     jolted = [moved(sight, by) for sight in sights]
-    assert reject_occlusion_drift(tracks, jolted, 10 / RATE) == jolted
+    assert reject_occlusion_drift(tracks, jolted, 10 / RATE, AssociationConfig()) == jolted
 
 
 def test_a_face_is_thought_to_keep_its_size_while_it_is_hidden() -> None:
     tracks, sights = pair()
     track, sight = tracks[0], sights[0]
     for index in range(3):  # the last that is seen of it is wrong
-        track.update(moved(sight, (0, 0, 0.2 * index, 0)), (10 + index) / RATE, learn=False)
+        track.update(moved(sight, (0, 0, 0.2 * index, 0)), (10 + index) / RATE, alone=False)
     for index in range(13, 30):
         track.mark_missed(index / RATE)
-    assert track.expected(1.0)[2] == pytest.approx(sight.pose[2], abs=0.1)
+    assert track.predict_pose(1.0)[2] == pytest.approx(sight.pose[2], abs=0.1)
 
 
 def test_a_face_hidden_for_half_a_second_keeps_its_number() -> None:
@@ -378,10 +384,10 @@ def test_eyes_that_close_for_a_few_frames_are_seen_to(live: bool, late: int, lea
             assert pose is not None
             sight = Observation(now, radius, 0.99, pose, np.zeros(1, np.float32))
             if track is None:
-                track = Track(sight, 0.0, canonical_points)
+                track = Track(sight, 0.0, canonical_points, TrackerConfig())
             else:
                 track.update(sight, index / RATE)
-            seen.append(track.smooth_points())
+            seen.append(track.points())
     else:
         names = LandmarkSet(tuple(f"p{n}" for n in range(40)))
         blank = np.zeros((1, 1, 3), np.uint8)
@@ -427,9 +433,9 @@ def test_frames_of_hardly_a_pixel_have_no_face(size: tuple[int, int]) -> None:
 
 
 def test_settings_that_cannot_be_are_one_line() -> None:
-    with pytest.raises(SettingsError, match="find_every"):
+    with pytest.raises(SettingsError, match="detect_every"):
         TrackerConfig(detect_every=0)
-    with pytest.raises(SettingsError, match="memory"):
+    with pytest.raises(SettingsError, match="lost_track_seconds"):
         TrackerConfig(lost_track_seconds=-1)
     boxes = BoxFileDetector(path=None, _boxes={})  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="boxes from a file"):
@@ -439,7 +445,7 @@ def test_settings_that_cannot_be_are_one_line() -> None:
 def live_or_recorded(clip: Clip, live: bool, noise: float) -> list[list[Face]]:
     if live:  # without the thread that drops frames for a slow viewer
         return run(clip, noise=noise)[0]
-    return [faces for _, faces in Following(Predictor(Discs(noise=noise), clip), clip)]
+    return [faces for _, faces in track_video(Predictor(Discs(noise=noise), clip), clip)]
 
 
 def points_of(found: Sequence[Sequence[Face]]) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.formats import FORMATS, format_of
 from facepoints.results.records import Record, json_line, record
-from facepoints.tracking.tracker import Following, TrackerConfig
+from facepoints.tracking.tracker import TrackerConfig, track_video
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.writer import VideoWriter
 
@@ -116,7 +116,8 @@ def predict_video(
     begun = time.monotonic()
     console = console or Console(quiet=True, file=sys.stderr)
     report = VideoReport()
-    following = Following(predictor, source, config)
+    tracked = track_video(predictor, source, config)
+    track_ids: set[int | None] = set()
     want = checked_points(predictor, landmarks)
     _check_outputs(source, out, drawn)
     with ExitStack() as stack:
@@ -132,9 +133,10 @@ def predict_video(
         lines = None if out is None else stack.enter_context(_Lines(out))
         stop = stack.enter_context(StopRequest())
         bar = stack.enter_context(ImageProgress(console, source.total or 1))
-        for frame, found in following:
+        for frame, found in tracked:
             faces = [face.as_landmarks(want) for face in found]
             _count(report, frame, faces)
+            track_ids |= {face.track_id for face in faces}
             if writing is not None:
                 writing.add(frame, faces)
             if lines is not None:
@@ -148,7 +150,7 @@ def predict_video(
                 break
         if lines is not None and out is not None:
             FORMATS[format_of(out)](lines.records, want, out)
-    report.tracks, report.lost, report.note = following.tracks, source.lost, source.note
+    report.tracks, report.lost, report.note = len(track_ids), source.lost, source.note
     report.seconds = time.monotonic() - begun
     return report
 

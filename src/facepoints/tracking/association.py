@@ -1,4 +1,4 @@
-"""Which detected face belongs to which track."""
+"""Assigns observations to tracks: which detected face is whose."""
 
 from __future__ import annotations
 
@@ -6,148 +6,177 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facepoints.tracking.track import (
-    _AS_LARGE,
-    _DRAWN,
-    _HALF_KNOWN,
-    _KNOWN,
-    _REACH,
-    _REACH_GROWS,
-    _RESIZED,
-    _SAME_PLACE,
-    _SWAP,
-    _THERE,
-    Observation,
-    Track,
-    _off,
-    appearance_similarity,
-)
+from facepoints.tracking.config import AssociationConfig
+from facepoints.tracking.observation import Observation, appearance_similarity
+from facepoints.tracking.pose2d import pose_difference
+from facepoints.tracking.track import Track
 
 __all__ = [
     "is_crowded",
     "is_expected_track",
+    "is_same_face",
     "reidentify",
     "reject_occlusion_drift",
     "resolve_conflicts",
-    "same_place",
 ]
 
 
-def same_place(a: Observation, b: Observation) -> bool:
-    """Whether two sights are of one face."""
+def is_same_face(a: Observation, b: Observation, config: AssociationConfig) -> bool:
+    """True if two observations of a frame show one face, by place and size."""
     size = min(a.size, b.size)
-    return bool(np.hypot(*(a.pose - b.pose)[:2]) < _SAME_PLACE * size) and (
-        abs(a.pose[2] - b.pose[2]) < 0.6
+    distance = np.hypot(*(a.pose - b.pose)[:2])
+    return bool(distance < config.same_face_distance * size) and (
+        abs(a.pose[2] - b.pose[2]) < config.same_face_log_scale
     )
 
 
 def resolve_conflicts(
-    tracks: Sequence[Track], sights: Sequence[Observation | None], time: float
+    tracks: Sequence[Track],
+    observations: Sequence[Observation | None],
+    time: float,
+    config: AssociationConfig,
 ) -> list[Observation | None]:
-    """What each track really sees: no face twice, none by the wrong track.
+    """Make the assignment one to one.
 
-    Where several tracks came to one face, it is that of the track which it fits best (an
-    older one if it hardly matters); the others see nothing. Two tracks whose faces fit
-    better the other way round change them.
+    If several tracks claim one face, the track that fits best keeps it (one that was visible in
+    the last frame has a small bonus), and the others get None. Two near tracks whose faces fit
+    clearly better the other way round swap them.
+
+    Args:
+        observations: one per track; None where the track has no face.
+
+    Returns:
+        The same, corrected.
     """
-    out = list(sights)
-    order = [n for n, sight in enumerate(out) if sight is not None]
+    out = list(observations)
+    order = [n for n, observation in enumerate(out) if observation is not None]
     for place, a in enumerate(order):
         for b in order[place + 1 :]:
             first, second = out[a], out[b]
             if first is None or second is None:
                 continue
-            if same_place(first, second):
-                a_fits, b_fits = (
-                    tracks[a].match_score(first, time),
-                    tracks[b].match_score(second, time),
-                )
-                a_fits += 0.05 * (not tracks[a].is_lost)
-                b_fits += 0.05 * (not tracks[b].is_lost)
-                out[b if a_fits >= b_fits else a] = None
-            elif _near(first, second):
-                straight = appearance_similarity(tracks[a].mean_appearance, first.appearance)
-                straight += appearance_similarity(tracks[b].mean_appearance, second.appearance)
-                crossed = appearance_similarity(tracks[a].mean_appearance, second.appearance)
-                crossed += appearance_similarity(tracks[b].mean_appearance, first.appearance)
-                if crossed > straight + 2 * _SWAP:
+            if is_same_face(first, second, config):
+                fit_a = tracks[a].match_score(first, time)
+                fit_b = tracks[b].match_score(second, time)
+                fit_a += config.visible_bonus * (not tracks[a].is_lost)
+                fit_b += config.visible_bonus * (not tracks[b].is_lost)
+                out[b if fit_a >= fit_b else a] = None
+            elif _is_near(first, second, config):
+                mean_a, mean_b = tracks[a].mean_appearance, tracks[b].mean_appearance
+                straight = appearance_similarity(mean_a, first.appearance)
+                straight += appearance_similarity(mean_b, second.appearance)
+                crossed = appearance_similarity(mean_a, second.appearance)
+                crossed += appearance_similarity(mean_b, first.appearance)
+                if crossed > straight + 2 * config.swap_margin:
                     out[a], out[b] = second, first
     return out
 
 
 def reject_occlusion_drift(
-    tracks: Sequence[Track], sights: Sequence[Observation | None], time: float
+    tracks: Sequence[Track],
+    observations: Sequence[Observation | None],
+    time: float,
+    config: AssociationConfig,
 ) -> list[Observation | None]:
-    """What each track sees, without what is half another face.
+    """Drop observations whose landmarks are drawn to another face.
 
-    Where one face begins to hide another, points of the other are drawn to it: they jump, or
-    spread or shrink, and the face beside does not. (When a camera jolts, both jump alike.) Who
-    believed them would expect the hidden face in a wrong place.
+    Where one face begins to hide another, landmarks of the hidden face drift to the one in
+    front: they jump, spread or shrink, while the face in front does not. (If the camera jolts,
+    both jump alike.) Such an observation would spoil the prediction of the hidden face.
+
+    Args:
+        observations: one per track; None where the track has no face.
+
+    Returns:
+        The same, with None in place of those that drift.
     """
-    out = list(sights)
-    for n, (track, sight) in enumerate(zip(tracks, sights, strict=True)):
-        if sight is None or track.is_lost or not track.seen_whole:
+    out = list(observations)
+    for n, (track, observation) in enumerate(zip(tracks, observations, strict=True)):
+        if observation is None or track.is_lost or not track.was_alone:
             continue
-        mine = _off(sight.pose, track.expected(time)) / sight.unit
-        for other, beside in zip(tracks, sights, strict=True):
-            if beside is None or beside is sight or not _near(sight, beside):
+        scale = observation.pose_scale
+        mine = pose_difference(observation.pose, track.predict_pose(time)) / scale
+        for other, beside in zip(tracks, observations, strict=True):
+            if beside is None or beside is observation:
                 continue
-            its = _off(beside.pose, other.expected(time)) / sight.unit
-            apart, far, its_far = (
-                np.array([np.hypot(*off[:2]), abs(off[2])]) for off in (mine - its, mine, its)
+            if not _is_near(observation, beside, config):
+                continue
+            theirs = pose_difference(beside.pose, other.predict_pose(time)) / scale
+            # errors of place and of log size: against each other, of this face, of the other
+            apart, my_error, their_error = (
+                np.array([np.hypot(*error[:2]), abs(error[2])])
+                for error in (mine - theirs, mine, theirs)
             )
-            if ((apart > _DRAWN) & (far > its_far)).any() and not same_place(sight, beside):
+            drifts = ((apart > config.drift_threshold) & (my_error > their_error)).any()
+            if drifts and not is_same_face(observation, beside, config):
                 out[n] = None
     return out
 
 
-def is_crowded(sight: Observation, others: Sequence[Observation]) -> bool:
-    """Whether another face may hide a part of this one."""
-    return any(other is not sight and _near(sight, other) for other in others)
+def is_crowded(
+    observation: Observation, others: Sequence[Observation], config: AssociationConfig
+) -> bool:
+    """True if another face is so near that it may hide a part of this one."""
+    return any(
+        other is not observation and _is_near(observation, other, config) for other in others
+    )
 
 
-def _near(a: Observation, b: Observation) -> bool:
-    reach = 0.6 * (a.size + b.size)
+def _is_near(a: Observation, b: Observation, config: AssociationConfig) -> bool:
+    reach = config.near_distance * (a.size + b.size)
     return bool(np.hypot(*(a.pose - b.pose)[:2]) < reach)
 
 
 def reidentify(
-    sight: Observation, hidden: Sequence[Track], time: float, others: Sequence[Observation] = ()
+    observation: Observation,
+    lost: Sequence[Track],
+    time: float,
+    others: Sequence[Observation],
+    config: AssociationConfig,
 ) -> Track | None:
-    """The hidden track that a newly found face belongs to; None: it is somebody new.
+    """The lost track that a new face belongs to, or None if it is somebody new.
 
-    A face that comes out from behind another is only half seen and looks like nobody yet. If
-    it is where a hidden one should be, it is that one.
+    A face that comes out from behind another is only half visible and resembles nobody. At the
+    predicted place of a lost track it needs less similarity.
 
     Args:
-        others: faces that are seen besides.
+        others: the other visible faces.
     """
-    beside = is_crowded(sight, others)
-    best, fit = None, -np.inf
-    for track in hidden:
+    crowded = is_crowded(observation, others, config)
+    max_log_scale = config.crowded_reid_log_scale if crowded else config.reid_log_scale
+    best, best_fit = None, -np.inf
+    for track in lost:
         size = max(track.observation.size, 1e-3)
-        off = np.hypot(*(sight.pose - track.expected(time))[:2]) / size
-        reach = _REACH + _REACH_GROWS * (time - track.last_seen)
-        resized = abs(sight.pose[2] - track.expected(time)[2])
-        alike = appearance_similarity(track.mean_appearance, sight.appearance)
-        known = _HALF_KNOWN if beside and off < _THERE else _KNOWN
-        if off > reach or resized > (_AS_LARGE if beside else _RESIZED) or alike < known:
+        expected = track.predict_pose(time)
+        distance = np.hypot(*(observation.pose - expected)[:2]) / size
+        reach = config.reid_distance + config.reid_distance_growth * (time - track.last_seen)
+        log_scale = abs(observation.pose[2] - expected[2])
+        similarity = appearance_similarity(track.mean_appearance, observation.appearance)
+        in_place = crowded and distance < config.crowded_reid_distance
+        least = config.crowded_reid_similarity if in_place else config.reid_similarity
+        if distance > reach or log_scale > max_log_scale or similarity < least:
             continue
-        if alike - 0.2 * off > fit:
-            best, fit = track, alike - 0.2 * off
+        fit = similarity - config.reid_distance_weight * distance
+        if fit > best_fit:
+            best, best_fit = track, fit
     return best
 
 
 def is_expected_track(
-    sight: Observation, hidden: Sequence[Track], time: float, others: Sequence[Observation]
+    observation: Observation,
+    lost: Sequence[Track],
+    time: float,
+    others: Sequence[Observation],
+    config: AssociationConfig,
 ) -> bool:
-    """Whether a sight that is nobody's is too likely a part of a hidden face, or half another,
-    to be somebody new.
+    """True if an unassigned face is more likely a part of a hidden face than somebody new: it is
+    crowded, and a lost track is expected near it.
 
     Args:
-        others: faces that are seen besides.
+        others: the other visible faces.
     """
-    return is_crowded(sight, others) and any(
-        np.hypot(*(sight.pose - track.expected(time))[:2]) < _REACH * track.observation.size
-        for track in hidden
+    return is_crowded(observation, others, config) and any(
+        np.hypot(*(observation.pose - track.predict_pose(time))[:2])
+        < config.reid_distance * track.observation.size
+        for track in lost
     )

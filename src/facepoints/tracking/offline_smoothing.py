@@ -1,11 +1,14 @@
-"""Points of a recorded video without jitter: what comes after a frame tells about it as well.
+"""The smoother of recorded video: it also uses the frames that follow.
 
-Around each frame, a face's pose and shape (see `smooth`) are fitted by low polynomials of
-time, frames nearer by counting more (local regression, Cleveland 1979,
-https://doi.org/10.1080/01621459.1979.10481038; on equal steps, Savitzky and Golay 1964). The
-fit looks as far ahead as back, so it lags behind nothing. Where a narrow fit contradicts the
-wide one by more than the points' radius explains, motion is quick (a blink, a jolt) and the
-narrow one counts.
+For each frame, a face's pose and shape are fitted by low-degree polynomials of time, in which
+near frames count more (local regression, Cleveland 1979,
+https://doi.org/10.1080/01621459.1979.10481038; at equal steps, Savitzky and Golay 1964). The
+fit reaches as far ahead as back, so it does not lag. Where a narrow fit differs from the wide one
+by more than the landmarks' radius explains, motion is quick (a blink, a jolt) and the narrow fit
+counts.
+
+`track_video` uses it for video files and image sequences. For cameras and streams, where the
+next frames are not known yet, the tracker smooths with `kalman` and `one_euro` instead.
 """
 
 from __future__ import annotations
@@ -19,18 +22,14 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.angles import wrap_radians
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
+from facepoints.tracking.config import OfflineSmoothingConfig
+from facepoints.tracking.noise import noise_std
 from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
 
 __all__ = ["smooth_offline"]
-
-_WIDE = 0.5  # seconds that the wide fit looks back and ahead,
-_NARROW = 0.1  # and the narrow one
-_MOST = 16  # frames that are held back at most, however many come in a second
-_QUICK = 3.0  # times the noise: difference of the fits from which motion is quick,
-_POSE_OFF = 0.1  # but at least this part of the mean radius,
-_SHAPE_OFF = 0.3  # or, for single points, of the point's radius
 
 
 class Timed(Protocol):
@@ -45,7 +44,15 @@ AnyFrame = TypeVar("AnyFrame", bound=Timed)
 
 @dataclass(frozen=True, eq=False)
 class TrackSample:
-    """A face in its frame: pose (4,), shape (K, 2) in its own frame, radius there (K,)."""
+    """A tracked face in one frame.
+
+    Attributes:
+        face: as tracked.
+        time: seconds.
+        pose: (4,) similarity pose.
+        shape: (K, 2) landmarks in the frame of the canonical shape.
+        radius: (K,) radii in that frame.
+    """
 
     face: Face
     time: float
@@ -56,101 +63,116 @@ class TrackSample:
 
 @dataclass(frozen=True, eq=False)
 class BufferedFrame(Generic[AnyFrame]):
+    """A frame with its faces, and the samples of those that are tracked by identity."""
+
     frame: AnyFrame
     faces: list[Face]
-    seen: dict[int, TrackSample]
+    samples: dict[int, TrackSample]
 
 
 def smooth_offline(
-    frames: Iterable[tuple[AnyFrame, list[Face]]], layout: NDArray
+    frames: Iterable[tuple[AnyFrame, list[Face]]],
+    canonical_points: NDArray,
+    config: OfflineSmoothingConfig | None = None,
 ) -> Iterator[tuple[AnyFrame, list[Face]]]:
-    """The same frames and faces, some frames later, with points that do not jitter.
+    """The same frames and faces with smoothed landmarks, some frames later.
 
     Args:
-        frames: each with its faces; those without a track stay as they are.
-        layout: (K, 2) mean shape of the faces.
+        frames: each with its faces. Faces without a track stay as they are.
+        canonical_points: (K, 2) mean shape of the faces.
+        config: windows and thresholds; None: the defaults.
     """
-    held: deque[BufferedFrame[AnyFrame]] = deque()
-    done = 0  # of those held, how many were given already
+    config = config or OfflineSmoothingConfig()
+    window = config.window_seconds
+    buffer: deque[BufferedFrame[AnyFrame]] = deque()
+    done = 0  # frames of the buffer that were yielded already
     for frame, faces in frames:
-        held.append(BufferedFrame(frame, faces, _all_seen(faces, frame.time, layout)))
-        while len(held) - done > _MOST or held[done].frame.time < frame.time - _WIDE:
-            yield _steady(held, done, layout)
+        buffer.append(BufferedFrame(frame, faces, _samples(faces, frame.time, canonical_points)))
+        while (
+            len(buffer) - done > config.max_delay_frames
+            or buffer[done].frame.time < frame.time - window
+        ):
+            yield _smooth_frame(buffer, done, canonical_points, config)
             done += 1
-        while held[0].frame.time < held[done].frame.time - _WIDE and done:
-            held.popleft()
+        while buffer[0].frame.time < buffer[done].frame.time - window and done:
+            buffer.popleft()
             done -= 1
-    for place in range(done, len(held)):
-        yield _steady(held, place, layout)
+    for place in range(done, len(buffer)):
+        yield _smooth_frame(buffer, place, canonical_points, config)
 
 
-def _all_seen(faces: Sequence[Face], time: float, layout: NDArray) -> dict[int, TrackSample]:
-    seen = {}
+def _samples(
+    faces: Sequence[Face], time: float, canonical_points: NDArray
+) -> dict[int, TrackSample]:
+    samples = {}
     for face in faces:
-        pose = fit_pose(face.points, face.radius, layout)
+        pose = fit_pose(face.points, face.radius, canonical_points)
         if face.track_id is not None and pose is not None:
-            back = affine.invert(pose_to_similarity(pose, layout.mean(axis=0)))
+            back = affine.invert(pose_to_similarity(pose, canonical_points.mean(axis=0)))
             shape = affine.apply(back, face.points).astype(np.float64)
             radius = np.maximum(face.radius * np.exp(-pose[2]), 1e-6)
-            seen[face.track_id] = TrackSample(face, time, pose, shape, radius)
-    return seen
+            samples[face.track_id] = TrackSample(face, time, pose, shape, radius)
+    return samples
 
 
-def _steady(
-    held: Sequence[BufferedFrame[AnyFrame]], place: int, layout: NDArray
+def _smooth_frame(
+    buffer: Sequence[BufferedFrame[AnyFrame]],
+    place: int,
+    canonical_points: NDArray,
+    config: OfflineSmoothingConfig,
 ) -> tuple[AnyFrame, list[Face]]:
-    now = held[place]
+    now = buffer[place]
     faces = []
     for face in now.faces:
-        here = now.seen.get(face.track_id) if face.track_id is not None else None
+        here = now.samples.get(face.track_id) if face.track_id is not None else None
         if here is None:
             faces.append(face)
             continue
-        around = [s for h in held if (s := h.seen.get(here.face.track_id or 0)) is not None]
-        points = _points(here, around, layout)
+        track_id = here.face.track_id or 0
+        around = [s for b in buffer if (s := b.samples.get(track_id)) is not None]
+        points = _smooth_points(here, around, canonical_points, config)
         faces.append(replace(face, points=points, box=affine.bounding_box(points)))
     return now.frame, faces
 
 
-def _points(
-    here: TrackSample, around: Sequence[TrackSample], layout: NDArray
+def _smooth_points(
+    here: TrackSample,
+    around: Sequence[TrackSample],
+    canonical_points: NDArray,
+    config: OfflineSmoothingConfig,
 ) -> NDArray[np.float32]:
+    """(K, 2) pixels: smoothed landmarks of a sample, from all samples of its track around it."""
     times = tuple(round(s.time - here.time, 6) for s in around)
-    wide, narrow = _weights(times, _WIDE, 2), _weights(times, _NARROW, 2)
+    wide = _fit_weights(times, config.window_seconds, 2)
+    narrow = _fit_weights(times, config.narrow_window_seconds, 2)
     poses = np.array([s.pose for s in around]) - here.pose
-    poses[:, 3] = (poses[:, 3] + np.pi) % (2 * np.pi) - np.pi
-    noise = float(here.radius.mean())  # of the shape's frame, as the layout
-    unit = noise * np.array([np.exp(here.pose[2])] * 2 + [1 / np.ptp(layout)] * 2)
-    least = np.maximum(_POSE_OFF * unit, _QUICK * _noise(poses))
-    offs = np.abs((narrow - wide) @ poses) / least
-    offs[:2] = np.hypot(*offs[:2])
-    pose = here.pose + _mixed(wide @ poses, narrow @ poses, offs)
+    poses[:, 3] = wrap_radians(poses[:, 3])
+    noise = float(here.radius.mean())  # in the frame of the canonical shape
+    unit = noise * np.array([np.exp(here.pose[2])] * 2 + [1 / np.ptp(canonical_points)] * 2)
+    threshold = np.maximum(config.pose_tolerance * unit, config.motion_threshold * noise_std(poses))
+    apart = np.abs((narrow - wide) @ poses) / threshold
+    apart[:2] = np.hypot(*apart[:2])
+    pose = here.pose + _blend(wide @ poses, narrow @ poses, apart)
     shapes = np.array([s.shape for s in around])
-    calm = np.tensordot(_weights(times, _WIDE, 1), shapes, 1)
+    calm = np.tensordot(_fit_weights(times, config.window_seconds, 1), shapes, 1)
     quick = np.tensordot(narrow, shapes, 1)
-    least = np.maximum(_SHAPE_OFF * here.radius, _QUICK * np.hypot(*_noise(shapes).T))
-    apart = np.hypot(*(quick - calm).T) / least
-    shape = _mixed(calm, quick, apart[:, None])
-    return affine.apply(pose_to_similarity(pose, layout.mean(axis=0)), shape)
+    threshold = np.maximum(
+        config.shape_tolerance * here.radius,
+        config.motion_threshold * np.hypot(*noise_std(shapes).T),
+    )
+    apart = np.hypot(*(quick - calm).T) / threshold
+    shape = _blend(calm, quick, apart[:, None])
+    return affine.apply(pose_to_similarity(pose, canonical_points.mean(axis=0)), shape)
 
 
-def _noise(values: NDArray) -> NDArray[np.float64]:
-    """Standard deviation of the noise of values (T, ...): what third differences are made of,
-    as smooth motion has hardly any. Their median, so that a jump is no noise."""
-    if len(values) < 5:
-        return np.zeros(values.shape[1:])
-    third = np.median(np.abs(np.diff(values, n=3, axis=0)), axis=0)
-    return third / (0.6745 * 20**0.5)
-
-
-def _mixed(calm: NDArray, quick: NDArray, off: NDArray) -> NDArray[np.float64]:
-    """The calm values, or the quick ones as far as they are `off` by more than 1."""
-    return calm + (quick - calm) * off**4 / (1 + off**4)
+def _blend(calm: NDArray, quick: NDArray, apart: NDArray) -> NDArray[np.float64]:
+    """The calm values where `apart` is below 1, the quick ones where it is above, softly."""
+    return calm + (quick - calm) * apart**4 / (1 + apart**4)
 
 
 @lru_cache(maxsize=256)
-def _weights(times: tuple[float, ...], reach: float, degree: int) -> NDArray[np.float64]:
-    """What values at T times count in the local fit's value at time 0, (T,)."""
+def _fit_weights(times: tuple[float, ...], reach: float, degree: int) -> NDArray[np.float64]:
+    """(T,) weights of values at T times (seconds) in the local fit's value at time 0."""
     when = np.array(times)
     near = np.clip(1 - np.abs(when / (reach * 1.01)) ** 3, 0, None) ** 3
     degree = min(degree, int((near > 0).sum()) - 1)

@@ -1,61 +1,58 @@
-"""The One Euro filter for the shape of a face."""
+"""The One Euro filter: the live smoother of a face's shape.
+
+Casiez, Roussel and Vogel 2012, https://gery.casiez.net/1euro/. `FaceTracker` uses it together
+with the Kalman filters of `kalman` for cameras and streams, where the next frames are not known
+yet. Recorded videos go through `offline_smoothing` instead.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.tracking.config import OneEuroConfig
+
 __all__ = ["OneEuroFilter"]
 
 
-# chosen on clips of photos of people who are not in the test set: as calm under changing light as
-# lets a blink and a mouth that opens through
-_SLOW = 0.08  # Hz, cutoff of a shape at rest
-
-
-_QUICK = 1.0  # Hz more for every radius per second that a point moves, if it moves fast;
-
-
-_DRIFT = 15.0  # radii per second at which it is half of that: slower, it may be the light
-
-
-_SPEED = 2.0  # Hz, cutoff of the speed
-
-
 class OneEuroFilter:
-    """One-Euro filters of the points of a shape.
+    """One Euro filters of the landmarks of a shape: low-pass, with a cutoff that grows with speed.
 
-    Their cutoff grows with the square of a point's speed at first: changing light moves points
-    slowly, eyelids and lips are fast.
+    At low speed the cutoff grows with the square of a landmark's speed: changing light moves
+    landmarks slowly, while eyelids and lips are fast.
 
     Args:
-        points: (K, 2) at first.
+        points: (K, 2) first shape.
+        config: cutoff frequencies; None: the defaults.
     """
 
-    def __init__(self, points: NDArray) -> None:
+    def __init__(self, points: NDArray, config: OneEuroConfig | None = None) -> None:
         self.points = np.asarray(points, dtype=np.float64).copy()
+        self._config = config or OneEuroConfig()
         self._speed = np.zeros_like(self.points)
 
     def __call__(self, points: NDArray, radius: NDArray, seconds: float) -> NDArray[np.float64]:
-        """The points without jitter.
+        """The smoothed landmarks (K, 2).
 
         Args:
-            points: (K, 2) as they were seen.
-            radius: (K,) of the points, in their unit.
+            points: (K, 2) as observed.
+            radius: (K,) of the landmarks, in the unit of `points`.
             seconds: since the last call.
         """
+        config = self._config
         radius = np.maximum(np.asarray(radius, dtype=np.float64), 1e-6)
         seconds = max(seconds, 1e-4)
         speed = (points - self.points) / seconds
-        self._speed += _part(_SPEED, seconds) * (speed - self._speed)
+        self._speed += _new_value_weight(config.speed_cutoff, seconds) * (speed - self._speed)
         moving = np.hypot(*self._speed.T) / radius
-        cutoff = _SLOW * np.minimum(np.median(radius) / radius, 2.0)
-        cutoff += _QUICK * moving**2 / (moving + _DRIFT)
-        self.points += _part(cutoff, seconds)[:, None] * (points - self.points)
+        confidence = np.minimum(np.median(radius) / radius, config.max_confidence_gain)
+        cutoff = config.min_cutoff * confidence
+        cutoff += config.speed_gain * moving**2 / (moving + config.half_gain_speed)
+        self.points += _new_value_weight(cutoff, seconds)[:, None] * (points - self.points)
         return self.points.copy()
 
 
-def _part(cutoff: NDArray | float, seconds: float) -> NDArray[np.float64]:
-    """What a new value counts in a low-pass filter with this cutoff (Hz)."""
+def _new_value_weight(cutoff: NDArray | float, seconds: float) -> NDArray[np.float64]:
+    """Weight of a new value in a first-order low-pass filter with this cutoff in Hz."""
     turns = 2 * np.pi * np.asarray(cutoff, dtype=np.float64) * seconds
     return turns / (turns + 1)

@@ -1,10 +1,11 @@
-"""The position, size and rotation of a face in a picture, as four numbers."""
+"""Position, size and rotation of a face in an image, as four numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.angles import wrap_radians
 from facepoints.errors import DataError
 from facepoints.imaging import affine
 
@@ -12,54 +13,71 @@ __all__ = [
     "SimilarityPose",
     "fit_pose",
     "measurement_std",
+    "pose_difference",
     "pose_to_similarity",
     "similarity_to_pose",
 ]
 
-
-_NOISE = 0.03  # of a pose from one frame, as a part of the mean radius, before it is measured
-
 SimilarityPose = NDArray[np.float64]
-"""(4,): x and y of the middle in pixels, logarithm of the size, turn in radians."""
+"""(4,): x and y of the center in pixels, natural logarithm of the scale, rotation in radians."""
 
 
-def similarity_to_pose(matrix: affine.Matrix, middle: NDArray) -> SimilarityPose:
-    """The pose of a face from the similarity that lays a shape onto it.
+def similarity_to_pose(matrix: affine.Matrix, center: NDArray) -> SimilarityPose:
+    """The pose of a face whose canonical shape a similarity maps to pixels.
 
     Args:
         matrix: (2, 3) from the shape's frame to pixels.
-        middle: (2,) the shape's point whose place is the face's.
+        center: (2,) the point of the shape that defines the position.
     """
-    x, y = matrix[:, :2] @ middle + matrix[:, 2]
+    x, y = matrix[:, :2] @ center + matrix[:, 2]
     size = np.hypot(matrix[0, 0], matrix[1, 0])
     return np.array([x, y, np.log(max(size, 1e-9)), np.arctan2(matrix[1, 0], matrix[0, 0])])
 
 
-def fit_pose(points: NDArray, radius: NDArray, layout: NDArray) -> SimilarityPose | None:
-    """The pose of a face by its points, the surer ones above all; None if there is none."""
+def fit_pose(points: NDArray, radius: NDArray, canonical_points: NDArray) -> SimilarityPose | None:
+    """The pose of a face from its landmarks, weighted by 1 / radius squared.
+
+    Args:
+        points: (K, 2) pixels.
+        radius: (K,) pixels.
+        canonical_points: (K, 2) mean shape.
+
+    Returns:
+        The pose, or None if all landmarks coincide.
+    """
     weights = 1 / np.maximum(np.asarray(radius, dtype=np.float64), 1e-3) ** 2
     try:
         return similarity_to_pose(
-            affine.fit_similarity(layout, points, weights), layout.mean(axis=0)
+            affine.fit_similarity(canonical_points, points, weights), canonical_points.mean(axis=0)
         )
-    except DataError:  # all points in one place
+    except DataError:  # all landmarks in one place
         return None
 
 
-def pose_to_similarity(pose: SimilarityPose, middle: NDArray) -> affine.Matrix:
-    """The similarity (2, 3) from the shape's frame to pixels; undoes `pose_of`."""
+def pose_to_similarity(pose: SimilarityPose, center: NDArray) -> affine.Matrix:
+    """The similarity (2, 3) from the shape's frame to pixels; inverse of `similarity_to_pose`."""
     size = np.exp(pose[2])
     cos, sin = size * np.cos(pose[3]), size * np.sin(pose[3])
     turn = np.array([[cos, -sin], [sin, cos]])
-    return np.column_stack([turn, pose[:2] - turn @ middle])
+    return np.column_stack([turn, pose[:2] - turn @ center])
 
 
-def measurement_std(radius: NDArray, size: float) -> NDArray[np.float64]:
-    """Standard deviation (4,) of a pose from points of such radius (K,), in pixels.
+def pose_difference(pose: SimilarityPose, expected: SimilarityPose) -> SimilarityPose:
+    """`pose` minus `expected`, with the rotation wrapped into [-pi, pi)."""
+    difference = pose - expected
+    difference[3] = wrap_radians(difference[3])
+    return difference
+
+
+def measurement_std(radius: NDArray, size: float, fraction: float) -> NDArray[np.float64]:
+    """Standard deviation (4,) of a pose that is fitted to landmarks with these radii.
 
     Args:
+        radius: (K,) pixels.
         size: of the face in pixels.
+        fraction: standard deviation of the position as a fraction of the mean radius
+            (`KalmanConfig.measurement_std`).
     """
-    noise = _NOISE * max(float(np.sqrt(np.mean(np.square(radius, dtype=np.float64)))), 1e-3)
+    noise = fraction * max(float(np.sqrt(np.mean(np.square(radius, dtype=np.float64)))), 1e-3)
     turn = noise / max(size, 1e-3) * 2
     return np.array([noise, noise, turn, turn])

@@ -1,208 +1,166 @@
-"""Tracks: faces with an identity, and which of the faces seen in a frame is whose."""
+"""One tracked face: its motion, its shape and its appearance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.imaging import affine
+from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.kalman import PoseKalmanFilter
+from facepoints.tracking.observation import Observation, appearance_similarity
 from facepoints.tracking.one_euro import OneEuroFilter
-from facepoints.tracking.pose2d import SimilarityPose, measurement_std, pose_to_similarity
+from facepoints.tracking.pose2d import (
+    SimilarityPose,
+    measurement_std,
+    pose_difference,
+    pose_to_similarity,
+)
 
-__all__ = [
-    "Observation",
-    "Track",
-    "appearance_descriptor",
-    "appearance_similarity",
-]
-
-_SIDE = 24  # pixels of a face's look
-_HABIT = 0.5  # seconds over which looks are averaged to what a face usually looks like
-_REASON = 0.015  # face sizes between two estimates of a motion from which the quick one counts
-_SAME_PLACE = 0.3  # face sizes between the middles of two sights of one face
-_SWAP = 0.15  # by which likenesses must be better crosswise for two faces to change tracks
-_REACH = 1.0  # face sizes that a hidden face may be from where it is expected,
-_REACH_GROWS = 2.5  # and how many more for every second of hiding
-_THERE = 0.4  # face sizes from where a hidden face is expected that need no good likeness
-_HALF_KNOWN = -0.2  # where another face hides a part of it
-_KNOWN = 0.55  # likeness from which a face that comes back may be the one that was hidden
-_RESIZED = 0.6  # logarithm of the factor by which it may differ in size from before,
-_AS_LARGE = 0.3  # and if it is half hidden still
-_BESIDE = 1.0  # seconds over which size and turn are learned when another face is near
-_DRAWN = 0.2  # face sizes, or logarithm of a factor, by which points that are drawn to
-# another face are off
-
-
-@dataclass(frozen=True, eq=False)
-class Observation:
-    """What the model said of one face in one frame.
-
-    Attributes:
-        points: (K, 2) picture pixels.
-        radius: (K,) picture pixels.
-        score: [0, 1].
-        pose: of the face, by its points.
-        look: of the face, from `look_of`.
-    """
-
-    points: NDArray[np.float32]
-    radius: NDArray[np.float32]
-    score: float
-    pose: SimilarityPose
-    appearance: NDArray[np.float32]
-
-    @cached_property
-    def size(self) -> float:
-        """Longer side of the points' box in pixels."""
-        return float(np.ptp(self.points, axis=0).max())
-
-    @cached_property
-    def unit(self) -> NDArray[np.float64]:
-        """(4,) by what to divide differences of poses to have them in sizes of the face."""
-        size = max(self.size, 1e-3)
-        return np.array([size, size, 1.0, 1.0])
-
-
-def appearance_descriptor(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A small picture of an upright crop, as a vector of length 1 whatever the light."""
-    small = cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    # slow changes across the face are light; what is left is the face
-    small -= cv2.GaussianBlur(small, (0, 0), _SIDE / 4)
-    flat = small.ravel() - small.mean()
-    return flat / max(float(np.linalg.norm(flat)), 1e-6)
-
-
-def appearance_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """How much two looks are alike: their correlation, [-1, 1]."""
-    return float(a @ b)
+__all__ = ["Track"]
 
 
 class Track:
     """A face with an identity.
 
     Args:
-        sight: the first.
-        time: of it, in seconds.
-        layout: (K, 2) mean shape.
+        observation: the first.
+        time: of the first observation, in seconds.
+        canonical_points: (K, 2) mean shape in crop pixels.
+        config: settings. If its `smooth` is off, the live smoother of the shape does not run.
     """
 
-    def __init__(self, sight: Observation, time: float, layout: NDArray) -> None:
+    def __init__(
+        self,
+        observation: Observation,
+        time: float,
+        canonical_points: NDArray,
+        config: TrackerConfig,
+    ) -> None:
         self.track_id: int | None = None
-        """The identity; None as long as it is not sure that there is a face."""
+        """The identity; None while the track is tentative."""
         self.observations = 1
         self.time = self.last_seen = time
-        self.missed = 0
-        """Times that the finder saw nothing here, one after the other."""
-        self.seen_whole = False
-        """Whether it was ever seen with no other face near."""
-        self._layout = layout
-        self._middle = layout.mean(axis=0)
-        self._begin(sight)
-        self._known = sight.pose[2:].copy()  # size and turn by when it was seen whole
-        self.mean_appearance = sight.appearance
-        self.observation = sight
+        self.missed_detections = 0
+        """Runs of the face detector in a row that did not confirm this track."""
+        self.was_alone = False
+        """True after an observation with no other face near."""
+        self._config = config
+        self._center = canonical_points.mean(axis=0)
+        self._start_filters(observation)
+        self._last_size_and_turn = observation.pose[2:].copy()  # while no other face was near
+        self.mean_appearance = observation.appearance
+        self.observation = observation
 
     @property
     def is_lost(self) -> bool:
-        """Whether the face was not seen in the last frame."""
+        """True if the face was not visible in the last frame."""
         return self.last_seen < self.time
 
-    def expected(self, time: float) -> SimilarityPose:
-        """The pose that the face should have."""
-        calm, quick = (
-            m.predict(time - self.time, self.is_lost) for m in (self._motion, self._lead)
+    def predict_pose(self, time: float) -> SimilarityPose:
+        """The pose to expect at a time."""
+        steady, agile = (
+            motion.predict(time - self.time, self.is_lost) for motion in (self._steady, self._agile)
         )
-        # a crop that jitters makes points that do; so the quick one must have a reason
-        off = _off(quick, calm)
-        apart = off / self.observation.unit / _REASON
-        return calm + off * min(float((apart**2).sum()), 1.0)
+        # a crop that jitters makes landmarks jitter, so the agile prediction needs a reason
+        change = pose_difference(agile, steady)
+        apart = change / self.observation.pose_scale / self._config.kalman.agile_threshold
+        return steady + change * min(float((apart**2).sum()), 1.0)
 
     def crop_matrix(self, time: float) -> affine.Matrix:
-        """From the picture to the crop in which the face should lie as in training crops."""
-        return affine.invert(pose_to_similarity(self.expected(time), self._middle))
+        """From the image to the crop in which the face should lie as faces did in training."""
+        return affine.invert(pose_to_similarity(self.predict_pose(time), self._center))
 
-    def match_score(self, sight: Observation, time: float) -> float:
-        """How well a sight fits this face by its looks and its place; larger is better."""
-        off = np.hypot(*(sight.pose - self.expected(time))[:2]) / max(self.observation.size, 1e-3)
-        return appearance_similarity(self.mean_appearance, sight.appearance) - 0.3 * min(
-            float(off), 2.0
-        )
+    def match_score(self, observation: Observation, time: float) -> float:
+        """How well an observation fits this track in appearance and place; larger is better."""
+        config = self._config.association
+        size = max(self.observation.size, 1e-3)
+        distance = np.hypot(*(observation.pose - self.predict_pose(time))[:2]) / size
+        similarity = appearance_similarity(self.mean_appearance, observation.appearance)
+        cost = min(float(distance), config.match_max_distance)
+        return similarity - config.match_distance_weight * cost
 
-    def fits_better(self, other: Track, sight: Observation, time: float) -> bool:
-        """Whether a sight is where this face should be, and looks more like it than another."""
-        off = np.hypot(*(sight.pose - self.expected(time))[:2])
-        alike = appearance_similarity(
-            self.mean_appearance, sight.appearance
-        ) > appearance_similarity(other.mean_appearance, sight.appearance)
-        return bool(off < _SAME_PLACE * sight.size) and alike
+    def fits_better(self, other: Track, observation: Observation, time: float) -> bool:
+        """True if an observation is where this face should be and looks more like it than like
+        another track's."""
+        distance = np.hypot(*(observation.pose - self.predict_pose(time))[:2])
+        mine = appearance_similarity(self.mean_appearance, observation.appearance)
+        theirs = appearance_similarity(other.mean_appearance, observation.appearance)
+        reach = self._config.association.same_face_distance * observation.size
+        return bool(distance < reach) and mine > theirs
 
-    def update(self, sight: Observation, time: float, *, learn: bool = True) -> None:
-        """Take in what was seen.
+    def update(self, observation: Observation, time: float, *, alone: bool = True) -> None:
+        """Take in the face of a frame.
 
         Args:
-            learn: whether the look is to be remembered: not while another face is near.
+            alone: no other face is near. Otherwise the appearance is not learned, and size and
+                rotation only slowly.
         """
         seconds = max(time - self.time, 0.0)
         if self.is_lost:
-            was = self._lead.smoothed_velocity * (1, 1, 0, 0)
-            self._begin(sight)
-            for motion in (self._motion, self._lead):
-                motion.reset_velocity(was)
+            velocity = self._agile.smoothed_velocity * (1, 1, 0, 0)
+            self._start_filters(observation)
+            for motion in (self._steady, self._agile):
+                motion.reset_velocity(velocity)
         else:
-            unit = measurement_std(sight.radius, sight.size)
-            self._motion.update(sight.pose, unit, seconds, alone=learn)
-            self._lead.update(sight.pose, unit, seconds, alone=learn)
-            shape, radius = self._own_frame(sight)
-            self._shape(shape, radius, seconds)
-        change = _off(sight.pose, np.array([0, 0, *self._known]))[2:]
-        self._known += (1.0 if learn else 1 - np.exp(-seconds / _BESIDE)) * change
-        self.seen_whole |= learn
-        if learn:
-            mixed = self.mean_appearance + (1 - np.exp(-seconds / _HABIT)) * (
-                sight.appearance - self.mean_appearance
-            )
-            self.mean_appearance = (mixed / max(float(np.linalg.norm(mixed)), 1e-6)).astype(
-                np.float32
-            )
-        self.observation = sight
+            std = self._measurement_std(observation)
+            self._steady.update(observation.pose, std, seconds, alone=alone)
+            self._agile.update(observation.pose, std, seconds, alone=alone)
+            if self._shape is not None:
+                self._shape(*self._own_frame(observation), seconds)
+        self._learn(observation, seconds, alone)
+        self.observation = observation
         self.observations += 1
         self.time = self.last_seen = time
 
     def mark_missed(self, time: float) -> None:
-        """The face was not seen."""
-        for motion in (self._motion, self._lead):
-            motion.predict_without_measurement(max(time - self.time, 0.0), self._known)
+        """Advance by a frame in which the face is not visible."""
+        for motion in (self._steady, self._agile):
+            motion.predict_without_measurement(max(time - self.time, 0.0), self._last_size_and_turn)
         self.time = time
 
-    def smooth_points(self) -> NDArray[np.float32]:
-        """(K, 2) pixels: the points without jitter."""
-        return affine.apply(pose_to_similarity(self._motion.pose, self._middle), self._shape.points)
+    def points(self) -> NDArray[np.float32]:
+        """(K, 2) pixels: the landmarks, smoothed by the live smoother unless that is off."""
+        if self._shape is None:
+            return self.observation.points
+        return affine.apply(pose_to_similarity(self._steady.pose, self._center), self._shape.points)
 
     def rescale(self, factor: float) -> None:
-        """The picture is so many times larger from now on."""
-        self._motion.rescale(factor)
-        self._lead.rescale(factor)
-        self._known[0] += np.log(factor)
+        """Continue in frames that are this many times larger."""
+        self._steady.rescale(factor)
+        self._agile.rescale(factor)
+        self._last_size_and_turn[0] += np.log(factor)
 
-    def _begin(self, sight: Observation) -> None:
-        unit = measurement_std(sight.radius, sight.size)
-        # two estimates: one to show, without jitter; one to know where to look next
-        self._motion = PoseKalmanFilter(sight.pose, unit, sight.size)
-        self._lead = PoseKalmanFilter(sight.pose, unit, sight.size, quick=True)
-        self._shape = OneEuroFilter(self._own_frame(sight)[0])
+    def _start_filters(self, observation: Observation) -> None:
+        std, config = self._measurement_std(observation), self._config
+        pose, size = observation.pose, observation.size
+        # two estimates: a steady one to show, an agile one to predict where to crop next
+        self._steady = PoseKalmanFilter(pose, std, size, config.kalman)
+        self._agile = PoseKalmanFilter(pose, std, size, config.kalman, agile=True)
+        self._shape = None
+        if config.smooth:
+            self._shape = OneEuroFilter(self._own_frame(observation)[0], config.one_euro)
 
-    def _own_frame(self, sight: Observation) -> tuple[NDArray, NDArray]:
-        back = affine.invert(pose_to_similarity(sight.pose, self._middle))
-        return affine.apply(back, sight.points), sight.radius * np.exp(-sight.pose[2])
+    def _learn(self, observation: Observation, seconds: float, alone: bool) -> None:
+        """Remember size, rotation and appearance for the time when the face is hidden."""
+        config = self._config
+        last = np.array([0, 0, *self._last_size_and_turn])
+        change = pose_difference(observation.pose, last)[2:]
+        slow = config.kalman.crowded_size_seconds
+        self._last_size_and_turn += (1.0 if alone else 1 - np.exp(-seconds / slow)) * change
+        self.was_alone |= alone
+        if alone:
+            weight = 1 - np.exp(-seconds / config.appearance.averaging_seconds)
+            mean = self.mean_appearance + weight * (observation.appearance - self.mean_appearance)
+            norm = max(float(np.linalg.norm(mean)), 1e-6)
+            self.mean_appearance = (mean / norm).astype(np.float32)
 
+    def _measurement_std(self, observation: Observation) -> NDArray[np.float64]:
+        fraction = self._config.kalman.measurement_std
+        return measurement_std(observation.radius, observation.size, fraction)
 
-def _off(pose: SimilarityPose, expected: SimilarityPose) -> SimilarityPose:
-    """By how much a pose is another than was expected."""
-    off = pose - expected
-    off[3] = (off[3] + np.pi) % (2 * np.pi) - np.pi
-    return off
+    def _own_frame(self, observation: Observation) -> tuple[NDArray, NDArray]:
+        """Landmarks (K, 2) and radii (K,) in the frame of the canonical shape."""
+        back = affine.invert(pose_to_similarity(observation.pose, self._center))
+        scale = np.exp(-observation.pose[2])
+        return affine.apply(back, observation.points), observation.radius * scale

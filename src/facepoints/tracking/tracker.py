@@ -1,192 +1,152 @@
-"""Faces followed through a video: the finder looks when it must, the model in every frame.
+"""Tracks faces through a video: the detector runs when it must, the landmark model every frame.
 
-In a frame, each face that is followed is looked at once where it should be by its motion so
-far; all of them go through the model together. The model's own score tells when there is no
-face any more.
+In each frame, every tracked face is cropped once, where its motion so far predicts it. All crops
+go through the model together. The model's own score tells when a face is gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.angles import wrap_radians
 from facepoints.detection import BoxFileDetector, Detection, iou
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
-from facepoints.inference.cropping import crop
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.tracking.association import (
     is_crowded,
     is_expected_track,
+    is_same_face,
     reidentify,
     reject_occlusion_drift,
     resolve_conflicts,
-    same_place,
+)
+from facepoints.tracking.config import TrackerConfig
+from facepoints.tracking.observation import (
+    Observation,
+    appearance_similarity,
+    observe_crops,
+    observe_poses,
 )
 from facepoints.tracking.offline_smoothing import smooth_offline
-from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
-from facepoints.tracking.track import (
-    Observation,
-    Track,
-    appearance_descriptor,
-    appearance_similarity,
-)
+from facepoints.tracking.pose2d import SimilarityPose, fit_pose
+from facepoints.tracking.track import Track
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.prefetch import prefetch
 
-__all__ = ["FaceTracker", "Following", "TrackerConfig"]
+__all__ = ["FaceTracker", "TrackerConfig", "track_video"]
 
 
-@dataclass(frozen=True)
-class TrackerConfig:
-    """How faces are followed.
+def track_video(
+    predictor: Predictor, source: VideoSource, config: TrackerConfig | None = None
+) -> Iterator[tuple[Frame, list[Face]]]:
+    """Track faces through a video.
 
-    Attributes:
-        smooth: take jitter out of the points.
-        find_every: frames from one search for new faces to the next. None: every frame as
-            long as there is news, then less and less often, down to every half second.
-        memory: seconds for which a face that is not seen keeps its track.
-
-    Raises:
-        SettingsError: a number out of range.
-    """
-
-    smooth: bool = True
-    detect_every: int | None = None
-    lost_track_seconds: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.detect_every is not None and self.detect_every < 1:
-            raise SettingsError(f"find_every must be 1 or more, is {self.detect_every}")
-        if not 0 <= self.lost_track_seconds < 3600:
-            raise SettingsError(
-                f"memory must be a number of seconds from 0 on, is {self.lost_track_seconds}"
-            )
-
-
-_FAR = 60.0  # seconds from a frame to the next over which nobody is followed
-_WAITING = 4  # frames that are read ahead
-_SELDOM = 0.5  # seconds between searches when all is quiet
-_OFTEN = 0.1  # and when nobody, or not everybody, is seen
-_STAY = 0.5  # part of the least score that a face must keep which is followed already
-_SURE = 0.95  # score of a face that gets its number at once
-_SIGHTS = 3  # frames in which any other must be seen first
-_CUT = 0.35  # likeness to the frame before below which it is somebody else
-_OFF = 0.08  # part of the crop's side that a face may lie beside its middle,
-_RESIZED = 0.12  # logarithm of the factor by which it may be larger or smaller,
-_TURNED = 0.14  # and radians by which it may be turned, before it is looked at again
-_YOUNG = 6  # sights of a face until when its speed is not known well, so that every frame may be
-_FINE = 0.05  # looked at again: already from this part of these
-_JUMP = 0.7  # logarithm of the factor by which a face may change from what is expected
-_UNSEEN = 3  # searches that must miss a face, where the model does not judge, to end it
-
-
-class Following:
-    """Iterate over it for each frame of a source with its faces; see `Predictor.track`.
-
-    Of a camera or a stream a frame comes as soon as it was looked at. Of a recorded video it
-    comes when some more were: what comes later makes its points steadier.
+    A frame of a camera or stream is yielded as soon as it is processed; its landmarks are
+    smoothed by what was seen so far. A frame of a recorded video is yielded some frames later;
+    its landmarks are smoothed by the frames that follow as well.
 
     Args:
-        predictor: finds faces and their points.
-        source: frames.
-        settings: how faces are followed.
+        predictor: detects faces and predicts their landmarks.
+        source: frames, read ahead by a background thread.
+        config: settings; None: the defaults.
+
+    Returns:
+        An iterator of each frame with its faces, oldest track first.
 
     Raises:
-        SettingsError: a finder that goes by file names.
+        SettingsError: the predictor's detector reads boxes from a file.
+        DataError: from the source, while iterating.
     """
-
-    def __init__(
-        self, predictor: Predictor, source: VideoSource, settings: TrackerConfig | None = None
-    ) -> None:
-        settings = settings or TrackerConfig()
-        self._source, self._layout = source, predictor.model.canonical_points
-        self._later = settings.smooth and not source.live
-        at_once = replace(settings, smooth=settings.smooth and source.live)
-        self._follower = FaceTracker(predictor, at_once)
-
-    @property
-    def tracks(self) -> int:
-        """Identities that were given so far."""
-        return self._follower.tracks
-
-    def __iter__(self) -> Iterator[tuple[Frame, list[Face]]]:
-        frames = prefetch(iter(self._source), _WAITING, newest=self._source.live)
-        found = ((frame, self._follower(frame)) for frame in frames)
-        yield from smooth_offline(found, self._layout) if self._later else found
+    config = config or TrackerConfig()
+    # the live smoother runs for live sources only
+    tracker = FaceTracker(predictor, replace(config, smooth=config.smooth and source.live))
+    frames = prefetch(iter(source), config.prefetch_frames, newest=source.live)
+    tracked = ((frame, tracker(frame)) for frame in frames)
+    if source.live or not config.smooth:
+        return tracked
+    return smooth_offline(tracked, predictor.model.canonical_points, config.offline_smoothing)
 
 
 class FaceTracker:
-    """Call it with one frame after the other for their faces, each with its track.
+    """Call it with one frame after the other; it returns each frame's faces with their tracks.
+
+    If `config.smooth` is on, landmarks go through the live smoother (`kalman`, `one_euro`).
 
     Args:
-        predictor: finds faces and their points.
-        settings: see there.
+        predictor: detects faces and predicts their landmarks.
+        config: settings; None: the defaults.
 
     Raises:
-        SettingsError: a finder that goes by file names.
+        SettingsError: the predictor's detector reads boxes from a file.
     """
 
     def __init__(self, predictor: Predictor, config: TrackerConfig | None = None) -> None:
         if isinstance(predictor.detector, BoxFileDetector):
-            raise SettingsError("boxes from a file are for pictures; a video needs a face finder")
+            raise SettingsError(
+                "boxes from a file are for images; a video needs a face detector: "
+                "choose another detector"
+            )
         self.predictor = predictor
         self.config = config or TrackerConfig()
-        self.searches = 0
-        """Frames in which the finder looked."""
+        self.next_id = 0
+        """Identity of the next new person: the number of identities given so far."""
         self._tracks: list[Track] = []
-        self._born = 0
         self._size = (0, 0)
-        self._searched = -1  # frame and time of the last search, and the time to the next
-        self._searched_at = -np.inf
-        self._pause = 0.0
-
-    @property
-    def tracks(self) -> int:
-        """Identities that were given so far."""
-        return self._born
+        self._detected_frame = -1  # frame and time of the detector's last run
+        self._detected_time = -np.inf
+        self._interval = 0.0  # seconds to its next run
 
     def __call__(self, frame: Frame) -> list[Face]:
-        """Faces that are seen in the next frame, oldest track first."""
-        gray, now = to_gray(frame.image), frame.time
-        self._fit_size(gray.shape)
-        self._tracks = [track for track in self._tracks if now - track.time < _FAR]
+        """The visible faces of the next frame, oldest track first."""
+        config, now = self.config, frame.time
+        gray = to_gray(frame.image)
+        self._resize(gray.shape)
+        self._tracks = [t for t in self._tracks if now - t.time < config.max_frame_gap]
         tracks = self._tracks
-        found = resolve_conflicts(
-            tracks, reject_occlusion_drift(tracks, self._look(gray, tracks, now), now), now
-        )
-        lost = self._see(tracks, found, now)
-        before = len(self._tracks)
-        # what was no sure face from the first and is not seen again was none
+        # Step 1: look for every tracked face where it should be, and give each face one track
+        observations = self._observe_tracks(gray, tracks, now)
+        observations = reject_occlusion_drift(tracks, observations, now, config.association)
+        observations = resolve_conflicts(tracks, observations, now, config.association)
+        # Step 2: update the tracks. Drop tentative tracks as soon as they are missed once
+        any_lost = self._update_tracks(tracks, observations, now)
         self._tracks = [
             t
             for t in tracks
-            if now - t.last_seen
-            <= (self.config.lost_track_seconds if t.track_id is not None else 0)
+            if now - t.last_seen <= (config.lost_track_seconds if t.track_id is not None else 0)
         ]
-        if len(self._tracks) < before or lost:
-            self._pause = 0.0
-        if self._due(frame):
-            self._search(frame, gray)
-        return [self._face(t) for t in self._tracks if not t.is_lost and self._confirm(t)]
+        if len(self._tracks) < len(tracks) or any_lost:
+            self._interval = 0.0
+        # Step 3: detect new faces and faces that return
+        if self._is_detection_due(frame):
+            self._detect(frame, gray)
+        visible = [track for track in self._tracks if not track.is_lost]
+        for track in visible:
+            self._confirm(track)
+        return [self._face(track) for track in visible if track.track_id is not None]
 
-    def _confirm(self, track: Track) -> bool:
-        """Whether a track has its number: at once if the model is sure, else after it has seen
-        the face again."""
-        sure = track.observation.score >= _SURE or not self.predictor.model.has_face_score
-        if track.track_id is None and (sure or track.observations >= _SIGHTS):
-            track.track_id = self._born
-            self._born += 1
-        return track.track_id is not None
+    def _confirm(self, track: Track) -> None:
+        """Give a tentative track its identity: at once if the score is high, else after some
+        observations."""
+        config = self.config.acceptance
+        certain = (
+            track.observation.score >= config.instant_score
+            or not self.predictor.model.has_face_score
+        )
+        if track.track_id is None and (certain or track.observations >= config.min_observations):
+            track.track_id = self.next_id
+            self.next_id += 1
 
-    def _fit_size(self, size: tuple[int, ...]) -> None:
-        """Frames of another size show the same, larger or smaller, or something new."""
-        height, width = size[:2]
+    def _resize(self, shape: tuple[int, ...]) -> None:
+        """Adapt to the size of the frame: of the same proportions it shows the same scene in
+        another resolution, of others a new scene."""
+        height, width = shape[:2]
         old_height, old_width = self._size
         if (height, width) != self._size:
             if old_width and abs(width / old_width - height / old_height) < 0.02:
@@ -196,167 +156,161 @@ class FaceTracker:
                 self._tracks = []
             self._size = (height, width)
 
-    def _see(
-        self, tracks: Sequence[Track], found: Sequence[Observation | None], now: float
+    def _update_tracks(
+        self, tracks: Sequence[Track], observations: Sequence[Observation | None], now: float
     ) -> bool:
-        """Tell each track what it saw. Says whether one that was seen is not any more."""
-        lost = False
-        seen = [sight for sight in found if sight is not None]
-        for track, sight in zip(tracks, found, strict=True):
-            if sight is not None:
-                track.update(sight, now, learn=not is_crowded(sight, seen))
+        """Update or mark each track as missed. Returns True if one was lost in this frame."""
+        any_lost = False
+        visible = [observation for observation in observations if observation is not None]
+        for track, observation in zip(tracks, observations, strict=True):
+            if observation is not None:
+                crowded = is_crowded(observation, visible, self.config.association)
+                track.update(observation, now, alone=not crowded)
             else:
-                lost |= not track.is_lost and track.track_id is not None
+                any_lost |= not track.is_lost and track.track_id is not None
                 track.mark_missed(now)
-        return lost
+        return any_lost
 
-    def _look(
+    def _observe_tracks(
         self, gray: NDArray[np.uint8], tracks: Sequence[Track], now: float
     ) -> list[Observation | None]:
-        """What is where each track should be; None where there is no face that it could be."""
+        """The face at each track's predicted place; None where there is no plausible one."""
         if not tracks:
             return []
-        sights = self._sights(gray, [track.crop_matrix(now) for track in tracks])
-        expected = [track.expected(now) for track in tracks]
-        again = [
-            n
-            for n, (sight, pose) in enumerate(zip(sights, expected, strict=True))
-            if sight is not None
-            and self._askew(sight.pose, pose, _FINE if tracks[n].observations < _YOUNG else 1.0)
-        ]
-        if again:  # moved by more than expected: points are only exact in the middle of a crop
-            middle = self.predictor.model.canonical_points.mean(axis=0)
-            poses = [s.pose for n in again if (s := sights[n]) is not None]
-            closer = self._sights(
-                gray, [affine.invert(pose_to_similarity(p, middle)) for p in poses]
-            )
-            for n, sight in zip(again, closer, strict=True):
-                sights[n] = sight
+        model, appearance, config = self.predictor.model, self.config.appearance, self.config.recrop
+        matrices = [track.crop_matrix(now) for track in tracks]
+        observations = observe_crops(model, gray, matrices, appearance)
+        expected = [track.predict_pose(now) for track in tracks]
+        again = []
+        for n, (observation, pose) in enumerate(zip(observations, expected, strict=True)):
+            young = tracks[n].observations < config.young_observations
+            factor = config.young_factor if young else 1.0
+            if observation is not None and self._needs_recrop(observation.pose, pose, factor):
+                again.append(n)
+        if again:
+            poses = [o.pose for n in again if (o := observations[n]) is not None]
+            closer = observe_poses(model, gray, poses, appearance)
+            for n, observation in zip(again, closer, strict=True):
+                observations[n] = observation
         return [
-            sight if sight is not None and self._plausible(track, sight, pose, now) else None
-            for track, sight, pose in zip(tracks, sights, expected, strict=True)
+            o if o is not None and self._is_plausible(track, o, pose, now) else None
+            for track, o, pose in zip(tracks, observations, expected, strict=True)
         ]
 
-    def _sights(
-        self, gray: NDArray[np.uint8], matrices: Sequence[affine.Matrix]
-    ) -> list[Observation | None]:
-        """What the model says of crops of a picture, all in one batch."""
-        model = self.predictor.model
-        crops = np.empty((len(matrices), *model.size), dtype=np.uint8)
-        for row, matrix in zip(crops, matrices, strict=True):
-            row[:] = crop(gray, matrix, model.size)
-        out: list[Observation | None] = []
-        for row, matrix, points, radius, score in zip(crops, matrices, *model(crops), strict=True):
-            placed = affine.apply(affine.invert(matrix), points)
-            wide = radius / np.hypot(*matrix[:, 0])
-            pose = (
-                fit_pose(placed, wide, model.canonical_points)
-                if np.isfinite(placed).all()
-                else None
-            )
-            sight = (
-                None
-                if pose is None
-                else Observation(placed, wide, float(score), pose, appearance_descriptor(row))
-            )
-            out.append(sight)
-        return out
-
-    def _askew(self, seen: NDArray, expected: NDArray, part: float) -> bool:
-        """Whether a face lay in its crop otherwise than faces of the training did, by more than
-        a part of what is taken."""
-        off = seen - expected
+    def _needs_recrop(
+        self, observed: SimilarityPose, expected: SimilarityPose, factor: float
+    ) -> bool:
+        """True if a face lay in its crop unlike faces in training, by more than the limits of
+        `RecropConfig` times a factor."""
+        config = self.config.recrop
+        error = observed - expected
         side = max(self.predictor.model.size) * np.exp(expected[2])
-        turn = abs((off[3] + np.pi) % (2 * np.pi) - np.pi)
-        beside = np.hypot(*off[:2]) / (_OFF * side)
-        return bool(max(beside, abs(off[2]) / _RESIZED, turn / _TURNED) > part)
+        offset = np.hypot(*error[:2]) / (config.max_offset * side)
+        scale = abs(error[2]) / config.max_log_scale
+        turn = abs(wrap_radians(error[3])) / config.max_turn
+        return bool(max(offset, scale, turn) > factor)
 
-    def _plausible(self, track: Track, sight: Observation, expected: NDArray, now: float) -> bool:
-        known = track.track_id is not None and not track.is_lost
-        least = self.predictor.min_score * (_STAY if known else 1.0)
-        if self.predictor.model.has_face_score and sight.score < least:
+    def _is_plausible(
+        self, track: Track, observation: Observation, expected: SimilarityPose, now: float
+    ) -> bool:
+        """True if an observation can be the face of a track."""
+        config, association = self.config.acceptance, self.config.association
+        visible = track.track_id is not None and not track.is_lost
+        min_score = self.predictor.min_score * (config.tracked_score_factor if visible else 1.0)
+        if self.predictor.model.has_face_score and observation.score < min_score:
             return False
         height, width = self._size
-        x, y = sight.pose[:2]
-        if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5) or sight.size < 4:
+        x, y = observation.pose[:2]
+        inside = -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5
+        if not inside or observation.size < config.min_size:
             return False
-        size = max(track.observation.size, 1e-3)
-        if (
-            abs(sight.pose[2] - expected[2]) > _JUMP
-            or np.hypot(*(sight.pose - expected)[:2]) > size
-        ):
+        error = observation.pose - expected
+        reach = config.max_distance * max(track.observation.size, 1e-3)
+        if abs(error[2]) > config.max_log_scale or np.hypot(*error[:2]) > reach:
             return False
         if track.is_lost:
-            seen = [t for t in self._tracks if not t.is_lost]
-            if any(t.fits_better(track, sight, now) for t in seen):
+            others = [t for t in self._tracks if not t.is_lost]
+            if any(t.fits_better(track, observation, now) for t in others):
                 return False
-            return reidentify(sight, [track], now, [t.observation for t in seen]) is not None
-        return appearance_similarity(track.observation.appearance, sight.appearance) > _CUT
+            beside = [t.observation for t in others]
+            return reidentify(observation, [track], now, beside, association) is not None
+        similarity = appearance_similarity(track.observation.appearance, observation.appearance)
+        return similarity > config.min_similarity
 
-    def _due(self, frame: Frame) -> bool:
-        """Whether the finder should look at this frame."""
+    def _is_detection_due(self, frame: Frame) -> bool:
+        """True if the face detector should run in this frame."""
         every = self.config.detect_every
         if every is not None:
-            return frame.index - self._searched >= every or self._searched < 0
-        limit = _SELDOM
+            return frame.index - self._detected_frame >= every or self._detected_frame < 0
+        config = self.config.detection
+        limit = config.quiet_interval
         if not self._tracks or any(track.is_lost for track in self._tracks):
-            limit = _OFTEN
-        return frame.time - self._searched_at >= min(self._pause, limit) - 1e-6
+            limit = config.busy_interval
+        return frame.time - self._detected_time >= min(self._interval, limit) - 1e-6
 
-    def _search(self, frame: Frame, gray: NDArray[np.uint8]) -> None:
-        """Faces that are new, or that were hidden and are seen again."""
-        found = self.predictor.detect(frame.image)
-        seen = [track for track in self._tracks if not track.is_lost]
+    def _detect(self, frame: Frame, gray: NDArray[np.uint8]) -> None:
+        """Start tracks for new faces and continue lost tracks whose faces return."""
+        config, association = self.config.detection, self.config.association
+        detections = self.predictor.detect(frame.image)
+        visible = [track for track in self._tracks if not track.is_lost]
         if not self.predictor.model.has_face_score:
-            self._count_missed(seen, found)
-        new = [f for f in found if all(iou(f.box, _box(t.observation)) < 0.3 for t in seen)]
-        news = False
-        for sight in self._closer(gray, self.predictor.predict_landmarks(gray, new)):
-            if any(same_place(sight, t.observation) for t in seen):
+            self._count_missed_detections(visible, detections)
+        new = [
+            d
+            for d in detections
+            if all(iou(d.box, _box(t.observation)) < config.new_face_iou for t in visible)
+        ]
+        any_new = False
+        for observation in self._observe_faces(gray, self.predictor.predict_landmarks(gray, new)):
+            others = [t.observation for t in visible]
+            if any(is_same_face(observation, other, association) for other in others):
                 continue
-            hidden = [t for t in self._tracks if t.is_lost]
-            others = [t.observation for t in seen]
-            track = reidentify(sight, hidden, frame.time, others)
-            if track is None and is_expected_track(sight, hidden, frame.time, others):
-                continue
-            news = True
+            lost = [t for t in self._tracks if t.is_lost]
+            track = reidentify(observation, lost, frame.time, others, association)
             if track is not None:
-                track.update(sight, frame.time, learn=not is_crowded(sight, others))
+                crowded = is_crowded(observation, others, association)
+                track.update(observation, frame.time, alone=not crowded)
+            elif is_expected_track(observation, lost, frame.time, others, association):
+                continue
             else:
-                track = Track(sight, frame.time, self.predictor.model.canonical_points)
+                canonical_points = self.predictor.model.canonical_points
+                track = Track(observation, frame.time, canonical_points, self.config)
                 self._tracks.append(track)
-            seen.append(track)
-        self.searches += 1
-        self._searched = frame.index
-        gone_by = frame.time - self._searched_at
-        self._searched_at = frame.time
-        self._pause = 0.0 if news else min(2 * max(min(gone_by, _SELDOM), 1e-3), _SELDOM)
+            any_new = True
+            visible.append(track)
+        elapsed, longest = frame.time - self._detected_time, config.quiet_interval
+        self._detected_frame, self._detected_time = frame.index, frame.time
+        # every frame while there is news, then at intervals that double
+        self._interval = 0.0 if any_new else min(2 * max(min(elapsed, longest), 1e-3), longest)
 
-    def _count_missed(self, seen: Sequence[Track], found: Sequence[Detection]) -> None:
-        """A model that judges no faces follows anything; then the finder has the last word."""
-        for track in seen:
-            there = any(iou(f.box, _box(track.observation)) > 0.2 for f in found)
-            track.missed = 0 if there else track.missed + 1
-        self._tracks = [track for track in self._tracks if track.missed < _UNSEEN]
+    def _count_missed_detections(
+        self, visible: Sequence[Track], detections: Sequence[Detection]
+    ) -> None:
+        """End tracks that the detector does not confirm: a model that scores no faces would
+        track anything."""
+        config = self.config.detection
+        for track in visible:
+            box = _box(track.observation)
+            confirmed = any(iou(d.box, box) > config.confirmation_iou for d in detections)
+            track.missed_detections = 0 if confirmed else track.missed_detections + 1
+        self._tracks = [t for t in self._tracks if t.missed_detections < config.max_missed]
 
-    def _closer(self, gray: NDArray[np.uint8], faces: Sequence[Face]) -> list[Observation]:
-        """Faces that were found, looked at again as they will be from now on: by a crop that
-        their points made. Else the points would jump from the first frame to the second."""
-        layout = self.predictor.model.canonical_points
-        middle = layout.mean(axis=0)
-        poses = [fit_pose(face.points, face.radius, layout) for face in faces]
-        matrices = [affine.invert(pose_to_similarity(p, middle)) for p in poses if p is not None]
-        sights = self._sights(gray, matrices) if matrices else []
-        least = self.predictor.min_score if self.predictor.model.has_face_score else 0.0
-        return [sight for sight in sights if sight is not None and sight.score >= least]
+    def _observe_faces(self, gray: NDArray[np.uint8], faces: Sequence[Face]) -> list[Observation]:
+        """Detected faces, observed again in a crop made from their landmarks, as they will be
+        from the next frame on. Otherwise landmarks would jump from the first frame to the
+        second."""
+        model = self.predictor.model
+        poses = [fit_pose(face.points, face.radius, model.canonical_points) for face in faces]
+        known = [pose for pose in poses if pose is not None]
+        observations = observe_poses(model, gray, known, self.config.appearance)
+        min_score = self.predictor.min_score if model.has_face_score else 0.0
+        return [o for o in observations if o is not None and o.score >= min_score]
 
     def _face(self, track: Track) -> Face:
-        sight = track.observation
-        points = track.smooth_points() if self.config.smooth else sight.points
-        box = affine.bounding_box(points)
-        landmarks = self.predictor.landmarks
-        return Face(box, sight.score, points, sight.radius, landmarks, track.track_id)
+        points, observation = track.points(), track.observation
+        box, landmarks = affine.bounding_box(points), self.predictor.landmarks
+        return Face(box, observation.score, points, observation.radius, landmarks, track.track_id)
 
 
-def _box(sight: Observation) -> tuple[float, float, float, float]:
-    return affine.bounding_box(sight.points)
+def _box(observation: Observation) -> tuple[float, float, float, float]:
+    return affine.bounding_box(observation.points)

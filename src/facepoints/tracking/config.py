@@ -1,0 +1,344 @@
+"""All settings of the face tracker and of its smoothers, with their meaning and units.
+
+Lengths are in *face sizes* (the longer side of the box of a face's landmarks) unless a field
+says otherwise. A *log scale* is the natural logarithm of a ratio of sizes: 0.1 is about 10 %.
+"Crowded" means that another face is so near that it may hide a part of this one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from facepoints.errors import SettingsError
+
+__all__ = [
+    "AcceptanceConfig",
+    "AppearanceConfig",
+    "AssociationConfig",
+    "DetectionConfig",
+    "KalmanConfig",
+    "OfflineSmoothingConfig",
+    "OneEuroConfig",
+    "RecropConfig",
+    "TrackerConfig",
+]
+
+
+def _within(default: float, low: float, high: float) -> Any:
+    """A field with its default, its lowest and its highest value."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
+def _positive(default: float) -> Any:
+    """A field for a length, a time or a weight above 0."""
+    return _within(default, 1e-9, 1e9)
+
+
+class _Checked:
+    """Base of the dataclasses below: raises SettingsError for a field outside its range."""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):  # type: ignore[arg-type]
+            low, high = one.metadata.get("range", (None, None))
+            value = getattr(self, one.name)
+            if low is not None and not low <= value <= high:
+                where = f"{type(self).__name__}.{one.name}"
+                raise SettingsError(f"{where} must be from {low:g} to {high:g}, is {value}")
+
+
+@dataclass(frozen=True)
+class DetectionConfig(_Checked):
+    """When the face detector runs, and what it decides.
+
+    Attributes:
+        quiet_interval: seconds between two runs while all faces are tracked and nothing is
+            new. Larger: fewer runs, newcomers appear later.
+        busy_interval: the same while no face is tracked or a track is lost.
+        new_face_iou: a detection whose box overlaps a tracked face by at least this
+            intersection over union is no new face. Larger: more detections are examined.
+        confirmation_iou: overlap above which a detection confirms a track. Used only with models
+            that score no faces. Larger: tracks end sooner.
+        max_missed: a track ends after this many runs in a row that do not confirm it. Used only
+            with models that score no faces. Larger: wrong tracks live longer.
+    """
+
+    quiet_interval: float = _within(0.5, 0, 3600)
+    busy_interval: float = _within(0.1, 0, 3600)
+    new_face_iou: float = _within(0.3, 0, 1)
+    confirmation_iou: float = _within(0.2, 0, 1)
+    max_missed: int = _within(3, 1, math.inf)
+
+
+@dataclass(frozen=True)
+class AcceptanceConfig(_Checked):
+    """Which observations a track accepts as its face, and when it gets its identity.
+
+    Attributes:
+        instant_score: face score in [0, 1] from which a track gets its identity at once.
+            Larger: fewer false faces, true ones appear later.
+        min_observations: number of observations from which any other track gets its identity.
+            Larger: fewer false faces, doubtful ones appear later.
+        tracked_score_factor: factor on the lowest accepted score for a face that is tracked
+            already. Larger: tracks are lost sooner when the score drops.
+        min_similarity: appearance similarity to the previous frame, in [-1, 1], below which the
+            observation is somebody else (a cut in the film). Larger: more new tracks.
+        max_distance: largest distance from the predicted place, in face sizes. Larger: jumps
+            are accepted.
+        max_log_scale: largest change of size against the prediction, a log scale. Larger:
+            jumps in size are accepted.
+        min_size: smallest face, in pixels. Larger: distant faces are dropped.
+    """
+
+    instant_score: float = _within(0.95, 0, 1)
+    min_observations: int = _within(3, 1, math.inf)
+    tracked_score_factor: float = _within(0.5, 0, 1)
+    min_similarity: float = _within(0.35, -1, 1)
+    max_distance: float = _positive(1.0)
+    max_log_scale: float = _positive(0.7)
+    min_size: float = _positive(4.0)
+
+
+@dataclass(frozen=True)
+class RecropConfig(_Checked):
+    """When a face is cropped and measured again because it moved more than predicted.
+
+    Landmarks are exact only if the face lies in its crop as faces did in training. Larger
+    values save time and cost accuracy in fast motion.
+
+    Attributes:
+        max_offset: allowed distance from the crop's center, as a fraction of the crop's side.
+        max_log_scale: allowed difference in size, a log scale.
+        max_turn: allowed rotation, in radians.
+        young_observations: a track with fewer observations than this is young: its speed is
+            not well known yet.
+        young_factor: factor on the three limits for a young track.
+    """
+
+    max_offset: float = _positive(0.08)
+    max_log_scale: float = _positive(0.12)
+    max_turn: float = _positive(0.14)
+    young_observations: int = _within(6, 0, math.inf)
+    young_factor: float = _within(0.05, 0, 1)
+
+
+@dataclass(frozen=True)
+class AppearanceConfig(_Checked):
+    """How the appearance of a face is described and remembered.
+
+    Attributes:
+        side: side of the small image that describes a face, in pixels. Larger: finer detail,
+            more sensitive to changes of pose.
+        averaging_seconds: time constant of a track's mean appearance. Larger: a face is
+            remembered for longer, slow changes are learned later.
+    """
+
+    side: int = _within(24, 4, 1024)
+    averaging_seconds: float = _positive(0.5)
+
+
+@dataclass(frozen=True)
+class AssociationConfig(_Checked):
+    """Which observation belongs to which track.
+
+    Attributes:
+        same_face_distance: two observations closer than this, in face sizes, show one face.
+            Larger: near faces are merged.
+        same_face_log_scale: and their sizes differ by less than this, a log scale.
+        near_distance: two faces are near, and thus crowded, if their centers are closer than
+            this times the sum of their sizes. Larger: more care, slower learning.
+        swap_margin: two tracks swap faces only if the crossed assignment improves appearance
+            similarity by at least this much per face. Larger: fewer swaps.
+        visible_bonus: a track seen in the last frame gets this much on its match score when
+            several tracks claim one face. Larger: lost tracks win less often.
+        match_distance_weight: match score lost per face size of distance. Larger: place
+            counts more, appearance less.
+        match_max_distance: face sizes beyond which distance costs no more.
+        drift_threshold: an observation is rejected as drawn to the face in front if it is off
+            by more than this, in face sizes or as a log scale, while that face is not.
+            Larger: fewer rejections.
+        reid_distance: a lost face may return this far from its predicted place, in face
+            sizes. Larger: more returns are recognized, more confusions.
+        reid_distance_growth: by how much this distance grows, in face sizes per second.
+        reid_similarity: least appearance similarity, in [-1, 1], of a face that returns.
+            Larger: more new identities, fewer confusions.
+        reid_log_scale: largest difference in size of a face that returns, a log scale.
+        reid_distance_weight: similarity lost per face size when several lost tracks fit.
+        crowded_reid_distance: a crowded face within this of a lost track's predicted place, in
+            face sizes, needs only `crowded_reid_similarity`.
+        crowded_reid_similarity: that least similarity: a half-hidden face looks like nobody.
+        crowded_reid_log_scale: largest difference in size of a crowded face that returns.
+    """
+
+    same_face_distance: float = _positive(0.3)
+    same_face_log_scale: float = _positive(0.6)
+    near_distance: float = _positive(0.6)
+    swap_margin: float = _within(0.15, 0, 2)
+    visible_bonus: float = _within(0.05, 0, 2)
+    match_distance_weight: float = _within(0.3, 0, math.inf)
+    match_max_distance: float = _positive(2.0)
+    drift_threshold: float = _positive(0.2)
+    reid_distance: float = _positive(1.0)
+    reid_distance_growth: float = _within(2.5, 0, math.inf)
+    reid_similarity: float = _within(0.55, -1, 1)
+    reid_log_scale: float = _positive(0.6)
+    reid_distance_weight: float = _within(0.2, 0, math.inf)
+    crowded_reid_distance: float = _positive(0.4)
+    crowded_reid_similarity: float = _within(-0.2, -1, 1)
+    crowded_reid_log_scale: float = _positive(0.3)
+
+
+@dataclass(frozen=True)
+class KalmanConfig(_Checked):
+    """The motion filters of a face's pose: position, log size and turn.
+
+    Attributes:
+        process_noise: densities of the steady filter's two models (constant velocity,
+            constant acceleration), in measurement variances / s^3 and / s^5. Larger: follows
+            faster, jitters more.
+        agile_process_noise: the same for the constant-velocity filter that predicts the next
+            crop, where jitter does no harm.
+        agile_threshold: difference of the two filters' predictions, in face sizes, from which
+            the agile one counts in full. Larger: calmer crops, later reaction to turns.
+        model_persistence: chance that the right model of the last frame is right in this one.
+            Larger: the models are switched less readily.
+        surprise_threshold: squared error, in standard deviations, from which motion has changed
+            and the filter catches up within a frame. Larger: fewer jumps, more lag.
+        initial_speed: standard deviation of a new face's speed, in face sizes per second (a
+            quarter of it for log size and turn per second). Larger: learns speed at once, trusts
+            the first frames less.
+        measurement_std: standard deviation of a pose measured from one frame, as a fraction of
+            the landmarks' mean radius, before it is measured. Larger: calmer at first.
+        noise_learning_rate: weight of one frame in the running estimate of that noise. Larger:
+            adapts faster, less reliable.
+        noise_floor: lowest noise estimate of a frame, as a fraction of `measurement_std`.
+        noise_ceiling: highest noise estimate of a frame, as a multiple of the running one: a
+            jolt is no noise.
+        velocity_seconds: time constant of the mean velocity, with which a lost face is
+            predicted. Larger: a short turn just before the loss counts less.
+        crowded_velocity_seconds: the same while crowded, since landmarks are drawn to the
+            other face.
+        crowded_size_seconds: time constant of the remembered size and turn while crowded.
+            Otherwise they are taken from every observation.
+    """
+
+    process_noise: tuple[float, float] = (3.0, 100.0)
+    agile_process_noise: float = _positive(1e5)
+    agile_threshold: float = _positive(0.015)
+    model_persistence: float = _within(0.95, 0.5, 1)
+    surprise_threshold: float = _positive(9.0)
+    initial_speed: float = _positive(0.05)
+    measurement_std: float = _positive(0.03)
+    noise_learning_rate: float = _within(0.03, 0, 1)
+    noise_floor: float = _positive(0.5)
+    noise_ceiling: float = _within(3.0, 1, math.inf)
+    velocity_seconds: float = _positive(0.25)
+    crowded_velocity_seconds: float = _positive(1.0)
+    crowded_size_seconds: float = _positive(1.0)
+
+    def __post_init__(self) -> None:
+        if len(self.process_noise) != 2 or not all(0 < d < math.inf for d in self.process_noise):
+            raise SettingsError(
+                f"KalmanConfig.process_noise must be two numbers above 0, is {self.process_noise}"
+            )
+        super().__post_init__()
+
+
+@dataclass(frozen=True)
+class OneEuroConfig(_Checked):
+    """The live smoother of a face's shape; "radius" is the predicted radius of a landmark.
+
+    The values were chosen on clips of photos of people who are not in the test set: as calm
+    under changing light as lets a blink and an opening mouth through.
+
+    Attributes:
+        min_cutoff: cutoff frequency of a shape at rest, in Hz. Larger: less lag, more jitter.
+        max_confidence_gain: largest factor on `min_cutoff` for landmarks with a smaller radius
+            than the median. Larger: confident landmarks move more freely.
+        speed_gain: Hz added for every radius per second that a landmark moves. Larger: less
+            lag in fast motion, more jitter.
+        half_gain_speed: speed, in radii per second, at which half of that gain is reached;
+            slower motion may be changing light. Larger: slow motion is smoothed more.
+        speed_cutoff: cutoff frequency of the speed estimate, in Hz. Larger: reacts faster,
+            to noise too.
+    """
+
+    min_cutoff: float = _positive(0.08)
+    max_confidence_gain: float = _positive(2.0)
+    speed_gain: float = _within(1.0, 0, math.inf)
+    half_gain_speed: float = _positive(15.0)
+    speed_cutoff: float = _positive(2.0)
+
+
+@dataclass(frozen=True)
+class OfflineSmoothingConfig(_Checked):
+    """The smoother of recorded video: two local polynomial fits, wide and narrow.
+
+    Attributes:
+        window_seconds: how far the wide fit reaches back and ahead. Larger: calmer, output
+            comes later.
+        narrow_window_seconds: the same for the narrow fit, which counts in quick motion.
+        max_delay_frames: frames held back at most, at any frame rate. Larger: more memory.
+        motion_threshold: difference of the two fits, in standard deviations of the noise, from
+            which motion is quick. Larger: blinks and jolts are smoothed away.
+        pose_tolerance: least difference in pose that can be quick motion, as a fraction of the
+            mean radius. Larger: calmer poses.
+        shape_tolerance: the same for single landmarks, as a fraction of their radius.
+    """
+
+    window_seconds: float = _positive(0.5)
+    narrow_window_seconds: float = _positive(0.1)
+    max_delay_frames: int = _within(16, 1, math.inf)
+    motion_threshold: float = _positive(3.0)
+    pose_tolerance: float = _positive(0.1)
+    shape_tolerance: float = _positive(0.3)
+
+
+@dataclass(frozen=True)
+class TrackerConfig(_Checked):
+    """How faces are tracked. The defaults suit people in front of ordinary cameras.
+
+    Attributes:
+        smooth: smooth the landmarks (default). False: landmarks as the model predicts them.
+        detect_every: run the face detector every so many frames, 1 or more. None (default): in
+            every frame while anything changes, then less often, down to twice a second.
+        lost_track_seconds: how long a face that is not seen keeps its identity. Larger: longer
+            absences are bridged, more confusions.
+        max_frame_gap: seconds between two frames above which all tracks end.
+        prefetch_frames: frames read ahead. Larger: more memory.
+        detection: when the face detector runs.
+        acceptance: which observations a track accepts.
+        recrop: when a face is cropped again.
+        appearance: how appearance is remembered.
+        association: which observation belongs to which track.
+        kalman: motion filters; also the live smoother of the pose.
+        one_euro: live smoother of the shape.
+        offline_smoothing: smoother of recorded video.
+
+    Raises:
+        SettingsError: a number out of range.
+    """
+
+    smooth: bool = True
+    detect_every: int | None = None
+    lost_track_seconds: float = 1.0
+    max_frame_gap: float = _positive(60.0)
+    prefetch_frames: int = _within(4, 1, 10_000)
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
+    acceptance: AcceptanceConfig = field(default_factory=AcceptanceConfig)
+    recrop: RecropConfig = field(default_factory=RecropConfig)
+    appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
+    association: AssociationConfig = field(default_factory=AssociationConfig)
+    kalman: KalmanConfig = field(default_factory=KalmanConfig)
+    one_euro: OneEuroConfig = field(default_factory=OneEuroConfig)
+    offline_smoothing: OfflineSmoothingConfig = field(default_factory=OfflineSmoothingConfig)
+
+    def __post_init__(self) -> None:
+        if self.detect_every is not None and self.detect_every < 1:
+            raise SettingsError(f"detect_every must be 1 or more, is {self.detect_every}")
+        if not 0 <= self.lost_track_seconds < 3600:
+            raise SettingsError(
+                f"lost_track_seconds must be from 0 to below 3600, is {self.lost_track_seconds}"
+            )
+        super().__post_init__()

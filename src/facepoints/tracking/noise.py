@@ -1,0 +1,43 @@
+"""How much of a signal is noise, from its third differences: smooth motion has hardly any.
+
+White noise of standard deviation s has third differences of standard deviation s * sqrt(20),
+since 1 + 9 + 9 + 1 = 20.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints._util.angles import wrap_radians
+
+__all__ = ["noise_std", "pose_noise"]
+
+_GAIN = 20**0.5
+_MAD = 0.6745  # median of |x| for a standard normal x
+
+
+def noise_std(values: NDArray) -> NDArray[np.float64]:
+    """Standard deviation (...) of the noise in values (T, ...) at equal steps.
+
+    It goes by the median, so that a jump does not count as noise. 0 for fewer than five values.
+    """
+    if len(values) < 5:
+        return np.zeros(values.shape[1:])
+    third = np.median(np.abs(np.diff(values, n=3, axis=0)), axis=0)
+    return third / (_MAD * _GAIN)
+
+
+def pose_noise(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Noise (4,) of the last four poses (4, 4) of a face: one rough sample for an average.
+
+    Both coordinates of the position get their root mean square.
+    """
+    first, second, third = poses[1:] - poses[:-1]
+    change = third - 2 * second + first
+    change[3] = wrap_radians(change[3])
+    noise = np.abs(change) / _GAIN
+    noise[:2] = math.hypot(*noise[:2]) / 2**0.5
+    return noise

@@ -1,0 +1,118 @@
+"""Observations: faces as the landmark model sees them in crops of one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.imaging import affine
+from facepoints.inference.cropping import LandmarkNetwork, run_crops
+from facepoints.tracking.config import AppearanceConfig
+from facepoints.tracking.pose2d import SimilarityPose, fit_pose, pose_to_similarity
+
+__all__ = [
+    "Observation",
+    "appearance_descriptor",
+    "appearance_similarity",
+    "observe_crops",
+    "observe_poses",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One face in one frame, as the model predicts it.
+
+    Attributes:
+        points: (K, 2) image pixels.
+        radius: (K,) image pixels.
+        score: face score, [0, 1].
+        pose: fitted to the landmarks.
+        appearance: from `appearance_descriptor`.
+    """
+
+    points: NDArray[np.float32]
+    radius: NDArray[np.floating]
+    score: float
+    pose: SimilarityPose
+    appearance: NDArray[np.float32]
+
+    @cached_property
+    def size(self) -> float:
+        """Longer side of the landmarks' box in pixels."""
+        return float(np.ptp(self.points, axis=0).max())
+
+    @cached_property
+    def pose_scale(self) -> NDArray[np.float64]:
+        """(4,) divisor that turns a difference of poses in pixels into face sizes."""
+        size = max(self.size, 1e-3)
+        return np.array([size, size, 1.0, 1.0])
+
+
+def appearance_descriptor(crop: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+    """A small version of an upright gray crop as a vector of length 1, independent of lighting.
+
+    Args:
+        crop: (H, W).
+        side: of the small image (`AppearanceConfig.side`).
+
+    Returns:
+        (side * side,).
+    """
+    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    # slow changes across the face are lighting; the rest is the face
+    small -= cv2.GaussianBlur(small, (0, 0), side / 4)
+    flat = small.ravel() - small.mean()
+    return flat / max(float(np.linalg.norm(flat)), 1e-6)
+
+
+def appearance_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Correlation of two appearance descriptors, [-1, 1]."""
+    return float(a @ b)
+
+
+def observe_crops(
+    model: LandmarkNetwork,
+    gray: NDArray[np.uint8],
+    matrices: Sequence[affine.Matrix],
+    config: AppearanceConfig,
+) -> list[Observation | None]:
+    """Observe the faces in crops of an image, all in one batch.
+
+    Args:
+        gray: (H, W).
+        matrices: (2, 3) from image to crop pixels, one per crop.
+
+    Returns:
+        One observation per crop; None where the model's output defines no pose.
+    """
+    # the filters go on computing with the radii
+    output, crops = run_crops(model, [gray] * len(matrices), matrices, np.float64)
+    observations: list[Observation | None] = []
+    for crop, points, radius, score in zip(crops, *output, strict=True):
+        pose = None
+        if np.isfinite(points).all():
+            pose = fit_pose(points, radius, model.canonical_points)
+        if pose is None:
+            observations.append(None)
+            continue
+        appearance = appearance_descriptor(crop, config.side)
+        observations.append(Observation(points, radius, float(score), pose, appearance))
+    return observations
+
+
+def observe_poses(
+    model: LandmarkNetwork,
+    gray: NDArray[np.uint8],
+    poses: Sequence[SimilarityPose],
+    config: AppearanceConfig,
+) -> list[Observation | None]:
+    """Observe faces in crops that put faces of these poses where training crops have them."""
+    center = model.canonical_points.mean(axis=0)
+    matrices = [affine.invert(pose_to_similarity(pose, center)) for pose in poses]
+    return observe_crops(model, gray, matrices, config) if matrices else []
