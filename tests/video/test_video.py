@@ -1,4 +1,4 @@
-"""Frames in, video out: sources of every kind, good and bad, and files that play."""
+"""Video sources of every kind, intact and damaged, and the video writer."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ av = pytest.importorskip("av")
 RED, GREEN = (200, 30, 30), (30, 200, 30)
 
 
-def picture(index: int, height: int = 48, width: int = 64) -> NDArray[np.uint8]:
-    """A frame whose brightness tells its number: 10 gray values apart, red on the left."""
+def make_image(index: int, height: int = 48, width: int = 64) -> NDArray[np.uint8]:
+    """A frame whose brightness encodes its number, 10 gray values apart; red on the left."""
     image = np.full((height, width, 3), 10 * index + 20, np.uint8)
     image[:, : width // 4] = RED
     return image
 
 
-def number(image: NDArray[np.uint8]) -> int:
-    """Of a frame that `picture` made and a coder changed a little."""
+def number_of(image: NDArray[np.uint8]) -> int:
+    """The number of a frame made by `make_image`, after lossy encoding."""
     return round((float(image[:, image.shape[1] // 2 :].mean()) - 20) / 10)
 
 
@@ -48,7 +48,7 @@ def make(path: Path, times: list[float], codec: str = "libx264", fmt: str = "yuv
         stream.width, stream.height, stream.pix_fmt = 64, 48, fmt
         stream.codec_context.time_base = Fraction(1, 1000)
         for index, when in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(picture(index), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(make_image(index), format="rgb24")
             frame.pts, frame.time_base = round(when * 1000), Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -58,11 +58,11 @@ def make(path: Path, times: list[float], codec: str = "libx264", fmt: str = "yuv
 STEADY = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
 
 
-def test_frames_of_a_video_come_in_order_with_their_times(tmp_path: Path) -> None:
+def test_frames_are_in_order_with_their_times(tmp_path: Path) -> None:
     times = [0.0, 0.1, 0.35, 0.4, 0.9, 1.0]  # at no steady rate
     source = open_video(make(tmp_path / "clip.mp4", times))
     frames = list(source)
-    assert [number(f.image) for f in frames] == [0, 1, 2, 3, 4, 5]
+    assert [number_of(f.image) for f in frames] == [0, 1, 2, 3, 4, 5]
     assert [f.index for f in frames] == [0, 1, 2, 3, 4, 5]
     assert [f.time for f in frames] == pytest.approx(times, abs=0.002)
     assert frames[0].image.shape == (48, 64, 3)
@@ -70,7 +70,7 @@ def test_frames_of_a_video_come_in_order_with_their_times(tmp_path: Path) -> Non
     assert (source.lost, source.note, source.live) == (0, "", False)
 
 
-def test_a_rotated_video_stands_upright(tmp_path: Path) -> None:
+def test_a_rotated_video_is_read_upright(tmp_path: Path) -> None:
     data = bytearray(make(tmp_path / "clip.mp4", STEADY).read_bytes())
     unturned = b"".join(n.to_bytes(4, "big") for n in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
     quarter = b"".join(
@@ -84,21 +84,21 @@ def test_a_rotated_video_stands_upright(tmp_path: Path) -> None:
     assert frame.image[5, 24] == pytest.approx(RED, abs=12)  # the left edge became the top
 
 
-def test_damaged_frames_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_damaged_frames_are_skipped_and_counted(tmp_path: Path) -> None:
     path = make(tmp_path / "clip.avi", STEADY, "mjpeg", "yuvj420p")
     data = bytearray(path.read_bytes())
     starts = [i for i in range(len(data)) if data[i : i + 3] == b"\xff\xd8\xff"]
     data[starts[3] : starts[4]] = bytes(starts[4] - starts[3])
     path.write_bytes(data)
     source = open_video(path)
-    seen = [number(f.image) for f in source]
-    assert seen[:3] == [0, 1, 2]
-    assert 3 not in seen
-    assert seen[-1] == 5
+    numbers = [number_of(f.image) for f in source]
+    assert numbers[:3] == [0, 1, 2]
+    assert 3 not in numbers
+    assert numbers[-1] == 5
     assert source.lost >= 1
 
 
-def test_a_video_that_is_cut_off_gives_what_is_there(tmp_path: Path) -> None:
+def test_a_truncated_video_yields_the_frames_it_has(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     with VideoWriter(path, 10) as writer:  # with the index in front
         random = np.random.default_rng(0)
@@ -115,7 +115,7 @@ def test_a_video_that_is_cut_off_gives_what_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["empty.mp4", "head.mp4", "sound.mp4", "text.mp4", "none.mp4", "."]
 )
-def test_what_is_no_video_is_one_line(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_not_a_video_raises_data_error(tmp_path: Path, name: str) -> None:
     make(tmp_path / "whole.mp4", STEADY)
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "head.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:200])
@@ -126,11 +126,11 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, name: str) -> None:
         sound.rate = 44100
         container.mux(stream.encode(sound))
         container.mux(stream.encode())
-    with pytest.raises(DataError, match=r"empty|video|no picture in the folder|pictures"):
+    with pytest.raises(DataError, match=r"empty|video|no image in the folder|images"):
         OpenCVSource.of_file(tmp_path / name)
 
 
-def test_videos_are_told_from_pictures_by_content(tmp_path: Path) -> None:
+def test_videos_and_images_are_recognized_by_content(tmp_path: Path) -> None:
     make(tmp_path / "clip.mp4", STEADY)
     for container in ("avi", "mkv", "webm", "ts", "flv", "mov"):
         codec = {"webm": "libvpx", "avi": "mjpeg"}.get(container, "libx264")
@@ -139,7 +139,7 @@ def test_videos_are_told_from_pictures_by_content(tmp_path: Path) -> None:
         path.rename(tmp_path / "clip.jpg")
         assert is_video(tmp_path / "clip.jpg"), container
     for suffix in (".png", ".jpg", ".webp"):
-        cv2.imwrite(str(tmp_path / f"a{suffix}"), picture(3))
+        cv2.imwrite(str(tmp_path / f"a{suffix}"), make_image(3))
         assert not is_video(tmp_path / f"a{suffix}")
     assert not is_video(tmp_path / "none.mp4")
     assert find_video([str(tmp_path / "a.png")]) is None
@@ -150,13 +150,13 @@ def test_videos_are_told_from_pictures_by_content(tmp_path: Path) -> None:
         find_video([str(tmp_path / "clip.mp4"), str(tmp_path / "a.png")])
 
 
-def test_numbered_pictures_come_by_their_numbers(tmp_path: Path) -> None:
+def test_numbered_images_are_ordered_by_their_numbers(tmp_path: Path) -> None:
     for index in (0, 2, 9, 10, 11):
-        cv2.imwrite(str(tmp_path / f"frame{index}.png"), picture(index)[..., ::-1])
+        cv2.imwrite(str(tmp_path / f"frame{index}.png"), make_image(index)[..., ::-1])
     (tmp_path / "frame9.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     source = open_video(tmp_path, fps=5)
     frames = list(source)
-    assert [number(f.image) for f in frames] == [0, 2, 10, 11]
+    assert [number_of(f.image) for f in frames] == [0, 2, 10, 11]
     assert [f.index for f in frames] == [0, 1, 3, 4]
     assert [f.time for f in frames] == pytest.approx([0.0, 0.2, 0.6, 0.8])
     assert source.lost == 1
@@ -166,16 +166,16 @@ def test_numbered_pictures_come_by_their_numbers(tmp_path: Path) -> None:
         find_video([str(tmp_path)], fps=-1)
 
 
-def test_no_camera_and_no_stream_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opencv_source, "_TIMEOUT", 300)
-    with pytest.raises(DataError, match="camera 99 does not answer"):
+def test_a_missing_camera_or_stream_raises_data_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opencv_source, "_STREAM_TIMEOUT", 300)
+    with pytest.raises(DataError, match="camera 99 does not respond"):
         open_video("99")
-    with pytest.raises(DataError, match="nothing that OpenCV can read"):
+    with pytest.raises(DataError, match="OpenCV could not open the stream"):
         open_video("rtsp://127.0.0.1:9/none")
 
 
 class Unplugged:
-    """A camera that is pulled out after some frames."""
+    """A camera that is unplugged after some frames."""
 
     def __init__(self, frames: int) -> None:
         self.frames = frames
@@ -185,7 +185,7 @@ class Unplugged:
 
     def read(self) -> tuple[bool, NDArray | None]:
         self.frames -= 1
-        return (True, picture(1)) if self.frames >= 0 else (False, None)
+        return (True, make_image(1)) if self.frames >= 0 else (False, None)
 
     def isOpened(self) -> bool:
         return True
@@ -193,52 +193,52 @@ class Unplugged:
     def release(self) -> None: ...
 
 
-def test_a_camera_pulled_out_ends_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opencv_source, "_PATIENCE", 0.05)
+def test_unplugging_a_camera_ends_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opencv_source, "_LIVE_TIMEOUT", 0.05)
     source = OpenCVSource("camera 0", Unplugged(3), live=True, stamped=False)  # type: ignore[arg-type]
     frames = list(source)
     times = [f.time for f in frames]
     assert len(frames) == 3
     assert times == sorted(set(times))
-    assert source.note == "camera 0 gave no more frames"
+    assert source.note == "camera 0 sent no more frames"
     with pytest.raises(DataError, match="no frame"):
         list(OpenCVSource("camera 0", Unplugged(0), live=True, stamped=False))  # type: ignore[arg-type]
 
 
-def test_items_made_ahead_come_in_order_then_the_error() -> None:
+def test_prefetched_items_keep_their_order_and_errors_come_last() -> None:
     def items() -> Iterator[int]:
         yield from range(20)
         raise DataError("that was all")
 
-    made = prefetch(items(), 3)
-    assert [next(made) for _ in range(20)] == list(range(20))
+    fetched = prefetch(items(), 3)
+    assert [next(fetched) for _ in range(20)] == list(range(20))
     with pytest.raises(DataError, match="that was all"):
-        next(made)
+        next(fetched)
 
 
-def test_a_slow_viewer_of_a_camera_sees_the_newest_frames() -> None:
+def test_a_slow_consumer_of_a_camera_gets_the_newest_frames() -> None:
     def items() -> Iterator[int]:
         for index in range(200):
             time.sleep(0.001)
             yield index
 
-    seen = []
+    received = []
     for item in prefetch(items(), 2, newest=True):
         time.sleep(0.05)
-        seen.append(item)
-    assert seen == sorted(seen)
-    assert seen[-1] == 199
-    assert len(seen) < 150
+        received.append(item)
+    assert received == sorted(received)
+    assert received[-1] == 199
+    assert len(received) < 150
 
 
 # Writing
 
 
-def test_a_written_video_plays_anywhere(tmp_path: Path) -> None:
+def test_a_written_video_has_the_format_that_browsers_play(tmp_path: Path) -> None:
     times = [0.0, 0.04, 0.5, 0.54, 1.2]
     with VideoWriter(tmp_path / "out.mp4", 25) as writer:
         for index, when in enumerate(times):
-            writer.add(picture(index, 47, 63), when)  # odd sides
+            writer.add(make_image(index, 47, 63), when)  # odd sides
     data = (tmp_path / "out.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")  # a browser starts before it has all
     with av.open(str(tmp_path / "out.mp4")) as container:
@@ -248,10 +248,10 @@ def test_a_written_video_plays_anywhere(tmp_path: Path) -> None:
         assert (stream.width, stream.height) == (64, 48)
         frames = list(container.decode(stream))
     assert [float(f.pts * f.time_base) for f in frames] == pytest.approx(times, abs=0.001)
-    assert [number(f.to_ndarray(format="rgb24")) for f in frames] == [0, 1, 2, 3, 4]
+    assert [number_of(f.to_ndarray(format="rgb24")) for f in frames] == [0, 1, 2, 3, 4]
 
 
-def test_frames_of_other_sizes_are_fitted_in(tmp_path: Path) -> None:
+def test_frames_of_another_size_are_fitted_into_the_first(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "out.mp4", 25) as writer:
         writer.add(np.full((60, 80, 3), 90, np.uint8), 0)
         writer.add(np.full((60, 20, 3), GREEN, np.uint8), 0.1)  # narrow: black at its sides
@@ -271,12 +271,12 @@ def test_tiny_frames_can_be_written(tmp_path: Path, size: tuple[int, int]) -> No
 
 def write_and_raise(path: Path, error: BaseException) -> None:
     with VideoWriter(path, 25) as writer:
-        writer.add(picture(0), 0)
-        writer.add(picture(1), 0.04)
+        writer.add(make_image(0), 0)
+        writer.add(make_image(1), 0.04)
         raise error
 
 
-def test_an_error_leaves_no_half_video(tmp_path: Path) -> None:
+def test_an_error_leaves_the_previous_file(tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"what was there")
     with pytest.raises(RuntimeError):
         write_and_raise(tmp_path / "out.mp4", RuntimeError())
@@ -284,19 +284,19 @@ def test_an_error_leaves_no_half_video(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out.mp4"]
 
 
-def test_ctrl_c_leaves_what_was_written_so_far(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_frames_written_so_far(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_and_raise(tmp_path / "out.mp4", KeyboardInterrupt())
-    assert [number(f.image) for f in open_video(tmp_path / "out.mp4")] == [0, 1]
+    assert [number_of(f.image) for f in open_video(tmp_path / "out.mp4")] == [0, 1]
 
 
-def test_no_frame_makes_no_file(tmp_path: Path) -> None:
+def test_a_video_without_frames_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no frame to write"), VideoWriter(tmp_path / "o.mp4", 25):
         pass
     assert os.listdir(tmp_path) == []
 
 
-def test_without_pyav_it_says_what_to_install(
+def test_without_pyav_the_error_names_the_extra_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
@@ -330,7 +330,7 @@ except WriteError as error:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_place_that_cannot_be_written_is_known_at_once(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_fails_before_the_first_frame(tmp_path: Path) -> None:
     (tmp_path / "folder.mp4").mkdir()
     with (
         pytest.raises(WriteError, match="it is a folder"),
@@ -340,7 +340,7 @@ def test_a_place_that_cannot_be_written_is_known_at_once(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
-def test_a_pipe_is_left_as_it_is() -> None:
+def test_a_pipe_is_not_read_by_the_probe() -> None:
     reading, writing = os.pipe()
     try:
         os.write(writing, b"\x00\x00\x00\x18ftypisom and more")

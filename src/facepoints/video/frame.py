@@ -1,4 +1,4 @@
-"""A frame of a video, and what yields frames."""
+"""A frame of a video, and the protocol of sources that yield frames."""
 
 from __future__ import annotations
 
@@ -9,23 +9,36 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_FPS", "Frame", "VideoSource"]
+from facepoints.errors import SettingsError
 
+__all__ = ["DEFAULT_FPS", "Frame", "VideoSource", "check_fps"]
 
 DEFAULT_FPS = 30.0
-"""Frames per second where nobody says it."""
+"""Frames per second of images, and of sources that do not report their frame rate."""
+
+_MAX_FPS = 10_000
+
+
+def check_fps(fps: float | None) -> None:
+    """Check a frame rate that a user gave. None, the default, is fine.
+
+    Raises:
+        SettingsError: it is not above 0 and below 10000.
+    """
+    if fps is not None and not 0 < fps < _MAX_FPS:
+        raise SettingsError(f"a frame rate must be above 0 and below {_MAX_FPS}, is {fps}")
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A picture of a video.
+    """An image of a video.
 
     Attributes:
-        image: (H, W, 3) RGB uint8, turned as a person sees it.
-        index: number of the frame, from 0. Frames of a video file that could not be decoded
-            have none; pictures of a folder that could not be read have theirs all the same.
-        time: seconds from the first frame; rises strictly.
-        file: what the frame is from.
+        image: (H, W, 3) RGB uint8, upright.
+        index: number of the frame, from 0. Frames of a video file that cannot be decoded are not
+            counted; unreadable images of a folder are.
+        time: seconds since the first frame, strictly increasing.
+        file: the video or image file that the frame is from.
     """
 
     image: NDArray[np.uint8]
@@ -35,15 +48,15 @@ class Frame:
 
 
 class VideoSource(Protocol):
-    """Something that gives frames. It is iterated once.
+    """Something that yields frames. It can be iterated once.
 
     Attributes:
         name: as the user gave it.
-        rate: frames per second, as far as it is known beforehand.
-        total: frames to come, as far as it is known; 0 if it is not.
-        live: whether frames are lost when they are not taken in time.
-        lost: frames that could not be decoded or read so far, as far as can be told.
-        note: why it ended earlier than it should have; empty if it did not.
+        fps: frames per second, or `DEFAULT_FPS` if that is not known in advance.
+        total: number of frames to come, or 0 if that is not known.
+        live: True for cameras and streams: frames that are not taken in time are lost.
+        lost: number of frames so far that could not be decoded or read, as far as is known.
+        note: why the source ended early; empty if it did not.
     """
 
     name: str

@@ -14,29 +14,30 @@ __all__ = ["ImageSequence"]
 
 
 class ImageSequence:
-    """Pictures as the frames of a video, in the order of the numbers in their names; see
-    `VideoSource`. Those that cannot be read are skipped and counted.
+    """Images as the frames of a video, ordered by the numbers in their names.
+
+    It is a `VideoSource`. Unreadable images are skipped and counted in `lost`.
 
     Args:
-        pictures: files.
-        name: of them together.
-        rate: frames per second.
+        paths: image files.
+        name: of the sequence.
+        fps: frames per second.
     """
 
-    def __init__(self, pictures: Sequence[str], name: str, fps: float = DEFAULT_FPS) -> None:
+    def __init__(self, paths: Sequence[str], name: str, fps: float = DEFAULT_FPS) -> None:
         self.name, self.fps, self.live = name, fps, False
         self.lost, self.note = 0, ""
-        self._pictures = sorted(pictures, key=_by_number)
-        self.total = len(self._pictures)
+        self._paths = sorted(paths, key=_by_number)
+        self.total = len(self._paths)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames in order.
+        """The frames in order.
 
         Raises:
-            DataError: not one picture could be read.
+            DataError: no image could be read.
         """
-        reason = f"no picture in {self.name}"
-        for index, path in enumerate(self._pictures):
+        reason = f"no image in {self.name}"
+        for index, path in enumerate(self._paths):
             try:
                 image = read_image(path)
             except DataError as error:
@@ -49,7 +50,7 @@ class ImageSequence:
 
 
 def _by_number(path: str) -> tuple[str, list[tuple[int, str]]]:
-    """Key that sorts frame2 before frame10."""
+    """Sort key that puts frame2 before frame10."""
     folder, file = os.path.split(path)
     parts = re.split(r"(\d+)", file)
     return folder, [(int(p), "") if p.isdigit() else (-1, p) for p in parts]

@@ -1,4 +1,4 @@
-"""Items made by a background thread while earlier ones are in use."""
+"""Makes items in a background thread while earlier ones are in use."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-from facepoints.video.opencv_source import _PATIENCE
-
 __all__ = ["Item", "prefetch"]
-
 
 Item = TypeVar("Item")
 
+_JOIN_SECONDS = 10.0  # wait for the thread's last item: a camera may take 5 s to give up
+
 
 def prefetch(items: Iterator[Item], count: int, newest: bool = False) -> Iterator[Item]:
-    """The same items, made by a thread of their own while earlier ones are in use.
+    """The same items, made by a background thread.
 
     Args:
-        count: items that may wait.
-        newest: when as many wait, drop the oldest instead of waiting: for cameras.
+        items: iterated in that thread.
+        count: number of finished items that may wait. Larger: more memory, fewer pauses.
+        newest: if that many wait, drop the oldest instead of pausing: for cameras.
 
     Raises:
-        Whatever making an item raised, after the items before it.
+        Any error of `items`, after the items before it.
     """
-    waiting: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(count)
+    finished: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(count)
     stop = threading.Event()
 
-    def put(what: tuple[bool, Item | BaseException | None], drop: bool) -> None:
+    def put(entry: tuple[bool, Item | BaseException | None], drop: bool) -> None:
         while not stop.is_set():
             try:
-                waiting.put(what, timeout=0.0 if drop else 0.1)
+                finished.put(entry, timeout=0.0 if drop else 0.1)
                 break
             except queue.Full:
                 if drop:
                     with suppress(queue.Empty):
-                        waiting.get_nowait()
+                        finished.get_nowait()
 
     def work() -> None:
         try:
@@ -53,15 +53,15 @@ def prefetch(items: Iterator[Item], count: int, newest: bool = False) -> Iterato
     thread.start()
     try:
         while True:
-            more, item = waiting.get()
-            if not more:
+            is_item, item = finished.get()
+            if not is_item:
                 if item is not None:
                     raise item  # type: ignore[misc]
                 return
             yield item  # type: ignore[misc]
     finally:
         stop.set()
-        thread.join(timeout=2 * _PATIENCE)
+        thread.join(timeout=_JOIN_SECONDS)
         close = getattr(items, "close", None)
         if close is not None and not thread.is_alive():
             close()

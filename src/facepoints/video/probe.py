@@ -1,4 +1,4 @@
-"""What an input is: a camera, a stream or a video file."""
+"""Tells the kind of an input: a camera, a stream or a video file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 from facepoints.imaging.image_header import kind_of
 
-__all__ = ["is_camera", "is_stream", "is_video"]
+__all__ = ["MP4_BOXES", "is_camera", "is_stream", "is_video"]
 
+MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+"""Types of the first box of an MP4 or QuickTime file, in its bytes 4 to 7."""
 
-_MARKS = {  # what video files begin with, besides those of `_BOXES`
+_SIGNATURES = {  # first bytes of other video files
     b"\x1aE\xdf\xa3": "Matroska or WebM",
     b"FLV\x01": "Flash",
     b"OggS": "Ogg",
@@ -22,22 +24,21 @@ _MARKS = {  # what video files begin with, besides those of `_BOXES`
 }
 
 
-_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # of MP4 and QuickTime
-
-
 def is_camera(name: str) -> bool:
-    """Whether a name is the number of a camera, and of no file."""
+    """True if a name is the number of a camera, and there is no file of that name."""
     return name.isascii() and name.isdigit() and len(name) < 4 and not os.path.exists(name)
 
 
 def is_stream(name: str) -> bool:
-    """Whether a name is the address of a stream."""
+    """True if a name is the address of a stream (scheme://...)."""
     return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", name) is not None
 
 
 def is_video(path: str | Path) -> bool:
-    """Whether a file is a video (or sound in the same containers), by its content. A pipe is
-    none: what is read of it is gone."""
+    """True if the content of a file is a video (or sound in the same containers).
+
+    False for a pipe: reading from it would take its first bytes away.
+    """
     if not Path(path).is_file():
         return False
     try:
@@ -45,9 +46,9 @@ def is_video(path: str | Path) -> bool:
             head = file.read(512)
     except (OSError, ValueError):
         return False
-    if kind_of(head):  # AVIF pictures begin as MP4 does
+    if kind_of(head):  # AVIF images begin as MP4 does
         return False
-    if head[4:8] in _BOXES or any(head.startswith(mark) for mark in _MARKS):
+    if head[4:8] in MP4_BOXES or any(head.startswith(signature) for signature in _SIGNATURES):
         return True
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return True

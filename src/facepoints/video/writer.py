@@ -1,6 +1,6 @@
-"""Video files that play in a browser: H.264, yuv420p, MP4 with its index in front.
+"""Writes video files that play in a browser: H.264, yuv420p, MP4 with its index in front.
 
-PyAV encodes; it is the extra ``facepoints[video]``.
+PyAV encodes; it is installed by the extra ``facepoints[video]``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -21,23 +20,23 @@ from facepoints.imaging import affine
 
 __all__ = ["VideoWriter"]
 
-_CLOCK = 90_000  # ticks per second, the usual of MPEG; every common frame rate divides it
-_LEAST = 16  # pixels: players refuse smaller pictures than a block of the coder
+_CLOCK = 90_000  # ticks per second, as usual for MPEG; every common frame rate divides it
+_MIN_SIDE = 16  # pixels: players refuse frames smaller than a block of the encoder
 _QUALITY = {"crf": "20", "preset": "veryfast"}
 
 
 class VideoWriter:
-    """Writes a video frame by frame; a context manager.
+    """Writes a video frame by frame; use it as a context manager.
 
-    When the block ends, the file is there, whole; also when it ends by Ctrl-C. When an error
-    ends it, or the disk fills, there is none: what `path` was, it still is.
+    At the end of the block, also after Ctrl-C, the file is complete. After any other error, or
+    if the disk is full, `path` is what it was before.
 
-    The first frame says the size, made even as the format wants; frames of another size are
-    fitted into it with their proportions. Frames keep their times.
+    The first frame sets the size, rounded up to even sides as the format requires. Frames of
+    another size are fitted into it with their proportions. Frames keep their times.
 
     Args:
         path: file to write.
-        rate: usual frames per second, for players that ask.
+        fps: usual frames per second, for players that ask.
 
     Raises:
         MissingExtraError: PyAV is not installed.
@@ -67,18 +66,18 @@ class VideoWriter:
 
         Args:
             image: (H, W, 3) RGB.
-            time: seconds from the beginning, later than the frame before.
+            time: seconds since the start, later than the frame before.
 
         Raises:
-            WriteError: the disk is full, or the coder refuses the picture.
+            WriteError: the disk is full, or the encoder refuses the frame.
         """
         try:
             if self._container is None:
                 self._open(*image.shape[:2])
             assert self._container is not None
             stream = self._stream
-            picture = _fitted(image, stream.width, stream.height)
-            frame = self._av.VideoFrame.from_ndarray(picture, format="rgb24")
+            fitted = _fit(image, stream.width, stream.height)
+            frame = self._av.VideoFrame.from_ndarray(fitted, format="rgb24")
             self._last = max(round(time * _CLOCK), self._last + 1)
             frame.pts, frame.time_base = self._last, Fraction(1, _CLOCK)
             self._container.mux(stream.encode(frame))
@@ -86,41 +85,40 @@ class VideoWriter:
             raise self._failed(error) from error
         self.frames += 1
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
+        error = exc[1] if isinstance(exc[1], BaseException) else None
         wanted = error is None or isinstance(error, KeyboardInterrupt)
-        failure: BaseException | None = None
-        if wanted and self.frames == 0:
-            failure = DataError(f"no frame to write to {self.path}")
-        try:
-            if self._container is not None and wanted:
-                self._container.mux(self._stream.encode())
-                self._container.close()
-        except (OSError, ValueError, self._av.error.FFmpegError) as problem:
-            failure = self._failed(problem)
-        if not wanted or failure is not None:
-            if self._container is not None:
-                with suppress(Exception):  # it failed already
-                    self._container.close()
-            why = failure or error
-            self._stack.__exit__(None if why is None else type(why), why, None)
-            if failure is not None:
-                raise failure
+        failure = self._finish() if wanted else None
+        if wanted and failure is None:
+            self._stack.close()
             return
-        self._stack.close()
+        if self._container is not None:
+            with suppress(Exception):  # it failed already
+                self._container.close()
+        why = failure or error
+        self._stack.__exit__(None if why is None else type(why), why, None)
+        if failure is not None:
+            raise failure
+
+    def _finish(self) -> BaseException | None:
+        """Write the last frames and the index. Returns the error if that fails."""
+        if self.frames == 0:
+            return DataError(f"no frame to write to {self.path}")
+        try:
+            self._container.mux(self._stream.encode())
+            self._container.close()
+        except (OSError, ValueError, self._av.error.FFmpegError) as error:
+            return self._failed(error)
+        return None
 
     def _open(self, height: int, width: int) -> None:
         options = {"movflags": "+faststart"}
         self._container = self._av.open(str(self._file), "w", format="mp4", options=options)
-        coder = "libx264" if "libx264" in self._av.codecs_available else "h264"
-        stream = self._container.add_stream(coder, rate=self._fps)
+        encoder = "libx264" if "libx264" in self._av.codecs_available else "h264"
+        stream = self._container.add_stream(encoder, rate=self._fps)
         stream.width, stream.height = _side(width), _side(height)
         stream.pix_fmt = "yuv420p"
-        stream.options = dict(_QUALITY) if coder == "libx264" else {}
+        stream.options = dict(_QUALITY) if encoder == "libx264" else {}
         stream.codec_context.time_base = Fraction(1, _CLOCK)
         stream.time_base = Fraction(1, _CLOCK)
         self._stream = stream
@@ -131,13 +129,13 @@ class VideoWriter:
 
 
 def _side(pixels: int) -> int:
-    """Pixels of a video for so many of a picture."""
-    return max(pixels + pixels % 2, _LEAST)
+    """Side of the video for a side of the first frame, in pixels."""
+    return max(pixels + pixels % 2, _MIN_SIDE)
 
 
-def _fitted(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """A picture of exactly this size: its border repeated by a pixel, or, if it is of
-    another size, the whole in the middle of black."""
+def _fit(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """An image of exactly this size: padded by its own border if only the rounding differs, else
+    scaled to fit and centered on black."""
     have_h, have_w = image.shape[:2]
     exact = (have_w, have_h) == (width, height)
     if (width, height) == (_side(have_w), _side(have_h)):
