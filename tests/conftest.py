@@ -1,18 +1,23 @@
-"""What several tests share: the real faces beside the repository, where there are any."""
+"""Fixtures of several tests, and the threads that a test process may use."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before PyTorch is imported. Workers whose threads wait for each other take 25 % more time.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of real faces beside the checkout; tests that need it skip without it."""
+    """Folder of real faces beside the checkout. Tests that use it are skipped without it."""
     if not SHARED.is_dir():
         pytest.skip(f"needs real faces in {SHARED}")
     return SHARED
@@ -20,22 +25,22 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def solution(shared: Path) -> Path:
-    """The answers to the kaggle-like test set, which whoever holds it may keep back."""
+    """True points of the kaggle-like test set, which may be withheld."""
     file = shared / "kaggle-like" / "solution.csv"
     if not file.is_file():
-        pytest.skip(f"needs the answers in {file}")
+        pytest.skip(f"needs the true points in {file}")
     return file
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading caches go to a temporary folder, not to the user's."""
+    """Caches of label files go to a temporary folder, not to the user's."""
     monkeypatch.setenv("FACEPOINTS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """PyTorch sums in one order, whatever the machine: for weights that must repeat."""
+    """Make PyTorch sum in one order on every machine, for weights that must repeat."""
     import torch  # most tests need none
 
     threads = torch.get_num_threads()

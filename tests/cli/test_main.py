@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from facepoints._version import __version__
 from facepoints.cli.main import main
 from facepoints.datasets import readers, synthetic
 from facepoints.datasets.writers import write_kaggle
+from facepoints.drawing.contact_sheet import LABEL, PREDICTION
 from facepoints.models.run import Run
 
 TINY = ["--network", "lenet5", "--epochs", "1", "--batch", "8", "--device", "cpu"]
@@ -173,7 +175,10 @@ def test_show_draws_labels_and_predictions(files: Path, tmp_path: Path) -> None:
     a, b = (cv2.imread(str(tmp_path / name)) for name in ("a.png", "b.png"))
     assert a is not None
     assert b is not None
-    assert a.shape != b.shape or (a != b).any()
+    for sheet, colors in ((a, {LABEL}), (b, {LABEL, PREDICTION})):
+        assert {c for c in (LABEL, PREDICTION) if (sheet[..., ::-1] == c).all(2).any()} == colors
+    labels = (a[..., ::-1] == LABEL).all(2).sum()
+    assert 2 * 4 * 4 < labels < a.size / 30  # at least four points on each of four faces
 
 
 def test_people_are_left_out_or_kept(
@@ -197,8 +202,11 @@ def test_help_lists_the_commands() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "facepoints", "--help"], capture_output=True, text=True, check=True
     )
-    for command in ["train", "evaluate", "submit", "compare", "convert", "show", "synthetic"]:
-        assert command in done.stdout
+    listed = re.findall(r"^│   • ([a-z]+) {2,}\S", done.stdout, re.MULTILINE)
+    assert listed == [
+        "predict", "measure", "align", "train", "evaluate", "compare", "adapt", "export", "submit",
+        "convert", "show", "synthetic",
+    ]  # fmt: skip
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

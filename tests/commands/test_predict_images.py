@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
+from facepoints import weights
 from facepoints._util.progress import Stopped
 from facepoints.cli.main import main
-from facepoints.commands.predict_images import predict_images, summary
+from facepoints.commands.predict_images import predict_images
 from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.detection import BuiltinDetector, FullImageDetector, YuNetDetector
 from facepoints.errors import DataError, SettingsError, WriteError
@@ -40,8 +41,6 @@ from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.models.onnx_export import seal
 from facepoints.runtime.model_file import checksum
-
-WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
 
 FACE = (55.0, 55.5)  # the middle of the face on the portrait of these tests
 
@@ -145,7 +144,7 @@ def test_lines_of_json_go_to_standard_output(
         x, y, width, height = face["box"]
         np.testing.assert_allclose((x + width / 2, y + height / 2), FACE, atol=7)
         assert np.shape(face["points"]) == (68, 2)
-    assert "6 pictures: 4 faces, none in 1, 1 unreadable; " in told.err
+    assert "6 images: 4 faces, 1 without a face, 1 unreadable; " in told.err
     assert "unreadable: " in told.err
 
 
@@ -240,7 +239,7 @@ def test_standard_input_and_libraries_that_would_speak(album: Path, model: Path)
     assert "PNG data is damaged" in error["error"]
     first, last = done.stderr.decode().splitlines()
     assert first == f"unreadable: {error['error']}"
-    assert last.startswith("2 pictures: 1 face, 1 unreadable; ")
+    assert last.startswith("2 images: 1 face, 1 unreadable; ")
 
 
 # Interruptions
@@ -277,7 +276,7 @@ def test_an_interrupted_run_goes_on(
 ) -> None:
     answers = LandmarkModel.load(model)
     out, whole = tmp_path / "cut" / name, tmp_path / "whole" / name
-    with pytest.raises(Stopped, match=r"stopped after \d+ of 24 pictures; the same command"):
+    with pytest.raises(Stopped, match=r"stopped after \d+ of 24 images; the same command"):
         predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out)
     assert not out.exists()
     part = out.with_name(f"{name}.part")
@@ -288,8 +287,8 @@ def test_an_interrupted_run_goes_on(
     again = Blob()
     report = predict_images(Predictor(answers, again), many, out=out)
     assert again.seen == 24 - done
-    assert (report.images, report.before, report.faces) == (24, done, 24)
-    assert "of the pictures done before" in summary(report)
+    assert (report.images, report.resumed, report.faces) == (24, done, 24)
+    assert f"{done} done before" in report.summary()
     assert not part.exists()
     predict_images(Predictor(answers, Blob()), many, out=whole)
     if out.is_dir():
@@ -322,11 +321,11 @@ def test_what_depends_on_other_things_is_done_anew(
     os.utime(many[3], (later, later))  # the fourth picture was changed
     third = Blob()
     report = predict_images(Predictor(answers, third), many, out=out)
-    assert report.before == 3
+    assert report.resumed == 3
     assert third.seen == 21
     part()
     fewer = Blob()
-    assert predict_images(Predictor(answers, fewer), many[1:], out=out).before == 0
+    assert predict_images(Predictor(answers, fewer), many[1:], out=out).resumed == 0
     assert [Path(line["file"]).name for line in lines(out)] == [f"{n:02}.png" for n in range(1, 24)]
 
 
@@ -345,7 +344,7 @@ def test_another_finder_of_the_same_name_sees_every_picture(
         tmp_path / "faces.jsonl",
         LandmarkModel.load(model),
     )
-    first = (WEIGHTS.parent / "detector.onnx").read_bytes()
+    first = weights.DETECTOR.read_bytes()
     old = re.search(rb'"checksum": "([0-9a-f]{64})"', first)
     assert old is not None
     second = first.replace(b'"format": 1', b'"format": 0')
@@ -358,7 +357,7 @@ def test_another_finder_of_the_same_name_sees_every_picture(
         finder, blob = getattr(kind, "load", kind)(file), Blob(stop_at)
         monkeypatch.setattr(kind, "detect", lambda _, image: blob.detect(image))
         report = predict_images(Predictor(answers, finder), many, out=out)
-        return report.before, blob.seen
+        return report.resumed, blob.seen
 
     with pytest.raises(Stopped):
         run(first, stop_at=12)
@@ -379,7 +378,7 @@ def test_pictures_of_an_interrupted_run_are_all_drawn(
     with pytest.raises(Stopped):
         predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
     report = predict_images(Predictor(answers, Blob()), many, out=out, drawn=drawn)
-    assert report.before
+    assert report.resumed
     assert len(list(drawn.iterdir())) == 24
 
 
@@ -409,7 +408,7 @@ def test_drawings_of_an_interrupted_run_keep_their_names(
     def go_on() -> int:
         return predict_images(
             Predictor(answers, Blob()), find_images([folder]), out=out, drawn=drawn
-        ).before
+        ).resumed
 
     def cut() -> None:
         with pytest.raises(Stopped):
@@ -495,7 +494,7 @@ def test_no_face_is_no_error(album: Path, model: Path, capsys: pytest.CaptureFix
     predict(album / "e.png", model=model)
     told = capsys.readouterr()
     assert json.loads(told.out)["faces"] == []
-    assert told.err.startswith("1 picture: 0 faces, none in 1; ")
+    assert told.err.startswith("1 image: 0 faces, 1 without a face; ")
 
 
 BAD = {
@@ -594,7 +593,6 @@ def test_a_disk_that_fills_while_drawing_is_told(
         predict_images(predictor, [str(album / "a.jpg")], drawn=tmp_path / "drawn")
 
 
-@pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
 def test_the_shipped_model_from_photo_to_file_and_drawing(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.jpg"), data.astronaut()[..., ::-1])
     out, drawn = tmp_path / "faces.jsonl", tmp_path / "drawn"

@@ -30,8 +30,6 @@ from facepoints.video.source import open_video
 from facepoints.video.writer import VideoWriter
 
 pytest.importorskip("av")
-WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
-pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
 
 PHOTO = data.astronaut()
 STEP = 2.0  # pixels per frame that the face goes to the right
@@ -124,8 +122,8 @@ def test_a_video_without_faces_has_frames_and_no_more(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--out", "o.pts"], "holds one face"),
-        (["--draw", "o.avi"], "drawn to a file in .mp4"),
-        (["--detect-every", "0"], "find_every must be 1"),
+        (["--draw", "o.avi"], "drawn to an .mp4 file"),
+        (["--detect-every", "0"], "detect_every must be 1"),
         (["--detector", "full-image", "--out", "{clip}.jsonl", "--draw", "{clip}"], "what is read"),
     ],
 )

@@ -317,5 +317,12 @@ def test_settings_out_of_range_are_refused(side: int, min_score: float) -> None:
         BuiltinDetector.load(side=side, min_score=min_score)
 
 
-def test_found_is_what_finders_give(own: BuiltinDetector, photo: NDArray[np.uint8]) -> None:
-    assert all(isinstance(found, Detection) for found in own.detect(photo))
+def test_detect_returns_detections_of_python_numbers(
+    own: BuiltinDetector, photo: NDArray[np.uint8]
+) -> None:
+    (detection,) = own.detect(photo)
+    assert isinstance(detection, Detection)
+    values = (*detection.box, detection.score, detection.angle)
+    assert [type(value) for value in values] == [float] * 6
+    assert 0.5 <= detection.score <= 1
+    assert abs(detection.angle) < 45

@@ -217,14 +217,22 @@ _CHARTS: dict[str, Callable[[Path], None]] = {
 }
 
 
+_SERIES = {"curves": 1, "members": 3, "one epoch": 1, "ced": 2, "bars": 2, "one bar": 1}
+"""Series with values in each chart, which have the first colors; the others hold no value."""
+
+_OKABE_ITO = ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x00, 0x9E, 0x73), (0xCC, 0x79, 0xA7))
+
+
 @pytest.mark.parametrize("name", _CHARTS)
-def test_charts_are_pictures(name: str, tmp_path: Path) -> None:
+def test_charts_draw_every_series_in_its_color(name: str, tmp_path: Path) -> None:
     path = tmp_path / "chart.png"
     _CHARTS[name](path)
-    picture = _read(path)
-    assert picture.shape[1] > 800
-    assert picture.min() < 100
-    assert picture.max() == 255
+    image = _read(path)
+    assert image.shape[1] > 800
+    drawn = [(image == color).all(axis=2).sum() > 200 for color in _OKABE_ITO]
+    assert drawn == [number < _SERIES.get(name, 0) for number in range(len(_OKABE_ITO))]
+    assert (image == 255).mean() > 0.3  # white paper
+    assert image.min() < 100  # and words
     assert [p.name for p in tmp_path.iterdir()] == ["chart.png"]
 
 

@@ -514,7 +514,6 @@ def test_cascades_and_a_model_on_a_photo() -> None:
 
 # The model that comes with the package
 
-WEIGHTS = Path(facepoints.__file__).parent / "weights" / "points.onnx"
 EYES = {"right_eye_center": (203.5, 100.5), "left_eye_center": (249.5, 104.0)}
 MOUTH = {"mouth_right_corner": (202.5, 139.5), "mouth_left_corner": (244.0, 141.0)}
 """Points on `skimage.data.astronaut()`, looked up by hand."""
@@ -542,7 +541,6 @@ def test_what_the_finder_doubts_the_model_must_be_sure_of() -> None:
     assert scores[0][0] < 0.9 < scores[3][0] < scores[4][0] == scores[5][0]
 
 
-@pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not there yet")
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_the_shipped_model_finds_the_points_of_a_photo(turns: int) -> None:
     photo = data.astronaut()

@@ -274,9 +274,11 @@ def test_every_measure_has_a_factor_the_same_on_both_sides() -> None:
         assert factor == RADIUS_FACTORS[name.replace("left", "right")]
 
 
-def test_factors_widen_the_radius_and_leave_the_value() -> None:
+# one factor below 1 and one above
+@pytest.mark.parametrize(("name", "wider"), [("mouth_width_px", False), ("mouth_opening", True)])
+def test_factors_change_the_radius_and_leave_the_value(name: str, wider: bool) -> None:
     face = a_person()
-    name = "mouth_width_px"
+    assert (RADIUS_FACTORS[name] > 1) == wider
     rows = IBUG_68.columns(DEFINITIONS[name].points)
     alone = measured(DEFINITIONS[name].of, face.points[rows].astype(float), face.radius[rows])
     found = measure(face)[name]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -53,8 +55,11 @@ def decoded(raw: list[list[float]], height: int, width: int) -> KeypointModel:
     return KeypointModel(Fixed(values), len(raw), (height, width), mean=100, std=50)
 
 
-def test_there_is_each_network_that_the_readme_names():
+def test_the_guide_to_training_names_every_network():
     assert set(NETWORKS) == {*PARAMETERS, "heatnet"}
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "train.md"
+    (row,) = re.findall(r"^\| `--network` .*$", guide.read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"`([a-z0-9]+)`", row)) == set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", sorted(PARAMETERS))
@@ -78,7 +83,7 @@ def test_any_number_of_points_and_any_size(name, points, height, width):
         model = build(name, points, (height, width), 120, 60)
         found = model(torch.empty(2, 1, height, width))
     assert found.points.shape == (2, points, 2)
-    assert found.spread.shape == (2, points)
+    assert found.scale.shape == (2, points)
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -88,11 +93,11 @@ def test_points_start_inside_the_picture_with_a_spread(name, points, size):
     torch.manual_seed(0)
     found = build(name, points, size, 127.5, 74).eval()(gray(2, *size))
     assert found.points.shape == (2, points, 2)
-    assert found.points.dtype == found.spread.dtype == torch.float32
+    assert found.points.dtype == found.scale.dtype == torch.float32
     assert (found.points > -0.5).all()
     assert (found.points < torch.tensor([size[1], size[0]])).all()
-    assert (found.spread > 0.5).all()
-    assert (found.spread <= max(size)).all()
+    assert (found.scale > 0.5).all()
+    assert (found.scale <= max(size)).all()
 
 
 @pytest.mark.parametrize("name", sorted(SMALLEST))
@@ -118,7 +123,7 @@ def test_every_parameter_learns(name, loss):
         assert parameter.grad.isfinite().all(), label
     still = {n for n, p in model.named_parameters() if p.grad is not None and (p.grad == 0).all()}
     still -= {"backbone.heat.bias"}  # a softmax does not see what all its inputs share
-    assert all("log_spread" in label for label in still)
+    assert all("log_scale" in label for label in still)
     assert loss == "mse" or not still
 
 
@@ -149,7 +154,7 @@ def test_predictions_repeat_and_do_not_depend_on_the_rest_of_the_batch(name):
     first, again, alone = model(images), model(images), model(images[1:2])
     assert torch.equal(first.points, again.points)
     torch.testing.assert_close(first.points[1:2], alone.points, atol=1e-3, rtol=1e-4)
-    torch.testing.assert_close(first.spread[1:2], alone.spread, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(first.scale[1:2], alone.scale, atol=1e-3, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -178,7 +183,7 @@ def test_mixed_precision_still_gives_full_precision_pixels(name):
     full = model(gray(2, 64, 64))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = model(gray(2, 64, 64))
-    assert mixed.points.dtype == mixed.spread.dtype == torch.float32
+    assert mixed.points.dtype == mixed.scale.dtype == torch.float32
     torch.testing.assert_close(mixed.points, full.points, atol=1.0, rtol=0)
 
 
@@ -206,7 +211,7 @@ def test_a_network_with_its_own_spread_has_no_second_one_and_no_start_to_set():
     before = model(gray(2, 64, 64)).points
     model.start_at(torch.zeros(3, 2))
     assert torch.equal(model(gray(2, 64, 64)).points, before)
-    assert "log_spread" not in model.state_dict()
+    assert "log_scale" not in model.state_dict()
 
 
 @settings(max_examples=50, deadline=None)
@@ -229,7 +234,7 @@ def test_coordinates_span_the_outer_edges_and_mirror(height, width, x, y):
 @given(height=st.integers(32, 300), width=st.integers(32, 300), part=st.floats(0.03, 0.4))
 def test_spread_is_in_half_sides(height, width, part):
     model = decoded([[0, 0, math.log(part)]], height, width)
-    spread = model(gray(1, height, width)).spread.item()
+    spread = model(gray(1, height, width)).scale.item()
     half = (width / 2 + height / 2) / 2
     # Within 3 in 100: near the upper limit, which is two half sides, it bends.
     assert spread == pytest.approx(part * half, rel=0.03)
@@ -238,7 +243,7 @@ def test_spread_is_in_half_sides(height, width, part):
 def test_spread_stays_within_its_limits_with_gradients_left():
     logs = [-1e4, -30.0, -9.0, -6.9, 0.0, 0.7, 5.0, 1e4]
     model = decoded([[0, 0, log] for log in logs], 96, 128)
-    spread = model(gray(1, 96, 128)).spread[0]
+    spread = model(gray(1, 96, 128)).scale[0]
     assert spread.tolist() == sorted(spread.tolist())
     assert spread[0].item() == pytest.approx(0.05, rel=1e-4)
     assert spread[-1].item() == pytest.approx(128, rel=1e-4)
@@ -316,7 +321,7 @@ def test_habits_add_what_each_annotator_does_differently():
     plain = build("heatnet", 3, (64, 64), 120, 60).eval()
     model = build("heatnet", 3, (64, 64), 120, 60, annotators=2).eval()
     told = model.load_state_dict(plain.state_dict(), strict=False)
-    assert all(".habits." in name for name in told.missing_keys)
+    assert all(".annotator_bias." in name for name in told.missing_keys)
     images = gray(4, 64, 64)
     before = plain(images)
     torch.testing.assert_close(model(images).points, before.points)  # fresh ones: nothing
@@ -334,7 +339,7 @@ def test_habits_add_what_each_annotator_does_differently():
             want[:, 0, 0] += share * 8
             want[:, 2, 1] += share * 0.5 * (before.points[:, 1, 1] + 0.5 - 32)
             torch.testing.assert_close(moved.points, want, atol=1e-3, rtol=0)
-            torch.testing.assert_close(moved.spread, before.spread)
+            torch.testing.assert_close(moved.scale, before.scale)
 
 
 def test_only_heatnet_corrects_points_by_who_marked_them():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -53,7 +55,10 @@ def gradients(loss: Tensor, predicted: RawOutput) -> tuple[Tensor, ...]:
     return torch.autograd.grad(loss, (predicted.points, predicted.scale))
 
 
-def test_there_is_each_loss_that_the_readme_names():
+def test_the_command_line_reference_names_every_loss():
+    page = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+    listed = set(re.findall(r"--loss \{(.*?)\}", page.read_text("utf-8")))
+    assert [sorted(names.split(",")) for names in listed] == [NAMES]
     assert NAMES == ["gaussian", "laplace", "mse", "rmse", "smooth_l1", "wing"]
     assert [name for name in NAMES if LOSSES[name].root] == ["rmse"]
 
