@@ -20,6 +20,7 @@ from facepoints._version import __version__
 if TYPE_CHECKING:
     from facepoints.api import FaceModel as FaceModel
     from facepoints.api import load as load
+    from facepoints.commands.adapt import AdaptReport as AdaptReport
     from facepoints.commands.adapt import adapt as adapt
     from facepoints.commands.evaluate import evaluate as evaluate
     from facepoints.commands.export import export as export
@@ -44,15 +45,18 @@ if TYPE_CHECKING:
     from facepoints.landmarks.landmark_set import LandmarkSet as LandmarkSet
     from facepoints.measurement import DEFINITIONS as DEFINITIONS
     from facepoints.measurement import MEASURES as MEASURES
+    from facepoints.measurement import Measurement as Measurement
     from facepoints.measurement import measure as measure
-    from facepoints.results.records import FrameResult as FrameResult
     from facepoints.results import read_faces as read_faces
     from facepoints.results import to_dataframe as to_dataframe
     from facepoints.results import write_faces as write_faces
+    from facepoints.results.records import FrameResult as FrameResult
     from facepoints.tracking.tracker import TrackerConfig as TrackerConfig
     from facepoints.training.settings import TrainSettings as TrainSettings
+    from facepoints.video.frame import Frame as Frame
 
 _HOMES = {
+    "AdaptReport": "commands.adapt",
     "DEFINITIONS": "measurement",
     "IBUG_68": "landmarks.known_sets",
     "KAGGLE_15": "landmarks.known_sets",
@@ -63,8 +67,10 @@ _HOMES = {
     "Face": "inference.face",
     "FaceModel": "api",
     "FacepointsError": "errors",
+    "Frame": "video.frame",
     "FrameResult": "results.records",
     "LandmarkSet": "landmarks.landmark_set",
+    "Measurement": "measurement",
     "MissingExtraError": "errors",
     "ModelError": "errors",
     "RunError": "errors",
