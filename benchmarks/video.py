@@ -82,7 +82,7 @@ def follow_once(clip: Path, model: Path | None, finder: str | None, draw: bool) 
     if draw:
         with tempfile.TemporaryDirectory() as folder:
             report = predict_video(predictor, open_video(clip), drawn=Path(folder) / "o.mp4")
-        frames, faces = report.frames, report.faces
+        frames, faces = report.images, report.faces
     else:
         found = [faces for _, faces in track_video(predictor, open_video(clip))]
         frames, faces = len(found), sum(map(len, found))

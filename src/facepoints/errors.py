@@ -44,12 +44,19 @@ class SettingsError(FacepointsError):
 
 
 class MissingExtraError(FacepointsError):
-    """An optional install that is not there."""
+    """An optional install that is not there.
 
-    def __init__(self, package: str, extra: str, what_for: str) -> None:
+    Args:
+        package: package that is missing.
+        extra: extra of facepoints that installs it; None: it is installed by itself.
+        what_for: task that needs it.
+    """
+
+    def __init__(self, package: str, extra: str | None, what_for: str) -> None:
+        wanted = package if extra is None else f"'facepoints[{extra}]'"
         super().__init__(
             f"{what_for} needs the package '{package}', which is not installed; "
-            f"install it with: pip install 'facepoints[{extra}]'"
+            f"install it with: pip install {wanted}"
         )
 
 

@@ -133,7 +133,7 @@ def test_pictures_become_a_row_for_each_face(
     assert rows[0]["track"] == rows[0]["time"] == rows[0]["blink"] == ""
     said = capsys.readouterr().err
     assert "c.jpg is no picture" in said
-    assert "3 faces in 4 pictures or frames, 1 unreadable" in said
+    assert "4 images: 3 faces, 1 unreadable" in said
 
 
 def test_lines_that_predict_wrote_give_the_same(
@@ -206,7 +206,7 @@ def test_frames_of_a_folder_are_followed(
     assert [r["time"] for r in rows] == ["0.0", "0.1", "0.2", "0.3"]
     assert len({r["track"] for r in rows}) == 1
     assert {r["blink"] for r in rows} == {""}  # too short to say
-    assert "4 faces in 4 pictures" in capsys.readouterr().err
+    assert "4 images: 4 faces" in capsys.readouterr().err
 
 
 def test_fifteen_points_leave_blanks_and_say_so(
@@ -248,12 +248,13 @@ def test_points_without_a_known_set_and_points_that_are_no_numbers(
     plain = LandmarkSet(("a", "b", "c"), mirrorable=False)
     lines, out = tmp_path / "faces.jsonl", tmp_path / "out.csv"
     good = record("a.jpg", (9, 9), [a_face(np.zeros((3, 2)), landmarks=plain)])
+    del good["landmarks"]
     lines.write_text(json_line(good))
-    assert "3 points" in fails(["measure", lines, "--out", out], capsys)
+    assert "3 points without names" in fails(["measure", lines, "--out", out], capsys)
     broken = record("a.jpg", (9, 9), [a_face(MEAN_HEAD[:, :2])])
     broken["faces"][0]["points"][5][1] = float("nan")
     lines.write_text(json.dumps(broken))
-    assert "no numbers" in fails(["measure", lines, "--out", out], capsys)
+    assert "not finite" in fails(["measure", lines, "--out", out], capsys)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +347,7 @@ def test_faces_are_cut_out_upright(
     assert crop.shape == (64, 64, 3)
     np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # colours as they were
     said = capsys.readouterr().err
-    assert "3 faces of 4 pictures or frames, 1 unreadable" in said
+    assert "4 images: 3 faces, 1 unreadable" in said
 
 
 def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
@@ -362,7 +363,7 @@ def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
     picture = album / "b-face1.png"
     cv2.imwrite(str(picture), np.zeros((100, 100), np.uint8))
     before = picture.read_bytes()
-    assert "is read and would be replaced" in fails(["align", album, "--out", album], capsys)
+    assert "would replace the input" in fails(["align", album, "--out", album], capsys)
     assert picture.read_bytes() == before
 
 
@@ -383,7 +384,7 @@ def test_align_needs_pictures(
     album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = clip(tmp_path / "clip.jsonl", frames=3)
-    assert "without pictures" in fails(["align", lines, "--out", tmp_path / "o"], capsys)
+    assert "without images" in fails(["align", lines, "--out", tmp_path / "o"], capsys)
     words = ["align", album, "--out", tmp_path / "o", "--size", "3"]
     assert "8 to 4096" in fails(words, capsys)
     assert "no picture" in fails(["align", album / "c.jpg", "--out", tmp_path / "o"], capsys)

@@ -25,7 +25,6 @@ import facepoints
 from facepoints.cli.main import main
 from facepoints.commands.align import align_inputs
 from facepoints.commands.inputs import InputStream, iter_inputs
-from facepoints.commands.measure import measure_inputs
 from facepoints.imaging.image_io import read_image
 from facepoints.inference.alignment import align
 from facepoints.inference.face import Face

@@ -44,7 +44,7 @@ def found(landmarks: LandmarkSet) -> list[Record]:
 
 
 def written(format: str, records: list[Record], landmarks: LandmarkSet, out: Path) -> Path:
-    FORMATS[format](lambda: iter(records), landmarks, out)
+    FORMATS[format].write(lambda: iter(records), landmarks, out)
     return out
 
 
@@ -185,7 +185,7 @@ def test_nothing_is_written_by_halves(format: str, tmp_path: Path) -> None:
 
     (tmp_path / "out").write_text("before")
     with pytest.raises(KeyboardInterrupt):
-        FORMATS[format](breaks, PAIR, tmp_path / "out")
+        FORMATS[format].write(breaks, PAIR, tmp_path / "out")
     assert (tmp_path / "out").read_text() == "before"
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
@@ -237,7 +237,7 @@ def test_second_faces_do_not_take_the_files_of_other_pictures(tmp_path: Path) ->
         record(name, (10, 10), [at(100 * number + face) for face in range(count)])
         for number, (name, count) in enumerate(pictures)
     ]
-    FORMATS["pts"](lambda: records, NOSE, tmp_path / "points")
+    FORMATS["pts"].write(lambda: records, NOSE, tmp_path / "points")
     found = {p.name: p.read_text().splitlines()[3] for p in (tmp_path / "points").iterdir()}
     assert found == {
         "a.jpg.pts": "1 1",

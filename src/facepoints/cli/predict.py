@@ -82,7 +82,7 @@ def predict(
 
     Without --out and --draw, the results go to standard output, one line of JSON per image. An image that cannot be read becomes a line with an error. Run the same command again to resume an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
     """  # noqa: E501 (help is wrapped where it is shown)
-    from facepoints.commands.predict_images import predict_images, summary
+    from facepoints.commands.predict_images import predict_images
     from facepoints.imaging.input_paths import find_images
     from facepoints.landmarks.known_sets import known_set
     from facepoints.tracking.tracker import TrackerConfig
@@ -110,7 +110,7 @@ def predict(
             console=ERR,
         )
     results = " and ".join(str(place) for place in (out, draw) if place is not None)
-    note(summary(report) + (f"; results are in {results}" if results else ""))
+    note(report.summary() + (f"; results are in {results}" if results else ""))
     if report.unreadable == report.images:
         raise DataError(report.error)
 
@@ -124,7 +124,7 @@ def _predict_video(
     radius: bool,
     config: TrackerConfig,
 ) -> None:
-    from facepoints.commands.predict_video import drawn_path, predict_video, summary
+    from facepoints.commands.predict_video import drawn_path, predict_video
 
     drawn = None if draw is None else drawn_path(draw, source.name)
     report = predict_video(
@@ -137,13 +137,13 @@ def _predict_video(
         config=config,
         console=ERR,
     )
-    results = [str(path) for path in (out, None if report.undrawn else drawn) if path is not None]
-    message = summary(report) + (f"; results are in {' and '.join(results)}" if results else "")
+    results = [str(path) for path in (out, None if report.not_drawn else drawn) if path is not None]
+    message = report.summary() + (f"; results are in {' and '.join(results)}" if results else "")
     if report.stopped and not source.live:
         raise Stopped(message)
     note(message)
-    if report.undrawn is not None:
-        raise report.undrawn
+    if report.not_drawn is not None:
+        raise report.not_drawn
 
 
 def measure(
@@ -182,7 +182,7 @@ def measure(
     This is not a diagnosis. Yaw is positive to the subject's left, pitch is positive up, roll is positive clockwise on the screen, all in degrees. Every value has a 90 % error radius that covers landmark error only. Videos also give blinks and yawns.
     """  # noqa: E501
     from facepoints.commands.inputs import iter_inputs
-    from facepoints.commands.measure import measure_inputs, summary
+    from facepoints.commands.measure import measure_inputs
 
     for written in (out, events):
         if written is not None:
@@ -190,7 +190,7 @@ def measure(
     with quiet_libraries():
         results = iter_inputs(inputs, options.load, video=video, fps=fps)
         report = measure_inputs(results, out, events=events, mm_per_pixel=mm_per_pixel, console=ERR)
-    _end(report, results, f"{summary(report)}; results are in {out}")
+    _end(report, results, f"{report.summary()}; results are in {out}")
 
 
 def align(
@@ -222,13 +222,13 @@ def align(
     video: ImagesAreVideo = False,
 ) -> None:
     """Cut out every face upright, with the eyes in the same place, as PNG files."""
-    from facepoints.commands.align import align_inputs, summary
+    from facepoints.commands.align import align_inputs
     from facepoints.commands.inputs import iter_inputs
 
     with quiet_libraries():
         results = iter_inputs(inputs, options.load, video=video, results=out, lines=False)
         report = align_inputs(results, out, template=template, size=size, console=ERR)
-    _end(report, results, f"{summary(report)}; results are in {out}")
+    _end(report, results, f"{report.summary()}; results are in {out}")
 
 
 def _end(report: Report, results: InputStream, message: str) -> None:

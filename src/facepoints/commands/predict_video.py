@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from types import TracebackType
+from typing import ClassVar
 
 from rich.console import Console
 
 from facepoints._util import files
 from facepoints._util.console import count_noun
 from facepoints._util.progress import ImageProgress, StopRequest
-from facepoints.commands.predict_images import checked_points
+from facepoints.commands.predict_images import output_landmarks
+from facepoints.commands.report import Report
 from facepoints.drawing.video_frames import draw_video_faces
 from facepoints.errors import MissingExtraError, SettingsError, WriteError
 from facepoints.inference.face import Face
@@ -31,53 +32,61 @@ from facepoints.tracking.tracker import TrackerConfig, track_video
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.writer import VideoWriter
 
-__all__ = ["VideoReport", "drawn_path", "predict_video", "summary"]
+__all__ = ["VideoReport", "drawn_path", "predict_video"]
 
-_WAITING = 4  # frames that wait to be written
-_VIDEOS = {".mp4", ".m4v"}
+_QUEUED = 4  # frames that wait to be drawn and encoded
+_VIDEO_SUFFIXES = {".mp4", ".m4v"}
 
 
 @dataclass
-class VideoReport:
-    """What was done.
+class VideoReport(Report):
+    """Counts of `predict_video`; see `Report`, too.
 
     Attributes:
-        frames: that were looked at.
-        faces: found in all of them.
-        tracks: identities that they have.
-        lost: frames that could not be decoded, as far as can be told.
-        seconds: time that it took.
-        length: of the video, in seconds.
-        stopped: whether it was ended by Ctrl-C.
-        note: why the source ended before its time, if it did.
-        undrawn: why no video was written although one was wanted.
+        tracks: number of people, as far as they could be told apart.
+        lost: frames that could not be decoded, as far as is known.
+        seconds: time taken.
+        length: of the video in seconds.
+        note: why the source ended early; empty if it did not.
+        not_drawn: why no video was drawn although one was wanted.
     """
 
-    frames: int = 0
-    faces: int = 0
     tracks: int = 0
     lost: int = 0
     seconds: float = 0.0
     length: float = 0.0
-    stopped: bool = False
     note: str = ""
-    undrawn: MissingExtraError | None = None
+    not_drawn: MissingExtraError | None = None
+    unit: ClassVar[str] = "frame"
+
+    def _counts(self) -> list[str]:
+        counts = [count_noun(self.tracks, "track")]
+        if self.lost:
+            counts.append(f"{count_noun(self.lost, 'frame')} lost")
+        if self.note and not self.stopped:
+            counts.append(self.note)
+        return counts
+
+    def _remarks(self) -> list[str]:
+        fps = self.images / max(self.seconds, 1e-9)
+        return [f"{self.seconds:.1f} s, {fps:.0f} frames per second"]
 
 
 def drawn_path(drawn: Path, name: str) -> Path:
-    """The video that is meant by a file or, if it has no suffix, a folder.
+    """The video file to draw to.
 
     Args:
-        name: of what is read.
+        drawn: an .mp4 file, or a folder, which gets a video with the name of the source.
+        name: of the source.
 
     Raises:
-        SettingsError: a file of another kind.
+        SettingsError: `drawn` is a file of another kind.
     """
-    if drawn.suffix.lower() in _VIDEOS and not drawn.is_dir():
+    if drawn.suffix.lower() in _VIDEO_SUFFIXES and not drawn.is_dir():
         return drawn
     if drawn.is_dir() or not drawn.suffix:
         return drawn / f"{Path(name).stem or 'video'}.mp4"
-    raise SettingsError(f"a video is drawn to a file in .mp4 or a folder, not to {drawn}")
+    raise SettingsError(f"a video is drawn to an .mp4 file or a folder, not to {drawn}")
 
 
 def predict_video(
@@ -91,79 +100,62 @@ def predict_video(
     config: TrackerConfig | None = None,
     console: Console | None = None,
 ) -> VideoReport:
-    """Follow the faces of a video.
+    """Track the faces of a video.
 
-    Reading, looking and writing go on at the same time, each in a thread. After Ctrl-C, what
-    was looked at so far is written as if the video ended there.
+    Reading, predicting and writing each have a thread. After Ctrl-C, what was processed so far
+    is written as if the video ended there.
 
     Args:
-        source: frames (`video.open_video`).
-        out: what to write; its name says the format (`face_files.format_of`). None: a line
-            of JSON per frame goes to standard output, unless `drawn` is given.
-        drawn: video with the faces drawn, .mp4. Without PyAV there is none, and `out` comes
-            all the same.
-        landmarks: points to answer with; None: the model's.
-        radius: draw the radius of every point as well.
-        config: how faces are tracked.
-        console: for progress; nothing is shown if None.
+        predictor: finds the faces.
+        source: frames (`video.source.open_video`).
+        out: what to write; its name chooses the format (`results.formats.format_of`). None: a
+            line of JSON per frame goes to standard output, unless `drawn` is given.
+        drawn: .mp4 file for the video with the faces drawn. Without PyAV it is left out if
+            there is also `out`.
+        landmarks: points to convert to; None: those of the model.
+        radius: also draw the radius of every point.
+        config: how faces are tracked; None: the defaults.
+        console: shows progress; None: shows nothing.
 
     Raises:
-        DataError: nothing could be decoded, or `landmarks` cannot be had.
-        MissingExtraError: PyAV is not installed, and nothing but a drawing is wanted.
-        SettingsError: no format for `out`, or one that holds no video.
-        WriteError: an output cannot be written, or would replace what is read.
+        DataError: nothing could be decoded, or `landmarks` cannot be computed.
+        MissingExtraError: PyAV is not installed, and only a drawing is wanted.
+        SettingsError: no format for `out`, or one that cannot hold a video.
+        WriteError: an output cannot be written, or would replace the input.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     console = console or Console(quiet=True, file=sys.stderr)
     report = VideoReport()
     tracked = track_video(predictor, source, config)
     track_ids: set[int | None] = set()
-    want = checked_points(predictor, landmarks)
+    want = output_landmarks(predictor, landmarks)
     _check_outputs(source, out, drawn)
     with ExitStack() as stack:
-        writing = None
-        if drawn is not None:
-            try:
-                writer = stack.enter_context(VideoWriter(drawn, source.fps))
-                writing = stack.enter_context(_Drawing(writer, radius))
-            except MissingExtraError as missing:
-                if out is None:
-                    raise
-                report.undrawn = missing
-        lines = None if out is None else stack.enter_context(_Lines(out))
+        drawing = _open_drawing(stack, report, source, drawn, radius, required=out is None)
+        records = None if out is None else stack.enter_context(_TemporaryRecords(out))
         stop = stack.enter_context(StopRequest())
         bar = stack.enter_context(ImageProgress(console, source.total or 1))
-        for frame, found in tracked:
-            faces = [face.as_landmarks(want) for face in found]
-            _count(report, frame, faces)
+        for frame, predicted in tracked:
+            faces = [face.as_landmarks(want) for face in predicted]
+            report.count(len(faces))
+            report.length = frame.time
             track_ids |= {face.track_id for face in faces}
-            if writing is not None:
-                writing.add(frame, faces)
-            if lines is not None:
-                lines.add(_record(frame, faces))
+            if drawing is not None:
+                drawing.add(frame, faces)
+            if records is not None:
+                records.add(_record(frame, faces, want))
             elif drawn is None:
-                sys.stdout.write(json_line(_record(frame, faces)))
+                sys.stdout.write(json_line(_record(frame, faces, want)))
                 sys.stdout.flush()
-            bar.at(report.frames, report.faces)
+            bar.at(report.images, report.faces)
             if stop.asked:
                 report.stopped = True
                 break
-        if lines is not None and out is not None:
-            FORMATS[format_of(out)](lines.records, want, out)
+        if records is not None and out is not None:
+            FORMATS[format_of(out)].write(records.records, want, out)
     report.tracks, report.lost, report.note = len(track_ids), source.lost, source.note
-    report.seconds = time.monotonic() - begun
+    report.seconds = time.monotonic() - started
     return report
-
-
-def summary(report: VideoReport) -> str:
-    """The closing line: what was done, and in what time."""
-    text = "stopped after " if report.stopped else ""
-    text += f"{count_noun(report.frames, 'frame')}: {count_noun(report.faces, 'face')}"
-    text += f", {count_noun(report.tracks, 'track')}"
-    text += f", {count_noun(report.lost, 'frame')} lost" if report.lost else ""
-    text += f", {report.note}" if report.note and not report.stopped else ""
-    rate = report.frames / max(report.seconds, 1e-9)
-    return f"{text}; {report.seconds:.1f} s, {rate:.0f} frames per second"
 
 
 def _check_outputs(source: VideoSource, out: Path | None, drawn: Path | None) -> None:
@@ -175,16 +167,39 @@ def _check_outputs(source: VideoSource, out: Path | None, drawn: Path | None) ->
         if path is not None:
             files.check_output(path, [Path(source.name)])
             if path.exists() and not path.is_file():
-                raise WriteError(f"could not write {path}: it is no plain file")
+                raise WriteError(f"could not write {path}: it is not a regular file")
 
 
-class _Drawing:
-    """Draws and encodes frames in a thread of its own. Errors come with the next frame, or
-    at the end."""
+def _open_drawing(
+    stack: ExitStack,
+    report: VideoReport,
+    source: VideoSource,
+    drawn: Path | None,
+    radius: bool,
+    *,
+    required: bool,
+) -> _DrawingThread | None:
+    """What draws the video, if one is wanted. Without PyAV, the report notes that none is drawn,
+    or MissingExtraError is raised if it is required."""
+    if drawn is None:
+        return None
+    try:
+        writer = stack.enter_context(VideoWriter(drawn, source.fps))
+        return stack.enter_context(_DrawingThread(writer, radius))
+    except MissingExtraError as missing:
+        if required:
+            raise
+        report.not_drawn = missing
+        return None
+
+
+class _DrawingThread:
+    """Draws and encodes frames in a thread of its own. Its errors are raised by the next `add`,
+    or at the end."""
 
     def __init__(self, writer: VideoWriter, radius: bool) -> None:
         self._writer, self._radius = writer, radius
-        self._waiting: Queue[tuple[Frame, list[Face]] | None] = Queue(_WAITING)
+        self._queue: Queue[tuple[Frame, list[Face]] | None] = Queue(_QUEUED)
         self._error: BaseException | None = None
         self._thread = Thread(target=self._work, name="facepoints-writer", daemon=True)
 
@@ -192,45 +207,40 @@ class _Drawing:
         """Draw a frame and append it."""
         if self._error is not None:
             raise self._error
-        self._waiting.put((frame, faces))
+        self._queue.put((frame, faces))
 
     def _work(self) -> None:
-        while (item := self._waiting.get()) is not None:
+        while (item := self._queue.get()) is not None:
             if self._error is not None:
-                continue  # let the others go on, to be told
+                continue  # empty the queue, so that `add` does not wait for ever
             frame, faces = item
             try:
-                picture = draw_video_faces(frame.image, faces, radius=self._radius)
-                self._writer.add(picture, frame.time)
+                drawn = draw_video_faces(frame.image, faces, radius=self._radius)
+                self._writer.add(drawn, frame.time)
             except BaseException as error:
                 self._error = error
 
-    def __enter__(self) -> _Drawing:
+    def __enter__(self) -> _DrawingThread:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._waiting.put(None)
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._queue.put(None)
         self._thread.join()
         if self._error is not None and error is None:
             raise self._error
 
 
-class _Lines:
+class _TemporaryRecords:
     """Records of all frames, in a file without a name beside the output."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
 
-    def add(self, found: Record) -> None:
-        """Keep the next frame's record. Raises WriteError."""
+    def add(self, record: Record) -> None:
+        """Append the record of the next frame. Raises WriteError."""
         try:
-            self._file.write(json_line(found).encode())
+            self._file.write(json_line(record).encode())
         except OSError as error:
             raise self._failed(error) from error
 
@@ -238,12 +248,12 @@ class _Lines:
         """All records, from the first on."""
         try:
             self._file.seek(0)
-        except OSError as error:  # what is still to be written may not fit
+        except OSError as error:  # what is still buffered may not fit on the disk
             raise self._failed(error) from error
         for line in self._file:
             yield json.loads(line)
 
-    def __enter__(self) -> _Lines:
+    def __enter__(self) -> _TemporaryRecords:
         files.make_folder(self._out.parent)
         try:
             self._file = tempfile.TemporaryFile(dir=self._out.parent)
@@ -251,12 +261,7 @@ class _Lines:
             raise self._failed(error) from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         with suppress(OSError):
             self._file.close()
 
@@ -264,14 +269,6 @@ class _Lines:
         return WriteError(f"could not write {self._out}: {error.strerror or error}")
 
 
-def _count(report: VideoReport, frame: Frame, faces: list[Face]) -> None:
-    report.frames += 1
-    report.faces += len(faces)
-    report.length = frame.time
-
-
-def _record(frame: Frame, faces: list[Face]) -> Record:
+def _record(frame: Frame, faces: list[Face], landmarks: LandmarkSet) -> Record:
     size = frame.image.shape[0], frame.image.shape[1]
-    found = record(frame.file, size, faces, frame.index)
-    first = {"file": found.pop("file"), "frame": found.pop("frame")}
-    return first | {"time": round(frame.time, 6)} | found
+    return record(frame.file, size, faces, frame.index, time=frame.time, landmarks=landmarks)

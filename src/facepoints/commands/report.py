@@ -1,42 +1,74 @@
-"""What a command counts while it works."""
+"""What the commands count while they work, and how they summarize it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.console import Console
 
-from facepoints.results.records import FrameResult
+from facepoints._util.console import count_noun
 
 __all__ = ["Report"]
 
-
-_SAID = 5  # unreadable files that are named on the console
+_LISTED = 5  # unreadable files that are named on the console
 
 
 @dataclass
 class Report:
-    """What came of sightings.
+    """Counts of a command that finds faces.
 
     Attributes:
-        pictures: pictures and frames that were looked at, or could not be.
+        images: images and frames that were processed, and files that could not be read.
+        faces: in all of them.
+        without_faces: images and frames in which no face was found.
         unreadable: files that could not be read.
-        error: why the first of them could not.
-        stopped: whether it was ended by Ctrl-C.
+        error: why the first of them could not be read; empty if all could.
+        stopped: whether Ctrl-C ended the command early.
+        unit: what `images` counts, for the summary.
     """
 
     images: int = 0
+    faces: int = 0
+    without_faces: int = 0
     unreadable: int = 0
     error: str = ""
     stopped: bool = False
+    unit: ClassVar[str] = "image"
 
-    def count(self, sighting: FrameResult, console: Console | None) -> None:
-        """Note a sighting; the first files that cannot be read are named on the console."""
+    def count(self, faces: int, error: str = "", console: Console | None = None) -> None:
+        """Add an image or frame.
+
+        Args:
+            faces: number of faces in it.
+            error: why it could not be read; empty if it could.
+            console: shows the first unreadable files; None: shows nothing.
+        """
         self.images += 1
-        if not sighting.error:
+        if not error:
+            self.faces += faces
+            self.without_faces += not faces
             return
         self.unreadable += 1
-        self.error = self.error or sighting.error
-        if console is not None and self.unreadable <= _SAID:
-            text = f"unreadable: {sighting.error}"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.error = self.error or error
+        if console is not None and self.unreadable <= _LISTED + 1:
+            text = error if self.unreadable <= _LISTED else "more files, which are not listed here"
+            console.print(f"unreadable: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def summary(self) -> str:
+        """The closing line of the command."""
+        counts = [f"{count_noun(self.images, self.unit)}: {count_noun(self.faces, 'face')}"]
+        if self.without_faces:
+            counts.append(f"{self.without_faces} without a face")
+        if self.unreadable:
+            counts.append(f"{self.unreadable} unreadable")
+        stopped = "stopped after " if self.stopped else ""
+        return stopped + "; ".join([", ".join([*counts, *self._counts()]), *self._remarks()])
+
+    def _counts(self) -> list[str]:
+        """More counts for the summary, of a subclass."""
+        return []
+
+    def _remarks(self) -> list[str]:
+        """What follows the counts in the summary, of a subclass."""
+        return []

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.files import atomic_file, atomic_folder, write_json
+from facepoints.datasets.annotation_formats import coco_category, pts_columns, pts_text
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, SettingsError, WriteError
-from facepoints.landmarks.known_sets import IBUG_68
 
 __all__ = ["WRITERS", "write_coco", "write_kaggle", "write_pts"]
 
@@ -151,18 +151,11 @@ def _write_coco(samples: Samples, table: Path, images: Path) -> None:
                 **_coco_points(samples.points[row], samples.labelled[row]),
             }
         )
-    category = {
-        "id": 1,
-        "name": "face",
-        "supercategory": "person",
-        "keypoints": list(samples.landmarks.names),
-        "skeleton": [[a + 1, b + 1] for a, b in samples.landmarks.edge_columns],
-    }
     content = {
         "facepoints": {"schemes": {name: list(p) for name, p in samples.schemes.items()}},
         "images": listed,
         "annotations": annotations,
-        "categories": [category],
+        "categories": [coco_category(samples.landmarks)],
     }
     write_json(table, content)
 
@@ -194,8 +187,9 @@ def _coco_points(points: NDArray[np.float32], labelled: NDArray[np.bool_]) -> di
 def write_pts(samples: Samples, out: Path) -> Path:
     """A new or empty folder with a PNG and a .pts (1-based, "nan nan" where not labelled) per face.
 
-    The format has no names for points: 68 iBUG points are put into its order, any other
-    set comes back as "0", "1", ...; groups and marking schemes are not kept either.
+    The format has no names for points. The points of a known set are written in its order; a set
+    of other than 68 points comes back with the names "0", "1", .... Groups and marking schemes
+    are not kept either.
 
     Returns:
         The folder.
@@ -205,16 +199,15 @@ def write_pts(samples: Samples, out: Path) -> Path:
         WriteError: `out` cannot be written, or is a folder with files in it.
     """
     _check_folder(out)
-    if set(samples.landmarks.names) == set(IBUG_68.names):
-        samples = samples.select(IBUG_68.names)
+    samples = samples.select([samples.landmarks.names[k] for k in pts_columns(samples.landmarks)])
     with atomic_folder(out) as folder:
         for row in range(len(samples)):
             stem = folder / f"{row + 1:06d}"
-            lines = ["version: 1", f"n_points: {len(samples.landmarks)}", "{"]
+            lines = []
             for (x, y), known in zip(samples.points[row], samples.labelled[row], strict=True):
                 lines.append(f"{float(x) + 1:.12g} {float(y) + 1:.12g}" if known else "nan nan")
             _write_png(stem.with_suffix(".png"), samples.images[row])
-            stem.with_suffix(".pts").write_text("\n".join([*lines, "}", ""]), encoding="utf-8")
+            stem.with_suffix(".pts").write_text(pts_text(lines), encoding="utf-8")
     return out
 
 

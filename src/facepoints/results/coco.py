@@ -2,76 +2,77 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
-from typing import TextIO
+from typing import Any, TextIO
 
 from facepoints._util.files import atomic_file
 from facepoints._util.text_files import open_text
+from facepoints.datasets.annotation_formats import coco_category
+from facepoints.errors import DataError
 from facepoints.imaging.image_io import STDIN
+from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.records import Record, Records, json_line
+from facepoints.results.records import FrameResult, Record, Records, face_from_dict, json_line
 
-__all__ = ["write_coco"]
+__all__ = ["read_coco", "write_coco"]
 
 
 def write_coco(records: Records, landmarks: LandmarkSet, out: Path) -> None:
-    """COCO keypoints: an image per picture, an annotation per face with the fields score,
-    radius and track besides those of the format.
+    """Write an image per record and an annotation per face, with score, radius and track besides
+    the fields of the format.
 
-    Files are named from the folder of `out`, as far as there is a way. Those that could not
-    be read are under ``facepoints.unreadable``. Raises WriteError.
+    Files are named relative to the folder of `out` where possible. Files that could not be read
+    are listed under ``facepoints.unreadable``.
+
+    Raises:
+        WriteError: `out` cannot be written.
     """
-    category = {
-        "id": 1,
-        "name": "face",
-        "supercategory": "person",
-        "keypoints": list(landmarks.names),
-        "skeleton": [[a + 1, b + 1] for a, b in landmarks.edge_columns],
-    }
+    category = coco_category(landmarks)
     with atomic_file(out) as temporary, open_text(temporary) as file:
         file.write('{"images": ')
-        _list(file, _coco_images(records(), out.parent))
+        _write_list(file, _images(records(), out.parent))
         file.write(',\n"annotations": ')
-        _list(file, _coco_annotations(records()))
+        _write_list(file, _annotations(records()))
         file.write(f',\n"categories": [{json_line(category).strip()}],\n')
         file.write('"facepoints": {"unreadable": ')
-        _list(file, (found for found in records() if "error" in found))
+        _write_list(file, (record for record in records() if "error" in record))
         file.write("}}\n")
 
 
-def _list(file: TextIO, items: Iterable[Record]) -> None:
-    """A JSON list, written item by item: there may be millions."""
-    between = "[\n"
+def _write_list(file: TextIO, items: Iterable[Record]) -> None:
+    """A JSON list, written item by item, since there may be millions."""
+    separator = "[\n"
     for item in items:
-        file.write(between + json_line(item).rstrip("\n"))
-        between = ",\n"
-    file.write("[]" if between == "[\n" else "\n]")
+        file.write(separator + json_line(item).rstrip("\n"))
+        separator = ",\n"
+    file.write("[]" if separator == "[\n" else "\n]")
 
 
-def _coco_images(records: Iterable[Record], folder: Path) -> Iterator[Record]:
-    for number, found in enumerate((r for r in records if "error" not in r), start=1):
+def _images(records: Iterable[Record], folder: Path) -> Iterator[Record]:
+    for number, record in enumerate((r for r in records if "error" not in r), start=1):
         yield {
             "id": number,
-            "file_name": _seen_from(folder, found["file"]),
-            "width": found["width"],
-            "height": found["height"],
-            "frame": found["frame"],
+            "file_name": _relative_to(folder, record["file"]),
+            "width": record["width"],
+            "height": record["height"],
+            "frame": record["frame"],
         }
 
 
-def _seen_from(folder: Path, file: str) -> str:
+def _relative_to(folder: Path, file: str) -> str:
     try:
         return PurePath(os.path.relpath(file, folder)).as_posix() if file != STDIN else file
     except ValueError:  # on another drive
         return file
 
 
-def _coco_annotations(records: Iterable[Record]) -> Iterator[Record]:
+def _annotations(records: Iterable[Record]) -> Iterator[Record]:
     number = 0
-    for image, found in enumerate((r for r in records if "error" not in r), start=1):
-        for face in found["faces"]:
+    for image, record in enumerate((r for r in records if "error" not in r), start=1):
+        for face in record["faces"]:
             number += 1
             yield {
                 "id": number,
@@ -86,3 +87,51 @@ def _coco_annotations(records: Iterable[Record]) -> Iterator[Record]:
                 "radius": face["radius"],
                 "track": face["track"],
             }
+
+
+def read_coco(path: Path) -> list[FrameResult]:
+    """The images of a file that `write_coco` wrote, those that could not be read at the end.
+
+    File names are resolved from the folder of `path`. The format holds no times of frames.
+
+    Raises:
+        DataError: the file cannot be read, or was not written by `write_coco`. (COCO files of
+            labelled faces are data sets: see `load_dataset`.)
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        unreadable = content["facepoints"]["unreadable"]
+        (category,) = content["categories"]
+        landmarks = known_or_plain(category["keypoints"])
+        results = {
+            image["id"]: FrameResult(
+                file=_resolve(path.parent, image["file_name"]),
+                size=(int(image["height"]), int(image["width"])),
+                frame=int(image["frame"]),
+            )
+            for image in content["images"]
+        }
+        for annotation in content["annotations"]:
+            face = face_from_dict(_face_dict(annotation), landmarks)
+            results[annotation["image_id"]].faces.append(face)
+        errors = [FrameResult(str(r["file"]), error=str(r["error"])) for r in unreadable]
+    except OSError as error:
+        raise DataError(f"could not read {path}: {error.strerror or error}") from error
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise DataError(
+            f"{path}: expected a COCO file written by facepoints predict, got another "
+            f"({error!r:.80}); labelled faces are read by load_dataset"
+        ) from error
+    return [*results.values(), *errors]
+
+
+def _face_dict(annotation: dict[str, Any]) -> dict[str, Any]:
+    """The face of an annotation, as in a record."""
+    values = annotation["keypoints"]
+    points = [values[k : k + 2] for k in range(0, len(values), 3)]
+    kept = {key: annotation[key] for key in ("score", "radius", "track")}
+    return {"box": annotation["bbox"], "points": points, **kept}
+
+
+def _resolve(folder: Path, name: str) -> str:
+    return name if name == STDIN else os.path.normpath(folder / name)

@@ -3,33 +3,114 @@
 from __future__ import annotations
 
 import csv
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facepoints._util.files import atomic_file
 from facepoints._util.text_files import open_text, printable
+from facepoints.errors import DataError
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.records import Records
+from facepoints.results.records import FrameResult, Record, Records, face_from_dict
 
-__all__ = ["write_csv"]
+__all__ = ["read_csv", "table_columns", "table_rows", "write_csv"]
+
+_FIRST = ("file", "frame", "face", "track", "score", "box_x", "box_y", "box_w", "box_h")
+
+
+def table_columns(landmarks: LandmarkSet) -> list[str]:
+    """Column names: file, frame, face (number in its image, from 0), track, score, box_x, box_y,
+    box_w, box_h, and for each point NAME_x, NAME_y and NAME_r, its radius."""
+    return [*_FIRST, *(f"{name}_{part}" for name in landmarks.names for part in "xyr")]
+
+
+def table_rows(record: Record) -> Iterator[list]:
+    """A row per face of a record, in the order of `table_columns`."""
+    for number, face in enumerate(record.get("faces", ())):
+        row = [record["file"], record["frame"], number, face["track"], face["score"], *face["box"]]
+        for point, radius in zip(face["points"], face["radius"], strict=True):
+            row += [*point, radius]
+        yield row
 
 
 def write_csv(records: Records, landmarks: LandmarkSet, out: Path) -> None:
-    """A row per face: file, frame, face (from 0 in each picture), track, score, box_x, box_y,
-    box_w, box_h, then for each point NAME_x, NAME_y and NAME_r, its radius.
+    """Write a row per face. Images without a face, and files that could not be read, have none.
 
-    Pictures without a face, or that could not be read, have no row. Raises WriteError.
+    Raises:
+        WriteError: `out` cannot be written.
     """
-    columns = ["file", "frame", "face", "track", "score"]
-    columns += [f"box_{side}" for side in "xywh"]
-    columns += [f"{name}_{what}" for name in landmarks.names for what in "xyr"]
     with atomic_file(out) as temporary, open_text(temporary) as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(columns)
-        for found in records():
-            for number, face in enumerate(found.get("faces", ())):
-                track = "" if face["track"] is None else face["track"]
-                row = [printable(found["file"]), found["frame"], number, track, face["score"]]
-                row += face["box"]
-                for point, radius in zip(face["points"], face["radius"], strict=True):
-                    row += [*point, radius]
-                table.writerow(row)
+        table.writerow(table_columns(landmarks))
+        for record in records():
+            for name, *cells in table_rows(record):
+                table.writerow([printable(name), *cells])  # None is written as an empty cell
+
+
+def read_csv(path: Path) -> list[FrameResult]:
+    """The images of a table that `write_csv` wrote.
+
+    The table holds no image sizes and no times: they are (0, 0) and None.
+
+    Raises:
+        DataError: the file cannot be read, or is not such a table.
+    """
+    results: list[FrameResult] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, strict=True)
+            landmarks = _landmarks(next(rows, []), path)
+            for cells in rows:
+                _add_row(results, cells, landmarks, f"{path}, line {rows.line_num}")
+    except OSError as error:
+        raise DataError(f"could not read {path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} should be a CSV table and is not: {error}") from error
+    return results
+
+
+def _landmarks(header: Sequence[str], path: Path) -> LandmarkSet:
+    names = [column.removesuffix("_x") for column in header[len(_FIRST) :: 3]]
+    if names:
+        landmarks = known_or_plain(names)
+        if list(header) == table_columns(landmarks):
+            return landmarks
+    raise DataError(
+        f"{path}: expected a table written by facepoints predict, with the columns "
+        f"{','.join(_FIRST)}, NAME_x, NAME_y, NAME_r, ..."
+    )
+
+
+def _add_row(
+    results: list[FrameResult], cells: list[str], landmarks: LandmarkSet, place: str
+) -> None:
+    """Add a row's face to its image, which is the last one or a new one."""
+    try:
+        file, frame, number = cells[0], int(cells[1]), int(cells[2])
+        face = _parse_face(cells, landmarks)
+    except (IndexError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"{place}: expected a row written by facepoints predict, got another ({error!r:.80})"
+        ) from error
+    last = results[-1] if results else None
+    if last is None or (last.file, last.frame, len(last.faces)) != (file, frame, number):
+        last = FrameResult(file, frame=frame)
+        results.append(last)
+    last.faces.append(face)
+
+
+def _parse_face(cells: list[str], landmarks: LandmarkSet) -> Face:
+    numbers = [float(cell) for cell in cells[len(_FIRST) :]]
+    if len(numbers) != 3 * len(landmarks) or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"not {3 * len(landmarks)} finite numbers for the points")
+    triples = [numbers[k : k + 3] for k in range(0, len(numbers), 3)]
+    data = {
+        "box": cells[5:9],
+        "score": cells[4],
+        "track": cells[3] or None,
+        "points": [triple[:2] for triple in triples],
+        "radius": [triple[2] for triple in triples],
+    }
+    return face_from_dict(data, landmarks)

@@ -1,18 +1,21 @@
-"""Found faces as files: a record per picture, and the formats that records become.
+"""The faces of one image or video frame: as an object, and as the record that files hold.
 
-A record is what a line of ``faces.jsonl`` holds. Coordinates are pixels of the picture as a
-person sees it (EXIF rotation applied); the centre of the top-left pixel is (0, 0), but for
-.pts, which counts from 1:
+A record is the content of one line of ``faces.jsonl``. Coordinates are pixels of the image as a
+person sees it (EXIF rotation applied). The center of the top-left pixel is (0, 0):
 
-    {"file": "a.jpg", "frame": 0, "width": 640, "height": 480, "faces": [
+    {"file": "a.jpg", "frame": 0, "width": 640, "height": 480, "landmarks": "ibug-68", "faces": [
         {"box": [x, y, w, h], "score": 0.98, "track": null,
          "points": [[x, y], ...], "radius": [r, ...]}]}
     {"file": "b.jpg", "error": "b.jpg is empty (0 bytes)"}
+
+"landmarks" is the name of a known landmark set, or else the list of the point names. Frames of
+a video also have "time", in seconds from the first frame.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,60 +23,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.errors import DataError
 from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import KNOWN_SETS, known_or_plain
+from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["FrameResult", "Record", "Records", "error_record", "json_line", "record"]
+__all__ = [
+    "FrameResult",
+    "Record",
+    "Records",
+    "error_record",
+    "face_from_dict",
+    "json_line",
+    "landmark_set_of_count",
+    "landmarks_from_json",
+    "landmarks_to_json",
+    "record",
+    "result_record",
+]
 
 Record = dict[str, Any]
 Records = Callable[[], Iterable[Record]]
-"""Call it for the records, from the first on, as often as a format needs them."""
-
-
-def record(file: str, size: tuple[int, int], faces: Sequence[Face], frame: int = 0) -> Record:
-    """What was found in a picture of `size` (height, width)."""
-    height, width = size
-    listed = [
-        {
-            "box": _numbers(np.array(face.box)),
-            "score": _numbers(np.array([face.score]))[0],
-            "track": face.track_id,
-            "points": [_numbers(point) for point in face.points],
-            "radius": _numbers(face.radius),
-        }
-        for face in faces
-    ]
-    return {"file": file, "frame": frame, "width": width, "height": height, "faces": listed}
-
-
-def error_record(file: str, error: str) -> Record:
-    """A picture that could not be read, and why."""
-    return {"file": file, "error": error}
-
-
-def _numbers(values: NDArray) -> list[float]:
-    """Values as float32, with no more digits than bring them back."""
-    return [float(text) for text in values.astype(np.float32).astype(str)]
-
-
-def json_line(data: Record) -> str:
-    """A line of JSON; a file name that is not UTF-8 is escaped."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+"""Call it for all records from the first on. A format may call it several times."""
 
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """A picture or a frame of a video, and the faces that are seen in it.
+    """The faces of one image or video frame.
 
     Attributes:
-        file: as the user named it, or a file of the folder that was named.
-        faces: in it.
-        size: (height, width) in pixels.
-        frame: number in its video; 0 for a picture.
-        time: seconds from the first frame; None for a picture.
-        series: the same for all frames of one video.
-        image: (H, W, 3) RGB; None if only the faces are known.
-        error: why it could not be read; empty if it could.
+        file: the name of the image or video, as the user gave it or below the folder given.
+        faces: in the image.
+        size: (height, width) in pixels; (0, 0) if unknown.
+        frame: number of the frame in its video, from 0; 0 for an image.
+        time: seconds from the first frame; None for an image.
+        video: identifies the video; the same for all its frames, empty for an image.
+        image: (H, W, 3) RGB uint8; None if only the faces are known.
+        error: why the file could not be read; empty if it could.
     """
 
     file: str
@@ -84,3 +70,129 @@ class FrameResult:
     video: str = ""
     image: NDArray[np.uint8] | None = None
     error: str = ""
+
+
+def record(
+    file: str,
+    size: tuple[int, int],
+    faces: Sequence[Face],
+    frame: int = 0,
+    *,
+    time: float | None = None,
+    landmarks: LandmarkSet | None = None,
+) -> Record:
+    """The record of an image or frame that was read.
+
+    Args:
+        file: name of the image or video.
+        size: (height, width) in pixels.
+        faces: in the image.
+        frame: number of the frame, from 0.
+        time: of the frame in seconds, rounded to microseconds; None for an image.
+        landmarks: the points of every face; None: those of the first face.
+    """
+    height, width = size
+    if landmarks is None and faces:
+        landmarks = faces[0].landmarks
+    return {
+        "file": file,
+        "frame": frame,
+        **({} if time is None else {"time": round(time, 6)}),
+        "width": width,
+        "height": height,
+        **({} if landmarks is None else {"landmarks": landmarks_to_json(landmarks)}),
+        "faces": [
+            {
+                "box": _float32_list(np.array(face.box)),
+                "score": _float32_list(np.array([face.score]))[0],
+                "track": face.track_id,
+                "points": [_float32_list(point) for point in face.points],
+                "radius": _float32_list(face.radius),
+            }
+            for face in faces
+        ],
+    }
+
+
+def error_record(file: str, error: str) -> Record:
+    """The record of a file that could not be read, with the reason."""
+    return {"file": file, "error": error}
+
+
+def result_record(result: FrameResult, landmarks: LandmarkSet | None = None) -> Record:
+    """The record of a result; `landmarks` are the points of every face, as in `record`."""
+    if result.error:
+        return error_record(result.file, result.error)
+    return record(
+        result.file,
+        result.size,
+        result.faces,
+        result.frame,
+        time=result.time,
+        landmarks=landmarks,
+    )
+
+
+def _float32_list(values: NDArray) -> list[float]:
+    """Values as float32, with the fewest digits that restore them exactly."""
+    return [float(text) for text in values.astype(np.float32).astype(str)]
+
+
+def json_line(data: Record) -> str:
+    """A line of JSON. Bytes of a file name that are not UTF-8 are escaped."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def face_from_dict(data: dict[str, Any], landmarks: LandmarkSet) -> Face:
+    """The face that a record describes.
+
+    Raises:
+        KeyError, TypeError, ValueError: a part is missing, of another shape or not finite.
+        DataError: the points do not fit `landmarks`.
+    """
+    with np.errstate(over="ignore"):  # infinite values are reported below
+        points = np.array(data["points"], dtype=np.float32)
+        radius = np.array(data["radius"], dtype=np.float32)
+    if points.ndim != 2 or points.shape[1] != 2 or radius.shape != points.shape[:1]:
+        raise ValueError(f"{points.shape} points with {radius.shape} radii")
+    if not (np.isfinite(points).all() and np.isfinite(radius).all()):
+        raise ValueError("points or radii that are not finite")
+    x, y, width, height = (float(side) for side in data["box"])
+    score = float(data["score"])
+    if not all(map(math.isfinite, (x, y, width, height, score))):
+        raise ValueError("a box or score that is not finite")
+    track_id = None if data["track"] is None else int(data["track"])
+    return Face((x, y, width, height), score, points, radius, landmarks, track_id)
+
+
+def landmarks_to_json(landmarks: LandmarkSet) -> str | list[str]:
+    """The name of a known landmark set with the same points in the same order, else the names of
+    the points. `landmarks_from_json` reads it back."""
+    for name, known in KNOWN_SETS.items():
+        if known.names == landmarks.names:
+            return name
+    return list(landmarks.names)
+
+
+def landmarks_from_json(data: object, place: str) -> LandmarkSet:
+    """Inverse of `landmarks_to_json`. Raises DataError that names `place`."""
+    if isinstance(data, str):
+        if data not in KNOWN_SETS:
+            raise DataError(
+                f"{place}: unknown landmark set '{data}'; expected {', '.join(KNOWN_SETS)} or a "
+                f"list of point names"
+            )
+        return KNOWN_SETS[data]
+    if isinstance(data, list) and all(isinstance(name, str) for name in data):
+        return known_or_plain(data)
+    raise DataError(f"{place}: expected a landmark set or a list of point names, got {data!r:.40}")
+
+
+def landmark_set_of_count(count: int) -> LandmarkSet:
+    """The known landmark set with this many points, for files that do not name their points. If
+    there is none, the points are called "0", "1", ..."""
+    for known in KNOWN_SETS.values():
+        if len(known) == count:
+            return known
+    return LandmarkSet.of_names([str(number) for number in range(count)])

@@ -1,8 +1,7 @@
-"""Results of work in progress, in a file beside the output, so that an interrupted run can go on.
+"""Records of work in progress, in a file beside the output, to resume an interrupted run.
 
-The file is OUT.part: a line of JSON that says what the results depend on, then a record a
-line. It is there while work goes on, and after it was interrupted; what is finished replaces
-it.
+The file is OUT.part: a line of JSON that states what the records depend on, then a record per
+line. It exists while the work goes on and after an interruption. The finished output replaces it.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 from facepoints.errors import WriteError
@@ -23,15 +21,20 @@ __all__ = ["ResumableRecords"]
 
 
 class ResumableRecords:
-    """Records of pictures, in the order of the pictures, that outlast an interruption.
+    """Records of images, in the order of the images, that survive an interruption.
+
+    Records of an earlier run are kept if it depended on the same settings: those of its first
+    images, as far as `files` lists the same images and they have not changed since. An image
+    from standard input may be another one each time, so it is never kept.
 
     Args:
-        out: the output that the records will become; nothing is written there.
-        files: the pictures, in order.
-        depends_on: what the records depend on besides the pictures (model, settings). Those
-            of another run are kept if it depended on the same, for as many pictures as
-            come first in `files` and were not changed since; what comes from standard input
-            may be another picture each time.
+        out: output that the records will become; nothing is written there.
+        files: the images, in order.
+        depends_on: what the records depend on besides the images (model, settings), JSON-ready.
+
+    Attributes:
+        path: the file of the records.
+        done: number of images that have a record.
 
     Raises:
         WriteError: the file cannot be written.
@@ -41,10 +44,9 @@ class ResumableRecords:
         self.path = out.with_name(f"{out.name}.part")
         head = json_line({"facepoints": depends_on}).encode()
         self.done = 0
-        """How many pictures have records."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            end = self._usable(head, files)
+            end = self._bytes_to_keep(head, files)
             self._file: BinaryIO = open(self.path, "r+b" if end else "wb")  # noqa: SIM115
             self._file.truncate(end)
             self._file.seek(end)
@@ -54,8 +56,8 @@ class ResumableRecords:
         except OSError as error:
             raise WriteError(f"could not write {self.path}: {error.strerror or error}") from error
 
-    def _usable(self, head: bytes, files: Sequence[str]) -> int:
-        """Bytes of what is there that can be kept; counts the records in `done`."""
+    def _bytes_to_keep(self, head: bytes, files: Sequence[str]) -> int:
+        """Number of bytes of an existing file to keep; counts their records in `done`."""
         end = 0
         try:
             written = os.stat(self.path).st_mtime_ns
@@ -67,7 +69,7 @@ class ResumableRecords:
                     line = file.readline()
                     if not line.endswith(b"\n") or json.loads(line)["file"] != _as_json(name):
                         break
-                    if name == STDIN or _changed(name) >= written:
+                    if name == STDIN or _time_of_change(name) >= written:
                         break
                     end = file.tell()
                     self.done += 1
@@ -78,7 +80,7 @@ class ResumableRecords:
             return end
 
     def add(self, record: Record) -> None:
-        """Keep the next picture's record. Raises WriteError."""
+        """Append the record of the next image. Raises WriteError."""
         try:
             self._file.write(json_line(record).encode())
             self._file.flush()
@@ -94,33 +96,28 @@ class ResumableRecords:
                 yield json.loads(line)
 
     def remove(self) -> None:
-        """The output is there: the file is not needed any more."""
+        """Delete the file, once the output is written."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> ResumableRecords:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):  # told by `add`; on a full disk closing fails as well
+    def __exit__(self, *exception: object) -> None:
+        with suppress(OSError):  # `add` reports a full disk; closing fails on it, too
             self._file.close()
 
 
-def _changed(name: str) -> int:
-    """When a file got its content or its name, in nanoseconds: another picture that was moved
-    to its place may be older. 0 if it is not there."""
+def _time_of_change(name: str) -> int:
+    """When a file got its content or its name, in nanoseconds; 0 if it does not exist. The name
+    counts because an older file may have been moved to it."""
     try:
-        found = os.stat(name)
+        status = os.stat(name)
     except (OSError, ValueError):
         return 0
-    return max(found.st_mtime_ns, found.st_ctime_ns)
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _as_json(name: str) -> str:
-    """A file name as it comes back from a record."""
+    """A file name as it is read back from a record."""
     return json.loads(json_line({"file": name}))["file"]

@@ -1,0 +1,147 @@
+"""Faces of image files: read ahead in threads, predicted several at a time, drawn."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints._util import files
+from facepoints.drawing import draw
+from facepoints.errors import DataError, WriteError
+from facepoints.imaging.image_io import read_image
+from facepoints.imaging.input_paths import make_image_folder, relative_to_common
+from facepoints.inference.predictor import Predictor
+from facepoints.results.records import FrameResult
+
+__all__ = ["ImageDrawings", "predict_in_batches"]
+
+_READERS = 2  # threads that decode images while others are predicted
+_BATCH = 8  # images at most whose crops go through the model together
+_BATCH_PIXELS = 40_000_000  # at most, of all images of a batch
+
+
+class _ImageFile(NamedTuple):
+    """An image file that was read: its pixels, or why there are none."""
+
+    name: str
+    image: NDArray[np.uint8] | None
+    error: str
+
+
+def predict_in_batches(predictor: Predictor, names: Sequence[str]) -> Iterator[list[FrameResult]]:
+    """The faces of image files, in their order, a batch at a time.
+
+    A file that cannot be read gives a result with an error.
+    """
+    for batch in _batches(names):
+        read = [(file.name, file.image) for file in batch if file.image is not None]
+        predicted = iter(predictor.predict_batch([i for _, i in read], [name for name, _ in read]))
+        yield [
+            FrameResult(file.name, error=file.error)
+            if file.image is None
+            else FrameResult(
+                file.name, next(predicted), size=file.image.shape[:2], image=file.image
+            )
+            for file in batch
+        ]
+
+
+def _read(name: str) -> _ImageFile:
+    try:
+        return _ImageFile(name, read_image(name), "")
+    except DataError as error:
+        return _ImageFile(name, None, str(error))
+
+
+def _batches(names: Sequence[str]) -> Iterator[list[_ImageFile]]:
+    """Image files in order, several at once, while threads read the next ones."""
+    batch: list[_ImageFile] = []
+    pending: deque[Future[_ImageFile]] = deque()
+    remaining = iter(names)
+    with ThreadPoolExecutor(_READERS) as pool:
+        try:
+            while True:
+                for name in remaining:
+                    pending.append(pool.submit(_read, name))
+                    if len(pending) > 2 * _READERS:
+                        break
+                if not pending:
+                    break
+                batch.append(pending.popleft().result())
+                pixels = sum(file.image.size // 3 for file in batch if file.image is not None)
+                if len(batch) >= _BATCH or pixels >= _BATCH_PIXELS:
+                    yield batch
+                    batch = []
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if batch:
+        yield batch
+
+
+class ImageDrawings:
+    """Files of the images with their faces drawn on them.
+
+    JPEG stays JPEG, all else becomes PNG. Drawings lie in the folder as the images do, under
+    their names (`files.unique_names`): b.webp becomes b.png; beside an image b.png, it becomes
+    b.webp.png, and b.png becomes b.png.png.
+
+    Args:
+        images: files that will be drawn.
+        folder: where the drawings go; it is created.
+        radius: also draw the radius of every point.
+
+    Raises:
+        SettingsError: the folder has the name of an image file.
+        WriteError: the folder cannot be written, or an input would be replaced.
+    """
+
+    def __init__(self, images: Sequence[str], folder: Path, radius: bool) -> None:
+        make_image_folder(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise WriteError(f"could not write to {folder}: no permission")
+        self._folder, self._radius = folder, radius
+        relative = relative_to_common(images)
+        jpeg = (".jpg", ".jpeg")
+        suffixes = [path.suffix if path.suffix.lower() in jpeg else ".png" for path in relative]
+        names = files.unique_names(relative, lambda number, name: [name + suffixes[number]])
+        drawn = (folder / (name + suffix) for name, suffix in zip(names, suffixes, strict=True))
+        self._paths = dict(zip(images, drawn, strict=True))
+        inputs = {os.path.realpath(image) for image in images}
+        for path in self._paths.values():
+            if os.path.realpath(path) in inputs:
+                raise WriteError(
+                    f"drawing to {folder} would replace the input {path}; name another folder"
+                )
+
+    def describe(self) -> list:
+        """JSON-ready: the settings on which the drawings depend, and the names that tell whether
+        an interrupted run named them alike: the first, and those that are not those of their
+        images alone."""
+        named = [(Path(image).stem, path) for image, path in self._paths.items()]
+        telling = [str(path) for n, (stem, path) in enumerate(named) if n == 0 or path.stem != stem]
+        return [os.path.realpath(self._folder), self._radius, telling]
+
+    def write(self, result: FrameResult) -> None:
+        """Draw an image with its faces. A file that could not be read is left out.
+
+        Raises:
+            WriteError: the drawing cannot be written.
+        """
+        if result.image is None:
+            return
+        drawn = draw(result.image, result.faces, radius=self._radius)
+        path = self._paths[result.file]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
+        done, data = cv2.imencode(path.suffix.lower(), drawn[..., ::-1], quality)
+        if not done:
+            raise WriteError(f"could not encode {path}")
+        files.make_folder(path.parent)
+        files.write_bytes(path, data.tobytes())

@@ -1,0 +1,36 @@
+"""Parts of COCO and .pts files that data sets and predictions have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from facepoints.landmarks.known_sets import KNOWN_SETS
+from facepoints.landmarks.landmark_set import LandmarkSet
+
+__all__ = ["coco_category", "pts_columns", "pts_text"]
+
+
+def coco_category(landmarks: LandmarkSet) -> dict[str, Any]:
+    """The COCO category "face" with the names and edges (1-based) of a landmark set."""
+    return {
+        "id": 1,
+        "name": "face",
+        "supercategory": "person",
+        "keypoints": list(landmarks.names),
+        "skeleton": [[a + 1, b + 1] for a, b in landmarks.edge_columns],
+    }
+
+
+def pts_columns(landmarks: LandmarkSet) -> list[int]:
+    """Columns of a landmark set in the order of a .pts file, which does not name its points:
+    the order of the known set with the same points, else that of the set itself."""
+    for known in KNOWN_SETS.values():
+        if set(known.names) == set(landmarks.names):
+            return landmarks.columns(known.names)
+    return list(range(len(landmarks)))
+
+
+def pts_text(lines: Sequence[str]) -> str:
+    """A .pts file (version 1) of points written as "x y", 1-based, in pixels."""
+    return "\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""])

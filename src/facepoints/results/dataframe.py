@@ -1,0 +1,47 @@
+"""Predictions as a pandas table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from facepoints.errors import MissingExtraError
+from facepoints.inference.face import Face
+from facepoints.results.csv_table import table_columns, table_rows
+from facepoints.results.formats import common_landmarks
+from facepoints.results.records import FrameResult, result_record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["to_dataframe"]
+
+
+def to_dataframe(faces: Iterable[Face] | Iterable[FrameResult]) -> pd.DataFrame:
+    """A table with a row per face and the columns of the CSV output.
+
+    Args:
+        faces: the faces of one image, or results of images or frames.
+
+    Returns:
+        Columns: file (empty for plain faces), frame, face (number in its image, from 0), track
+        (<NA> without a track), score, box_x, box_y, box_w, box_h, and for each point NAME_x,
+        NAME_y and NAME_r, its radius. Lengths are in pixels.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+        DataError: the faces have different landmark sets.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError("pandas", None, "to_dataframe") from error
+    listed = list(faces)
+    single = FrameResult("", [item for item in listed if isinstance(item, Face)])
+    results = [single, *(item for item in listed if isinstance(item, FrameResult))]
+    landmarks = common_landmarks(results)
+    rows = chain.from_iterable(table_rows(result_record(result)) for result in results)
+    table = pd.DataFrame(list(rows), columns=table_columns(landmarks))
+    table["track"] = table["track"].astype("Int64")
+    return table
