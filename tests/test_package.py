@@ -1,0 +1,65 @@
+"""The built package: a wheel with the weights and their terms, a source archive with the tests."""
+
+from __future__ import annotations
+
+import email
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from facepoints import weights
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> zipfile.ZipFile:
+    (file,) = built.glob("*.whl")
+    return zipfile.ZipFile(file)
+
+
+def test_the_wheel_holds_the_package_alone_and_whole(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"facepoints"}
+    run = [p for p in weights.POINTS_RUN.rglob("*") if p.is_file()]
+    needed = [weights.POINTS, weights.DETECTOR, *run, ROOT / "src" / "facepoints" / "py.typed"]
+    for path in needed:
+        assert path.relative_to(ROOT / "src").as_posix() in names
+    modules = {p.relative_to(ROOT / "src").as_posix() for p in (ROOT / "src").rglob("*.py")}
+    assert modules - names == set()
+
+
+def test_the_metadata_say_that_the_weights_are_for_research(wheel: zipfile.ZipFile) -> None:
+    (name,) = [n for n in wheel.namelist() if n.endswith(".dist-info/METADATA")]
+    metadata = email.message_from_bytes(wheel.read(name))
+    assert metadata["License-Expression"].startswith("MIT AND LicenseRef-")
+    assert "Weights: research use only" in metadata["Summary"]
+    assert metadata.get_all("License-File") == ["LICENSE", "LICENSE-WEIGHTS.md"]
+    terms = wheel.read(name.replace("METADATA", "licenses/LICENSE-WEIGHTS.md")).decode()
+    assert "research use only" in terms
+
+
+def test_the_source_archive_holds_what_its_tests_need(built: Path) -> None:
+    (file,) = built.glob("*.tar.gz")
+    with tarfile.open(file) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    folders = ("tests", "recipes", "benchmarks", "examples", "docs", "runs", "src")
+    ignored = {"__pycache__", ".hypothesis"}
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and not ignored.intersection(path.parts):
+                assert path.relative_to(ROOT).as_posix() in names
+    single = {"README.md", "pyproject.toml", "Makefile", "constraints.txt", "mkdocs.yml", ".ci/run"}
+    assert single - names == set()
