@@ -171,6 +171,7 @@ def test_python_follows_faces(clip: Path) -> None:
         model.track("none.mp4")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_finishes_the_files(tmp_path: Path) -> None:
     for index in range(20):
@@ -238,6 +239,7 @@ PLAY = """async () => {
 }"""
 
 
+@pytest.mark.slow
 def test_the_drawn_clip_plays_in_chromium(clip: Path, tmp_path: Path, site: str) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     browser_file = shutil.which("chromium")

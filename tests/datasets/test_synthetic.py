@@ -143,6 +143,7 @@ def test_the_image_must_be_looked_at(faces: Samples) -> None:
     assert faces.images.mean(axis=(1, 2)).std() > 15
 
 
+@pytest.mark.slow
 def test_images_tell_the_points() -> None:
     """A linear map of the pixels beats the mean face on people that it has not seen."""
     faces = synthetic.render(900, seed=1, size=24)
