@@ -19,7 +19,7 @@ from facepoints.evaluation.calibration import calibrate
 from facepoints.imaging import affine
 from facepoints.inference import cropping
 from facepoints.models.loading import RunModel
-from facepoints.models.onnx_export import about, graph_of, seal
+from facepoints.models.onnx_export import graph_of, run_metadata, seal
 from facepoints.models.quantize import in_batches, quantize_graph
 from facepoints.models.run import Run, read_header, save_run, save_weights
 
@@ -69,6 +69,7 @@ def calibrate_as_used(folder: Path, faces: Samples) -> Run:
     says too."""
     run = Run.load(folder)
     found = run.predict(faces.images)
+    assert found.scale is not None
     measured = calibrate(found.points, found.scale, faces)
     assert measured is not None
     save_run(folder, {**read_header(folder), "calibration": measured.to_dict()})
@@ -91,7 +92,7 @@ def install(run: Run, folder: Path, package: Path, seen: Samples) -> None:
         seen: faces to measure the ranges of 8-bit values on, as the run sees them.
     """
     graph = quantize_graph(graph_of(run), in_batches(seen.images))
-    write_bytes(package / "points.onnx", seal(graph, about(run)))
+    write_bytes(package / "points.onnx", seal(graph, run_metadata(run)))
     (package / "points" / "weights").mkdir(parents=True, exist_ok=True)
     for number, member in enumerate(run.members):
         save_weights(package / "points" / "weights" / f"{number}.safetensors", member.model, True)

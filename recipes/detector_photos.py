@@ -34,7 +34,7 @@ def others(folder: Path, name: str, photos: Photos) -> list[list[tuple[float, ..
         str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml")  # pyright: ignore
     )
     found = []
-    for picture, points in zip(photos.pictures(), photos.points, strict=True):
+    for picture, points in zip(photos.read_images(), photos.points, strict=True):
         scale = min(1.0, 400 / max(picture.shape))
         size = [round(n * scale) for n in picture.shape[::-1]]
         small = affine.resize(picture, size[0], size[1])
@@ -65,7 +65,7 @@ def sources(
     validation = []
     for name, (photos, held, _) in read_sets(data, seed).items():
         unknown = others(folder, name, photos)
-        rows = zip(photos.pictures(), photos.points, held, unknown, strict=True)
+        rows = zip(photos.read_images(), photos.points, held, unknown, strict=True)
         for picture, points, kept, places in rows:
             if kept:
                 validation.append((picture, points))

@@ -131,7 +131,7 @@ def main(recipe: Recipe) -> None:
     (photos,) = photos_of(recipe.data, held_out=False)["lfpw"]
     model = facepoints.load()
     found: dict[str, list[Array]] = {name: [] for name in CLIPS}
-    for photo, points in list(zip(photos.pictures(), photos.points, strict=True))[::EVERY]:
+    for photo, points in list(zip(photos.read_images(), photos.points, strict=True))[::EVERY]:
         image, place = close_up(photo, points)
         for name, made in CLIPS.items():
             found[name].append(course(model, partial(made, image, place)))

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from points_data import only, read_sets
+from points_data import read_sets
 
 import facepoints
 from facepoints.datasets import readers
@@ -80,14 +80,14 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
         if not all(isinstance(photos, Photos) for photos in read):
             raise DataError(f"{data / folder} should hold pictures with points")
         whole = [photos for photos in read if isinstance(photos, Photos)]
-        sets[name] = [only(p, np.isin(p.group, sorted(chosen))) for p in whole]
+        sets[name] = [p.take(np.isin(p.group, sorted(chosen))) for p in whole]
     return sets
 
 
 def answered(photos: Photos) -> Iterator[tuple[Face, Array]]:
     """Each face that is found, and its true points (K, 2)."""
     model = facepoints.load()
-    pictures = list(photos.pictures())
+    pictures = list(photos.read_images())
     for start in range(0, len(pictures), TOGETHER):
         some = pictures[start : start + TOGETHER]
         truths = photos.points[start : start + TOGETHER]

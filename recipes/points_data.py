@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.imaging import affine
 
-__all__ = ["Material", "material", "only", "read_sets"]
+__all__ = ["Material", "material", "read_sets"]
 
 NEGATIVES = 6000
 SHARES = {"lfpw": 0.1, "youtube-faces": 0.1}
@@ -59,25 +59,7 @@ class Part:
 
 def people(photos: Photos, held_out: set[str]) -> Photos:
     """The photos of those who are not the test set."""
-    return only(photos, ~np.isin(photos.group, sorted(held_out)))
-
-
-def only(photos: Photos, keep: NDArray[np.bool_]) -> Photos:
-    """Just some photos."""
-    pictures = photos.pictures
-
-    def kept():
-        return (picture for picture, k in zip(pictures(), keep, strict=True) if k)
-
-    return replace(
-        photos,
-        pictures=kept,
-        points=photos.points[keep],
-        labelled=photos.labelled[keep],
-        group=photos.group[keep],
-        names=photos.names[keep],
-        scheme=photos.scheme[keep],
-    )
+    return photos.take(~np.isin(photos.group, sorted(held_out)))
 
 
 def held_people(photos: Photos, share: float, seed: int) -> NDArray[np.bool_]:
@@ -106,7 +88,7 @@ def read_sets(data: Path, seed: int) -> dict[str, tuple[Photos, NDArray[np.bool_
             held = np.isin(photos.group, before.group[chosen])
         once = ~np.isin(photos.group, COPIES)
         folder = data / path / part if (data / path / part).is_dir() else data / path
-        sets[name] = only(photos, once), held[once], folder
+        sets[name] = photos.take(once), held[once], folder
     return sets
 
 
@@ -114,9 +96,9 @@ def read_parts(data: Path, seed: int) -> dict[str, Part]:
     """The data sets."""
     parts: dict[str, Part] = {}
     for name, (photos, held, folder) in read_sets(data, seed).items():
-        training = only(photos, ~held)
+        training = photos.take(~held)
         names = tuple(folder / str(file) for file in training.names)
-        parts[name] = Part(training, names, only(photos, held))
+        parts[name] = Part(training, names, photos.take(held))
     return parts
 
 

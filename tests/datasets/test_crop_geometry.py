@@ -1,4 +1,4 @@
-"""Where faces lie in crops: found again whatever points tell it."""
+"""Where faces lie in crops: the face box is the same for every set of points."""
 
 from __future__ import annotations
 
@@ -58,33 +58,33 @@ def test_the_mean_face_is_upright_and_mirrors_itself() -> None:
 @given(
     st.floats(-40, 40), st.floats(20, 90), st.floats(30, 60), st.floats(30, 60), st.integers(0, 9)
 )
-def test_any_points_of_a_face_tell_its_box(
+def test_any_points_of_a_face_give_its_box(
     landmarks: LandmarkSet, turn: float, unit: float, x: float, y: float, seed: int
 ) -> None:
-    """A face turned by any angle, its points in part not labelled: its box turned back."""
+    """The box is that of the upright face, for any rotation and with some points unlabelled."""
     points, known = mean_points(landmarks)
     assert known.all()
     place = affine.compose(np.array([[unit, 0, x], [0, unit, y]]))
     face = affine.apply(affine.rotation_matrix(turn, (x, y)), affine.apply(place, points))
     labelled = np.ones((3, len(landmarks)), bool)
     labelled[1, np.random.default_rng(seed).permutation(len(landmarks))[2:]] = False
-    labelled[2, 1:] = False  # one point says nothing
+    labelled[2, 1:] = False  # one point does not locate a face
     box = crop_rule_of(crops(face[None].repeat(3, 0), landmarks, labelled)).face_box
     corner = (x + unit * MEAN_BOX[0], y + unit * MEAN_BOX[1])
     np.testing.assert_allclose(box, (*corner, unit, unit * MEAN_BOX[3]), atol=0.02)
 
 
-def test_the_layout_is_the_mean_of_the_labels_or_of_the_partner_s() -> None:
+def test_canonical_points_are_means_of_labels_or_mirrored_from_the_partner() -> None:
     points = np.array([[[60.0, 30.0], [35, 30], [48, 50], [48, 70]]] * 2)
     points[1] += 2
     labelled = np.ones((2, 4), bool)
     labelled[:, 1] = False  # right eye: mirrored from the left one
     labelled[1, 2] = False
-    layout = crop_rule_of(crops(points, CORE, labelled)).canonical_points
-    np.testing.assert_allclose(layout, [[61, 31], [34, 31], [48, 50], [49, 71]])
+    canonical = crop_rule_of(crops(points, CORE, labelled)).canonical_points
+    np.testing.assert_allclose(canonical, [[61, 31], [34, 31], [48, 50], [49, 71]])
 
 
-def test_another_marking_scheme_s_columns_do_not_tell_the_box() -> None:
+def test_columns_of_another_marking_scheme_do_not_change_the_box() -> None:
     points, known = mean_points(SCHEMES)
     assert known.tolist() == [True] * 4 + [False] * 4
     face = np.concatenate([points[:4], points[:4] + 9]) * 60 + 48
@@ -92,10 +92,10 @@ def test_another_marking_scheme_s_columns_do_not_tell_the_box() -> None:
         (18, 48 - 0.4927 * 60, 60, 59.124), abs=0.01
     )
     only = SCHEMES.subset(SCHEMES.names[4:])
-    assert mean_points(only)[1].all()  # better than nothing
+    assert mean_points(only)[1].all()  # used if there are no plain columns
 
 
-def test_points_that_the_mean_face_does_not_know_give_their_own_box() -> None:
+def test_points_unknown_to_the_mean_face_give_their_own_box() -> None:
     points = np.array([[[10.0, 20.0], [50, 30], [30, 70]]])
     rule = crop_rule_of(crops(points, PLAIN))
     np.testing.assert_allclose(rule.canonical_points, points[0])
@@ -119,8 +119,8 @@ def test_without_any_labels_faces_lie_as_the_rule_for_photos_cuts_them(
     assert box[2] == pytest.approx(min(size) / 1.4)
 
 
-def test_real_faces_have_one_box_whichever_points_tell_it(shared: Path) -> None:
-    """68, 15 and 4 points of the same faces, cut by the rule that the box comes from."""
+def test_real_faces_have_the_same_box_from_68_15_and_4_points(shared: Path) -> None:
+    """The crops are cut by the rule that the expected box follows from."""
     faces = readers.load(shared / "lfpw" / "train", size=96)
     faces = faces.take(slice(0, None, 4))
     wide = crop_rule_of(faces).face_box

@@ -1,4 +1,4 @@
-"""The cache: instant when nothing changed, gone when something did, never in the way."""
+"""The cache: used while nothing has changed, replaced after a change, optional."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIXELS = " ".join(str(v) for v in range(0, 256, 16))
 
 
 class Counter:
-    """A reader that counts how often it is asked."""
+    """A reader that counts its calls."""
 
     def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls = 0
@@ -35,7 +35,7 @@ class Counter:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own."""
+    """A cache for this test alone."""
     monkeypatch.setenv("FACEPOINTS_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -60,7 +60,7 @@ def same(one: Samples, other: Samples) -> None:
     assert one.schemes == other.schemes
 
 
-def test_second_read_comes_from_the_cache(
+def test_the_second_read_comes_from_the_cache(
     folder: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counter = Counter("kaggle", monkeypatch)
@@ -74,7 +74,7 @@ def test_second_read_comes_from_the_cache(
         second.images[0] = 0
 
 
-def test_a_changed_file_is_read_again_and_its_old_entry_goes(
+def test_a_changed_file_is_read_again_and_its_old_entry_is_removed(
     folder: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counter = Counter("kaggle", monkeypatch)
@@ -86,7 +86,7 @@ def test_a_changed_file_is_read_again_and_its_old_entry_goes(
     assert len(list(folder.iterdir())) == 1
 
 
-def test_options_have_entries_of_their_own(
+def test_each_set_of_options_has_its_own_entry(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 20), np.uint8))
@@ -100,7 +100,7 @@ def test_options_have_entries_of_their_own(
     assert np.ptp(near) > np.ptp(far)
 
 
-def test_a_changed_picture_or_new_file_is_noticed(
+def test_a_changed_image_or_a_new_file_is_read_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
@@ -131,7 +131,7 @@ def test_a_changed_picture_or_new_file_is_noticed(
         (victim, damage)
         for victim in ("images.npy", "points.npy", "names.npy", "meta.json")
         for damage in ("truncate", "overwrite", "remove")
-        # pixels are not summed up on every load, only their count is checked
+        # the pixels have no checksum, only their count is checked
         if (victim, damage) != ("images.npy", "overwrite")
     ],
 )
@@ -156,7 +156,7 @@ def test_a_damaged_entry_is_read_again(
     assert counter.calls == 2
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(
+def test_data_are_read_without_a_cache_that_cannot_be_written(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a file").write_text("in the way")
@@ -164,7 +164,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     assert load(table).points[0, 0, 0] == 1
 
 
-def test_a_disk_that_fills_is_done_without(
+def test_data_are_read_without_a_cache_on_a_full_disk(
     folder: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -179,14 +179,16 @@ def test_a_disk_that_fills_is_done_without(
     assert list(folder.iterdir()) == []
 
 
-def test_a_read_that_fails_leaves_nothing(folder: Path, table: Path) -> None:
+def test_a_failed_read_leaves_no_entry(folder: Path, table: Path) -> None:
     table.write_text(table.read_text() + "1,2,3\n")
     with pytest.raises(DataError):
         load(table)
     assert list(folder.iterdir()) == []
 
 
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_of_the_cache_follows_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("FACEPOINTS_CACHE", str(tmp_path / "own"))
     assert cache_folder() == tmp_path / "own"
     monkeypatch.delenv("FACEPOINTS_CACHE")

@@ -1,4 +1,4 @@
-"""Kaggle tables: what is read, in which wrappings, and what is refused how."""
+"""Kaggle tables: dialects, zips, marking schemes and errors."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def zipped(**members: bytes) -> bytes:
     return file.getvalue()
 
 
-def samples(path: Path, part: str = "training") -> Samples:
-    data = read(path, split=part)
+def samples(path: Path, split: str = "training") -> Samples:
+    data = read(path, split=split)
     assert isinstance(data, Samples)
     return data
 
@@ -55,14 +55,14 @@ def check_rows(data: Samples) -> None:
     assert data.images.shape == (3, SIDE, SIDE)
     np.testing.assert_array_equal(data.images[0].ravel(), np.arange(0, 256, 16))
     np.testing.assert_array_equal(data.points[0], [[3, 1], [0.5, 1.25]])
-    # one half of a point is no point
+    # a point needs both coordinates
     np.testing.assert_array_equal(data.labelled, [[True, True], [False, True], [False, True]])
     assert (data.points[~data.labelled] == 0).all()
     assert data.names.tolist() == ["row-1", "row-2", "row-3"]
-    assert len(set(data.group)) == 1  # the same picture three times
+    assert len(set(data.group)) == 1  # the same image three times
 
 
-def test_plain_table(tmp_path: Path) -> None:
+def test_a_plain_table_is_read(tmp_path: Path) -> None:
     check_rows(samples(put(tmp_path, table(*ROWS))))
 
 
@@ -83,7 +83,7 @@ def test_plain_table(tmp_path: Path) -> None:
     ],
     ids=["bom", "crlf", "no end", "blank lines", "quoted", "line ends in quotes", "nan"],
 )
-def test_dialects(tmp_path: Path, content: bytes) -> None:
+def test_dialects_of_csv_are_read_alike(tmp_path: Path, content: bytes) -> None:
     check_rows(samples(put(tmp_path, content)))
 
 
@@ -117,14 +117,14 @@ def check_test(data: Samples) -> None:
         ),
     ],
 )
-def test_zips(tmp_path: Path, name: str, content: bytes) -> None:
+def test_zips_are_read_alike(tmp_path: Path, name: str, content: bytes) -> None:
     path = put(tmp_path, content, name)
     check_rows(samples(path))
     if name == "all.zip":
         check_test(samples(path, "test"))
 
 
-def test_folder_with_both_tables(tmp_path: Path) -> None:
+def test_a_folder_gives_the_table_of_the_split(tmp_path: Path) -> None:
     put(tmp_path, zipped(training__csv=table(*ROWS)), "training.zip")
     put(tmp_path, TEST_TABLE, "test.csv")
     check_rows(samples(tmp_path))
@@ -134,8 +134,8 @@ def test_folder_with_both_tables(tmp_path: Path) -> None:
         read(tmp_path, split="test")
 
 
-def refused(path: Path, *parts: str) -> None:
-    """Both ways in raise one line that holds the parts and names the file."""
+def rejects(path: Path, *parts: str) -> None:
+    """Both `read` and `load` raise one line that contains the parts and the name of the file."""
     for way in (read, load):
         with pytest.raises(DataError) as caught:
             way(path)
@@ -185,33 +185,35 @@ GOOD = f"3,1,0,1,{PIXELS}"
         (zipped(training__zip=zipped(training__csv=table(*ROWS))[:99]), ("truncated zip",)),
     ],
 )
-def test_bad_input_is_one_line(tmp_path: Path, content: bytes, parts: tuple[str, ...]) -> None:
-    refused(put(tmp_path, content), *parts)
+def test_a_bad_table_is_an_error_of_one_line(
+    tmp_path: Path, content: bytes, parts: tuple[str, ...]
+) -> None:
+    rejects(put(tmp_path, content), *parts)
 
 
-def test_damage_inside_a_zip(tmp_path: Path) -> None:
+def test_damage_inside_a_zip_raises_an_error(tmp_path: Path) -> None:
     content = bytearray(zipped(training__csv=table(*[GOOD] * 500)))
     content[60:90] = bytes(30)
-    refused(put(tmp_path, bytes(content), "training.zip"), "damaged or truncated zip")
+    rejects(put(tmp_path, bytes(content), "training.zip"), "damaged or truncated zip")
 
 
-def test_no_such_file(tmp_path: Path) -> None:
-    refused(tmp_path / "nothing.csv", "no file or folder")
+def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
+    rejects(tmp_path / "nothing.csv", "no file or folder")
 
 
-def test_unknown_part(tmp_path: Path) -> None:
+def test_an_unknown_split_raises_an_error_that_lists_the_splits(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="one of training, test"):
         read(put(tmp_path, TEST_TABLE), split="validation")
 
 
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=60), st.sampled_from([" ", "  ", "\t"]))
-def test_pixels_are_what_is_written(values: list[int], separator: str) -> None:
+def test_pixels_are_parsed_with_any_white_space(values: list[int], separator: str) -> None:
     text = separator.join(map(str, values)).encode()
     np.testing.assert_array_equal(parse_pixels(text, len(values)), values)
 
 
 @given(st.text("0123456789 .-a", max_size=24))
-def test_pixels_as_a_careful_reader_sees_them(text: str) -> None:
+def test_pixels_are_whole_numbers_to_255_and_other_text_raises_an_error(text: str) -> None:
     tokens = text.split()
     good = all(t.isdigit() and int(t) <= 255 for t in tokens)
     if good:
@@ -221,20 +223,20 @@ def test_pixels_as_a_careful_reader_sees_them(text: str) -> None:
             parse_pixels(text.encode(), len(tokens))
 
 
-def test_marking_schemes_of_the_competition() -> None:
+def test_rows_with_core_labels_only_are_the_narrow_scheme() -> None:
     core = KAGGLE_15.columns(["left_eye_center", "nose_tip"])
     labelled = np.zeros((100, 15), dtype=bool)
     labelled[:, core] = True
     labelled[:30] = True
     labelled[3, core[0]] = False  # a hole in the core changes nothing
     labelled[50, core] = False
-    source, sources = marking_schemes(labelled, KAGGLE_15)
-    assert sources == {"15-point": KAGGLE_15.names, "2-point": ("left_eye_center", "nose_tip")}
-    np.testing.assert_array_equal(source, np.arange(100) >= 30)
+    scheme, schemes = marking_schemes(labelled, KAGGLE_15)
+    assert schemes == {"15-point": KAGGLE_15.names, "2-point": ("left_eye_center", "nose_tip")}
+    np.testing.assert_array_equal(scheme, np.arange(100) >= 30)
 
 
 def _with_holes(rows: int, points: int, missing: Callable[[int], Sequence[int]]) -> bytes:
-    """A table of `rows` rows; `missing` says which points a row has no label for."""
+    """A table of `rows` rows; `missing` gives the unlabelled points of a row."""
     names = KAGGLE_15.names[:points]
     cells = [
         ",".join("," if k in missing(row) else "1,2" for k in range(points)) for row in range(rows)
@@ -252,15 +254,18 @@ MOUTH = range(11, 15)
     ("rows", "missing"),
     [
         (5, lambda row: [3] * (row == 2)),  # one hole in few rows
-        (9, lambda row: range(1, 15) if row == 2 else []),  # a row with hardly a label
-        (100, lambda row: [row % 3] if row < 40 else []),  # a point here, a point there
+        (9, lambda row: range(1, 15) if row == 2 else []),  # a row with one label
+        (100, lambda row: [row % 3] if row < 40 else []),  # single points
         (100, lambda row: [10] if row < 40 else []),  # one point often hidden
         (100, lambda row: MOUTH if row % 4 == 0 else []),  # mouths behind masks
-        (100, lambda row: [k for k in range(2, 15) if (row * (k + 3)) % 29 < 14]),  # all over
+        (
+            100,
+            lambda row: [k for k in range(2, 15) if (row * (k + 3)) % 29 < 14],
+        ),  # scattered
         (100, lambda row: range(2, 15) if row % 12 == 0 else []),  # rows with eyes only
     ],
 )
-def test_holes_are_no_marking_scheme(
+def test_holes_are_not_a_marking_scheme(
     rows: int, missing: Callable[[int], Sequence[int]], tmp_path: Path
 ) -> None:
     data = samples(put(tmp_path, _with_holes(rows, 15, missing)))
@@ -268,7 +273,7 @@ def test_holes_are_no_marking_scheme(
     assert not data.scheme.any()
 
 
-def test_an_eye_that_is_often_hidden_is_no_marking_scheme(tmp_path: Path) -> None:
+def test_an_eye_that_is_often_hidden_is_not_a_marking_scheme(tmp_path: Path) -> None:
     data = samples(put(tmp_path, _with_holes(100, 2, lambda row: [1] * (row % 2))))
     assert list(data.schemes) == ["2-point"]
     assert not data.scheme.any()
@@ -286,26 +291,26 @@ def test_an_extract_of_the_competition_keeps_both_schemes(rows: int, tmp_path: P
     np.testing.assert_array_equal(data.scheme, np.arange(rows) >= rows / 3)
 
 
-def test_the_labels_of_the_competition(shared: Path) -> None:
+def test_the_labels_of_the_competition_have_two_schemes(shared: Path) -> None:
     with (shared / "kaggle" / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     labelled = np.array([[row[f"{name}_x"] != "" for name in KAGGLE_15.names] for row in rows])
-    source, sources = marking_schemes(labelled, KAGGLE_15)
-    assert sources == KAGGLE_SCHEMES
-    assert (len(source), source.sum(), source[:2284].sum()) == (7049, 4765, 0)
+    scheme, schemes = marking_schemes(labelled, KAGGLE_15)
+    assert schemes == KAGGLE_SCHEMES
+    assert (len(scheme), scheme.sum(), scheme[:2284].sum()) == (7049, 4765, 0)
 
 
-def test_one_marking_scheme() -> None:
+def test_a_single_scheme_is_named_after_the_number_of_its_points() -> None:
     everything = np.ones((5, 15), dtype=bool)
     assert marking_schemes(everything, KAGGLE_15)[1] == {"15-point": KAGGLE_15.names}
     few = np.zeros((5, 15), dtype=bool)
     few[:, :2] = True
-    source, sources = marking_schemes(few, KAGGLE_15)
-    assert sources == {"2-point": KAGGLE_15.names[:2]}
-    assert not source.any()
+    scheme, schemes = marking_schemes(few, KAGGLE_15)
+    assert schemes == {"2-point": KAGGLE_15.names[:2]}
+    assert not scheme.any()
 
 
-def test_real_labels(shared: Path) -> None:
+def test_left_is_the_subjects_left_in_real_labels(shared: Path) -> None:
     data = samples(shared / "kaggle" / "sample.csv")
     assert data.size == (96, 96)
     assert data.landmarks == KAGGLE_15
@@ -314,7 +319,7 @@ def test_real_labels(shared: Path) -> None:
     assert (left[:, 0] > right[:, 0] + 20).all()  # the subject's left is at the larger x
 
 
-def test_real_size_file(shared: Path) -> None:
+def test_a_file_of_real_size_is_memory_mapped(shared: Path) -> None:
     data = load(shared / "kaggle-like" / "training.csv.zip")
     assert data.images.shape == (3561, 96, 96)
     assert list(data.schemes) == ["15-point", "4-point"]
@@ -323,6 +328,6 @@ def test_real_size_file(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["NAN", " nan ", "-nan", "NA", " "])
-def test_every_spelling_of_an_unknown_label(text: str, tmp_path: Path) -> None:
+def test_every_spelling_of_a_missing_label_is_unlabelled(text: str, tmp_path: Path) -> None:
     path = put(tmp_path, table(ROWS[0], f"{text},{text},1,2,{PIXELS}", "   "))
     assert samples(path).labelled.tolist() == [[True, True], [False, True]]

@@ -1,4 +1,4 @@
-"""YouTube Faces, .pts, COCO and imglab: faces in pictures of any size."""
+"""YouTube Faces, .pts, COCO and imglab: faces in images of any size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facepoints.landmarks.known_sets import IBUG_68
 RANDOM = np.random.default_rng(3)
 
 
-def picture(path: Path, height: int = 40, width: int = 50) -> np.ndarray:
+def write_image(path: Path, height: int = 40, width: int = 50) -> np.ndarray:
     image = RANDOM.integers(0, 256, (height, width), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), image)
@@ -33,7 +33,8 @@ def photos(path: Path, **options: Any) -> Photos:
     return data
 
 
-def refused(path: Path, *parts: str, **options: Any) -> None:
+def rejects(path: Path, *parts: str, **options: Any) -> None:
+    """The path raises a DataError of one line that contains the parts."""
     with pytest.raises(DataError) as caught:
         load(path, **options)
     text = str(caught.value)
@@ -50,14 +51,14 @@ def frames(folder: Path, split: str = "training", rows: int = 3) -> Path:
     lines = [",".join(["", *map(str, range(136))])]
     for row in range(rows):
         name = f"Ann_Lee_{row}{row}.png"
-        picture(folder / split / name)
+        write_image(folder / split / name)
         lines.append(",".join([name, *(f"{v + row}.0" for v in np.arange(136) % 40)]))
     path = folder / f"{split}_frames_keypoints.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
 
 
-def test_frames(tmp_path: Path) -> None:
+def test_a_table_of_frames_gives_points_people_and_the_split(tmp_path: Path) -> None:
     table = frames(tmp_path)
     frames(tmp_path, "test", rows=2)
     for path in (tmp_path, table):
@@ -67,11 +68,11 @@ def test_frames(tmp_path: Path) -> None:
         assert set(data.group) == {"Ann_Lee"}
         np.testing.assert_array_equal(data.points[1, :2], [[1, 2], [3, 4]])
         assert data.labelled.all()
-    assert len(photos(tmp_path, part="test")) == 2
+    assert len(photos(tmp_path, split="test")) == 2
     assert load(tmp_path, size=32).images.shape == (3, 32, 32)
 
 
-def test_frames_with_a_hole(tmp_path: Path) -> None:
+def test_a_blank_coordinate_is_an_unlabelled_point(tmp_path: Path) -> None:
     table = frames(tmp_path)
     table.write_text(table.read_text().replace("Ann_Lee_00.png,0.0,", "Ann_Lee_00.png,,"))
     labelled = photos(table).labelled
@@ -83,30 +84,32 @@ def test_frames_with_a_hole(tmp_path: Path) -> None:
     ("old", "new", "parts"),
     [
         ("Ann_Lee_11.png,1.0", "Ann_Lee_11.png,x", ("row 2", "line 3", "column 0", "'x'")),
-        ("Ann_Lee_11.png,1.0", "Ann_Lee_11.png,9e9", ("row 2", "not in any picture")),
+        ("Ann_Lee_11.png,1.0", "Ann_Lee_11.png,9e9", ("row 2", "outside of any image")),
         ("Ann_Lee_11.png,1.0", "Ann_Lee_11.png", ("row 2", "expected 137 columns, found 136")),
         ("Ann_Lee_11.png", "", ("row 2", "blank")),
         ("Ann_Lee_11.png", "Bob_00.png", ("no image at", "Bob_00.png")),
         (",134,135\n", ",134\n", ("in pairs",)),
     ],
 )
-def test_bad_frames_table(tmp_path: Path, old: str, new: str, parts: tuple[str, ...]) -> None:
+def test_a_bad_table_of_frames_raises_an_error_with_row_and_reason(
+    tmp_path: Path, old: str, new: str, parts: tuple[str, ...]
+) -> None:
     table = frames(tmp_path)
     table.write_text(table.read_text().replace(old, new, 1))
-    refused(table, *parts)
+    rejects(table, *parts)
 
 
-def test_frames_of_the_other_part(tmp_path: Path) -> None:
+def test_a_missing_split_raises_an_error_that_lists_the_tables(tmp_path: Path) -> None:
     frames(tmp_path)
-    refused(tmp_path, "test_frames_keypoints.csv", "training_frames_keypoints.csv", part="test")
+    rejects(tmp_path, "test_frames_keypoints.csv", "training_frames_keypoints.csv", split="test")
 
 
-def test_picture_that_does_not_open(tmp_path: Path) -> None:
+def test_an_unreadable_image_raises_an_error(tmp_path: Path) -> None:
     table = frames(tmp_path)
-    (tmp_path / "training" / "Ann_Lee_11.png").write_bytes(b"not a picture")
-    refused(table, "could not read image", "Ann_Lee_11.png")
+    (tmp_path / "training" / "Ann_Lee_11.png").write_bytes(b"not an image")
+    rejects(table, "could not read image", "Ann_Lee_11.png")
     (tmp_path / "training" / "Ann_Lee_11.png").write_bytes(b"")
-    refused(table, "could not read image", "Ann_Lee_11.png")
+    rejects(table, "could not read image", "Ann_Lee_11.png")
 
 
 # YouTube Faces as npz
@@ -125,17 +128,17 @@ def video(path: Path, count: int = 7, **changes: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def test_videos(tmp_path: Path) -> None:
+def test_videos_give_every_nth_frame_as_a_gray_image(tmp_path: Path) -> None:
     first = video(tmp_path / "part_1" / "Ann_Lee_0.npz")
     video(tmp_path / "part_2" / "Bob_Ray_3.npz", count=2)
     data = photos(tmp_path, every=3)
     assert data.names.tolist() == ["Ann_Lee_0/0", "Ann_Lee_0/3", "Ann_Lee_0/6", "Bob_Ray_3/0"]
     assert data.group.tolist() == ["Ann_Lee"] * 3 + ["Bob_Ray"]
     np.testing.assert_allclose(data.points[1], first["landmarks2D"][:, :, 3], rtol=1e-6)
-    pictures = list(data.pictures())
-    assert [p.shape for p in pictures] == [(30, 40)] * 4
+    images = list(data.read_images())
+    assert [image.shape for image in images] == [(30, 40)] * 4
     rgb = first["colorImages"][..., 3].astype(float)
-    np.testing.assert_allclose(pictures[1], rgb @ [0.299, 0.587, 0.114], atol=1)
+    np.testing.assert_allclose(images[1], rgb @ [0.299, 0.587, 0.114], atol=1)
     assert len(load(tmp_path / "part_1" / "Ann_Lee_0.npz", every=1)) == 7
 
 
@@ -146,24 +149,26 @@ def test_videos(tmp_path: Path) -> None:
         ({"colorImages": None}, ("no array 'colorImages'",)),
         ({"landmarks2D": np.zeros((5, 2, 7))}, ("should be numbers (68, 2, T)",)),
         ({"landmarks2D": np.zeros((68, 2, 6))}, ("7 frames in colorImages, 6 in",)),
-        ({"landmarks2D": np.full((68, 2, 7), np.inf)}, ("frame 0", "no positions")),
+        ({"landmarks2D": np.full((68, 2, 7), np.inf)}, ("frame 0", "not positions")),
         ({"colorImages": np.zeros((9, 9, 3, 7))}, ("should be uint8 (H, W, 3, T)",)),
         ({"colorImages": np.zeros((9, 9, 7), np.uint8)}, ("should be uint8 (H, W, 3, T)",)),
         ({"landmarks2D": np.array([{}])}, ("landmarks2D is damaged",)),
     ],
 )
-def test_bad_video(tmp_path: Path, changes: dict[str, Any], parts: tuple[str, ...]) -> None:
+def test_a_video_with_bad_arrays_raises_an_error(
+    tmp_path: Path, changes: dict[str, Any], parts: tuple[str, ...]
+) -> None:
     video(tmp_path / "Ann_0.npz", **changes)
-    refused(tmp_path, "Ann_0.npz", *parts)
+    rejects(tmp_path, "Ann_0.npz", *parts)
 
 
-def test_truncated_video_and_wrong_every(tmp_path: Path) -> None:
+def test_a_truncated_video_and_every_0_raise_an_error(tmp_path: Path) -> None:
     path = tmp_path / "Ann_0.npz"
     video(path)
-    refused(path, "every must be 1 or more", every=0)
+    rejects(path, "every must be 1 or more", every=0)
     path.write_bytes(path.read_bytes()[:5000])
-    refused(path, "Ann_0.npz", "damaged")
-    refused(tmp_path, "Ann_0.npz", "damaged")
+    rejects(path, "Ann_0.npz", "damaged")
+    rejects(tmp_path, "Ann_0.npz", "damaged")
 
 
 # .pts
@@ -175,14 +180,14 @@ def pts(path: Path, points: np.ndarray, header: str = "version: 1\nn_points: {}\
     path.write_text(header.format(len(points)) + "{\n" + body + "\n}\n")
 
 
-def test_pts_are_one_based_and_found_in_folders(tmp_path: Path) -> None:
+def test_pts_are_one_based_and_read_from_subfolders(tmp_path: Path) -> None:
     points = RANDOM.uniform(5, 35, (68, 2))
-    picture(tmp_path / "a" / "one.png")
-    picture(tmp_path / "b" / "two.WEBP")
+    write_image(tmp_path / "a" / "one.png")
+    write_image(tmp_path / "b" / "two.WEBP")
     pts(tmp_path / "a" / "one.pts", points)
     points[3] = np.nan
     pts(tmp_path / "b" / "two.pts", points)
-    picture(tmp_path / "unlabelled.jpg")
+    write_image(tmp_path / "unlabelled.jpg")
     data = photos(tmp_path)
     assert data.names.tolist() == ["a/one.png", "b/two.WEBP"]
     assert data.group.tolist() == ["one", "two"]
@@ -193,8 +198,8 @@ def test_pts_are_one_based_and_found_in_folders(tmp_path: Path) -> None:
     assert len(photos(tmp_path / "a" / "one.pts")) == 1
 
 
-def test_pts_of_another_count_never_mirror(tmp_path: Path) -> None:
-    picture(tmp_path / "one.jpg")
+def test_pts_of_an_unknown_count_cannot_be_mirrored(tmp_path: Path) -> None:
+    write_image(tmp_path / "one.jpg")
     pts(tmp_path / "one.pts", RANDOM.uniform(5, 35, (5, 2)), header="")
     data = photos(tmp_path)
     assert data.landmarks.names == ("0", "1", "2", "3", "4")
@@ -207,36 +212,41 @@ def test_pts_of_another_count_never_mirror(tmp_path: Path) -> None:
         ("version: 1\nn_points: 3\n{\n1 2\n3 4\n}\n", ("expected 3 points, found 4 coord",)),
         ("version: 1\nn_points: 1\n{\n1 two\n}\n", ("expected numbers",)),
         ("version: 1\nn_points: 1\n{\n1 2\n", ("points between braces",)),
-        ("version: 1\nn_points: 1\n{\n1 inf\n}\n", ("point 1", "not in any picture")),
+        ("version: 1\nn_points: 1\n{\n1 inf\n}\n", ("point 1", "outside of any image")),
         ("{}", ("expected 0 points",)),
         ("", ("points between braces",)),
         (b"\xff\xfe\x80n_points", ("not text",)),
     ],
 )
-def test_bad_pts(tmp_path: Path, content: str | bytes, parts: tuple[str, ...]) -> None:
-    picture(tmp_path / "one.jpg")
+def test_a_bad_pts_raises_an_error(
+    tmp_path: Path, content: str | bytes, parts: tuple[str, ...]
+) -> None:
+    write_image(tmp_path / "one.jpg")
     data = content.encode() if isinstance(content, str) else content
     (tmp_path / "one.pts").write_bytes(data)
-    refused(tmp_path, "one.pts", *parts)
+    rejects(tmp_path, "one.pts", *parts)
 
 
-def test_pts_without_picture_or_of_other_counts(tmp_path: Path) -> None:
+def test_pts_without_an_image_or_with_another_count_raise_an_error(tmp_path: Path) -> None:
     pts(tmp_path / "a.pts", np.ones((5, 2)))
-    refused(tmp_path, "no image beside", "a.pts")
-    picture(tmp_path / "a.png")
-    picture(tmp_path / "b.png")
+    rejects(tmp_path, "no image beside", "a.pts")
+    write_image(tmp_path / "a.png")
+    write_image(tmp_path / "b.png")
     pts(tmp_path / "b.pts", np.ones((6, 2)))
-    refused(tmp_path, "b.pts has 6 points, a.pts has 5")
+    rejects(tmp_path, "b.pts has 6 points, a.pts has 5")
 
 
-def test_folder_of_nothing(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
-    refused(tmp_path, "nothing in the folder", "COCO")
+def test_a_folder_without_labels_raises_an_error(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png")
+    rejects(tmp_path, "no file in the folder", "COCO")
 
 
-def test_real_pts(shared: Path) -> None:
-    data = photos(shared / "lfpw" / "train")
-    assert (len(data), data.landmarks) == (805, IBUG_68)
+def test_all_photos_of_a_real_folder_are_read(shared: Path) -> None:
+    folder = shared / "lfpw" / "train"
+    data = photos(folder)
+    assert sorted(data.group) == sorted(file.stem for file in folder.glob("*.pts"))
+    assert data.landmarks == IBUG_68
+    assert data.labelled.all()
 
 
 # COCO
@@ -244,8 +254,8 @@ def test_real_pts(shared: Path) -> None:
 
 def coco(folder: Path, **changes: Any) -> Path:
     """Two pictures with three faces of a left eye, a right eye and a nose."""
-    picture(folder / "images" / "b.png")
-    picture(folder / "a.png")
+    write_image(folder / "images" / "b.png")
+    write_image(folder / "a.png")
     content: dict[str, Any] = {
         "images": [{"id": 7, "file_name": "b.png"}, {"id": 9, "file_name": "a.png"}],
         "categories": [
@@ -270,7 +280,7 @@ def coco(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def test_coco(tmp_path: Path) -> None:
+def test_coco_gives_a_row_per_annotation_with_points(tmp_path: Path) -> None:
     data = photos(coco(tmp_path))
     assert data.names.tolist() == ["a.png", "b.png", "b.png#2"]
     assert data.group.tolist() == ["a.png", "b.png", "b.png"]
@@ -282,7 +292,7 @@ def test_coco(tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(data.points[0], [[5, 4], [1.5, 4], [3, 9]])
     assert data.schemes == {"coco": data.landmarks.names}
-    assert len(list(data.pictures())) == 3
+    assert len(list(data.read_images())) == 3
 
 
 def annotation(keypoints: Any, **more: Any) -> dict[str, Any]:
@@ -295,7 +305,7 @@ def annotation(keypoints: Any, **more: Any) -> dict[str, Any]:
     [
         (annotation([1, 2, 2]), ("annotation 4", "3 numbers, expected 9")),
         (annotation([1, 2, 5] * 3), ("annotation 4", "visibility 5")),
-        (annotation([1, "x", 2] * 3), ("annotation 4", "no numbers")),
+        (annotation([1, "x", 2] * 3), ("annotation 4", "not numbers")),
         (annotation([1, float("nan"), 2] * 3), ("annotation 4", "left_eye", "nan")),
         (annotation([1, 1e12, 2] * 3), ("annotation 4", "left_eye")),
         (annotation([1, 2, 2] * 3, image_id=5), ("annotation 4", "image 5")),
@@ -323,19 +333,21 @@ def annotation(keypoints: Any, **more: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_bad_coco(tmp_path: Path, changes: dict[str, Any], parts: tuple[str, ...]) -> None:
-    refused(coco(tmp_path, **changes), *parts)
+def test_bad_coco_raises_an_error(
+    tmp_path: Path, changes: dict[str, Any], parts: tuple[str, ...]
+) -> None:
+    rejects(coco(tmp_path, **changes), *parts)
 
 
-def test_json_that_is_something_else(tmp_path: Path) -> None:
+def test_json_without_keypoints_raises_an_error(tmp_path: Path) -> None:
     path = tmp_path / "labels.json"
     path.write_text('{"a": 1}')
-    refused(path, "no 'images'")
+    rejects(path, "no 'images'")
     path.write_text('{"a": 1')
-    refused(path, "should hold JSON")
+    rejects(path, "should hold JSON")
 
 
-def test_coco_of_68_numbers(tmp_path: Path) -> None:
+def test_68_consecutive_numbers_in_coco_are_the_ibug_set(tmp_path: Path) -> None:
     category = {"id": 1, "name": "face", "keypoints": [str(i) for i in range(1, 69)]}
     changes = annotation([5, 6, 2] * 68) | {"categories": [category]}
     assert photos(coco(tmp_path, **changes)).landmarks == IBUG_68
@@ -345,7 +357,7 @@ def test_coco_of_68_numbers(tmp_path: Path) -> None:
 
 
 def imglab(folder: Path, boxes: str, before: str = "") -> Path:
-    picture(folder / "pics" / "one & two.png")
+    write_image(folder / "pics" / "one & two.png")
     path = folder / "labels.xml"
     path.write_text(
         f"<?xml version='1.0' encoding='ISO-8859-1'?>\n{before}<dataset><name>faces</name><images>"
@@ -358,7 +370,7 @@ def box(parts: str, attributes: str = "") -> str:
     return f"<box top='1' left='2' width='9' height='9'{attributes}>{parts}</box>"
 
 
-def test_imglab_with_missing_parts(tmp_path: Path) -> None:
+def test_missing_parts_of_imglab_are_unlabelled(tmp_path: Path) -> None:
     full = "<part name='10' x='9' y='8'/><part name='2' x='3' y='4'/><part name='1' x='5' y='6'/>"
     some = "<part name='2' x='7' y='7'/>"
     path = imglab(tmp_path, box(full) + box("") + box(full, " ignore='1'") + box(some))
@@ -371,7 +383,7 @@ def test_imglab_with_missing_parts(tmp_path: Path) -> None:
     assert load(path).images.shape == (2, 96, 96)
 
 
-def test_imglab_of_68_numbers(tmp_path: Path) -> None:
+def test_68_consecutive_numbers_in_imglab_are_the_ibug_set(tmp_path: Path) -> None:
     parts = "".join(f"<part name='{i:02}' x='{i}' y='{i % 9}'/>" for i in range(68))
     assert photos(imglab(tmp_path, box(parts))).landmarks == IBUG_68
 
@@ -385,44 +397,46 @@ BOMB = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
         (box(""), "", ("no box with parts",)),
         (box("<part name='1' x='a' y='2'/>"), "", ("line 2", "needs numbers")),
         (box("<part name='1' x='1'/>"), "", ("needs numbers",)),
-        (box("<part name='1' x='1' y='inf'/>"), "", ("far off",)),
-        (box("<part name='1' x='1' y='1'/>" * 2), "", ("there twice",)),
+        (box("<part name='1' x='1' y='inf'/>"), "", ("outside of any image",)),
+        (box("<part name='1' x='1' y='1'/>" * 2), "", ("repeated",)),
         ("</image><image>", "", ("without file",)),
         ("<box>", "", ("damaged XML",)),
         (box("<part name='1' x='1' y='1'/>"), BOMB, ("document type",)),
     ],
 )
-def test_bad_imglab(tmp_path: Path, boxes: str, before: str, parts: tuple[str, ...]) -> None:
-    refused(imglab(tmp_path, boxes, before), "labels.xml", *parts)
+def test_bad_imglab_raises_an_error(
+    tmp_path: Path, boxes: str, before: str, parts: tuple[str, ...]
+) -> None:
+    rejects(imglab(tmp_path, boxes, before), "labels.xml", *parts)
 
 
-# Damage that has no format
+# Damage in any format
 
 
 @pytest.mark.parametrize("name", ["a\0.png", "a" * 5000 + ".png", "\ud800.png"])
-def test_picture_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
-    refused(coco(tmp_path, images=[{"id": 1, "file_name": name}]), "image")
+def test_impossible_image_names_raise_an_error(tmp_path: Path, name: str) -> None:
+    rejects(coco(tmp_path, images=[{"id": 1, "file_name": name}]), "image")
 
 
-def test_numbers_and_encodings_that_nobody_has(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+def test_huge_numbers_and_unknown_encodings_raise_an_error(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png")
     (tmp_path / "a.pts").write_text("n_points: " + "9" * 5000 + "\n{\n1 1\n}\n")
-    refused(tmp_path, "a.pts")
+    rejects(tmp_path, "a.pts")
     xml = tmp_path / "a.xml"
     xml.write_text("<?xml version='1.0' encoding='foo'?><dataset/>")
-    refused(xml, "damaged XML")
+    rejects(xml, "damaged XML")
 
 
-def test_video_whose_array_header_is_damaged(tmp_path: Path) -> None:
+def test_a_damaged_array_header_raises_an_error(tmp_path: Path) -> None:
     header = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': ((".ljust(117) + b"\n"
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         for name in ("colorImages", "landmarks2D"):
             archive.writestr(f"{name}.npy", header)
-    refused(tmp_path / "a.npz", "is damaged")
+    rejects(tmp_path / "a.npz", "is damaged")
 
 
 def test_file_names_need_not_be_utf8(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    write_image(tmp_path / "a.png")
     folder, stem = tmp_path / os.fsdecode(b"fold\xff"), os.fsdecode(b"a\xfe")
     try:
         folder.mkdir()
@@ -433,13 +447,13 @@ def test_file_names_need_not_be_utf8(tmp_path: Path) -> None:
     assert load(folder).names.tolist() == [f"{stem}.png"]
 
 
-def test_a_picture_that_does_not_open_is_one_line(
+def test_a_truncated_image_is_an_error_of_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    picture(tmp_path / "a.png")
+    write_image(tmp_path / "a.png")
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:600])
     (tmp_path / "a.pts").write_text("{\n5 5\n20 20\n}\n")
-    refused(tmp_path, "could not read image")
+    rejects(tmp_path, "could not read image")
     assert capfd.readouterr().err == ""
 
 

@@ -93,7 +93,7 @@ def test_coco_round_trip(labelled: np.ndarray, seed: int) -> None:
 
 
 def check_photos(back: Photos, samples: Samples) -> None:
-    np.testing.assert_array_equal(list(back.pictures()), samples.images)
+    np.testing.assert_array_equal(list(back.read_images()), samples.images)
     np.testing.assert_array_equal(back.labelled, samples.labelled)
     np.testing.assert_allclose(back.points, samples.points, rtol=1e-6, atol=1e-6)
 

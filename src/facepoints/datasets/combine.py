@@ -1,4 +1,4 @@
-"""Several data sets as one, with or without certain people."""
+"""Several data sets read as one, with people to exclude or to include."""
 
 from __future__ import annotations
 
@@ -20,43 +20,49 @@ __all__ = ["concatenate", "load_dataset", "read_people"]
 
 
 def load_dataset(
-    paths: Sequence[Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     split: str = "training",
     crop_size: int = 96,
-    exclude_people: Path | None = None,
-    include_people: Path | None = None,
+    exclude_people: str | Path | None = None,
+    include_people: str | Path | None = None,
 ) -> Samples:
-    """Labelled faces of all `paths`, as rows of one table.
+    """Read labelled faces as rows of one table.
+
+    >>> faces = load_dataset("training.csv")  # doctest: +SKIP
 
     Args:
-        paths: data sets in any format that `readers.load` knows.
-        part: which part to take of one that holds a training and a test part.
-        size: side in pixels of the crops that are cut from photos.
-        without: file that names people (or photos) to leave out; see `read_people`.
-        only: file that names the people to keep, leaving out all others.
+        paths: one file or folder, or several, each in any format of `readers.READERS`.
+        split: "training" or "test", for data sets that hold both.
+        crop_size: side in pixels of the crops that are cut from photos. Kaggle tables keep
+            the size of their images.
+        exclude_people: text file with people (or photos) to leave out, see `read_people`;
+            None: nobody is left out.
+        include_people: text file with the people to keep; None: all are kept.
 
     Raises:
-        DataError: a set cannot be read, no path came, or nobody is left.
+        DataError: a data set cannot be read, no path was given, or no face is left.
+        SettingsError: `crop_size` is not positive.
     """
-    sets = [readers.load(path, split=split, size=crop_size) for path in paths]
+    paths = [paths] if isinstance(paths, str | Path) else paths
+    sets = [readers.load(Path(path), split=split, size=crop_size) for path in paths]
     data = concatenate(sets)
     if len(sets) > 1:
         data = replace(data, group=_groups_across(sets, data))
     for file, keep in ((exclude_people, False), (include_people, True)):
         if file is not None:
-            named = np.isin(data.group, sorted(read_people(file)))
+            named = np.isin(data.group, sorted(read_people(Path(file))))
             data = data.take(np.flatnonzero(named == keep))
     if len(data) == 0:
-        raise DataError(f"no face is left of {', '.join(map(str, paths))}")
+        raise DataError(f"no face of {', '.join(map(str, paths))} is left")
     return data
 
 
 def _groups_across(sets: Sequence[Samples], data: Samples) -> NDArray[np.str_]:
-    """Groups (N,) of all rows, clusters of duplicates found anew across the sets.
+    """Groups (N,) of all rows, with new clusters of duplicates across the sets.
 
-    Each set numbers its own clusters, so the same number means different pictures, and
-    one picture in two sets would be two.
+    Each set numbers its own clusters. Without new ones, a number would mean different images in
+    two sets, and an image in two sets would be in two clusters.
     """
     clusters = np.concatenate([np.char.startswith(s.group, CLUSTER) for s in sets])
     rows = np.flatnonzero(clusters)
@@ -66,15 +72,17 @@ def _groups_across(sets: Sequence[Samples], data: Samples) -> NDArray[np.str_]:
 
 
 def read_people(path: Path) -> set[str]:
-    """Names in a text file: the last word of every line; "#" begins a comment.
+    """The people in a text file: the last word of every line. A "#" starts a comment.
 
     Raises:
-        DataError: the file is not there or not text.
+        DataError: the file is missing or not text.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:
-        raise DataError(f"no file at {path}; it should name one person a line") from error
+        raise DataError(
+            f"no file at {path}; expected a text file with one person per line"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"could not read {path} as text: {error}") from error
     kept = (line.split("#", 1)[0].split() for line in lines)
@@ -82,28 +90,27 @@ def read_people(path: Path) -> set[str]:
 
 
 def concatenate(parts: Sequence[Samples]) -> Samples:
-    """Several sets as one: rows after rows, the union of columns, images of the first's size.
+    """Join data sets: all rows, the union of the columns, images resized to the first's size.
 
-    Columns that a set does not have are unlabelled in its rows. Marking schemes of one
-    name must mark the same points.
+    Columns that a set does not have are unlabelled in its rows.
 
     Raises:
-        DataError: no set came, or two schemes of one name mark different points.
+        DataError: no set was given, or two schemes of one name mark different points.
     """
     if not parts:
-        raise DataError("nothing to put together: no data set came")
+        raise DataError("expected at least one data set, none came")
     if len(parts) == 1:
         return parts[0]
     landmarks = parts[0].landmarks
-    sources: dict[str, tuple[str, ...]] = {}
+    schemes: dict[str, tuple[str, ...]] = {}
     for part in parts:
         landmarks = landmarks.union(part.landmarks)
         for name, marked in part.schemes.items():
-            if sources.setdefault(name, marked) != marked:
+            if schemes.setdefault(name, marked) != marked:
                 raise DataError(
                     f"two data sets use the marking scheme name '{name}' for different points"
                 )
-    order = list(sources)
+    order = list(schemes)
     fitted = [_in_columns(resize_samples(part, *parts[0].size), landmarks) for part in parts]
     return Samples(
         images=np.concatenate([p.images for p in fitted]),
@@ -115,14 +122,14 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
         scheme=np.concatenate(
             [np.array([order.index(s) for s in p.schemes], np.int16)[p.scheme] for p in fitted]
         ),
-        schemes=sources,
+        schemes=schemes,
     )
 
 
 def _in_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
-    """The samples' own columns at their places in a wider set; the rest unlabelled."""
-    places = landmarks.columns(samples.landmarks.names)
+    """The samples in the columns of a larger set; the other columns are unlabelled."""
+    index = landmarks.columns(samples.landmarks.names)
     points = np.zeros((len(samples), len(landmarks), 2), dtype=np.float32)
     labelled = np.zeros((len(samples), len(landmarks)), dtype=bool)
-    points[:, places], labelled[:, places] = samples.points, samples.labelled
+    points[:, index], labelled[:, index] = samples.points, samples.labelled
     return samples.with_points(points, labelled, landmarks)

@@ -1,9 +1,9 @@
-"""Marking schemes: points of one name that several annotators place differently.
+"""Marking schemes: points of one name that annotators place differently.
 
-A data set may join the work of annotators who mark different places under one name
-(`Samples.source`). A table of columns may hold such a point once for all schemes, as
-``nose_tip``, or for a scheme of its own, as ``nose_tip@4-point``. Here is what finds the
-column of a point as a scheme marks it, and moves labels and predictions between columns.
+A data set may hold labels of several marking schemes, which mark different places under one name
+(`Samples.scheme`). A table has such a point in one column for all schemes (``nose_tip``), or in a
+column of one scheme (``nose_tip@4-point``). This module finds the column of a point for a scheme
+and moves labels and predictions between columns.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ __all__ = [
 
 
 def _column(landmarks: LandmarkSet, name: str, scheme: str) -> int | None:
+    """The column of a point for a scheme: its own column, else that of the plain name."""
     own = name if scheme_of(name) else with_scheme(name, scheme)
     for candidate in (own, name, base_name(name)):
         if candidate in landmarks.names:
@@ -45,8 +46,11 @@ def _column(landmarks: LandmarkSet, name: str, scheme: str) -> int | None:
 def pick_scheme(requested: set[str], schemes: Mapping[str, Sequence[str]]) -> str:
     """The smallest marking scheme that marks all `requested` points (ties: the first).
 
-    The widest if none does; "" if there are no schemes. Asked for eyes, nose and lip
-    only, an image belongs to the 4-point scheme; asked for a brow too, to the 15-point one.
+    In the competition, an image with requests for eyes, nose and lip belongs to the 4-point
+    scheme, and one with a request for a brow to the 15-point scheme.
+
+    Returns:
+        The largest scheme if none marks all points; "" if there are no schemes.
     """
     covering = [s for s, names in schemes.items() if requested <= {*map(base_name, names)}]
     if covering:
@@ -55,26 +59,27 @@ def pick_scheme(requested: set[str], schemes: Mapping[str, Sequence[str]]) -> st
 
 
 def points_by_scheme(samples: Samples) -> dict[str, tuple[str, ...]]:
-    """The points of each scheme that has labelled rows: listed ones and labelled ones."""
+    """The points of each scheme with labelled rows: the points that the scheme lists and those
+    that are labelled."""
     marked = {}
     for index, (scheme, listed) in enumerate(samples.schemes.items()):
-        seen = np.any(samples.labelled[samples.scheme == index], axis=0)
-        if seen.any():
-            named = zip(samples.landmarks.names, seen, strict=True)
-            marked[scheme] = tuple(n for n, s in named if s or n in listed)
+        labelled = np.any(samples.labelled[samples.scheme == index], axis=0)
+        if labelled.any():
+            columns = zip(samples.landmarks.names, labelled, strict=True)
+            marked[scheme] = tuple(name for name, has in columns if has or name in listed)
     return marked
 
 
 def scheme_columns(landmarks: LandmarkSet, marked: Mapping[str, Sequence[str]]) -> LandmarkSet:
-    """Columns for every scheme of its own.
+    """A landmark set with separate columns for each scheme.
 
     Args:
         landmarks: the points of all schemes.
-        marked: for each scheme, one at least, the points that it marks.
+        marked: the points of each scheme; at least one scheme.
 
     Returns:
-        The points of the scheme with the most (ties: the first) by their plain names, then
-        those of every other as ``name@scheme``.
+        The points of the widest scheme by their plain names, then those of every other scheme
+        as ``name@scheme``.
     """
     main = widest_scheme(marked)
     columns = landmarks.subset(marked[main])
@@ -94,20 +99,20 @@ def _renamed(landmarks: LandmarkSet, scheme: str) -> LandmarkSet:
 
 
 def in_scheme_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
-    """Every row's labels in the columns that `landmarks` has for its marking scheme.
+    """Move each row's labels to the columns that `landmarks` has for its marking scheme.
 
-    For held-out rows of a run that was trained with `sources`. Labels of points that
-    `landmarks` lacks are left out.
+    This gives held-out rows the columns of a run that was trained with "per-scheme". Labels of
+    points that `landmarks` lacks are dropped.
     """
     points = np.zeros((len(samples), len(landmarks), 2), dtype=np.float32)
     labelled = np.zeros((len(samples), len(landmarks)), dtype=bool)
-    for index, source in enumerate(samples.schemes):
+    for index, scheme in enumerate(samples.schemes):
         rows = np.flatnonzero(samples.scheme == index)
         for column, name in enumerate(samples.landmarks.names):
-            place = _column(landmarks, name, source)
-            if place is not None:
-                points[rows, place] = samples.points[rows, column]
-                labelled[rows, place] = samples.labelled[rows, column]
+            target = _column(landmarks, name, scheme)
+            if target is not None:
+                points[rows, target] = samples.points[rows, column]
+                labelled[rows, target] = samples.labelled[rows, column]
     return samples.with_points(points, labelled, landmarks)
 
 
@@ -172,6 +177,6 @@ def _with_scheme_names(want: LandmarkSet, scheme: str) -> LandmarkSet:
 
 
 def widest_scheme(marked: Mapping[str, Sequence[str]]) -> str:
-    """The scheme that marks the most points (ties: the first), which plain names are meant by
-    in `own_columns`; "" if there is none."""
+    """The scheme with the most points (ties: the first); "" if there is none. In
+    `scheme_columns` its points have the plain names."""
     return max(marked, key=lambda scheme: len(marked[scheme]), default="")

@@ -1,9 +1,9 @@
-"""How faces lie in the crops that a network trains on: upright, by their mean shape.
+"""Training crops aligned to the mean shape of all faces (Procrustes analysis).
 
-A bounding box depends on the turn of a head and on an open mouth; all points together say
-better where a face is, how large and how turned. So every face is brought onto the mean
-shape of all by a similarity (generalised Procrustes analysis, Gower 1975,
-doi:10.1007/BF02291478), and prediction does the same with its first answer.
+All points together locate a face better than its bounding box, which changes as the head turns
+or the mouth opens. So each face is mapped to the mean shape by the best similarity (generalized
+Procrustes analysis, Gower 1975, doi:10.1007/BF02291478). Prediction crops a face again in the
+same way, by the points of its first pass.
 """
 
 from __future__ import annotations
@@ -18,28 +18,33 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["align_crops", "canonical_points", "mean_shape"]
 
-_ROUNDS = 5  # of aligning all shapes to their mean; it moves by under 1e-4 after three
+_ROUNDS = 5  # alignments of all shapes to their mean; after three it moves by under 1e-4
 
 
 def mean_shape(
     points: NDArray[np.float32], labelled: NDArray[np.bool_], landmarks: LandmarkSet
 ) -> NDArray[np.float64]:
-    """Mean of shapes freed of place, size and turn: (K, 2), box centre at 0, longer side 1.
+    """Mean of the shapes without their positions, sizes and rotations.
 
-    Mirror-symmetric and upright (the subject's left at the larger x) if the set mirrors;
-    else turned as the first complete face is. Only complete faces count.
+    The mean shape is symmetric and upright (the subject's left at the larger x) if the set can
+    be mirrored. Otherwise it is rotated like the first complete face. Only complete faces are
+    used.
 
     Args:
         points: (N, K, 2) in pixels.
         labelled: (N, K).
+        landmarks: of the K columns.
+
+    Returns:
+        (K, 2): the center of its bounding box is at 0, and the longer side of the box is 1.
 
     Raises:
         DataError: no face has every point.
     """
-    whole = points[labelled.all(axis=1)].astype(np.float64)
-    if not len(whole):
+    complete = points[labelled.all(axis=1)].astype(np.float64)
+    if not len(complete):
         raise DataError("a mean shape needs a face with every point labelled, none has")
-    mean = whole[0] - whole[0].mean(axis=0)
+    mean = complete[0] - complete[0].mean(axis=0)
     if landmarks.mirrorable:
         sides = np.array([("left" in n) - ("right" in n) for n in landmarks.names], float)
         across, down = sides @ mean
@@ -48,7 +53,7 @@ def mean_shape(
         ).astype(np.float64)
     for _ in range(_ROUNDS):
         mean = np.mean(
-            [affine.apply(affine.fit_similarity(p, mean), p) for p in whole], axis=0, dtype=float
+            [affine.apply(affine.fit_similarity(p, mean), p) for p in complete], axis=0, dtype=float
         )
         mean -= mean.mean(axis=0)
         if landmarks.mirrorable:
@@ -59,49 +64,43 @@ def mean_shape(
 
 
 def canonical_points(shape: NDArray[np.float64], size: int, face: float) -> NDArray[np.float32]:
-    """A mean shape in the middle of a square crop, in its pixels.
+    """A mean shape in the center of a square crop.
 
     Args:
-        shape: (K, 2), longer side 1, as `mean_shape` gives it.
+        shape: (K, 2), longer side 1, as `mean_shape` returns it.
         size: side of the crop in pixels.
-        face: longer side of the shape, in pixels.
+        face: longer side of the shape in pixels.
+
+    Returns:
+        (K, 2) in pixels of the crop.
     """
     return (shape * face + (size - 1) / 2).astype(np.float32)
 
 
 def align_crops(photos: Photos, shape: NDArray[np.float64], size: int, face: float) -> Samples:
-    """Square crops in which every face lies on the mean shape as well as a similarity can.
+    """Cut square crops in which every face is aligned to the mean shape by a similarity.
 
     Faces with fewer than two labelled points are left out.
 
     Args:
-        shape, size, face: as for `layout`.
+        photos: the faces.
+        shape, size, face: as for `canonical_points`.
 
     Raises:
-        DataError: a picture does not open, or no face has two labelled points.
+        DataError: an image cannot be read, or no face has two labelled points.
     """
     rows = np.flatnonzero(photos.labelled.sum(axis=1) > 1)
     if not len(rows):
-        raise DataError("no face has two labelled points to lay it upright by")
-    place = {int(row): k for k, row in enumerate(rows)}
+        raise DataError("no face has two labelled points to align it by")
+    number = {int(row): k for k, row in enumerate(rows)}
     target = canonical_points(shape, size, face)
     images = np.empty((len(rows), size, size), dtype=np.uint8)
     points = np.zeros((len(rows), *photos.points.shape[1:]), dtype=np.float32)
-    for row, picture in enumerate(photos.pictures()):
-        if row not in place:
+    for row, image in enumerate(photos.read_images()):
+        if row not in number:
             continue
         known = photos.labelled[row]
         matrix = affine.fit_similarity(photos.points[row][known], target[known])
-        images[place[row]] = affine.warp(picture, matrix, size, size)
-        points[place[row]] = affine.apply(matrix, photos.points[row])
-    points[~photos.labelled[rows]] = 0
-    return Samples(
-        images=images,
-        points=points,
-        labelled=photos.labelled[rows],
-        landmarks=photos.landmarks,
-        group=photos.group[rows],
-        names=photos.names[rows],
-        scheme=photos.scheme[rows],
-        schemes=photos.schemes,
-    )
+        images[number[row]] = affine.warp(image, matrix, size, size)
+        points[number[row]] = affine.apply(matrix, photos.points[row])
+    return photos.as_samples(images, points, rows)

@@ -1,4 +1,4 @@
-"""Labelled faces as columns and a mask: all that the rest of the program sees of data."""
+"""Labelled faces as a table of points and a mask; no other part of a data set is passed on."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Samples:
-    """Faces of one size with a table of points and a mask.
+    """Labelled faces in images of one size.
 
     Attributes:
         images: (N, H, W) uint8, gray, [0, 255]. May be memory-mapped: read-only.
         points: (N, K, 2) float32, (x, y) in pixels of the image, 0 where not labelled.
         labelled: (N, K) bool.
-        landmarks: names of the K columns.
-        group: (N,) str: person, or cluster of duplicates. Rows of one group are never
-            split between training and validation.
+        landmarks: the names of the K columns.
+        group: (N,) str: the person, or a cluster of duplicates. A split never separates the
+            rows of one group.
         names: (N,) str: where the row comes from (file, frame, image id).
-        source: (N,) int16: index into `sources`, who marked the row.
-        sources: for each marking scheme its name and the points that it marks.
+        scheme: (N,) int16: the marking scheme of the row, an index into `schemes`.
+        schemes: the names of the marking schemes and the points that each of them marks.
+
+    Raises:
+        DataError: the arrays do not fit each other, or the images are not uint8 (N, H, W).
     """
 
     images: NDArray[np.uint8]
@@ -71,7 +74,7 @@ class Samples:
         return self.images.shape[1], self.images.shape[2]
 
     def take(self, rows: NDArray | Sequence[int] | slice) -> Samples:
-        """Just these rows (indices, mask or slice)."""
+        """The samples of these rows (indices, mask or slice)."""
         return replace(
             self,
             images=self.images[rows],
@@ -88,34 +91,35 @@ class Samples:
         labelled: NDArray[np.bool_],
         landmarks: LandmarkSet | None = None,
     ) -> Samples:
-        """Same images under another table of points."""
+        """The same images with another table of points."""
         clean = np.where(labelled[..., None], points, 0).astype(np.float32)
         return replace(self, points=clean, labelled=labelled, landmarks=landmarks or self.landmarks)
 
     def select(self, names: Sequence[str]) -> Samples:
-        """Just the columns `names`, in that order. Raises DataError for an unknown one."""
+        """The columns `names`, in that order. Raises DataError for an unknown name."""
         index = self.landmarks.columns(names)
         return self.with_points(
             self.points[:, index], self.labelled[:, index], self.landmarks.subset(names)
         )
 
     def as_landmarks(self, want: LandmarkSet) -> Samples:
-        """The columns of `want`, converted where a conversion is known, else unlabelled."""
+        """The columns of `want`: converted if a conversion is known, else unlabelled."""
         points, labelled = convert(self.points, self.labelled, self.landmarks, want)
         return self.with_points(points, labelled, want)
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Faces in pictures of any size: points in picture pixels, pictures read on demand.
+    """Labelled faces in images of any size, which are read on demand.
 
     Attributes:
-        pictures: call it to get the N gray pictures (h, w) uint8 in row order, one in
-            memory at a time. Raises DataError for one that does not open.
-        points, labelled, landmarks, group, names, source, sources: as in `Samples`.
+        read_images: a call yields the N gray images (h, w) uint8 in row order, one in
+            memory at a time. It raises DataError for an image that cannot be read.
+        points: (N, K, 2) float32, (x, y) in pixels of each image, 0 where not labelled.
+        labelled, landmarks, group, names, scheme, schemes: as in `Samples`.
     """
 
-    pictures: Callable[[], Iterator[NDArray[np.uint8]]]
+    read_images: Callable[[], Iterator[NDArray[np.uint8]]]
     points: NDArray[np.float32]
     labelled: NDArray[np.bool_]
     landmarks: LandmarkSet
@@ -126,3 +130,41 @@ class Photos:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def take(self, keep: NDArray[np.bool_]) -> Photos:
+        """The photos of a mask (N,), in the same order."""
+
+        def kept() -> Iterator[NDArray[np.uint8]]:
+            return (image for image, k in zip(self.read_images(), keep, strict=True) if k)
+
+        return replace(
+            self,
+            read_images=kept,
+            points=self.points[keep],
+            labelled=self.labelled[keep],
+            group=self.group[keep],
+            names=self.names[keep],
+            scheme=self.scheme[keep],
+        )
+
+    def as_samples(
+        self, images: NDArray[np.uint8], points: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> Samples:
+        """Samples of crops that were cut from these photos.
+
+        Args:
+            images: (M, H, W) uint8, the crops.
+            points: (M, K, 2) in pixels of the crops. Those that are not labelled become 0.
+            rows: (M,) the row of each crop's photo.
+        """
+        labelled = self.labelled[rows]
+        return Samples(
+            images=images,
+            points=np.where(labelled[..., None], points, 0).astype(np.float32),
+            labelled=labelled,
+            landmarks=self.landmarks,
+            group=self.group[rows],
+            names=self.names[rows],
+            scheme=self.scheme[rows],
+            schemes=self.schemes,
+        )

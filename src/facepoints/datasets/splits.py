@@ -12,21 +12,18 @@ __all__ = ["CLUSTER", "duplicate_groups", "split_groups", "spread_rows"]
 
 
 CLUSTER = "picture-"
-"""How the names of clusters of duplicates begin."""
+"""Prefix of the names of duplicate clusters."""
 
-
-_THUMB = 16  # side of the thumbnails that are compared
-
-
-_SAME = 0.995  # correlation of two thumbnails from which they count as one picture
+_THUMB = 16  # side of the compared thumbnails, pixels
+_SAME = 0.995  # two images are duplicates if their thumbnails correlate at least this much
 
 
 def duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """Cluster of near-identical images that each image (N, H, W) belongs to.
+    """Names (N,) of the clusters of near-identical images that the images (N, H, W) belong to.
 
-    Two images are one picture if their 16x16 thumbnails, freed of brightness and
-    contrast, correlate at 0.995 or more: re-encoded copies and neighbouring video frames
-    of a still face. A cluster is named after its first row.
+    Two images are duplicates if their 16x16 thumbnails, normalized for brightness and
+    contrast, correlate at 0.995 or more. This finds re-encoded copies and neighboring video
+    frames of a still face. A cluster is named after its first row.
     """
     n = len(images)
     thumbs = np.empty((n, _THUMB * _THUMB), dtype=np.float32)
@@ -46,7 +43,7 @@ def duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.str_]:
         alike = thumbs[start : start + 1024] @ thumbs[: start + 1024].T >= _SAME
         for row in np.flatnonzero(np.count_nonzero(alike, axis=1) > 1):
             same = np.flatnonzero(alike[row])
-            # by way of the few parents, so that a cluster of all rows stays cheap
+            # unique parents only: a cluster of all rows would take quadratic time otherwise
             roots = [root(int(parent)) for parent in np.unique(first[same])]
             first[roots] = first[same] = min(roots)
     return np.array([f"{CLUSTER}{root(row)}" for row in range(n)], dtype=np.str_)
@@ -55,16 +52,19 @@ def duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.str_]:
 def split_groups(
     group: NDArray[np.str_], share: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row numbers to train on and to hold out, such that no group is in both.
+    """Split rows into training and held-out rows, so that no group is in both.
 
     Args:
-        group: (N,) person or cluster of every row.
-        share: part of the rows to hold out, [0, 1); whole groups, drawn at random, until
-            that many rows are reached.
-        seed: of the draw; same seed and groups, same split.
+        group: (N,) the person or duplicate cluster of every row.
+        share: share of the rows to hold out, [0, 1). Random groups are drawn until they hold
+            at least this share.
+        seed: random seed; the same seed and groups give the same split.
+
+    Returns:
+        Row numbers to train on and row numbers to hold out, both ascending.
 
     Raises:
-        DataError: rows are to be held out and there is but one group.
+        DataError: `share` is above 0 and there is only one group.
     """
     names, member = np.unique(group, return_inverse=True)
     rows = np.arange(len(group))
@@ -73,7 +73,7 @@ def split_groups(
     if len(names) < 2:
         raise DataError(
             f"cannot hold out {share:.0%} of the rows: all {len(group)} belong to one person or "
-            f"picture; give more data, or hold out nothing (--validation 0)"
+            f"image; add more data, or hold out no rows (--validation 0)"
         )
     order = np.random.default_rng(seed).permutation(len(names))
     sizes = np.bincount(member)[order]
@@ -84,5 +84,5 @@ def split_groups(
 
 
 def spread_rows(rows: int, count: int) -> NDArray[np.int64]:
-    """At most `count` of `rows` row numbers, evenly from the first to the last."""
+    """At most `count` of the row numbers from 0 to `rows` - 1, evenly spaced, with both ends."""
     return np.unique(np.linspace(0, rows - 1, min(count, rows)).round().astype(np.int64))

@@ -1,4 +1,4 @@
-"""Labelled faces from files, told apart by what is in them, not by what they are called.
+"""Readers of labelled faces. The content of a file decides its format, not its name.
 
 >>> from pathlib import Path
 >>> samples = load(Path("training.zip"))  # doctest: +SKIP
@@ -17,7 +17,7 @@ from facepoints.datasets.readers.imglab import read_imglab
 from facepoints.datasets.readers.kaggle import read_kaggle
 from facepoints.datasets.readers.options import SPLITS, Options
 from facepoints.datasets.readers.pts import read_pts
-from facepoints.datasets.readers.sniff import find, state
+from facepoints.datasets.readers.sniff import find_format, fingerprint
 from facepoints.datasets.readers.youtube_faces import read_frames, read_npz
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.errors import DataError, SettingsError
@@ -32,26 +32,26 @@ READERS: dict[str, Callable[[Path, Options], Samples | Photos]] = {
     "coco": read_coco,
     "imglab": read_imglab,
 }
-"""Readers by format. A path to a new format also needs a way to tell it: `formats.find`."""
+"""Readers by format. A new format also needs a rule in `sniff.find_format`."""
 
 
 def read(path: Path, *, split: str = "training", every: int = 5) -> Samples | Photos:
-    """A data set in whatever format it is, past the cache, in memory.
+    """Read a data set into memory, without the cache.
 
     Args:
-        path: a file or folder.
-        part: "training" or "test", for data sets that hold both (the competition's zip or
+        path: a file or folder in any of the formats.
+        split: "training" or "test", for data sets that hold both (the competition's zip or
             folder, YouTube Faces as frames).
-        every: take each n-th frame of npz videos.
+        every: read every n-th frame of npz videos.
 
     Returns:
-        Samples where the faces have one size (Kaggle tables), else Photos.
+        Samples if all images have one size (Kaggle tables), else Photos.
 
     Raises:
-        DataError: nothing there, no known format, or data that breaks its format.
+        DataError: there is no such path, its format is unknown, or the data break the format.
     """
-    name, found = find(path, _checked(split))
-    return READERS[name](found, Options(split, every))
+    name, source = find_format(path, _checked(split))
+    return READERS[name](source, Options(split, every))
 
 
 def load(
@@ -62,28 +62,27 @@ def load(
     margin: float = CROP_MARGIN,
     every: int = 5,
 ) -> Samples:
-    """A data set as Samples of one size, from the cache if it was read before.
+    """Read a data set as Samples of one size, from the cache if it was read before.
 
     Args:
-        path, part, every: as for `read`.
-        size, margin: side of the square crops of photos, in pixels, and what is around
-            the face (`samples.crops`). Kaggle tables keep their own size.
+        path, split, every: as for `read`.
+        size: side of the square crops of photos, in pixels. Kaggle tables keep their own size.
+        margin: margin around the face in the crops (`crops.CROP_MARGIN`).
 
     Returns:
-        Samples whose images are read-only and, but for a cache that cannot be written,
-        memory-mapped.
+        Samples with read-only images, memory-mapped unless the cache cannot be written.
 
     Raises:
-        DataError: as for `read`, or a picture that does not open.
+        DataError: as for `read`, or an image cannot be read.
         SettingsError: `size` is not positive.
     """
     if size < 1:
-        raise SettingsError(f"size must be 1 pixel or more, is {size}")
-    name, found = find(path, _checked(split))
-    options = {"part": split, "size": size, "margin": margin, "every": every}
+        raise SettingsError(f"the crop size must be 1 pixel or more, is {size}")
+    name, source = find_format(path, _checked(split))
+    options = {"split": split, "size": size, "margin": margin, "every": every}
 
     def make(scratch: Path | None) -> Samples:
-        data = READERS[name](found, Options(split, every, scratch))
+        data = READERS[name](source, Options(split, every, scratch))
         if isinstance(data, Samples):
             return data
         faces = int(data.labelled.any(axis=1).sum())
@@ -92,10 +91,10 @@ def load(
         out = reserve_images(scratch, faces, size, size) if scratch else None
         return cut_crops(data, size, margin, out)
 
-    return cached(found, [name, state(name, found)], options, make)
+    return cached(source, [name, fingerprint(name, source)], options, make)
 
 
-def _checked(part: str) -> str:
-    if part not in SPLITS:
-        raise DataError(f"part is '{part}', expected one of {', '.join(SPLITS)}")
-    return part
+def _checked(split: str) -> str:
+    if split not in SPLITS:
+        raise DataError(f"the split is '{split}', expected one of {', '.join(SPLITS)}")
+    return split

@@ -1,9 +1,9 @@
-"""What has been read once, as memory-mapped arrays that open at once.
+"""A cache of data sets as memory-mapped arrays, which open at once.
 
-An entry is a folder of .npy files and a ``meta.json``. It is written elsewhere and renamed
-into place, so it is there whole or not at all. Its name is made of the data set's path and
-of all that the result depends on: sizes and times of its files, the version of the
-readers, the options. Entries of the same path in another state are removed.
+An entry is a folder with .npy files and a ``meta.json``. It is written to a temporary folder and
+renamed, so it is complete or missing. Its name is a digest of the data set's path and of all that
+the result depends on: sizes and times of the files, the version of the readers, the options.
+Entries of the same path in another state are removed.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["FORMAT", "cache_folder", "cached"]
 
-FORMAT = 2
-"""Version of the readers and of the entries. Raise it when either gives something else."""
+FORMAT = 3
+"""Version of the readers and of the entries. Raise it when the results of either change."""
 
 _TABLES = ("points", "labelled", "group", "names", "scheme")
-_ABANDONED = 24 * 3600  # seconds after which a half-written entry belongs to nobody
+_ABANDONED = 24 * 3600  # age in seconds after which a half-written entry is removed
 
 
 def cache_folder() -> Path:
-    """Folder of the cache: FACEPOINTS_CACHE, else facepoints in the user's cache folder."""
+    """The folder of the cache: FACEPOINTS_CACHE, else ``facepoints`` in the user's cache folder."""
     if own := os.environ.get("FACEPOINTS_CACHE"):
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -50,21 +50,20 @@ def cached(
     options: dict[str, Any],
     make: Callable[[Path | None], Samples],
 ) -> Samples:
-    """Samples of the cache, made and kept there if they are not.
+    """Samples from the cache. Missing ones are read and written to the cache.
+
+    If the cache cannot be written, the samples are read into memory.
 
     Args:
         path: the data set.
-        state: JSON-ready; differs whenever the data set has changed.
-        options: JSON-ready; how it is read.
-        make: reads the data set. It gets a folder and puts the images there
-            (`store.IMAGES`), or None and keeps them in memory. It raises StoreError if the
-            folder turns out not to be writable.
-
-    A cache that cannot be written costs time, not the result.
+        state: JSON-ready; it changes whenever the data set changes.
+        options: JSON-ready; how the data set is read.
+        make: reads the data set. It gets a folder for the images (`image_store.IMAGES`), or
+            None to keep them in memory. It raises StoreError if the folder cannot be written.
     """
     entry = _Entry.of(path, state, options)
-    if (found := entry.open()) is not None:
-        return found
+    if (samples := entry.open()) is not None:
+        return samples
     try:
         entry.folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=entry.folder.parent))
@@ -95,7 +94,7 @@ class _Entry:
         return cls(cache_folder() / name, json.loads(json.dumps(key)))
 
     def open(self) -> Samples | None:
-        """The entry's samples; None if there are none or they are damaged."""
+        """The samples of the entry; None if it is missing or damaged."""
         try:
             meta = json.loads((self.folder / "meta.json").read_text(encoding="utf-8"))
             if meta["key"] != self.key:
@@ -117,7 +116,7 @@ class _Entry:
             return None
 
     def write(self, samples: Samples, temporary: Path) -> None:
-        """Complete the folder that already holds the images and put it into place."""
+        """Write the tables to the folder that has the images, and rename it to the entry."""
         for name in _TABLES:
             np.save(temporary / f"{name}.npy", getattr(samples, name), allow_pickle=False)
         meta = {
@@ -128,12 +127,12 @@ class _Entry:
             "schemes": samples.schemes,
         }
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-        shutil.rmtree(self.folder, ignore_errors=True)  # damaged, or it would have been used
+        shutil.rmtree(self.folder, ignore_errors=True)  # an existing entry is damaged
         os.replace(temporary, self.folder)
         self._tidy()
 
     def _tidy(self) -> None:
-        """Remove entries of this path in another state, and what nobody finished."""
+        """Remove entries of this path in another state, and abandoned half-written entries."""
         for other in self.folder.parent.glob(f"{self.folder.name.split('-')[0]}-*"):
             try:
                 key = json.loads((other / "meta.json").read_text(encoding="utf-8"))["key"]

@@ -1,11 +1,11 @@
 """COCO keypoints JSON: categories name the points, annotations give x, y, visibility.
 
-Coordinates are pixel numbers from 0; visibility 0 is not labelled, 1 and 2 are. Source:
+Coordinates are 0-based pixels. Visibility 0 means not labelled, 1 and 2 mean labelled. Source:
 https://cocodataset.org/#format-data
 
-Files written by facepoints also carry each face's name, group and marking scheme, so that
-a round trip keeps people on one side of a split: a field ``facepoints`` at the top and in
-each annotation. Other programs pass it by.
+Files written by facepoints have a further field ``facepoints``, at the top and in each annotation,
+with the name, group and marking scheme of each face. So a round trip keeps the groups of a split.
+Other programs ignore the field.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ __all__ = ["find_image", "read_coco"]
 
 
 def read_coco(path: Path, options: Options) -> Photos:
-    """Faces of a COCO keypoints file; pictures beside it or in a folder ``images``.
+    """Read a COCO keypoints file with images next to it or in a folder ``images``.
 
-    Annotations without any labelled point are left out. Groups are the files, unless the
-    file says otherwise (see above).
+    Annotations without a labelled point are left out. Groups are the image files, unless the
+    annotations have a group (see above).
 
     Raises:
-        DataError: not such a file, or a part of it is missing or wrong.
+        DataError: it is not such a file, or a part of it is missing or wrong.
     """
     data = read_json(path)
     try:
         return _photos(data, path)
     except KeyError as error:
-        raise DataError(f"{path}: no {error} where COCO keypoints have one") from error
+        raise DataError(f"{path}: no {error}, which COCO keypoints need") from error
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{path} is not COCO keypoints JSON: {error}") from error
 
@@ -57,12 +57,12 @@ def _photos(data: Mapping[str, Any], path: Path) -> Photos:
     if not categories:
         raise DataError(f"{path}: no category with keypoints; expected their names")
     landmarks = _landmarks(list(categories.values()), path)
-    sources = _schemes(data, landmarks)
+    schemes = _schemes(data, landmarks)
     rows: list[FaceRow] = []
-    seen: dict[str, int] = {}
-    found: dict[str, Path] = {}
+    counts: dict[str, int] = {}
+    paths: dict[str, Path] = {}
     annotations = [a for a in data["annotations"] if a.get("category_id") in categories]
-    # faces of one picture together, so that it is opened once
+    # sorted by image, so that each is read once
     for annotation in sorted(annotations, key=lambda a: str(files.get(a["image_id"], ""))):
         if annotation["image_id"] not in files:
             raise DataError(
@@ -73,14 +73,14 @@ def _photos(data: Mapping[str, Any], path: Path) -> Photos:
         if np.isnan(points).any(axis=1).all() or annotation.get("iscrowd"):
             continue
         file = files[annotation["image_id"]]
-        if file not in found:
-            found[file] = find_image(path, file)
-        seen[file] = seen.get(file, 0) + 1
-        name = file if seen[file] == 1 else f"{file}#{seen[file]}"
+        if file not in paths:
+            paths[file] = find_image(path, file)
+        counts[file] = counts.get(file, 0) + 1
+        name = file if counts[file] == 1 else f"{file}#{counts[file]}"
         own = annotation.get("facepoints", {})
         rows.append(
             FaceRow(
-                file=found[file],
+                file=paths[file],
                 name=str(own.get("name", name)),
                 group=str(own.get("group", file)),
                 points=points,
@@ -89,9 +89,9 @@ def _photos(data: Mapping[str, Any], path: Path) -> Photos:
         )
     if not rows:
         raise DataError(f"{path}: no annotation with a labelled keypoint")
-    if any(row.scheme not in sources for row in rows):
-        sources = {}
-    return photos_of_rows(rows, landmarks, "coco", sources)
+    if any(row.scheme not in schemes for row in rows):
+        schemes = {}
+    return photos_of_rows(rows, landmarks, "coco", schemes)
 
 
 def _landmarks(categories: list[Mapping[str, Any]], path: Path) -> LandmarkSet:
@@ -115,7 +115,7 @@ def _landmarks(categories: list[Mapping[str, Any]], path: Path) -> LandmarkSet:
 
 
 def _schemes(data: Mapping[str, Any], landmarks: LandmarkSet) -> dict[str, tuple[str, ...]]:
-    """Marking schemes that the file names, if it is one of ours."""
+    """The marking schemes in the ``facepoints`` field; empty without one."""
     own = data.get("facepoints", {}).get("schemes", {})
     return {
         str(name): tuple(points)
@@ -137,7 +137,7 @@ def _points(
     try:
         triples = np.array(flat, dtype=np.float64).reshape(-1, 3)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where} has keypoints that are no numbers: {error}") from error
+        raise DataError(f"{where} has keypoints that are not numbers: {error}") from error
     points = np.full((len(landmarks), 2), np.nan, dtype=np.float32)
     for column, (x, y, visibility) in enumerate(triples):
         if visibility not in (0, 1, 2):
@@ -150,13 +150,13 @@ def _points(
 
 
 def find_image(labels: Path, file: str) -> Path:
-    """Where a label file's picture is: beside it, or in ``images`` there or one up.
+    """The path of an image of a label file: next to it, or in ``images`` there or one folder up.
 
-    If it is nowhere, the first place, so that opening it says what is missing.
+    A missing image gives the first of these paths, which the reader reports.
     """
     folder = labels.parent
-    places = [folder / file, folder / "images" / file, folder.parent / "images" / file]
+    paths = [folder / file, folder / "images" / file, folder.parent / "images" / file]
     try:
-        return next((p for p in places if p.is_file()), places[0])
-    except (OSError, ValueError):  # a name too long, or one that no file can have
-        return places[0]
+        return next((p for p in paths if p.is_file()), paths[0])
+    except (OSError, ValueError):  # the name is too long, or no file can have it
+        return paths[0]

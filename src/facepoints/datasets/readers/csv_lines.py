@@ -1,4 +1,4 @@
-"""Label tables as lines of bytes: out of plain files, zips, and zips within zips."""
+"""Lines of label tables as bytes, from plain files, zips, and zips within zips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO
 
 from facepoints.errors import DataError
 
-__all__ = ["ZIP_MAGIC", "choose", "fields", "lines", "open_table"]
+__all__ = ["ZIP_MAGIC", "choose_table", "open_table", "read_lines", "split_fields"]
 
 ZIP_MAGIC = b"PK"
 _BLOCK = 1 << 20  # bytes read at once
@@ -22,13 +22,16 @@ _BOM = b"\xef\xbb\xbf"
 
 @contextmanager
 def open_table(path: Path, split: str) -> Iterator[tuple[IO[bytes], str]]:
-    """The label table of a file as (binary stream, name for messages).
+    """Open the label table of a file.
 
-    A zip is looked into: its only CSV file, or the one of `part` ("training" or "test")
-    as itself or in a zip of its own, as in the competition's whole download.
+    In a zip it is the only CSV file, or the one of the split ("training" or "test"), which may
+    be in a zip of its own, as in the complete download of the competition.
+
+    Yields:
+        A binary stream, and a name for messages.
 
     Raises:
-        DataError: no such file, or a damaged zip, or no such table in it.
+        DataError: there is no such file, the zip is damaged, or it has no such table.
     """
     try:
         with path.open("rb") as file:
@@ -42,7 +45,7 @@ def open_table(path: Path, split: str) -> Iterator[tuple[IO[bytes], str]]:
         raise DataError(f"no file at {path}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(
-            f"{path} is a damaged or truncated zip ({error}); fetch it again"
+            f"{path} is a damaged or truncated zip ({error}); download it again"
         ) from error
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
@@ -52,7 +55,7 @@ def open_table(path: Path, split: str) -> Iterator[tuple[IO[bytes], str]]:
 def _open_member(file: IO[bytes], split: str, name: str) -> Iterator[tuple[IO[bytes], str]]:
     with zipfile.ZipFile(file) as archive:
         members = [m for m in archive.namelist() if not m.endswith("/") and "__MACOSX" not in m]
-        member = choose(members, split)
+        member = choose_table(members, split)
         if member is None:
             raise DataError(
                 f"{name} holds no {split} table; expected {split}.csv or {split}.zip, "
@@ -62,29 +65,32 @@ def _open_member(file: IO[bytes], split: str, name: str) -> Iterator[tuple[IO[by
             if not member.lower().endswith(".zip"):
                 yield inside, f"{name}/{member}"
                 return
-            # a zip is read from its end, so one within another is unpacked first
+            # a zip is read from its end, so the inner zip is unpacked first
             with tempfile.TemporaryFile() as unpacked:
                 while block := inside.read(_BLOCK):
                     unpacked.write(block)
-                with _open_member(unpacked, split, f"{name}/{member}") as found:
-                    yield found
+                with _open_member(unpacked, split, f"{name}/{member}") as inner:
+                    yield inner
 
 
-def choose(names: list[str], part: str) -> str | None:
-    """Of these file names the one that holds the table of `part`; None if none does."""
+def choose_table(names: list[str], split: str) -> str | None:
+    """The file name that holds the table of the split; None if there is none."""
     tables = [n for n in names if n.lower().endswith((".csv", ".zip"))]
     for suffix in (".csv", ".csv.zip", ".zip"):
         for name in tables:
-            if PurePosixPath(name).name.lower() == part + suffix:
+            if PurePosixPath(name).name.lower() == split + suffix:
                 return name
     return tables[0] if len(tables) == 1 else None
 
 
-def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def read_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Lines of a table as (line number from 1, bytes without the line end).
 
-    A byte order mark is dropped, LF and CRLF both end lines, a quoted field may hold line
-    ends, lines of nothing but white space are left out.
+    A byte order mark is dropped. LF and CRLF end a line. A quoted field may contain line ends.
+    Blank lines are skipped.
+
+    Raises:
+        ValueError: a quote never closes.
     """
     open_quote: list[bytes] = []
     start = 1
@@ -123,18 +129,18 @@ def _raw_lines(stream: IO[bytes]) -> Iterator[bytes]:
 _FIELD = re.compile(rb'\s*"([^"]*(?:""[^"]*)*)"\s*(?:,|$)|([^,]*)(?:,|$)')
 
 
-def fields(line: bytes) -> list[bytes]:
-    """Fields of a CSV line, quotes taken off."""
+def split_fields(line: bytes) -> list[bytes]:
+    """Fields of a CSV line without their quotes."""
     if b'"' not in line:
         return line.split(b",")
-    found, place = [], 0
-    while place <= len(line):
-        match = _FIELD.match(line, place)
+    fields, start = [], 0
+    while start <= len(line):
+        match = _FIELD.match(line, start)
         if match is None:
             break
         quoted, plain = match.groups()
-        found.append(plain if quoted is None else quoted.replace(b'""', b'"'))
+        fields.append(plain if quoted is None else quoted.replace(b'""', b'"'))
         if match.end() == len(line) and not match.group().endswith(b","):
             break
-        place = match.end()
-    return found
+        start = match.end()
+    return fields

@@ -1,4 +1,4 @@
-"""Images that come one by one, kept in memory or in a memory-mapped .npy file."""
+"""Storage for images that arrive one by one, in memory or in a memory-mapped .npy file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 __all__ = ["IMAGES", "ImageStore", "StoreError", "open_images", "reserve_images"]
 
 IMAGES = "images.npy"
-_HEADER = 128  # bytes that numpy pads the header of a .npy of three dimensions to
-_BATCH = 128  # images written at once
+_HEADER = 128  # bytes of the header of a .npy with three dimensions, as numpy pads it
+_BATCH = 128  # images per write
 
 
 class StoreError(Exception):
-    """The folder for pixels cannot be written (full, say). Never reaches the user."""
+    """The folder for pixels cannot be written, such as on a full disk. Users never see it."""
 
 
 class ImageStore:
-    """Takes images (height, width) uint8 one by one and hands them back as one array.
+    """Collects images (height, width) uint8 into one array (N, height, width).
 
-    Without a folder it keeps them in memory. Close it, whatever happens.
+    Without a folder it keeps them in memory. Always call `close`.
     """
 
     def __init__(self, folder: Path | None, height: int, width: int) -> None:
@@ -41,12 +41,12 @@ class ImageStore:
                 raise StoreError(str(error)) from error
 
     def close(self) -> None:
-        """Let go of the file, finished or not."""
+        """Close the file, finished or not."""
         if self._file is not None:
             self._file.close()
 
     def append(self, image: NDArray[np.uint8]) -> None:
-        """Add one image of height x width pixels, in any shape."""
+        """Add an image of height x width pixels in any shape."""
         self._batch[self._filled] = image.reshape(self._shape)
         self._filled += 1
         if self._filled == _BATCH:
@@ -69,7 +69,7 @@ class ImageStore:
         self._flush()
         if self._file is None or self._path is None:
             return np.concatenate(self._blocks)
-        # the count is known only now: numpy pads its headers so that any count fits
+        # the count is known only now; the padded header has room for any count
         header = {
             "descr": "|u1",
             "fortran_order": False,
@@ -85,16 +85,17 @@ class ImageStore:
 
 
 def open_images(folder: Path) -> NDArray[np.uint8]:
-    """Images of a folder, memory-mapped and read-only."""
+    """The images of a folder, memory-mapped and read-only."""
     return np.asarray(np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False))
 
 
 def reserve_images(folder: Path, count: int, height: int, width: int) -> NDArray[np.uint8]:
-    """A writable memory map (count, height, width) whose disk space is sure to be there.
+    """A writable memory map (count, height, width) with reserved disk space.
+
+    Without the reservation, a full disk would kill the process when it writes a pixel.
 
     Raises:
-        StoreError: the folder cannot be written or the disk is too full. (Without
-            reserving first, a full disk would kill the process at some later pixel.)
+        StoreError: the folder cannot be written or the disk is too full.
     """
     path = folder / IMAGES
     try:

@@ -1,6 +1,6 @@
 """dlib's imglab XML: boxes with named parts, some of which may be missing.
 
-Coordinates are pixel numbers from 0. Source: the tool imglab of dlib,
+Coordinates are 0-based pixels. Source: the tool imglab of dlib,
 https://github.com/davisking/dlib/tree/master/tools/imglab
 """
 
@@ -26,29 +26,29 @@ __all__ = ["read_imglab"]
 
 
 def read_imglab(path: Path, options: Options) -> Photos:
-    """Faces of an imglab file; pictures at their paths relative to it.
+    """Read an imglab file with images at paths relative to it.
 
-    The points are all part names of the file, sorted (numbers by value); 68 numbers in a
-    row are the iBUG set. Boxes without parts and boxes marked ``ignore`` are left out.
-    Groups are the files.
+    The points are all part names of the file, sorted (numbers by value). 68 consecutive numbers
+    are the iBUG set. Boxes without parts and boxes marked ``ignore`` are left out. Groups are
+    the image files.
 
     Raises:
-        DataError: not such a file, or a part of it is missing or wrong.
+        DataError: it is not such a file, or a part of it is missing or wrong.
     """
     boxes = _Boxes(path).read()
     if not boxes:
         raise DataError(f"{path}: no box with parts; expected <box> with <part> inside")
-    parts = sorted({name for _, found in boxes for name in found}, key=_order)
+    parts = sorted({name for _, named in boxes for name in named}, key=_order)
     landmarks = set_of_names(parts)
     columns = {name: column for column, name in enumerate(parts)}
     rows: list[FaceRow] = []
-    seen: dict[str, int] = {}
-    for file, found in boxes:
+    counts: dict[str, int] = {}
+    for file, named in boxes:
         points = np.full((len(parts), 2), np.nan, dtype=np.float32)
-        for name, position in found.items():
+        for name, position in named.items():
             points[columns[name]] = position
-        seen[file] = seen.get(file, 0) + 1
-        name = file if seen[file] == 1 else f"{file}#{seen[file]}"
+        counts[file] = counts.get(file, 0) + 1
+        name = file if counts[file] == 1 else f"{file}#{counts[file]}"
         rows.append(FaceRow(find_image(path, file), name, file, points))
     return photos_of_rows(rows, landmarks, "imglab")
 
@@ -58,15 +58,15 @@ def _order(name: str) -> tuple[int, int, str]:
 
 
 class _Boxes:
-    """Boxes with parts of one file, read as a stream.
+    """The boxes with parts of one file, read as a stream.
 
-    Uses expat itself, so that a document type (and with it entities that blow up or
-    reach for other files) is refused before any is expanded.
+    It uses expat directly to reject a document type before any entity is expanded: entities may
+    grow without limit or read other files.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._found: list[tuple[str, dict[str, tuple[float, float]]]] = []
+        self._boxes: list[tuple[str, dict[str, tuple[float, float]]]] = []
         self._file: str | None = None
         self._parts: dict[str, tuple[float, float]] | None = None
         self._parser = expat.ParserCreate()
@@ -83,7 +83,7 @@ class _Boxes:
             raise DataError(f"{self._path} is damaged XML: {error}") from error
         except OSError as error:
             raise DataError(f"could not read {self._path}: {error.strerror or error}") from error
-        return self._found
+        return self._boxes
 
     def _refuse(self, *_: object) -> None:
         raise DataError(f"{self._path} declares a document type; imglab files have none")
@@ -105,13 +105,15 @@ class _Boxes:
             except (KeyError, ValueError):
                 raise self._error(f"<part name='{name}'> needs numbers x and y") from None
             if not name or name in self._parts or not finite_point(x, y):
-                raise self._error(f"<part name='{name}'> is unnamed, there twice, or far off")
+                raise self._error(
+                    f"<part name='{name}'> is unnamed, repeated, or outside of any image"
+                )
             self._parts[name] = (x, y)
 
     def _end(self, tag: str) -> None:
         if tag == "box":
             if self._parts and self._file:
-                self._found.append((self._file, self._parts))
+                self._boxes.append((self._file, self._parts))
             self._parts = None
         elif tag == "image":
             self._file = None

@@ -1,10 +1,10 @@
 """Kaggle's Facial Keypoints Detection files: a row per face, pixels as text.
 
-``training.csv`` has a pair of columns ``<point>_x,<point>_y`` per point and the pixels of
-a square picture in ``Image``; blank labels are unknown ones. ``test.csv`` has
-``ImageId,Image``. Source: https://www.kaggle.com/c/facial-keypoints-detection/data
+``training.csv`` has a pair of columns ``<point>_x,<point>_y`` per point, and the pixels of a
+square image in ``Image``. A blank label means not labelled. ``test.csv`` has ``ImageId,Image``.
+Source: https://www.kaggle.com/c/facial-keypoints-detection/data
 
-Pixel (x, y) of row-major pixels has its centre at (x, y), as everywhere here.
+Pixels are row-major. The center of pixel (x, y) is at (x, y), as everywhere in this package.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.csv_lines import fields, lines, open_table
+from facepoints.datasets.readers.csv_lines import open_table, read_lines, split_fields
 from facepoints.datasets.readers.image_store import ImageStore
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.pixels import parse_pixels
@@ -30,13 +30,13 @@ __all__ = ["is_header", "marking_schemes", "read_kaggle"]
 
 _IMAGE, _ID = "Image", "ImageId"
 _BLANK = {b"", b"NA"}
-_CORE = 0.9  # part of all rows in which a point of the narrow marking scheme is labelled
-_ROWS = 10  # of each scheme at least: of fewer, one hole takes a point below that part
+_CORE = 0.9  # a point labelled in this share of the rows belongs to the narrow scheme
+_ROWS = 10  # rows that each scheme needs: in fewer, one hole takes a point below `_CORE`
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where a table keeps what: column numbers."""
+    """Column numbers of a table."""
 
     landmarks: LandmarkSet
     image: int
@@ -47,30 +47,30 @@ class _Columns:
 
 @dataclass
 class _Table:
-    """What has been read of a table so far, but for the pixels."""
+    """The rows of a table read so far, without the pixels."""
 
     labels: list[list[float]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
 
 def is_header(line: bytes) -> bool:
-    """Whether a table's first line names a column of pixels, or a point's x and y."""
-    names = {f.strip() for f in fields(line)}
+    """True if a table's first line names a column of pixels, or the x and y of a point."""
+    names = {f.strip() for f in split_fields(line)}
     return b"Image" in names or any(n.endswith(b"_x") and n[:-1] + b"y" in names for n in names)
 
 
 def read_kaggle(path: Path, options: Options) -> Samples:
-    """Faces of a training or test table, plain, zipped, or in the competition's zip.
+    """Read a training or test table: plain, zipped, or in the competition's zip.
 
-    The two marking schemes of the competition are told apart by the labels
-    (`marking_schemes`); groups are clusters of near-identical pictures.
+    The labels decide the marking scheme of each row (`marking_schemes`). Groups are clusters of
+    near-identical images.
 
     Raises:
-        DataError: the file cannot be read, or a row breaks the format (the message names
-            the row, counted from 1 without the header, and the line of the file).
+        DataError: the file cannot be read, or a row breaks the format. The message names the
+            row, counted from 1 without the header, and the line of the file.
     """
     with open_table(path, options.split) as (stream, name):
-        rows = lines(stream)
+        rows = read_lines(stream)
         try:
             _, header = next(rows, (0, None))
         except ValueError as error:
@@ -85,7 +85,7 @@ def read_kaggle(path: Path, options: Options) -> Samples:
     labelled = np.zeros(points.shape[:2], dtype=bool)
     if columns.labels:
         points[known], labelled[:] = values[known], known
-    source, sources = marking_schemes(labelled, columns.landmarks)
+    scheme, schemes = marking_schemes(labelled, columns.landmarks)
     return Samples(
         images=images,
         points=points,
@@ -93,24 +93,27 @@ def read_kaggle(path: Path, options: Options) -> Samples:
         landmarks=columns.landmarks,
         group=duplicate_groups(images),
         names=np.array(table.names, dtype=np.str_),
-        scheme=source,
-        schemes=sources,
+        scheme=scheme,
+        schemes=schemes,
     )
 
 
 def marking_schemes(
     labelled: NDArray[np.bool_], landmarks: LandmarkSet
 ) -> tuple[NDArray[np.int16], dict[str, tuple[str, ...]]]:
-    """Who marked which row, found from what is labelled (N, K).
+    """Find the marking scheme of each row from the mask of its labels.
 
-    The competition's labels come from two sets with 15 and 4 points, and the same name
-    means another place in each. Points that at least nine rows in ten have are the narrow
-    scheme's; a row with no other label belongs to it, every other row to the wide one.
-    Unless both are well attested (`_two_schemes`) there is one scheme, named for the points
-    it marks.
+    The labels of the competition come from two sets with 15 and 4 points, and a name means
+    another place in each. Points that are labelled in 90 % of the rows form the narrow scheme. A
+    row without any other label belongs to it, all other rows to the wide scheme. If there are
+    not clearly two (`_two_schemes`), there is one scheme, named after the number of its points.
+
+    Args:
+        labelled: (N, K).
+        landmarks: of the K columns.
 
     Returns:
-        Number of each row's scheme (N,), and for each scheme ("15-point", "4-point") the
+        The number of each row's scheme (N,), and for each scheme ("15-point", "4-point") the
         names of its points, the widest first.
     """
     core = np.asarray(labelled.mean(axis=0) >= _CORE)
@@ -119,23 +122,23 @@ def marking_schemes(
         few = tuple(n for c, n in enumerate(landmarks.names) if core[c])
         schemes = {f"{len(landmarks)}-point": landmarks.names, f"{len(few)}-point": few}
         return np.asarray(narrow, dtype=np.int16), schemes
-    seen = np.asarray(labelled.any(axis=0) | (not labelled.any()))
-    marked = tuple(n for c, n in enumerate(landmarks.names) if seen[c])
+    some = np.asarray(labelled.any(axis=0) | (not labelled.any()))
+    marked = tuple(n for c, n in enumerate(landmarks.names) if some[c])
     return np.zeros(len(labelled), dtype=np.int16), {f"{len(marked)}-point": marked}
 
 
 def _two_schemes(
     labelled: NDArray[np.bool_], core: NDArray[np.bool_], narrow: NDArray[np.bool_]
 ) -> bool:
-    """Whether rows without a label outside of the core were marked by other rules, or just
-    have holes.
+    """True if the rows without a label outside of the core are a scheme of their own, False if
+    they only have holes.
 
-    In doubt it is holes: to take two schemes for one costs some error in the points that they
-    mark differently, while a scheme made up of holes takes its rows from every column and has
-    columns of its own that hardly a row teaches. So both need rows enough to learn from. A
-    scheme leaves out most points, and a hidden part of a face few: the competition's marks 4
-    of 15. And a scheme leaves them out together, while holes leave out now these and now those:
-    of the competition's rows 4,765 have nothing outside of the core and 129 a part of it.
+    A wrong False costs some error in the points that the two schemes mark differently. A wrong
+    True is worse: it takes rows away from every column and adds columns with hardly any labels.
+    So two schemes must meet three conditions. Both have enough rows to learn from. The narrow
+    scheme has at most half of the points (4 of 15 in the competition), since a hidden part of a
+    face leaves out fewer. And the points are left out together: 4,765 rows of the competition
+    have no label outside of the core, and only 129 have some of them.
     """
     left_out = labelled[:, ~core]
     if not 0 < core.sum() <= len(core) / 2 or left_out.shape[1] < 2:
@@ -145,8 +148,8 @@ def _two_schemes(
 
 
 def _columns(header: bytes, name: str) -> _Columns:
-    """Columns of a header. Raises DataError if one is missing, unknown or repeated."""
-    names = tuple(f.decode("utf-8", "replace").strip() for f in fields(header))
+    """The columns of a header. Raises DataError if one is missing, unknown or repeated."""
+    names = tuple(f.decode("utf-8", "replace").strip() for f in split_fields(header))
     repeated = sorted({n for n in names if names.count(n) > 1})
     if repeated:
         raise DataError(f"{name}: column '{repeated[0]}' is there more than once")
@@ -181,13 +184,13 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
-    """Every row's pixels in a store, labels and names in a table."""
+    """Read the pixels of all rows into an image store, and labels and names into a table."""
     table = _Table()
     store: ImageStore | None = None
     side = row = line = 0
     try:
         for row, (line, text) in enumerate(rows, start=1):  # noqa: B007
-            cells = fields(text)
+            cells = split_fields(text)
             if len(cells) != len(columns.names):
                 raise ValueError(
                     f"expected {len(columns.names)} columns as in the header, found {len(cells)}"
@@ -223,7 +226,7 @@ def _side(pixels: bytes) -> int:
     side = math.isqrt(count)
     if count == 0 or side * side != count:
         raise ValueError(
-            f"{count} pixels are no square picture; expected 9216 (96 x 96) or another square"
+            f"{count} pixels are not a square image; expected 9216 (96 x 96) or another square"
         )
     return side
 
@@ -241,8 +244,8 @@ def _label(cell: bytes, column: str, side: int) -> float:
         raise ValueError(f"{column} is '{shown}', expected a number or a blank") from None
     if math.isnan(value):
         return math.nan
-    # points may lie outside a close crop, but not a picture away from it
+    # points may lie outside a close crop, but not by more than its side
     if not -side <= value <= 2 * side:
         shown = cell[:20].decode("utf-8", "replace")
-        raise ValueError(f"{column} is {shown}, far outside of the {side} pixels of the picture")
+        raise ValueError(f"{column} is {shown}, far outside of the {side} pixels of the image")
     return value

@@ -1,4 +1,4 @@
-"""What a reader is told besides the path."""
+"""Options of the readers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["SPLITS", "Options"]
 
 SPLITS = ("training", "test")
-"""Parts that a data set may hold."""
+"""The splits that a data set may hold."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Options:
     """How to read a data set.
 
     Attributes:
-        part: "training" or "test", for data sets that hold both.
-        every: take each n-th frame of a video.
-        scratch: a folder for pixels, so that they need not fit into memory; None keeps
-            them in memory.
+        split: "training" or "test", for data sets that hold both.
+        every: read every n-th frame of a video.
+        scratch: folder for the pixels, so that they need not fit into memory; None: keep them
+            in memory.
     """
 
     split: str = "training"

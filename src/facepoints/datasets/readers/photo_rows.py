@@ -1,4 +1,4 @@
-"""Faces in picture files: rows of points that point at a file each."""
+"""Faces in image files: a row of points per face, with the path of its image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import IBUG_68, known_or_plain
+from facepoints.landmarks.known_sets import NUMBERED_SETS, known_or_plain, numbered_set
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = [
@@ -25,21 +25,21 @@ __all__ = [
 ]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-"""Endings of picture files, in lower case."""
+"""Suffixes of image files, in lower case."""
 
-_FAR = 1e6  # pixels; no picture is that large, so such a coordinate is damage
+_FAR = 1e6  # pixels; no image is that large, so such a coordinate is damage
 
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One face: its file and points (x, y) in pixels, NaN where not labelled.
+    """One face.
 
     Attributes:
-        file: the picture.
+        file: the image.
         name: where the row comes from, unique in the data set.
-        group: what must stay on one side of a split: person, photo, ...
-        points: (K, 2).
-        source: name of the marking scheme, if the data set tells.
+        group: what a split must not separate, such as the person or the photo.
+        points: (K, 2), (x, y) in pixels, NaN where not labelled.
+        scheme: name of the marking scheme; empty if unknown.
     """
 
     file: Path
@@ -50,10 +50,10 @@ class FaceRow:
 
 
 def open_gray(path: Path) -> NDArray[np.uint8]:
-    """Gray picture (H, W) uint8, as a person sees it (EXIF rotation applied).
+    """Read a gray image (H, W) uint8 with its EXIF rotation applied.
 
     Raises:
-        DataError: there is no such file, or it is no picture that OpenCV reads.
+        DataError: there is no such file, or it is not an image that OpenCV reads.
     """
     try:
         data = np.fromfile(path, dtype=np.uint8)
@@ -61,10 +61,10 @@ def open_gray(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"no image at {path}") from error
     except OSError as error:
         raise DataError(f"could not read image {path}: {error.strerror or error}") from error
-    except ValueError as error:  # a name that no file can have
+    except ValueError as error:  # no file can have this name
         raise DataError(f"could not read image {str(path)!r}: {error}") from error
     level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)  # the error below says it, in one line
+    cv2.utils.logging.setLogLevel(0)  # the error below is one line
     try:
         image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     except cv2.error:
@@ -72,25 +72,28 @@ def open_gray(path: Path) -> NDArray[np.uint8]:
     finally:
         cv2.utils.logging.setLogLevel(level)
     if image is None:
-        raise DataError(f"could not read image {path}: damaged, or of a kind that OpenCV lacks")
+        raise DataError(
+            f"could not read image {path}: it is damaged or has a format unknown to OpenCV"
+        )
     return np.asarray(image, dtype=np.uint8)
 
 
 def finite_point(x: float, y: float) -> bool:
-    """Whether both are numbers that a picture could have."""
+    """True if both are finite numbers in the range of image coordinates."""
     return abs(x) < _FAR and abs(y) < _FAR
 
 
 def set_of_names(names: Sequence[str]) -> LandmarkSet:
-    """Landmark set for the point names of a file.
+    """The landmark set for the point names of a file.
 
-    68 ascending numbers are the iBUG points; names that are known or say left and right
-    give a set that mirrors; any other a plain one.
+    Consecutive numbers are the numbered set of that count, such as the 68 iBUG points. Other
+    names give the known set with these names, or a plain set.
     """
-    if len(names) == len(IBUG_68) and all(n.isdecimal() and len(n) < 20 for n in names):
+    if names and all(n.isdecimal() and len(n) < 20 for n in names):
         numbers = [int(n) for n in names]
-        if numbers == list(range(numbers[0], numbers[0] + len(IBUG_68))):
-            return IBUG_68
+        numbered, scheme = numbered_set(len(names))
+        if scheme in NUMBERED_SETS and numbers == list(range(numbers[0], numbers[0] + len(names))):
+            return numbered
     return known_or_plain(names)
 
 
@@ -100,20 +103,20 @@ def photos_of_rows(
     scheme: str,
     schemes: dict[str, tuple[str, ...]] | None = None,
 ) -> Photos:
-    """Photos of these faces; neighbouring rows of one file decode it once.
+    """Photos of these faces. Adjacent rows of one file read it once.
 
     Args:
         rows: at least one.
-        landmarks: K columns of the rows' points.
-        scheme: name of the marking scheme, unless `sources` and the rows tell.
-        sources: schemes that the rows name.
+        landmarks: of the K columns of the rows' points.
+        scheme: name of the marking scheme of all rows, if `schemes` is empty.
+        schemes: the points of each scheme that the rows name.
     """
     points = np.stack([row.points for row in rows]).astype(np.float32)
     labelled = np.asarray(np.isfinite(points).all(axis=2))
     points[~labelled] = 0
     order = list(schemes or ())
     return Photos(
-        pictures=_Pictures(tuple(row.file for row in rows)),
+        read_images=_ImageFiles(tuple(row.file for row in rows)),
         points=points,
         labelled=labelled,
         landmarks=landmarks,
@@ -127,14 +130,14 @@ def photos_of_rows(
 
 
 @dataclass(frozen=True)
-class _Pictures:
-    """Call it for the gray pictures of the files, in order."""
+class _ImageFiles:
+    """A call yields the gray images of the files, in order."""
 
     files: tuple[Path, ...]
 
     def __call__(self) -> Iterator[NDArray[np.uint8]]:
-        last, picture = None, None
+        last, image = None, None
         for file in self.files:
-            if picture is None or file != last:
-                last, picture = file, open_gray(file)
-            yield picture
+            if image is None or file != last:
+                last, image = file, open_gray(file)
+            yield image

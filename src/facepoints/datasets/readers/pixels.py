@@ -1,4 +1,4 @@
-"""Pixel lists ("238 236 237 ...") to bytes, many characters at a time."""
+"""Parses pixel lists ("238 236 237 ...") with whole-array operations."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _TEN = np.uint8(10)
 
 
 def parse_pixels(text: bytes, count: int) -> NDArray[np.uint8]:
-    """Whole numbers from 0 to 255, separated by white space.
+    """Parse whole numbers from 0 to 255 that are separated by white space.
 
     Args:
         text: ASCII digits and white space.
-        count: how many numbers there must be.
+        count: the expected number of values.
 
     Returns:
         (count,) uint8.
 
     Raises:
-        ValueError: another count, or something that is not a whole number from 0 to 255;
-            the message says which and completes "row 3: ...".
+        ValueError: there is another number of values, or a value is not a whole number from 0
+            to 255. The message completes "row 3: ...".
     """
     fast = _parse_digits(text)
     if fast is not None and len(fast) == count:
@@ -32,15 +32,15 @@ def parse_pixels(text: bytes, count: int) -> NDArray[np.uint8]:
 
 
 def _parse_digits(text: bytes) -> NDArray[np.uint8] | None:
-    """Numbers of a plain text, or None if it needs a closer look.
+    """The numbers of a simple text; None for a text that `_parse_tokens` must parse.
 
-    Works on whole rows of characters, not on numbers: at each character, the number that
-    would end there is its digit plus ten times the digit before plus ..., and only the
-    last characters of the numbers are kept. A row of 9216 numbers is some 33 kB, so all
-    of the passes below stay in the processor's cache.
+    It works on characters, not on numbers: at each character, the number that would end there
+    is its digit plus ten times the digit before, and so on; only the values at the last
+    characters of numbers are kept. A row of 9216 numbers is about 33 kB, so all passes below
+    stay in the processor's cache.
     """
     chars = np.frombuffer(b"   " + text + b" ", dtype=np.uint8)
-    digit = chars - _ZERO  # wraps around to more than 9 for all that is not a digit
+    digit = chars - _ZERO  # wraps around to more than 9 for all other characters
     is_digit = digit < _TEN
     if not (is_digit | (chars == _SPACE)).all():
         return None
@@ -55,14 +55,14 @@ def _parse_digits(text: bytes) -> NDArray[np.uint8] | None:
     front *= last.view(np.uint8)
     whole = front * _TEN
     whole += units
-    # 260 and more show in `front`; 256 to 259 have wrapped around to 0 to 3
+    # `front` is above 25 from 260 on; 256 to 259 have wrapped around to 0 to 3
     if front.max(initial=0) > 25 or ((front == 25) & (whole < 250)).any():
         return None
-    return whole.compress(last)  # a third of the time of whole[last]
+    return whole.compress(last)  # takes a third of the time of whole[last]
 
 
 def _parse_tokens(text: bytes, count: int) -> NDArray[np.uint8]:
-    """The same one number after the other, with errors that say what is wrong."""
+    """The same, one number after the other, with an error for the first bad number."""
     tokens = text.split()
     if len(tokens) != count:
         raise ValueError(f"expected {count} pixels, found {len(tokens)}")

@@ -1,7 +1,7 @@
-"""iBUG .pts files beside pictures, as in 300-W, LFPW, HELEN and AFW.
+"""iBUG .pts files next to images, as in 300-W, LFPW, HELEN and AFW.
 
 A file lists "x y" per line between braces. Coordinates are 1-based, as in MATLAB, so 1 is
-taken off. "nan nan" marks a point that is not labelled. Source:
+subtracted. "nan nan" means that a point is not labelled. Source:
 https://ibug.doc.ic.ac.uk/resources/facial-point-annotations/
 """
 
@@ -22,7 +22,7 @@ from facepoints.datasets.readers.photo_rows import (
 )
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import IBUG_68, known_or_plain
+from facepoints.landmarks.known_sets import numbered_set
 
 __all__ = ["parse_pts", "pts_files", "read_pts"]
 
@@ -38,15 +38,15 @@ def pts_files(path: Path) -> list[Path]:
 
 
 def read_pts(path: Path, options: Options) -> Photos:
-    """A folder (and its folders) of pictures with a .pts file of the same name beside.
+    """Read a folder, with its subfolders, of images that have a .pts file of the same name.
 
-    68 points are the iBUG set; any other count gives points named "0", "1", ... that say
-    nothing of left and right. Groups are the photos' names without suffix, so one photo
-    under two suffixes or in two folders stays together.
+    The number of points decides their names (`known_sets.numbered_set`): 68 points are the iBUG
+    set, other counts give the names "0", "1", ..., which cannot be mirrored. Groups are the names
+    of the photos without suffix, so a photo with two suffixes or in two folders is one group.
 
     Raises:
-        DataError: no .pts file, one that cannot be read, one without a picture, or one
-            with another number of points than the first.
+        DataError: there is no .pts file, one cannot be read, one has no image, or one has
+            another number of points than the first.
     """
     files = pts_files(path)
     if not files:
@@ -63,24 +63,21 @@ def read_pts(path: Path, options: Options) -> Photos:
         image = _image_beside(file)
         name = image.relative_to(base).as_posix()
         rows.append(FaceRow(image, name, file.stem, points))
-    count = len(rows[0].points)
-    if count == len(IBUG_68):
-        return photos_of_rows(rows, IBUG_68, "ibug")
-    landmarks = known_or_plain([str(i) for i in range(count)])
-    return photos_of_rows(rows, landmarks, f"{count}-point")
+    landmarks, scheme = numbered_set(len(rows[0].points))
+    return photos_of_rows(rows, landmarks, scheme)
 
 
 def parse_pts(file: Path) -> NDArray[np.float32]:
-    """Points (K, 2) of a .pts file, 0-based, NaN where not labelled. Raises DataError."""
+    """The points (K, 2) of a .pts file, 0-based, NaN where not labelled. Raises DataError."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"could not read {file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{file} is no .pts file: not text") from error
+        raise DataError(f"{file} is not a .pts file: not text") from error
     body, count = _BODY.search(text), _COUNT.search(text)
     if body is None:
-        raise DataError(f"{file} is no .pts file: expected points between braces")
+        raise DataError(f"{file} is not a .pts file: expected points between braces")
     try:
         numbers = np.array(body.group(1).split(), dtype=np.float64)
     except ValueError as error:
@@ -92,7 +89,7 @@ def parse_pts(file: Path) -> NDArray[np.float32]:
     unknown = np.asarray(np.isnan(points).any(axis=1))
     for number, (x, y) in enumerate(points, start=1):
         if not unknown[number - 1] and not finite_point(x, y):
-            raise DataError(f"{file}: point {number} is at ({x}, {y}), not in any picture")
+            raise DataError(f"{file}: point {number} is at ({x}, {y}), outside of any image")
     points[unknown] = np.nan
     return points.astype(np.float32)
 
@@ -103,4 +100,4 @@ def _image_beside(file: Path) -> Path:
             image = file.with_suffix(ending)
             if image.is_file():
                 return image
-    raise DataError(f"no image beside {file}; expected {file.stem}.jpg, .png or another picture")
+    raise DataError(f"no image beside {file}; expected {file.stem}.jpg, .png or another image")

@@ -1,4 +1,4 @@
-"""Which format a path holds, told by content, and which files its result depends on."""
+"""Finds the format of a data set by its content, and the files that it consists of."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from pathlib import Path
 
 from facepoints.datasets.readers import youtube_faces
 from facepoints.datasets.readers.coco import find_image
-from facepoints.datasets.readers.csv_lines import ZIP_MAGIC, choose
+from facepoints.datasets.readers.csv_lines import ZIP_MAGIC, choose_table
 from facepoints.datasets.readers.kaggle import is_header
 from facepoints.datasets.readers.photo_rows import IMAGE_SUFFIXES
 from facepoints.datasets.readers.pts import pts_files
 from facepoints.errors import DataError
 
-__all__ = ["UNDERSTOOD", "find", "state"]
+__all__ = ["KNOWN_FORMATS", "find_format", "fingerprint"]
 
-UNDERSTOOD = (
+KNOWN_FORMATS = (
     "a Kaggle training.csv or test.csv (plain, zipped, in the competition's zip), "
-    "YouTube Faces (a *_frames_keypoints.csv with its pictures, or .npz videos), "
-    "a folder of pictures with .pts files, COCO keypoints JSON, imglab XML"
+    "YouTube Faces (a *_frames_keypoints.csv with its images, or .npz videos), "
+    "a folder of images with .pts files, COCO keypoints JSON, imglab XML"
 )
 
-_HEAD = 1 << 16  # bytes of a file that must tell its format
+_HEAD = 1 << 16  # bytes from the start of a file that decide its format
 _BOM = b"\xef\xbb\xbf"
 
 
-def find(path: Path, split: str) -> tuple[str, Path]:
-    """Name of the reader for a path, and the path to give to it.
+def find_format(path: Path, split: str) -> tuple[str, Path]:
+    """The name of the reader for a path (`READERS`), and the path that the reader takes.
 
-    A folder with tables gives the table of `part` ("training" or "test"), one with a
-    single COCO or imglab file that file.
+    For a folder with tables that is the table of the split, for a folder with a single COCO or
+    imglab file that file.
 
     Raises:
-        DataError: nothing there, an empty file, or none of the formats.
+        DataError: there is no such path, the file is empty, or its format is unknown.
     """
     try:
         if path.is_dir():
@@ -50,13 +50,13 @@ def find(path: Path, split: str) -> tuple[str, Path]:
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
     if not head:
-        raise DataError(f"{path} is empty; expected {UNDERSTOOD}")
+        raise DataError(f"{path} is empty; expected {KNOWN_FORMATS}")
     if head.startswith(ZIP_MAGIC):
         return ("youtube-npz" if _is_npz(path) else "kaggle"), path
     text = head.removeprefix(_BOM).lstrip()
     line = text.split(b"\n", 1)[0].rstrip(b"\r")
     if text.startswith(b"{"):
-        # braces also open the points of a .pts file without its header
+        # the points of a .pts file without a header start with a brace, too
         return ("pts" if path.suffix.lower() == ".pts" else "coco"), path
     if text.startswith(b"<"):
         return "imglab", path
@@ -66,7 +66,7 @@ def find(path: Path, split: str) -> tuple[str, Path]:
         return "youtube", path
     if is_header(line):
         return "kaggle", path
-    raise DataError(f"{path} is of no known format; expected {UNDERSTOOD}")
+    raise DataError(f"{path} has no known format; expected {KNOWN_FORMATS}")
 
 
 def _find_in_folder(path: Path, split: str) -> tuple[str, Path]:
@@ -74,10 +74,10 @@ def _find_in_folder(path: Path, split: str) -> tuple[str, Path]:
     if any(n.endswith(youtube_faces.TABLE_SUFFIX) for n in names):
         return "youtube", youtube_faces.table_of(path, split)
     tables = [n for n in names if n.lower().startswith(("training.", "test."))]
-    table = choose([*tables, ""], split)
+    table = choose_table([*tables, ""], split)
     if table and Path(table).name.lower().startswith(split):
         return "kaggle", path / table
-    if tables and choose([*tables, ""], "test" if split == "training" else "training"):
+    if tables and choose_table([*tables, ""], "test" if split == "training" else "training"):
         raise DataError(
             f"no {split}.csv or {split}.zip in {path}; found {', '.join(sorted(tables))}"
         )
@@ -87,10 +87,10 @@ def _find_in_folder(path: Path, split: str) -> tuple[str, Path]:
         return "youtube-npz", path
     listed = sorted(n for n in names if n.lower().endswith((".json", ".xml")) and n[0] != ".")
     if len(listed) == 1:
-        return find(path / listed[0], split)
+        return find_format(path / listed[0], split)
     if listed:
         raise DataError(f"{path} holds {', '.join(listed[:5])}; name the one to read")
-    raise DataError(f"nothing in the folder {path} is of a known format; expected {UNDERSTOOD}")
+    raise DataError(f"no file in the folder {path} has a known format; expected {KNOWN_FORMATS}")
 
 
 def _is_npz(path: Path) -> bool:
@@ -98,11 +98,11 @@ def _is_npz(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return any(n.endswith(".npy") for n in archive.namelist())
     except (OSError, zipfile.BadZipFile):
-        return path.suffix.lower() == ".npz"  # damaged: whose reader shall say so
+        return path.suffix.lower() == ".npz"  # a damaged file: its reader reports it
 
 
-def state(format_name: str, path: Path) -> str:
-    """Digest of names, sizes and times of all files that a data set consists of."""
+def fingerprint(format_name: str, path: Path) -> str:
+    """Digest of the names, sizes and times of all files of a data set."""
     if format_name == "youtube":
         files = [path, *_below(youtube_faces.frames_folder(path), IMAGE_SUFFIXES)]
     elif format_name == "youtube-npz":
@@ -111,17 +111,17 @@ def state(format_name: str, path: Path) -> str:
         folder = path if path.is_dir() else path.parent
         files = _below(folder, (*IMAGE_SUFFIXES, ".pts"))
     elif format_name in ("coco", "imglab"):
-        files = [path, *_mentioned(path)]
+        files = [path, *_listed_images(path)]
     else:
         files = [path]
-    return hashlib.sha256(json.dumps([_state(f) for f in files]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([_file_state(f) for f in files]).encode()).hexdigest()
 
 
-def _state(file: Path) -> tuple[str, int, int]:
+def _file_state(file: Path) -> tuple[str, int, int]:
     try:
         info = file.stat()
         return str(file), info.st_size, info.st_mtime_ns
-    except (OSError, ValueError):  # ValueError: a name that no file can have
+    except (OSError, ValueError):  # ValueError: no file can have this name
         return str(file), -1, -1
 
 
@@ -139,8 +139,8 @@ _NAMES = (
 )
 
 
-def _mentioned(labels: Path) -> list[Path]:
-    """Pictures that a label file names, found without parsing all of it."""
+def _listed_images(labels: Path) -> list[Path]:
+    """Images that a label file lists, found without parsing the whole file."""
     try:
         data = labels.read_bytes()
     except OSError:
@@ -150,6 +150,6 @@ def _mentioned(labels: Path) -> list[Path]:
         try:
             names.add(str(json.loads(quoted)))
         except ValueError:
-            continue  # not JSON: the reader will say so
+            continue  # not JSON: the reader reports it
     names.update(html.unescape(n.decode("utf-8", "replace")) for n in _NAMES[1].findall(data))
     return [find_image(labels, name) for name in sorted(names)]

@@ -1,9 +1,9 @@
 """YouTube Faces with 68 keypoints, as frames with a table or as one npz per video.
 
-The points came out of a detector; some are wrong. Looked at on real frames: they are in
-the iBUG order with left and right the subject's, in whole pixels from 0, and the darkest
-spots of the eyes (pupils) show no half-pixel shift against them as the faces get smaller
-(intercept 0.0 px, as for the hand-marked LFPW), so they are taken as they are.
+The points are the output of a landmark detector; some are wrong. Checked on real frames: they
+are in the iBUG order, left and right are the subject's, and they are whole 0-based pixels. The
+darkest spots of the eyes (pupils) show no half-pixel shift against them as the faces get smaller
+(intercept 0.0 px, as for the hand-marked LFPW), so they are read without a shift.
 
 Sources: https://www.cs.tau.ac.il/~wolf/ytfaces/ (the videos),
 https://www.kaggle.com/datasets/selfishgene/youtube-faces-with-facial-keypoints (npz),
@@ -16,24 +16,23 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.csv_lines import fields, lines
+from facepoints.datasets.readers.csv_lines import read_lines, split_fields
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.photo_rows import (
     FaceRow,
     finite_point,
     photos_of_rows,
-    set_of_names,
 )
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.known_sets import IBUG_68, numbered_set
 
 __all__ = [
     "TABLE_SUFFIX",
@@ -48,7 +47,7 @@ __all__ = [
 
 TABLE_SUFFIX = "_frames_keypoints.csv"
 
-# what a damaged npz makes zipfile and numpy raise (RuntimeError: it says it is encrypted)
+# errors of zipfile and numpy for a damaged npz (RuntimeError: its header says encrypted)
 _DAMAGE = (
     ValueError,
     OSError,
@@ -62,18 +61,18 @@ _DAMAGE = (
 
 
 def person(name: str) -> str:
-    """Whom a frame or video shows: "Chuck_Hagel_41.jpg" shows "Chuck_Hagel"."""
+    """The person in a frame or video: "Chuck_Hagel" for "Chuck_Hagel_41.jpg"."""
     return Path(name).stem.rsplit("_", 1)[0]
 
 
 def is_frames_header(line: bytes) -> bool:
-    """Whether a table's first line is a file column and then 0, 1, 2, ..."""
-    names = [f.strip() for f in fields(line)]
+    """True if a table's first line is a file column and then 0, 1, 2, ..."""
+    names = [f.strip() for f in split_fields(line)]
     return len(names) > 2 and names[1:] == [b"%d" % i for i in range(len(names) - 1)]
 
 
 def table_of(path: Path, split: str) -> Path:
-    """The table itself, or that of `part` in a folder. Raises DataError."""
+    """The table itself, or the table of the split in a folder. Raises DataError."""
     if path.is_file():
         return path
     tables = sorted(path.glob(f"*{TABLE_SUFFIX}"))
@@ -86,19 +85,20 @@ def table_of(path: Path, split: str) -> Path:
 
 
 def frames_folder(table: Path) -> Path:
-    """Where a table's pictures are: the folder named like the table's split, else its own."""
+    """The folder of a table's images: the one named like its split, else the table's folder."""
     named = table.parent / table.name.removesuffix(TABLE_SUFFIX)
     return named if named.is_dir() else table.parent
 
 
 def read_frames(path: Path, options: Options) -> Photos:
-    """``<split>_frames_keypoints.csv`` with the pictures in the folder ``<split>``.
+    """Read ``<split>_frames_keypoints.csv`` with the images in the folder ``<split>``.
 
     Args:
-        path: the table, or the folder that holds it (`options.part` tells which).
+        path: the table, or its folder.
+        options: `split` chooses the table in a folder.
 
     Raises:
-        DataError: no such table, or a row that breaks the format.
+        DataError: there is no such table, or a row breaks the format.
     """
     table = table_of(path, options.split)
     folder = frames_folder(table)
@@ -106,8 +106,8 @@ def read_frames(path: Path, options: Options) -> Photos:
     row = line = width = 0
     try:
         with table.open("rb") as stream:
-            for row, (line, text) in enumerate(lines(stream)):  # noqa: B007
-                cells = fields(text)
+            for row, (line, text) in enumerate(read_lines(stream)):  # noqa: B007
+                cells = split_fields(text)
                 if row == 0:
                     if not is_frames_header(text) or len(cells) % 2 == 0:
                         raise ValueError("expected columns for file, then 0, 1, ... in pairs")
@@ -125,10 +125,8 @@ def read_frames(path: Path, options: Options) -> Photos:
         raise DataError(f"could not read {table}: {error.strerror or error}") from error
     if not rows:
         raise DataError(f"{table} is empty; expected a header and a row per face")
-    landmarks = set_of_names([str(i) for i in range(width // 2)])
-    return photos_of_rows(
-        rows, landmarks, "ibug" if landmarks == IBUG_68 else f"{width // 2}-point"
-    )
+    landmarks, scheme = numbered_set(width // 2)
+    return photos_of_rows(rows, landmarks, scheme)
 
 
 def _points(cells: list[bytes]) -> NDArray[np.float32]:
@@ -140,7 +138,7 @@ def _points(cells: list[bytes]) -> NDArray[np.float32]:
             shown = cell[:20].decode("utf-8", "replace")
             raise ValueError(f"column {column} is '{shown}', expected a number") from None
         if not np.isnan(value) and not finite_point(value, 0):
-            raise ValueError(f"column {column} is {value}, not in any picture")
+            raise ValueError(f"column {column} is {value}, outside of any image")
         values.append(value)
     return np.array(values, dtype=np.float32).reshape(-1, 2)
 
@@ -151,19 +149,23 @@ def npz_files(path: Path) -> list[Path]:
 
 
 def read_npz(path: Path, options: Options) -> Photos:
-    """A video per npz: ``colorImages`` (H, W, 3, T) RGB and ``landmarks2D`` (68, 2, T).
+    """Read one video per npz: ``colorImages`` (H, W, 3, T) RGB and ``landmarks2D`` (68, 2, T).
 
-    Takes each n-th frame (`options.every`). The other arrays (``boundingBox`` (4, 2, T),
-    ``landmarks3D`` (68, 3, T)) are not needed. One video is in memory at a time.
+    The other arrays (``boundingBox`` (4, 2, T), ``landmarks3D`` (68, 3, T)) are not used. One
+    video is in memory at a time.
+
+    Args:
+        path: an npz, or a folder with several.
+        options: every n-th frame is read for `every` = n.
 
     Raises:
-        DataError: no npz, or one that is damaged or holds something else.
+        DataError: there is no npz, or one is damaged or has other arrays.
     """
     files = npz_files(path)
     if not files:
         raise DataError(f"no .npz file in {path}")
     if options.every < 1:
-        raise DataError(f"every must be 1 or more to take each n-th frame, is {options.every}")
+        raise DataError(f"every must be 1 or more to read every n-th frame, is {options.every}")
     rows: list[FaceRow] = []
     for file in files:
         points = _landmarks(file)
@@ -173,12 +175,12 @@ def read_npz(path: Path, options: Options) -> Photos:
     if not rows:
         raise DataError(f"no frame in {path}")
     photos = photos_of_rows(rows, IBUG_68, "ibug")
-    return Photos(**{**vars(photos), "pictures": _Frames(tuple(files), options.every)})
+    return replace(photos, read_images=_Frames(tuple(files), options.every))
 
 
 @dataclass(frozen=True)
 class _Frames:
-    """Call it for the gray frames of the videos, in order."""
+    """A call yields the gray frames of the videos, in order."""
 
     files: tuple[Path, ...]
     every: int
@@ -187,12 +189,12 @@ class _Frames:
         for file in self.files:
             video = _array(file, "colorImages")
             for frame in range(0, video.shape[3], self.every):
-                picture = np.ascontiguousarray(video[..., frame])
-                yield np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+                image = np.ascontiguousarray(video[..., frame])
+                yield np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def _landmarks(file: Path) -> NDArray[np.float32]:
-    """Points (68, 2, T) of a video whose frames fit them. Raises DataError."""
+    """The points (68, 2, T) of a video, checked against its frames. Raises DataError."""
     points = _array(file, "landmarks2D")
     shape, dtype = _shape(file, "colorImages")
     if points.ndim != 3 or points.shape[:2] != (68, 2) or points.dtype.kind not in "fiu":
@@ -205,7 +207,7 @@ def _landmarks(file: Path) -> NDArray[np.float32]:
         )
     bad = ~np.isnan(points) & ~(np.abs(points) < 1e6)
     if bad.any():
-        raise DataError(f"{file}: landmarks2D of frame {np.argwhere(bad)[0][2]} are no positions")
+        raise DataError(f"{file}: landmarks2D of frame {np.argwhere(bad)[0][2]} are not positions")
     return points.astype(np.float32)
 
 
@@ -215,11 +217,11 @@ def _array(file: Path, name: str) -> NDArray:
         with np.load(file, allow_pickle=False) as archive:
             return archive[name]
     except _DAMAGE as error:
-        raise DataError(f"{file}: {name} is damaged ({error}); fetch it again") from error
+        raise DataError(f"{file}: {name} is damaged ({error}); download it again") from error
 
 
 def _shape(file: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of an array, checked against its size before any of it is loaded."""
+    """Shape and type of an array, checked against its file size before it is loaded."""
     try:
         with zipfile.ZipFile(file) as archive:
             info = archive.getinfo(f"{name}.npy")
@@ -236,8 +238,10 @@ def _shape(file: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
                     raise ValueError("its size does not fit its shape")
                 return shape, dtype
     except KeyError as error:
-        raise DataError(f"{file} has no array '{name}'; expected one of YouTube Faces") from error
+        raise DataError(
+            f"{file} has no array '{name}'; expected a video of YouTube Faces"
+        ) from error
     except FileNotFoundError as error:
         raise DataError(f"no file at {file}") from error
     except _DAMAGE as error:
-        raise DataError(f"{file}: {name} is damaged ({error}); fetch it again") from error
+        raise DataError(f"{file}: {name} is damaged ({error}); download it again") from error
