@@ -62,6 +62,7 @@ from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.models.networks import NETWORKS, build
 from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.augment import Augment, augment
+from facepoints.training.distributed import DistributedContext
 from facepoints.training.losses import LOSSES, masked_loss
 from facepoints.training.member_trainer import precision_of
 
@@ -213,14 +214,14 @@ def trainer(network: str, device: torch.device, side: str) -> Callable[[Batch], 
     if tuned:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=tuned)
-    loss = LOSSES["mse"]
+    loss, alone = LOSSES["mse"], DistributedContext(0, 1, device)
 
     def step(batch: Batch) -> None:
         images, points, labelled = batch
         optimizer.zero_grad(set_to_none=True)
         with precision_of(device, precision):
             predicted = model(images)
-        masked_loss(loss, predicted, points, labelled).backward()
+        masked_loss(loss, predicted, points, labelled, alone).objective.backward()
         optimizer.step()
 
     return step

@@ -29,7 +29,7 @@ SIGHTS = 6000
 """Faces of each annotator that are looked at, the same ones changed at random again."""
 RIDGE = 1e-3
 """Strength of the ridge by the number of faces, for coordinates in half sides."""
-_CHANGED = replace(AUGMENTS["settled-second-look"], occlusion=0.1)
+_CHANGED = replace(AUGMENTS["refined-crop"], occlusion=0.1)
 _ROUNDS = 80  # of the logistic regression
 
 

@@ -116,7 +116,7 @@ def trained(recipe: Recipe, given: Material, console: Console) -> None:
     )
     seed, sets = recipe.seed, given.morphs
     begin = TrainSettings(
-        init="none", input_size=VIEW, missing="mask", augment="closer", epochs=recipe.epochs,
+        init="random", input_size=VIEW, missing="mask", augment="closer", epochs=recipe.epochs,
         learning_rate=3e-3, weight_decay=0.05, ema=0.999, keep="last", validation=0, seed=seed,
     )  # fmt: skip
     learn(given, sets[:1], first, begin, console)

@@ -40,7 +40,7 @@ def faces(count: int, seed: int, second: bool, lean: tuple[float, float] = (0, L
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on the first annotator only, so that all of the second's lean is left."""
     out = tmp_path_factory.mktemp("habits") / "run"
-    settings = TrainSettings(epochs=12, init="none", missing="mask", validation=0, augment="none")
+    settings = TrainSettings(epochs=12, init="random", missing="mask", validation=0, augment="none")
     both = concatenate(
         [faces(150, 0, False), replace(faces(150, 1, True), points=faces(150, 1, False).points)]
     )

@@ -105,17 +105,17 @@ def test_stopped_it_goes_on_with_the_same_call(
     faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(faces, tmp_path / "whole", ["mask"])
-    taken, follow = [0], TrainState.update_ema
+    taken, update_ema = [0], TrainState.update_ema
 
-    def stopping(learner: TrainState) -> None:
-        follow(learner)
+    def stopping(state: TrainState) -> None:
+        update_ema(state)
         taken[0] += 1
         if taken[0] == 6:  # in the second cell
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainState, "follow", stopping)
-        with pytest.raises(Stopped, match="mask x net2; the same command goes on"):
+        patch.setattr(TrainState, "update_ema", stopping)
+        with pytest.raises(Stopped, match="mask x net2; the same command continues"):
             run(faces, tmp_path / "cut", ["mask"])
     first = {n: t for n, t in written(tmp_path / "cut").items() if n.startswith("mask-lenet5")}
     report = run(faces, tmp_path / "cut", ["mask"])

@@ -56,16 +56,16 @@ def uneven() -> Samples:
     return faces.with_points(faces.points, labelled)
 
 
-def one_step(loss: str, here: DistributedContext, out: Path) -> dict[str, Tensor]:
+def one_step(loss: str, ctx: DistributedContext, out: Path) -> dict[str, Tensor]:
     """Gradients and weights after a step of all seven faces."""
     faces = uneven()
     settings = replace(STEPS, loss=loss)
-    step = MemberTrainer(0, faces, faces.take([]), settings, here)
+    step = MemberTrainer(0, faces, faces.take([]), settings, ctx)
     with TrainingProgress(QUIET, False) as progress, StopRequest() as stop:
         step.run(out, [], progress, stop)
-    assert step.learner.step == 1
+    assert step.state.step == 1
     found: dict[str, Tensor] = {}
-    for name, weight in step.learner.model.named_parameters():
+    for name, weight in step.state.model.named_parameters():
         assert weight.grad is not None
         found[f"{loss}.gradient.{name}"] = weight.grad.contiguous()
         found[f"{loss}.weight.{name}"] = weight.detach().contiguous()
@@ -75,9 +75,9 @@ def one_step(loss: str, here: DistributedContext, out: Path) -> dict[str, Tensor
 def be_one_of_two(out: Path) -> None:
     """Body of each of the two processes."""
     torch.set_num_threads(1)
-    with distributed_context("cpu") as here:
-        found = one_step("mse", here, out) | one_step("rmse", here, out)
-        save_file(found, out / f"{here.rank}.safetensors")
+    with distributed_context("cpu") as ctx:
+        found = one_step("mse", ctx, out) | one_step("rmse", ctx, out)
+        save_file(found, out / f"{ctx.rank}.safetensors")
         faces = synthetic.kaggle_like(32, seed=0, size=32)
         settings = replace(STEPS, batch=8, validation=0.3)
         report = compare(
@@ -88,21 +88,21 @@ def be_one_of_two(out: Path) -> None:
             train(faces, out / "compare" / "mask-lenet5", settings, onnx=False, console=QUIET)
         except FacepointsError as error:
             said = str(error)
-        (out / f"{here.rank}.json").write_text(json.dumps([report, said]))
+        (out / f"{ctx.rank}.json").write_text(json.dumps([report, said]))
         fail_alone(out)
     threads = [name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")]
-    (out / f"threads-{here.rank}.json").write_text(json.dumps(threads))
+    (out / f"threads-{ctx.rank}.json").write_text(json.dumps(threads))
 
 
 def be_killed(out: Path) -> None:
     """One of the two is killed while the other waits for it."""
     rank = int(os.environ["RANK"])
     try:
-        with distributed_context("cpu") as here:
-            here.total(torch.ones(1))
-            if here.is_rank0:
+        with distributed_context("cpu") as ctx:
+            ctx.total(torch.ones(1))
+            if ctx.is_rank0:
                 os.kill(os.getpid(), signal.SIGKILL)
-            here.total(torch.ones(1))
+            ctx.total(torch.ones(1))
     except FacepointsError as error:
         (out / f"failed-{rank}.txt").write_text(str(error))
 
@@ -111,11 +111,11 @@ def fail_alone(out: Path) -> None:
     """One of the two cannot go on while the other waits for it."""
     rank = int(os.environ["RANK"])
     try:
-        with distributed_context("cpu") as here:
-            here.total(torch.ones(1))
-            if here.is_rank0:
+        with distributed_context("cpu") as ctx:
+            ctx.total(torch.ones(1))
+            if ctx.is_rank0:
                 raise WriteError("the disk is full")
-            here.total(torch.ones(1))
+            ctx.total(torch.ones(1))
     except FacepointsError as error:
         (out / f"failed-{rank}.txt").write_text(str(error))
 

@@ -23,8 +23,9 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.networks import KeypointModel, build
 from facepoints.models.run import Member, Run
 from facepoints.training import initialization
+from facepoints.training.run_folder import stored_settings
 from facepoints.training.settings import TrainSettings
-from facepoints.training.train import stored_settings, train
+from facepoints.training.train import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -89,7 +90,7 @@ def test_each_column_begins_as_the_points_that_it_is_the_mean_of() -> None:
     known = initialization.init_from_run(model, "heatnet", rows, before, 0, "all-points")
     assert known.tolist() == [True] * 19 + [False] * 2
     old = before.members[0].model.state_dict()
-    for name in ("backbone.heat.weight", "backbone.heat.bias", "backbone.log_spread.weight"):
+    for name in ("backbone.heat.weight", "backbone.heat.bias", "backbone.log_scale.weight"):
         new, heads = model.state_dict()[name], old[name]
         column = COLUMNS.names.index
         torch.testing.assert_close(new[column("nose_tip")], heads[30])
@@ -98,7 +99,7 @@ def test_each_column_begins_as_the_points_that_it_is_the_mean_of() -> None:
         torch.testing.assert_close(new[column("left_eye_center@4-point")], heads[42:48].mean(0))
         torch.testing.assert_close(new[-2:], was[name][-2:])
     for name, tensor in model.state_dict().items():
-        if "heat" not in name and "log_spread" not in name and name.startswith("backbone"):
+        if "heat" not in name and "log_scale" not in name and name.startswith("backbone"):
             torch.testing.assert_close(tensor, old[name])
 
 
@@ -150,12 +151,12 @@ def test_networks_of_an_ensemble_begin_from_those_of_an_ensemble() -> None:
 
 def test_another_network_or_size_is_refused() -> None:
     rows = faces(KAGGLE_15)
-    with pytest.raises(SettingsError, match="heatnet cannot begin from the weights of a lenet5"):
+    with pytest.raises(SettingsError, match="heatnet cannot start from the weights of a lenet5"):
         initialization.init_from_run(
             fresh("heatnet", KAGGLE_15), "heatnet", rows, run_of("lenet5", KAGGLE_15), 0, ""
         )
     small = run_of("lenet5", KAGGLE_15, 32)
-    with pytest.raises(SettingsError, match="for pictures of 32x32 pixels"):
+    with pytest.raises(SettingsError, match="for images of 32x32 pixels"):
         initialization.init_from_run(fresh("lenet5", KAGGLE_15), "lenet5", rows, small, 0, "")
 
 
@@ -172,7 +173,7 @@ def test_what_suits_is_the_package_for_a_heatnet_on_faces(
     assert initialization.resolve_init(None, "lenet5", KAGGLE_15) == "random"
     monkeypatch.setattr(weights, "POINTS_RUN", tmp_path)
     assert initialization.resolve_init(None, "heatnet", KAGGLE_15) == "random"
-    with pytest.raises(RunError, match="weights of the package are missing"):
+    with pytest.raises(RunError, match="built-in weights are missing"):
         initialization.load_init_run("builtin")
 
 

@@ -24,8 +24,9 @@ from facepoints.datasets.samples import Samples
 from facepoints.errors import FacepointsError, RunError, WriteError
 from facepoints.models.run import Run
 from facepoints.training import member_trainer
+from facepoints.training.run_folder import stored_settings
 from facepoints.training.settings import TrainSettings
-from facepoints.training.train import stored_settings, train
+from facepoints.training.train import train
 from facepoints.training.train_state import TrainState
 
 TINY = TrainSettings(
@@ -63,15 +64,15 @@ def everything(out: Path) -> dict[str, tuple[int, bytes]]:
 
 def at_step(monkeypatch: pytest.MonkeyPatch, step: int, act: Callable[[], None]) -> None:
     """Do something after this many steps of all networks together."""
-    taken, follow = [0], TrainState.update_ema
+    taken, update_ema = [0], TrainState.update_ema
 
-    def counted(learner: TrainState) -> None:
-        follow(learner)
+    def counted(state: TrainState) -> None:
+        update_ema(state)
         taken[0] += 1
         if taken[0] == step:
             act()
 
-    monkeypatch.setattr(TrainState, "follow", counted)
+    monkeypatch.setattr(TrainState, "update_ema", counted)
 
 
 def interrupt() -> None:

@@ -180,7 +180,7 @@ def test_no_group_is_on_both_sides(people: list[int], share: float, seed: int) -
 def test_a_loss_that_is_no_number_ends_the_training(faces: Samples, tmp_path: Path) -> None:
     wild = replace(TINY, network="naimishnet", learning_rate=10.0, schedule="constant", epochs=200)
     wild = replace(wild, loss="mse", minutes=0.5)
-    with pytest.raises(SettingsError, match=r"astray.*lower --learning-rate") as error:
+    with pytest.raises(SettingsError, match=r"diverged.*lower --learning-rate") as error:
         run(faces, tmp_path / "run", wild)
     one_line(error)
 

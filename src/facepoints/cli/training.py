@@ -85,7 +85,7 @@ def settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
     words = [word for argument in arguments for word in argument.split("=", 1)]
     if "--out" not in words[:-1]:
         return _DEFAULTS
-    from facepoints.training.train import stored_settings
+    from facepoints.training.run_folder import stored_settings
 
     return stored_settings(Path(words[words.index("--out") + 1])) or _DEFAULTS
 

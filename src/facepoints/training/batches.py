@@ -1,5 +1,7 @@
-"""What each step of a training sees: faces in random order, changed at random, and pictures
-without a face among them. The same for the same seed, wherever training was resumed."""
+"""Batches of a training: faces in random order, augmented, plus images without a face.
+
+The same seed gives the same batches, also after a resumed training.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,12 @@ from facepoints.training.settings import TrainSettings
 __all__ = ["Batch", "Batches", "DeviceFaces", "augmentation", "seed_of"]
 
 NEGATIVES = 0.125
-"""Pictures without a face that a step sees, over its faces."""
+"""Images without a face per face of a batch."""
 
 
 @dataclass(frozen=True)
 class DeviceFaces:
-    """Rows of one part on the training device."""
+    """Images and labels on the training device."""
 
     images: Tensor  # (N, H, W) uint8
     points: Tensor  # (N, K, 2) pixels
@@ -42,12 +44,12 @@ class DeviceFaces:
 
 
 class Batch(NamedTuple):
-    """A step's rows.
+    """The rows of one step.
 
     Attributes:
-        images: (B + M, 1, H, W) float32: B faces, then M pictures without one.
-        points: (B, K, 2) in pixels, of the faces.
-        labelled: (B, K).
+        images: (B + M, 1, H, W) float32: B faces, then M images without one.
+        points: (B, K, 2) of the faces, in pixels.
+        labelled: (B, K) bool.
     """
 
     images: Tensor
@@ -56,13 +58,15 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Steps of one member's training.
+    """The batches of one member's training.
 
     Args:
-        rows: faces to train on; their pictures may be larger than what the network sees.
-        negatives: (M, H, W) pictures without a face, or None.
-        size: (height, width) that the network sees.
-        number: of the member in its run.
+        rows: faces to train on; their images may be larger than the network input.
+        negatives: (M, H, W) images without a face, or None.
+        size: (height, width) of the network input.
+        number: index of the member in its run.
+        settings: batch size, augmentation and seed.
+        ctx: the processes that train together; each gets its share of every batch.
 
     Raises:
         SettingsError: too few rows for a step, or negatives of another size than the faces.
@@ -75,83 +79,91 @@ class Batches:
         size: tuple[int, int],
         number: int,
         settings: TrainSettings,
-        here: DistributedContext,
+        ctx: DistributedContext,
     ) -> None:
-        self.number, self.settings, self.here, self.size = number, settings, here, size
-        self.rows = DeviceFaces.of(rows, here.device)
+        self.number, self.settings, self.ctx, self.size = number, settings, ctx, size
+        self.rows = DeviceFaces.of(rows, ctx.device)
         self.negatives: Tensor | None = None
         if negatives is not None and len(negatives):
             if negatives.shape[1:] != rows.size:
                 raise SettingsError(
-                    f"pictures without a face must be {rows.size[1]}x{rows.size[0]} as the faces "
+                    f"images without a face must be {rows.size[1]}x{rows.size[0]} as the faces "
                     f"are, these are {negatives.shape[2]}x{negatives.shape[1]}"
                 )
-            self.negatives = torch.from_numpy(np.array(negatives)).to(here.device)
+            self.negatives = torch.from_numpy(np.array(negatives)).to(ctx.device)
         self.batch = min(settings.batch, len(rows))
-        if self.batch // here.size < 2:
+        if self.batch // ctx.size < 2:
             raise SettingsError(
-                f"a step of {self.batch} rows over {here.size} processes leaves less than 2 "
+                f"a step of {self.batch} rows over {ctx.size} processes leaves less than 2 "
                 f"rows each; raise --batch, give more data or use fewer processes"
             )
         self.steps = max(1, len(rows) // self.batch)  # a short last batch is left out
         self.strengths, mirror = augmentation(settings, rows.landmarks)
-        self.mirror = None if mirror is None else mirror.to(here.device)
+        self.mirror = None if mirror is None else mirror.to(ctx.device)
 
     @property
     def has_negatives(self) -> bool:
-        """Whether there are pictures without a face to learn from."""
+        """Whether there are images without a face to learn from."""
         return self.negatives is not None
 
-    def draw(self, epoch: int, place: int, seed: int, offset: Tensor) -> Batch:
-        """This process's share of step `place` of `epoch`.
+    def draw(self, epoch: int, step: int, seed: int, mirror_bias: Tensor) -> Batch:
+        """This process's share of a batch.
 
         Args:
-            seed: of all that is random but for the order of rows.
-            offset: (K, 2) pixels by which labels lie off what a mirrored training finds.
+            epoch: decides the order of the rows.
+            step: of the epoch, from 0.
+            seed: of everything random except the order of the rows.
+            mirror_bias: (K, 2) pixels, the part of the labels' position that is not mirrored
+                with a face (see `MemberTrainer.estimate_mirror_bias`).
         """
-        settings, here = self.settings, self.here
+        settings, ctx = self.settings, self.ctx
         order = np.random.default_rng(seed_of(settings.seed, self.number, epoch)).permutation(
             len(self.rows.images)
         )
-        chosen = order[place * self.batch : (place + 1) * self.batch][here.rank :: here.size]
+        chosen = order[step * self.batch : (step + 1) * self.batch][ctx.rank :: ctx.size]
         generator = torch.Generator().manual_seed(seed)
         parts = []
         for strength, rows in zip(
             self.strengths, np.array_split(chosen, len(self.strengths)), strict=True
         ):
-            index = torch.from_numpy(rows).to(here.device)
+            index = torch.from_numpy(rows).to(ctx.device)
             images, points, labelled = augment(
                 self.rows.images[index][:, None].float(),
-                self.rows.points[index] - offset,
+                self.rows.points[index] - mirror_bias,
                 self.rows.labelled[index],
                 strength,
                 self.mirror,
                 generator,
                 self.size,
             )
-            parts.append((images, points + offset, labelled))
+            parts.append((images, points + mirror_bias, labelled))
         images, points, labelled = (torch.cat(part) for part in zip(*parts, strict=True))
         if self.negatives is not None:
-            images = torch.cat([images, self._without(len(chosen), generator)])
+            images = torch.cat([images, self._draw_negatives(len(chosen), generator)])
         return Batch(images, points, labelled)
 
-    def _without(self, faces: int, generator: torch.Generator) -> Tensor:
-        """Pictures without a face beside so many faces, changed as little as any face is: some
-        are faces beyond the reach of a first look, which more change would bring back."""
+    def _draw_negatives(self, faces: int, generator: torch.Generator) -> Tensor:
+        """Images without a face to go with this many faces.
+
+        They get the mildest augmentation of the preset: some show a face just outside the
+        reach of a detector's crop, and a stronger change could move it back into view.
+        """
         assert self.negatives is not None
         count = max(1, round(faces * NEGATIVES))
         index = torch.randint(len(self.negatives), (count,), generator=generator)
         images = self.negatives[index.to(self.negatives.device)][:, None].float()
-        nowhere = images.new_zeros((count, 1, 2))
-        flips = torch.zeros(1, dtype=torch.int64, device=images.device)
-        mask = torch.ones_like(nowhere[..., 0], dtype=torch.bool)
-        return augment(images, nowhere, mask, self.strengths[-1], flips, generator, self.size)[0]
+        points = images.new_zeros((count, 1, 2))
+        mirror = torch.zeros(1, dtype=torch.int64, device=images.device)
+        labelled = torch.ones_like(points[..., 0], dtype=torch.bool)
+        strength = self.strengths[-1]
+        return augment(images, points, labelled, strength, mirror, generator, self.size)[0]
 
 
 def augmentation(
     settings: TrainSettings, landmarks: LandmarkSet
 ) -> tuple[tuple[Augment, ...], Tensor | None]:
-    """Settings that share the faces of every step, and how columns mirror, if they do."""
+    """The augmentations of the settings' preset, which share the faces of every step evenly, and
+    the mirror permutation (K,); None and no mirroring if the points have no mirror partners."""
     strengths = STRENGTHS[settings.augment]
     if not landmarks.mirrorable:
         return tuple(replace(strength, mirror=0.0) for strength in strengths), None
@@ -159,5 +171,5 @@ def augmentation(
 
 
 def seed_of(*numbers: int) -> int:
-    """One seed out of several numbers; other numbers, unrelated seed."""
+    """One seed from several numbers; different numbers give unrelated seeds."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

@@ -1,7 +1,7 @@
-"""Missing-label answers x networks on one data set, at an equal budget.
+"""Compares missing-label strategies and networks on one data set, at an equal budget.
 
-Every cell is a run of its own under one folder, trained and held out on the same rows.
-Cells that have finished are not trained again, so a comparison that was cut off goes on.
+Every cell (strategy x network) is a run in a subfolder; all use the same training and held-out
+rows. Finished cells are not trained again, so an interrupted comparison can be resumed.
 """
 
 from __future__ import annotations
@@ -39,33 +39,35 @@ def compare(
     data_names: Sequence[str] = (),
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Train every network with every answer and measure all on the same held-out rows.
+    """Train every network with every strategy and evaluate all on the same held-out rows.
 
-    The budget is equal: with `settings.minutes` every cell trains that long; else
-    every cell sees as many rows as `settings.epochs` passes over all training rows, so an
-    answer that drops rows passes over the rest more often.
+    The budget is equal. With `settings.minutes`, every cell trains for that long. Otherwise
+    every cell processes as many rows as `settings.epochs` passes over all training rows, so a
+    strategy that drops rows makes more passes over the rest.
 
     Args:
-        data: labelled rows; a part is held out as `settings.validation` says.
+        data: labelled rows; `settings.validation` of them are held out.
         out: folder for the runs, ``compare.json`` and ``compare.png``.
-        networks: names of `settings.network`; all begin from random weights unless
-            `settings.init` says otherwise.
-        answers: names of `settings.missing`.
+        networks: values of `settings.network`.
+        missing: values of `settings.missing`.
+        settings: of every cell; the default of `init` is random weights here.
+        data_names: names of the data sets, for the record.
+        console: for progress and messages; default: standard output.
 
     Returns:
-        JSON-ready: "cells", a list with network, missing, epochs, training rows (counted
-        for every network of the cell), RMSE in pixels (whole and by marking scheme) or the
-        "error" that kept a cell from being trained; "settings"; "held_out" rows.
+        JSON-ready: "cells", a list with network, missing, epochs, training rows (summed over
+        the networks of the cell) and RMSE in pixels (overall and by marking scheme), or the
+        "error" why a cell could not be trained; "settings"; "held_out" rows.
 
     Raises:
         SettingsError: nothing to compare, or nothing held out to compare on.
         RunError: `out` holds cells of other data or settings.
-        Stopped: Ctrl-C or SIGTERM came; go on with the same call.
+        Stopped: Ctrl-C or SIGTERM; the same call continues.
     """
     console = console or Console()
     settings = replace(settings, init=settings.init or RANDOM_INIT)
     if not networks or not missing:
-        raise SettingsError("compare needs at least one network and one missing-label answer")
+        raise SettingsError("compare needs at least one network and one missing-label strategy")
     if settings.validation == 0:
         raise SettingsError("compare needs held-out rows: set --validation above 0")
     train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
@@ -78,16 +80,16 @@ def compare(
         "cells": cells,
     }
     rows = data.take(train_rows)
-    with distributed_context(settings.device) as here:
-        for answer in missing:
+    with distributed_context(settings.device) as ctx:
+        for strategy in missing:
             for network in networks:
-                cell = replace(settings, network=network, missing=answer)
-                console.print(f"{answer} x {network}", style="bold")
+                cell = replace(settings, network=network, missing=strategy)
+                console.print(f"{strategy} x {network}", style="bold")
                 cells.append(_cell(data, rows, out, cell, data_names, console))
-                here.run_on_rank0(lambda: write_json(out / "compare.json", report))
+                ctx.run_on_rank0(lambda: write_json(out / "compare.json", report))
         if not any("rmse" in cell for cell in cells):
             raise SettingsError(f"nothing could be compared; the first: {cells[0]['error']}")
-        here.run_on_rank0(lambda: _chart(report, out))
+        ctx.run_on_rank0(lambda: _chart(report, out))
     return report
 
 
@@ -101,26 +103,25 @@ def _cell(
 ) -> dict[str, Any]:
     cell: dict[str, Any] = {"network": settings.network, "missing": settings.missing}
     try:
-        seen = sum(
-            len(part.samples) for part in make_plan(rows, settings.missing, settings.merge).parts
-        )
+        plan = make_plan(rows, settings.missing, settings.merge)
+        used = sum(len(part.samples) for part in plan.parts)
         if settings.minutes is None:
-            settings = replace(settings, epochs=max(1, round(settings.epochs * len(rows) / seen)))
+            settings = replace(settings, epochs=max(1, round(settings.epochs * len(rows) / used)))
         folder = out / f"{settings.missing}-{settings.network}"
         report = train(
             data, folder, settings, resume=True, data_names=data_names, onnx=False, console=console
         )
     except Stopped as error:
         name = f"{settings.missing} x {settings.network}"
-        raise Stopped(f"stopped in {name}; the same command goes on from there") from error
+        raise Stopped(f"stopped in {name}; the same command continues from there") from error
     except (SettingsError, DataError) as error:
-        # One answer or network that does not fit the data must not end the others.
+        # A strategy or network that does not fit the data must not end the others.
         console.print(f"left out: {error}", markup=False, highlight=False, soft_wrap=True)
         return {**cell, "error": str(error)}
     return {
         **cell,
         "epochs": settings.epochs if settings.minutes is None else None,
-        "rows": seen,
+        "rows": used,
         "rmse": report["rmse"],
         "schemes": {name: part["rmse"] for name, part in report["schemes"].items()},
     }
@@ -136,7 +137,7 @@ def _chart(report: dict[str, Any], out: Path) -> None:
 
 
 def table(report: dict[str, Any]) -> Table:
-    """The report of `compare` for the terminal, best cell in bold."""
+    """The report of `compare` for the terminal, with the best cell in bold."""
     cells = report["cells"]
     networks = list(dict.fromkeys(cell["network"] for cell in cells))
     best = min((cell["rmse"] for cell in cells if "rmse" in cell), default=None)
@@ -144,17 +145,17 @@ def table(report: dict[str, Any]) -> Table:
     shown.add_column("missing labels")
     for network in networks:
         shown.add_column(network, justify="right")
-    for answer in dict.fromkeys(cell["missing"] for cell in cells):
+    for strategy in dict.fromkeys(cell["missing"] for cell in cells):
         row = []
-        for cell in (c for c in cells if c["missing"] == answer):
+        for cell in (c for c in cells if c["missing"] == strategy):
             if "rmse" not in cell:
                 row.append("-")
                 continue
             by_scheme = "/".join(f"{value:.2f}" for value in cell["schemes"].values())
             text = f"{cell['rmse']:.3f}" + (f" ({by_scheme})" if "/" in by_scheme else "")
             row.append(f"[bold]{text}[/bold]" if cell["rmse"] == best else text)
-        shown.add_row(answer, *row)
+        shown.add_row(strategy, *row)
     first = next((c for c in cells if len(c.get("schemes", {})) > 1), None)
     if first:
-        shown.caption = f"in brackets: {' / '.join(first['sources'])}"
+        shown.caption = f"in brackets: {' / '.join(first['schemes'])}"
     return shown

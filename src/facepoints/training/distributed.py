@@ -1,6 +1,6 @@
-"""One process or several that train together: who is who, and sums over all.
+"""Training in one process or in several: ranks, and sums over all of them.
 
-`torchrun` tells every process its rank through the environment; without it there is one.
+torchrun gives every process its rank through the environment; without it there is one process.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class DistributedContext:
     """This process among those that train together.
 
     Attributes:
-        rank: number of this process; 0 writes the files.
-        size: how many there are.
-        device: where this one computes.
+        rank: index of this process; rank 0 writes the files.
+        size: number of processes.
+        device: device of this process.
     """
 
     rank: int
@@ -41,7 +41,7 @@ class DistributedContext:
 
     @property
     def is_rank0(self) -> bool:
-        """Whether this process is the one that writes."""
+        """Whether this process writes the files."""
         return self.rank == 0
 
     def total(self, value: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class DistributedContext:
         return value
 
     def broadcast(self, value: float) -> float:
-        """The value that rank 0 has."""
+        """The value of rank 0."""
         if self.size == 1:
             return value
         shared = torch.tensor(value, dtype=torch.float64, device=self.device)
@@ -60,28 +60,29 @@ class DistributedContext:
         return float(shared)
 
     def run_on_rank0(self, job: Callable[[], T]) -> T:
-        """What `job` returns on rank 0, which alone runs it; the others need not see its files.
+        """Run `job` on rank 0 only and return its result on every rank. The other processes need
+        no access to its files.
 
         Raises:
-            FacepointsError: everywhere, if `job` raises one.
+            FacepointsError: on every rank, if `job` raises one.
         """
         if self.size == 1:
             return job()
-        said: list[Any] = [None, None]
+        message: list[Any] = [None, None]  # result, error
         try:
             if self.is_rank0:
-                said[0] = job()
+                message[0] = job()
         except FacepointsError as error:
-            said[1] = str(error)
+            message[1] = str(error)
             raise
         finally:
-            distributed.broadcast_object_list(said, 0, device=self.device)
-        if said[1] is not None:
-            raise FacepointsError(said[1])
-        return said[0]
+            distributed.broadcast_object_list(message, 0, device=self.device)
+        if message[1] is not None:
+            raise FacepointsError(message[1])
+        return message[0]
 
     def wrap_ddp(self, model: nn.Module) -> nn.Module:
-        """The model as it trains here: averaging gradients if there are several processes."""
+        """The model, wrapped to average gradients over the processes if there are several."""
         return DistributedDataParallel(model) if self.size > 1 else model
 
 
@@ -89,13 +90,13 @@ class DistributedContext:
 def distributed_context(device: str) -> Iterator[DistributedContext]:
     """Join the processes that torchrun started, or be the only one.
 
-    Worlds may lie inside one another, as a job may call another; all are the outermost one.
+    Contexts may be nested; an inner one uses the group of the outermost one.
 
     Args:
         device: "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:1".
 
     Raises:
-        SettingsError: no such device here, or not enough memory on it; no partners to join.
+        SettingsError: no such device, not enough memory on it, or no processes to join.
         FacepointsError: another process ended while this one waited for it.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
@@ -104,16 +105,18 @@ def distributed_context(device: str) -> Iterator[DistributedContext]:
     if joins:
         _join(chosen, size)
     try:
-        here = DistributedContext(rank, size, chosen)
-        yield here
-        if joins and not _DOUBT.is_set():
-            # Nobody hangs up while another still listens.
-            float(here.total(torch.zeros((), device=chosen)))
+        ctx = DistributedContext(rank, size, chosen)
+        yield ctx
+        if joins and not _FAILED.is_set():
+            # Barrier: nobody leaves while another process still needs an answer.
+            float(ctx.total(torch.zeros((), device=chosen)))
     except BaseException as error:
-        _DOUBT.set()
+        _FAILED.set()
         if isinstance(error, torch.OutOfMemoryError):
-            raise SettingsError(f"{chosen} is out of memory; lower --batch or --size") from error
-        if size > 1 and _lost_partner(error):
+            raise SettingsError(
+                f"{chosen} is out of memory; lower --batch or --input-size"
+            ) from error
+        if size > 1 and _is_lost_connection(error):
             raise FacepointsError(
                 "another of the processes has ended; its own message says why"
             ) from error
@@ -123,28 +126,28 @@ def distributed_context(device: str) -> Iterator[DistributedContext]:
             _leave()
 
 
-_DOUBT = Event()
-"""Set once an error went through a world: the partners may now wait for different things,
-so that a last barrier could wait forever."""
+_FAILED = Event()
+"""Set once an error passed through a context. The processes may then wait for different things,
+so a last barrier could wait forever."""
 
 
 def _join(device: torch.device, size: int) -> None:
-    # Loaded before there is a group: its functions take the group there is at that time as
-    # default argument and would keep it, and its threads, alive beyond the end of the
-    # interpreter, where a thread that still has something to do aborts the process.
-    # DistributedDataParallel loads it otherwise, once there is a group (PyTorch 2.4 to 2.13).
+    # Must be imported before there is a group. Its functions take the current group as default
+    # argument and would keep it and its threads alive until the interpreter ends, where a running
+    # thread aborts the process. DistributedDataParallel imports it too, but later (PyTorch 2.4
+    # to 2.13).
     import torch.distributed.nn
 
-    _DOUBT.clear()
+    _FAILED.clear()
     if device.type == "cuda":
         torch.cuda.set_device(device)
     try:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     except (ValueError, RuntimeError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SettingsError(
             f"WORLD_SIZE asks for {size} processes that train together, and this one could not "
-            f"join the others ({said}); start all of them with torchrun"
+            f"join the others ({reason}); start all of them with torchrun"
         ) from error
 
 
@@ -154,17 +157,17 @@ def _leave() -> None:
     try:
         distributed.destroy_process_group()
     except RuntimeError:
-        if not _DOUBT.is_set():  # else the error that is on its way says more
+        if not _FAILED.is_set():  # else the first error is the helpful one
             raise
 
 
 _GLOO = re.compile(r"gloo/\S+\.(cc|h):\d+\]|(closed|reset) by peer|broken pipe", re.IGNORECASE)
-"""How gloo says that a connection broke: its errors have no type of their own but begin with
-their place in its source, as in [/path/third_party/gloo/gloo/transport/tcp/pair.cc:537]."""
+"""Message of a broken gloo connection. These errors have no type of their own; they begin with
+a place in gloo's source, such as [/path/third_party/gloo/gloo/transport/tcp/pair.cc:537]."""
 
 
-def _lost_partner(error: BaseException) -> bool:
-    """Whether this is what a process meets whose partner has gone."""
+def _is_lost_connection(error: BaseException) -> bool:
+    """Whether this error means that another process has ended."""
     if isinstance(error, distributed.DistError):
         return True
     return isinstance(error, RuntimeError) and _GLOO.search(str(error)) is not None

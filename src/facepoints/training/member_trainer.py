@@ -1,7 +1,7 @@
-"""One network's training: a loop that reads top to bottom.
+"""Training of one network ("member") of a run.
 
-All that is random in a step comes from (seed, member, step), so a training that was cut
-off and resumed repeats an uninterrupted one bit for bit on the CPU.
+Everything random in a step is seeded by (seed, member, step). A resumed training therefore
+repeats an uninterrupted one bit for bit on the CPU.
 """
 
 from __future__ import annotations
@@ -29,34 +29,46 @@ from facepoints.models.run import Run
 from facepoints.training.batches import Batch, Batches, DeviceFaces, seed_of
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.initialization import init_from_run
-from facepoints.training.losses import LOSSES, masked_mean
+from facepoints.training.losses import LOSSES, masked_loss
+from facepoints.training.run_folder import CHECKPOINT
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train_state import TrainState, write_checkpoint
+from facepoints.training.validation import measure_mirror_bias, validation_rmse
 
 __all__ = ["MemberTrainer", "precision_of"]
 
 CHECKPOINT_SECONDS = 20.0
+"""Time between checkpoints."""
+
+PROGRESS_SECONDS = 0.5
+"""Time between updates of the progress display."""
 
 FACE_SCORE_WEIGHT = 0.1
-"""What the cross entropy of "is there a face" counts beside the loss of the points."""
+"""Weight of the face score's cross entropy beside the loss of the points."""
+
+MAX_GRADIENT_NORM = 5.0
+
+BIAS_ROWS = 2048
+"""Maximum number of training rows that the mirror bias is estimated on."""
 
 
 class MemberTrainer:
-    """One member's training.
+    """Trains one member.
 
     Args:
-        number: of the member in its run.
-        rows: what it trains on.
-        held: held-out rows in the same columns; may be none.
-        negatives: (N, H, W) uint8 pictures without a face, of the size of `rows`, for the
-            network to judge whether there is one; may be none.
-        here: this process among those that train together.
-        start: run to begin from; None: random weights.
-        part: of the missing-label answer that it trains for.
+        number: index of the member in its run.
+        rows: faces to train on.
+        held: held-out faces in the same columns; may be empty.
+        settings: of the training.
+        ctx: the processes that train together.
+        negatives: (N, H, W) uint8 images without a face, of the size of `rows`, to train the
+            face score on; None: the network has no face score.
+        start: run to take the initial weights from; None: random weights.
+        part: name of the plan's part that the member is for.
 
     Raises:
         SettingsError: too few rows for a step, images too small for the network, or a run
-            that it cannot begin from.
+            whose weights do not fit.
     """
 
     def __init__(
@@ -65,27 +77,28 @@ class MemberTrainer:
         rows: Samples,
         held: Samples,
         settings: TrainSettings,
-        here: DistributedContext,
+        ctx: DistributedContext,
         negatives: NDArray[np.uint8] | None = None,
         start: Run | None = None,
         part: str = "",
     ) -> None:
-        self.number, self.settings, self.here = number, settings, here
-        seen = center_crop(rows, settings.input_size)
-        self.batches = Batches(rows, negatives, seen.size, number, settings, here)
+        self.number, self.settings, self.ctx = number, settings, ctx
+        cropped = center_crop(rows, settings.input_size)
+        self.batches = Batches(rows, negatives, cropped.size, number, settings, ctx)
         self.steps = self.batches.steps
-        self.held = DeviceFaces.of(held, here.device)
-        self.centred = DeviceFaces.of(seen.take(spread_rows(len(seen), _CENTRED_ON)), here.device)
+        self.held = DeviceFaces.of(held, ctx.device)
+        bias_rows = cropped.take(spread_rows(len(cropped), BIAS_ROWS))
+        self.bias_rows = DeviceFaces.of(bias_rows, ctx.device)
         torch.manual_seed(seed_of(settings.seed, number))
-        model = _model(seen, settings, self.batches.has_negatives)
+        model = _build_model(cropped, settings, self.batches.has_negatives)
         if start is not None:
-            init_from_run(model, settings.network, seen, start, number, part)
-        model.to(here.device)
-        # Convolutions are faster so. Its signature is missing in PyTorch's own types.
+            init_from_run(model, settings.network, cropped, start, number, part)
+        model.to(ctx.device)
+        # Convolutions are faster in this layout. PyTorch's own types lack the signature.
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.learner = TrainState(model, settings.weight_decay, settings.ema)
+        self.state = TrainState(model, settings.weight_decay, settings.ema)
         if start is not None:
-            self.estimate_mirror_bias(self.learner.model, self.learner.average)
+            self.estimate_mirror_bias(self.state.model, self.state.average)
         self.elapsed = 0.0
 
     def run(
@@ -95,118 +108,133 @@ class MemberTrainer:
         progress: TrainingProgress,
         stop: StopRequest,
     ) -> None:
-        """The loop, from wherever the learner stands to the end."""
-        learner, settings, here = self.learner, self.settings, self.here
-        model = here.wrap_ddp(learner.model)
-        spoken = saved = time.monotonic()
-        before = spoken - self.elapsed
-        done = here.broadcast(self._done(self.elapsed))
+        """Train from the current state to the end.
+
+        Args:
+            out: run folder, for the checkpoint and ``metrics.jsonl``.
+            history: one row per epoch and member; this member's rows are appended.
+            progress: display to update.
+            stop: asks for an early stop.
+
+        Raises:
+            Stopped: `stop` was requested; a checkpoint is saved.
+            SettingsError: the loss is not finite.
+        """
+        state, settings, ctx = self.state, self.settings, self.ctx
+        model = ctx.wrap_ddp(state.model)
+        reported = saved = time.monotonic()
+        begin = reported - self.elapsed
+        done = ctx.broadcast(self._fraction_done(self.elapsed))
         while done < 1:
-            epoch, place = divmod(learner.step, self.steps)
-            seed = seed_of(settings.seed, self.number, learner.step, here.rank)
+            epoch, step = divmod(state.step, self.steps)
+            seed = seed_of(settings.seed, self.number, state.step, ctx.rank)
             torch.manual_seed(seed)  # dropout
-            batch = self.batches.draw(epoch, place, seed, learner.model.mirror_bias)
-            learner.set_learning_rate(
-                settings.max_learning_rate * _schedule(done, settings.schedule)
-            )
-            learner.model.train()
-            with precision_of(here.device, settings.precision):
-                predicted = model(batch.images)
-            loss, value = _shared_loss(settings.loss, predicted, batch, here)
-            learner.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(learner.model.parameters(), 5.0)
-            learner.optimizer.step()
-            learner.loss_sum += value
-            learner.update_ema()
+            batch = self.batches.draw(epoch, step, seed, state.model.mirror_bias)
+            state.set_learning_rate(settings.max_learning_rate * _schedule(done, settings.schedule))
+            state.model.train()
+            with precision_of(ctx.device, settings.precision):
+                output = model(batch.images)
+            objective, value = _loss(settings.loss, output, batch, ctx)
+            state.optimizer.zero_grad(set_to_none=True)
+            objective.backward()
+            torch.nn.utils.clip_grad_norm_(state.model.parameters(), MAX_GRADIENT_NORM)
+            state.optimizer.step()
+            state.loss_sum += value
+            state.update_ema()
             now = time.monotonic()
-            self.elapsed = now - before
-            done = here.broadcast(self._done(self.elapsed))
-            if place + 1 == self.steps or done >= 1:
-                self._close_epoch(epoch + 1, place + 1, history)
-                if here.is_rank0:
+            self.elapsed = now - begin
+            done = ctx.broadcast(self._fraction_done(self.elapsed))
+            if step + 1 == self.steps or done >= 1:
+                self._end_epoch(epoch + 1, step + 1, history)
+                if ctx.is_rank0:
                     _write_history(out, history)
                     progress.epoch(history[-1])
-            if now - spoken > 0.5:
-                spoken = now
+            if now - reported > PROGRESS_SECONDS:
+                reported = now
                 progress.at(done, epoch + 1, _remaining(done, self.elapsed))
-            due = here.broadcast(float(now - saved > CHECKPOINT_SECONDS or stop.asked))
+            due = ctx.broadcast(float(now - saved > CHECKPOINT_SECONDS or stop.asked))
             if due:
-                if here.is_rank0:
+                if ctx.is_rank0:
                     self._save(out, history)
                 saved = time.monotonic()
-                if here.broadcast(float(stop.asked)):
+                if ctx.broadcast(float(stop.asked)):
                     raise Stopped(
-                        f"stopped in epoch {epoch + 1}; go on with the same command and --resume"
+                        f"stopped in epoch {epoch + 1}; continue with the same command and --resume"
                     )
 
-    def _done(self, elapsed: float) -> float:
-        """Part of the training that is behind, [0, 1]."""
+    def _fraction_done(self, elapsed: float) -> float:
+        """Fraction of the training that is done, [0, 1]."""
         if self.settings.minutes is not None:
             return min(1.0, elapsed / max(self.settings.minutes * 60, 1e-9))
-        return self.learner.step / (self.steps * self.settings.epochs)
+        return self.state.step / (self.steps * self.settings.epochs)
 
-    def _close_epoch(self, epoch: int, steps: int, history: list[dict[str, Any]]) -> None:
-        learner = self.learner
-        loss = float(learner.loss_sum) / steps
+    def _end_epoch(self, epoch: int, steps: int, history: list[dict[str, Any]]) -> None:
+        state = self.state
+        loss = float(state.loss_sum) / steps
         if not math.isfinite(loss):
             raise SettingsError(
-                f"training went astray in epoch {epoch}: the loss is {loss}; train into "
-                f"another folder with a lower --rate than {self.settings.max_learning_rate:g}"
+                f"training diverged in epoch {epoch}: the loss is {loss}; train into another "
+                f"folder with a lower --learning-rate than {self.settings.max_learning_rate:g}"
             )
         row = {
             "member": self.number,
             "epoch": epoch,
-            "step": learner.step,
+            "step": state.step,
             "seconds": round(self.elapsed, 2),
             "train_loss": round(loss, 6),
-            "learning_rate": learner.optimizer.param_groups[0]["lr"],
+            "learning_rate": state.optimizer.param_groups[0]["lr"],
         }
-        learner.loss_sum.zero_()
+        state.loss_sum.zero_()
         if epoch & (epoch - 1) == 0:  # after 1, 2, 4, 8, ... epochs
-            self.estimate_mirror_bias(learner.model, learner.average)
+            self.estimate_mirror_bias(state.model, state.average)
         if len(self.held.images):
-            rmse = _validate(learner.average, self.held)
+            rmse = validation_rmse(state.average, self.held)
             if rmse is not None:
                 row["validation_rmse"] = round(rmse, 5)
-                learner.record_validation(rmse)
+                state.record_validation(rmse)
         history.append(row)
 
     def _save(self, out: Path, history: list[dict[str, Any]]) -> None:
-        tensors, numbers = self.learner.state()
+        tensors, numbers = self.state.state()
         write_checkpoint(
-            out / "checkpoint.safetensors",
+            out / CHECKPOINT,
             tensors,
             {
                 "member": self.number,
                 "elapsed": self.elapsed,
-                "learner": numbers,
+                "state": numbers,
                 "history": history,
             },
         )
 
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+        """Continue from a checkpoint of this member. Raises RunError if it does not fit."""
+        self.state.restore(tensors, numbers["state"])
+        self.elapsed = float(numbers["elapsed"])
+
     def result(self) -> KeypointModel:
         """The trained model, on the CPU."""
-        model = self.learner.result(self.settings.keep)
+        model = self.state.result(self.settings.keep)
         self.estimate_mirror_bias(model, model)
         return model.cpu()
 
     def estimate_mirror_bias(self, *models: KeypointModel) -> None:
-        """Measure with the last of `models` how far the labels lie off its points, for all.
+        """Set the mirror bias of all `models` to the one measured with the last of them.
 
-        A network that also trains on mirrored faces cannot learn that an annotator marks
-        every point a pixel to the left; the mean over training rows tells.
+        The mirror bias is the mean offset of the labels from mirror-symmetric predictions. A
+        network that also trains on mirrored faces cannot learn, for example, that an annotator
+        places every point a pixel to the left.
         """
         mirror = self.batches.mirror
         if mirror is None or not any(s.mirror for s in self.batches.strengths):
             return
-        measured = _asymmetry(models[-1], self.centred, mirror)
+        measured = measure_mirror_bias(models[-1], self.bias_rows, mirror)
         for model in models:
             model.mirror_bias.copy_(measured)
 
 
-def _model(rows: Samples, settings: TrainSettings, judges: bool) -> KeypointModel:
-    """A fresh model that knows the pictures' gray values and starts at the mean face."""
+def _build_model(rows: Samples, settings: TrainSettings, has_face_score: bool) -> KeypointModel:
+    """A fresh model, normalized by the gray values of the images, that starts at the mean face."""
     values = rows.images[:: max(1, len(rows) // 2000)]
     model = build(
         settings.network,
@@ -214,7 +242,7 @@ def _model(rows: Samples, settings: TrainSettings, judges: bool) -> KeypointMode
         rows.size,
         float(values.mean(dtype=np.float64)),
         float(values.std(dtype=np.float64)),
-        judges,
+        has_face_score,
     )
     count = np.maximum(rows.labelled.sum(axis=0), 1)[:, None]
     mean = torch.from_numpy(rows.points.sum(axis=0) / count)
@@ -224,8 +252,8 @@ def _model(rows: Samples, settings: TrainSettings, judges: bool) -> KeypointMode
 
 
 def _schedule(done: float, kind: str) -> float:
-    """Learning rate as a part of its highest: a linear rise over the first tenth, then a
-    half cosine to nothing (one cycle: Smith & Topin 2018, https://arxiv.org/abs/1708.07120)."""
+    """Learning rate as a fraction of its maximum: a linear rise over the first tenth, then a
+    half cosine to zero (one cycle: Smith & Topin 2018, https://arxiv.org/abs/1708.07120)."""
     if kind == "constant":
         return 1.0
     if done < 0.1:
@@ -234,82 +262,40 @@ def _schedule(done: float, kind: str) -> float:
 
 
 def precision_of(device: torch.device, wanted: str) -> torch.autocast:
-    """bfloat16 where the device computes with it, unless float32 is wanted; elsewhere float32
-    is the faster."""
+    """Context for the forward pass: bfloat16 where the device computes with it, unless `wanted`
+    is "float32". Elsewhere float32 is faster."""
     if wanted == "float32":
-        on = False
+        enabled = False
     elif device.type == "cuda":
-        on = torch.cuda.is_bf16_supported()
+        enabled = torch.cuda.is_bf16_supported()
     else:
-        # On a CPU that has its instructions a step is up to 1.4 times as fast (throughput.py).
-        # PyTorch tells, if not officially.
+        # On a CPU with bfloat16 instructions a step is up to 1.4 times as fast (throughput.py).
+        # The check is not part of PyTorch's public API.
         has = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-        on = device.type == "cpu" and has is not None and has()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=on)
+        enabled = device.type == "cpu" and has is not None and has()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
-def _shared_loss(
-    name: str, predicted: RawOutput, batch: Batch, here: DistributedContext
+def _loss(
+    name: str, output: RawOutput, batch: Batch, ctx: DistributedContext
 ) -> tuple[Tensor, Tensor]:
-    """What to differentiate here, and the step's loss of points over all processes.
+    """Scalar to differentiate, and the loss of the points over all processes.
 
-    Gradients are averaged over processes, so each counts its sum against its even share
-    of all labels: the step is that of one process with the whole batch.
+    Images without a face count for the face score only.
     """
-    loss = LOSSES[name]
     faces = len(batch.points)
-    found = RawOutput(*(part[:faces] for part in predicted))
-    share = masked_mean(loss.per_point(found, batch.points), batch.labelled)
-    count = batch.labelled.sum().double()
-    everywhere = here.total(count).clamp(min=1)
-    local = share * (count * here.size / everywhere).to(share.dtype)
-    value = here.total(local.double()) / here.size
-    judged = 0 * local
-    if len(predicted.score) > faces:
-        there = torch.zeros_like(predicted.score)
-        there[:faces] = 1
-        judged = FACE_SCORE_WEIGHT * functional.binary_cross_entropy(predicted.score, there)
-    if loss.root:
-        root = value.clamp(min=1e-12).sqrt()
-        return local / (2 * root).to(local.dtype) + judged, root
-    return local + judged, value
-
-
-@torch.inference_mode()
-def _validate(model: KeypointModel, held: DeviceFaces) -> float | None:
-    """RMSE in pixels over the labelled coordinates; None if nothing is labelled."""
-    model.eval()
-    square, count = 0.0, 0
-    for start in range(0, len(held.images), 128):
-        rows = slice(start, start + 128)
-        gap = model(held.images[rows][:, None]).points - held.points[rows]
-        square += float(gap[held.labelled[rows]].double().square().sum())
-        count += 2 * int(held.labelled[rows].sum())
-    return math.sqrt(square / count) if count else None
-
-
-_CENTRED_ON = 2048  # training rows, at most
-
-
-@torch.inference_mode()
-def _asymmetry(model: KeypointModel, rows: DeviceFaces, mirror: Tensor) -> Tensor:
-    """Mean (K, 2) of labels minus predictions that are the same for mirror images; 0 for
-    points without a label."""
-    model.eval()
-    chosen = torch.arange(len(rows.images), device=mirror.device)
-    total = torch.zeros_like(model.mirror_bias)
-    count = torch.zeros_like(model.mirror_bias[:, :1])
-    for index in chosen.split(128):
-        symmetric = (
-            model.predict_mirrored(rows.images[index][:, None], mirror).points - model.mirror_bias
-        )
-        mask = rows.labelled[index][..., None]
-        total += ((rows.points[index] - symmetric) * mask).sum(0)
-        count += mask.sum(0)
-    return total / count.clamp(min=1)
+    of_faces = RawOutput(*(part[:faces] for part in output))
+    objective, value = masked_loss(LOSSES[name], of_faces, batch.points, batch.labelled, ctx)
+    if len(output.score) > faces:
+        is_face = torch.zeros_like(output.score)
+        is_face[:faces] = 1
+        score_loss = functional.binary_cross_entropy(output.score, is_face)
+        objective = objective + FACE_SCORE_WEIGHT * score_loss
+    return objective, value
 
 
 def _remaining(done: float, elapsed: float) -> float | None:
+    """Estimated seconds left; None at the very beginning."""
     return elapsed * (1 - done) / done if done > 0.002 else None
 
 

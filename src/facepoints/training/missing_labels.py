@@ -1,21 +1,21 @@
-"""Answers to missing labels: which rows and columns a network trains on.
+"""Strategies for missing labels: the rows and columns that networks train on.
 
-Each answer is a function from samples to a `Plan`: one or more parts, each a set of rows
-and columns for one network, and how the networks' predictions become one table again.
+A strategy turns samples into a `Plan`: one or more parts, each with the rows and columns of one
+network, and how the predictions of the networks are merged.
 
 ========== ===========================================================================
-drop       only rows with every point
-fill       all rows; a hole takes the value of the row before (pandas' ffill)
-median     all rows; a hole takes the column's median
-specialist a network for all points on complete rows, and one for the points that
-           nearly every row has on all those rows
-mask       all rows; the loss counts labelled points only
-sources    mask, and every marking scheme has columns of its own: ``nose_tip`` of the
+per-scheme as mask, and every marking scheme has columns of its own: ``nose_tip`` of the
            widest scheme and ``nose_tip@4-point`` are two columns
+mask       all rows; the loss counts labelled points only
+specialist one network for all points, on complete rows, and one for the points that
+           nearly every row has, on all rows that have them
+fill       all rows; a missing point takes the value of the row before (pandas' ffill)
+median     all rows; a missing point takes the column's median
+drop       only rows with every point
 ========== ===========================================================================
 
-`fill` and `specialist` are the habits of public solutions of the Kaggle facial keypoints
-competition (https://www.kaggle.com/c/facial-keypoints-detection, Daniel Nouri's tutorial
+`fill` and `specialist` are common in public solutions of the Kaggle facial keypoints
+competition (https://www.kaggle.com/c/facial-keypoints-detection; Daniel Nouri's tutorial
 of 2014: http://danielnouri.org/notes/2014/12/17/).
 """
 
@@ -43,12 +43,12 @@ __all__ = [
 ]
 
 CORE_SHARE = 0.9
-"""Share of the rows from which a point counts as labelled in nearly all of them."""
+"""Minimum share of the rows that have a point, for the point to be in the core part."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows and columns that one network trains on."""
+    """Rows and columns that one network trains on (or each network of an ensemble)."""
 
     name: str
     samples: Samples
@@ -56,11 +56,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained, and how the parts' predictions make the run's columns.
+    """Parts to train, and how their predictions are merged.
 
     Attributes:
-        parts: one network each; later parts win where `merge` is "replace".
-        merge: see `Merge`.
+        parts: one network each; later parts win if `merge` is "replace".
+        merge: see `ensemble.Merge`.
         landmarks: all columns of the run.
     """
 
@@ -84,30 +84,30 @@ def drop(samples: Samples) -> Plan:
 
 
 def fill(samples: Samples) -> Plan:
-    """All rows; a hole takes the point of the nearest earlier row that has it.
+    """All rows; a missing point is copied from the nearest earlier row that has it.
 
-    Holes before the first label of a column take that label. The same as pandas'
+    Missing points before the first label of a column take that label, as with pandas'
     ``ffill().bfill()`` per column. Afterwards every point counts as labelled.
 
     Raises:
         DataError: there are no rows, or a point is labelled in none of them.
     """
-    _all_columns_labelled(samples, "fill")
+    _check_every_column_labelled(samples, "fill")
     rows = np.arange(len(samples))[:, None]
     last = np.maximum.accumulate(np.where(samples.labelled, rows, -1), axis=0)
     first = samples.labelled.argmax(axis=0)
-    taken = np.where(last < 0, first, last)
-    points = np.take_along_axis(samples.points, taken[..., None], axis=0)
+    row = np.where(last < 0, first, last)
+    points = np.take_along_axis(samples.points, row[..., None], axis=0)
     return _one("all-points", samples.with_points(points, np.ones_like(samples.labelled)))
 
 
 def median(samples: Samples) -> Plan:
-    """All rows; a hole takes the median of its column, x and y each for itself.
+    """All rows; a missing point takes the median of its column, separately for x and y.
 
     Raises:
         DataError: there are no rows, or a point is labelled in none of them.
     """
-    _all_columns_labelled(samples, "median")
+    _check_every_column_labelled(samples, "median")
     points = samples.points.copy()
     for column in range(points.shape[1]):
         known = samples.labelled[:, column]
@@ -116,15 +116,16 @@ def median(samples: Samples) -> Plan:
 
 
 def specialist(samples: Samples, merge: Merge = "replace") -> Plan:
-    """A network for all points, and one for the points that nearly every row has.
+    """One network for all points, and one for the points that nearly every row has.
 
-    Part "all-points" has the complete rows, part "core" the points labelled in at least
-    `CORE_SHARE` of the rows, on all rows that have them. One part is enough if every point
-    is such a point.
+    Part "all-points" has the complete rows. Part "core" has the points that are labelled in at
+    least `CORE_SHARE` of the rows, on all rows that have them. There is only one part if that
+    holds for every point.
 
     Args:
-        merge: whether the core network's points replace those of the other or are
-            averaged with them.
+        samples: labelled faces.
+        merge: "replace": the points of the core network replace those of the other; "average":
+            both are averaged.
 
     Raises:
         DataError: there are no rows, or a point is labelled in none of them.
@@ -141,7 +142,7 @@ def specialist(samples: Samples, merge: Merge = "replace") -> Plan:
         raise SettingsError(
             f"specialist needs points that at least {CORE_SHARE:.0%} of the rows have; the most "
             f"frequent, '{samples.landmarks.names[best]}', is in {share[best]:.0%}: "
-            f"choose mask or sources"
+            f"choose mask or per-scheme"
         )
     if len(core) == len(samples.landmarks):
         return Plan((whole,), merge, samples.landmarks)
@@ -151,10 +152,10 @@ def specialist(samples: Samples, merge: Merge = "replace") -> Plan:
 
 
 def mask(samples: Samples) -> Plan:
-    """All rows with at least one label; holes stay holes, for a masked loss.
+    """All rows with at least one label; the loss skips missing labels.
 
-    Columns that nothing could train (labelled nowhere, nor their mirror partners) are
-    left out, so that a run never predicts what it has not seen.
+    Columns without any label, their mirror partners included, are left out, so that a run never
+    predicts points it was not trained on.
 
     Raises:
         DataError: no row has a label.
@@ -163,9 +164,9 @@ def mask(samples: Samples) -> Plan:
 
 
 def per_scheme(samples: Samples) -> Plan:
-    """`mask`, with columns of its own for every marking scheme that has labelled rows.
+    """As `mask`, with separate columns for every marking scheme that has labelled rows.
 
-    The scheme with the most points keeps the plain names; points of the others become
+    The scheme with the most points keeps the plain names; points of the others are named
     ``name@scheme``. With one scheme this is `mask`.
 
     Raises:
@@ -178,38 +179,44 @@ def per_scheme(samples: Samples) -> Plan:
 
 
 MISSING: dict[str, Callable[[Samples], Plan]] = {
-    "drop": drop,
+    "per-scheme": per_scheme,
+    "mask": mask,
+    "specialist": specialist,
     "fill": fill,
     "median": median,
-    "specialist": specialist,
-    "mask": mask,
-    "per-scheme": per_scheme,
+    "drop": drop,
 }
-"""The answers by name; `specialist` takes its `merge` too."""
+"""Strategies by name."""
 
 
-def make_plan(samples: Samples, answer: str, merge: Merge = "replace") -> Plan:
-    """The plan of an answer by its name in `MISSING`; `merge` is for `specialist`.
+def make_plan(samples: Samples, strategy: str, merge: Merge = "replace") -> Plan:
+    """The plan of a strategy.
+
+    Args:
+        samples: labelled faces.
+        strategy: name in `MISSING`.
+        merge: for `specialist`.
 
     Raises:
-        SettingsError: unknown answer, or one that does not fit the samples.
+        SettingsError: unknown strategy, or one that does not fit the samples.
         DataError: nothing to train on.
     """
-    if answer not in MISSING:
+    if strategy not in MISSING:
         raise SettingsError(
-            f"no missing-label answer '{answer}'; choose one of: {', '.join(MISSING)}"
+            f"no missing-label strategy '{strategy}'; choose one of: {', '.join(MISSING)}"
         )
-    return specialist(samples, merge) if answer == "specialist" else MISSING[answer](samples)
+    return specialist(samples, merge) if strategy == "specialist" else MISSING[strategy](samples)
 
 
-def _all_columns_labelled(samples: Samples, answer: str) -> None:
+def _check_every_column_labelled(samples: Samples, strategy: str) -> None:
     if len(samples) == 0:
-        raise DataError(f"missing-label answer '{answer}': the data set has no rows")
-    never = [n for n, any_ in _named(samples, _any(samples.labelled, 0)) if not any_]
+        raise DataError(f"missing-label strategy '{strategy}': the data set has no rows")
+    known = _any(samples.labelled, 0)
+    never = [n for n, k in zip(samples.landmarks.names, known, strict=True) if not k]
     if never:
         raise DataError(
-            f"missing-label answer '{answer}': none of the {len(samples)} rows has a label for "
-            f"{', '.join(never)}; leave the column out or choose mask or sources"
+            f"missing-label strategy '{strategy}': none of the {len(samples)} rows has a label for "
+            f"{', '.join(never)}; leave the column out or choose mask or per-scheme"
         )
 
 
@@ -221,31 +228,30 @@ def _all(labelled: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
     return np.asarray(labelled.all(axis=axis))
 
 
-def _named(samples: Samples, values: NDArray) -> zip[tuple[str, NDArray]]:
-    return zip(samples.landmarks.names, values, strict=True)
-
-
-def _complete(samples: Samples, answer: str) -> Samples:
-    _all_columns_labelled(samples, answer)
+def _complete(samples: Samples, strategy: str) -> Samples:
+    """The rows with every point."""
+    _check_every_column_labelled(samples, strategy)
     complete = _all(samples.labelled, 1)
     if not complete.any():
-        holes = (~samples.labelled).sum(axis=0)
-        worst = int(holes.argmax())
+        missing = (~samples.labelled).sum(axis=0)
+        worst = int(missing.argmax())
         raise SettingsError(
-            f"missing-label answer '{answer}': none of the {len(samples)} rows has all "
+            f"missing-label strategy '{strategy}': none of the {len(samples)} rows has all "
             f"{len(samples.landmarks)} points ('{samples.landmarks.names[worst]}' is missing in "
-            f"{holes[worst]}); choose mask, sources, fill or median"
+            f"{missing[worst]}); choose mask, per-scheme, fill or median"
         )
     return samples.take(complete)
 
 
 def _trainable(samples: Samples) -> Samples:
+    """Columns that have a label, or a mirror partner that has one, and rows with a label."""
     known = _any(samples.labelled, 0)
     if not known.any():
         raise DataError(f"none of the {len(samples)} rows has a labelled point to train on")
     if samples.landmarks.mirrorable:
         known |= known[samples.landmarks.mirror]
     if not known.all():
-        samples = samples.select([n for n, k in _named(samples, known) if k])
+        names = samples.landmarks.names
+        samples = samples.select([n for n, k in zip(names, known, strict=True) if k])
     rows = _any(samples.labelled, 1)
     return samples if rows.all() else samples.take(rows)

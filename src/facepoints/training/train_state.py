@@ -1,7 +1,7 @@
-"""One network while it learns: weights, their moving average, the optimiser, the best so far.
+"""State of a network in training: weights, moving average, optimizer, best epoch.
 
-`Learner.state` and `Learner.restore` are what a checkpoint holds, so that training that
-was cut off goes on with the same numbers.
+A checkpoint holds what `TrainState.state` returns; `TrainState.restore` continues from it with
+the same numbers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,21 @@ __all__ = ["TrainState", "read_checkpoint", "write_checkpoint"]
 
 
 class TrainState:
-    """A model, the moving average of its weights, and what the optimiser remembers.
+    """A model, the moving average of its weights, and its optimizer.
 
     Args:
         model: on its device.
         weight_decay: of AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101),
-            on weights of two or more dimensions; 0 is Adam.
-        ema: how much of the average a step keeps, [0, 1); 0: no averaging. It rises to
-            this in the first steps, so that the average forgets the start.
+            on weights of two or more dimensions; 0 makes it Adam.
+        ema: decay of the moving average per step, [0, 1); 0 switches it off. The decay is
+            lower in the first steps, so that the average forgets the initial weights.
+
+    Attributes:
+        average: model with the averaged weights; `model` itself without averaging.
+        step: steps taken.
+        loss_sum: sum of the losses since the last reset, float64.
+        best: averaged weights of the epoch with the lowest validation RMSE, empty before any.
+        best_rmse: that RMSE, pixels.
     """
 
     def __init__(self, model: KeypointModel, weight_decay: float, ema: float) -> None:
@@ -51,28 +58,32 @@ class TrainState:
         self.best_rmse = float("inf")
 
     def set_learning_rate(self, rate: float) -> None:
-        """Learning rate of the next step."""
+        """Set the learning rate of the next step."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
     @torch.no_grad()
     def update_ema(self) -> None:
-        """After a step: move the average towards the weights."""
+        """Count a step and move the average towards the weights."""
         self.step += 1
         if not self.ema:
             return
-        keep = min(self.ema, (1 + self.step) / (10 + self.step))
-        into, new = [], []
-        for kept, now in zip(_tensors(self.average), _tensors(self.model), strict=True):
-            if kept.is_floating_point():
-                into.append(kept)
-                new.append(now)
+        decay = min(self.ema, (1 + self.step) / (10 + self.step))
+        averages, values = [], []
+        for average, value in zip(_tensors(self.average), _tensors(self.model), strict=True):
+            if average.is_floating_point():
+                averages.append(average)
+                values.append(value)
             else:
-                kept.copy_(now)
-        torch._foreach_lerp_(into, new, 1 - keep)  # pyright: ignore[reportPrivateImportUsage]
+                average.copy_(value)
+        torch._foreach_lerp_(averages, values, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     def record_validation(self, rmse: float) -> bool:
-        """Keep the average's weights if this validation RMSE is the lowest so far."""
+        """Keep the averaged weights if this validation RMSE is the lowest so far.
+
+        Returns:
+            Whether it is.
+        """
         if not rmse < self.best_rmse:  # NaN is no improvement
             return False
         self.best_rmse = rmse
@@ -80,14 +91,14 @@ class TrainState:
         return True
 
     def result(self, which: str) -> KeypointModel:
-        """The averaged model in eval mode: with its "best" or its "last" weights."""
+        """The averaged model in eval mode, with its "best" or its "last" weights."""
         model = copy.deepcopy(self.average).eval()
         if which == "best" and self.best:
             model.load_state_dict(self.best)
         return model
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Everything to go on from: tensors, and numbers that JSON holds."""
+        """All that `restore` needs: tensors, and JSON-ready numbers."""
         tensors = {f"model.{n}": t for n, t in self.model.state_dict().items()}
         if self.ema:
             tensors |= {f"average.{n}": t for n, t in self.average.state_dict().items()}
@@ -99,53 +110,53 @@ class TrainState:
         return tensors, {"step": self.step, "best_rmse": best}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-        """Undo `state`. Raises RunError if the state is of another network."""
+        """Inverse of `state`. Raises RunError if the state is of another network."""
         try:
-            self.model.load_state_dict(_under("model.", tensors))
+            self.model.load_state_dict(_with_prefix("model.", tensors))
             if self.ema:
-                self.average.load_state_dict(_under("average.", tensors))
+                self.average.load_state_dict(_with_prefix("average.", tensors))
             optimizer = self.optimizer.state_dict()
             optimizer["state"] = {}
-            for name, tensor in _under("optimizer.", tensors).items():
+            for name, tensor in _with_prefix("optimizer.", tensors).items():
                 index, key = name.split(".", 1)
                 optimizer["state"].setdefault(int(index), {})[key] = tensor
             self.optimizer.load_state_dict(optimizer)
-            for parameter, kept in self.optimizer.state.items():
+            for parameter, moments in self.optimizer.state.items():
                 for key in ("exp_avg", "exp_avg_sq"):
-                    # The fused step goes through memory, so these must lie as the weights do.
-                    kept[key] = torch.empty_like(parameter).copy_(kept[key])
+                    # The fused step needs the memory layout of the weights.
+                    moments[key] = torch.empty_like(parameter).copy_(moments[key])
             device = self.model.mean.device
             self.loss_sum = tensors["loss_sum"].to(device)
-            self.best = {n: t.to(device) for n, t in _under("best.", tensors).items()}
+            self.best = {n: t.to(device) for n, t in _with_prefix("best.", tensors).items()}
             self.step = int(numbers["step"])
             best = numbers["best_rmse"]
             self.best_rmse = float("inf") if best is None else float(best)
         except (KeyError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
-            raise RunError(f"the checkpoint is not of this training: {reason}") from error
+            raise RunError(f"the checkpoint belongs to another training: {reason}") from error
 
 
 def _tensors(model: KeypointModel) -> list[Tensor]:
     return [*model.parameters(), *model.buffers()]
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-    """Write a checkpoint whole or not at all, without pickle. Raises WriteError."""
+    """Write a checkpoint atomically, without pickle. Raises WriteError."""
     plain = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
     write_bytes(path, save(plain, metadata={"numbers": json.dumps(numbers)}))
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and numbers of a checkpoint. Raises RunError if it is damaged."""
+    """Read tensors and numbers of a checkpoint. Raises RunError if it is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             numbers = json.loads((file.metadata() or {})["numbers"])
             return {name: file.get_tensor(name) for name in file.keys()}, numbers  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise RunError(
-            f"{path} is damaged ({error}); remove the run's folder and train again"
+            f"{path} is damaged ({error}); remove the run folder and train again"
         ) from error

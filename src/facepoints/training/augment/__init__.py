@@ -1,16 +1,16 @@
-"""Random changes of whole batches of faces, on the training device.
+"""Random augmentation of whole batches of faces, on the training device.
 
-All of a batch is changed at once and its geometry by one resampling, so that an image is
-interpolated only once. What is random comes from one CPU generator, always in the same
-order and amount, so a step can be repeated bit for bit and switching one change on or off
-does not alter what the others draw.
+All images of a batch are changed at once. Their geometry is one resampling, so an image is
+interpolated only once. All random numbers come from one CPU generator, always in the same order
+and amount. A step can therefore be repeated bit for bit, and switching one change on or off does
+not alter what the others draw.
 
     settings = AUGMENTS["default"]
     images, points, labelled = augment(images, points, labelled, settings, mirror, generator)
 
-The sampling map from an output pixel d to the input is G(d + e(d)): G a 3x3 homography
-(mirror, rotation, scale, shift, perspective), e a cubic B-spline field (elastic). Points
-go the other way, through the inverse of G and a few fixed-point steps for e.
+The map from an output pixel d to the input is G(d + e(d)): G a 3x3 homography (mirror, rotation,
+scale, shift, perspective), e a cubic B-spline field (elastic). Points go the other way, through
+the inverse of G and a few fixed-point iterations for e.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from facepoints.training.augment.elastic import GRID
-from facepoints.training.augment.geometric import move
-from facepoints.training.augment.photometric import relight
+from facepoints.training.augment.geometric import warp
+from facepoints.training.augment.photometric import change_tones
 from facepoints.training.augment.presets import AUGMENTS, STRENGTHS, Augment
-from facepoints.training.augment.random_columns import DRAWS
+from facepoints.training.augment.random_columns import COLUMNS
 
 __all__ = ["AUGMENTS", "STRENGTHS", "Augment", "augment"]
 
@@ -37,40 +37,38 @@ def augment(
     generator: torch.Generator,
     size: tuple[int, int] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Randomly changed copies of a batch of faces; what comes in is left as it is.
+    """Randomly changed copies of a batch of faces; the inputs are not modified.
 
     Args:
         images: (B, 1, H, W) float32 in [0, 255], on any device.
-        points: (B, K, 2) float32, (x, y) in pixels, centre of the top-left pixel (0, 0).
+        points: (B, K, 2) float32, (x, y) in pixels; the center of the top-left pixel is (0, 0).
         labelled: (B, K) bool.
-        settings: what to change and how strongly.
+        settings: strength of every change.
         mirror: (K,) int64, column k of a mirrored face is column mirror[k] of the
             original (`LandmarkSet.mirror`). None: no face is mirrored.
-        generator: CPU generator; it moves on by the same amount whatever the settings
-            and the device.
-        size: (height, width) of the pictures that come out: a window about the middle of
-            those that came in, with whatever surrounds it turned and shifted into view.
-            None: as they came.
+        generator: CPU generator; it advances by the same amount for all settings and devices.
+        size: (height, width) of the output, a window at the center of the input; rotation and
+            shift move real surroundings into it. Default: the size of the input.
 
     Returns:
-        The triple, of the same shapes but for `size`, on the same device. Points that left the
-        picture (beyond the outer edge of a border pixel) are no longer labelled; points
-        not labelled are 0 if the settings move points at all.
+        Images, points and mask on the same device, images of `size`. Points outside the image
+        (beyond the outer edge of a border pixel) are no longer labelled. Points without a label
+        are 0 if the settings change geometry.
     """
     batch, device = len(images), images.device
-    uniform = torch.rand(batch, DRAWS, generator=generator)
+    uniform = torch.rand(batch, COLUMNS, generator=generator)
     control = torch.rand(batch, 2 * GRID**2, generator=generator)
     seed = int(torch.randint(2**62, (1,), generator=generator))
     size = size or (images.shape[-2], images.shape[-1])
-    moves = settings.geometric or size != images.shape[-2:]
+    geometric = settings.geometric or size != images.shape[-2:]
     with torch.autocast(device.type, enabled=False):
         images = images.float()
-        if moves:
-            images, points, labelled = move(
+        if geometric:
+            images, points, labelled = warp(
                 images, points, labelled, settings, mirror, uniform, control, size
             )
         if settings.photometric:
-            if not moves:
+            if not geometric:
                 images = images.clone()
-            images = relight(images, settings, uniform.to(device, non_blocking=True), seed)
+            images = change_tones(images, settings, uniform.to(device, non_blocking=True), seed)
     return images, points, labelled

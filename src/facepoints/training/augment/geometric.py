@@ -1,4 +1,4 @@
-"""What moves a face: one random map per face for the picture and its points."""
+"""Geometric changes: one random map per face, for the image and its points."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from facepoints.training.augment.random_columns import (
     signed,
 )
 
-__all__ = ["move"]
+__all__ = ["warp"]
 
 
-def move(
+def warp(
     images: Tensor,
     points: Tensor,
     labelled: Tensor,
@@ -34,26 +34,27 @@ def move(
     control: Tensor,
     size: tuple[int, int],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Picture, points and mask under one random map per face.
+    """Warp image, points and mask by one random map per face.
 
     Args:
         images: (B, 1, H, W) float32.
         points: (B, K, 2) in pixels.
         labelled: (B, K) bool.
-        settings: how strongly.
-        mirror: (K,) columns of a mirrored face, or None: no face is mirrored.
-        uniform: (B, DRAWS) in [0, 1], on the CPU.
+        settings: strength of every change.
+        mirror: (K,) columns of a mirrored face; None: no face is mirrored.
+        uniform: (B, COLUMNS) in [0, 1], on the CPU.
         control: (B, 2 GRID^2) in [0, 1], on the CPU, for the elastic field.
-        size: (height, width) of what comes out, about the middle of what came in.
+        size: (height, width) of the output, a window at the center of the input.
 
     Returns:
-        The triple; points not labelled, or outside the picture, are 0 and not labelled.
+        Images, points and mask. Points outside the image are no longer labelled; points without a
+        label are 0.
     """
     device = images.device
     height, width = size
-    before = (images.shape[-2], images.shape[-1])
+    input_size = (images.shape[-2], images.shape[-1])
     flipped = uniform[:, MIRROR] < (0.0 if mirror is None else settings.mirror)
-    forward = _homographies(uniform, settings, flipped, before, size)
+    forward = _homographies(uniform, settings, flipped, input_size, size)
     amount = settings.elastic * min(height, width)
     offsets = ((control * 2 - 1) * amount).view(-1, 2, GRID, GRID).to(device, non_blocking=True)
     back = torch.linalg.inv(forward).float().to(device, non_blocking=True)
@@ -68,7 +69,9 @@ def move(
     x, y = moved.unbind(-1)
     labelled = labelled & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     moved = torch.where(labelled[..., None], moved, torch.zeros_like(moved))
-    grid = _sampling_grid(back, offsets if amount else None, settings.perspective > 0, before, size)
+    grid = _sampling_grid(
+        back, offsets if amount else None, settings.perspective > 0, input_size, size
+    )
     images = F.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
@@ -79,35 +82,35 @@ def _homographies(
     uniform: Tensor,
     settings: Augment,
     flipped: Tensor,
-    before: tuple[int, int],
+    input_size: tuple[int, int],
     size: tuple[int, int],
 ) -> Tensor:
-    """(B, 3, 3) float64 on the CPU: pixels of pictures `before` (H, W) to those of `size`,
-    without elastic."""
+    """(B, 3, 3) float64 on the CPU: from input pixels to output pixels, without the elastic
+    field. Sizes are (H, W)."""
     height, width = size
-    draws = uniform.double()
-    angle = signed(draws, ROTATION) * math.radians(settings.rotation)
-    zoom = (1 + settings.scale) ** signed(draws, SCALE)
-    turn = torch.zeros(len(draws), 3, 3, dtype=torch.float64)
-    side = torch.where(flipped, -1.0, 1.0)  # mirrored first: about the centre, x -> -x
-    turn[:, 0, 0], turn[:, 0, 1] = zoom * angle.cos() * side, -zoom * angle.sin()
-    turn[:, 1, 0], turn[:, 1, 1] = zoom * angle.sin() * side, zoom * angle.cos()
-    turn[:, 2, 2] = 1
-    tilt = torch.eye(3, dtype=torch.float64).repeat(len(draws), 1, 1)
-    tilt[:, 2, 0] = signed(draws, TILT_X) * settings.perspective * 2 / width
-    tilt[:, 2, 1] = signed(draws, TILT_Y) * settings.perspective * 2 / height
-    centre = torch.eye(3, dtype=torch.float64)
-    centre[0, 2], centre[1, 2] = -(before[1] - 1) / 2, -(before[0] - 1) / 2
-    place = torch.eye(3, dtype=torch.float64).repeat(len(draws), 1, 1)
-    place[:, 0, 2] = (width - 1) / 2 + signed(draws, SHIFT_X) * settings.shift * width
-    place[:, 1, 2] = (height - 1) / 2 + signed(draws, SHIFT_Y) * settings.shift * height
-    return place @ tilt @ turn @ centre
+    uniform = uniform.double()
+    angle = signed(uniform, ROTATION) * math.radians(settings.rotation)
+    zoom = (1 + settings.scale) ** signed(uniform, SCALE)
+    rotation = torch.zeros(len(uniform), 3, 3, dtype=torch.float64)
+    side = torch.where(flipped, -1.0, 1.0)  # mirrored first: about the center, x -> -x
+    rotation[:, 0, 0], rotation[:, 0, 1] = zoom * angle.cos() * side, -zoom * angle.sin()
+    rotation[:, 1, 0], rotation[:, 1, 1] = zoom * angle.sin() * side, zoom * angle.cos()
+    rotation[:, 2, 2] = 1
+    tilt = torch.eye(3, dtype=torch.float64).repeat(len(uniform), 1, 1)
+    tilt[:, 2, 0] = signed(uniform, TILT_X) * settings.perspective * 2 / width
+    tilt[:, 2, 1] = signed(uniform, TILT_Y) * settings.perspective * 2 / height
+    center = torch.eye(3, dtype=torch.float64)
+    center[0, 2], center[1, 2] = -(input_size[1] - 1) / 2, -(input_size[0] - 1) / 2
+    shift = torch.eye(3, dtype=torch.float64).repeat(len(uniform), 1, 1)
+    shift[:, 0, 2] = (width - 1) / 2 + signed(uniform, SHIFT_X) * settings.shift * width
+    shift[:, 1, 2] = (height - 1) / 2 + signed(uniform, SHIFT_Y) * settings.shift * height
+    return shift @ tilt @ rotation @ center
 
 
 def _project(matrix: Tensor, points: Tensor) -> Tensor:
-    """Points (B, K, 2) through homographies (B, 3, 3).
+    """Apply homographies (B, 3, 3) to points (B, K, 2).
 
-    Without matmul, whose precision a program may have lowered on CUDA.
+    Avoids matmul, whose precision a program may have lowered on CUDA.
     """
     x, y = points[..., :1], points[..., 1:]
     columns = matrix.transpose(1, 2)[:, :, None]  # (B, 3, 1, 3)
@@ -119,18 +122,26 @@ def _sampling_grid(
     back: Tensor,
     offsets: Tensor | None,
     perspective: bool,
-    before: tuple[int, int],
+    input_size: tuple[int, int],
     size: tuple[int, int],
 ) -> Tensor:
-    """(B, H, W, 2) for `grid_sample` without aligned corners: where output pixels look.
+    """Sampling positions (B, H, W, 2) of the output pixels, for `grid_sample` without aligned
+    corners.
 
-    `offsets` are the control points of e, `perspective` whether the denominator varies,
-    `before` the (H, W) of the pictures to look in, `size` of those to draw.
+    Args:
+        back: (B, 3, 3) from output pixels to input pixels.
+        offsets: (B, 2, GRID, GRID) control points of e, or None.
+        perspective: whether the denominator of the homography varies.
+        input_size, size: (H, W) of input and output.
     """
     height, width = size
-    # grid_sample counts from -1 to 1 between outer edges: g = (2 x + 1) / W - 1
+    # grid_sample: from -1 to 1 between the outer edges: g = (2 x + 1) / W - 1
     to_grid = torch.tensor(
-        [[2 / before[1], 0, 1 / before[1] - 1], [0, 2 / before[0], 1 / before[0] - 1], [0, 0, 1]],
+        [
+            [2 / input_size[1], 0, 1 / input_size[1] - 1],
+            [0, 2 / input_size[0], 1 / input_size[0] - 1],
+            [0, 0, 1],
+        ],
         device=back.device,
     )
     # A sum of products, not a matmul: see _project
@@ -143,8 +154,8 @@ def _sampling_grid(
     along_y = matrix[:, :, 1] * ys[:, None, None]  # (H, B, 3)
     field = along_x + along_y[..., None]  # (H, B, 3, W)
     if offsets is not None:
-        # The numerators and the denominator are linear in d + e(d). Rows come first, so
-        # that each axis of the spline is one large product, not many small ones.
+        # Numerators and denominator are linear in d + e(d). With rows as the first axis, each
+        # axis of the spline is one large product, not many small ones.
         shifted = (matrix[:, :, :2, None, None] * offsets[:, None]).sum(2)
         columns = (shifted.permute(2, 0, 1, 3) @ spline(xs, width).T).reshape(GRID, -1)
         field.view(height, -1).addmm_(spline(ys, height), columns)

@@ -1,4 +1,4 @@
-"""What changes training faces, how strongly, and strengths by name."""
+"""Settings of the augmentation, and presets by name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 from facepoints.errors import SettingsError
 
-__all__ = ["AUGMENTS", "Augment"]
+__all__ = ["AUGMENTS", "STRENGTHS", "Augment"]
 
 _LIMITS = {
     "rotation": 180.0,
     "scale": 1.0,
     "shift": 0.5,
     "mirror": 1.0,
-    "perspective": 0.3,  # beyond, the horizon may come into the picture
-    "elastic": 0.04,  # beyond, the picture could fold over itself
+    "perspective": 0.3,  # beyond, the horizon may enter the image
+    "elastic": 0.04,  # beyond, the image could fold over itself
     "brightness": 255.0,
     "contrast": 1.0,
     "gamma": 2.0,
@@ -28,42 +28,42 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Augment:
-    """How strongly training faces are changed at random; 0 switches a change off.
+    """Strength of every random change to training faces; 0 switches a change off.
 
     Raises:
         SettingsError: a setting is negative, not finite or beyond its limit.
     """
 
     rotation: float = 0.0
-    """Degrees about the centre, uniform in ±rotation."""
+    """Degrees about the center, uniform in ±rotation."""
     scale: float = 0.0
-    """Part: the size is multiplied by (1 + scale)^u, u uniform in ±1."""
+    """The size is multiplied by (1 + scale)^u, u uniform in ±1."""
     shift: float = 0.0
-    """Part of the width and of the height, uniform in ±shift."""
+    """Fraction of the width and of the height, uniform in ±shift."""
     mirror: float = 0.0
-    """Probability that left and right are swapped, in the picture and in the names."""
+    """Probability that a face is mirrored: its image and its left and right points."""
     perspective: float = 0.0
-    """Part by which size changes from the centre to an edge, uniform in ±perspective."""
+    """Fraction by which the size changes from the center to an edge, uniform in ±perspective."""
     elastic: float = 0.0
-    """Part of the shorter side: largest displacement by a smooth random field."""
+    """Maximum displacement by a smooth random field, as a fraction of the shorter side."""
     brightness: float = 0.0
     """Gray levels (of 255) added, uniform in ±brightness."""
     contrast: float = 0.0
-    """Part by which differences from the mean gray change, uniform in ±contrast."""
+    """Fraction by which differences from the mean gray change, uniform in ±contrast."""
     gamma: float = 0.0
     """Natural logarithm of the exponent on gray/255, uniform in ±gamma."""
     shade: float = 0.0
-    """Light from one side, any: natural logarithm of how many times brighter than the centre an
-    edge is, and the one across from it darker, uniform up to shade."""
+    """Light from a random side: natural logarithm of the brightness of one edge over that of the
+    center, uniform up to shade. The opposite edge is darker by the same factor."""
     blur: float = 0.0
-    """Pixels: standard deviation of a Gaussian blur, uniform up to blur."""
+    """Standard deviation of a Gaussian blur in pixels, uniform up to blur."""
     noise: float = 0.0
-    """Gray levels: standard deviation of Gaussian noise per pixel, uniform up to noise."""
+    """Standard deviation of Gaussian noise per pixel in gray levels, uniform up to noise."""
     occlusion: float = 0.0
-    """Probability that a random rectangle or ellipse of the picture is covered."""
+    """Probability that a random rectangle or ellipse of the image is covered."""
     borrowed: float = 0.0
-    """Probability that such a cover shows a part of another picture of the batch instead of an
-    even gray: other faces, hair, hands (after CutMix, https://arxiv.org/abs/1905.04899)."""
+    """Probability that a cover shows a part of another image of the batch instead of one gray
+    level: other faces, hair, hands (after CutMix, https://arxiv.org/abs/1905.04899)."""
 
     def __post_init__(self) -> None:
         for name, limit in _LIMITS.items():
@@ -75,14 +75,14 @@ class Augment:
 
     @property
     def geometric(self) -> bool:
-        """Whether anything that moves points is on (mirroring included)."""
+        """Whether any change that moves points is on (mirroring included)."""
         return any((self.rotation, self.scale, self.shift, self.mirror, self.perspective)) or (
             self.elastic > 0
         )
 
     @property
     def photometric(self) -> bool:
-        """Whether anything that changes gray values in place is on."""
+        """Whether any change of gray values is on."""
         tones = (self.brightness, self.contrast, self.gamma, self.shade)
         return any((*tones, self.blur, self.noise, self.occlusion))
 
@@ -98,8 +98,8 @@ AUGMENTS: dict[str, Augment] = {
         contrast=0.15,
         gamma=0.1,
     ),
-    # Little geometry: faces come framed alike, and how annotators mark a turned face is not
-    # how they mark a straight one, turned. Much light: it never moves a point.
+    # Little geometry: crops frame all faces alike, and annotators mark a turned face differently
+    # from an upright face that was turned. Much light: it never moves a point.
     "default": Augment(
         rotation=8,
         scale=0.08,

@@ -1,0 +1,133 @@
+"""The folder of a run while it is trained: may it be written, resumed, or is it finished?"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facepoints._util.files import make_folder
+from facepoints.datasets.samples import Samples
+from facepoints.errors import RunError
+from facepoints.models.run import MODEL, read_header, save_run
+from facepoints.training.settings import TrainSettings
+from facepoints.training.train_state import read_checkpoint
+
+__all__ = [
+    "CHECKPOINT",
+    "CURVES",
+    "Checkpoint",
+    "begin_run",
+    "data_digest",
+    "discard_run",
+    "finish_run",
+    "stored_settings",
+]
+
+CHECKPOINT = "checkpoint.safetensors"
+"""File that a resumed training continues from."""
+
+CURVES = "curves.png"
+"""File that is written last: with it, a run is complete."""
+
+Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors and numbers of a checkpoint; both empty at the start of a training."""
+
+
+def begin_run(out: Path, header: dict[str, Any], resume: bool) -> Checkpoint | None:
+    """Write the header of a run and find where its training continues.
+
+    Args:
+        out: run folder.
+        header: contents of ``run.json``.
+        resume: continue a training that `out` holds.
+
+    Returns:
+        The checkpoint, empty for a fresh start; None if the training is finished.
+
+    Raises:
+        RunError: `out` holds a run and `resume` is false, or it holds another training.
+    """
+    checkpoint: Checkpoint = ({}, {})
+    if (out / "run.json").exists():
+        if not resume:
+            raise RunError(
+                f"{out} holds a run already; choose another folder, continue with --resume, "
+                f"or remove it first"
+            )
+        if _is_finished(out, header):
+            return None
+        if (out / CHECKPOINT).exists():
+            checkpoint = read_checkpoint(out / CHECKPOINT)
+    make_folder(out / "weights")
+    for stale in (CURVES, MODEL):
+        (out / stale).unlink(missing_ok=True)
+    save_run(out, header)
+    return checkpoint
+
+
+def finish_run(out: Path, header: dict[str, Any]) -> None:
+    """Mark a run as finished and remove its checkpoint."""
+    save_run(out, {**header, "finished": True})
+    (out / CHECKPOINT).unlink(missing_ok=True)
+
+
+def discard_run(out: Path) -> None:
+    """Undo `begin_run` if nothing was trained, so that `out` is free for other settings."""
+    if not (out / CHECKPOINT).exists():
+        (out / "run.json").unlink(missing_ok=True)
+        for folder in (out / "weights", out):
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+
+
+def stored_settings(out: Path) -> TrainSettings | None:
+    """Settings of the run in `out`, to resume it with; None if there is no run.
+
+    Raises:
+        RunError: the run is damaged, or its settings are those of another version.
+    """
+    if not (out / "run.json").exists():
+        return None
+    try:
+        return TrainSettings(**read_header(out)["settings"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{out / 'run.json'} holds settings of another version: {error}") from error
+
+
+def data_digest(data: Samples, negatives: NDArray[np.uint8] | None) -> str:
+    """Fingerprint of images and labels: a training resumes on the same data only."""
+    digest = hashlib.blake2b(digest_size=16)
+    arrays = (data.images, data.points, data.labelled, data.group)
+    for array in arrays if negatives is None else (*arrays, negatives):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _is_finished(out: Path, header: dict[str, Any]) -> bool:
+    """Whether `out` holds this training, finished. Raises RunError if it holds another."""
+    stored = read_header(out)
+    try:
+        same_data = stored["data"]["digest"] == header["data"]["digest"]
+        settings = stored["settings"]
+        changed = [k for k, v in header["settings"].items() if settings.get(k) != v]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{out / 'run.json'} is damaged: no data and settings in it") from error
+    if not same_data:
+        raise RunError(f"{out} was trained on other data; resume it with the data it began with")
+    if changed:
+        raise RunError(
+            f"{out} was begun with other settings ({', '.join(changed)}); leave them out to "
+            f"resume, or train into another folder"
+        )
+    if stored.get("start") != header["start"]:
+        raise RunError(
+            f"{out} was begun from other weights than {header['start']['run']} holds now; train "
+            f"into another folder"
+        )
+    return bool(stored.get("finished"))
