@@ -1,11 +1,10 @@
-"""From the spread that a network predicts to the radius that holds the true point.
+"""Fits the factors that turn predicted errors into 90 % radii, and checks radii.
 
-A network's spread says which points are surer than others, in units of its own. The radius
-is ``factor * spread``, with a factor for each point such that on faces it was not trained
-on the radius holds the labelled point 90 times in 100. That is split conformal prediction
-(Vovk, Gammerman & Shafer 2005; Lei et al. 2018, https://arxiv.org/abs/1604.04173) with the
-error in units of the spread as the score: the factor is the (n + 1) * 0.9 / n quantile of
-|error| / spread over n held-out labels.
+The scale that a network predicts for a point ranks the points by their errors, in a unit of its
+own. The radius is ``factor * scale``, with a factor for each point such that it contains 90 % of
+the labels of faces that were not trained on. This is split conformal prediction (Vovk, Gammerman
+& Shafer 2005; Lei et al. 2018, https://arxiv.org/abs/1604.04173) with the score |error| / scale:
+the factor is the (n + 1) * 0.9 / n quantile of the score over n held-out labels.
 """
 
 from __future__ import annotations
@@ -19,22 +18,24 @@ from facepoints.datasets.samples import Samples
 from facepoints.inference.radius_calibration import COVERAGE, Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["calibrate", "radius_report", "uncalibrated"]
+__all__ = ["calibrate", "radius_factors", "radius_report", "uncalibrated"]
 
 _OWN_LABELS = 25
-"""Labels at which a point's own quantile counts as much as that of all points together. From
-so few, what its radius holds is off by 6 in 100 (one standard deviation)."""
+"""Number of labels at which a quantile counts as much as the value that it is shrunk to. With so
+few labels, the coverage of the quantile has a standard deviation of 6 %."""
+
+_TENTH = 10
 
 
 def uncalibrated(loss: str, landmarks: LandmarkSet) -> Calibration:
-    """Factors that hold if errors follow the density that the loss assumes (see `losses`):
-    what there is for a run without held-out faces."""
+    """Factors for a run without held-out faces: those of errors with the density that the loss
+    assumes (see `losses`)."""
     return Calibration((_assumed(loss),) * len(landmarks))
 
 
 def _assumed(loss: str) -> float:
-    """Radius over spread that holds `COVERAGE` of the loss's density."""
-    if loss != "laplace":  # that of a round Gaussian, also for losses that assume none
+    """The radius over the scale that contains `COVERAGE` of the density of the loss."""
+    if loss != "laplace":  # a round Gaussian, also for losses that assume no density
         return math.sqrt(-2 * math.log(1 - COVERAGE))
     # P(r > q s) = (1 + 2 q) exp(-2 q), solved for q by Newton's method
     factor = 2.0
@@ -45,65 +46,91 @@ def _assumed(loss: str) -> float:
 
 
 def calibrate(
-    points: NDArray[np.float32], spread: NDArray[np.float32], held: Samples
+    points: NDArray[np.float32], scale: NDArray[np.float32], held: Samples
 ) -> Calibration | None:
-    """Factors measured on faces that the networks were not trained on.
-
-    A point and its mirror partner share a factor: faces are as hard to read on either side, and
-    twice the labels tell it better. A point with few labels leans on the quantile of all points
-    together, one without any takes it whole.
+    """Fit factors on faces that the networks were not trained on; see `radius_factors`.
 
     Args:
         points: (N, K, 2) predicted.
-        spread: (N, K) predicted, over 0.
-        held: the N faces, every row's labels in the columns of its own marking scheme.
+        scale: (N, K) predicted, positive.
+        held: the N faces. Each row has its labels in the columns of its own marking scheme.
 
     Returns:
-        None if no point has a label, or an error or a spread is no finite number.
+        None if no point is labelled, or if an error or a scale is not a finite number.
     """
     if not held.labelled.any():
         return None
-    ratio = np.linalg.norm(points - held.points, axis=-1) / spread
+    ratio = np.linalg.norm(points - held.points, axis=-1) / scale
     if not np.isfinite(ratio[held.labelled]).all():
         return None
-    pooled = _quantile(ratio[held.labelled])
+    factors = radius_factors(ratio, held.labelled, held.landmarks)
+    rows = int(held.labelled.any(axis=1).sum())
+    return Calibration(factors, rows, calibrated=True)
+
+
+def radius_factors(
+    ratio: NDArray[np.floating],
+    labelled: NDArray[np.bool_],
+    landmarks: LandmarkSet,
+    prior: float | None = None,
+) -> tuple[float, ...]:
+    """Factors that make radii contain 90 % of the labels, one for each point.
+
+    A point and its mirror partner share a factor: both sides are equally hard, and the factor
+    is fitted on twice the labels. The factor of a point with few labels is shrunk towards the
+    factor of all points together. A point without labels takes that factor.
+
+    Args:
+        ratio: (N, K) distance of prediction and label over the uncalibrated radius.
+        labelled: (N, K), at least one True.
+        landmarks: of the K columns.
+        prior: the factor that is right without any labels. The factor of all points is shrunk
+            towards it by the number of labelled faces. None: it is not shrunk.
+
+    Returns:
+        K factors, at least 1e-4, rounded to 4 decimals.
+    """
+    general = _quantile(ratio[labelled])
+    if prior is not None:
+        general = _shrink(general, int(labelled.any(axis=1).sum()), prior)
+    mirror = landmarks.mirror if landmarks.mirrorable else np.arange(ratio.shape[1])
     factors = []
-    mirror = held.landmarks.mirror if held.landmarks.mirrorable else np.arange(ratio.shape[1])
     for column, partner in enumerate(mirror):
         both = np.unique([column, partner])
-        own = ratio[:, both][held.labelled[:, both]]
-        share = len(own) / (len(own) + _OWN_LABELS)
-        factor = share * _quantile(own) + (1 - share) * pooled if len(own) else pooled
+        own = ratio[:, both][labelled[:, both]]
+        factor = _shrink(_quantile(own), len(own), general) if len(own) else general
         factors.append(max(round(factor, 4), 1e-4))
-    rows = int(held.labelled.any(axis=1).sum())
-    return Calibration(tuple(factors), rows, calibrated=True)
+    return tuple(factors)
+
+
+def _shrink(value: float, count: int, towards: float) -> float:
+    """The mean of a value measured `count` times and of another one that counts
+    `_OWN_LABELS` times."""
+    share = count / (count + _OWN_LABELS)
+    return share * value + (1 - share) * towards
 
 
 def _quantile(ratios: NDArray) -> float:
-    """The value that as many of the ratios (n,) as conformal prediction asks for do not
-    exceed; the largest where they are too few."""
+    """The conformal quantile of the ratios (n,): their ceil((n + 1) * `COVERAGE`)-th smallest
+    value, or the largest if there are too few."""
     rank = math.ceil((len(ratios) + 1) * COVERAGE)
     return float(np.sort(ratios)[min(rank, len(ratios)) - 1])
-
-
-_TENTH = 10
 
 
 def radius_report(
     predicted: NDArray, radius: NDArray, truth: NDArray, labelled: NDArray[np.bool_]
 ) -> dict[str, float | None]:
-    """How well radii tell errors.
+    """Compare radii to the errors of predicted points.
 
     Args:
         predicted, truth: (N, K, 2) points.
         radius: (N, K), in the same pixels.
-        labelled: (N, K), at least one of them.
+        labelled: (N, K), at least one True.
 
     Returns:
-        "within": share of the labelled points that lie within the radius; "mean": mean
-        radius; "ratio": mean error of the tenth of the points with the largest radii over
-        that of the tenth with the smallest, None for less than ten points or if the surest
-        have no error.
+        "within": share of the labelled points within their radius. "mean": mean radius.
+        "ratio": mean error of the 10 % of points with the largest radii over that of the 10 %
+        with the smallest, None for fewer than ten points or if the latter have no error.
     """
     error = np.linalg.norm(predicted[labelled] - truth[labelled], axis=-1)
     size = radius[labelled]
