@@ -46,7 +46,8 @@ LIMITS = (
     ((0.6, 0.8), (0.8, 0.9), (0.85, 0.925), (0.9, 0.95)),
     ((0.6, 0.35), (0.2, 0.12), (0.15, 0.08)),
 )
-"""Pairs of `SHUT` and `NARROW`, and of `GAPE` and `AJAR`, that --limits tries."""
+"""What --limits tries: pairs of `closed_ratio` and `narrowed_ratio`, and of `yawn_peak` and
+`yawn_opening`."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,13 @@ def course(model: FaceModel, of: Callable[[float], Image]) -> Array:
     return np.array(rows).reshape(-1, 5)
 
 
-def counted(courses: list[Array]) -> list[int]:
+def counted(courses: list[Array], config: events.EventConfig) -> list[int]:
     """Blinks, times of closed eyes, and yawns in all of them."""
     kinds: list[str] = []
     for time, eyes, mouth, yaw, pitch in (c.T for c in courses):
-        kinds += [e.kind for e in events.eye_events(time, eyes, np.stack([yaw, pitch], axis=1))]
-        kinds += [e.kind for e in events.yawns(time, mouth)]
+        pose = np.stack([yaw, pitch], axis=1)
+        kinds += [e.kind for e in events.eye_events(time, eyes, pose, config=config)]
+        kinds += [e.kind for e in events.yawns(time, mouth, config=config)]
     return [kinds.count(kind) for kind in events.KINDS]
 
 
@@ -137,13 +139,21 @@ def main(recipe: Recipe) -> None:
             found[name].append(course(model, partial(made, image, place)))
     people = len(found["blinks"])
     print(f"{people} people, {len(BLINKS) * people} blinks, {people} yawns")
-    chosen = ((events.SHUT, events.NARROW),), ((events.GAPE, events.AJAR),)
+    default = events.EVENT_CONFIG
+    chosen = (
+        ((default.closed_ratio, default.narrowed_ratio),),
+        ((default.yawn_peak, default.yawn_opening),),
+    )
     for eyes, mouth in product(*(LIMITS if recipe.limits else chosen)):
-        events.SHUT, events.NARROW = eyes
-        events.GAPE, events.AJAR = mouth
+        config = events.EventConfig(
+            closed_ratio=eyes[0],
+            narrowed_ratio=eyes[1],
+            yawn_peak=mouth[0],
+            yawn_opening=mouth[1],
+        )
         print(f"shut {eyes}, gape {mouth}: " + ", ".join(events.KINDS))
         for name, courses in found.items():
-            print(f"    {name:12}", *(f"{count:4}" for count in counted(courses)))
+            print(f"    {name:12}", *(f"{count:4}" for count in counted(courses, config)))
 
 
 if __name__ == "__main__":

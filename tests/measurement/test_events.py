@@ -1,4 +1,4 @@
-"""Blinks, closed eyes and yawns in openings over time that are made up."""
+"""Blinks, closed eyes and yawns in synthetic openings over time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints.measurement.events import Event, eye_events, judged, yawns
+from facepoints.measurement.events import Event, EventConfig, eye_events, has_level, yawns
 
 Array = NDArray[np.floating]
 RATE = 30.0
 
 
 def track(seconds: float, level: float, *parts: tuple[float, float, float]) -> tuple:
-    """Times, and an opening at a level with a little noise; parts: (start, seconds, opening)."""
+    """Times, and an opening at a level with a little noise.
+
+    Args:
+        parts: (start, seconds, opening) of intervals with another opening.
+    """
     time = np.arange(round(seconds * RATE)) / RATE
     opening = level + 0.01 * np.random.default_rng(0).normal(size=len(time))
     for start, lasts, value in parts:
@@ -23,33 +27,33 @@ def track(seconds: float, level: float, *parts: tuple[float, float, float]) -> t
 
 
 def eyes(time: Array, opening: Array, yaw: Array | float = 0.0) -> list[Event]:
-    """What the eyes do in a head that looks ahead, or turns."""
+    """Eye events of a head that looks ahead, or turns."""
     pose = np.stack([np.broadcast_to(yaw, time.shape), np.zeros_like(time)], axis=1)
     return eye_events(time, opening, pose)
 
 
 @pytest.mark.parametrize("level", [0.18, 0.32, 0.45])
-def test_blinks_are_found_whatever_the_eyes_usual_opening(level: float) -> None:
+def test_blinks_are_detected_at_any_usual_opening(level: float) -> None:
     time, opening = track(10, level, (2, 0.2, 0.3 * level), (6, 0.1, 0.1 * level))
-    found = eyes(time, opening)
-    assert [event.kind for event in found] == ["blink", "blink"]
-    np.testing.assert_allclose([event.start for event in found], [2, 6], atol=1e-9)
-    np.testing.assert_allclose([event.seconds for event in found], [0.2, 0.1], atol=1e-6)
-    assert (found[0].first, found[0].last) == (60, 65)
-    assert found[1].extreme == pytest.approx(0.1 * level)
+    events = eyes(time, opening)
+    assert [event.kind for event in events] == ["blink", "blink"]
+    np.testing.assert_allclose([event.start for event in events], [2, 6], atol=1e-9)
+    np.testing.assert_allclose([event.seconds for event in events], [0.2, 0.1], atol=1e-6)
+    assert (events[0].first, events[0].last) == (60, 65)
+    assert events[1].extreme == pytest.approx(0.1 * level)
 
 
-def test_eyes_that_stay_closed_are_no_blink() -> None:
-    found = eyes(*track(10, 0.3, (3, 0.9, 0.08)))
-    assert [(event.kind, round(event.seconds, 2)) for event in found] == [("eyes_closed", 0.9)]
+def test_eyes_that_stay_closed_are_not_a_blink() -> None:
+    events = eyes(*track(10, 0.3, (3, 0.9, 0.08)))
+    assert [(event.kind, round(event.seconds, 2)) for event in events] == [("eyes_closed", 0.9)]
 
 
-def test_narrow_eyes_and_noise_are_nothing() -> None:
+def test_narrow_eyes_and_noise_are_not_events() -> None:
     assert eyes(*track(10, 0.3, (3, 0.2, 0.27))) == []
     assert eyes(*track(10, 0.3)) == []
 
 
-def test_a_blink_that_is_cut_off_is_not_counted() -> None:
+def test_a_cut_off_blink_is_not_counted() -> None:
     assert eyes(*track(10, 0.3, (0, 0.1, 0.05))) == []
     assert eyes(*track(10, 0.3, (9.9, 0.2, 0.05))) == []
     time, opening = track(10, 0.3, (5, 0.3, 0.05))
@@ -67,22 +71,22 @@ def test_a_yawn_is_wide_and_long() -> None:
     assert yawns(*track(20, 0.5, (5, 4, 0.62))) == []  # not much wider than ever
 
 
-def test_a_person_seen_for_a_moment_is_not_judged() -> None:
+def test_a_person_visible_for_a_moment_has_no_level_and_no_events() -> None:
     time, opening = track(1.5, 0.3, (0.5, 0.2, 0.05))
-    assert not judged(time)
+    assert not has_level(time)
     assert eyes(time, opening) == yawns(time, opening) == []
-    assert not judged(np.array([0.0, 10, 20]))
+    assert not has_level(np.array([0.0, 10, 20]))
     assert eyes(np.zeros(0), np.zeros(0)) == []
 
 
-def test_narrow_eyes_of_a_head_that_turns_are_nothing() -> None:
+def test_eyes_that_narrow_while_the_head_turns_are_not_events() -> None:
     time, opening = track(10, 0.3, (3, 0.2, 0.2), (7, 0.2, 0.2))
     assert len(eyes(time, opening)) == 2
     yaw = np.interp(time, [2.8, 3.4], [0, 20])
     assert [event.start for event in eyes(time, opening, yaw)] == [pytest.approx(7)]
 
 
-def test_a_level_that_changes_is_followed() -> None:
+def test_the_level_follows_a_lasting_change() -> None:
     """Eyes of a person who first squints into the sun, for a minute."""
     time, opening = track(120, 0.3, (0, 60, 0.2), (30, 0.2, 0.1), (90, 0.2, 0.1))
     kinds = [(event.kind, round(event.start)) for event in eyes(time, opening)]
@@ -92,7 +96,14 @@ def test_a_level_that_changes_is_followed() -> None:
     assert yawns(time, mouth) == []
 
 
-def test_a_long_pause_between_frames_ends_what_is_known() -> None:
+def test_events_do_not_extend_over_a_gap_between_frames() -> None:
     time, opening = track(10, 0.3, (3, 0.2, 0.05), (7, 0.2, 0.05))
     time = np.where(time > 5, time + 600, time)
     assert [event.kind for event in eyes(time, opening)] == ["blink", "blink"]
+
+
+def test_the_limits_can_be_changed() -> None:
+    time, opening = track(10, 0.3, (3, 0.2, 0.2))
+    still = np.zeros((len(time), 2))
+    assert len(eye_events(time, opening, still)) == 1
+    assert eye_events(time, opening, still, config=EventConfig(closed_ratio=0.5)) == []

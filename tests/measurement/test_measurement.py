@@ -1,4 +1,4 @@
-"""Pose, openings, asymmetry and ratios of faces whose truth is known."""
+"""Pose, openings, asymmetry and ratios of faces with known true values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from facepoints.measurement import (
 from facepoints.measurement.pose import ANGLES
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
-from facepoints.measurement.uncertainty import measured
+from facepoints.measurement.uncertainty import measure_points
 
 Array = NDArray[np.floating]
 
@@ -51,7 +51,7 @@ def face_of(points: Array, radius: float | Array = 1.0, landmarks: LandmarkSet =
     return Face(affine.bounding_box(flat), 1.0, flat, spread, landmarks)
 
 
-def seen(
+def projected(
     yaw: float = 0, pitch: float = 0, roll: float = 0, head: Array = MEAN_HEAD, scale: float = 100
 ) -> Array:
     return (head @ turned(yaw, pitch, roll).T)[:, :2] * scale + (200, 150)
@@ -64,16 +64,16 @@ def moved(face: Face, matrix: NDArray[np.float64]) -> Face:
 
 
 def a_person(seed: int = 0) -> Face:
-    """The mean head a little turned, as a person's who is not quite the mean."""
+    """A face of a person who differs a little from the mean head, slightly turned."""
     rng = np.random.default_rng(seed)
     head = MEAN_HEAD + rng.normal(size=(68, 3)) * HEAD_SPREAD[:, None]
-    return face_of(seen(*rng.uniform(-25, 25, 3), head=head), rng.uniform(1, 4, 68))
+    return face_of(projected(*rng.uniform(-25, 25, 3), head=head), rng.uniform(1, 4, 68))
 
 
 # The mean head
 
 
-def test_the_mean_head_is_a_head() -> None:
+def test_the_mean_head_is_symmetric_and_in_proportion() -> None:
     np.testing.assert_allclose(MEAN_HEAD[IBUG_68.mirror] * (-1, 1, 1), MEAN_HEAD, atol=1e-9)
     np.testing.assert_allclose(HEAD_SPREAD[IBUG_68.mirror], HEAD_SPREAD)
     x, y, z = (dict(zip(IBUG_68.names, column, strict=True)) for column in MEAN_HEAD.T)
@@ -88,8 +88,8 @@ def test_the_mean_head_is_a_head() -> None:
 
 @fast
 @given(angle, angle, angle)
-def test_the_pose_of_a_turned_head_is_found_back(yaw: float, pitch: float, roll: float) -> None:
-    pose = head_pose(face_of(seen(yaw, pitch, roll)))
+def test_the_pose_of_a_turned_head_is_recovered(yaw: float, pitch: float, roll: float) -> None:
+    pose = head_pose(face_of(projected(yaw, pitch, roll)))
     np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [yaw, pitch, roll], atol=0.02)
     assert pose.scale == pytest.approx(100, rel=1e-3)
     np.testing.assert_allclose(pose.turn, turned(yaw, pitch, roll), atol=1e-3)
@@ -107,21 +107,23 @@ def test_a_near_camera_changes_the_pose_by_few_degrees(
     np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [yaw, pitch, roll], atol=6)
 
 
-def test_signs_are_the_subjects() -> None:
+def test_angles_are_positive_to_the_subjects_left_up_and_clockwise() -> None:
     tip = IBUG_68.names.index("nose_bridge_4")
-    straight = seen()[tip]
-    assert seen(yaw=20)[tip, 0] > straight[0]  # to their left: to the picture's right
-    assert seen(pitch=20)[tip, 1] < straight[1]  # up
+    straight = projected()[tip]
+    assert projected(yaw=20)[tip, 0] > straight[0]  # to their left: to the image's right
+    assert projected(pitch=20)[tip, 1] < straight[1]  # up
     left, right = IBUG_68.columns(("left_eye_outer_corner", "right_eye_outer_corner"))
-    assert seen(roll=20)[left, 1] > seen(roll=20)[right, 1]  # clockwise on the screen
+    assert projected(roll=20)[left, 1] > projected(roll=20)[right, 1]  # clockwise on the screen
     for turn in ((20, 0, 0), (0, 20, 0), (0, 0, 20)):
-        pose = head_pose(face_of(seen(*turn)))
+        pose = head_pose(face_of(projected(*turn)))
         np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], turn, atol=0.02)
 
 
 @fast
 @given(st.integers(0, 99), st.floats(-90, 90), st.floats(0.2, 5))
-def test_turning_and_scaling_the_picture(seed: int, degrees: float, scale: float) -> None:
+def test_rotating_and_scaling_the_image_changes_only_the_roll(
+    seed: int, degrees: float, scale: float
+) -> None:
     face = a_person(seed)
     before = head_pose(face)
     turn = affine.rotation_matrix(degrees, (30.0, 500.0))
@@ -135,7 +137,7 @@ def test_turning_and_scaling_the_picture(seed: int, degrees: float, scale: float
 
 @fast
 @given(st.integers(0, 99))
-def test_a_mirrored_picture_swaps_signs_of_yaw_and_roll(seed: int) -> None:
+def test_a_mirrored_image_swaps_the_signs_of_yaw_and_roll(seed: int) -> None:
     face = a_person(seed)
     mirror = IBUG_68.mirror
     points = affine.apply(affine.mirror_matrix(400), face.points)[mirror]
@@ -149,27 +151,27 @@ def test_a_mirrored_picture_swaps_signs_of_yaw_and_roll(seed: int) -> None:
         assert swapped.value == pytest.approx(here[name].value, abs=1e-3)
 
 
-def test_the_poses_radius_holds_it_nine_times_in_ten() -> None:
-    """Of independent errors, before the factor."""
+def test_the_radius_of_the_pose_covers_90_percent() -> None:
+    """For independent errors, without the factor."""
     rng = np.random.default_rng(3)
     radius = rng.uniform(2, 8, 68)
     truth, held = np.array([20.0, -10, 15]), []
     for _ in range(600):
         head = MEAN_HEAD + rng.normal(size=(68, 3)) * HEAD_SPREAD[:, None] * (1, 1, 0)
-        points = seen(*truth, head=head) + rng.normal(size=(68, 2)) * radius[:, None] / 2.146
+        points = projected(*truth, head=head) + rng.normal(size=(68, 2)) * radius[:, None] / 2.146
         pose = head_pose(face_of(points, radius))
-        alone = np.array(pose.radius) / [RADIUS_FACTORS[name] for name in ANGLES]
-        held.append(np.abs(np.array([pose.yaw, pose.pitch, pose.roll]) - truth) < alone)
+        independent = np.array(pose.radius) / [RADIUS_FACTORS[name] for name in ANGLES]
+        held.append(np.abs(np.array([pose.yaw, pose.pitch, pose.roll]) - truth) < independent)
     np.testing.assert_allclose(np.mean(held, axis=0), 0.9, atol=0.05)
 
 
-def test_kaggles_points_give_the_same_pose() -> None:
-    face = face_of(seen(25, -10, 5)).as_landmarks(KAGGLE_15)
+def test_the_15_kaggle_points_give_the_same_pose() -> None:
+    face = face_of(projected(25, -10, 5)).as_landmarks(KAGGLE_15)
     pose = head_pose(face)
     np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [25, -10, 5], atol=0.05)
 
 
-def test_points_that_show_no_pose_are_refused() -> None:
+def test_points_without_a_pose_raise_data_error() -> None:
     with pytest.raises(DataError, match="needs 6 points"):
         head_pose(face_of(np.zeros((2, 2)), landmarks=LandmarkSet(("a", "b"), mirrorable=False)))
     line = np.stack([np.arange(68.0), np.arange(68.0)], axis=1)
@@ -184,7 +186,7 @@ def test_points_that_show_no_pose_are_refused() -> None:
 
 @fast
 @given(st.integers(0, 99), st.floats(-180, 180), st.floats(0.2, 5))
-def test_ratios_do_not_change_with_the_pictures_scale_turn_and_shift(
+def test_ratios_are_invariant_to_scale_rotation_and_shift(
     seed: int, degrees: float, scale: float
 ) -> None:
     face = a_person(seed)
@@ -199,7 +201,7 @@ def test_ratios_do_not_change_with_the_pictures_scale_turn_and_shift(
     assert there["asymmetry"].value == pytest.approx(here["asymmetry"].value, abs=1e-4)
 
 
-def test_distances_and_slants_of_a_face_drawn_by_hand() -> None:
+def test_distances_and_slants_of_a_face_with_known_points() -> None:
     points = np.zeros((68, 2))
 
     def put(name: str, x: float, y: float) -> None:
@@ -224,24 +226,24 @@ def test_distances_and_slants_of_a_face_drawn_by_hand() -> None:
     for where, gap in (("right", 6), ("center", 12), ("left", 6)):
         put(f"inner_upper_lip_{where}", 55, 110 - gap / 2)
         put(f"inner_lower_lip_{where}", 55, 110 + gap / 2)
-    found = {name: measure.value for name, measure in measure(face_of(points)).items()}
+    measures = {name: measure.value for name, measure in measure(face_of(points)).items()}
     outer = np.hypot(90, 15)
-    assert found["inner_canthal_px"] == pytest.approx(30)
-    assert found["outer_canthal_px"] == pytest.approx(outer)
-    assert found["inner_canthal_ratio"] == pytest.approx(30 / outer)
-    assert found["palpebral_fissure_right_px"] == pytest.approx(np.hypot(30, 10))
-    assert found["philtrum_px"] == pytest.approx(12)
-    assert found["mouth_width_ratio"] == pytest.approx(50 / outer)
-    assert found["face_height_px"] == pytest.approx(100)
-    assert found["palpebral_slant_right"] == pytest.approx(np.degrees(np.arctan2(10, 30)))  # up
-    assert found["palpebral_slant_left"] == pytest.approx(np.degrees(np.arctan2(-5, 30)))  # down
-    assert found["eye_opening_left"] == pytest.approx(9 / np.hypot(30, 5))
-    assert found["mouth_opening"] == pytest.approx(8 / 40)
+    assert measures["inner_canthal_px"] == pytest.approx(30)
+    assert measures["outer_canthal_px"] == pytest.approx(outer)
+    assert measures["inner_canthal_ratio"] == pytest.approx(30 / outer)
+    assert measures["palpebral_fissure_right_px"] == pytest.approx(np.hypot(30, 10))
+    assert measures["philtrum_px"] == pytest.approx(12)
+    assert measures["mouth_width_ratio"] == pytest.approx(50 / outer)
+    assert measures["face_height_px"] == pytest.approx(100)
+    assert measures["palpebral_slant_right"] == pytest.approx(np.degrees(np.arctan2(10, 30)))  # up
+    assert measures["palpebral_slant_left"] == pytest.approx(np.degrees(np.arctan2(-5, 30)))  # down
+    assert measures["eye_opening_left"] == pytest.approx(9 / np.hypot(30, 5))
+    assert measures["mouth_opening"] == pytest.approx(8 / 40)
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_a_measures_radius_is_that_of_a_thousand_draws(name: str) -> None:
-    """Errors that are independent, before the factor that makes up for those that are not."""
+def test_the_radius_of_a_measure_covers_90_percent_of_random_errors(name: str) -> None:
+    """For independent errors, without the factor that corrects for dependent ones."""
     face, definition = a_person(5), DEFINITIONS[name]
     rows = IBUG_68.columns(definition.points)
     points, radius = face.points[rows].astype(float), face.radius[rows].astype(float)
@@ -250,13 +252,13 @@ def test_a_measures_radius_is_that_of_a_thousand_draws(name: str) -> None:
     if name == "mouth_opening":  # a closed mouth has a kink, where first order is not enough
         points[len(points) // 2 :: 2] += (0, 12)
         points[3::2] += (0, 12)
-    drawn = definition.of(points + rng.normal(size=(4000, *points.shape)) * sigma)
-    measure = measured(definition.of, points, radius)
+    drawn = definition.function(points + rng.normal(size=(4000, *points.shape)) * sigma)
+    measure = measure_points(definition.function, points, radius)
     held = (np.abs(drawn - measure.value) < measure.radius).mean()
     assert held == pytest.approx(0.9, abs=0.03)
 
 
-def test_lips_that_meet_have_a_radius_too() -> None:
+def test_closed_lips_have_a_radius() -> None:
     face = a_person()
     points = face.points.copy()
     upper = IBUG_68.columns(f"inner_upper_lip_{w}" for w in ("left", "center", "right"))
@@ -267,7 +269,7 @@ def test_lips_that_meet_have_a_radius_too() -> None:
     assert closed.radius > 0.005
 
 
-def test_every_measure_has_a_factor_the_same_on_both_sides() -> None:
+def test_every_measure_has_a_radius_factor_equal_on_both_sides() -> None:
     assert list(RADIUS_FACTORS) == list(MEASURES)
     for name, factor in RADIUS_FACTORS.items():
         assert 0.3 < factor < 3
@@ -280,10 +282,12 @@ def test_factors_change_the_radius_and_leave_the_value(name: str, wider: bool) -
     face = a_person()
     assert (RADIUS_FACTORS[name] > 1) == wider
     rows = IBUG_68.columns(DEFINITIONS[name].points)
-    alone = measured(DEFINITIONS[name].of, face.points[rows].astype(float), face.radius[rows])
-    found = measure(face)[name]
-    assert found.value == pytest.approx(alone.value)
-    assert found.radius == pytest.approx(alone.radius * RADIUS_FACTORS[name])
+    independent = measure_points(
+        DEFINITIONS[name].function, face.points[rows].astype(float), face.radius[rows]
+    )
+    corrected = measure(face)[name]
+    assert corrected.value == pytest.approx(independent.value)
+    assert corrected.radius == pytest.approx(independent.radius * RADIUS_FACTORS[name])
 
 
 # Asymmetry
@@ -291,42 +295,40 @@ def test_factors_change_the_radius_and_leave_the_value(name: str, wider: bool) -
 
 @fast
 @given(st.floats(-35, 35), st.floats(-20, 20), angle)
-def test_a_symmetric_head_is_symmetric_however_it_is_turned(
-    yaw: float, pitch: float, roll: float
-) -> None:
-    face = face_of(seen(yaw, pitch, roll))
+def test_a_symmetric_head_is_symmetric_in_any_pose(yaw: float, pitch: float, roll: float) -> None:
+    face = face_of(projected(yaw, pitch, roll))
     assert asymmetry(face, head_pose(face)).value < 1e-3
 
 
 def test_asymmetry_is_the_distance_to_the_mirrored_face() -> None:
     crooked = MEAN_HEAD.copy()
     corner = IBUG_68.names.index("mouth_left_corner")
-    found = []
+    distances = []
     for drop in (0.05, 0.1, 0.2):
         crooked[corner, 1] = MEAN_HEAD[corner, 1] + drop
-        face = face_of(seen(head=crooked))
-        found.append(asymmetry(face, head_pose(face)).value)
+        face = face_of(projected(head=crooked))
+        distances.append(asymmetry(face, head_pose(face)).value)
     size = np.linalg.norm(MEAN_HEAD[17:, :2] - MEAN_HEAD[17:, :2].mean(axis=0))
     # the corner's fall counts once on each side
-    np.testing.assert_allclose(found, np.array([0.05, 0.1, 0.2]) * np.sqrt(2) / size, rtol=0.05)
+    np.testing.assert_allclose(distances, np.array([0.05, 0.1, 0.2]) * np.sqrt(2) / size, rtol=0.05)
 
 
-def test_nine_in_ten_symmetric_faces_stay_below_the_asymmetry_of_their_errors() -> None:
+def test_90_percent_of_symmetric_faces_lie_below_the_noise_floor() -> None:
     rng = np.random.default_rng(2)
     radius = rng.uniform(1, 9, 68)
     below = []
     for _ in range(500):
-        points = seen(25, 5, -10) + rng.normal(size=(68, 2)) * radius[:, None] / 2.146
+        points = projected(25, 5, -10) + rng.normal(size=(68, 2)) * radius[:, None] / 2.146
         face = face_of(points, radius)
-        found = asymmetry(face, head_pose(face))
-        below.append(found.value < found.radius / RADIUS_FACTORS["asymmetry"])
+        measures = asymmetry(face, head_pose(face))
+        below.append(measures.value < measures.radius / RADIUS_FACTORS["asymmetry"])
     assert 0.86 < np.mean(below) < 0.98  # the fit of the mirror image takes a little away
 
 
 # Other sets
 
 
-def test_other_points_give_what_they_can() -> None:
+def test_another_landmark_set_gives_the_measures_of_its_points() -> None:
     face = a_person().as_landmarks(KAGGLE_15)
     here, missing = measure(face), unavailable(KAGGLE_15)
     assert sorted([*here, *missing]) == sorted(MEASURES)
@@ -338,18 +340,18 @@ def test_other_points_give_what_they_can() -> None:
     assert unavailable(IBUG_68) == []
 
 
-def test_four_points_give_nothing_and_names_without_sides_no_asymmetry() -> None:
+def test_four_points_give_no_measures_and_names_without_sides_no_asymmetry() -> None:
     few = LandmarkSet.of_names(KAGGLE_SCHEMES[NARROW])
     assert unavailable(few) == list(MEASURES)
     points, _ = convert(a_person().points[None], np.ones((1, 68), bool), IBUG_68, few)
     assert measure(face_of(points[0], landmarks=few)) == {}
     plain = LandmarkSet(IBUG_68.names, mirrorable=False)
-    found = measure(replace(a_person(), landmarks=plain))
+    measures = measure(replace(a_person(), landmarks=plain))
     assert unavailable(plain) == ["asymmetry"]
-    assert sorted(found) == sorted(set(MEASURES) - {"asymmetry"})
+    assert sorted(measures) == sorted(set(MEASURES) - {"asymmetry"})
 
 
-def test_a_face_that_is_turned_away_has_no_asymmetry() -> None:
-    found = measure(face_of(seen(yaw=70)))
-    assert "asymmetry" not in found
-    assert isinstance(found["yaw"], Measurement)
+def test_a_face_turned_away_has_no_asymmetry() -> None:
+    measures = measure(face_of(projected(yaw=70)))
+    assert "asymmetry" not in measures
+    assert isinstance(measures["yaw"], Measurement)

@@ -19,7 +19,7 @@ from facepoints.commands.report import Report
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement import MEASURES, Measurement, measure, unavailable
-from facepoints.measurement.events import KINDS, Event, eye_events, judged, yawns
+from facepoints.measurement.events import KINDS, Event, eye_events, has_level, yawns
 from facepoints.results.records import FrameResult, json_line
 
 __all__ = ["MeasureReport", "measure_inputs"]
@@ -192,7 +192,7 @@ def _events(track: _Track) -> Iterator[_TrackEvent]:
     ):
         known = [(frame, face) for frame, face in track if face.measures.keys() >= set(names)]
         time = np.array([frame.time for frame, _ in known], dtype=np.float64)
-        if not judged(time):
+        if not has_level(time):
             continue
         opening, *pose = np.array([[face.measures[n].value for n in names] for _, face in known]).T
         for _, face in known:

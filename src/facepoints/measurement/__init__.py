@@ -1,9 +1,11 @@
-"""What the points of a face tell: pose, openings, asymmetry, distances and ratios, each with
-the radius that holds, 90 times in 100, the value that the true points give.
+"""Measures of a face: pose, openings, asymmetry, distances and ratios, each with a 90 % radius.
 
-Nothing of it is a diagnosis; see `definitions` for what each number is and whose definition,
-`uncertainty` and `factors` for the radius, `pose` and `symmetry` for those two, `events` for what
-a face does in a video.
+The true landmarks' value lies within the radius in 90 % of cases. Nothing here is a diagnosis.
+
+- `definitions`: the meaning and the source of each number
+- `pose`, `symmetry`: head pose and asymmetry
+- `uncertainty`, `radius_factors`: the error radius
+- `events`: blinks, closed eyes and yawns in a video
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement.definitions import DEFINITIONS, Definition
-from facepoints.measurement.pose import ANGLES, HeadPose, head_points, head_pose
+from facepoints.measurement.pose import ANGLES, MIN_POINTS, HeadPose, head_points, head_pose
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
-from facepoints.measurement.uncertainty import Measurement, measured
+from facepoints.measurement.uncertainty import Measurement, measure_points
 
 __all__ = [
     "DEFINITIONS",
@@ -33,44 +35,49 @@ __all__ = [
 ]
 
 MEASURES: tuple[str, ...] = (*ANGLES, "asymmetry", *DEFINITIONS)
-"""Everything that is measured, in the order of the columns."""
+"""The names of all measures, in the order of table columns."""
 
 
 def measure(face: Face) -> dict[str, Measurement]:
-    """All that can be measured on a face, by the names of `MEASURES`, in their order.
+    """All measures of a face by name, in the order of `MEASURES`.
 
-    What its points do not give (`lacking`), or its pose does not show, is not there.
+    Measures that its landmarks do not give (`unavailable`), or that its pose hides, are left out.
+    Each radius is a 90 % error radius that accounts for landmark error only. Note: for asymmetry,
+    `radius` is a noise floor (90th percentile for a symmetric face), not an interval.
 
     >>> import facepoints
     >>> for face in facepoints.load()("photo.jpg"):  # doctest: +SKIP
-    ...     print(facepoints.measures(face)["yaw"])
-    Measure(value=12.3, radius=3.1)
+    ...     print(facepoints.measure(face)["yaw"])
+    Measurement(value=12.3, radius=3.1)
     """
-    found: dict[str, Measurement] = {}
+    measures: dict[str, Measurement] = {}
     try:
         pose = head_pose(face)
     except DataError:
         pose = None
     if pose is not None:
         values = (pose.yaw, pose.pitch, pose.roll)
-        found = {n: Measurement(*v) for n, *v in zip(ANGLES, values, pose.radius, strict=True)}
-        with suppress(DataError):  # no names of sides, or turned too far
-            found["asymmetry"] = asymmetry(face, pose)
+        measures = {n: Measurement(*v) for n, *v in zip(ANGLES, values, pose.radius, strict=True)}
+        with suppress(DataError):  # no left and right, or turned too far
+            measures["asymmetry"] = asymmetry(face, pose)
     column = {name: k for k, name in enumerate(face.landmarks.names)}
     for name, definition in DEFINITIONS.items():
         if all(point in column for point in definition.points):
             rows = [column[point] for point in definition.points]
             points, radius = face.points[rows], face.radius[rows]
-            alone = measured(definition.of, points.astype(np.float64), radius.astype(np.float64))
-            found[name] = Measurement(alone.value, alone.radius * RADIUS_FACTORS[name])
-    return found
+            independent = measure_points(
+                definition.function, points.astype(np.float64), radius.astype(np.float64)
+            )
+            corrected = independent.radius * RADIUS_FACTORS[name]
+            measures[name] = Measurement(independent.value, corrected)
+    return measures
 
 
 def unavailable(landmarks: LandmarkSet) -> list[str]:
-    """What of `MEASURES` the points of a set never give."""
+    """The names in `MEASURES` that cannot be computed from the landmarks of a set."""
     known = head_points(landmarks)[2]
-    none = [] if known.sum() >= 6 else [*ANGLES, "asymmetry"]
-    if not none and not landmarks.mirrorable:
-        none = ["asymmetry"]
+    missing = [] if known.sum() >= MIN_POINTS else [*ANGLES, "asymmetry"]
+    if not missing and not landmarks.mirrorable:
+        missing = ["asymmetry"]
     names = set(landmarks.names)
-    return none + [n for n, d in DEFINITIONS.items() if not names.issuperset(d.points)]
+    return missing + [n for n, d in DEFINITIONS.items() if not names.issuperset(d.points)]

@@ -1,12 +1,12 @@
-"""What is measured on a face, point by point: openings of eyes and mouth, and the distances,
-slants and ratios that dysmorphology uses.
+"""Definitions of measures: openings of eyes and mouth, and the distances, slants and ratios that
+dysmorphology uses.
 
-None of it is a diagnosis. They are places in a picture, not on a body: distances are seen in
-projection (a head turned by 20 degrees looks 6 in 100 narrower) and have no scale, so that they
-are given in pixels and as parts of the distance between the outer eye corners. Tables of
-norms were measured on people, with callipers.
+Nothing here is a diagnosis. Measures are taken in an image, not on a body. Distances are
+projections: a head turned by 20 degrees looks 6 % narrower. An image has no scale, so distances
+are given in pixels and as fractions of the distance between the outer eye corners. Published norms
+were measured on people, with calipers.
 
-Where terms come from:
+Sources of the terms:
 
 - H: Hall, Allanson, Gripp & Slavotinek 2007, Handbook of Physical Measurements, 2nd edition.
 - F: Farkas 1994, Anthropometry of the Head and Face, 2nd edition (the letters in brackets).
@@ -33,41 +33,42 @@ Unit = Literal["px", "ratio", "degrees"]
 
 @dataclass(frozen=True)
 class Definition:
-    """A number that points of a face make.
+    """A number computed from landmarks of a face.
 
     Attributes:
-        meaning: what it is, for people.
-        source: whose definition; letters as in the list above.
-        unit: px: a distance in the picture; ratio: a number without unit; degrees.
-        points: names of the points, as in `landmark_sets.IBUG_68`.
-        of: the number (...) of points (..., K, 2) in that order.
+        meaning: description in words.
+        source: of the definition; letters as in the list above.
+        unit: "px", a distance in the image; "ratio", a number without unit; or "degrees".
+        points: names of the landmarks, as in `known_sets.IBUG_68`.
+        function: computes the number (...) from these landmarks (..., K, 2), in that order.
     """
 
     meaning: str
     source: str
     unit: Unit
     points: tuple[str, ...]
-    of: Callable[[Array], Array]
+    function: Callable[[Array], Array]
 
 
-def _apart(p: Array, a: int, b: int) -> Array:
-    away = p[..., a, :] - p[..., b, :]
-    return np.hypot(away[..., 0], away[..., 1])
+def _between(p: Array, a: int, b: int) -> Array:
+    """Distance of two points."""
+    difference = p[..., a, :] - p[..., b, :]
+    return np.hypot(difference[..., 0], difference[..., 1])
 
 
 def _distance(p: Array) -> Array:
-    return _apart(p, 0, 1)
+    return _between(p, 0, 1)
 
 
-def _part(p: Array) -> Array:
-    """The first distance as a part of the second."""
-    return _apart(p, 0, 1) / np.maximum(_apart(p, 2, 3), 1e-9)
+def _ratio(p: Array) -> Array:
+    """The distance of the first two points as a fraction of that of the next two."""
+    return _between(p, 0, 1) / np.maximum(_between(p, 2, 3), 1e-9)
 
 
 def _eye_opening(p: Array) -> Array:
-    """Of the corners, then two pairs of lid points."""
-    heights = _apart(p, 2, 3) + _apart(p, 4, 5)
-    return heights / (2 * np.maximum(_apart(p, 0, 1), 1e-9))
+    """From the corners of an eye, then two pairs of lid points."""
+    heights = _between(p, 2, 3) + _between(p, 4, 5)
+    return heights / (2 * np.maximum(_between(p, 0, 1), 1e-9))
 
 
 def _both_openings(p: Array) -> Array:
@@ -75,14 +76,14 @@ def _both_openings(p: Array) -> Array:
 
 
 def _mouth_opening(p: Array) -> Array:
-    """Of the inner corners, then three pairs of inner lip points."""
-    heights = _apart(p, 2, 3) + _apart(p, 4, 5) + _apart(p, 6, 7)
-    return heights / (3 * np.maximum(_apart(p, 0, 1), 1e-9))
+    """From the inner corners of the mouth, then three pairs of inner lip points."""
+    heights = _between(p, 2, 3) + _between(p, 4, 5) + _between(p, 6, 7)
+    return heights / (3 * np.maximum(_between(p, 0, 1), 1e-9))
 
 
 def _slant(p: Array) -> Array:
-    """Degrees by which the second point lies higher than the first, where the line from the
-    fourth to the third, the inner corners of the subject's right and left eye, is level."""
+    """Degrees by which the second point lies above the first, relative to the line through the
+    inner corners of the subject's left eye (third point) and right eye (fourth point)."""
     level, eye = p[..., 2, :] - p[..., 3, :], p[..., 1, :] - p[..., 0, :]
     along = np.abs((level * eye).sum(axis=-1))
     above = level[..., 1] * eye[..., 0] - level[..., 0] * eye[..., 1]
@@ -163,8 +164,8 @@ def _distances() -> dict[str, Definition]:
     }
     for name, (meaning, source, points) in _DISTANCES.items():
         if points != _OUTER:
-            of = f"distance {meaning}, as a part of that between the outer eye corners"
-            made[f"{name}_ratio"] = Definition(of, source, "ratio", (*points, *_OUTER), _part)
+            ratio = f"distance {meaning}, as a fraction of that between the outer eye corners"
+            made[f"{name}_ratio"] = Definition(ratio, source, "ratio", (*points, *_OUTER), _ratio)
     for side in ("left", "right"):
         points = (f"{side}_eye_inner_corner", f"{side}_eye_outer_corner", *_INNER)
         made[f"palpebral_slant_{side}"] = Definition(
@@ -178,4 +179,4 @@ def _distances() -> dict[str, Definition]:
 
 
 DEFINITIONS: dict[str, Definition] = {**_openings(), **_distances()}
-"""What is measured, by name, in the order of the columns."""
+"""The measures defined here, by name, in the order of table columns."""

@@ -1,27 +1,27 @@
-"""Blinks, closed eyes and yawns in the openings of one person's eyes and mouth over time.
+"""Blinks, closed eyes and yawns, from the openings of one person's eyes and mouth over time.
 
-An eye that is open to a share of 0.25 is wide for one person and half closed for another, so
-everything is relative to the person's own level in the half minute around:
+Eyes that are open to a ratio of 0.25 are wide for one person and half closed for another. So
+every rule is relative to the person's own level in the half minute around (`EventConfig` holds
+the limits):
 
-- A blink: the eyes close below `SHUT` of their open level (the 75th percentile) and are open
-  again within half a second (Stern, Walrath & Goldstein 1984, doi:10.1111/j.1469-8986.1984.
-  tb02312.x). It lasts from where they fall below `NARROW` of the level to where they rise above
-  it. What lasts longer is "eyes closed".
-- A yawn: the mouth is open by `GAPE` more than at rest (the 20th percentile) at its widest and
-  by `AJAR` more throughout, for a second and a half or longer (a yawn takes about six seconds:
-  Provine 1986, Ethology 72:109-122; an open vowel a tenth of that). Singing, shouting and a long
-  laugh look the same.
+- A blink: the eyes close below `closed_ratio` of their open level (the 75th percentile) and are
+  open again within half a second (Stern, Walrath & Goldstein 1984, doi:10.1111/j.1469-8986.1984.
+  tb02312.x). It lasts from the frame where they fall below `narrowed_ratio` of the level to the
+  frame where they rise above it. A longer one is "eyes closed".
+- A yawn: the mouth is open by more than `yawn_peak` above its level at rest (the 20th percentile)
+  at its widest, and by `yawn_opening` throughout, for 1.5 seconds or longer. (A yawn takes about
+  six seconds: Provine 1986, Ethology 72:109-122; an open vowel takes a tenth of that.) Singing,
+  shouting and a long laugh look the same.
 
-While a head turns or nods, eyes seem to narrow: what comes with a turn by more than `TURNED` is
-not counted. A blink lasts 0.1 to 0.4 s: at 10 frames a second some fall between two frames. A look
-down narrows the eyes as a blink does and is not told apart from "eyes closed".
+Eyes seem to narrow while a head turns or nods, so an eye event during a turn of more than
+`max_turn` is dropped. A blink lasts 0.1 to 0.4 s: at 10 frames per second some blinks fall between
+two frames. A look down narrows the eyes as closing them does, and counts as "eyes closed".
 
-The limits are close to the open eye and the closed mouth since the network of the package sees
-both as nearer to the usual than they are: it has learned from people who look into a camera. They
-are set by photos of people it was not trained on that were made to blink, yawn, talk, nod and turn
-(`recipes/measure_events.py`). So half of the blinks and three of four yawns are found; with
-`SHUT` and `GAPE` at 0.6, where closed eyes and yawns are, none would be. Nothing is seen in still,
-talking and turning heads, a blink now and then in one that nods.
+The limits lie close to the open eye and the closed mouth, because the built-in model predicts
+both nearer to their usual opening than they are: it was trained on people who look into a camera.
+The limits were set on photos of people it was not trained on, animated to blink, yawn, talk, nod
+and turn (`recipes/measure_events.py`). There, 15 of 22 blinks and 11 of 11 yawns are detected, and
+nothing in still, talking, nodding or turning heads.
 """
 
 from __future__ import annotations
@@ -33,37 +33,79 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KINDS", "Event", "Kind", "eye_events", "judged", "yawns"]
+__all__ = [
+    "EVENT_CONFIG",
+    "KINDS",
+    "Event",
+    "EventConfig",
+    "Kind",
+    "eye_events",
+    "has_level",
+    "yawns",
+]
 
 Array = NDArray[np.floating]
 Kind = Literal["blink", "eyes_closed", "yawn"]
 KINDS: tuple[Kind, ...] = ("blink", "eyes_closed", "yawn")
 
-SHUT, NARROW = 0.85, 0.925
-BLINK = 0.5  # seconds at most
-GAPE, AJAR = 0.15, 0.08
-YAWN = 1.5  # seconds at least
-SURE = 5.0  # standard deviations of an opening's noise that count as a change
-TURNED = (5.0, 8.0)
-"""Degrees of yaw and pitch; closing the eyes alone seems to lift the chin by up to six."""
-_BESIDE = 0.1  # seconds before and after, in which the head must not turn either
-_AROUND = 15.0  # seconds before and after, which the level is of
-_LEVEL_TIME = 2.0  # seconds that a person must be seen for to know the level
-_LEVEL_FRAMES = 15  # and frames
-_GAP = 0.25  # seconds without a frame, over which nothing is known
+
+@dataclass(frozen=True)
+class EventConfig:
+    """Limits of events.
+
+    Attributes:
+        closed_ratio: part of the open level below which eyes are closed. Larger: more blinks,
+            more false ones.
+        narrowed_ratio: part of the open level below which an eye event lasts. Larger: longer
+            events.
+        max_blink_seconds: longest blink; a longer event is "eyes_closed".
+        yawn_peak: least opening of the mouth above its level at the widest point of a yawn.
+            Larger: fewer yawns, fewer false ones.
+        yawn_opening: opening of the mouth above its level while a yawn lasts. Larger: shorter
+            yawns.
+        min_yawn_seconds: shortest yawn.
+        noise_factor: least change of an opening, in standard deviations of its noise. Larger:
+            fewer events in shaky videos.
+        max_turn: yaw and pitch in degrees by which the head may turn during an eye event. Closing
+            the eyes alone seems to lift the chin by up to six.
+        turn_margin: seconds before and after an eye event that this includes.
+        level_seconds: seconds before and after a frame that its level is taken from. Larger:
+            steadier levels, slower to adapt.
+        min_seconds: time that a person must be visible for the level to be known.
+        min_frames: number of frames, likewise.
+        max_gap: seconds without a frame above which nothing is known about the time between.
+    """
+
+    closed_ratio: float = 0.85
+    narrowed_ratio: float = 0.925
+    max_blink_seconds: float = 0.5
+    yawn_peak: float = 0.15
+    yawn_opening: float = 0.08
+    min_yawn_seconds: float = 1.5
+    noise_factor: float = 5.0
+    max_turn: tuple[float, float] = (5.0, 8.0)
+    turn_margin: float = 0.1
+    level_seconds: float = 15.0
+    min_seconds: float = 2.0
+    min_frames: int = 15
+    max_gap: float = 0.25
+
+
+EVENT_CONFIG = EventConfig()
+"""The default limits."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a face did.
+    """A blink, closed eyes or a yawn.
 
     Attributes:
-        kind: what.
+        kind: which of these.
         first: index of its first frame.
         last: index of its last frame.
-        start: seconds, as the frames' times.
-        seconds: how long it lasted, from its first frame to the first after it.
-        extreme: the least opening of the eyes, or the widest of the mouth.
+        start: time of its first frame in seconds.
+        seconds: duration, from its first frame to the first frame after it.
+        extreme: the smallest opening of the eyes, or the widest of the mouth.
     """
 
     kind: Kind
@@ -74,81 +116,96 @@ class Event:
     extreme: float
 
 
-def eye_events(time: Array, opening: Array, pose: Array) -> list[Event]:
+def eye_events(
+    time: Array, opening: Array, pose: Array, *, config: EventConfig = EVENT_CONFIG
+) -> list[Event]:
     """Blinks and closed eyes of one person.
 
     Args:
-        time: (T,) seconds, rising.
+        time: (T,) seconds, increasing.
         opening: (T,) mean opening of the eyes.
         pose: (T, 2) yaw and pitch of the head in degrees.
+        config: limits.
     """
-    if not judged(time):
+    if not has_level(time, config):
         return []
-    level = np.maximum(_level(time, opening, 75), 1e-9)
-    part, below = opening / level, level - opening
+    level = np.maximum(_level(time, opening, 75, config.level_seconds), 1e-9)
+    ratio, closing = opening / level, level - opening
+    least_change = config.noise_factor * _noise(opening)
     events = []
-    for first, last, whole in _stretches(time, part < NARROW):
+    for first, last, complete in _intervals(time, ratio < config.narrowed_ratio, config.max_gap):
         inside = slice(first, last + 1)
-        least = float(opening[inside].min())
-        shut = part[inside].min() < SHUT and below[inside].max() > SURE * _noise(opening)
-        if not shut or _turns(time, pose, first, last):
+        closed = ratio[inside].min() < config.closed_ratio and closing[inside].max() > least_change
+        if not closed or _head_turns(time, pose, first, last, config):
             continue
-        seconds = _lasted(time, first, last)
-        if seconds > BLINK:
-            events.append(Event("eyes_closed", first, last, float(time[first]), seconds, least))
-        elif whole:  # of one that is cut off it is not known how long it was
-            events.append(Event("blink", first, last, float(time[first]), seconds, least))
+        seconds, extreme = _duration(time, first, last), float(opening[inside].min())
+        start = float(time[first])
+        if seconds > config.max_blink_seconds:
+            events.append(Event("eyes_closed", first, last, start, seconds, extreme))
+        elif complete:  # the duration of a cut-off one is unknown
+            events.append(Event("blink", first, last, start, seconds, extreme))
     return events
 
 
-def yawns(time: Array, opening: Array) -> list[Event]:
+def yawns(time: Array, opening: Array, *, config: EventConfig = EVENT_CONFIG) -> list[Event]:
     """Yawns of one person.
 
     Args:
-        time: (T,) seconds, rising.
+        time: (T,) seconds, increasing.
         opening: (T,) opening of the mouth.
+        config: limits.
     """
-    if not judged(time):
+    if not has_level(time, config):
         return []
-    wider = opening - _level(time, opening, 20)
+    wider = opening - _level(time, opening, 20, config.level_seconds)
+    least_peak = max(config.yawn_peak, config.noise_factor * _noise(opening))
     events = []
-    for first, last, _ in _stretches(time, wider > AJAR):
+    for first, last, _ in _intervals(time, wider > config.yawn_opening, config.max_gap):
         inside = slice(first, last + 1)
-        widest, seconds = float(opening[inside].max()), _lasted(time, first, last)
-        if wider[inside].max() > max(GAPE, SURE * _noise(opening)) and seconds >= YAWN:
-            events.append(Event("yawn", first, last, float(time[first]), seconds, widest))
+        seconds, extreme = _duration(time, first, last), float(opening[inside].max())
+        if wider[inside].max() > least_peak and seconds >= config.min_yawn_seconds:
+            events.append(Event("yawn", first, last, float(time[first]), seconds, extreme))
     return events
 
 
-def judged(time: Array) -> bool:
-    """Whether a person is seen for long enough to know the level: two seconds and 15 frames."""
-    return len(time) >= _LEVEL_FRAMES and time[-1] - time[0] >= _LEVEL_TIME
+def has_level(time: Array, config: EventConfig = EVENT_CONFIG) -> bool:
+    """True if a person is visible at these times (T,) for long enough to know the level: by
+    default, two seconds and 15 frames."""
+    return len(time) >= config.min_frames and time[-1] - time[0] >= config.min_seconds
 
 
-def _level(time: Array, opening: Array, percentile: float) -> Array:
-    """The usual opening (T,) at each time: a percentile of the half minute around."""
+def _level(time: Array, opening: Array, percentile: float, reach: float) -> Array:
+    """The usual opening (T,) at each time: a percentile of `reach` seconds before and after."""
     marks = np.append(np.arange(time[0], time[-1], 1.0), time[-1])
-    marks = marks[np.diff(np.searchsorted(time, [marks - _AROUND, marks + _AROUND]), axis=0)[0] > 0]
-    around = np.searchsorted(time, [marks - _AROUND, marks + _AROUND]).T
+    marks = marks[np.diff(np.searchsorted(time, [marks - reach, marks + reach]), axis=0)[0] > 0]
+    around = np.searchsorted(time, [marks - reach, marks + reach]).T
     levels = [np.percentile(opening[first:end], percentile) for first, end in around]
     return np.interp(time, marks, levels)
 
 
 def _noise(opening: Array) -> float:
-    """Standard deviation of what changes from frame to frame."""
+    """Standard deviation of the noise of an opening (T,), from its first differences.
+
+    `tracking.noise` uses third differences, since a moving face changes steadily. Eyes and mouth
+    rest most of the time, so the median first difference is noise already, and unlike third
+    differences it does not need frames at equal steps.
+    """
     return float(np.median(np.abs(np.diff(opening)))) / 0.6745 / float(np.sqrt(2))
 
 
-def _turns(time: Array, pose: Array, first: int, last: int) -> bool:
-    """Whether the head turns in a stretch of frames or just beside it."""
-    near = (time >= time[first] - _BESIDE) & (time <= time[last] + _BESIDE)
-    return bool((np.ptp(pose[near], axis=0) > TURNED).any())
+def _head_turns(time: Array, pose: Array, first: int, last: int, config: EventConfig) -> bool:
+    """True if the head turns during an interval of frames or just beside it."""
+    margin = config.turn_margin
+    near = (time >= time[first] - margin) & (time <= time[last] + margin)
+    return bool((np.ptp(pose[near], axis=0) > config.max_turn).any())
 
 
-def _stretches(time: Array, inside: NDArray[np.bool_]) -> Iterator[tuple[int, int, bool]]:
-    """First and last index of what is inside without a break, and whether it is whole: seen
-    to begin and to end."""
-    breaks = np.flatnonzero(np.diff(time) > _GAP)  # nothing is known after these
+def _intervals(
+    time: Array, inside: NDArray[np.bool_], max_gap: float
+) -> Iterator[tuple[int, int, bool]]:
+    """First and last index of each uninterrupted interval, and True if both its beginning and
+    its end were seen."""
+    breaks = np.flatnonzero(np.diff(time) > max_gap)  # nothing is known after these
     edges = np.flatnonzero(np.diff(inside.astype(np.int8)))
     cuts = np.union1d(breaks, edges)
     firsts = np.concatenate([[0], cuts + 1])
@@ -160,8 +217,8 @@ def _stretches(time: Array, inside: NDArray[np.bool_]) -> Iterator[tuple[int, in
             yield int(first), int(last), bool(begun and ended)
 
 
-def _lasted(time: Array, first: int, last: int) -> float:
-    """Seconds from a frame to the one after another; the usual step where there is none."""
+def _duration(time: Array, first: int, last: int) -> float:
+    """Seconds from a frame to the frame after another; the usual step if there is none."""
     usual = float(np.median(np.diff(time)))
     after = float(time[last + 1]) if last + 1 < len(time) else float(time[last]) + usual
     return min(after, float(time[last]) + max(usual, 1e-9) * 2) - float(time[first])

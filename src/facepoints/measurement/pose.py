@@ -1,12 +1,12 @@
-"""How a head is turned, from the points of its face: a mean head laid onto them.
+"""Head pose: a mean head fitted to the landmarks of a face.
 
-The camera is taken to be far away (scaled orthographic projection, as in POS of DeMenthon &
-Davis 1995, doi:10.1007/BF01450852), since a photo does not say how far it was. So the angles
-are those to the line of sight to the face, which for a face at the edge of a wide-angle picture
-is not the camera's axis. The fit minimises the squared distances of the points, each weighted
-by how well it is known where it lies: its own radius, and how far people's differ from the mean
-head's (`mean_head.HEAD_SPREAD`). The points of the jaw do not count: they lie on the visible
-outline, which is another line on the head as it turns.
+The camera is assumed to be far away (scaled orthographic projection, as in POS of DeMenthon &
+Davis 1995, doi:10.1007/BF01450852), because a photo does not show its distance. So angles are
+relative to the line of sight to the face. For a face at the edge of a wide-angle image that is not
+the camera's axis. The fit minimizes the squared distances of the landmarks. Each is weighted by
+its own radius and by how far people differ from the mean head there (`mean_head.HEAD_SPREAD`).
+The landmarks of the jaw are not used: they lie on the visible outline, which is a different line
+on the head as it turns.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from facepoints.measurement.radius_factors import RADIUS_FACTORS
 
 __all__ = [
     "ANGLES",
-    "COORDINATE",
-    "DISC",
+    "DISC_90",
+    "INTERVAL_90",
+    "MIN_POINTS",
     "HeadFit",
     "HeadPose",
     "angles",
@@ -40,38 +41,38 @@ __all__ = [
 Array = NDArray[np.floating]
 
 ANGLES = ("yaw", "pitch", "roll")
-DISC = float(np.sqrt(-2 * np.log(0.1)))
-"""Radius, in standard deviations of a coordinate, of the disc that holds a point with normal
-errors 90 times in 100."""
-COORDINATE = 1.6448536269514722
-"""Half the length, in standard deviations, of the interval that holds a number with normal
-errors 90 times in 100."""
+DISC_90 = float(np.sqrt(-2 * np.log(0.1)))
+"""Radius of the disc that holds 90 % of points with normal errors, in standard deviations of a
+coordinate."""
+INTERVAL_90 = 1.6448536269514722
+"""Half the length of the interval that holds 90 % of normal numbers, in standard deviations."""
 
-_LEAST = 6  # points that a fit of six numbers, with some to spare, needs
-_OUTLINE = 17  # of the 68 points, the first are those of the jaw
-_STEPS = 12  # of Gauss and Newton; from the affine start, four to six are enough
-_TURN, _GROW = 0.5, 0.3  # most that a step may turn (radians) and grow (logarithm)
+MIN_POINTS = 6
+"""Landmarks that the fit of six numbers needs, with some to spare."""
+_JAW_POINTS = 17  # the first of the 68
+_MAX_ITERATIONS = 12  # of Gauss-Newton; from the affine start, four to six are enough
+_MAX_TURN, _MAX_LOG_SCALE = 0.5, 0.3  # of one iteration: radians, log scale
 
 
 @dataclass(frozen=True)
 class HeadPose:
-    """How a head is turned. All angles are 0 for a face that looks straight at the camera.
+    """The rotation, scale and position of a head. All angles are 0 for a face that looks straight
+    at the camera.
 
-    The head is turned by `pitch` about its own ear-to-ear axis, then by `yaw` about the
-    picture's vertical, then by `roll` in the picture: turning the picture clockwise by d
-    degrees adds d to the roll and leaves the others; mirroring it changes the signs of yaw
-    and roll.
+    The head is rotated by `pitch` about its own ear-to-ear axis, then by `yaw` about the image's
+    vertical, then by `roll` in the image. Rotating the image clockwise by d degrees adds d to the
+    roll and leaves the others. Mirroring it changes the signs of yaw and roll.
 
     Attributes:
-        yaw: degrees towards the subject's left, which is the picture's right.
+        yaw: degrees toward the subject's left, which is the image's right.
         pitch: degrees up.
-        roll: degrees clockwise on the screen, the head leaning to the subject's left.
-        radius: (yaw, pitch, roll) degrees that hold, 90 times in 100, the angles that the true
-            points give (`factors`). What makes a whole face differ from the mean head is not in
-            it: a long nose looks like a head that is turned.
-        turn: (3, 3) rotation of the mean head; x to the picture's right, y down, z to the camera.
+        roll: degrees clockwise on the screen; the head leans to the subject's left.
+        radius: 90 % error radius of (yaw, pitch, roll) in degrees: the angles that the true
+            landmarks give lie within it in 90 % of cases. It does not cover how a face differs
+            from the mean head: a long nose looks like a turned head.
+        turn: (3, 3) rotation of the mean head; x to the image's right, y down, z to the camera.
         scale: pixels per unit of the mean head.
-        shift: (2,) pixels, where the mean head's origin lies.
+        shift: (2,) pixels, position of the mean head's origin.
     """
 
     yaw: float
@@ -85,13 +86,13 @@ class HeadPose:
 
 @dataclass(frozen=True)
 class HeadFit:
-    """The mean head laid onto N faces.
+    """The mean head fitted to N faces.
 
     Attributes:
         turn: (N, 3, 3) rotations.
         scale: (N,) pixels per unit of the head.
         shift: (N, 2) pixels.
-        covariance: (N, 3, 3) of a further small turn about x, y and z, radians squared.
+        covariance: (N, 3, 3) of a small further rotation about x, y and z, radians squared.
     """
 
     turn: Array
@@ -105,15 +106,19 @@ class HeadFit:
         return turned[..., :2] * self.scale[:, None, None] + self.shift[:, None]
 
 
-@lru_cache(maxsize=16)  # a video asks in every frame
+@lru_cache(maxsize=16)  # a video needs it in every frame
 def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """The points of a set on the mean head, (K, 3), how far people's lie from there (K,), and
-    which of them are known and fixed on the head (K,)."""
+    """The landmarks of a set on the mean head.
+
+    Returns:
+        Positions (K, 3) on the mean head; the standard deviation (K,) of people's landmarks
+        about them; and a mask (K,) of the landmarks that are known and fixed on the head.
+    """
     every = np.ones((1, 68), dtype=bool)
     head, known = convert(MEAN_HEAD[None].astype(np.float32), every, IBUG_68, landmarks)
     variance, _ = convert((HEAD_SPREAD[None] ** 2).astype(np.float32), every, IBUG_68, landmarks)
     shape = head[0].astype(np.float64)
-    fixed = known[0] & ~np.isin(landmarks.names, IBUG_68.names[:_OUTLINE])
+    fixed = known[0] & ~np.isin(landmarks.names, IBUG_68.names[:_JAW_POINTS])
     spread = np.sqrt(variance[0].astype(np.float64))
     for shared in (shape, spread, fixed):
         shared.setflags(write=False)
@@ -121,64 +126,64 @@ def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]
 
 
 def head_pose(face: Face) -> HeadPose:
-    """How a head is turned.
+    """The head pose of a face.
 
     Raises:
-        DataError: fewer than six of the points are known on the mean head, or they lie in
-            one place or on a line.
+        DataError: fewer than six of its landmarks are known on the mean head, or they coincide
+            or lie on a line.
     """
     shape, spread, known = head_points(face.landmarks)
-    if known.sum() < _LEAST:
+    if known.sum() < MIN_POINTS:
         raise DataError(
-            f"the pose needs {_LEAST} points that the mean head knows, such as those of 300-W; "
-            f"this face has {known.sum()} of them"
+            f"head pose needs {MIN_POINTS} points that the mean head has, such as those of 300-W; "
+            f"this face has {known.sum()} of them; use a model with more points"
         )
     points = face.points[known].astype(np.float64)
     if np.linalg.matrix_rank(points - points.mean(axis=0), tol=1e-3) < 2:
-        raise DataError("the pose needs points that do not lie on a line")
-    sigma = face.radius[known].astype(np.float64) / DISC
+        raise DataError("head pose needs points that do not lie on a line; these do")
+    sigma = face.radius[known].astype(np.float64) / DISC_90
     fit = fit_heads(points[None], sigma[None], shape[known], spread[known])
     yaw, pitch, roll = angles(fit.turn)[0]
-    around = _turn_about_angles(np.deg2rad(yaw), np.deg2rad(roll))
+    jacobian = _rotation_per_angle(np.deg2rad(yaw), np.deg2rad(roll))
     try:
-        inverse = np.linalg.inv(around)
+        inverse = np.linalg.inv(jacobian)
         variance = np.diag(inverse @ fit.covariance[0] @ inverse.T)
-    except np.linalg.LinAlgError:  # in full profile, pitch and roll are the same turn
+    except np.linalg.LinAlgError:  # in full profile, pitch and roll are the same rotation
         variance = np.full(3, np.pi**2)
-    near = np.rad2deg(COORDINATE * np.sqrt(np.maximum(variance, 0)))
-    near = np.minimum(near * [RADIUS_FACTORS[name] for name in ANGLES], 180.0)
-    radius = (float(near[0]), float(near[1]), float(near[2]))
+    radii = np.rad2deg(INTERVAL_90 * np.sqrt(np.maximum(variance, 0)))
+    radii = np.minimum(radii * [RADIUS_FACTORS[name] for name in ANGLES], 180.0)
+    radius = (float(radii[0]), float(radii[1]), float(radii[2]))
     scale = float(fit.scale[0])
     return HeadPose(float(yaw), float(pitch), float(roll), radius, fit.turn[0], scale, fit.shift[0])
 
 
 def angles(turn: Array) -> Array:
-    """Yaw, pitch and roll (..., 3) in degrees of rotations (..., 3, 3), as `Pose` has them."""
+    """Yaw, pitch and roll (..., 3) in degrees of rotations (..., 3, 3), as in `HeadPose`."""
     yaw = np.arcsin(np.clip(-turn[..., 2, 0], -1, 1))
     pitch = np.arctan2(turn[..., 2, 1], turn[..., 2, 2])
     roll = np.arctan2(turn[..., 1, 0], turn[..., 0, 0])
     return np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
 
 
-def _turn_about_angles(yaw: float, roll: float) -> Array:
-    """(3, 3): the small turn about x, y and z that a little more yaw, pitch and roll makes."""
-    level = np.array([-np.sin(roll), np.cos(roll), 0])  # the axis of yaw, turned by the roll
+def _rotation_per_angle(yaw: float, roll: float) -> Array:
+    """(3, 3): small rotation about x, y and z per change of yaw, pitch and roll (columns)."""
+    level = np.array([-np.sin(roll), np.cos(roll), 0])  # the ear-to-ear axis, rotated by the roll
     ears = np.array([np.cos(roll) * np.cos(yaw), np.sin(roll) * np.cos(yaw), -np.sin(yaw)])
     return np.column_stack([level, ears, [0, 0, 1]])
 
 
 def fit_heads(points: Array, sigma: Array, shape: Array, spread: Array) -> HeadFit:
-    """Lay a head onto faces.
+    """Fit a head to faces by weighted least squares (Gauss-Newton).
 
     Args:
-        points: (N, K, 2) in pixels.
-        sigma: (N, K) standard deviation of a coordinate of each, in pixels.
-        shape: (K, 3) the head; or (N, K, 3), a head for each.
+        points: (N, K, 2) pixels.
+        sigma: (N, K) standard deviation of a coordinate of each point, in pixels.
+        shape: (K, 3) the head; or (N, K, 3), a head for each face.
         spread: (K,) standard deviation of people's points about it, in its units.
     """
     fit = _affine_start(points, shape, 1 / np.maximum(spread, 1e-6) ** 2)
     information = np.zeros((len(points), 6, 6))
-    for _ in range(_STEPS):
+    for _ in range(_MAX_ITERATIONS):
         size = np.maximum(spread * fit.scale[:, None], 1e-6)
         weights = 1 / (size**2 + sigma**2)
         jacobian = _jacobian(fit, shape)
@@ -187,8 +192,9 @@ def fit_heads(points: Array, sigma: Array, shape: Array, spread: Array) -> HeadF
         information = np.einsum("nkai,nkaj->nij", weighted, jacobian)
         step = np.einsum("nkai,nka->ni", weighted, error)
         step = np.linalg.solve(information, step[..., None])[..., 0]
-        turn = _rotation(np.clip(step[:, :3], -_TURN, _TURN)) @ fit.turn
-        scale = fit.scale * np.exp(np.clip(step[:, 3], -_GROW, _GROW))
+        turn = _rotation(np.clip(step[:, :3], -_MAX_TURN, _MAX_TURN)) @ fit.turn
+        growth = np.clip(step[:, 3], -_MAX_LOG_SCALE, _MAX_LOG_SCALE)
+        scale = fit.scale * np.exp(growth)
         fit = HeadFit(turn, scale, fit.shift + step[:, 4:], fit.covariance)
         if np.abs(step[:, :4]).max(initial=0) < 1e-7:
             break
@@ -197,25 +203,25 @@ def fit_heads(points: Array, sigma: Array, shape: Array, spread: Array) -> HeadF
 
 
 def _affine_start(points: Array, shape: Array, weights: Array) -> HeadFit:
-    """The affine camera of least squares, made orthographic (POS)."""
+    """The least-squares affine camera, made orthographic (POS)."""
     share = weights / weights.sum()
-    centre = share @ points
+    center = share @ points
     middle = share @ shape
     away = shape - middle
     inertia = away.T @ (share[:, None] * away)
-    camera = np.einsum("nka,k,ki->nai", points - centre[:, None], share, away)
+    camera = np.einsum("nka,k,ki->nai", points - center[:, None], share, away)
     camera = camera @ np.linalg.pinv(inertia)
     u, stretch, v = np.linalg.svd(camera, full_matrices=False)
     rows = u @ v
     turn = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], axis=1)
     scale = np.maximum(stretch.mean(axis=1), 1e-9)
-    shift = centre - scale[:, None] * (rows @ middle)
+    shift = center - scale[:, None] * (rows @ middle)
     return HeadFit(turn, scale, shift, np.zeros((len(points), 3, 3)))
 
 
 def _jacobian(fit: HeadFit, shape: Array) -> Array:
-    """(N, K, 2, 6): how the pixels change with a small turn about x, y and z, with the
-    logarithm of the scale, and with the shift."""
+    """(N, K, 2, 6): change of the pixels per small rotation about x, y and z, per log scale, and
+    per shift in x and y."""
     x, y, z = np.moveaxis(shape @ fit.turn.transpose(0, 2, 1) * fit.scale[:, None, None], -1, 0)
     zero, one = np.zeros_like(x), np.ones_like(x)
     across = np.stack([zero, z, -y, x, one, zero], axis=-1)
@@ -224,12 +230,12 @@ def _jacobian(fit: HeadFit, shape: Array) -> Array:
 
 
 def _rotation(vector: Array) -> Array:
-    """Rotations (N, 3, 3) about vectors (N, 3) by their lengths in radians (Rodrigues)."""
+    """Rotations (N, 3, 3) about vectors (N, 3) by their length in radians (Rodrigues)."""
     angle = np.linalg.norm(vector, axis=1)[:, None, None]
     x, y, z = vector.T
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    # sinc keeps the limits at no turn
+    # sinc has the right limit at angle 0
     return (
         np.eye(3)
         + np.sinc(angle / np.pi) * cross

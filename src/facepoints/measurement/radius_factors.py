@@ -1,18 +1,19 @@
-"""By how much the radius of each measure is multiplied to hold the true value 90 times in 100.
+"""Factors that correct the error radius of each measure, so that it holds 90 % of true values.
 
-What is propagated from the points' radii takes their errors as independent, normal and the
-same in all directions. They are not: when one point of the brows lies too high, the others do,
-too (correlated by 0.45), which adds up in the pitch and cancels in the philtrum; of a mouth that
-is wide open the network sees the lips closer together; and since points count by their radius, a
-head that is not the mean one seems turned otherwise. Errors shuffled between faces, which takes
-out just what the points of a face share, were within the pose's radius 94 to 100 times in 100
-instead of 77 to 88. So the factors are measured, not derived: on people whom the network of the
-package was not trained on, by
+Error propagation from the landmarks' radii assumes errors that are independent, normal and the
+same in all directions. They are not. If one landmark of the brows lies too high, so do the others
+(correlation 0.45), which adds up in the pitch and cancels in the philtrum. In a wide-open mouth,
+the network predicts the lips too close together. And since landmarks are weighted by their
+radius, a head that is not the mean head seems rotated. With errors shuffled between faces, which
+removes exactly what the landmarks of one face share, the pose's radius held 94 % to 100 % of true
+values instead of 77 % to 88 %.
+
+So these factors are measured, not derived, on people whom the built-in network was not trained
+on. This command writes them into this file; run it again when that network changes:
 
     python recipes/measure_factors.py --install
 
-which writes what follows, and is to be run again when that network changes. Other networks and
-sets of points have other errors; their radii are as far off as those differ.
+Other networks and landmark sets have other errors, so their radii are less exact.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""How far off a number may be that is made of points, each with its radius.
+"""The error radius of a number that is computed from landmarks with a radius each.
 
-A point's radius holds it 90 times in 100. Taken as a normal error, the same in all directions,
-it says by how much each coordinate varies; to first order, a number varies by its slope times
-that (Gauss's law of error propagation). The points' errors are taken as independent, which they
-are not: what that is worth is measured, and made up for, in `factors`.
+A landmark's radius holds its true place in 90 % of cases. Taken as a normal error that is the same
+in all directions, it gives the standard deviation of each coordinate. To first order, a number
+varies by its slope times that (Gauss's law of error propagation). The landmarks' errors are taken
+as independent. They are not: `radius_factors` corrects for that by measured factors.
 """
 
 from __future__ import annotations
@@ -14,38 +14,56 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.measurement.pose import COORDINATE, DISC
+from facepoints.measurement.pose import DISC_90, INTERVAL_90
 
-__all__ = ["Measurement", "measured", "slopes"]
+__all__ = ["Measurement", "measure_points", "slopes"]
 
 Array = NDArray[np.floating]
-Number = Callable[[Array], Array]
+Function = Callable[[Array], Array]
+"""A number (...) computed from points (..., K, 2)."""
 
-_STEP = 1e-4  # of the points' extent, to take slopes by
+_STEP = 1e-4  # of the points' extent, for numerical slopes
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A number, and the radius about it that holds the true one 90 times in 100."""
+    """A number with its 90 % error radius.
+
+    Attributes:
+        value: the number.
+        radius: the true value lies within this of `value` in 90 % of cases, as far as the
+            landmarks' errors cause the difference. Note: for asymmetry, `radius` is a noise
+            floor instead (90th percentile for a symmetric face), not an interval.
+    """
 
     value: float
     radius: float
 
 
-def slopes(of: Number, points: Array) -> Array:
-    """How fast the number (...) of points (..., K, 2) changes when a point moves, (K,).
+def slopes(function: Function, points: Array) -> Array:
+    """How fast a number changes when a point moves, (K,), per pixel.
 
-    Where it has a kink, as the distance of lips that meet, the changes to both sides count.
+    At a kink, such as the distance of lips that meet, changes to both sides count.
+
+    Args:
+        function: computes the number.
+        points: (K, 2).
     """
     count = points.size
     step = _STEP * max(float(np.ptp(points, axis=0).max()), 1e-6)
     moves = step * np.eye(count).reshape(count, *points.shape)
-    here = of(points)
-    squares = (of(points + moves) - here) ** 2 + (of(points - moves) - here) ** 2
+    here = function(points)
+    squares = (function(points + moves) - here) ** 2 + (function(points - moves) - here) ** 2
     return np.sqrt(squares.reshape(points.shape).sum(axis=1) / 2) / step
 
 
-def measured(of: Number, points: Array, radius: Array) -> Measurement:
-    """The number of points (K, 2) with radius (K,), their errors taken as independent."""
-    spread = float(np.sqrt(((slopes(of, points) * radius) ** 2).sum()))
-    return Measurement(float(of(points)), COORDINATE / DISC * spread)
+def measure_points(function: Function, points: Array, radius: Array) -> Measurement:
+    """A number computed from points, and its radius for independent errors.
+
+    Args:
+        function: computes the number.
+        points: (K, 2).
+        radius: (K,) of the points.
+    """
+    spread = float(np.sqrt(((slopes(function, points) * radius) ** 2).sum()))
+    return Measurement(float(function(points)), INTERVAL_90 / DISC_90 * spread)
