@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.datasets import synthetic
-from facepoints.drawing import save_picture
 from facepoints.imaging import affine
+from facepoints.imaging.image_writer import write_image
 from facepoints.video.source import open_video
 from facepoints.video.writer import VideoWriter
 
@@ -76,7 +76,7 @@ def write_strip(clip: Path, path: Path) -> None:
     height, width = frames[0].shape[:2]
     sheet = np.stack([frames[n] for n in chosen]).reshape(ROWS, COLUMNS, height, width, 3)
     sheet = sheet.transpose(0, 2, 1, 3, 4).reshape(ROWS * height, COLUMNS * width, 3)
-    save_picture(path, sheet)
+    write_image(path, sheet)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from skimage import data
 
 from facepoints.datasets import synthetic
-from facepoints.drawing import save_picture
+from facepoints.imaging.image_writer import write_image
 
 ROWS, COLUMNS, SIDE = 3, 4, 240
 
@@ -24,11 +24,11 @@ def main(folder: Path) -> None:
     """Write astronaut.png and rendered.png."""
     folder.mkdir(parents=True, exist_ok=True)
     # Eileen Collins in 1999; NASA's photo, in the public domain
-    save_picture(folder / "astronaut.png", data.astronaut())
+    write_image(folder / "astronaut.png", data.astronaut())
     faces = synthetic.render(ROWS * COLUMNS, seed=0, size=SIDE).images
     sheet = faces.reshape(ROWS, COLUMNS, SIDE, SIDE).transpose(0, 2, 1, 3)
     gray = sheet.reshape(ROWS * SIDE, COLUMNS * SIDE)
-    save_picture(folder / "rendered.png", np.repeat(gray[..., None], 3, axis=2))
+    write_image(folder / "rendered.png", np.repeat(gray[..., None], 3, axis=2))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import numpy as np
 from skimage import data
 
 import facepoints
-from facepoints.drawing import save_picture
 from facepoints.imaging import affine
+from facepoints.imaging.image_writer import write_image
 
 
 def main(path: Path) -> None:
@@ -24,7 +24,7 @@ def main(path: Path) -> None:
     photo = affine.resize(np.ascontiguousarray(head), 3 * head.shape[1], 3 * head.shape[0])
     faces = facepoints.load()(photo)
     drawn = [facepoints.draw(photo, faces, radius=radius) for radius in (False, True)]
-    save_picture(path, np.concatenate(drawn, axis=1))
+    write_image(path, np.concatenate(drawn, axis=1))
 
 
 if __name__ == "__main__":

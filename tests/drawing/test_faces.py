@@ -141,7 +141,7 @@ def test_points_that_are_nowhere_or_far_are_left_out(bad: float) -> None:
     assert not change(facepoints.draw(image, [lost], labels=False), 100).any()
 
 
-def test_tracks_have_colours_and_labels() -> None:
+def test_tracks_have_colors_and_labels() -> None:
     image = np.full((300, 300, 3), 100, np.uint8)
     first, second = (facepoints.draw(image, [a_face(150, 70, 80, track)]) for track in (1, 2))
     assert change(first, second).max() > 50

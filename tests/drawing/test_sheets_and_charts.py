@@ -1,4 +1,4 @@
-"""Drawing: colour lies where the points are, inputs stay as they are, charts are whole files."""
+"""Drawing: color lies where the points are, inputs stay as they are, charts are whole files."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def _middle_of_red(picture: np.ndarray) -> np.ndarray:
     y=st.floats(10, 20),
     scale=st.integers(1, 4),
     tone=st.sampled_from([0, 128, 255]),
-    coloured=st.booleans(),
+    in_color=st.booleans(),
 )
-def test_a_dot_lies_at_its_point(x: float, y: float, scale: int, tone: int, coloured: bool) -> None:
-    shape = (31, 42, 3) if coloured else (31, 42)
+def test_a_dot_lies_at_its_point(x: float, y: float, scale: int, tone: int, in_color: bool) -> None:
+    shape = (31, 42, 3) if in_color else (31, 42)
     image = np.full(shape, tone, dtype=np.uint8)
     before = image.copy()
     points = np.array([[x, y]], dtype=np.float32)
-    drawn = drawing.draw_points(image, points, ONE, color=RED, radius=2.0, scale=scale)
+    drawn = drawing.draw_points(image, points, ONE, color=RED, dot=2.0, scale=scale)
     np.testing.assert_array_equal(image, before)
     assert drawn.shape == (31 * scale, 42 * scale, 3)
     assert drawn.dtype == np.uint8
@@ -89,18 +89,16 @@ def test_points_nobody_can_see_do_no_harm() -> None:
     points = np.array([[np.nan, 3], [1e30, -1e30], [-5, -5], [70, 20], [20.0, 20.0]])
     five = LandmarkSet(tuple("abcde"), edges=(("a", "e"), ("b", "e"), ("d", "e")), mirrorable=False)
     image = np.zeros((40, 40), dtype=np.uint8)
-    drawn = drawing.draw_points(image, points, five, color=RED, scale_sigma=np.full(5, np.inf))
+    drawn = drawing.draw_points(image, points, five, color=RED, radius=np.full(5, np.inf))
     assert drawn[20, 20, 0] > 200
     assert drawn[20, 38, 0] > 90  # the edge to a point just outside
     assert not drawn[30:].any()
 
 
-def test_spread_is_a_soft_disc_of_its_radius() -> None:
+def test_the_radius_is_a_soft_disc() -> None:
     image = np.full((80, 80), 100, dtype=np.uint8)
     point = np.array([[40.0, 40.0]])
-    drawn = drawing.draw_points(
-        image, point, ONE, scale_sigma=np.array([12.0]), color=RED, radius=1
-    )
+    drawn = drawing.draw_points(image, point, ONE, radius=np.array([12.0]), color=RED, dot=1)
     changed = (np.abs(drawn.astype(int) - 100).max(axis=2) > 23).sum()  # half of a full change
     assert changed == pytest.approx(np.pi * 12**2, rel=0.05)
     assert 100 < drawn[40, 48, 0] < 200
@@ -109,7 +107,7 @@ def test_spread_is_a_soft_disc_of_its_radius() -> None:
 def test_all_of_68_points_are_drawn() -> None:
     faces = synthetic.render(1, seed=1)
     dark = np.zeros_like(faces.images[0])
-    drawn = drawing.draw_points(dark, faces.points[0], IBUG_68, color=RED, scale=4, radius=2)
+    drawn = drawing.draw_points(dark, faces.points[0], IBUG_68, color=RED, scale=4, dot=2)
     for x, y in np.rint((faces.points[0] + 0.5) * 4 - 0.5).astype(int):
         assert drawn[y, x, 0] > 200
 
@@ -121,7 +119,7 @@ def test_all_of_68_points_are_drawn() -> None:
         (np.zeros((9, 9, 4), np.uint8), np.zeros((1, 2)), {}, "uint8"),
         (np.zeros((9, 9), np.uint8), np.zeros((2, 2)), {}, r"points to draw must have shape \(1"),
         (np.zeros((9, 9), np.uint8), np.zeros((1, 2)), {"scale": 0}, "scale"),
-        (np.zeros((9, 9), np.uint8), np.zeros((1, 2)), {"spread": np.ones(2)}, "spread"),
+        (np.zeros((9, 9), np.uint8), np.zeros((1, 2)), {"radius": np.ones(2)}, "radius"),
         (np.zeros((9, 9), np.uint8), np.zeros((1, 2)), {"labelled": np.ones(3, bool)}, "labelled"),
     ],
 )
@@ -262,8 +260,8 @@ def test_charts_without_matplotlib_name_the_extra(
     assert not list(tmp_path.iterdir())
 
 
-def test_kaggle_points_in_colour(faces: Samples) -> None:
-    colour = np.repeat(faces.images[0][..., None], 3, axis=2)
-    drawn = drawing.draw_points(colour, faces.points[0], KAGGLE_15, faces.labelled[0])
+def test_kaggle_points_in_color(faces: Samples) -> None:
+    color = np.repeat(faces.images[0][..., None], 3, axis=2)
+    drawn = drawing.draw_points(color, faces.points[0], KAGGLE_15, faces.labelled[0])
     gray = drawing.draw_points(faces.images[0], faces.points[0], KAGGLE_15, faces.labelled[0])
     np.testing.assert_array_equal(drawn, gray)

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -17,6 +16,7 @@ from facepoints._util.progress import StopRequest
 from facepoints.commands.inputs import InputStream
 from facepoints.commands.report import Report
 from facepoints.errors import WriteError
+from facepoints.imaging.image_writer import write_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.inference.alignment import Template, align
 from facepoints.inference.face import Face
@@ -88,7 +88,4 @@ def _suffix(result: FrameResult, face: Face, number: int) -> str:
 def _write(path: Path, rgb: NDArray[np.uint8], inputs: Collection[str]) -> None:
     if os.path.realpath(path) in inputs:
         raise WriteError(f"writing would replace the input {path}; name another folder")
-    done, data = cv2.imencode(".png", rgb[..., ::-1])
-    if not done:
-        raise WriteError(f"could not encode {path}")
-    files.write_bytes(path, data.tobytes())
+    write_image(path, rgb)

@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from facepoints._util import files
 from facepoints.drawing import draw
 from facepoints.errors import DataError, WriteError
 from facepoints.imaging.image_io import read_image
+from facepoints.imaging.image_writer import write_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.inference.predictor import Predictor
 from facepoints.results.records import FrameResult
@@ -139,9 +139,5 @@ class ImageDrawings:
             return
         drawn = draw(result.image, result.faces, radius=self._radius)
         path = self._paths[result.file]
-        quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
-        done, data = cv2.imencode(path.suffix.lower(), drawn[..., ::-1], quality)
-        if not done:
-            raise WriteError(f"could not encode {path}")
         files.make_folder(path.parent)
-        files.write_bytes(path, data.tobytes())
+        write_image(path, drawn)

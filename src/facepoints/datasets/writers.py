@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.files import atomic_file, atomic_folder, write_json
 from facepoints.datasets.annotation_formats import coco_category, pts_columns, pts_text
 from facepoints.datasets.samples import Samples
-from facepoints.errors import DataError, SettingsError, WriteError
+from facepoints.errors import DataError, SettingsError
+from facepoints.imaging.image_writer import encode_image
 
 __all__ = ["WRITERS", "write_coco", "write_kaggle", "write_pts"]
 
@@ -135,7 +135,7 @@ def _write_coco(samples: Samples, table: Path, images: Path) -> None:
     annotations: list[dict[str, Any]] = []
     for row in range(len(samples)):
         file = f"{row + 1:06d}.png"
-        _write_png(images / file, samples.images[row])
+        (images / file).write_bytes(encode_image(samples.images[row]))
         listed.append({"id": row + 1, "file_name": file, "width": width, "height": height})
         annotations.append(
             {
@@ -206,16 +206,9 @@ def write_pts(samples: Samples, out: Path) -> Path:
             lines = []
             for (x, y), known in zip(samples.points[row], samples.labelled[row], strict=True):
                 lines.append(f"{float(x) + 1:.12g} {float(y) + 1:.12g}" if known else "nan nan")
-            _write_png(stem.with_suffix(".png"), samples.images[row])
+            stem.with_suffix(".png").write_bytes(encode_image(samples.images[row]))
             stem.with_suffix(".pts").write_text(pts_text(lines), encoding="utf-8")
     return out
-
-
-def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    done, data = cv2.imencode(".png", image)
-    if not done:
-        raise WriteError(f"could not encode {path.name} as PNG")
-    path.write_bytes(data.tobytes())
 
 
 WRITERS: dict[str, Callable[[Samples, Path], Path]] = {

@@ -1,18 +1,18 @@
-"""Pictures of faces with points on them, and charts of what was measured.
+"""Images of faces with their landmarks, contact sheets, and charts.
 
-Pictures are RGB, uint8 (height, width, 3). Charts need matplotlib (the extra "train"),
-which is loaded when the first one is drawn. Files are written whole or not at all.
+- `faces.draw` draws on a photo, with antialiased lines that suit the size of each face.
+- `video_frames.draw_video_faces` draws on video frames, several times faster.
+- `contact_sheet.draw_sheet` shows labels and predictions of many crops side by side.
+- `charts` needs matplotlib (the extra "train"), which is imported for the first chart.
+- `palette` holds the colors: a track has the same color in a photo and in a video.
+
+Images are RGB, uint8 (height, width, 3). Files are written whole or not at all.
 """
 
 from facepoints.drawing.charts import bars, ced_chart, curves
-from facepoints.drawing.contact_sheet import (
-    LABEL,
-    PREDICTION,
-    draw_points,
-    draw_sheet,
-    save_picture,
-)
-from facepoints.drawing.faces import TRACK_COLORS, draw
+from facepoints.drawing.contact_sheet import LABEL, PREDICTION, draw_points, draw_sheet
+from facepoints.drawing.faces import draw
+from facepoints.drawing.palette import TRACK_COLORS
 
 __all__ = [
     "LABEL",
@@ -24,5 +24,4 @@ __all__ = [
     "draw",
     "draw_points",
     "draw_sheet",
-    "save_picture",
 ]

@@ -1,4 +1,4 @@
-"""Smooth strokes and dots on a part of a picture, in shares of pixels."""
+"""Antialiased lines and dots on a part of an image, at subpixel positions."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.drawing.palette import Color
 from facepoints.imaging import affine
 
-__all__ = ["Color", "Patch", "circle", "fill", "rectangle", "stroke"]
+__all__ = ["Patch", "circle", "fill", "rectangle", "stroke"]
 
-Color = tuple[int, int, int]
-
-_BITS = 6  # after the point, in the coordinates that are drawn at
+_BITS = 6  # fractional bits of the fixed-point coordinates
 
 
 class Patch:
-    """A part of a picture that is painted on, in fine steps that are averaged afterwards."""
+    """A part of an image to paint on. Masks are painted at `fine` times its size, then averaged.
+
+    Args:
+        canvas: image to paint on.
+        low, high: corners of the part, (x, y) in pixels.
+        width: of the thinnest line, in pixels.
+    """
 
     def __init__(
         self, canvas: NDArray[np.uint8], low: NDArray, high: NDArray, width: float
     ) -> None:
-        """Args:
-        canvas: picture that is painted on.
-        low, high: corners of the part, (x, y) in pixels.
-        width: of the thinnest line.
-        """
         height, wide = canvas.shape[:2]
         self.low = np.clip(np.floor(low), 0, (wide, height)).astype(int)
         self.high = np.clip(np.ceil(high) + 1, self.low, (wide, height)).astype(int)
@@ -37,32 +37,32 @@ class Patch:
         self.fine = int(np.clip(np.ceil(4 / width), 1, max(2, min(8, 3000 // largest))))
 
     def place(self, points: NDArray) -> NDArray:
-        """Points of the picture, (..., 2), in fine steps of the part."""
+        """Image points (..., 2) in pixels of the enlarged part."""
         return affine.apply(affine.resize_matrix(self.fine, self.fine), points - self.low)
 
     def cover(self, paint: Callable[[NDArray[np.uint8]], None]) -> NDArray[np.float32]:
-        """How much of each pixel is covered, (h, w) in [0, 1], by what `paint` makes 255."""
+        """Share (h, w), [0, 1], of each pixel that `paint` sets to 255."""
         height, width = self.part.shape[:2]
         mask = np.zeros((height * self.fine, width * self.fine), dtype=np.uint8)
         paint(mask)
         small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
         return np.asarray(small, dtype=np.float32) / np.float32(255)
 
-    def lay(self, cover: NDArray[np.float32], colour: Color) -> None:
-        """Put a colour over the picture where it covers."""
-        painted = cover > 0  # strokes leave most of a large face alone
+    def lay(self, cover: NDArray[np.float32], color: Color) -> None:
+        """Blend a color over the image with the opacity `cover` (h, w), [0, 1]."""
+        painted = cover > 0  # lines cover little of a large face
         below = self.part[painted].astype(np.float32)
-        mixed = below + (np.array(colour, dtype=np.float32) - below) * cover[painted][:, None]
+        mixed = below + (np.array(color, dtype=np.float32) - below) * cover[painted][:, None]
         self.part[painted] = np.rint(mixed).astype(np.uint8)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing of it lies in the picture."""
+        """Whether no pixel of the part lies in the image."""
         return self.part.size == 0
 
 
 def rectangle(low: NDArray, high: NDArray) -> NDArray:
-    """Corners of a rectangle and the first of them again, (5, 2)."""
+    """Closed outline (5, 2) of a rectangle."""
     return np.array([low, (high[0], low[1]), high, (low[0], high[1]), low])
 
 
@@ -71,18 +71,18 @@ def _fixed(points: NDArray) -> NDArray[np.int32]:
 
 
 def stroke(mask: NDArray[np.uint8], points: NDArray, width: float) -> None:
-    """A line through points, (n, 2)."""
+    """Draw a line through points (n, 2)."""
     cv2.polylines(mask, [_fixed(points)], False, 255, max(1, round(width)), cv2.LINE_AA, _BITS)
 
 
 def circle(
-    mask: NDArray[np.uint8], centre: NDArray, radius: float, width: int = cv2.FILLED
+    mask: NDArray[np.uint8], center: NDArray, radius: float, width: int = cv2.FILLED
 ) -> None:
-    """A disc, or a ring of some width."""
-    (x, y), r = _fixed(centre).tolist(), round(radius * (1 << _BITS))
+    """Draw a filled disc, or a ring of this width."""
+    (x, y), r = _fixed(center).tolist(), round(radius * (1 << _BITS))
     cv2.circle(mask, (x, y), r, 255, width, cv2.LINE_AA, _BITS)
 
 
 def fill(mask: NDArray[np.uint8], points: NDArray) -> None:
-    """All that lies between points, (n, 2)."""
+    """Fill the polygon of points (n, 2)."""
     cv2.fillPoly(mask, [_fixed(points)], 255, cv2.LINE_AA, _BITS)

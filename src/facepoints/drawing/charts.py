@@ -1,4 +1,4 @@
-"""Charts of what was measured, as PNG. matplotlib is loaded when the first is drawn."""
+"""Charts of training and evaluation, as PNG. matplotlib is imported for the first chart."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["bars", "ced_chart", "curves"]
 
-# Okabe & Ito's colours, told apart by colour-blind people too
-# (https://jfly.uni-koeln.de/color/); yellow left out, too light for lines.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555")
+# The colors of Okabe & Ito (https://jfly.uni-koeln.de/color/), which color-blind people can tell
+# apart, without yellow, which is too light for lines.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555")
 _INK, _FAINT = "#333333", "#DDDDDD"
 
 
 def _figure(width: float, height: float) -> Figure:
-    """An empty figure, inches. Not pyplot's: that keeps figures in a global list."""
+    """An empty figure; sizes in inches. Not from pyplot, which keeps figures in a global list."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def _plain(axes: Axes, grid: str = "y") -> None:
-    """Axes with just what is read: two thin lines and a faint grid behind the data."""
+    """Reduce axes to two thin lines, with a faint grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_INK)
     axes.tick_params(colors=_INK, labelsize=9, length=3)
@@ -53,8 +53,8 @@ def _plain(axes: Axes, grid: str = "y") -> None:
         axes.grid(axis=grid, color=_FAINT, linewidth=0.7)  # pyright: ignore[reportArgumentType]
 
 
-def _colour(number: int) -> str:
-    return _COLOURS[number % len(_COLOURS)]
+def _color(number: int) -> str:
+    return _COLORS[number % len(_COLORS)]
 
 
 def _title(axes: Axes, text: str) -> None:
@@ -69,13 +69,13 @@ _PANELS = (
 
 
 def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Training loss, validation RMSE and learning rate over the epochs, one above the other.
+    """Chart training loss, validation RMSE and learning rate over the epochs, in panels.
 
     Args:
-        history: a row per epoch as in metrics.jsonl: "epoch", "train_loss",
-            "learning_rate", "validation_rmse" where something was held out, and "member"
-            in a run of several. A panel is left out if no row has its number.
-        path: PNG to write.
+        history: a row per epoch as in metrics.jsonl: "epoch", "train_loss", "learning_rate",
+            "validation_rmse" if rows were held out, and "member" in a run of several. A panel
+            without any value is left out.
+        path: PNG file to write.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -94,9 +94,9 @@ def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
             y = np.array([r[key] for r in rows], dtype=float)
             name = f"member {member}"
             if key == "validation_rmse":
-                name += _mark_best(axes, x, y, _colour(number), alone=len(members) == 1)
+                name += _mark_best(axes, x, y, _color(number), alone=len(members) == 1)
             mark = "o" if len(rows) == 1 else ""
-            axes.plot(x, y, color=_colour(number), linewidth=1.5, label=name, marker=mark)
+            axes.plot(x, y, color=_color(number), linewidth=1.5, label=name, marker=mark)
         if len(members) > 1 and key != "learning_rate":
             axes.legend(frameon=False, fontsize=9, labelcolor=_INK, loc="upper right")
         _span(axes, logarithmic)
@@ -105,12 +105,12 @@ def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     _save(figure, path)
 
 
-def _mark_best(axes: Axes, x: NDArray, y: NDArray, colour: str, *, alone: bool) -> str:
-    """A dot at the lowest value. Returns it in words, for the legend of several lines."""
+def _mark_best(axes: Axes, x: NDArray, y: NDArray, color: str, *, alone: bool) -> str:
+    """Mark the lowest value with a dot. Returns a text for the legend of several lines."""
     if not np.isfinite(y).any():
         return ""
     best = int(np.nanargmin(np.where(np.isfinite(y), y, np.nan)))
-    axes.plot(x[best], y[best], "o", color=colour, markersize=4.5)
+    axes.plot(x[best], y[best], "o", color=color, markersize=4.5)
     if alone:
         axes.annotate(
             f"{y[best]:.2f}",
@@ -119,13 +119,13 @@ def _mark_best(axes: Axes, x: NDArray, y: NDArray, colour: str, *, alone: bool) 
             textcoords="offset points",
             ha="center",
             fontsize=9,
-            color=colour,
+            color=color,
         )
     return f": {y[best]:.2f} at its best"
 
 
 def _span(axes: Axes, logarithmic: bool) -> None:
-    """A logarithmic axis where values span more than a factor of six, else one from 0."""
+    """Make an axis logarithmic if its values span more than a factor of six; else start it at 0."""
     values = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines] or [[]])
     values = values[np.isfinite(values)]
     if not len(values):
@@ -141,14 +141,13 @@ def _span(axes: Axes, logarithmic: bool) -> None:
         axes.set_ylim(bottom=0)
 
 
-def ced_chart(errors: Mapping[str, NDArray], path: Path, normaliser: str) -> None:
-    """Cumulative error distribution: share of faces with at most each error.
+def ced_chart(errors: Mapping[str, NDArray], path: Path, normalizer: str) -> None:
+    """Chart the cumulative error distribution: the share of faces with at most each error.
 
     Args:
-        errors: name of a curve -> (M,) NME of its faces; 0.01 is one hundredth of the
-            normaliser.
-        path: PNG to write.
-        normaliser: in words, for the axis.
+        errors: name of a curve -> (M,) NME of its faces; 0.01 is 1 % of the normalizer.
+        path: PNG file to write.
+        normalizer: name of the normalizing distance, for the axis.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -168,8 +167,8 @@ def ced_chart(errors: Mapping[str, NDArray], path: Path, normaliser: str) -> Non
         words = f"{name}: {len(values)} faces, AUC {area:.3f}, failed {failed:.1%}"
         x, y = np.concatenate([[0], x, [max(high, x[-1])]]), np.concatenate([[0], y, [1]])
         axes.step(
-            x, y, where="post", color=_colour(number), linewidth=1.8, label=words,
-            linestyle=("-", "--", ":")[number // len(_COLOURS) % 3],
+            x, y, where="post", color=_color(number), linewidth=1.8, label=words,
+            linestyle=("-", "--", ":")[number // len(_COLORS) % 3],
         )  # fmt: skip
     axes.axvline(limit, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.annotate(
@@ -183,7 +182,7 @@ def ced_chart(errors: Mapping[str, NDArray], path: Path, normaliser: str) -> Non
     axes.set_xlim(0, high)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.set_xlabel(f"error / {normaliser}", color=_INK, fontsize=9.5)
+    axes.set_xlabel(f"error / {normalizer}", color=_INK, fontsize=9.5)
     axes.set_ylabel("faces with at most this error", color=_INK, fontsize=9.5)
     if from_all:
         legend = axes.legend(fontsize=9, labelcolor=_INK, loc="lower right", framealpha=1)
@@ -192,37 +191,37 @@ def ced_chart(errors: Mapping[str, NDArray], path: Path, normaliser: str) -> Non
 
 
 def bars(table: Mapping[str, Mapping[str, float]], path: Path, title: str) -> None:
-    """Grouped bars with their numbers: shorter is better.
+    """Chart grouped bars with their values. Lower is better: the lowest value is bold.
 
     Args:
-        table: group -> series -> value. Series may be absent from a group; each series
-            keeps its colour and its place. Values that are not finite count as absent.
-        path: PNG to write.
-        title: what the values are, with their unit.
+        table: group -> series -> value. A group may lack a series; each series keeps its color
+            and its place. Values that are not finite are left out.
+        path: PNG file to write.
+        title: names the values and their unit.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
         WriteError: `path` cannot be written.
     """
     series = list(dict.fromkeys(name for group in table.values() for name in group))
-    found = [
+    values = [
         (group, name, float(value))
         for group, row in table.items()
         for name, value in row.items()
         if np.isfinite(value)
     ]
     groups = list(table)
-    best = min((value for *_, value in found), default=0.0)
-    top = max((value for *_, value in found), default=1.0)
+    best = min((value for *_, value in values), default=0.0)
+    top = max((value for *_, value in values), default=1.0)
     figure = _figure(7.2, 1.1 + len(groups) * (0.22 * len(series) + 0.25))
     axes = figure.subplots()
     _plain(axes, "")
     axes.spines[["left", "bottom"]].set_visible(False)
     thick = 0.8 / max(len(series), 1)
-    for group, name, value in found:
+    for group, name, value in values:
         place = groups.index(group) - 0.4 + (series.index(name) + 0.5) * thick
-        colour = _colour(series.index(name))
-        axes.barh(place, value, height=thick * 0.86, color=colour)
+        color = _color(series.index(name))
+        axes.barh(place, value, height=thick * 0.86, color=color)
         weight = "bold" if value == best else "normal"
         axes.text(
             value + 0.008 * top, place, f"{value:.2f}", va="center", fontsize=8.5, color=_INK,
@@ -237,7 +236,7 @@ def bars(table: Mapping[str, Mapping[str, float]], path: Path, title: str) -> No
     if len(series) > 1:
         from matplotlib.patches import Patch
 
-        keys = [Patch(color=_colour(i), label=name) for i, name in enumerate(series)]
+        keys = [Patch(color=_color(i), label=name) for i, name in enumerate(series)]
         figure.legend(
             handles=keys, loc="outside lower left", ncols=min(len(series), 6),
             frameon=False, fontsize=9, labelcolor=_INK, handlelength=1, handleheight=1,

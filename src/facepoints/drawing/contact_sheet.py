@@ -1,4 +1,4 @@
-"""Pictures of faces with points on them."""
+"""Labelled faces side by side on one sheet, with labels and predictions drawn."""
 
 from __future__ import annotations
 
@@ -9,34 +9,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints._util import files
 from facepoints.datasets.samples import Samples
+from facepoints.drawing.palette import DARK, Color, edges
 from facepoints.errors import DataError
 from facepoints.imaging import affine
+from facepoints.imaging.image_writer import write_image
 from facepoints.landmarks import metrics
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["LABEL", "PREDICTION", "draw_points", "draw_sheet", "save_picture"]
+__all__ = ["LABEL", "PREDICTION", "draw_points", "draw_sheet"]
 
-Colour = tuple[int, int, int]
 Image = NDArray[np.uint8]
 
-LABEL: Colour = (64, 224, 120)
-"""Colour of labels: green."""
-PREDICTION: Colour = (255, 96, 64)
-"""Colour of predictions: red orange, told from the green by people who see neither well
-because it is the darker one and always drawn on top."""
+LABEL: Color = (64, 224, 120)
+"""Color of labels: green."""
 
-_BITS = 6  # after the point, in the coordinates that are drawn at
-_DARK: Colour = (16, 16, 16)
+PREDICTION: Color = (255, 96, 64)
+"""Color of predictions: red orange. It is darker than the green and drawn on top, so that people
+who do not see red and green well can tell them apart."""
 
-
-def save_picture(path: Path, rgb: Image) -> None:
-    """Write an RGB picture (height, width, 3) as PNG. Raises WriteError."""
-    done, data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))
-    if not done:
-        raise DataError(f"{path}: a picture of shape {rgb.shape} cannot be written as PNG")
-    files.write_bytes(path, data.tobytes())
+_BITS = 6  # fractional bits of the fixed-point coordinates
 
 
 def draw_points(
@@ -45,50 +37,48 @@ def draw_points(
     landmarks: LandmarkSet,
     labelled: NDArray[np.bool_] | None = None,
     *,
-    scale_sigma: NDArray | None = None,
-    radius: float | None = None,
-    color: Colour = PREDICTION,
+    radius: NDArray | None = None,
+    dot: float | None = None,
+    color: Color = PREDICTION,
     scale: int = 1,
 ) -> Image:
-    """A copy of a picture with its points as dots and the set's edges as thin lines.
+    """A copy of an image with its points as dots and the edges of the landmark set as lines.
 
     Args:
-        image: (H, W) gray or (H, W, 3) RGB, uint8. Stays as it is.
-        points: (K, 2) pixels of `image`, as exact as they come: nothing is rounded.
+        image: (H, W) gray or (H, W, 3) RGB, uint8. It is not changed.
+        points: (K, 2) in pixels of `image`; they are not rounded.
         landmarks: names the K points; its edges are drawn where both ends are.
-        labelled: (K,) which points to draw; all if None. Points that are not finite are
-            left out.
-        spread: (K,) pixels of `image`: radius of a soft disc around each point.
-        radius: of the dots, in pixels of the result; by its size if None.
-        colour: RGB [0, 255].
-        scale: how many times larger the result is, a whole number.
+        labelled: (K,) the points to draw; None: all. Points that are not finite are left out.
+        radius: (K,) radius of a soft disc around each point, in pixels of `image`; None: none.
+        dot: radius of the dots in pixels of the result; None: depends on its size.
+        color: RGB [0, 255].
+        scale: size of the result relative to `image`, a whole number.
 
     Returns:
         RGB uint8 (H * scale, W * scale, 3).
 
     Raises:
-        DataError: image, points, labelled or spread of another shape, or scale below 1.
+        DataError: image, points, labelled or radius of another shape, or scale below 1.
     """
     shown = np.ones(len(points), dtype=bool) if labelled is None else labelled
-    _check(image, points, landmarks, shown, scale_sigma, scale)
+    _check(image, points, landmarks, shown, radius, scale)
     height, width = image.shape[0] * scale, image.shape[1] * scale
     canvas = affine.resize(_rgb(image), width, height).copy()
     placed = affine.apply(affine.resize_matrix(scale, scale), points)
-    # Far outside, fixed-point coordinates would overflow; such points are never seen.
+    # Far outside, fixed-point coordinates would overflow; such points are not visible.
     near = (np.abs(placed) < 10 * max(height, width)).all(axis=1)
     shown = shown & np.isfinite(placed).all(axis=1) & near
-    size = max(0.9, min(height, width) / 125) if radius is None else radius
-    if scale_sigma is not None:
-        _discs(canvas, placed, shown, scale_sigma * scale, color)
+    size = max(0.9, min(height, width) / 125) if dot is None else dot
+    if radius is not None:
+        _discs(canvas, placed, shown, radius * scale, color)
     line = max(1, round(size * 0.5))
     overlay = canvas.copy()
-    for a, b in landmarks.edge_columns:
-        if shown[a] and shown[b]:
-            ends = _fixed(placed[a]), _fixed(placed[b])
-            cv2.line(overlay, *ends, color, line, cv2.LINE_AA, _BITS)
+    for a, b in edges(landmarks, shown):
+        ends = _fixed(placed[a]), _fixed(placed[b])
+        cv2.line(overlay, *ends, color, line, cv2.LINE_AA, _BITS)
     cv2.addWeighted(overlay, 0.55, canvas, 0.45, 0, dst=canvas)
     rim = size + max(0.6, size * 0.35)
-    for grown, tone in ((rim, _DARK), (size, color)):  # a dark rim shows on light skin
+    for grown, tone in ((rim, DARK), (size, color)):  # the dark rim shows on light skin
         for k in np.flatnonzero(shown):
             _disc(canvas, placed[k], grown, tone)
     return canvas
@@ -99,22 +89,21 @@ def _check(
     points: NDArray,
     landmarks: LandmarkSet,
     labelled: NDArray,
-    spread: NDArray | None,
+    radius: NDArray | None,
     scale: int,
 ) -> None:
     if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
         raise DataError(
-            f"a picture to draw on must be uint8 (H, W) or (H, W, 3), is {image.dtype} "
-            f"{image.shape}"
+            f"an image to draw on must be uint8 (H, W) or (H, W, 3), is {image.dtype} {image.shape}"
         )
     k = len(landmarks)
     shapes = [("points", points, (k, 2)), ("labelled", labelled, (k,))]
-    shapes += [] if spread is None else [("spread", spread, (k,))]
+    shapes += [] if radius is None else [("radius", radius, (k,))]
     for name, array, want in shapes:
         if array.shape != want:
             raise DataError(f"{name} to draw must have shape {want}, has {array.shape}")
     if scale < 1:
-        raise DataError(f"scale must be a whole number from 1 on, is {scale}")
+        raise DataError(f"scale must be a whole number of 1 or more, is {scale}")
 
 
 def _rgb(image: Image) -> Image:
@@ -126,8 +115,8 @@ def _fixed(point: NDArray) -> tuple[int, int]:
     return int(x), int(y)
 
 
-def _disc(canvas: Image, point: NDArray, radius: float, colour: Colour) -> None:
-    """A round dot by how much of each pixel it covers: cv2.circle makes small ones square."""
+def _disc(canvas: Image, point: NDArray, radius: float, color: Color) -> None:
+    """A round dot, blended by the covered share of each pixel (small cv2.circle are square)."""
     height, width = canvas.shape[:2]
     low = np.floor(point - radius - 1).astype(int)
     high = np.ceil(point + radius + 2).astype(int)
@@ -137,21 +126,21 @@ def _disc(canvas: Image, point: NDArray, radius: float, colour: Colour) -> None:
     across, down = np.arange(x0, x1) - point[0], np.arange(y0, y1) - point[1]
     cover = np.clip(radius + 0.5 - np.hypot(across[None], down[:, None]), 0, 1)[..., None]
     below = canvas[y0:y1, x0:x1]
-    canvas[y0:y1, x0:x1] = np.rint(below + (np.array(colour) - below) * cover)
+    canvas[y0:y1, x0:x1] = np.rint(below + (np.array(color) - below) * cover)
 
 
-def _discs(canvas: Image, points: NDArray, shown: NDArray, radii: NDArray, colour: Colour) -> None:
-    """Soft discs, all in one layer so that neighbours do not add up to a blot."""
+def _discs(canvas: Image, points: NDArray, shown: NDArray, radii: NDArray, color: Color) -> None:
+    """Soft discs, all in one layer so that neighbors do not add up to a blot."""
     layer = canvas.copy()
     widest = float(max(canvas.shape))
     for k in np.flatnonzero(shown & np.isfinite(radii)):
-        _disc(layer, points[k], float(np.clip(radii[k], 0, widest)), colour)
+        _disc(layer, points[k], float(np.clip(radii[k], 0, widest)), color)
     cv2.addWeighted(layer, 0.3, canvas, 0.7, 0, dst=canvas)
 
 
-_GAP = 6  # pixels between the faces of a sheet
-_PAPER = 250
-_TEXT = 13  # pixels, height of a caption's line
+_GAP = 6  # pixels between faces
+_PAPER = 250  # gray level of the background
+_TEXT = 13  # height of a caption in pixels
 
 
 def draw_sheet(
@@ -163,16 +152,16 @@ def draw_sheet(
     captions: Sequence[str] | None = None,
     scale: int | None = None,
 ) -> Image:
-    """Faces side by side with their labels (green) and predictions (orange).
+    """Faces side by side with their labels (green) and predictions (red orange).
 
     Args:
-        samples: the faces, all of them.
-        path: PNG to write as well.
-        predicted: (N, K, 2) pixels.
-        columns: faces in a row; about four rows to six columns if None.
-        captions: a line under each face; by default its name, and its error where both
-            label and prediction are: mean distance in pixels.
-        scale: how many times larger the faces are drawn; to about 190 pixels if None.
+        samples: the faces; all are drawn.
+        path: PNG file to write; None: none.
+        predicted: (N, K, 2) in pixels; None: only labels.
+        columns: faces per row; None: about six columns to four rows.
+        captions: a line under each face; None: its name and, with predictions, its mean error
+            in pixels.
+        scale: enlargement of the faces, a whole number; None: to about 190 pixels.
 
     Returns:
         The sheet, RGB uint8.
@@ -204,7 +193,7 @@ def draw_sheet(
             texts[row], width * scale
         )
     if path is not None:
-        save_picture(path, whole)
+        write_image(path, whole)
     return whole
 
 
@@ -230,7 +219,7 @@ def _captions(samples: Samples, predicted: NDArray | None) -> list[str]:
 
 
 def _line_of_text(text: str, width: int) -> Image:
-    """A caption (_TEXT + 4, width, 3) in dark gray, its middle cut out if it is too long."""
+    """A caption (_TEXT + 4, width, 3) in dark gray; its middle is cut out if it is too long."""
     font, fine = cv2.FONT_HERSHEY_SIMPLEX, 3
     size = 0.36 * fine
 

@@ -1,4 +1,4 @@
-"""Faces drawn on their picture: points, the edges between them, and how far off each may be."""
+"""Faces drawn on their image: points, the edges between them, and the radius of each point."""
 
 from __future__ import annotations
 
@@ -10,29 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.drawing.antialiasing import Color, Patch, circle, fill, rectangle, stroke
+from facepoints.drawing.antialiasing import Patch, circle, fill, rectangle, stroke
+from facepoints.drawing.palette import Color, edges, track_color
 from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import composite_on_white, read_image
 from facepoints.inference.face import Face
 
-__all__ = ["TRACK_COLORS", "draw"]
-
-TRACK_COLORS: tuple[Color, ...] = (
-    (64, 232, 232),
-    (255, 184, 56),
-    (255, 130, 190),
-    (150, 240, 90),
-    (178, 156, 255),
-    (255, 236, 100),
-    (255, 128, 100),
-    (110, 190, 255),
-)
-"""RGB of the tracks in turn; faces without a track have the first. All are light, and what is
-drawn has a dark rim, so that each shows on light and dark pictures."""
+__all__ = ["draw"]
 
 _INK: Color = (8, 12, 20)  # of rims and of the text on a label
-_REACH = 8  # picture sizes from the picture, beyond which points are left out
+_REACH = 8  # points farther from the image than this many image sides are left out
 
 
 def draw(
@@ -45,52 +33,49 @@ def draw(
     color: Color | None = None,
     size: float = 1.0,
 ) -> NDArray[np.uint8]:
-    """A copy of a picture with faces drawn on it: their points and the edges between them.
+    """A copy of an image with faces drawn on it: their points and the edges between them.
 
-    Widths go by the size of each face and of the picture. Points that are not finite are
-    left out, and so are edges to them.
+    Widths depend on the size of each face and of the image. Points that are not finite are left
+    out, and so are their edges.
 
     Args:
-        image: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, or a picture file. Stays
-            as it is; what is transparent becomes white.
-        faces: in pixels of `image`; none is fine.
-        radius: show around each point, as a soft disc, where the true one lies 90 times in 100.
-        box: show the box of each face.
-        labels: name the track of each face that has one.
-        colour: RGB [0, 255] for all faces; None: by their tracks.
+        image: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, or an image file. It is not
+            changed. Transparent pixels become white.
+        faces: in pixels of `image`; may be empty.
+        radius: draw the 90 % radius of each point as a soft disc.
+        box: draw the box of each face.
+        labels: write the track number of each face that has one.
+        color: RGB [0, 255] for all faces; None: a color per track.
         size: factor for all widths.
 
     Returns:
         RGB uint8 (H, W, 3).
 
     Raises:
-        DataError: no picture, or a size that is not above 0.
+        DataError: not an image, or a size that is not above 0.
     """
     if not size > 0:
         raise DataError(f"size to draw with must be above 0, is {size}")
     canvas = _rgb(image)
     for face in sorted(faces, key=_extent, reverse=True):  # small ones on top
         pen = _pen(canvas, face, size)
-        _face(canvas, face, pen, color or _colour(face), radius=radius, box=box)
+        _face(canvas, face, pen, color or track_color(face.track_id), radius=radius, box=box)
     for face in faces if labels else ():  # over everything else
         if face.track_id is not None:
-            _label(canvas, face, _pen(canvas, face, size), color or _colour(face))
+            pen = _pen(canvas, face, size)
+            _label(canvas, face, pen, color or track_color(face.track_id))
     return canvas
 
 
-def _colour(face: Face) -> Color:
-    return TRACK_COLORS[(face.track_id or 0) % len(TRACK_COLORS)]
-
-
 def _rgb(image: NDArray[np.uint8] | str | Path) -> NDArray[np.uint8]:
-    """A copy of a picture as RGB."""
+    """A copy of an image as RGB."""
     if isinstance(image, str | Path):
         return read_image(image)
     image = np.asarray(image)
     plain = image.ndim == 2 or image.shape[2:] in ((1,), (3,), (4,))
     if image.dtype != np.uint8 or not plain or 0 in image.shape:
         raise DataError(
-            f"a picture to draw on must be uint8 (H, W), (H, W, 3) or (H, W, 4), is "
+            f"an image to draw on must be uint8 (H, W), (H, W, 3) or (H, W, 4), is "
             f"{image.dtype} {image.shape}"
         )
     if image.ndim == 2 or image.shape[2] == 1:
@@ -101,7 +86,7 @@ def _rgb(image: NDArray[np.uint8] | str | Path) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class _Pen:
-    """Widths in pixels: of lines, radius of dots, of the rim around both, height of letters."""
+    """In pixels: width of lines, radius of dots, width of the rim around both, height of digits."""
 
     line: float
     dot: float
@@ -110,15 +95,15 @@ class _Pen:
 
 
 def _extent(face: Face) -> float:
-    """Size of a face: root of its box's area, in pixels."""
+    """Size of a face in pixels: the square root of the area of its box."""
     return float(np.sqrt(max(1.0, face.box[2]) * max(1.0, face.box[3])))
 
 
 def _pen(canvas: NDArray[np.uint8], face: Face, size: float) -> _Pen:
     """Widths that suit a face of 60 pixels as well as one of 2000.
 
-    Large faces get relatively thinner lines, and small ones in a large picture such as can be
-    seen when the whole is looked at. Dots keep apart from their neighbours along an edge.
+    Lines of large faces are relatively thinner. Lines of small faces in a large image are thick
+    enough to be seen when the whole image is shown. Dots do not touch their neighbors on an edge.
     """
     shown = min(canvas.shape[:2])
     extent = min(_extent(face), 4.0 * max(canvas.shape[:2]))
@@ -135,12 +120,12 @@ def _pen(canvas: NDArray[np.uint8], face: Face, size: float) -> _Pen:
 
 
 def _near(canvas: NDArray[np.uint8], points: NDArray) -> NDArray[np.bool_]:
-    """Which points, (n, 2), are finite and not so far away that coordinates would overflow."""
+    """Mask (n,) of points (n, 2) that are finite and near enough not to overflow when drawn."""
     return (np.abs(np.nan_to_num(points, nan=np.inf)) < _REACH * max(canvas.shape[:2])).all(axis=1)
 
 
 def _face(
-    canvas: NDArray[np.uint8], face: Face, pen: _Pen, colour: Color, *, radius: bool, box: bool
+    canvas: NDArray[np.uint8], face: Face, pen: _Pen, color: Color, *, radius: bool, box: bool
 ) -> None:
     points = face.points.astype(np.float64)
     shown = _near(canvas, points)
@@ -153,10 +138,10 @@ def _face(
     room = pen.dot + pen.line + 2 * pen.rim + 2
     patch = Patch(canvas, every.min(axis=0) - room, every.max(axis=0) + room, pen.line)
     if radius:
-        _discs(canvas, points[shown], face.radius[shown], pen, colour)
+        _discs(canvas, points[shown], face.radius[shown], pen, color)
     if patch.empty:
         return
-    lines = [points[[a, b]] for a, b in face.landmarks.edge_columns if shown[a] and shown[b]]
+    lines = [points[[a, b]] for a, b in edges(face.landmarks, shown)]
     frame = [rectangle(*corners)] if box else []
     placed = patch.place(points[shown])
 
@@ -170,12 +155,12 @@ def _face(
         return patch.cover(paint)
 
     patch.lay(0.6 * strokes(pen.line + 2 * pen.rim, pen.dot + pen.rim), _INK)
-    patch.lay(0.9 * strokes(pen.line, 0), colour)
-    patch.lay(strokes(0, pen.dot), _paler(colour))
+    patch.lay(0.9 * strokes(pen.line, 0), color)
+    patch.lay(strokes(0, pen.dot), _paler(color))
 
 
-def _paler(colour: Color) -> Color:
-    red, green, blue = (round(c + (255 - c) * 0.7) for c in colour)
+def _paler(color: Color) -> Color:
+    red, green, blue = (round(c + (255 - c) * 0.7) for c in color)
     return red, green, blue
 
 
@@ -184,10 +169,10 @@ def _discs(
     points: NDArray,
     radii: NDArray[np.float32],
     pen: _Pen,
-    colour: Color,
+    color: Color,
 ) -> None:
-    """Discs that fade from the middle out, and a fine ring at the radius. All discs are one
-    layer and all rings another, so that neighbours do not add up to a blot."""
+    """Discs that fade outwards, and a fine ring at the radius. All discs are one layer and all
+    rings another, so that neighbors do not add up to a blot."""
     finite = np.isfinite(radii) & (radii > 0)
     points, radii = points[finite], np.minimum(radii[finite], float(max(canvas.shape)))
     if not len(points):
@@ -202,15 +187,15 @@ def _discs(
         for point, r in zip(placed, radii, strict=True):
             circle(mask, point, r * patch.fine, max(1, round(0.8 * pen.line * patch.fine)))
 
-    patch.lay(_fading(patch, points, radii), colour)
-    patch.lay(0.45 * patch.cover(rings), colour)
+    patch.lay(_fading(patch, points, radii), color)
+    patch.lay(0.45 * patch.cover(rings), color)
 
 
-_COARSE = 24  # pixels: radius that is enough for a disc that fades, which is then enlarged
+_COARSE = 24  # radius in pixels at which fading discs are drawn before they are enlarged
 
 
 def _fading(patch: Patch, points: NDArray, radii: NDArray) -> NDArray[np.float32]:
-    """Cover of all discs, (h, w): 0.42 in their middle and less outwards."""
+    """Opacity (h, w) of all discs: 0.42 in the center, less outwards."""
     height, width = patch.part.shape[:2]
     step = max(1.0, float(np.median(radii)) / _COARSE)
     small = max(1, round(width / step)), max(1, round(height / step))
@@ -227,19 +212,19 @@ def _fading(patch: Patch, points: NDArray, radii: NDArray) -> NDArray[np.float32
     return np.asarray(cv2.resize(cover, (width, height)), dtype=np.float32)
 
 
-def _label(canvas: NDArray[np.uint8], face: Face, pen: _Pen, colour: Color) -> None:
-    """The track's number on a tag above the face, moved into the picture."""
+def _label(canvas: NDArray[np.uint8], face: Face, pen: _Pen, color: Color) -> None:
+    """The track number on a tag above the face, moved into the image."""
     font, text = cv2.FONT_HERSHEY_DUPLEX, str(face.track_id)
-    picture_height, picture_width = canvas.shape[:2]
+    image_height, image_width = canvas.shape[:2]
     (letters, tall), _ = cv2.getTextSize(text, font, 4.0, 8)
     scale = pen.text / tall
     pad = 0.45 * pen.text
     tag = np.array([letters * scale + 2 * pad, pen.text + 2 * pad])
     x, y, width, height = face.box
-    if not (-width < x < picture_width and -height < y < picture_height):
+    if not (-width < x < image_width and -height < y < image_height):
         return
     low = np.array([x, y - tag[1] - 0.5 * pen.text])
-    low = np.clip(low, 0, np.maximum(0, (picture_width, picture_height) - tag - 1))
+    low = np.clip(low, 0, np.maximum(0, (image_width, image_height) - tag - 1))
     patch = Patch(canvas, low - 1, low + tag + 1, 1.0)
     if patch.empty:
         return
@@ -258,5 +243,5 @@ def _label(canvas: NDArray[np.uint8], face: Face, pen: _Pen, colour: Color) -> N
         thick = max(1, round(0.14 * pen.text * patch.fine))
         cv2.putText(mask, text, (x, y), font, 4 * scale * patch.fine, 255, thick, cv2.LINE_AA)
 
-    patch.lay(0.9 * patch.cover(back), colour)
+    patch.lay(0.9 * patch.cover(back), color)
     patch.lay(patch.cover(front), _INK)

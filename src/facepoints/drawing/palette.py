@@ -1,0 +1,44 @@
+"""What all drawings of faces share: the colors of the tracks, and the edges between points."""
+
+from __future__ import annotations
+
+from numpy.typing import NDArray
+
+from facepoints.landmarks.landmark_set import LandmarkSet
+
+__all__ = ["DARK", "TRACK_COLORS", "Color", "edges", "track_color"]
+
+Color = tuple[int, int, int]
+"""RGB, [0, 255]."""
+
+TRACK_COLORS: tuple[Color, ...] = (
+    (64, 232, 232),
+    (255, 184, 56),
+    (255, 130, 190),
+    (150, 240, 90),
+    (178, 156, 255),
+    (255, 236, 100),
+    (255, 128, 100),
+    (110, 190, 255),
+)
+"""Colors of the tracks in turn. All are light and are drawn with a dark rim, so that each shows on
+light and dark images."""
+
+DARK: Color = (16, 16, 16)
+"""Rim around dots and digits."""
+
+
+def track_color(track_id: int | None) -> Color:
+    """The color of a track; faces without a track have the first."""
+    return TRACK_COLORS[(track_id or 0) % len(TRACK_COLORS)]
+
+
+def edges(landmarks: LandmarkSet, shown: NDArray | None = None) -> list[tuple[int, int]]:
+    """Column numbers of the edges to draw.
+
+    Args:
+        landmarks: names the points and their edges.
+        shown: (K,) bool, the points that are drawn; None: all. Edges need both ends.
+    """
+    pairs = landmarks.edge_columns
+    return [(a, b) for a, b in pairs if shown is None or (shown[a] and shown[b])]
