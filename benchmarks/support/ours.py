@@ -1,9 +1,7 @@
-"""facepoints as the benchmarks run it."""
+"""Runs facepoints with its defaults, and describes its model."""
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,22 +21,19 @@ BATCH = 32
 
 
 def find_faces(files: Sequence[Path], model: Path | None = None) -> list[list[Face]]:
-    """The faces of every picture with their 68 points, found as anyone would find them."""
-    points = load(model or weights.BUILTIN)
-    found: list[list[Face]] = []
+    """Faces of every image with their 68 points, by a model with default settings."""
+    find = load(model or weights.BUILTIN)
+    faces: list[list[Face]] = []
     for start in range(0, len(files), BATCH):
-        found += points(files[start : start + BATCH])
-    return [[face.as_landmarks(IBUG_68) for face in faces] for faces in found]
+        faces += find(files[start : start + BATCH])
+    return [[face.as_landmarks(IBUG_68) for face in row] for row in faces]
 
 
 def about(model: Path | None = None) -> dict[str, Any]:
-    """What is measured, and on which machine."""
+    """Version of facepoints and of the model that is measured."""
     read = LandmarkModel.load(model or weights.BUILTIN)
     return {
         "facepoints": __version__,
-        "model": read.metadata["checksum"][:16],
+        "model": read.checksum[:16],
         "refinement_passes": read.refinement_passes,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
     }

@@ -233,8 +233,9 @@ def test_an_adapted_model_can_be_adapted_again(model: Path, tmp_path: Path) -> N
     assert report.before < 0.01
     assert report.after == pytest.approx(report.before, rel=0.2)
     metadata = LandmarkModel.load(again).metadata
-    assert metadata["adapted"]["of"] == LandmarkModel.load(out).metadata["checksum"]
-    assert json.dumps(metadata)
+    assert metadata.adapted is not None
+    assert metadata.adapted["of"] == LandmarkModel.load(out).checksum
+    assert json.dumps(metadata.to_dict())
 
 
 def test_the_graph_does_what_the_change_says(model: Path, tmp_path: Path) -> None:
@@ -243,9 +244,10 @@ def test_the_graph_does_what_the_change_says(model: Path, tmp_path: Path) -> Non
     crops = faces(5, 9, noise=0.0).images
     before, after = old(crops), new(crops)
     mixed, _ = convert(before.points, np.ones((5, 68), dtype=bool), IBUG_68, new.landmarks)
-    offset = np.array(new.metadata["adapted"]["offset"], np.float32)
+    assert new.metadata.adapted is not None
+    offset = np.array(new.metadata.adapted["offset"], np.float32)
     np.testing.assert_allclose(after.points, mixed + offset, atol=1e-3)
-    factors = new.metadata["calibration"]["factors"]
+    factors = new.calibration.factors
     np.testing.assert_allclose(after.radius, np.tile(factors, (5, 1)) * 0.2, rtol=1e-3)
     np.testing.assert_array_equal(after.score, before.score)
     # up to half a pixel: the layout is the old one's, and what was added is in it

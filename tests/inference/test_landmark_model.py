@@ -100,7 +100,7 @@ def test_any_number_of_crops_is_answered_in_their_order(
     np.testing.assert_array_equal(answer.points, flat[:, :4].reshape(count, 2, 2))
     np.testing.assert_array_equal(answer.radius, flat[:, 4:6])
     np.testing.assert_allclose(answer.score, flat[:, 6] / 255)
-    assert {a.dtype for a in answer} == {np.dtype(np.float32)}
+    assert {a.dtype for a in answer[:3]} == {np.dtype(np.float32)}
 
 
 def test_several_threads_may_ask_at_once(file: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_part_of_a_larger_array_is_answered_as_its_copy(file: Path) -> None:
     wide = np.random.default_rng(0).integers(0, 256, (9, 8, 12), dtype=np.uint8)
     part = wide[::2, 2:6, ::2]
     model = LandmarkModel.load(file, threads=2)
-    for one, other in zip(model(part), model(part.copy()), strict=True):
+    for one, other in zip(model(part)[:3], model(part.copy())[:3], strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -130,7 +130,7 @@ def test_a_model_says_what_it_is(file: Path) -> None:
     assert model.face_box == (0.5, 0.5, 5.0, 3.0)
     assert model.refinement_passes == 1
     assert model.has_face_score is True
-    assert model.metadata["calibration"]["rows"] == 7
+    assert model.calibration.rows == 7
 
 
 def test_a_folder_with_a_model_stands_for_it(file: Path) -> None:
@@ -179,10 +179,10 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "all but the end": (lambda: GOOD[:-20], "is damaged: its checksum"),
     "something behind it": (lambda: GOOD + b"\0", "is damaged: its checksum"),
     "another name inside": (lambda: GOOD.replace(b"most", b"mast", 1), "is damaged: its checksum"),
-    "somebody else's": (of_somebody_else, "none that facepoints wrote.*facepoints export"),
+    "somebody else's": (of_somebody_else, "not one of facepoints.*facepoints export"),
     "a newer format": (lambda: of_format(FORMAT + 1), r"format 2\).*up to format 1: upgrade"),
     "a format that is no number": (lambda: of_format("x"), r"model format x\)"),
-    "one that finds faces": (lambda: model_bytes(kind="finder"), "is a finder of facepoints, not"),
+    "one that finds faces": (lambda: model_bytes(kind="detector"), "is a detector of facepoints, not"),
     "no size": (lambda: model_bytes(size=[]), "metadata of .* is damaged"),
     "a layout of other points": (
         lambda: model_bytes(canonical_points=[[1, 2]]),
@@ -222,7 +222,7 @@ def test_no_cut_goes_unnoticed(tmp_path_factory: Any, length: int) -> None:
 
 
 def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fails(tmp_path / "nowhere.onnx", "no model at .*expected an ONNX file, the folder of a run, or")
+    fails(tmp_path / "nowhere.onnx", "no model at .*expected an ONNX file, a run folder, or")
     fails(tmp_path, "folder without model.onnx.*facepoints export")
     monkeypatch.setattr(weights, "POINTS", tmp_path / "points.onnx")
     fails("builtin", "built-in model is missing")

@@ -69,6 +69,7 @@ def test_one_network_as_it_is() -> None:
     found = run_of(one).predict(pictures())
     np.testing.assert_allclose(found.points, alone(one, pictures()), atol=1e-4)
     assert found.points.shape == (3, 15, 2)
+    assert found.scale is not None
     assert found.scale.shape == (3, 15)
     assert found.points.dtype == found.scale.dtype == np.float32
     assert (found.scale > 0).all()
@@ -77,6 +78,7 @@ def test_one_network_as_it_is() -> None:
 def test_no_images_no_points() -> None:
     found = run_of(member(KAGGLE_15, 0)).predict(pictures(0))
     assert found.points.shape == (0, 15, 2)
+    assert found.scale is not None
     assert found.scale.shape == (0, 15)
 
 
@@ -108,6 +110,8 @@ def test_points_are_in_pixels_of_the_given_image(size: tuple[int, int]) -> None:
     given, seen = run.predict(images), run.predict(resize_images(images, *SIZE))
     factor = np.array([size[1] / SIZE[1], size[0] / SIZE[0]])
     np.testing.assert_allclose(given.points, (seen.points + 0.5) * factor - 0.5, atol=1e-3)
+    assert given.scale is not None
+    assert seen.scale is not None
     np.testing.assert_allclose(given.scale, seen.scale * factor.mean(), rtol=1e-4)
 
 

@@ -1,29 +1,24 @@
-"""The ONNX file of a run, read without PyTorch: crops in, points with radius and score out.
+"""The landmark model of an ONNX file, without PyTorch: crops in, landmarks out.
 
-Everything between the crop's gray values and the answer in its pixels is inside the file:
-normalisation, the networks, their mean, decoding, calibration. What the answer means is in
-the metadata property ``facepoints``, JSON that `export` writes:
-
-    {"format": 1, "facepoints": "0.1.0", "landmarks": {...}, "schemes": {...},
-     "size": [96, 96], "refinement_passes": 1, "canonical_points": [[x, y], ...], "face_box": [x, y, w, h],
-     "has_face_score": true, "calibration": {...}, "checksum": "64 hex digits"}
-
-The checksum is the SHA-256 of the file with these 64 digits replaced by zeros. It is
-compared before onnxruntime sees the file, so that damage is told as damage.
+Everything between the gray values of a crop and the output in its pixels is inside the file:
+normalization, the networks, their mean, decoding, calibration. `ModelMetadata` says what the
+output means.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import weights
-from facepoints.errors import DataError, FacepointsError, ModelError
+from facepoints.errors import DataError, ModelError
 from facepoints.imaging.affine import resize_images
+from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.runtime.model_file import PROPERTY, read_model_file
@@ -35,52 +30,45 @@ __all__ = [
     "LandmarkModel",
     "LandmarkOutput",
     "find_model_file",
+    "predict_resized",
 ]
+
 INPUT = "crops"
 OUTPUTS = ("points", "radius", "score")
 
 
 class LandmarkOutput(NamedTuple):
-    """What a model says of B crops.
+    """A model's output for B crops, float32.
 
     Attributes:
-        points: (B, K, 2) float32, (x, y) in pixels of the crop, centre of the first = 0.
-        radius: (B, K) float32, pixels around the point that hold the true one as often as
-            `calibration`'s coverage says.
-        score: (B,) float32 in [0, 1], the chance that there is a face; ones from a model
-            that does not judge it (`PointsModel.scores_faces`).
+        points: (B, K, 2), (x, y) in pixels; the center of the top-left pixel is (0, 0).
+        radius: (B, K), pixels: the distance around the point within which the true one lies in
+            90 % of cases.
+        score: (B,) in [0, 1], the probability that the crop shows a face; 1 from a model
+            without a face score.
+        scale: (B, K), pixels: the scale of the error that the networks predict, from which the
+            radius is computed. None from a model file, which has only the radius.
     """
 
     points: NDArray[np.float32]
     radius: NDArray[np.float32]
     score: NDArray[np.float32]
+    scale: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
 class LandmarkModel:
-    """A model file, ready to answer.
+    """A model file that is ready to predict.
+
+    It may be called from several threads, pickled and copied.
 
     Attributes:
-        landmarks: the K points.
-        sources: marking schemes that the training data had, with their points.
-        size: (H, W) of the crops.
-        layout: (K, 2) float32, mean place of each point in the training crops, crop pixels.
-        face_box: (x, y, width, height) in crop pixels: where the box that the 68 points of
-            an upright face span lies in the training crops.
-        looks: how many times the model should look: 2 if a crop made by the first answer
-            (its points brought onto `layout`) is worth a second.
-        scores_faces: whether `Answer.score` means anything.
-        metadata: the file's whole JSON.
+        metadata: what the model predicts and expects.
+        checksum: SHA-256 of the file, see `runtime.model_file`.
     """
 
-    landmarks: LandmarkSet = field(repr=False)
-    schemes: dict[str, tuple[str, ...]] = field(repr=False)
-    size: tuple[int, int]
-    canonical_points: NDArray[np.float32] = field(repr=False)
-    face_box: tuple[float, float, float, float]
-    refinement_passes: int
-    has_face_score: bool
-    metadata: dict[str, Any] = field(repr=False)
+    metadata: ModelMetadata
+    checksum: str
     _session: SharedSession = field(repr=False)
 
     @classmethod
@@ -90,79 +78,122 @@ class LandmarkModel:
         """Read a model file.
 
         Args:
-            model: "builtin", an ONNX file, or a run folder that holds one.
-            device: "cpu", or "cuda" where onnxruntime has it.
-            threads: processor threads that one call may use; None: all.
+            model: "builtin", an ONNX file, or a run folder that holds model.onnx.
+            device: "cpu", or "cuda", "cuda:N" or "auto" where onnxruntime has CUDA.
+            threads: processor threads that one call may use. None: all.
 
         Raises:
-            ModelError: missing, damaged, of a newer version or not a model of facepoints.
-            SettingsError: a device or a number of threads that this machine cannot give.
+            ModelError: the file is missing, damaged, of a newer version or not a landmark model
+                of facepoints.
+            SettingsError: this machine has no such device, or `threads` is below 1.
         """
         path = find_model_file(model)
         header, data = read_model_file(path)
         session = SharedSession(data, path, device, threads)
         if header is None:
             raise ModelError(
-                f"{path} is an ONNX file but none that facepoints wrote: it has no metadata "
-                f"'{PROPERTY}' with a checksum; make one with: facepoints export RUN"
+                f"{path} is an ONNX file but not one of facepoints: it has no metadata "
+                f"'{PROPERTY}' with a checksum; make one with: facepoints export --model RUN"
             )
         if "kind" in header:
-            raise ModelError(f"{path} is a {header['kind']} of facepoints, not a model of points")
-        try:
-            height, width = map(int, header["size"])
-            x, y, w, h = map(float, header["face_box"])
-            landmarks = LandmarkSet.from_dict(header["landmarks"])
-            return cls(
-                landmarks=landmarks,
-                schemes={name: tuple(points) for name, points in header["schemes"].items()},
-                size=(height, width),
-                canonical_points=np.array(header["canonical_points"], np.float32).reshape(
-                    len(landmarks), 2
-                ),
-                face_box=(x, y, w, h),
-                refinement_passes=int(header["refinement_passes"]),
-                has_face_score=bool(header["has_face_score"]),
-                metadata=header,
-                _session=session,
+            raise ModelError(
+                f"{path} is a {header['kind']} of facepoints, not a landmark model; name another "
+                f"file"
             )
-        except (LookupError, TypeError, ValueError, AttributeError, FacepointsError) as error:
-            raise ModelError(f"the metadata of {path} is damaged: {error!r}") from error
+        return cls(ModelMetadata.from_dict(header, str(path)), header["checksum"], session)
+
+    @property
+    def landmarks(self) -> LandmarkSet:
+        """The K landmarks."""
+        return self.metadata.landmarks
+
+    @property
+    def schemes(self) -> dict[str, tuple[str, ...]]:
+        """Marking schemes of the training data, each with the names of its landmarks."""
+        return self.metadata.schemes
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the crops in pixels."""
+        return self.metadata.size
+
+    @property
+    def canonical_points(self) -> NDArray[np.float32]:
+        """(K, 2), mean position of each landmark in the training crops, in crop pixels."""
+        return self.metadata.canonical_points
+
+    @property
+    def face_box(self) -> tuple[float, float, float, float]:
+        """(x, y, width, height) of the face in the training crops, in crop pixels."""
+        return self.metadata.face_box
+
+    @property
+    def refinement_passes(self) -> int:
+        """How often a crop should be refined by the landmarks predicted in it."""
+        return self.metadata.refinement_passes
+
+    @property
+    def has_face_score(self) -> bool:
+        """Whether `LandmarkOutput.score` means anything."""
+        return self.metadata.has_face_score
+
+    @property
+    def calibration(self) -> Calibration:
+        """The origin of the radii."""
+        return self.metadata.calibration
 
     def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-        """Points, radius and score of gray crops (B, H, W) uint8, of any number.
+        """Landmarks of any number of gray crops (B, H, W) uint8, in their pixels.
 
         Raises:
-            DataError: crops of another shape or type.
+            DataError: the crops have another shape or type.
         """
         if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != self.size:
             raise DataError(
-                f"the model takes gray crops, uint8 (B, {self.size[0]}, {self.size[1]}); "
+                f"the model expects gray crops, uint8 (B, {self.size[0]}, {self.size[1]}); "
                 f"{crops.dtype} {crops.shape} came"
             )
         if not len(crops):
             k = len(self.landmarks)
-            return LandmarkOutput(
-                *(np.zeros(shape, np.float32) for shape in ((0, k, 2), (0, k), (0,)))
-            )
+            shapes = ((0, k, 2), (0, k), (0,))
+            return LandmarkOutput(*(np.zeros(shape, np.float32) for shape in shapes))
         return LandmarkOutput(*self._session.run(OUTPUTS, INPUT, np.ascontiguousarray(crops)))
 
     def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
-        """`__call__` for gray images (N, H, W) of any one size, each a whole crop: points and
-        radii in their pixels. With it a model file is measured as a run is."""
-        height, width = images.shape[1:]
-        answer = self(resize_images(images, *self.size))
-        factors = np.array([width / self.size[1], height / self.size[0]], dtype=np.float32)
-        points = (answer.points + np.float32(0.5)) * factors - np.float32(0.5)
-        return LandmarkOutput(points, answer.radius * factors.mean(), answer.score)
+        """Landmarks of gray images (N, H, W) uint8 of any one size, each a whole crop, in their
+        pixels."""
+        return predict_resized(self, images, self.size)
 
-    @property
-    def calibration(self) -> Calibration:
-        """Where the radii come from."""
-        return Calibration.from_dict(self.metadata["calibration"], len(self.landmarks))
+
+def predict_resized(
+    network: Callable[[NDArray[np.uint8]], LandmarkOutput],
+    images: NDArray[np.uint8],
+    size: tuple[int, int],
+) -> LandmarkOutput:
+    """Resize images to the size of a network, predict, and scale its output back.
+
+    Args:
+        network: called with the resized images (N, *size).
+        images: gray, (N, H, W) uint8.
+        size: (height, width).
+
+    Returns:
+        Its output in pixels of `images`.
+    """
+    height, width = images.shape[1:]
+    output = network(resize_images(images, *size))
+    factors = np.array([width / size[1], height / size[0]], dtype=np.float32)
+    points = (output.points + np.float32(0.5)) * factors - np.float32(0.5)
+    factor = factors.mean()
+    scale = None if output.scale is None else output.scale * factor
+    return LandmarkOutput(points, output.radius * factor, output.score, scale)
 
 
 def find_model_file(model: str | Path) -> Path:
-    """The ONNX file of a model: "builtin", the file itself, or a run folder that holds one.
+    """The ONNX file of a model.
+
+    Args:
+        model: "builtin", the ONNX file itself, or a run folder that holds model.onnx.
 
     Raises:
         ModelError: there is none.
@@ -180,10 +211,10 @@ def find_model_file(model: str | Path) -> Path:
             return inside
         raise ModelError(
             f"{path} is a folder without model.onnx; if it is a run, make it with: "
-            f"facepoints export {path}"
+            f"facepoints export --model {path}"
         )
     if not path.exists():
         raise ModelError(
-            f"no model at {path}; expected an ONNX file, the folder of a run, or {weights.BUILTIN}"
+            f"no model at {path}; expected an ONNX file, a run folder, or {weights.BUILTIN}"
         )
     return path

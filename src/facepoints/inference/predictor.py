@@ -177,7 +177,8 @@ class Predictor:
             return
         least = self.min_score if judges else 0.0
         kept, answer = predict_refined(self.model, images, places, least)
-        for place, points, radius, score in zip(kept, *answer, strict=True):
+        rows = zip(kept, answer.points, answer.radius, answer.score, strict=True)
+        for place, points, radius, score in rows:
             sure = float(score) if judges else place.detection.score
             if judges and isinstance(self.detector, BuiltinDetector):
                 sure = _together(sure, place.detection.score)
@@ -188,8 +189,7 @@ class Predictor:
 
 def _checksum(read: object) -> str:
     """That of the file that a model or finder was read from; empty if it has none."""
-    checksum = getattr(read, "checksum", "")
-    return checksum or getattr(read, "metadata", {}).get("checksum", "")
+    return getattr(read, "checksum", "")
 
 
 _COUNTS = 2.0  # what the finder's log odds count beside the model's

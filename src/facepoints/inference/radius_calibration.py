@@ -1,4 +1,4 @@
-"""The numbers that turn a network's scale into a 90 % radius."""
+"""The factors that turn a network's scale into a 90 % radius."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from facepoints.errors import DataError
 
 __all__ = ["COVERAGE", "Calibration"]
 
-
 COVERAGE = 0.9
-"""How often the radius is to hold the true point."""
+"""Fraction of cases in which the radius should contain the true point."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns spreads into radii.
+    """Factors from the predicted scale of a landmark's error to its radius.
 
     Attributes:
-        factors: for each of the K points, over 0.
-        rows: held-out faces that they were measured on.
-        calibrated: whether they were measured at all, or follow from the loss.
-        coverage: how often the radius holds the true point.
+        factors: one for each of the K landmarks, positive. Larger: larger radii.
+        rows: number of held-out faces that the factors were measured on.
+        calibrated: True if the factors were measured; False if they follow from the loss.
+        coverage: fraction of cases in which the radius should contain the true point.
     """
 
     factors: tuple[float, ...]
@@ -42,16 +41,20 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], points: int) -> Calibration:
-        """Inverse of `to_dict` for a run of so many points. Raises DataError."""
+        """Inverse of `to_dict` for a model of so many points. Raises DataError."""
         try:
-            found = cls(
+            calibration = cls(
                 factors=tuple(map(float, data["factors"])),
                 rows=int(data["rows"]),
                 calibrated=bool(data["calibrated"]),
                 coverage=float(data["coverage"]),
             )
         except (LookupError, TypeError, ValueError) as error:
-            raise DataError(f"not the calibration of a run: {error!r}") from error
-        if len(found.factors) != points or not all(0 < f < math.inf for f in found.factors):
-            raise DataError(f"a calibration of {points} points needs as many factors over 0")
-        return found
+            raise DataError(f"not the calibration of a model: {error!r}") from error
+        factors = calibration.factors
+        if len(factors) != points or not all(0 < f < math.inf for f in factors):
+            raise DataError(
+                f"a calibration of {points} points needs as many positive factors, got "
+                f"{len(factors)}"
+            )
+        return calibration

@@ -16,7 +16,6 @@ from facepoints.detection import FullImageDetector
 from facepoints.inference.crop_predictor import CropModel, CroppingModel
 from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name
-from facepoints.models.onnx_edit import ADAPTED
 
 if TYPE_CHECKING:
     from facepoints.models.run import Run
@@ -53,8 +52,7 @@ class RunModel:
 
     def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         """Points, radius and score of crops (B, H, W) uint8."""
-        found = self.run.predict(crops)
-        return LandmarkOutput(found.points, found.radius, found.score)
+        return self.run.predict(crops)
 
 
 def load_model(model: str | Path = weights.BUILTIN) -> Run | LandmarkModel:
@@ -98,6 +96,6 @@ def select_crop_model(
     has_all = {base_name(name) for name in names} <= own
     if not isinstance(model, LandmarkModel):
         return model if has_all else CroppingModel(RunModel(model), model.schemes, whole)
-    if has_all and ADAPTED not in model.metadata:
+    if has_all and model.metadata.adapted is None:
         return model
     return CroppingModel(model, model.schemes, whole)

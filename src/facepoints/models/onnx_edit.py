@@ -6,7 +6,7 @@ Needs the package onnx, not PyTorch.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from facepoints._version import __version__
 from facepoints.errors import MissingExtraError
 from facepoints.inference.landmark_model import OUTPUTS, LandmarkModel
+from facepoints.inference.model_metadata import ModelMetadata
+from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.runtime.model_file import FORMAT, PROPERTY, checksum
 
-__all__ = ["ADAPTED", "Adaptation", "apply_adaptation", "check_onnx", "seal"]
-
-ADAPTED = "adapted"
-"""Key of the metadata of a model whose points were changed, but not the crops that it knows."""
+__all__ = ["Adaptation", "apply_adaptation", "check_onnx", "seal"]
 
 
 @dataclass(frozen=True)
@@ -90,37 +89,36 @@ def apply_adaptation(path: Path, change: Adaptation) -> bytes:
         if output.name in before:
             output.type.tensor_type.shape.dim[1].dim_value = len(change.landmarks)
     onnx.checker.check_model(proto)
-    return seal(proto, _header(model, change))
+    return seal(proto, _metadata(model, change).to_dict())
 
 
 def _changes(model: LandmarkModel) -> int:
     """How often a model was changed already: names in a graph are to be unique."""
-    return int(model.metadata.get(ADAPTED, {}).get("changes", 0))
+    return int((model.metadata.adapted or {}).get("changes", 0))
 
 
-def _header(model: LandmarkModel, change: Adaptation) -> dict[str, Any]:
-    """The metadata of the changed model, but for what `sealed` adds."""
-    written = {"format", "facepoints", "checksum"}
-    layout = change.mix @ model.canonical_points + change.offset
-    return {
-        **{key: value for key, value in model.metadata.items() if key not in written},
-        "landmarks": change.landmarks.to_dict(),
-        "schemes": {name: list(points) for name, points in change.schemes.items()},
-        "canonical_points": np.round(layout.astype(float), 4).tolist(),
-        # Factors here are over the radius that the model gave before.
-        "calibration": {
-            "coverage": model.metadata["calibration"]["coverage"],
-            "factors": np.round(change.factors.astype(float), 4).tolist(),
-            "rows": change.rows,
-            "calibrated": True,
-        },
-        ADAPTED: {
+def _metadata(model: LandmarkModel, change: Adaptation) -> ModelMetadata:
+    """The metadata of the changed model."""
+    before = model.metadata
+    return replace(
+        before,
+        landmarks=change.landmarks,
+        schemes=change.schemes,
+        canonical_points=change.mix @ before.canonical_points + change.offset,
+        # These factors multiply the radius of the model before.
+        calibration=Calibration(
+            factors=tuple(np.round(change.factors.astype(float), 4).tolist()),
+            rows=change.rows,
+            calibrated=True,
+            coverage=before.calibration.coverage,
+        ),
+        adapted={
             "changes": _changes(model) + 1,
-            "of": model.metadata["checksum"],
+            "of": model.checksum,
             "rows": change.rows,
             "offset": np.round(change.offset.astype(float), 4).tolist(),
         },
-    }
+    )
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from facepoints._util.files import write_bytes
 from facepoints.errors import MissingExtraError
 from facepoints.inference.landmark_model import INPUT, OUTPUTS
+from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.models.ensemble import merge_columns
 from facepoints.models.networks import KeypointModel
 from facepoints.models.onnx_edit import seal
@@ -32,10 +33,10 @@ from facepoints.models.run import Run
 __all__ = [
     "REFINEMENT_PASSES",
     "RunGraph",
-    "about",
     "check_installed",
     "export",
     "graph_of",
+    "run_metadata",
     "seal",
     "traced",
 ]
@@ -138,21 +139,21 @@ def export(run: Run, path: Path, refinement_passes: int = REFINEMENT_PASSES) -> 
         WriteError: `path` cannot be written.
     """
     check_installed()
-    write_bytes(path, seal(graph_of(run), about(run, refinement_passes)))
+    write_bytes(path, seal(graph_of(run), run_metadata(run, refinement_passes)))
 
 
-def about(run: Run, refinement_passes: int = REFINEMENT_PASSES) -> dict[str, Any]:
-    """What `sealed` writes of a run beside its graph."""
-    return {
-        "landmarks": run.landmarks.to_dict(),
-        "schemes": {name: list(points) for name, points in run.schemes.items()},
-        "size": list(run.size),
-        "refinement_passes": refinement_passes,
-        "canonical_points": np.round(run.crop_rule.canonical_points.astype(float), 4).tolist(),
-        "face_box": [round(side, 4) for side in run.crop_rule.face_box],
-        "has_face_score": any(member.model.has_face_score for member in run.members),
-        "calibration": run.calibration.to_dict(),
-    }
+def run_metadata(run: Run, refinement_passes: int = REFINEMENT_PASSES) -> dict[str, Any]:
+    """The metadata that `seal` writes beside the graph of a run."""
+    return ModelMetadata(
+        landmarks=run.landmarks,
+        schemes=run.schemes,
+        size=run.size,
+        refinement_passes=refinement_passes,
+        canonical_points=run.crop_rule.canonical_points,
+        face_box=run.crop_rule.face_box,
+        has_face_score=any(member.model.has_face_score for member in run.members),
+        calibration=run.calibration,
+    ).to_dict()
 
 
 def graph_of(run: Run) -> Any:

@@ -32,7 +32,7 @@ from facepoints.errors import DataError
 from facepoints.evaluation.evaluate import evaluate
 from facepoints.imaging import affine
 from facepoints.inference.landmark_model import LandmarkModel
-from facepoints.models.onnx_export import about, check_installed, graph_of, seal
+from facepoints.models.onnx_export import check_installed, graph_of, run_metadata, seal
 from facepoints.models.run import Run
 
 __all__ = [
@@ -117,7 +117,7 @@ def quantize(run: Run, faces: Samples, out: Path) -> Cost:
     ranges, rest = split_groups(faces.group, 0.5, seed=0)
     ranges = ranges[spread_rows(len(ranges), RANGES_ON)]
     rest = rest[spread_rows(len(rest), MEASURED_ON)]
-    graph, header = graph_of(run), about(run)
+    graph, header = graph_of(run), run_metadata(run)
     with TemporaryDirectory() as folder:
         plain, small = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         plain.write_bytes(seal(graph, header))
@@ -257,7 +257,7 @@ def _measured(file: Path, faces: Samples) -> tuple[Measured, str]:
         within=report["radius"]["within"],
         megabytes=file.stat().st_size / 1e6,
         milliseconds=min(times) * 1e3,
-    ), nme["normaliser"]
+    ), nme["normalizer"]
 
 
 def table(cost: Cost) -> Table:

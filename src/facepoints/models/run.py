@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from facepoints._version import __version__
 from facepoints.datasets.crop_geometry import CropRule, default_crop_rule
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.evaluation.calibration import uncalibrated
-from facepoints.imaging.affine import resize_images
+from facepoints.inference.landmark_model import LandmarkOutput, predict_resized
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.ensemble import Merge, merge
@@ -41,7 +41,6 @@ __all__ = [
     "MODEL",
     "Member",
     "Run",
-    "RunOutput",
     "read_header",
     "save_run",
     "save_weights",
@@ -54,23 +53,6 @@ FORMAT = 1
 """Version of the folder's layout. A reader refuses a newer one."""
 
 _BATCH = 128  # images through the networks at once when predicting
-
-
-class RunOutput(NamedTuple):
-    """What a run says of N images, float32, in pixels of the images that were given.
-
-    Attributes:
-        points: (N, K, 2).
-        spread: (N, K), the scale of the error to expect, as the networks predict it.
-        radius: (N, K), how far around the point the true one lies 90 times in 100.
-        score: (N,) in [0, 1], the chance that there is a face; ones from a run that does
-            not judge it.
-    """
-
-    points: NDArray[np.float32]
-    scale: NDArray[np.float32]
-    radius: NDArray[np.float32]
-    score: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -160,28 +142,28 @@ class Run:
         except FacepointsError as error:
             raise RunError(f"{folder / 'run.json'} is damaged: {error}") from error
 
-    def predict(self, images: NDArray[np.uint8]) -> RunOutput:
-        """Points, spread, radius and score of gray images (N, H, W) uint8, of any one size."""
-        height, width = images.shape[1:]
-        fitted = resize_images(images, *self.size)
-        answers, scores = [], []
+    def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
+        """Landmarks of gray images (N, H, W) uint8 of any one size, with `scale`."""
+        output = predict_resized(self._predict, images, self.size)
+        return output._replace(radius=output.radius * self.radius_factors)
+
+    def _predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
+        """Output for images of the run's size. The radius is the scale, without its factors."""
+        outputs, scores = [], []
         for part in dict.fromkeys(member.part for member in self.members):
             members = [m for m in self.members if m.part == part]
-            each = [_predict(m, fitted, self.mirror) for m in members]
+            each = [_predict(m, images, self.mirror) for m in members]
             points = np.mean([p for p, _, _ in each], axis=0, dtype=np.float32)
-            spread = np.mean([s for _, s, _ in each], axis=0, dtype=np.float32)
+            scale = np.mean([s for _, s, _ in each], axis=0, dtype=np.float32)
             scores += [score for _, _, score in each]
-            answers.append((members[0].landmarks, points, spread))
-        points, spread = merge(answers, self.landmarks, self.merge)
-        factors = np.array([width / self.size[1], height / self.size[0]], dtype=np.float32)
-        points = (points + np.float32(0.5)) * factors - np.float32(0.5)
-        spread = spread * factors.mean()
+            outputs.append((members[0].landmarks, points, scale))
+        points, scale = merge(outputs, self.landmarks, self.merge)
         score = np.asarray(np.mean(scores, axis=0, dtype=np.float32))
-        return RunOutput(points, spread, spread * self.radius_factors, score)
+        return LandmarkOutput(points, scale, score, scale)
 
     @property
     def radius_factors(self) -> NDArray[np.float32]:
-        """(K,) radius over spread of each point."""
+        """(K,) radius over scale of each landmark."""
         return np.array(self.calibration.factors, dtype=np.float32)
 
 

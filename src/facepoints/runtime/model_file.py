@@ -1,4 +1,14 @@
-"""The file format of every shipped model: ONNX with JSON metadata and a checksum."""
+"""The format of model files: ONNX with JSON metadata, a checksum and a format version.
+
+The metadata is the ONNX property ``facepoints``:
+
+    {"format": 1, "facepoints": "0.1.0", ..., "checksum": "64 hex digits"}
+
+The checksum is the SHA-256 of the file with these 64 digits replaced by zeros. It is compared
+before onnxruntime sees the file, so that a damaged file gets a clear message. The keys between
+are up to the kind of model: `inference.model_metadata` for landmark models; ``"kind":
+"face-detector"`` for face detectors.
+"""
 
 from __future__ import annotations
 
@@ -13,30 +23,26 @@ from facepoints.errors import ModelError
 
 __all__ = ["FORMAT", "PROPERTY", "checksum", "read_model_file"]
 
-
 FORMAT = 1
-"""Version of the metadata and of the graph's inputs and outputs. A reader refuses a newer."""
-
+"""Version of the metadata and of the graph's inputs and outputs. A reader refuses a newer one."""
 
 PROPERTY = "facepoints"
+"""Name of the ONNX property that holds the metadata."""
 
-
-_BEGIN = b'{"format": '  # of the JSON, so that it is found without a parser of ONNX
-
-
+_BEGIN = b'{"format": '  # of the JSON, so that it is found without an ONNX parser
 _DIGITS = re.compile(rb'("checksum": ")([0-9a-f]{64})"')
 
 
 def checksum(data: bytes) -> str:
-    """SHA-256 of a model file as if the digits of its checksum were zeros, 64 hex digits."""
+    """SHA-256, 64 hex digits, of a model file with the digits of its checksum set to zero."""
     return hashlib.sha256(_DIGITS.sub(rb"\g<1>" + b"0" * 64 + b'"', data)).hexdigest()
 
 
 def read_model_file(path: Path) -> tuple[dict[str, Any] | None, bytes]:
-    """Metadata (None: it has none of ours) and bytes of a model file.
+    """Metadata and bytes of a model file. The metadata is None if facepoints wrote none.
 
     Raises:
-        ModelError: missing, damaged or of a newer version.
+        ModelError: the file is missing, damaged or of a newer format.
     """
     try:
         data = path.read_bytes()
@@ -46,11 +52,6 @@ def read_model_file(path: Path) -> tuple[dict[str, Any] | None, bytes]:
 
 
 def _header(data: bytes, path: Path) -> dict[str, Any] | None:
-    """The metadata of a file whose checksum is right; None if it has none of ours.
-
-    Raises:
-        ModelError: the checksum differs, or a newer version wrote the file.
-    """
     begin = data.rfind(_BEGIN)
     if begin < 0:
         return None
@@ -62,7 +63,7 @@ def _header(data: bytes, path: Path) -> dict[str, Any] | None:
         stored, version, header = "", FORMAT, {}
     if stored != checksum(data):
         raise ModelError(
-            f"{path} is damaged: its checksum differs from its content; get or export it anew"
+            f"{path} is damaged: its checksum differs from its content; download or export it again"
         )
     if not isinstance(version, int) or version > FORMAT:
         raise ModelError(

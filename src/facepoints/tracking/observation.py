@@ -94,7 +94,7 @@ def observe_crops(
     # the filters go on computing with the radii
     output, crops = run_crops(model, [gray] * len(matrices), matrices, np.float64)
     observations: list[Observation | None] = []
-    for crop, points, radius, score in zip(crops, *output, strict=True):
+    for crop, points, radius, score in zip(crops, *output[:3], strict=True):
         pose = None
         if np.isfinite(points).all():
             pose = fit_pose(points, radius, model.canonical_points)
