@@ -1,4 +1,4 @@
-"""Radii: as many true points lie inside as are meant to, for every point."""
+"""Radii: they contain 90 % of the true points, for every point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError
-from facepoints.evaluation.calibration import calibrate, radius_report, uncalibrated
+from facepoints.evaluation.calibration import (
+    calibrate,
+    radius_factors,
+    radius_report,
+    uncalibrated,
+)
 from facepoints.inference.radius_calibration import COVERAGE, Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 
@@ -35,33 +40,33 @@ def rows(points: NDArray, labelled: NDArray | None = None) -> Samples:
 
 
 def drawn(n: int, seed: int, kind: str = "laplace") -> tuple[NDArray, NDArray, NDArray]:
-    """Predictions, spreads and truth; errors follow the loss's density times 1, 2 and 3."""
+    """Predictions, scales and truth; errors have the density of the loss, times 1, 2 and 3."""
     chance = np.random.default_rng(seed)
-    spread = chance.uniform(0.5, 4, (n, 3)).astype(np.float32)
+    scale = chance.uniform(0.5, 4, (n, 3)).astype(np.float32)
     length = chance.gamma(2, 0.5, (n, 3)) if kind == "laplace" else chance.rayleigh(1, (n, 3))
     angle = chance.uniform(0, 2 * np.pi, (n, 3))
-    offset = np.stack([np.cos(angle), np.sin(angle)], -1) * (length * spread)[..., None]
+    offset = np.stack([np.cos(angle), np.sin(angle)], -1) * (length * scale)[..., None]
     points = np.full((n, 3, 2), 40, np.float32)
-    return points, spread, (points + offset * np.array([1, 2, 3])[:, None]).astype(np.float32)
+    return points, scale, (points + offset * np.array([1, 2, 3])[:, None]).astype(np.float32)
 
 
-def test_nine_of_ten_new_faces_lie_inside() -> None:
-    points, spread, truth = drawn(1500, seed=0)
-    found = calibrate(points, spread, rows(truth))
+def test_radii_contain_90_percent_of_the_points_of_new_faces() -> None:
+    points, scale, truth = drawn(1500, seed=0)
+    found = calibrate(points, scale, rows(truth))
     assert found is not None
     assert (found.rows, found.calibrated, found.coverage) == (1500, True, COVERAGE)
-    points, spread, truth = drawn(4000, seed=1)
-    inside = np.linalg.norm(points - truth, axis=-1) <= spread * np.array(found.factors)
+    points, scale, truth = drawn(4000, seed=1)
+    inside = np.linalg.norm(points - truth, axis=-1) <= scale * np.array(found.factors)
     np.testing.assert_allclose(inside.mean(axis=0), 0.9, atol=0.02)
 
 
-def test_a_point_without_labels_takes_the_factor_of_all_and_one_with_few_leans_on_it() -> None:
-    points, spread, truth = drawn(900, seed=2)
+def test_the_factor_of_a_point_with_few_labels_is_shrunk_to_that_of_all_points() -> None:
+    points, scale, truth = drawn(900, seed=2)
     labelled = np.ones((900, 3), bool)
     labelled[:, 1] = False
     labelled[30:, 2] = False
-    known = calibrate(points, spread, rows(truth, labelled))
-    ratio = np.linalg.norm(points - truth, axis=-1) / spread
+    known = calibrate(points, scale, rows(truth, labelled))
+    ratio = np.linalg.norm(points - truth, axis=-1) / scale
     assert known is not None
     pooled = np.quantile(ratio[labelled], COVERAGE)
     own = np.quantile(ratio[:30, 2], COVERAGE)
@@ -69,12 +74,12 @@ def test_a_point_without_labels_takes_the_factor_of_all_and_one_with_few_leans_o
     assert known.factors[1] == pytest.approx(pooled, rel=0.01)
     assert pooled < known.factors[2] < own
     moved = truth.copy()
-    moved[~labelled] = 1e6  # what is not labelled has no influence
-    assert calibrate(points, spread, rows(moved, labelled)) == known
+    moved[~labelled] = 1e6  # unlabelled points have no influence
+    assert calibrate(points, scale, rows(moved, labelled)) == known
 
 
-def test_few_labels_take_the_largest_error() -> None:
-    """The 90% quantile of conformal prediction asks for nine labels at least."""
+def test_fewer_than_nine_labels_take_the_largest_error() -> None:
+    """The 90 % quantile of conformal prediction needs nine labels."""
     points = np.zeros((4, 3, 2), np.float32)
     truth = np.zeros((4, 3, 2))
     truth[:, :, 0] = np.array([1, 2, 3, 4])[:, None]
@@ -83,32 +88,50 @@ def test_few_labels_take_the_largest_error() -> None:
     assert found.factors == (4, 4, 4)
 
 
-def test_nothing_to_measure_on() -> None:
-    points, spread, truth = drawn(5, seed=3)
-    assert calibrate(points, spread, rows(truth, np.zeros((5, 3), bool))) is None
-    assert calibrate(points[:0], spread[:0], rows(truth[:0])) is None
+def test_no_labels_or_no_finite_numbers_give_no_calibration() -> None:
+    points, scale, truth = drawn(5, seed=3)
+    assert calibrate(points, scale, rows(truth, np.zeros((5, 3), bool))) is None
+    assert calibrate(points[:0], scale[:0], rows(truth[:0])) is None
     points[2, 1] = np.nan
-    assert calibrate(points, spread, rows(truth)) is None
+    assert calibrate(points, scale, rows(truth)) is None
 
 
-def test_exact_predictions_leave_a_radius_over_nothing() -> None:
+def test_exact_predictions_give_a_positive_radius() -> None:
     points = np.ones((20, 3, 2), np.float32)
     found = calibrate(points, np.ones((20, 3), np.float32), rows(points))
     assert found is not None
     assert min(found.factors) > 0
 
 
+def test_mirror_partners_share_a_factor_from_the_labels_of_both() -> None:
+    pair = LandmarkSet(("left_eye", "right_eye"))
+    ratio = np.array([[1.0, 9.0], [2.0, 8.0]])
+    labelled = np.array([[True, True], [True, False]])
+    factors = radius_factors(ratio, labelled, pair)
+    assert factors == (9, 9)  # the largest of 1, 2 and 9
+
+
+def test_a_prior_counts_as_25_faces() -> None:
+    """25 faces with a ratio of 3 and a prior of 1 meet at 2; a point's own 25 labels at 2.5."""
+    factors = radius_factors(np.full((25, 3), 3.0), np.ones((25, 3), bool), ABC, prior=1.0)
+    assert factors == (2.5, 2.5, 2.5)
+    one = radius_factors(np.full((1, 3), 27.0), np.ones((1, 3), bool), ABC, prior=1.0)
+    assert one == pytest.approx([(27 + 25 * 2) / 26] * 3, abs=1e-4)  # (27 + 25) / 26 is 2
+
+
 @pytest.mark.parametrize("loss", ["laplace", "gaussian"])
-def test_a_run_without_held_out_faces_trusts_the_density_of_its_loss(loss: str) -> None:
-    points, spread, truth = drawn(40_000, seed=4, kind=loss)
+def test_uncalibrated_factors_follow_the_density_of_the_loss(loss: str) -> None:
+    points, scale, truth = drawn(40_000, seed=4, kind=loss)
     assumed = uncalibrated(loss, ABC)
     assert assumed.calibrated is False
     error = np.linalg.norm(points - truth, axis=-1)[:, 0]
-    assert (error <= spread[:, 0] * assumed.factors[0]).mean() == pytest.approx(0.9, abs=0.01)
+    assert (error <= scale[:, 0] * assumed.factors[0]).mean() == pytest.approx(0.9, abs=0.01)
 
 
 @given(st.lists(st.floats(1e-4, 1e4), min_size=1, max_size=9), st.integers(0, 10**6), st.booleans())
-def test_json_and_back(factors: list[float], count: int, calibrated: bool) -> None:
+def test_a_calibration_survives_a_round_trip_through_json(
+    factors: list[float], count: int, calibrated: bool
+) -> None:
     before = Calibration(tuple(factors), count, calibrated)
     text = json.dumps(before.to_dict())
     assert Calibration.from_dict(json.loads(text), len(factors)) == before
@@ -124,7 +147,7 @@ def test_json_and_back(factors: list[float], count: int, calibrated: bool) -> No
         {"rows": "many"},
     ],
 )
-def test_a_damaged_calibration_is_one_line(damage: dict) -> None:
+def test_a_damaged_calibration_is_an_error_of_one_line(damage: dict) -> None:
     good = uncalibrated("laplace", ABC).to_dict()
     with pytest.raises(DataError, match="calibration") as error:
         Calibration.from_dict({**good, **damage}, 3)
@@ -133,7 +156,7 @@ def test_a_damaged_calibration_is_one_line(damage: dict) -> None:
         Calibration.from_dict({"coverage": 0.9}, 3)
 
 
-def test_a_report_on_radii() -> None:
+def test_the_report_on_radii_has_known_figures() -> None:
     truth = np.zeros((20, 1, 2))
     predicted = truth.copy()
     predicted[:, 0, 0] = np.arange(1, 21)

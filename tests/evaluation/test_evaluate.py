@@ -1,4 +1,4 @@
-"""Evaluation: figures that are known beforehand, sources, conversions, files, bad data."""
+"""Evaluation: known figures, marking schemes, conversions, files and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from rich.console import Console
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, RunError
 from facepoints.evaluation.calibration import uncalibrated
-from facepoints.evaluation.evaluate import WORST, evaluate, table
+from facepoints.evaluation.evaluate import WORST, evaluate, predict_samples
+from facepoints.evaluation.table import table
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -46,9 +47,8 @@ def two_schemes(n: int = 6) -> Samples:
     samples = faces(KAGGLE_15, n)
     labelled = samples.labelled.copy()
     labelled[n // 2 :] = [name in CORE for name in KAGGLE_15.names]
-    source = (np.arange(n) >= n // 2).astype(np.int16)
     fields = vars(samples) | {
-        "scheme": source,
+        "scheme": (np.arange(n) >= n // 2).astype(np.int16),
         "schemes": {"15-point": KAGGLE_15.names, "4-point": CORE},
         "labelled": labelled,
         "points": np.where(labelled[..., None], samples.points, 0),
@@ -57,7 +57,7 @@ def two_schemes(n: int = 6) -> Samples:
 
 
 def run_of(landmarks: LandmarkSet, points: np.ndarray, radius: np.ndarray | None = None) -> Run:
-    """Answers image of shade n with row n of `points` and of `radius`, one pixel unless given."""
+    """Predicts row n of `points` and of `radius` (default 1 px) for the image of shade n."""
     radius = np.ones(points.shape[:2]) if radius is None else radius
 
     def predict(images: np.ndarray) -> SimpleNamespace:
@@ -76,7 +76,7 @@ def run_of(landmarks: LandmarkSet, points: np.ndarray, radius: np.ndarray | None
     return cast("Run", fields)
 
 
-def test_a_known_share_lies_within_the_radius() -> None:
+def test_the_share_within_the_radius_is_counted_per_scheme_and_point() -> None:
     samples = two_schemes()
     off = np.zeros((6, 15, 2))
     off[:2, :, 0] = 3  # of 15-point rows; 12 of 57 labels are of the others
@@ -97,7 +97,7 @@ def test_a_known_share_lies_within_the_radius() -> None:
     assert "73.7%" in shown.getvalue()
 
 
-def test_a_mean_of_points_has_the_mean_square_of_their_radii() -> None:
+def test_a_mean_of_points_has_the_root_mean_square_of_their_radii() -> None:
     truth = faces(KAGGLE_15)
     wide = np.zeros((6, 68, 2))
     radius = np.ones((6, 68))
@@ -119,7 +119,7 @@ def test_a_known_offset_gives_known_figures() -> None:
     assert report["mean_distance"] == pytest.approx(5, rel=1e-5)
     eyes = np.linalg.norm(samples.points[:, 0] - samples.points[:, 1], axis=1)
     nme = report["nme"]["eyes"]
-    assert nme["normaliser"] == "distance of left_eye_center and right_eye_center"
+    assert nme["normalizer"] == "distance of left_eye_center and right_eye_center"
     assert nme["mean"] == pytest.approx((5 / eyes).mean(), rel=1e-5)
     assert nme["failure_rate"] == pytest.approx((5 / eyes > 0.08).mean())
     assert nme["auc"] == pytest.approx(np.clip(1 - 5 / eyes / 0.08, 0, 1).mean(), abs=1e-5)
@@ -131,7 +131,7 @@ def test_a_known_offset_gives_known_figures() -> None:
     assert not report["converted"]
 
 
-def test_each_row_is_measured_in_the_columns_of_its_source() -> None:
+def test_each_row_is_measured_in_the_columns_of_its_scheme() -> None:
     samples = two_schemes()
     points = np.full((6, len(SPLIT), 2), 1e4)
     points[:3, :15] = samples.points[:3] + 1
@@ -149,7 +149,7 @@ def test_each_row_is_measured_in_the_columns_of_its_source() -> None:
     }
 
 
-def test_points_that_the_run_lacks_are_left_out_and_named() -> None:
+def test_points_that_the_run_lacks_are_listed_as_left_out() -> None:
     samples = faces(KAGGLE_15)
     core = LandmarkSet(CORE)
     points = samples.points[:, KAGGLE_15.columns(CORE)]
@@ -179,7 +179,7 @@ def test_68_labels_measure_a_15_point_run() -> None:
     assert not set(report["left_out"]) & {"left_eye_inner_corner", "upper_lip_center"}
 
 
-def test_faces_without_labels_or_normaliser_are_counted_apart() -> None:
+def test_faces_without_labels_or_normalizer_are_not_measured() -> None:
     samples = faces(KAGGLE_15)
     labelled = samples.labelled.copy()
     labelled[0] = False
@@ -192,7 +192,7 @@ def test_faces_without_labels_or_normaliser_are_counted_apart() -> None:
     assert (report["nme"]["box"]["faces"], report["nme"]["box"]["left_out"]) == (5, 0)
 
 
-def test_the_worst_faces_come_worst_first() -> None:
+def test_the_worst_faces_are_listed_by_descending_error() -> None:
     samples = faces(KAGGLE_15, n=30)
     order = np.random.default_rng(0).permutation(30)
     points = samples.points + order[:, None, None]
@@ -209,7 +209,7 @@ def _text(report: dict[str, Any]) -> str:
     return console.file.getvalue()
 
 
-def test_the_table_shows_whole_sources_points_and_what_is_left_out() -> None:
+def test_the_table_shows_all_faces_schemes_points_and_points_left_out() -> None:
     samples = two_schemes()
     names = tuple(n for n in SPLIT.names if n != "mouth_center_top_lip")
     points = np.concatenate([samples.points, samples.points[:, :4]], axis=1)
@@ -229,7 +229,7 @@ def test_the_report_is_written_as_json(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["evaluation.json"]
 
 
-def test_pictures_are_drawn_when_asked_for(tmp_path: Path) -> None:
+def test_the_error_curve_and_the_worst_faces_are_drawn_on_request(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     import cv2
 
@@ -237,12 +237,12 @@ def test_pictures_are_drawn_when_asked_for(tmp_path: Path) -> None:
     points = np.concatenate([samples.points, samples.points[:, :4]], axis=1) + 1
     evaluate(run_of(SPLIT, points), samples, out=tmp_path, pictures=True)
     for name in ("ced.png", "worst.png"):
-        picture = cv2.imread(str(tmp_path / name))
-        assert picture is not None
-        assert picture.std() > 1
+        image = cv2.imread(str(tmp_path / name))
+        assert image is not None
+        assert image.std() > 1
 
 
-def test_no_point_in_common_is_one_line_with_both_sets() -> None:
+def test_no_common_point_is_an_error_of_one_line_with_both_sets() -> None:
     samples = faces(KAGGLE_15)
     run = run_of(LandmarkSet(("chin",)), np.zeros((6, 1, 2)))
     with pytest.raises(DataError, match=r"it predicts chin, the data has left_eye_center") as error:
@@ -257,7 +257,7 @@ def test_data_without_labels_is_an_error() -> None:
         evaluate(run_of(KAGGLE_15, samples.points), bare)
 
 
-def test_a_run_that_went_astray_is_an_error_that_names_the_face() -> None:
+def test_predictions_that_are_not_numbers_are_an_error_that_names_the_face() -> None:
     samples = faces(KAGGLE_15)
     points = samples.points.copy()
     points[4, 2, 0] = np.nan
@@ -265,9 +265,22 @@ def test_a_run_that_went_astray_is_an_error_that_names_the_face() -> None:
         evaluate(run_of(KAGGLE_15, points), samples)
 
 
-def test_names_with_brackets_are_shown_as_they_are() -> None:
+def test_names_with_brackets_are_not_markup() -> None:
     names = LandmarkSet(("[/b]", "[red]"))
     samples = faces(names)
     shown = _text(evaluate(run_of(names, samples.points), samples))
     assert "RMSE [/b]" in shown
     assert "RMSE [red]" in shown
+
+
+def test_predict_samples_places_each_row_as_its_scheme_marks_it() -> None:
+    samples = two_schemes()
+    points = np.zeros((6, len(SPLIT), 2))
+    points[:, :15], points[:, 15:] = 1, 2
+    predicted = predict_samples(run_of(SPLIT, points), samples)
+    core = KAGGLE_15.columns(CORE)
+    assert (predicted[:3] == 1).all()
+    assert (predicted[3:, core] == 2).all()
+    lacking = predict_samples(run_of(LandmarkSet(("nose_tip",)), points[:, :1]), samples)
+    assert (lacking[:, KAGGLE_15.columns(["nose_tip"])] == 1).all()
+    assert lacking.sum() == 6 * 2  # other points are 0

@@ -1,4 +1,4 @@
-"""Metrics: known values, what a mask hides, and relations that hold for any faces."""
+"""Metrics: known values, masked values, and relations that hold for any faces."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 @given(faces())
 @settings(max_examples=80, deadline=None)
-def test_nothing_is_read_where_nothing_is_labelled(drawn: Faces) -> None:
+def test_values_at_unlabelled_points_are_ignored(drawn: Faces) -> None:
     predicted, truth, labelled = drawn
     clean = [np.where(labelled[..., None], values, 0) for values in (predicted, truth)]
     whole = metrics.rmse(clean[0], clean[1], labelled)
@@ -60,7 +60,7 @@ def _set(k: int) -> LandmarkSet:
 
 @given(faces())
 @settings(max_examples=80, deadline=None)
-def test_pooled_rmse_is_made_of_the_points_rmse(drawn: Faces) -> None:
+def test_rmse_of_all_points_follows_from_the_rmse_of_each(drawn: Faces) -> None:
     errors, counts = metrics.point_rmse(*drawn)
     assert counts.sum() == drawn[2].sum()
     pooled = np.sqrt((errors**2 * counts).sum() / counts.sum())
@@ -94,7 +94,7 @@ def test_rmse_counts_coordinates_over_all_faces_at_once() -> None:
     assert metrics.rmse(predicted, truth, labelled) == pytest.approx(np.sqrt(54 / 6))
 
 
-def test_nothing_labelled_is_an_error() -> None:
+def test_no_labelled_point_is_an_error() -> None:
     nothing = (np.zeros((2, 3, 2)), np.zeros((2, 3, 2)), np.zeros((2, 3), bool))
     with pytest.raises(DataError, match="labelled"):
         metrics.rmse(*nothing)
@@ -104,7 +104,7 @@ def test_nothing_labelled_is_an_error() -> None:
     assert len(metrics.nme(*nothing, np.ones(2))) == 0
 
 
-def test_faces_without_a_normaliser_are_left_out() -> None:
+def test_faces_without_a_normalizer_are_left_out() -> None:
     truth = np.zeros((3, 15, 2))
     truth[:, 0] = [60, 30]
     truth[:, 1] = [20, 0]
@@ -118,7 +118,7 @@ def test_faces_without_a_normaliser_are_left_out() -> None:
     np.testing.assert_allclose(errors, [0.1])
 
 
-def test_normalisers_are_zero_where_they_are_unknown() -> None:
+def test_unknown_normalizers_are_zero() -> None:
     plain = LandmarkSet(("0", "1"), mirrorable=False)
     truth = np.array([[[1.0, 1], [5, 1]], [[1, 1], [5, 9]]])
     assert metrics.eye_distance(truth, np.ones((2, 2), bool), plain).tolist() == [0, 0]
@@ -140,14 +140,14 @@ def test_auc_is_the_area_under_the_ced(errors: list[float], threshold: float) ->
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_failures_are_what_the_ced_leaves_at_the_threshold(errors: list[float]) -> None:
+def test_the_failure_rate_is_the_share_above_the_ced_at_the_threshold(errors: list[float]) -> None:
     values, share = metrics.ced(np.array(errors))
     below = share[values <= metrics.FAILURE]
     reached = below[-1] if len(below) else 0
     assert metrics.failure_rate(np.array(errors)) == pytest.approx(1 - reached)
 
 
-def test_no_faces_give_numbers_too() -> None:
+def test_metrics_of_no_faces_are_zero() -> None:
     nothing = np.zeros(0)
     assert metrics.failure_rate(nothing) == 0
     assert metrics.auc(nothing) == 0

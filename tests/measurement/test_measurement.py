@@ -16,7 +16,7 @@ from facepoints.inference.face import Face
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, NARROW
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.landmarks.mean_head import HEAD_SPREAD, MEAN_HEAD
+from facepoints.landmarks.mean_head import HEAD_STD, MEAN_HEAD
 from facepoints.measurement import (
     DEFINITIONS,
     MEASURES,
@@ -66,7 +66,7 @@ def moved(face: Face, matrix: NDArray[np.float64]) -> Face:
 def a_person(seed: int = 0) -> Face:
     """A face of a person who differs a little from the mean head, slightly turned."""
     rng = np.random.default_rng(seed)
-    head = MEAN_HEAD + rng.normal(size=(68, 3)) * HEAD_SPREAD[:, None]
+    head = MEAN_HEAD + rng.normal(size=(68, 3)) * HEAD_STD[:, None]
     return face_of(projected(*rng.uniform(-25, 25, 3), head=head), rng.uniform(1, 4, 68))
 
 
@@ -75,7 +75,7 @@ def a_person(seed: int = 0) -> Face:
 
 def test_the_mean_head_is_symmetric_and_in_proportion() -> None:
     np.testing.assert_allclose(MEAN_HEAD[IBUG_68.mirror] * (-1, 1, 1), MEAN_HEAD, atol=1e-9)
-    np.testing.assert_allclose(HEAD_SPREAD[IBUG_68.mirror], HEAD_SPREAD)
+    np.testing.assert_allclose(HEAD_STD[IBUG_68.mirror], HEAD_STD)
     x, y, z = (dict(zip(IBUG_68.names, column, strict=True)) for column in MEAN_HEAD.T)
     assert x["left_eye_outer_corner"] == pytest.approx(0.5)
     assert y["left_brow_3"] < y["left_eye_upper_inner"] < y["nose_base"] < y["chin"]
@@ -157,7 +157,7 @@ def test_the_radius_of_the_pose_covers_90_percent() -> None:
     radius = rng.uniform(2, 8, 68)
     truth, held = np.array([20.0, -10, 15]), []
     for _ in range(600):
-        head = MEAN_HEAD + rng.normal(size=(68, 3)) * HEAD_SPREAD[:, None] * (1, 1, 0)
+        head = MEAN_HEAD + rng.normal(size=(68, 3)) * HEAD_STD[:, None] * (1, 1, 0)
         points = projected(*truth, head=head) + rng.normal(size=(68, 2)) * radius[:, None] / 2.146
         pose = head_pose(face_of(points, radius))
         independent = np.array(pose.radius) / [RADIUS_FACTORS[name] for name in ANGLES]

@@ -41,10 +41,10 @@ def conversion_matrix(
         Weights (len(want), len(have)): a row sums to 1, or is 0 for a point that cannot be
         computed. Mask (len(want),) of the points that can be computed.
 
-    >>> pair = LandmarkSet(("left_eye", "right_eye"))
-    >>> weights, known = conversion_matrix(pair, LandmarkSet(("right_eye", "chin")))
-    >>> weights.tolist(), known.tolist()
-    ([[0.0, 1.0], [0.0, 0.0]], [True, False])
+    >>> from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+    >>> weights, known = conversion_matrix(IBUG_68, KAGGLE_15)
+    >>> weights.shape, bool(known.all())
+    ((15, 68), True)
     """
     parts = conversion_parts(have, want)
     return parts_matrix(parts, len(have)), np.array([bool(columns) for columns in parts])

@@ -1,11 +1,10 @@
-"""Which points there are, in which order, and how they mirror.
+"""Landmark sets: the names of the points, their order and their mirror partners.
 
-A `LandmarkSet` is the header of every table of points: the column names and what is
-known of them. Left and right are the subject's: in a frontal picture the subject's
-left eye is at the larger x.
+A `LandmarkSet` is the header of each table of points: it names the columns. Left and right are
+the subject's: in a frontal image the subject's left eye is at the larger x.
 
-A name may carry a source after an "@": ``nose_tip@4-point`` is the nose tip as the
-marking scheme "4-point" places it. Same name, other place, so another column.
+A name may have a marking scheme after an "@": ``nose_tip@4-point`` is the nose tip as the scheme
+"4-point" marks it. It is another place than ``nose_tip``, so it is another column.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ __all__ = ["LandmarkSet", "base_name", "scheme_of", "with_scheme"]
 
 
 def with_scheme(name: str, scheme: str) -> str:
-    """Column name of point `name` as marked by `source`."""
+    """Column name of the point `name` as the scheme marks it."""
     return f"{base_name(name)}@{scheme}"
 
 
 def base_name(name: str) -> str:
-    """Column name without its source."""
+    """Column name without its scheme."""
     return name.split("@", 1)[0]
 
 
 def scheme_of(name: str) -> str:
-    """Source that a column name carries; empty if none."""
+    """The scheme in a column name; empty if there is none."""
     return name.split("@", 1)[1] if "@" in name else ""
 
 
@@ -51,18 +50,19 @@ def _swap_sides(name: str) -> str:
 
 @dataclass(frozen=True)
 class LandmarkSet:
-    """Ordered point names and what is known of them.
+    """Ordered point names with their eyes, edges and mirror partners.
 
     Attributes:
-        names: K unique point names; the columns of every table of points.
-        eyes: the two names whose distance normalises errors (NME), or empty if unknown.
-        edges: pairs of names to join when the points are drawn.
-        mirrorable: whether left/right in the names tell how points swap in a mirrored
-            image. False for sets with names that say nothing ("0", "1", ...): such
-            sets are never mirrored in training.
+        names: K unique point names, the columns of a table of points.
+        eyes: the two names whose distance normalizes errors (NME); empty if unknown.
+        edges: pairs of names that are joined when the points are drawn.
+        mirrorable: True if left and right in the names define how points swap in a mirrored
+            image. Sets with names such as "0", "1", ... are not mirrorable and never mirrored
+            in training.
 
     Raises:
-        DataError: names are empty or repeat; eyes, edges or a mirrored name unknown.
+        DataError: there are no names, a name is repeated, or eyes, edges or the name of a
+            mirror partner are unknown.
     """
 
     names: tuple[str, ...]
@@ -88,7 +88,7 @@ class LandmarkSet:
             if missing:
                 raise DataError(
                     f"point '{missing[0]}' has no mirror partner '{_swap_sides(missing[0])}' "
-                    f"in the set; name it so or set mirrorable to false"
+                    f"in the set; rename it or set mirrorable to false"
                 )
 
     def __len__(self) -> int:
@@ -97,14 +97,14 @@ class LandmarkSet:
     @property
     def mirror(self) -> NDArray[np.int64]:
         """Permutation (K,): column k of a mirrored image is column ``mirror[k]`` of the
-        original. Raises DataError if the set is not mirrorable."""
+        original image. Raises DataError if the set is not mirrorable."""
         if not self.mirrorable:
-            raise DataError("these point names do not say left and right, so no mirror is known")
+            raise DataError("no mirror is known: the point names do not say left and right")
         return np.array([self.names.index(_swap_sides(n)) for n in self.names], dtype=np.int64)
 
     @property
     def eye_columns(self) -> tuple[int, ...]:
-        """Column numbers of the two normalising eye points; empty if unknown."""
+        """Column numbers of the two eye points; empty if unknown."""
         return tuple(self.names.index(n) for n in self.eyes)
 
     @property
@@ -114,15 +114,15 @@ class LandmarkSet:
 
     def columns(self, names: Iterable[str]) -> list[int]:
         """Column numbers of `names`. Raises DataError naming the first unknown one."""
-        found = []
+        columns = []
         for name in names:
             if name not in self.names:
                 raise DataError(f"no point '{name}' here; known points: {', '.join(self.names)}")
-            found.append(self.names.index(name))
-        return found
+            columns.append(self.names.index(name))
+        return columns
 
     def subset(self, names: Sequence[str]) -> LandmarkSet:
-        """Set of just `names`, in their order, with the eyes and edges that are left."""
+        """The set of `names`, in their order, with the remaining eyes and edges."""
         self.columns(names)
         kept = set(names)
         return LandmarkSet(
@@ -133,7 +133,7 @@ class LandmarkSet:
         )
 
     def union(self, other: LandmarkSet) -> LandmarkSet:
-        """Columns of both: first these, then those of `other` that are new."""
+        """The points of both sets: first these, then the new ones of `other`."""
         return LandmarkSet(
             names=self.names + tuple(n for n in other.names if n not in self.names),
             eyes=self.eyes or other.eyes,
@@ -142,7 +142,7 @@ class LandmarkSet:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, read back by `from_dict`."""
+        """JSON-ready form, which `from_dict` reads."""
         return {
             "names": list(self.names),
             "eyes": list(self.eyes),
@@ -165,7 +165,7 @@ class LandmarkSet:
 
     @classmethod
     def of_names(cls, names: Sequence[str]) -> LandmarkSet:
-        """Plain set of these names, which mirrors if they say left and right."""
+        """A set without eyes and edges, mirrorable if the names say left and right."""
         mirrorable = any(_swap_sides(n) != n for n in names) and all(
             _swap_sides(n) in names for n in names
         )

@@ -1,9 +1,8 @@
-"""Where faces lie in the crops that a network was trained on, told by the face of all faces.
+"""The mean face: 68 points and the box around them.
 
-A network answers well for crops that frame the face as its training crops did. What it was
-trained on may be any set of points, and who crops may know a box only. `MEAN_FACE` joins
-them: laid onto the labels it says where the box of a face's 68 points lies in the crops,
-whichever points the labels are.
+A network predicts well on crops that frame the face like its training crops. Its labels may be any
+set of points, and a new face may have only a box. `MEAN_FACE` relates the two: fitted to any labels
+of a crop, it gives the box of the face's 68 points there.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ __all__ = [
 
 Box = tuple[float, float, float, float]
 
-# Generalised Procrustes mean (Gower 1975, https://doi.org/10.1007/BF02291478) of the labels of
-# 685 photos of LFPW's training part (Belhumeur et al. 2011; 300-W's annotation) and their
-# mirror images. None of the people that the project keeps for testing is among them.
+# Generalized Procrustes mean (Gower 1975, https://doi.org/10.1007/BF02291478) of the labels of 685
+# photos of LFPW's training split (Belhumeur et al. 2011; annotation of 300-W) and their mirror
+# images. None of the project's test people is in them.
 MEAN_FACE: NDArray[np.float32] = np.array(
     [
         (-0.4928, -0.3100), (-0.4906, -0.1803), (-0.4766, -0.0498), (-0.4504, 0.0796),
@@ -48,19 +47,22 @@ MEAN_FACE: NDArray[np.float32] = np.array(
     ],
     dtype=np.float32,
 )  # fmt: skip
-"""(68, 2): the points of `IBUG_68` on the mean upright face. The origin is the middle and the
-unit the longer side of the box that a face's 68 points span on average, which is larger than
-the box of their means."""
+"""(68, 2): the points of `IBUG_68` on the mean upright face. The origin is the center of the mean
+box around a face's 68 points, and the unit is its longer side. That box is larger than the box
+around these mean points."""
 
 MEAN_BOX: Box = (-0.5, -0.4927, 1.0, 0.9854)
-"""(x, y, width, height) of that average box, in the same units."""
+"""(x, y, width, height) of that mean box, in the same units."""
 
 
 def mean_points(landmarks: LandmarkSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The points of a set on the mean face, (K, 2) as `MEAN_FACE`, and which are known (K,).
+    """The points of a set on the mean face.
 
-    A column of a marking scheme of its own ("nose_tip@4-point") may mean another place than
-    its name says, so it is known only if no column is without a scheme.
+    A column with a marking scheme ("nose_tip@4-point") may mean another place than the plain
+    name, so it counts as known only if no column is without a scheme.
+
+    Returns:
+        Points (K, 2) in the units of `MEAN_FACE`, and the mask (K,) of the known ones.
     """
     points, known = convert(MEAN_FACE[None], np.ones((1, 68), dtype=bool), IBUG_68, landmarks)
     plain = known[0] & np.array([not scheme_of(name) for name in landmarks.names])

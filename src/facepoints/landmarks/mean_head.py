@@ -1,15 +1,15 @@
-"""The mean head in three dimensions, which tells how a head in a picture is turned."""
+"""The mean head in three dimensions, for estimating the pose of a head."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HEAD_SPREAD", "MEAN_HEAD"]
+__all__ = ["HEAD_STD", "MEAN_HEAD"]
 
-# By recipes/mean_head.py from the labels of 685 photos of LFPW's training part (Belhumeur et al.
-# 2011; 300-W's annotation), by factorisation (Tomasi & Kanade 1992). None of the people that the
-# project keeps for testing is among them.
+# Made by recipes/mean_head.py: factorization (Tomasi & Kanade 1992) of the labels of 685 photos of
+# LFPW's training split (Belhumeur et al. 2011; annotation of 300-W). None of the project's test
+# people is in them.
 MEAN_HEAD: NDArray[np.float64] = np.array(
     [
         (-0.8299, 0.0138, -0.4466), (-0.8254, 0.2250, -0.4325), (-0.8014, 0.4377, -0.4289),
@@ -37,11 +37,11 @@ MEAN_HEAD: NDArray[np.float64] = np.array(
         (0.0000, 0.8317, 0.1984), (-0.0875, 0.8224, 0.1842),
     ]
 )  # fmt: skip
-"""(68, 3): the points of `IBUG_68` on a head that looks straight ahead: x to the subject's left
-(right in the picture), y down, z towards the camera. 1 is the distance between the outer corners
-of the eyes (about 9 cm), the origin their middle."""
+"""(68, 3): the points of `IBUG_68` on a head that looks straight ahead. x points to the subject's
+left (right in the image), y down, z towards the camera. The unit is the distance between the outer
+eye corners (about 9 cm), and the origin is the midpoint between them."""
 
-HEAD_SPREAD: NDArray[np.float64] = np.array(
+HEAD_STD: NDArray[np.float64] = np.array(
     [
         0.0807, 0.0797, 0.0853, 0.0895, 0.0856, 0.0778, 0.0694, 0.0630, 0.0622, 0.0630,
         0.0694, 0.0778, 0.0856, 0.0895, 0.0853, 0.0797, 0.0807, 0.0495, 0.0393, 0.0347,
@@ -52,5 +52,5 @@ HEAD_SPREAD: NDArray[np.float64] = np.array(
         0.0452, 0.0277, 0.0243, 0.0277, 0.0452, 0.0366, 0.0350, 0.0366,
     ]
 )  # fmt: skip
-"""(68,): standard deviation of a coordinate of people's points about the mean head that was laid
-onto them, in its units: faces, expressions and labels differ."""
+"""(68,): standard deviation of a coordinate of real points from the mean head fitted to them, in
+its units. It includes differences between faces, expressions and labels."""

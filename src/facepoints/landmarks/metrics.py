@@ -1,15 +1,14 @@
-"""How far predicted points are from labelled ones.
+"""Errors of predicted points.
 
-Everything takes predicted and true points (N, K, 2) in pixels and the mask (N, K) of what
-is labelled; what stands at unlabelled places is never looked at. Errors in pixels are
-`rmse`, `point_rmse` and `mean_distance`. Errors that compare across image sizes are
-normalised per face (`nme`) by a length that the caller names: `eye_distance` or
-`box_side`. Results hold no NaN: faces without a normaliser are left out, points without
-a label are 0 with a count of 0.
+All functions take predicted and true points (N, K, 2) in pixels and the mask (N, K) of labelled
+points; values at unlabelled points are ignored. Errors in pixels are `rmse`, `point_rmse` and
+`mean_distance`. `nme` compares across image sizes: it divides each face's error by a length that
+the caller chooses, `eye_distance` or `box_side`. Results contain no NaN: faces without such a
+length are left out, and points without a label are 0 with a count of 0.
 
 Source of NME, CED, AUC and failure rate: Sagonas et al., "300 Faces in-the-Wild
 Challenge", ICCV workshops 2013 and Image and Vision Computing 2016,
-https://ibug.doc.ic.ac.uk/resources/300-W/. Of RMSE:
+https://ibug.doc.ic.ac.uk/resources/300-W/. Source of RMSE:
 https://www.kaggle.com/c/facial-keypoints-detection/overview/evaluation.
 """
 
@@ -36,16 +35,15 @@ __all__ = [
 ]
 
 FAILURE = 0.08
-"""NME above which a face counts as failed, and to which the AUC is taken: the 0.08 of the
+"""Default NME above which a face counts as failed, and the upper end of the AUC: the 0.08 of the
 landmark challenges (https://fllc-icpr2020.github.io/evaluation/, which also divides by
 `box_side`)."""
 
 
 def rmse(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> float:
-    """Root of the mean squared error over all labelled coordinates, as the competition counts.
+    """Root mean square error over all labelled coordinates, as in the competition.
 
-    x and y are separate values: one point that is off by (3, 4) has an RMSE of
-    sqrt(12.5), not 5.
+    x and y are separate values: a point with an error of (3, 4) has an RMSE of sqrt(12.5), not 5.
 
     Args:
         predicted: (N, K, 2) in pixels.
@@ -70,7 +68,7 @@ def rmse(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> flo
 def point_rmse(
     predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """`rmse` of every point for itself, and how many faces have it labelled.
+    """`rmse` of each point, and the number of faces in which it is labelled.
 
     Args:
         predicted, truth, labelled: as in `rmse`.
@@ -113,8 +111,8 @@ def eye_distance(
 ) -> NDArray[np.float64]:
     """Distance between the two eye points of the landmark set, per face.
 
-    For the 68 points of 300-W these are the outer corners ("inter-ocular"), for the 15
-    of Kaggle the eye centres ("inter-pupil"): figures of the two do not compare.
+    These are the outer corners ("inter-ocular") for the 68 points of 300-W and the eye centers
+    ("inter-pupil") for the 15 points of Kaggle, so figures of the two cannot be compared.
 
     Args:
         truth: (N, K, 2) in pixels.
@@ -122,7 +120,7 @@ def eye_distance(
         landmarks: of the K columns.
 
     Returns:
-        Pixels (N,), 0 where an eye is not labelled or the set names no eyes.
+        Pixels (N,), 0 if an eye is not labelled or the set has no eyes.
 
     >>> import numpy as np
     >>> pair = LandmarkSet(("left_eye", "right_eye"), eyes=("left_eye", "right_eye"))
@@ -145,7 +143,7 @@ def box_side(truth: NDArray, labelled: NDArray[np.bool_]) -> NDArray[np.float64]
         labelled: (N, K).
 
     Returns:
-        Pixels (N,), 0 where fewer than two points are labelled or they span no area.
+        Pixels (N,), 0 if fewer than two points are labelled or their box has no area.
 
     >>> import numpy as np
     >>> truth = np.array([[[0.0, 0.0], [8.0, 2.0], [500.0, 500.0]]])
@@ -160,28 +158,28 @@ def box_side(truth: NDArray, labelled: NDArray[np.bool_]) -> NDArray[np.float64]
     return np.sqrt(sides.prod(axis=1))
 
 
-def measurable(labelled: NDArray[np.bool_], normaliser: NDArray) -> NDArray[np.bool_]:
-    """Which faces (N,) have a labelled point and a normaliser: those that `nme` measures.
+def measurable(labelled: NDArray[np.bool_], normalizer: NDArray) -> NDArray[np.bool_]:
+    """Mask (N,) of the faces that `nme` measures: they have a labelled point and a normalizer.
 
     >>> import numpy as np
     >>> measurable(np.array([[True], [True], [False]]), np.array([30.0, 0.0, 30.0])).tolist()
     [True, False, False]
     """
-    return labelled.any(axis=1) & (normaliser > 0)
+    return labelled.any(axis=1) & (normalizer > 0)
 
 
 def nme(
-    predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_], normaliser: NDArray
+    predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_], normalizer: NDArray
 ) -> NDArray[np.float64]:
-    """Normalised mean error: mean distance of a face's labelled points over its normaliser.
+    """Normalized mean error: mean distance of a face's labelled points over its normalizer.
 
     Args:
         predicted, truth, labelled: as in `rmse`.
-        normaliser: pixels (N,), 0 where unknown: see `eye_distance` and `box_side`.
+        normalizer: pixels (N,), 0 where unknown: see `eye_distance` and `box_side`.
 
     Returns:
-        (M,) parts of the normaliser, 0 or more, for the M faces that are `measurable`, in
-        row order. N - M faces are left out.
+        (M,) in units of the normalizer, for the M `measurable` faces in row order. The other
+        N - M faces are left out.
 
     >>> import numpy as np
     >>> truth = np.zeros((2, 1, 2))
@@ -189,11 +187,11 @@ def nme(
     >>> nme(predicted, truth, np.array([[True], [True]]), np.array([50.0, 0.0])).tolist()
     [0.1]
     """
-    chosen = measurable(labelled, normaliser)
+    chosen = measurable(labelled, normalizer)
     mask = labelled[chosen]
     difference = np.where(mask[..., None], _difference(predicted[chosen], truth[chosen]), 0)
     distance = np.linalg.norm(difference, axis=-1).sum(axis=1)
-    return distance / mask.sum(axis=1) / normaliser[chosen]
+    return distance / mask.sum(axis=1) / normalizer[chosen]
 
 
 def failure_rate(errors: NDArray, threshold: float = FAILURE) -> float:
@@ -214,10 +212,10 @@ def failure_rate(errors: NDArray, threshold: float = FAILURE) -> float:
 
 
 def auc(errors: NDArray, threshold: float = FAILURE) -> float:
-    """Area under the curve of `ced` from 0 to the threshold, over the threshold.
+    """Area under the curve of `ced` from 0 to the threshold, divided by the threshold.
 
-    Exact for the step function, so no binning to choose: a face adds the part of the
-    range that lies right of its error.
+    It is exact for the step function, without bins: each face adds the share of the range that
+    is above its error.
 
     Args:
         errors: (M,) NME of each face.
@@ -234,14 +232,14 @@ def auc(errors: NDArray, threshold: float = FAILURE) -> float:
 
 
 def ced(errors: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cumulative error distribution: the share of faces with at most each error.
+    """Cumulative error distribution: for each error the share of faces that do not exceed it.
 
     Args:
         errors: (M,) NME of each face.
 
     Returns:
-        Errors in ascending order (M,) and the share of faces (M,) in (0, 1] up to them:
-        the right ends of the steps of the curve.
+        Errors (M,) in ascending order, and the share of faces (M,) in (0, 1] up to each of
+        them, which are the upper ends of the curve's steps.
 
     >>> import numpy as np
     >>> [part.tolist() for part in ced(np.array([0.3, 0.1]))]

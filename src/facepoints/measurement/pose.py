@@ -4,7 +4,7 @@ The camera is assumed to be far away (scaled orthographic projection, as in POS 
 Davis 1995, doi:10.1007/BF01450852), because a photo does not show its distance. So angles are
 relative to the line of sight to the face. For a face at the edge of a wide-angle image that is not
 the camera's axis. The fit minimizes the squared distances of the landmarks. Each is weighted by
-its own radius and by how far people differ from the mean head there (`mean_head.HEAD_SPREAD`).
+its own radius and by how far people differ from the mean head there (`mean_head.HEAD_STD`).
 The landmarks of the jaw are not used: they lie on the visible outline, which is a different line
 on the head as it turns.
 """
@@ -22,7 +22,7 @@ from facepoints.inference.face import Face
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.landmarks.mean_head import HEAD_SPREAD, MEAN_HEAD
+from facepoints.landmarks.mean_head import HEAD_STD, MEAN_HEAD
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 
 __all__ = [
@@ -116,7 +116,7 @@ def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]
     """
     every = np.ones((1, 68), dtype=bool)
     head, known = convert(MEAN_HEAD[None].astype(np.float32), every, IBUG_68, landmarks)
-    variance, _ = convert((HEAD_SPREAD[None] ** 2).astype(np.float32), every, IBUG_68, landmarks)
+    variance, _ = convert((HEAD_STD[None] ** 2).astype(np.float32), every, IBUG_68, landmarks)
     shape = head[0].astype(np.float64)
     fixed = known[0] & ~np.isin(landmarks.names, IBUG_68.names[:_JAW_POINTS])
     spread = np.sqrt(variance[0].astype(np.float64))
