@@ -1,4 +1,4 @@
-"""Motion and shape of a face, from poses that are made up."""
+"""Kalman filters of a pose, on synthetic motion."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from facepoints._util.angles import wrap_radians
 from facepoints.tracking.kalman import PoseKalmanFilter
 from facepoints.tracking.pose2d import SimilarityPose
 
 RATE = 30.0
 SIZE = 100.0
-UNIT = np.array([0.3, 0.3, 0.006, 0.006])
+STD = np.array([0.3, 0.3, 0.006, 0.006])
 Path = Callable[[float], SimilarityPose]
 
 
@@ -31,26 +32,26 @@ def walks(time: float) -> SimilarityPose:
     return still(time) + np.array([180.0, 20.0, 0.1, 0.0]) * time
 
 
-def followed(path: Path, times: NDArray, seed: int = 0, agile: bool = False) -> NDArray:
-    """Differences (T, 4) of estimates to the truth, in standard deviations of one sight."""
+def errors_of(path: Path, times: NDArray, seed: int = 0, agile: bool = False) -> NDArray:
+    """Errors (T, 4) of the estimates, in standard deviations of one observation."""
     random = np.random.default_rng(seed)
     motion, before, off = None, 0.0, []
     for time in times:
-        seen = path(time) + UNIT * random.normal(size=4)
-        seen[3] = (seen[3] + np.pi) % (2 * np.pi) - np.pi
+        observed = path(time) + STD * random.normal(size=4)
+        observed[3] = wrap_radians(observed[3])
         if motion is None:
-            motion = PoseKalmanFilter(seen, UNIT, SIZE, agile=agile)
+            motion = PoseKalmanFilter(observed, STD, SIZE, agile=agile)
         else:
-            motion.update(seen, UNIT, time - before)
+            motion.update(observed, STD, time - before)
         before = time
         error = motion.pose - path(time)
-        error[3] = (error[3] + np.pi) % (2 * np.pi) - np.pi
-        off.append(error / UNIT)
+        error[3] = wrap_radians(error[3])
+        off.append(error / STD)
     return np.array(off)
 
 
 def steps(off: NDArray, begin: int = 30) -> NDArray:
-    """(4,) root mean square of the change of an error from a frame to the next, once it runs."""
+    """(4,) root mean square change of an error from frame to frame, after the first frames."""
     return np.sqrt((np.diff(off[begin:], axis=0) ** 2).mean(axis=0))
 
 
@@ -58,59 +59,59 @@ FRAMES = np.arange(180) / RATE
 
 
 @pytest.mark.parametrize(("path", "most"), [(still, 0.22), (walks, 0.22), (nods, 0.85)])
-def test_what_moves_smoothly_does_not_jitter(path: Path, most: float) -> None:
-    off = np.stack([followed(path, FRAMES, seed) for seed in range(6)])
-    # frame by frame it is the square root of 2
+def test_smooth_motion_neither_jitters_nor_lags(path: Path, most: float) -> None:
+    off = np.stack([errors_of(path, FRAMES, seed) for seed in range(6)])
+    # without a filter it is the square root of 2
     assert np.mean([steps(one) for one in off], axis=0).max() < most
     assert np.abs(off[:, 30:]).max() < 5
     assert np.abs(off[:, 30:].mean(axis=(0, 1))).max() < 0.3  # nor lag
 
 
-def test_a_head_that_nods_is_followed_by_its_acceleration() -> None:
-    """Speed alone would have to catch up all the time."""
-    off = np.concatenate([followed(nods, FRAMES, seed)[40:] for seed in range(6)])
+def test_the_acceleration_model_follows_a_nodding_head() -> None:
+    """A constant-velocity model alone would always lag behind."""
+    off = np.concatenate([errors_of(nods, FRAMES, seed)[40:] for seed in range(6)])
     assert np.sqrt((off[:, [1, 3]] ** 2).mean(axis=0)).max() < 1.55
-    resting = np.concatenate([followed(still, FRAMES, seed)[40:] for seed in range(6)])
+    resting = np.concatenate([errors_of(still, FRAMES, seed)[40:] for seed in range(6)])
     assert np.sqrt((resting**2).mean(axis=0)).max() < 0.45
 
 
-def test_a_jolt_is_caught_up_with_within_a_frame() -> None:
+def test_the_filter_catches_up_with_a_jolt_within_a_frame() -> None:
     def jolts(time: float) -> SimilarityPose:
         return still(time) + np.array([25.0, 0, 0, 0]) * (time > 2)
 
-    off = followed(jolts, FRAMES)
+    off = errors_of(jolts, FRAMES)
     assert np.abs(off[62:66, 0]).max() < 6  # of 83
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1.0, 2.0, 5.0, 30.0]), st.booleans())
-def test_turns_are_never_half_a_turn_off(seed: int, rate: float, agile: bool) -> None:
+def test_the_rotation_is_never_off_by_half_a_turn(seed: int, rate: float, agile: bool) -> None:
     random = np.random.default_rng(seed)
     times = np.cumsum(random.choice([1.0, 1.0, 1.0, 4.0], 150)) / rate
 
     def rolls(time: float) -> SimilarityPose:
         return still(time) + np.array([0, 0, 0, np.pi - 0.1 + 0.35 * np.sin(5 * time)])
 
-    off = followed(rolls, times, seed, agile)
-    assert np.abs(off[:, 3] * UNIT[3]).max() < 0.75
+    off = errors_of(rolls, times, seed, agile)
+    assert np.abs(off[:, 3] * STD[3]).max() < 0.75
 
 
-def test_time_that_stands_still_or_flies_leaves_numbers() -> None:
+def test_steps_of_zero_and_of_many_seconds_stay_finite() -> None:
     random = np.random.default_rng(0)
-    motion = PoseKalmanFilter(still(0), UNIT, SIZE)
+    motion = PoseKalmanFilter(still(0), STD, SIZE)
     for step in random.choice([0.0, 0.001, 1 / 30, 1.0, 50.0], 3000):
-        motion.update(still(0) + UNIT * random.normal(size=4), UNIT, float(step))
+        motion.update(still(0) + STD * random.normal(size=4), STD, float(step))
         assert np.isfinite(motion.pose).all()
-    doubt = motion._covariance / np.outer(UNIT, UNIT).diagonal()[:, None, None]
+    doubt = motion._covariance / np.outer(STD, STD).diagonal()[:, None, None]
     assert np.linalg.eigvalsh(doubt).min() > -1e-6
-    assert np.abs(motion.pose - still(0)).max() < 20 * UNIT.max()
+    assert np.abs(motion.pose - still(0)).max() < 20 * STD.max()
 
 
-def test_a_picture_of_another_size_shows_the_same_motion() -> None:
-    one, large = (PoseKalmanFilter(walks(0), UNIT, SIZE) for _ in range(2))
+def test_rescaling_keeps_the_motion() -> None:
+    one, large = (PoseKalmanFilter(walks(0), STD, SIZE) for _ in range(2))
     for frame in range(1, 20):
         for motion in (one, large):
-            motion.update(walks(frame / RATE), UNIT, 1 / RATE)
+            motion.update(walks(frame / RATE), STD, 1 / RATE)
     large.rescale(2.0)
     expected = one.predict(0.1) * [2, 2, 1, 1] + [0, 0, np.log(2), 0]
     assert large.predict(0.1) == pytest.approx(expected)
@@ -118,10 +119,10 @@ def test_a_picture_of_another_size_shows_the_same_motion() -> None:
     assert large.predict(0.1, lost=True) == pytest.approx(hidden)
 
 
-def test_a_hidden_face_goes_on_as_it_went() -> None:
-    motion = PoseKalmanFilter(walks(0), UNIT, SIZE)
+def test_a_hidden_face_continues_its_motion() -> None:
+    motion = PoseKalmanFilter(walks(0), STD, SIZE)
     for frame in range(1, 40):
-        motion.update(walks(frame / RATE), UNIT, 1 / RATE)
+        motion.update(walks(frame / RATE), STD, 1 / RATE)
     for _ in range(10):
         motion.predict_without_measurement(1 / RATE, np.array([3.0, 0.1]))
     assert motion.pose[:2] == pytest.approx(walks(49 / RATE)[:2], abs=2)

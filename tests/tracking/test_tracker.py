@@ -1,7 +1,7 @@
-"""Faces followed: the same face keeps its number, whatever passes before it; points are steady.
+"""The tracker: a face keeps its identity whatever passes in front of it, and its points are steady.
 
-A "face" is a bright disc above a dark one with a cheek of its own, and the model reads the two
-discs, with a little noise if asked. So where it is in each frame is known.
+A "face" is a bright disc above a dark one, with a cheek of its own. The model reads the two discs,
+with noise if asked. So the true position is known in every frame.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.tracking.association import reject_occlusion_drift
-from facepoints.tracking.config import AssociationConfig
+from facepoints.tracking.config import AcceptanceConfig, AssociationConfig
 from facepoints.tracking.observation import Observation, appearance_descriptor
 from facepoints.tracking.offline_smoothing import smooth_offline
+from facepoints.tracking.one_euro import OneEuroFilter
 from facepoints.tracking.pose2d import fit_pose
 from facepoints.tracking.track import Track
 from facepoints.tracking.tracker import FaceTracker, TrackerConfig, track_video
@@ -40,21 +41,21 @@ class Actor:
     """A face in a clip.
 
     Attributes:
-        path: middle (T, 2) in each frame.
+        path: (T, 2) center in each frame.
         size: pixels.
-        cheek: where its mark is, by which it is known.
-        stripes: whether it is painted all over, not to be mistaken for another.
-        seen: (T,) whether it is in the picture at all.
+        cheek: position of the mark that distinguishes it, in face sizes.
+        stripes: paint it all over, so that it resembles no other.
+        visible: (T,) True where it is in the image; None: always.
     """
 
     path: NDArray[np.float64]
     size: float = 60
     cheek: tuple[float, float] = (-0.3, -0.1)
     stripes: bool = False
-    seen: NDArray[np.bool_] | None = None
+    visible: NDArray[np.bool_] | None = None
 
-    def there(self, index: int) -> bool:
-        return self.seen is None or bool(self.seen[index])
+    def is_visible(self, index: int) -> bool:
+        return self.visible is None or bool(self.visible[index])
 
     def points(self, index: int) -> NDArray[np.float64]:
         return SHAPE * self.size + self.path[index]
@@ -80,7 +81,7 @@ def paint(image: NDArray[np.uint8], actor: Actor, index: int) -> None:
 
 @dataclass
 class Clip:
-    """Frames of actors, the first in front; a source of frames and a finder of faces too."""
+    """Frames of actors, the first in front. It is a video source and a face detector, too."""
 
     actors: Sequence[Actor]
     count: int
@@ -90,14 +91,14 @@ class Clip:
     total: int = 0
     lost: int = 0
     note: str = ""
-    looked: int = 0
+    detector_runs: int = 0
     boards: dict[int, tuple[int, int]] = field(default_factory=dict)
     _numbers: dict[bytes, int] = field(default_factory=dict)
 
     def image(self, index: int) -> NDArray[np.uint8]:
         image = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
         for actor in reversed(self.actors):
-            if actor.there(index):
+            if actor.is_visible(index):
                 paint(image, actor, index)
         if index in self.boards:
             left, right = self.boards[index]
@@ -111,22 +112,22 @@ class Clip:
             yield Frame(image, index, index / self.fps, self.name)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """As a finder: what is in a frame of this clip, and not hidden."""
-        self.looked += 1
+        """As a detector: the actors in a frame of this clip that are not hidden."""
+        self.detector_runs += 1
         now = self._numbers[image.tobytes()] if self.actors else 0
-        found = []
+        detections = []
         for actor in self.actors:
             x, y = actor.path[now]
             left, right = self.boards.get(now, (0, 0))
-            if actor.there(now) and not left < x < right:
+            if actor.is_visible(now) and not left < x < right:
                 side = actor.size
-                found.append(Detection((x - side / 2 + 2, y - side / 2 - 1, side, side), 0.9))
-        return found
+                detections.append(Detection((x - side / 2 + 2, y - side / 2 - 1, side, side), 0.9))
+        return detections
 
 
 @dataclass
 class Discs:
-    """A model that reads the discs, with noise of so many pixels of the crop."""
+    """A model that reads the discs, with noise in crop pixels."""
 
     noise: float = 0.0
     has_face_score: bool = True
@@ -147,24 +148,24 @@ class Discs:
         radius = np.full((len(crops), 4), 2.0, np.float32)
         score = np.zeros(len(crops), np.float32)
         for row, crop in enumerate(crops):
-            seen = [_middle(crop > 225), _middle(crop < 40)]
-            if any(len(m) == 0 for m in seen):
+            discs = [_center(crop > 225), _center(crop < 40)]
+            if any(len(m) == 0 for m in discs):
                 continue
-            fit = affine.fit_similarity(SHAPE[:2], np.array(seen))
+            fit = affine.fit_similarity(SHAPE[:2], np.array(discs))
             if np.hypot(*(affine.apply(fit, np.zeros(2)) - 31.5)) > 20:
-                continue  # a face beside the crop is none in it
+                continue  # a face beside the crop does not count
             points[row] = affine.apply(fit, SHAPE)
             points[row] += self.random.normal(0, 1, (4, 2)) * self.noise
             score[row] = 0.99
         return LandmarkOutput(points, radius, score)
 
 
-def _middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    count, _, stats, middles = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+def _center(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    count, _, stats, centers = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     if count < 2:
         return np.zeros(0)
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return middles[largest] if stats[largest, cv2.CC_STAT_AREA] > 20 else np.zeros(0)
+    return centers[largest] if stats[largest, cv2.CC_STAT_AREA] > 20 else np.zeros(0)
 
 
 def line(start: float, step: float, count: int, y: float = 80) -> NDArray[np.float64]:
@@ -172,76 +173,79 @@ def line(start: float, step: float, count: int, y: float = 80) -> NDArray[np.flo
 
 
 def run(
-    clip: Clip, settings: TrackerConfig | None = None, **model: object
+    clip: Clip, config: TrackerConfig | None = None, **model: object
 ) -> tuple[list[list[Face]], Discs]:
-    """Faces of each frame, and the model that was asked."""
+    """The faces of each frame, and the model."""
     discs = Discs(**model)  # type: ignore[arg-type]
     predictor = Predictor(discs, clip)
-    follower = FaceTracker(predictor, settings)
-    return [follower(frame) for frame in clip], discs
+    tracker = FaceTracker(predictor, config)
+    return [tracker(frame) for frame in clip], discs
 
 
-def owners(clip: Clip, found: Sequence[Sequence[Face]]) -> list[list[int | None]]:
-    """For each actor, the number of the face that lies on it in each frame."""
+def identities(clip: Clip, frames: Sequence[Sequence[Face]]) -> list[list[int | None]]:
+    """For each actor, the identity of the face that lies on it in each frame."""
     out: list[list[int | None]] = []
     for actor in clip.actors:
         row: list[int | None] = []
-        for index, faces in enumerate(found):
+        for index, faces in enumerate(frames):
             offs = [(np.abs(f.points - actor.points(index)).max(), f.track_id) for f in faces]
             near = min(offs, default=(np.inf, None), key=lambda pair: pair[0])
-            row.append(near[1] if near[0] < 4 and actor.there(index) else None)
+            row.append(near[1] if near[0] < 4 and actor.is_visible(index) else None)
         out.append(row)
     return out
 
 
-def test_a_face_at_walking_speed_is_followed_by_one_look_a_frame() -> None:
+def test_a_face_at_walking_speed_needs_one_crop_per_frame() -> None:
     clip = Clip([Actor(line(50, 18, 13))], 13)  # nine face widths a second
-    found, discs = run(clip)
-    assert owners(clip, found) == [[0] * 13]
-    assert sum(discs.calls) <= 13 + 2 + 3  # two looks at first, some again until speed is known
-    assert clip.looked <= 5
+    tracked, discs = run(clip)
+    assert identities(clip, tracked) == [[0] * 13]
+    assert sum(discs.calls) <= 13 + 2 + 3  # two crops at first, some again until the speed is known
+    assert clip.detector_runs <= 5
 
 
 def test_several_faces_go_through_the_model_together() -> None:
     clip = Clip([Actor(line(60 + 100 * n, 0.5, 10)) for n in range(3)], 10)
-    found, discs = run(clip, TrackerConfig(detect_every=100))
-    assert [sorted(f.track_id or 0 for f in faces) for faces in found] == [[0, 1, 2]] * 10
-    # in the first frame again, by a crop as those that follow, and in the next few if need be
+    tracked, discs = run(clip, TrackerConfig(detect_every=100))
+    assert [sorted(f.track_id or 0 for f in faces) for faces in tracked] == [[0, 1, 2]] * 10
+    # the first frame is cropped again, as in later frames; so may be the next few
     assert discs.calls == [3] * len(discs.calls)
     assert 11 <= len(discs.calls) <= 11 + 5
 
 
 @pytest.mark.parametrize("step", [2.0, 3.0, 4.5, 6.0, 11.0])
-def test_two_faces_that_cross_keep_their_numbers(step: float) -> None:
+def test_two_faces_that_cross_keep_their_identities(step: float) -> None:
     count = round(220 / step)
     front = Actor(line(50, step, count), cheek=(-0.32, 0.0))
     back = Actor(line(270, -step, count, 82), cheek=(0.32, 0.0))
     clip = Clip([front, back], count)
-    found, _ = run(clip)
-    mine, others = owners(clip, found)
+    tracked, _ = run(clip)
+    mine, others = identities(clip, tracked)
     assert set(mine) == {mine[0]}
     apart = np.abs(front.path - back.path)[:, 0] > 10
     assert {n for n, far in zip(others, apart, strict=True) if far} <= {others[0], None}
     assert others[-1] == others[0]
-    assert {f.track_id for faces in found for f in faces} == {0, 1}
+    assert {f.track_id for faces in tracked for f in faces} == {0, 1}
 
 
 def pair() -> tuple[list[Track], list[Observation]]:
-    """Two faces side by side that stood still for some frames, and how they look."""
-    sights = []
+    """Two faces side by side that stood still for some frames: their tracks and observations."""
+    observations = []
     for middle, cheek in ((120.0, -0.3), (165.0, 0.3)):
         points = (SHAPE * 60 + (middle, 80)).astype(np.float32)
-        look = appearance_descriptor(
+        appearance = appearance_descriptor(
             crop_of(Actor(np.array([(middle, 80.0)]), cheek=(cheek, 0.0))), side=24
         )
         pose = fit_pose(points, np.ones(4), Discs().canonical_points)
         assert pose is not None
-        sights.append(Observation(points, np.ones(4, np.float32), 0.99, pose, look))
-    tracks = [Track(sight, 0.0, Discs().canonical_points, TrackerConfig()) for sight in sights]
+        observations.append(Observation(points, np.ones(4, np.float32), 0.99, pose, appearance))
+    tracks = [
+        Track(observation, 0.0, Discs().canonical_points, TrackerConfig())
+        for observation in observations
+    ]
     for index in range(1, 10):
-        for track, sight in zip(tracks, sights, strict=True):
-            track.update(sight, index / RATE)
-    return tracks, sights
+        for track, observation in zip(tracks, observations, strict=True):
+            track.update(observation, index / RATE)
+    return tracks, observations
 
 
 def crop_of(actor: Actor) -> NDArray[np.uint8]:
@@ -251,86 +255,86 @@ def crop_of(actor: Actor) -> NDArray[np.uint8]:
     return image[y - 40 : y + 40, x - 40 : x + 40, 0]
 
 
-def moved(sight: Observation, by: Sequence[float]) -> Observation:
-    return replace(sight, pose=sight.pose + np.array(by))
+def moved(observation: Observation, by: Sequence[float]) -> Observation:
+    return replace(observation, pose=observation.pose + np.array(by))
 
 
 @pytest.mark.parametrize("by", [(18, 0, 0, 0), (0, 0, 0.35, 0)])
-def test_a_face_whose_points_are_drawn_to_another_counts_as_hidden(by: Sequence[float]) -> None:
-    tracks, sights = pair()
-    seen = reject_occlusion_drift(
-        tracks, [moved(sights[0], by), sights[1]], 10 / RATE, AssociationConfig()
+def test_an_observation_that_drifts_to_another_face_is_rejected(by: Sequence[float]) -> None:
+    tracks, observations = pair()
+    kept = reject_occlusion_drift(
+        tracks, [moved(observations[0], by), observations[1]], 10 / RATE, AssociationConfig()
     )
-    assert seen == [None, sights[1]]
+    assert kept == [None, observations[1]]
 
 
 @pytest.mark.parametrize("by", [(30, 10, 0, 0), (0, 0, 0.4, 0)])
-def test_faces_side_by_side_are_seen_when_the_camera_jolts(by: Sequence[float]) -> None:
-    tracks, sights = pair()
-    jolted = [moved(sight, by) for sight in sights]
+def test_faces_side_by_side_are_kept_when_the_camera_jolts(by: Sequence[float]) -> None:
+    tracks, observations = pair()
+    jolted = [moved(observation, by) for observation in observations]
     assert reject_occlusion_drift(tracks, jolted, 10 / RATE, AssociationConfig()) == jolted
 
 
-def test_a_face_is_thought_to_keep_its_size_while_it_is_hidden() -> None:
-    tracks, sights = pair()
-    track, sight = tracks[0], sights[0]
-    for index in range(3):  # the last that is seen of it is wrong
-        track.update(moved(sight, (0, 0, 0.2 * index, 0)), (10 + index) / RATE, alone=False)
+def test_a_hidden_face_is_predicted_at_its_last_clear_size() -> None:
+    tracks, observations = pair()
+    track, observation = tracks[0], observations[0]
+    for index in range(3):  # its last observations are wrong
+        track.update(moved(observation, (0, 0, 0.2 * index, 0)), (10 + index) / RATE, alone=False)
     for index in range(13, 30):
         track.mark_missed(index / RATE)
-    assert track.predict_pose(1.0)[2] == pytest.approx(sight.pose[2], abs=0.1)
+    assert track.predict_pose(1.0)[2] == pytest.approx(observation.pose[2], abs=0.1)
 
 
-def test_a_face_hidden_for_half_a_second_keeps_its_number() -> None:
+def test_a_face_hidden_for_half_a_second_keeps_its_identity() -> None:
     clip = Clip([Actor(line(60, 4, 45))], 45)
     clip.boards = dict.fromkeys(range(15, 30), (100, 300))
-    found, _ = run(clip)
-    (numbers,) = owners(clip, found)
+    tracked, _ = run(clip)
+    (numbers,) = identities(clip, tracked)
     assert numbers[14] == numbers[33] == numbers[44] == 0
     assert numbers[15:30] == [None] * 15
 
 
-def test_a_face_that_left_and_came_back_has_a_new_number() -> None:
-    seen = np.ones(90, bool)
-    seen[20:65] = False  # one and a half seconds
-    clip = Clip([Actor(line(160, 0, 90), seen=seen)], 90)
-    found, _ = run(clip)
-    (numbers,) = owners(clip, found)
+def test_a_face_that_returns_after_lost_track_seconds_gets_a_new_identity() -> None:
+    visible = np.ones(90, bool)
+    visible[20:65] = False  # one and a half seconds
+    clip = Clip([Actor(line(160, 0, 90), visible=visible)], 90)
+    tracked, _ = run(clip)
+    (numbers,) = identities(clip, tracked)
     assert set(numbers[:20]) == {0}
     assert set(numbers[72:]) == {1}
-    assert {f.track_id for faces in found[20:65] for f in faces} == set()
+    assert {f.track_id for faces in tracked[20:65] for f in faces} == set()
 
 
-def test_somebody_else_in_the_same_place_after_a_cut_has_a_new_number() -> None:
-    first = Actor(line(160, 0, 20), seen=np.arange(20) < 10)
-    second = Actor(line(160, 0, 20), cheek=(0.3, -0.1), stripes=True, seen=np.arange(20) >= 10)
+def test_another_face_in_the_same_place_after_a_cut_gets_a_new_identity() -> None:
+    first = Actor(line(160, 0, 20), visible=np.arange(20) < 10)
+    second = Actor(line(160, 0, 20), cheek=(0.3, -0.1), stripes=True, visible=np.arange(20) >= 10)
     clip = Clip([first, second], 20)
-    found, _ = run(clip)
-    assert [faces[0].track_id for faces in found] == [0] * 10 + [1] * 10
+    tracked, _ = run(clip)
+    assert [faces[0].track_id for faces in tracked] == [0] * 10 + [1] * 10
 
 
-def test_a_newcomer_is_found_within_half_a_second() -> None:
+def test_a_newcomer_is_detected_within_half_a_second() -> None:
     resident = Actor(line(70, 0, 60))
-    newcomer = Actor(line(240, 0, 60), cheek=(0.3, -0.1), seen=np.arange(60) >= 35)
+    newcomer = Actor(line(240, 0, 60), cheek=(0.3, -0.1), visible=np.arange(60) >= 35)
     clip = Clip([resident, newcomer], 60)
-    found, _ = run(clip)
-    _, numbers = owners(clip, found)
+    tracked, _ = run(clip)
+    _, numbers = identities(clip, tracked)
     assert 1 in numbers[35:51]
-    assert clip.looked < 20
+    assert clip.detector_runs < 20
     every = Clip([resident, newcomer], 60)
-    found, _ = run(every, TrackerConfig(detect_every=1))
-    assert owners(every, found)[1][35] == 1
-    assert every.looked == 60
+    tracked, _ = run(every, TrackerConfig(detect_every=1))
+    assert identities(every, tracked)[1][35] == 1
+    assert every.detector_runs == 60
 
 
-def test_a_model_that_judges_no_faces_follows_none_that_the_finder_does_not_see() -> None:
-    clip = Clip([Actor(line(160, 0, 90), seen=np.arange(90) < 10)], 90)
-    found, _ = run(clip, has_face_score=False)
-    assert len(found[5]) == 1
-    assert found[-1] == []
+def test_with_a_model_without_face_scores_the_detector_ends_tracks() -> None:
+    clip = Clip([Actor(line(160, 0, 90), visible=np.arange(90) < 10)], 90)
+    tracked, _ = run(clip, has_face_score=False)
+    assert len(tracked[5]) == 1
+    assert tracked[-1] == []
 
 
-def test_points_keep_still_where_the_face_does() -> None:
+def test_points_of_a_still_face_are_steady() -> None:
     clip = Clip([Actor(line(160, 0, 60))], 60)
     rough = points_of(run(clip, TrackerConfig(smooth=False), noise=0.5)[0])
     smooth = points_of(run(clip, noise=0.5)[0])
@@ -342,13 +346,13 @@ def test_points_of_a_walker_do_not_lag(live: bool) -> None:
     step = 8.0
     actor = Actor(line(40, step, 30))
     clip = Clip([actor], 30)
-    found = live_or_recorded(clip, live, noise=0.3)
-    behind = [(actor.points(i) - f[0].points)[:, 0].mean() for i, f in enumerate(found) if i > 3]
+    tracked = live_or_recorded(clip, live, noise=0.3)
+    behind = [(actor.points(i) - f[0].points)[:, 0].mean() for i, f in enumerate(tracked) if i > 3]
     assert len(behind) == 26
     assert abs(float(np.mean(behind))) < 0.1 * step  # a tenth of a frame
 
 
-def test_hindsight_makes_a_recorded_video_steadier_and_bends_no_motion() -> None:
+def test_offline_smoothing_is_steadier_and_keeps_the_motion() -> None:
     count = 60
     path = line(60, 2.5, count) + np.stack(
         [np.zeros(count), 10 * np.sin(np.arange(count) / 6)], axis=1
@@ -367,8 +371,8 @@ def test_hindsight_makes_a_recorded_video_steadier_and_bends_no_motion() -> None
 
 
 @pytest.mark.parametrize(("live", "late", "least"), [(True, 2, 0.7), (False, 1, 0.8)])
-def test_eyes_that_close_for_a_few_frames_are_seen_to(live: bool, late: int, least: float) -> None:
-    """Two points of a still face go down by three radii within three frames, and back."""
+def test_a_blink_of_a_few_frames_survives_smoothing(live: bool, late: int, least: float) -> None:
+    """Two points of a still face move down by three radii within three frames, and back."""
     count, random = 60, np.random.default_rng(0)
     canonical_points = random.uniform(0, 100, (40, 2))
     closed = np.interp(np.arange(count), [25, 28, 33, 36], [0, 1, 1, 0])
@@ -378,16 +382,16 @@ def test_eyes_that_close_for_a_few_frames_are_seen_to(live: bool, late: int, lea
     points = points.astype(np.float32)
     if live:
         track = None
-        seen = []
+        smoothed = []
         for index, now in enumerate(points):
             pose = fit_pose(now, radius, canonical_points)
             assert pose is not None
-            sight = Observation(now, radius, 0.99, pose, np.zeros(1, np.float32))
+            observation = Observation(now, radius, 0.99, pose, np.zeros(1, np.float32))
             if track is None:
-                track = Track(sight, 0.0, canonical_points, TrackerConfig())
+                track = Track(observation, 0.0, canonical_points, TrackerConfig())
             else:
-                track.update(sight, index / RATE)
-            seen.append(track.points())
+                track.update(observation, index / RATE)
+            smoothed.append(track.points())
     else:
         names = LandmarkSet(tuple(f"p{n}" for n in range(40)))
         blank = np.zeros((1, 1, 3), np.uint8)
@@ -395,44 +399,44 @@ def test_eyes_that_close_for_a_few_frames_are_seen_to(live: bool, late: int, lea
             (Frame(blank, i, i / RATE, "clip"), [Face((0, 0, 1, 1), 1.0, p, radius, names, 0)])
             for i, p in enumerate(points)
         ]
-        seen = [faces[0].points for _, faces in smooth_offline(frames, canonical_points)]
-    down = (np.array(seen) - canonical_points)[:, :2, 1].mean(axis=1) / 9
+        smoothed = [faces[0].points for _, faces in smooth_offline(frames, canonical_points)]
+    down = (np.array(smoothed) - canonical_points)[:, :2, 1].mean(axis=1) / 9
     assert least < down.max() < 1.1
     begun = int(np.argmax(down > 0.5)) - int(np.argmax(closed > 0.5))
     assert abs(begun) <= late
     assert np.abs(down[:20]).max() < 0.1
 
 
-def test_time_counts_and_not_frames() -> None:
-    """A tenth of the frames, ten times as far apart: the same motion is no surprise."""
+def test_tracking_depends_on_time_and_not_on_the_frame_rate() -> None:
+    """The same frames, at a quarter of the frame rate."""
     actor = Actor(line(40, 8, 25))
     slow = Clip([actor], 25, fps=15.0)
     fast = Clip([actor], 25, fps=60.0)
     for clip in (slow, fast):
-        found, _ = run(clip)
-        assert owners(clip, found) == [[0] * 25]
+        tracked, _ = run(clip)
+        assert identities(clip, tracked) == [[0] * 25]
 
 
-def test_a_frame_of_another_size_shows_the_same_faces() -> None:
+def test_a_frame_in_another_resolution_shows_the_same_faces() -> None:
     clip = Clip([Actor(line(160, 1, 20))], 20)
-    follower = FaceTracker(Predictor(Discs(), clip), TrackerConfig(detect_every=1000))
+    tracker = FaceTracker(Predictor(Discs(), clip), TrackerConfig(detect_every=1000))
     for frame in clip:
         image = frame.image
         if frame.index >= 10:
             image = cv2.resize(image, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
-        (face,) = follower(Frame(np.asarray(image, np.uint8), frame.index, frame.time, "clip"))
+        (face,) = tracker(Frame(np.asarray(image, np.uint8), frame.index, frame.time, "clip"))
         assert face.track_id == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 2)])
-def test_frames_of_hardly_a_pixel_have_no_face(size: tuple[int, int]) -> None:
+def test_tiny_frames_have_no_faces(size: tuple[int, int]) -> None:
     clip = Clip([], 3)
-    follower = FaceTracker(Predictor(Discs(), clip))
+    tracker = FaceTracker(Predictor(Discs(), clip))
     for index in range(3):
-        assert follower(Frame(np.zeros((*size, 3), np.uint8), index, index / 30, "clip")) == []
+        assert tracker(Frame(np.zeros((*size, 3), np.uint8), index, index / 30, "clip")) == []
 
 
-def test_settings_that_cannot_be_are_one_line() -> None:
+def test_settings_out_of_range_raise_settings_error() -> None:
     with pytest.raises(SettingsError, match="detect_every"):
         TrackerConfig(detect_every=0)
     with pytest.raises(SettingsError, match="lost_track_seconds"):
@@ -443,16 +447,55 @@ def test_settings_that_cannot_be_are_one_line() -> None:
 
 
 def live_or_recorded(clip: Clip, live: bool, noise: float) -> list[list[Face]]:
-    if live:  # without the thread that drops frames for a slow viewer
+    if live:  # without the thread that drops frames for a slow consumer
         return run(clip, noise=noise)[0]
     return [faces for _, faces in track_video(Predictor(Discs(noise=noise), clip), clip)]
 
 
-def points_of(found: Sequence[Sequence[Face]]) -> NDArray[np.float64]:
-    assert all(len(faces) == 1 for faces in found)
-    return np.array([faces[0].points for faces in found], dtype=np.float64)
+def points_of(tracked: Sequence[Sequence[Face]]) -> NDArray[np.float64]:
+    assert all(len(faces) == 1 for faces in tracked)
+    return np.array([faces[0].points for faces in tracked], dtype=np.float64)
 
 
 def jitter(points: NDArray) -> float:
-    """Root mean square of what changes from frame to frame."""
+    """Root mean square of the change from frame to frame."""
     return float(np.sqrt((np.diff(points, axis=0) ** 2).mean()))
+
+
+def test_the_live_smoother_runs_for_live_sources_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    smooth = OneEuroFilter.__call__
+
+    def counted(self: OneEuroFilter, points: NDArray, radius: NDArray, seconds: float) -> NDArray:
+        calls.append(seconds)
+        return smooth(self, points, radius, seconds)
+
+    monkeypatch.setattr(OneEuroFilter, "__call__", counted)
+    for live in (False, True):
+        clip = Clip([Actor(line(160, 0, 8))], 8, live=live)
+        # for a live source, all frames fit into the queue, so none is dropped
+        config = TrackerConfig(prefetch_frames=8)
+        for _ in track_video(Predictor(Discs(), clip), clip, config):
+            pass
+        assert len(calls) == (7 if live else 0)
+
+
+def test_track_video_checks_its_arguments_before_the_first_frame() -> None:
+    boxes = BoxFileDetector(path=None, _boxes={})  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="boxes from a file"):
+        track_video(Predictor(Discs(), boxes), Clip([], 0))
+
+
+def test_identities_are_numbered_from_0() -> None:
+    clip = Clip([Actor(line(60 + 100 * n, 0.5, 4)) for n in range(3)], 4)
+    tracker = FaceTracker(Predictor(Discs(), clip))
+    faces = [face for frame in clip for face in tracker(frame)]
+    assert {face.track_id for face in faces} == {0, 1, 2}
+    assert tracker.next_id == 3
+
+
+def test_a_tentative_track_gets_its_identity_after_some_observations() -> None:
+    clip = Clip([Actor(line(160, 0, 6))], 6)
+    config = TrackerConfig(acceptance=AcceptanceConfig(instant_score=1.0, min_observations=3))
+    tracked, _ = run(clip, config)
+    assert [len(faces) for faces in tracked] == [0, 0, 1, 1, 1, 1]

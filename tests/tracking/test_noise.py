@@ -1,0 +1,37 @@
+"""Noise estimates from third differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facepoints.tracking.noise import noise_std, pose_noise
+
+
+def test_noise_std_recovers_the_noise_on_smooth_motion() -> None:
+    random = np.random.default_rng(0)
+    time = np.arange(2000)
+    motion = np.stack([0.002 * time**2, 30 * np.sin(time / 50)], axis=1)
+    noise = random.normal(0, (0.5, 2.0), (2000, 2))
+    assert noise_std(motion + noise) == pytest.approx([0.5, 2.0], rel=0.1)
+    assert noise_std(motion).max() < 0.01
+
+
+def test_a_jump_is_not_noise() -> None:
+    values = np.zeros((16, 1))
+    values[8:] = 100
+    assert noise_std(values) == 0
+
+
+def test_fewer_than_five_values_have_no_noise_estimate() -> None:
+    assert noise_std(np.random.default_rng(0).normal(size=(4, 3))).tolist() == [0, 0, 0]
+
+
+def test_pose_noise_averages_to_the_noise_and_ignores_full_turns() -> None:
+    random = np.random.default_rng(1)
+    std = np.array([0.3, 0.3, 0.01, 0.02])
+    poses = np.cumsum(np.full((4000, 4), (2.0, 1.0, 0.01, 0.3)), axis=0)
+    poses += std * random.normal(size=poses.shape)
+    poses[:, 3] = (poses[:, 3] + np.pi) % (2 * np.pi) - np.pi
+    samples = np.array([pose_noise(poses[n : n + 4]) for n in range(len(poses) - 3)])
+    assert np.sqrt((samples**2).mean(axis=0)) == pytest.approx(std, rel=0.1)
