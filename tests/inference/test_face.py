@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,5 +61,58 @@ def test_points_must_fit_their_names() -> None:
 
 
 def test_a_face_prints_short() -> None:
-    said = "Face(box=(10.0, 20.0, 30.0, 40.0), score=0.750, 68 points, track=3)"
-    assert repr(a_face()) == said
+    text = "Face(box=(10.0, 20.0, 30.0, 40.0), score=0.750, 68 points, track_id=3)"
+    assert repr(a_face()) == text
+
+
+def test_a_point_is_found_by_its_name() -> None:
+    face = a_face(KAGGLE_15)
+    np.testing.assert_array_equal(face["nose_tip"], face.points[KAGGLE_15.names.index("nose_tip")])
+    assert "nose_tip" in face
+    assert "chin" not in face
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nose", "no point 'nose'; choose one of: .*nose_tip"),
+        ("left_eye_centre", "no point 'left_eye_centre'; choose one of: left_eye_center"),
+        (3, "no point '3'; choose one of: left_eye_center, .*, [.]{3}$"),
+    ],
+)
+def test_an_unknown_point_suggests_similar_names(name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        a_face(KAGGLE_15)[name]
+
+
+def test_a_region_holds_its_points_in_the_order_of_the_set() -> None:
+    face = a_face()
+    np.testing.assert_array_equal(face.region("left_eye"), face.points[42:48])
+    np.testing.assert_array_equal(face.region("jaw"), face.points[:17])
+    assert a_face(KAGGLE_15).region("left_eyebrow").shape == (2, 2)
+    with pytest.raises(DataError, match="no region 'left_eyes'; choose one of: left_eye"):
+        face.region("left_eyes")
+    with pytest.raises(DataError, match=r"no region 'jaw'; choose one of: right_eyebrow, .*mouth$"):
+        a_face(KAGGLE_15).region("jaw")
+
+
+def test_faces_are_equal_by_their_values() -> None:
+    face, same = a_face(), a_face()
+    assert face == same
+    assert face != replace(face, track_id=4)
+    assert face != replace(face, points=face.points + np.float32(1))
+    assert face != a_face(KAGGLE_15)
+    assert face != "face"
+    assert [face].index(same) == 0
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(face)
+
+
+def test_the_dictionary_of_a_face_restores_its_numbers() -> None:
+    face = replace(a_face(KAGGLE_15), box=(0.1, 0.2, 10 / 3, 4.0), score=0.1)
+    data = json.loads(json.dumps(face.to_dict()))
+    assert list(data) == ["box", "score", "track", "points", "radius"]
+    assert data["box"] == [0.1, 0.2, 3.3333333, 4.0]
+    assert (data["score"], data["track"]) == (0.1, 3)
+    np.testing.assert_array_equal(np.array(data["points"], np.float32), face.points)
+    np.testing.assert_array_equal(np.array(data["radius"], np.float32), face.radius)

@@ -182,7 +182,10 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "somebody else's": (of_somebody_else, "not one of facepoints.*facepoints export"),
     "a newer format": (lambda: of_format(FORMAT + 1), r"format 2\).*up to format 1: upgrade"),
     "a format that is no number": (lambda: of_format("x"), r"model format x\)"),
-    "one that finds faces": (lambda: model_bytes(kind="detector"), "is a detector of facepoints, not"),
+    "one that finds faces": (
+        lambda: model_bytes(kind="detector"),
+        "is a detector of facepoints, not",
+    ),
     "no size": (lambda: model_bytes(size=[]), "metadata of .* is damaged"),
     "a layout of other points": (
         lambda: model_bytes(canonical_points=[[1, 2]]),

@@ -59,3 +59,14 @@ def test_subset_and_union_keep_eyes_and_edges_that_are_left():
 def test_invalid_sets_raise_an_error(names, message):
     with pytest.raises(DataError, match=message):
         LandmarkSet(names)
+
+
+def test_every_point_of_a_known_set_is_in_one_region() -> None:
+    for landmarks in (IBUG_68, KAGGLE_15):
+        named = [name for names in landmarks.regions.values() for name in names]
+        assert sorted(named) == sorted(landmarks.names)
+    assert next(iter(IBUG_68.regions)) == "jaw"
+    assert KAGGLE_15.regions["right_eye"] == (
+        *("right_eye_center", "right_eye_inner_corner", "right_eye_outer_corner"),
+    )
+    assert LandmarkSet(("0", "1"), mirrorable=False).regions == {}

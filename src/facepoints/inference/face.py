@@ -1,8 +1,10 @@
-"""What a prediction returns: a face, its points and how far off each may be."""
+"""A predicted face: its landmarks and how far off each may be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +18,21 @@ __all__ = ["Face"]
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One face in a picture. Pixels are those of the picture as a person sees it (EXIF
-    rotation applied); the centre of the top-left pixel is (0, 0).
+    """One face in an image.
+
+    Pixels are those of the image with its EXIF rotation applied. The center of the top-left
+    pixel is (0, 0). Faces are equal if all their values are; like lists, they are not hashable.
+
+    >>> face["nose_bridge_4"], face.region("left_eye")  # doctest: +SKIP
 
     Attributes:
-        box: (x, y, width, height) around all points that the model gave, in pixels.
-        score: how sure the model is that this is a face, [0, 1].
-        points: (K, 2) float32, (x, y) in pixels. May lie outside the picture.
-        radius: (K,) float32, in pixels: within it lies the true point 90 times in 100.
-        landmarks: names the K points.
-        track: number of the person in a video; None in single pictures.
+        box: (x, y, width, height), the bounding box of all landmarks of the model, in pixels.
+        score: probability that this is a face, [0, 1].
+        points: (K, 2) float32, (x, y) in pixels. They may lie outside the image.
+        radius: (K,) float32, in pixels: the distance around the point within which the true one
+            lies in 90 % of cases.
+        landmarks: names of the K points.
+        track_id: number of the person in a video; None in a single image.
 
     Raises:
         DataError: points or radius do not fit the landmark set.
@@ -47,17 +54,70 @@ class Face:
 
     def __repr__(self) -> str:
         x, y, width, height = self.box
-        track = "" if self.track_id is None else f", track={self.track_id}"
+        track = "" if self.track_id is None else f", track_id={self.track_id}"
         return (
             f"Face(box=({x:.1f}, {y:.1f}, {width:.1f}, {height:.1f}), score={self.score:.3f}, "
             f"{len(self.landmarks)} points{track})"
         )
 
-    def as_landmarks(self, want: LandmarkSet) -> Face:
-        """The same face with the points `want`; its box stays.
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Face):
+            return NotImplemented
+        return (
+            (self.box, self.score, self.track_id) == (other.box, other.score, other.track_id)
+            and self.landmarks == other.landmarks
+            and np.array_equal(self.points, other.points)
+            and np.array_equal(self.radius, other.radius)
+        )
 
-        A point that is the mean of others (an eye centre) gets the root mean square of
-        their radii: no smaller than if all were off the same way.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the face has a point of this name."""
+        return name in self.landmarks.names
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """The point (2,) of this name, (x, y) in pixels.
+
+        Raises:
+            DataError: the face has no such point; the message suggests similar names.
+        """
+        names = self.landmarks.names
+        if name not in names:
+            raise DataError(_unknown("point", name, names))
+        return self.points[names.index(name)]
+
+    def region(self, name: str) -> NDArray[np.float32]:
+        """The points (k, 2) of a region, in the order of the landmark set.
+
+        Args:
+            name: a key of `landmarks.regions`: jaw, right_eyebrow, left_eyebrow, nose,
+                right_eye, left_eye, mouth.
+
+        Raises:
+            DataError: the face has no point of such a region.
+        """
+        regions = self.landmarks.regions
+        if name not in regions:
+            raise DataError(_unknown("region", name, tuple(regions)))
+        return self.points[self.landmarks.columns(regions[name])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, as in the faces of a line of faces.jsonl: box, score, track, points
+        and radius. Numbers have the fewest digits that restore them as float32."""
+        return {
+            "box": _float32_list(np.array(self.box)),
+            "score": _float32_list(np.array([self.score]))[0],
+            "track": self.track_id,
+            "points": [_float32_list(point) for point in self.points],
+            "radius": _float32_list(self.radius),
+        }
+
+    def as_landmarks(self, want: LandmarkSet) -> Face:
+        """The same face with the points of another landmark set. Its box stays.
+
+        A point that is the mean of others (an eye center) gets the root mean square of their
+        radii, which holds even if their errors all go the same way.
 
         Raises:
             DataError: a point of `want` cannot be computed from these points.
@@ -67,3 +127,15 @@ class Face:
         points, _ = convert(self.points[None], every, self.landmarks, want)
         squares, _ = convert(self.radius[None] ** 2, every, self.landmarks, want)
         return replace(self, points=points[0], radius=np.sqrt(squares[0]), landmarks=want)
+
+
+def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:
+    """An error message that suggests similar names."""
+    close = get_close_matches(str(name), known) or known[:8]
+    more = ", ..." if len(close) < len(known) else ""
+    return f"the face has no {kind} '{name}'; choose one of: {', '.join(close)}{more}"
+
+
+def _float32_list(values: NDArray) -> list[float]:
+    """Values as float32, with the fewest digits that restore them exactly."""
+    return [float(text) for text in values.astype(np.float32).astype(str)]

@@ -19,7 +19,22 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 
-__all__ = ["LandmarkSet", "base_name", "scheme_of", "with_scheme"]
+__all__ = ["REGIONS", "LandmarkSet", "base_name", "scheme_of", "with_scheme"]
+
+REGIONS: dict[str, tuple[str, ...]] = {
+    "jaw": ("right_jaw", "chin", "left_jaw"),
+    "right_eyebrow": ("right_brow", "right_eyebrow"),
+    "left_eyebrow": ("left_brow", "left_eyebrow"),
+    "nose": ("nose", "right_nostril", "left_nostril"),
+    "right_eye": ("right_eye_",),
+    "left_eye": ("left_eye_",),
+    "mouth": (
+        *("mouth", "upper_lip", "lower_lip"),
+        *("inner_mouth", "inner_upper_lip", "inner_lower_lip"),
+    ),
+}
+"""Regions of a face, each with the beginnings of the names of its points. Left and right are the
+subject's."""
 
 
 def with_scheme(name: str, scheme: str) -> str:
@@ -111,6 +126,15 @@ class LandmarkSet:
     def edge_columns(self) -> tuple[tuple[int, int], ...]:
         """Column numbers of the edges to draw."""
         return tuple((self.names.index(a), self.names.index(b)) for a, b in self.edges)
+
+    @property
+    def regions(self) -> dict[str, tuple[str, ...]]:
+        """The names of the points of each region (`REGIONS`) that the set has points of."""
+        named = {
+            region: tuple(name for name in self.names if base_name(name).startswith(begins))
+            for region, begins in REGIONS.items()
+        }
+        return {region: names for region, names in named.items() if names}
 
     def columns(self, names: Iterable[str]) -> list[int]:
         """Column numbers of `names`. Raises DataError naming the first unknown one."""

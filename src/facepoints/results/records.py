@@ -101,16 +101,7 @@ def record(
         "width": width,
         "height": height,
         **({} if landmarks is None else {"landmarks": landmarks_to_json(landmarks)}),
-        "faces": [
-            {
-                "box": _float32_list(np.array(face.box)),
-                "score": _float32_list(np.array([face.score]))[0],
-                "track": face.track_id,
-                "points": [_float32_list(point) for point in face.points],
-                "radius": _float32_list(face.radius),
-            }
-            for face in faces
-        ],
+        "faces": [face.to_dict() for face in faces],
     }
 
 
@@ -131,11 +122,6 @@ def result_record(result: FrameResult, landmarks: LandmarkSet | None = None) -> 
         time=result.time,
         landmarks=landmarks,
     )
-
-
-def _float32_list(values: NDArray) -> list[float]:
-    """Values as float32, with the fewest digits that restore them exactly."""
-    return [float(text) for text in values.astype(np.float32).astype(str)]
 
 
 def json_line(data: Record) -> str:
