@@ -1,4 +1,4 @@
-"""Synthetic faces: exact points, seeds, groups, and Kaggle's two ways of marking."""
+"""Synthetic faces: exact points, seeds, groups, and Kaggle's two marking schemes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def faces() -> Samples:
 
 
 def _tone(image: np.ndarray, point: np.ndarray) -> float:
-    """Gray level at a sub-pixel place."""
+    """Gray level at a sub-pixel position."""
     x, y = float(point[0]), float(point[1])
     return float(affine.warp(image, np.array([[1.0, 0, -x], [0, 1.0, -y]]), 1, 1)[0, 0])
 
 
 def _pupil_offset(image: np.ndarray, points: np.ndarray) -> np.ndarray | None:
-    """How far the dark middle of an eye lies from the mean of its six points, in pixels.
+    """Distance of the dark center of an eye from the mean of its six points, in pixels.
 
     None for an eye that is too narrow, or covered, to show a pupil.
     """
@@ -43,7 +43,7 @@ def _pupil_offset(image: np.ndarray, points: np.ndarray) -> np.ndarray | None:
     return np.array([(dark * xx).sum(), (dark * yy).sum()]) / dark.sum()
 
 
-def test_shapes_and_header(faces: Samples) -> None:
+def test_rendered_samples_have_68_points_and_four_rows_per_person(faces: Samples) -> None:
     assert faces.images.shape == (240, 96, 96)
     assert faces.images.dtype == np.uint8
     assert faces.points.dtype == np.float32
@@ -62,7 +62,7 @@ def test_shapes_and_header(faces: Samples) -> None:
     count=st.integers(1, 6),
     size=st.sampled_from([24, 48, 96, 131]),
 )
-def test_rows_follow_from_the_seed_alone(seed: int, count: int, size: int) -> None:
+def test_a_row_depends_on_seed_and_size_only(seed: int, count: int, size: int) -> None:
     more = synthetic.render(count + 2, seed=seed, size=size)
     some = synthetic.render(count, seed=seed, size=size)
     assert some.images.shape == (count, size, size)
@@ -80,7 +80,7 @@ def test_size_scales_the_points_by_the_half_pixel_rule() -> None:
     np.testing.assert_allclose(moved, large.points, atol=1e-3)
 
 
-def test_framed_like_kaggle(faces: Samples) -> None:
+def test_faces_are_framed_like_those_of_kaggle(faces: Samples) -> None:
     points = faces.as_landmarks(KAGGLE_15).points
     mean = dict(zip(KAGGLE_15.names, points.mean(axis=0), strict=True))
     assert 62 < mean["left_eye_center"][0] < 70
@@ -99,7 +99,9 @@ def test_left_is_the_subjects_left(faces: Samples) -> None:
 
 @pytest.mark.parametrize("eye", ["left", "right"])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_pupils_are_dark_at_the_eyes_points(faces: Samples, eye: str, mirrored: bool) -> None:
+def test_pupils_are_dark_at_the_points_of_the_eyes(
+    faces: Samples, eye: str, mirrored: bool
+) -> None:
     images, points = faces.images, faces.points
     if mirrored:
         images = images[:, :, ::-1]
@@ -116,7 +118,7 @@ def test_pupils_are_dark_at_the_eyes_points(faces: Samples, eye: str, mirrored: 
 
 
 def test_features_are_drawn_at_their_points(faces: Samples) -> None:
-    """Brows, lids, nostrils and mouth corners are darker than the skin beside them."""
+    """Brows, lids, nostrils and mouth corners are darker than the skin next to them."""
     columns = faces.landmarks.columns
     up = np.array([0.0, -4.5])
     for names, away in (
@@ -133,8 +135,8 @@ def test_features_are_drawn_at_their_points(faces: Samples) -> None:
         assert np.mean(darker) > 0.8, names
 
 
-def test_the_image_must_be_looked_at(faces: Samples) -> None:
-    """Predicting the mean face is several pixels off; faces of one person differ too."""
+def test_the_mean_face_is_a_bad_prediction(faces: Samples) -> None:
+    """The mean face is several pixels off, and faces of one person differ, too."""
     points = faces.as_landmarks(KAGGLE_15).points
     off = points[80:] - points[:80].mean(axis=0)
     assert np.sqrt((off**2).mean()) > 2.5
@@ -144,8 +146,8 @@ def test_the_image_must_be_looked_at(faces: Samples) -> None:
 
 
 @pytest.mark.slow
-def test_images_tell_the_points() -> None:
-    """A linear map of the pixels beats the mean face on people that it has not seen."""
+def test_points_can_be_predicted_from_the_pixels() -> None:
+    """A linear map of the pixels beats the mean face on other people."""
     faces = synthetic.render(900, seed=1, size=24)
     x = faces.images.reshape(len(faces), -1).astype(np.float64)
     x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
@@ -160,17 +162,17 @@ def test_images_tell_the_points() -> None:
 
 
 @pytest.mark.parametrize(("count", "seed", "size"), [(-1, 0, 96), (1, -1, 96), (1, 0, 8)])
-def test_out_of_range(count: int, seed: int, size: int) -> None:
+def test_arguments_out_of_range_raise_an_error(count: int, seed: int, size: int) -> None:
     with pytest.raises(SettingsError, match="count >= 0"):
         synthetic.render(count, seed=seed, size=size)
 
 
-def test_no_faces() -> None:
+def test_zero_faces_are_empty_samples() -> None:
     assert len(synthetic.render(0)) == 0
     assert len(synthetic.kaggle_like(0)) == 0
 
 
-def test_kaggle_like_marks_as_the_competition_does() -> None:
+def test_kaggle_like_has_the_two_schemes_of_the_competition() -> None:
     count = 90
     marked = synthetic.kaggle_like(count, seed=3)
     truth = synthetic.render(count, seed=3).as_landmarks(KAGGLE_15)
@@ -197,7 +199,7 @@ def test_kaggle_like_marks_as_the_competition_does() -> None:
         np.testing.assert_allclose(off[rows, column], [[0, down]] * rows.sum(), atol=1e-4)
 
 
-def test_kaggle_like_shift_follows_the_size() -> None:
+def test_the_shift_of_the_second_scheme_scales_with_the_size() -> None:
     marked = synthetic.kaggle_like(12, seed=4, size=48)
     truth = synthetic.render(12, seed=4, size=48).as_landmarks(KAGGLE_15)
     tip = KAGGLE_15.columns(["nose_tip"])[0]

@@ -1,4 +1,4 @@
-"""What is written comes back the same, holes and all."""
+"""Written data sets are the same after they are read, with all holes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ masks = hnp.arrays(bool, st.tuples(st.integers(1, 5), st.just(15)))
 
 @settings(deadline=None, max_examples=40)
 @given(masks, st.integers(0, 99), st.sampled_from(["t.csv", "t.zip", "t.csv.zip"]))
-def test_kaggle_round_trip(labelled: np.ndarray, seed: int, name: str) -> None:
+def test_a_kaggle_table_survives_a_round_trip(labelled: np.ndarray, seed: int, name: str) -> None:
     samples = make(labelled, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         back = read(write_kaggle(samples, Path(folder) / name))
@@ -58,7 +58,7 @@ def test_kaggle_round_trip(labelled: np.ndarray, seed: int, name: str) -> None:
             assert back.names.tolist() == samples.names.tolist()
 
 
-def test_kaggle_test_table_keeps_ids(tmp_path: Path) -> None:
+def test_a_test_table_keeps_image_ids(tmp_path: Path) -> None:
     samples = make(np.zeros((2, 15), dtype=bool))
     numbered = Samples(**{**vars(samples), "names": np.array(["7", "30"])})
     path = write_kaggle(numbered, tmp_path)
@@ -68,7 +68,7 @@ def test_kaggle_test_table_keeps_ids(tmp_path: Path) -> None:
     assert read(write_kaggle(samples, tmp_path / "x.csv")).names.tolist() == ["1", "2"]
 
 
-def test_kaggle_header_is_the_competitions(tmp_path: Path) -> None:
+def test_the_header_is_that_of_the_competition(tmp_path: Path) -> None:
     path = write_kaggle(make(np.ones((2, 15), dtype=bool)), tmp_path)
     header = path.read_text().split("\n", 1)[0].split(",")
     assert path.name == "training.csv"
@@ -78,8 +78,8 @@ def test_kaggle_header_is_the_competitions(tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(masks, st.integers(0, 99))
-def test_coco_round_trip(labelled: np.ndarray, seed: int) -> None:
-    labelled[:, 0] = True  # a face without any point is left out by the reader
+def test_coco_survives_a_round_trip(labelled: np.ndarray, seed: int) -> None:
+    labelled[:, 0] = True  # the reader leaves out faces without a point
     samples = make(labelled, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         back = read(write_coco(samples, Path(folder)))
@@ -98,16 +98,16 @@ def check_photos(back: Photos, samples: Samples) -> None:
     np.testing.assert_allclose(back.points, samples.points, rtol=1e-6, atol=1e-6)
 
 
-def test_coco_is_coco(tmp_path: Path) -> None:
+def test_coco_has_the_fields_of_the_format(tmp_path: Path) -> None:
     labelled = np.ones((2, 15), dtype=bool)
     labelled[1, 3:] = False
     samples = make(labelled)
     content = json.loads(write_coco(samples, tmp_path / "sub" / "faces.json").read_text())
     one = content["annotations"][1]
-    shown = samples.points[1, :3]
+    known = samples.points[1, :3]
     assert one["num_keypoints"] == 3
     assert one["keypoints"][9:12] == [0, 0, 0]
-    np.testing.assert_allclose(one["bbox"], [*shown.min(0), *np.ptp(shown, axis=0)], rtol=1e-6)
+    np.testing.assert_allclose(one["bbox"], [*known.min(0), *np.ptp(known, axis=0)], rtol=1e-6)
     assert one["area"] == pytest.approx(one["bbox"][2] * one["bbox"][3])
     image = content["images"][1]
     assert (image["width"], image["height"]) == (SIDE, SIDE)
@@ -117,7 +117,7 @@ def test_coco_is_coco(tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=15)
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 3), st.sampled_from([5, 68]))), st.integers(0, 99))
-def test_pts_round_trip(labelled: np.ndarray, seed: int) -> None:
+def test_pts_survive_a_round_trip(labelled: np.ndarray, seed: int) -> None:
     wide = labelled.shape[1] == 68
     landmarks = IBUG_68 if wide else KAGGLE_15.subset(KAGGLE_15.names[:5])
     samples = make(labelled, landmarks, seed)
@@ -128,7 +128,7 @@ def test_pts_round_trip(labelled: np.ndarray, seed: int) -> None:
         assert back.landmarks == IBUG_68 if wide else back.landmarks.names == tuple("01234")
 
 
-def test_pts_of_shuffled_ibug_points_are_in_the_files_order(tmp_path: Path) -> None:
+def test_shuffled_ibug_points_are_written_in_the_order_of_pts(tmp_path: Path) -> None:
     samples = make(np.ones((1, 68), dtype=bool), IBUG_68.subset(IBUG_68.names[::-1]))
     back = read(write_pts(samples, tmp_path))
     np.testing.assert_allclose(back.points[0], samples.points[0, ::-1], rtol=1e-6)
@@ -144,13 +144,13 @@ def test_pts_are_one_based(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WRITERS))
-def test_a_place_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+def test_a_path_that_cannot_be_written_raises_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WriteError, match="could not"):
         WRITERS[name](make(np.ones((1, 15), dtype=bool)), tmp_path / "file" / "out.json")
 
 
-def test_pictures_that_are_not_square(tmp_path: Path) -> None:
+def test_images_that_are_not_square_raise_an_error(tmp_path: Path) -> None:
     samples = make(np.ones((1, 15), dtype=bool))
     wide = Samples(**{**vars(samples), "images": np.zeros((1, 4, 6), np.uint8)})
     with pytest.raises(DataError, match="square"):
@@ -159,7 +159,7 @@ def test_pictures_that_are_not_square(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["coco", "pts"])
-def test_folders_are_never_mixed_with_older_files(name: str, tmp_path: Path) -> None:
+def test_a_folder_with_files_raises_an_error(name: str, tmp_path: Path) -> None:
     samples = make(np.ones((2, 15), dtype=bool))
     WRITERS[name](samples, tmp_path / "out")
     before = sorted((tmp_path / "out").rglob("*"))
@@ -168,7 +168,7 @@ def test_folders_are_never_mixed_with_older_files(name: str, tmp_path: Path) -> 
     assert sorted((tmp_path / "out").rglob("*")) == before
 
 
-def test_a_second_coco_file_does_not_take_the_first_ones_pictures(tmp_path: Path) -> None:
+def test_a_second_coco_file_does_not_replace_the_images_of_the_first(tmp_path: Path) -> None:
     write_coco(make(np.ones((1, 15), dtype=bool)), tmp_path / "a.json")
     with pytest.raises(WriteError, match="not empty"):
         write_coco(make(np.ones((1, 15), dtype=bool), seed=1), tmp_path / "b.json")
@@ -176,7 +176,7 @@ def test_a_second_coco_file_does_not_take_the_first_ones_pictures(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["coco", "pts"])
-def test_a_folder_named_like_a_table_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_folder_named_like_a_table_raises_an_error(name: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--to kaggle"):
         WRITERS[name](make(np.ones((1, 15), dtype=bool)), tmp_path / "faces.csv")
 

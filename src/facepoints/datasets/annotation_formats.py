@@ -1,11 +1,11 @@
-"""Parts of COCO and .pts files that data sets and predictions have in common."""
+"""Parts of COCO and .pts files that data sets and predictions share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from facepoints.landmarks.known_sets import KNOWN_SETS
+from facepoints.landmarks.known_sets import NUMBERED_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["coco_category", "pts_columns", "pts_text"]
@@ -23,9 +23,11 @@ def coco_category(landmarks: LandmarkSet) -> dict[str, Any]:
 
 
 def pts_columns(landmarks: LandmarkSet) -> list[int]:
-    """Columns of a landmark set in the order of a .pts file, which does not name its points:
-    the order of the known set with the same points, else that of the set itself."""
-    for known in KNOWN_SETS.values():
+    """Columns of a landmark set in the order of a .pts file, which does not name its points.
+
+    It is the order of the set in `NUMBERED_SETS` with the same points, else that of the set itself.
+    """
+    for known in NUMBERED_SETS.values():
         if set(known.names) == set(landmarks.names):
             return landmarks.columns(known.names)
     return list(range(len(landmarks)))

@@ -1,6 +1,6 @@
-"""Data sets to files that other programs read: Kaggle tables, COCO keypoints, .pts.
+"""Writers of data sets in the formats of other programs: Kaggle tables, COCO keypoints, .pts.
 
-Every file is written whole or not at all, tables after the pictures that they name.
+Each file is written completely or not at all, tables after the images that they name.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _NUMBERS = [b"%d" % value for value in range(256)]
 
 
 def write_kaggle(samples: Samples, out: Path) -> Path:
-    """A table in the schema of Kaggle's training.csv, or of test.csv if nothing is labelled.
+    """Write a table in the schema of Kaggle's training.csv, or of test.csv without any label.
 
-    Labels that are not known are blank. Names, groups and marking schemes have no place in
-    the schema; reading the table finds groups and schemes again from pixels and labels.
+    Missing labels are blank. The schema has no names, groups and marking schemes. The reader of
+    the table finds groups by the pixels and schemes by the labels.
 
     Args:
-        samples: square images.
-        out: the table; ``.zip`` at the end writes it zipped. A folder gets
-            ``training.csv`` (``test.csv`` if nothing is labelled).
+        samples: the faces, in square images.
+        out: the table, zipped if it ends with ``.zip``; or a folder, which gets
+            ``training.csv`` (``test.csv`` without any label).
 
     Returns:
-        The file written.
+        The written file.
 
     Raises:
         DataError: the images are not square, or there are none.
@@ -47,7 +47,7 @@ def write_kaggle(samples: Samples, out: Path) -> Path:
     height, width = samples.size
     if height != width or not len(samples):
         raise DataError(
-            f"a Kaggle table holds one or more square pictures, these are {len(samples)} of "
+            f"a Kaggle table needs one or more square images, these are {len(samples)} of "
             f"{width} x {height}"
         )
     table = "training.csv" if samples.labelled.any() else "test.csv"
@@ -91,7 +91,7 @@ def _pixels(image: NDArray[np.uint8]) -> bytes:
 
 
 def _number(value: float) -> str:
-    return f"{value:.9g}"  # the digits that bring every float32 back exactly
+    return f"{value:.9g}"  # enough digits to restore each float32 exactly
 
 
 def _csv_line(cells: list[str]) -> bytes:
@@ -101,12 +101,12 @@ def _csv_line(cells: list[str]) -> bytes:
 
 
 def write_coco(samples: Samples, out: Path) -> Path:
-    """COCO keypoints JSON, with the images as PNG in the folder ``images`` beside it.
+    """Write COCO keypoints JSON, with the images as PNG in the folder ``images`` next to it.
 
-    Names, groups and marking schemes are kept in fields of their own (see `readers.coco`).
+    Names, groups and marking schemes are written to further fields (see `readers.coco`).
 
     Args:
-        samples: the faces; each is one image with one annotation.
+        samples: the faces. Each is an image with one annotation.
         out: the JSON file, or a new or empty folder that gets ``annotations.json``.
 
     Returns:
@@ -114,7 +114,7 @@ def write_coco(samples: Samples, out: Path) -> Path:
 
     Raises:
         SettingsError: `out` is named like a table.
-        WriteError: `out` cannot be written, or there are files that new ones would mix with.
+        WriteError: `out` cannot be written, or the folder for the images is not empty.
     """
     if out.suffix.lower() == ".json":
         with atomic_file(out) as table, atomic_folder(out.parent / "images") as images:
@@ -163,18 +163,18 @@ def _write_coco(samples: Samples, table: Path, images: Path) -> None:
 def _check_folder(out: Path) -> None:
     if out.suffix.lower() in (".csv", ".zip"):
         raise SettingsError(
-            f"{out} is the name of a table and this format is a folder of pictures; name a "
+            f"{out} is the name of a table, but this format is a folder of images; name a "
             f"folder, or write a table with --to kaggle"
         )
 
 
 def _coco_points(points: NDArray[np.float32], labelled: NDArray[np.bool_]) -> dict[str, Any]:
-    """Keypoints, box and area of one annotation."""
+    """Keypoints, box and area of an annotation."""
     flat: list[float] = []
-    for (x, y), known in zip(points, labelled, strict=True):
-        flat += [float(_number(x)), float(_number(y)), 2] if known else [0, 0, 0]
-    shown = points[labelled] if labelled.any() else np.zeros((1, 2), dtype=np.float32)
-    low, size = shown.min(axis=0), np.ptp(shown, axis=0)
+    for (x, y), has in zip(points, labelled, strict=True):
+        flat += [float(_number(x)), float(_number(y)), 2] if has else [0, 0, 0]
+    known = points[labelled] if labelled.any() else np.zeros((1, 2), dtype=np.float32)
+    low, size = known.min(axis=0), np.ptp(known, axis=0)
     box = [float(v) for v in (*low, *size)]
     return {
         "keypoints": flat,
@@ -185,11 +185,15 @@ def _coco_points(points: NDArray[np.float32], labelled: NDArray[np.bool_]) -> di
 
 
 def write_pts(samples: Samples, out: Path) -> Path:
-    """A new or empty folder with a PNG and a .pts (1-based, "nan nan" where not labelled) per face.
+    """Write a folder with a PNG and a .pts (1-based, "nan nan" where not labelled) per face.
 
-    The format has no names for points. The points of a known set are written in its order; a set
-    of other than 68 points comes back with the names "0", "1", .... Groups and marking schemes
-    are not kept either.
+    The format does not name points. The points of a set in `NUMBERED_SETS` are written in its
+    order; points of another set get the names "0", "1", ... when they are read. Groups and
+    marking schemes are not written.
+
+    Args:
+        samples: the faces.
+        out: a new or empty folder.
 
     Returns:
         The folder.
@@ -216,4 +220,4 @@ WRITERS: dict[str, Callable[[Samples, Path], Path]] = {
     "coco": write_coco,
     "pts": write_pts,
 }
-"""Writers by format: samples and where to, to what was written."""
+"""Writers by format. They take samples and a path and return the written path."""

@@ -1,9 +1,9 @@
 """Synthetic gray faces with exact points, for demos, tests and benchmarks.
 
-A 3-D head of 68 points is shaped into a person, given an expression, turned, projected
-and drawn feature by feature at its points: skin, hair, beard, glasses, light from one
-side, a cluttered background, things in front, then a camera's blur and grain. Everything
-follows from the seed and the row number; nothing is taken from pictures of people.
+A 3-D head of 68 points gets the shape of a person and an expression. It is rotated, projected, and
+drawn feature by feature at its points: skin, hair, beard, glasses, light from one side, a cluttered
+background, objects in front, then the blur and grain of a camera. Seed and row number determine
+everything; no image of a real person is used.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 __all__ = ["CORE", "ROWS_PER_PERSON", "kaggle_like", "render"]
 
 ROWS_PER_PERSON = 4
-"""Rows in a row that show the same person, in other poses, expressions and light."""
+"""Consecutive rows that show the same person in other poses, expressions and light."""
 
 CORE = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
-"""The points that every row of a Kaggle file carries."""
+"""The points that are labelled in every row of a Kaggle file."""
 
-_PERSON, _SHOT, _BLANKS = 1, 2, 3  # what a random stream is for
+_PERSON, _SHOT, _BLANKS = 1, 2, 3  # uses of the random streams
 
 
 def render(count: int, *, seed: int = 0, size: int = 96) -> Samples:
-    """Faces with 68 exact points each, all inside the picture.
+    """Render faces with 68 exact points, all inside the image.
 
-    Row i depends on `seed`, `size` and i alone, not on `count`. Points that glasses, hair
-    or a hand hide are labelled too. `as_landmarks(KAGGLE_15)` gives Kaggle's 15 points.
+    Row i depends only on `seed`, `size` and i, not on `count`. Points hidden by glasses, hair or
+    a hand are labelled too. `as_landmarks(KAGGLE_15)` gives Kaggle's 15 points.
 
     Args:
-        count: how many faces; four rows in a row show one person (their group).
-        seed: any whole number from 0 on.
-        size: side of the square pictures in pixels, at least 24.
+        count: number of faces. Four consecutive rows show one person, which is their group.
+        seed: random seed, 0 or more.
+        size: side of the square images in pixels, at least 24.
 
     Raises:
-        SettingsError: count, seed or size out of range.
+        SettingsError: count, seed or size is out of range.
     """
     if count < 0 or seed < 0 or size < 24:
         raise SettingsError(
             f"synthetic faces need count >= 0, seed >= 0 and size >= 24; "
-            f"came count {count}, seed {seed}, size {size}"
+            f"got count {count}, seed {seed}, size {size}"
         )
     images = np.empty((count, size, size), dtype=np.uint8)
     points = np.empty((count, len(IBUG_68), 2), dtype=np.float32)
@@ -66,7 +66,7 @@ def render(count: int, *, seed: int = 0, size: int = 96) -> Samples:
 
 
 def _face(row: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Picture (size, size) and points (68, 2) of one row."""
+    """Image (size, size) and points (68, 2) of one row."""
     who = np.random.default_rng([seed, _PERSON, row // ROWS_PER_PERSON])
     rng = np.random.default_rng([seed, _SHOT, row])
     look, shape = paint.Look.draw(who), neutral_shape(who)
@@ -94,13 +94,13 @@ def _face(row: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np
 
 
 def kaggle_like(count: int, *, seed: int = 0, size: int = 96) -> Samples:
-    """Faces labelled as in Kaggle's training.csv, holes and two marking schemes included.
+    """Render faces labelled as in Kaggle's training.csv, with holes and two marking schemes.
 
-    The first third of the rows carries 15 points ("15-point"); the rest only the four
-    core points ("4-point"), whose nose tip lies 7 px lower and whose bottom lip lies 5 px
-    higher at 96 pixels, as in the competition's file. A few labels are blank anywhere.
+    The first third of the rows has 15 points ("15-point"). The other rows have only the four
+    core points ("4-point"), with the nose tip 7 px lower and the bottom lip 5 px higher (in
+    images of 96 px), as in the competition's file. In all rows about 1 % of the labels are blank.
 
-    Args and errors as for `render`.
+    Arguments and errors are those of `render`.
     """
     whole = render(count, seed=seed, size=size).as_landmarks(KAGGLE_15)
     core = KAGGLE_15.columns(CORE)

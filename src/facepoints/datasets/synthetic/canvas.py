@@ -1,4 +1,4 @@
-"""A gray canvas finer than the picture, drawn on in the picture's own coordinates."""
+"""A gray canvas finer than the image, with drawing in the coordinates of the image."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["GRID", "Canvas", "blob", "curve", "noise"]
 
 Array = NDArray[np.float64]
 Field = NDArray[np.float32]
-_SHIFT = 6  # bits after the point that the drawing calls take
+_SHIFT = 6  # fractional bits of coordinates in the drawing calls
 _TURN = np.linspace(0, 2 * np.pi, 20, endpoint=False)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 GRID = 64
-"""Side of the coarse grid on which light and shadow are worked out."""
+"""Side of the coarse grid for the computation of light and shadow."""
 
 
 def blob(middle: Array, radius_x: float, radius_y: float, angle: float = 0.0) -> Array:
@@ -27,7 +27,7 @@ def blob(middle: Array, radius_x: float, radius_y: float, angle: float = 0.0) ->
 
 @cache
 def _noise_bank(kind: str) -> Field:
-    """Fixed noise (768, 768) of zero mean and about unit spread, to cut pieces from."""
+    """Fixed noise (768, 768) with mean 0 and standard deviation 1, a source of random pieces."""
     rng = np.random.default_rng(["fine", "soft", "strands"].index(kind))
     raw = rng.normal(size=(768, 768)).astype(np.float32)
     if kind == "soft":
@@ -71,17 +71,17 @@ def _weights(count: int, steps: int, closed: bool) -> Array:
 
 
 def curve(points: Array, steps: int = 4, closed: bool = False) -> Array:
-    """A smooth curve (M, 2) through the points (n, 2), `steps` per span."""
+    """A smooth curve (M, 2) through the points (n, 2), with `steps` points per span."""
     return _weights(len(points), steps, closed) @ points
 
 
 class Canvas:
-    """Gray pixels (size * fine, size * fine) uint8; all coordinates are of the picture.
+    """Gray pixels (size * fine, size * fine) uint8. All coordinates are those of the image.
 
     Attributes:
-        size: side of the picture in pixels.
-        fine: canvas pixels per picture pixel, a whole number.
-        pixels: what is drawn so far.
+        size: side of the image in pixels.
+        fine: canvas pixels per image pixel, a whole number.
+        pixels: the canvas.
     """
 
     def __init__(self, size: int, fine: int) -> None:
@@ -89,7 +89,7 @@ class Canvas:
         self.pixels: NDArray[np.uint8] = np.zeros((size * fine, size * fine), dtype=np.uint8)
 
     def at(self, points: Array) -> NDArray[np.int32]:
-        """Fixed-point canvas coordinates of picture points, by the half-pixel rule."""
+        """Fixed-point canvas coordinates of image points, by the half-pixel rule."""
         placed = (points + 0.5) * self.fine - 0.5
         return np.rint(placed * (1 << _SHIFT)).astype(np.int32)
 
@@ -98,19 +98,19 @@ class Canvas:
         cv2.fillPoly(self.pixels, [self.at(outline)], _gray(tone), cv2.LINE_AA, _SHIFT)
 
     def line(self, path: Array, tone: float, width: float, closed: bool = False) -> None:
-        """Draw along a path (M, 2); `width` in picture pixels."""
+        """Draw along a path (M, 2); `width` in image pixels."""
         thick = max(1, round(width * self.fine))
         cv2.polylines(self.pixels, [self.at(path)], closed, _gray(tone), thick, cv2.LINE_AA, _SHIFT)
 
     def mask(self, *outlines: Array) -> NDArray[np.uint8]:
-        """Coverage [0, 255] of closed outlines, same shape as the pixels."""
+        """Coverage [0, 255] of closed outlines, with the shape of the pixels."""
         cover = np.zeros_like(self.pixels)
         for outline in outlines:
             cv2.fillPoly(cover, [self.at(outline)], (255.0,), cv2.LINE_AA, _SHIFT)
         return cover
 
     def window(self, outline: Array, border: float = 1.0) -> tuple[slice, slice]:
-        """Canvas rows and columns that hold an outline, cut at the canvas' edge."""
+        """Canvas rows and columns around an outline, clipped to the canvas."""
         low = (outline.min(axis=0) - border) * self.fine
         high = (outline.max(axis=0) + border + 1) * self.fine
         limit = self.size * self.fine
@@ -119,7 +119,7 @@ class Canvas:
         return slice(y0, y1), slice(x0, x1)
 
     def blend(self, cover: NDArray, other: NDArray, where: tuple[slice, slice]) -> None:
-        """Mix `other` into a window of the canvas by a cover [0, 255]."""
+        """Mix `other` into a window of the canvas, with the cover [0, 255] as its share."""
         if 0 in cover.shape:
             return
         share = cover.astype(np.float32) * (1 / 255)
@@ -127,7 +127,7 @@ class Canvas:
         self.pixels[where] = np.clip(below + (other - below.astype(np.float32)) * share, 0, 255)
 
     def soften(self, sigma: float) -> None:
-        """Blur all that is drawn; `sigma` in picture pixels."""
+        """Blur the canvas; `sigma` in image pixels."""
         cv2.GaussianBlur(self.pixels, (0, 0), sigma * self.fine, dst=self.pixels)
 
 

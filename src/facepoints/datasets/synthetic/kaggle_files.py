@@ -1,4 +1,4 @@
-"""Synthetic faces as the files of Kaggle's competition, to try every step without its data."""
+"""Synthetic faces in the files of Kaggle's competition, for runs without its data."""
 
 from __future__ import annotations
 
@@ -16,43 +16,42 @@ from facepoints.errors import SettingsError
 
 __all__ = ["write_kaggle_files"]
 
-_TEST_SEED = 1_000_003  # far from the seeds people use, so that test faces are other people
+_TEST_SEED = 1_000_003  # far from usual seeds, so test faces are other people
 
 
 def write_kaggle_files(out: Path, *, count: int, test: int, seed: int) -> None:
     """Write training.csv, test.csv, IdLookupTable.csv and solution.csv of rendered faces.
 
-    As in the competition, the first third of the rows carries 15 points and the rest the
-    4 of a second marking scheme; the lookup table asks of every test image what its
-    scheme marks.
+    As in the competition, the first third of the rows has 15 points, and the others the 4 of a
+    second marking scheme. The lookup table requests the points of each test image's scheme.
 
     Args:
-        out: folder.
-        count: training rows, at least 12.
-        test: test rows, at least 3.
-        seed: same seed, same files.
+        out: folder to write to.
+        count: number of training rows, at least 12.
+        test: number of test rows, at least 3.
+        seed: random seed; the same seed gives the same files.
 
     Raises:
-        SettingsError: too few rows.
+        SettingsError: there are too few rows.
         WriteError: a file cannot be written.
     """
     if count < 12 or test < 3:
         raise SettingsError(
-            f"need at least 12 training and 3 test faces, {count} and {test} were asked for"
+            f"expected at least 12 training and 3 test faces, got {count} and {test}"
         )
     write_kaggle(synthetic.kaggle_like(count, seed=seed), out / "training.csv")
-    answers = synthetic.kaggle_like(test, seed=seed + _TEST_SEED)
-    unlabelled = np.zeros_like(answers.labelled)
-    write_kaggle(answers.with_points(answers.points, unlabelled), out / "test.csv")
-    _write_answers(answers, out)
+    truth = synthetic.kaggle_like(test, seed=seed + _TEST_SEED)
+    unlabelled = np.zeros_like(truth.labelled)
+    write_kaggle(truth.with_points(truth.points, unlabelled), out / "test.csv")
+    _write_solution(truth, out)
 
 
-def _write_answers(samples: Samples, out: Path) -> None:
+def _write_solution(samples: Samples, out: Path) -> None:
     lookup, solution = io.StringIO(), io.StringIO()
-    asked = csv.writer(lookup, lineterminator="\n")
-    known = csv.writer(solution, lineterminator="\n")
-    asked.writerow(["RowId", "ImageId", "FeatureName", "Location"])
-    known.writerow(["RowId", "Location"])
+    requests = csv.writer(lookup, lineterminator="\n")
+    answers = csv.writer(solution, lineterminator="\n")
+    requests.writerow(["RowId", "ImageId", "FeatureName", "Location"])
+    answers.writerow(["RowId", "Location"])
     row_id = 0
     for image in range(len(samples)):
         for column, name in enumerate(samples.landmarks.names):
@@ -60,7 +59,7 @@ def _write_answers(samples: Samples, out: Path) -> None:
                 continue
             for axis, letter in enumerate("xy"):
                 row_id += 1
-                asked.writerow([row_id, image + 1, f"{name}_{letter}", ""])
-                known.writerow([row_id, f"{samples.points[image, column, axis]:.6f}"])
+                requests.writerow([row_id, image + 1, f"{name}_{letter}", ""])
+                answers.writerow([row_id, f"{samples.points[image, column, axis]:.6f}"])
     files.write_text(out / "IdLookupTable.csv", lookup.getvalue())
     files.write_text(out / "solution.csv", solution.getvalue())

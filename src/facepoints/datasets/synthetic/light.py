@@ -1,4 +1,4 @@
-"""Light on a synthetic face, and the camera that takes it."""
+"""The light on a synthetic face, and the camera."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Field = NDArray[np.float32]
 
 
 class Light:
-    """Where light comes from: unit vector to it (x, y, z), and the share that has no side."""
+    """A light: the unit vector towards it (x, y, z), and the share of ambient light."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         n = rng.normal(size=3)
@@ -26,12 +26,12 @@ class Light:
         self.ambient = float(rng.uniform(0.3, 0.7))
 
 
-# Bumps (height, reach across, reach down) in head units, at points of the face.
+# Bumps (height, horizontal and vertical reach) in head units, at points of the face.
 _BRIDGE = ((0.05, 0.13, 0.18), (0.14, 0.14, 0.18), (0.22, 0.16, 0.18), (0.26, 0.17, 0.16))
 
 
 def _bumps(points: Array) -> tuple[Array, Array]:
-    """Middles (n, 2) in pixels, and (n, 3) heights and reaches, of the face's relief."""
+    """The relief of the face: bump centers (n, 2) in pixels, and heights and reaches (n, 3)."""
     eyes = [points[36:42].mean(axis=0), points[42:48].mean(axis=0)]
     brows = [points[18:21].mean(axis=0), points[23:26].mean(axis=0)]
     cheeks = [points[36] * 0.5 + points[48] * 0.5, points[45] * 0.5 + points[54] * 0.5]
@@ -47,12 +47,12 @@ def _bumps(points: Array) -> tuple[Array, Array]:
     return np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
 
 
-def _sum_of_blobs(middles: Array, shapes: Array, size: int, unit: float) -> Field:
-    """Sum (GRID, GRID) of upright Gaussians; middles in pixels, shapes in head units."""
+def _sum_of_blobs(centers: Array, shapes: Array, size: int, unit: float) -> Field:
+    """Sum (GRID, GRID) of upright Gaussians; centers in pixels, shapes in head units."""
     step = size / GRID
     axis = ((np.arange(GRID) + 0.5) * step - 0.5).astype(np.float32)
-    across = np.exp(-0.5 * ((axis - middles[:, :1]) / (shapes[:, 1:2] * unit)) ** 2)
-    down = np.exp(-0.5 * ((axis - middles[:, 1:]) / (shapes[:, 2:] * unit)) ** 2)
+    across = np.exp(-0.5 * ((axis - centers[:, :1]) / (shapes[:, 1:2] * unit)) ** 2)
+    down = np.exp(-0.5 * ((axis - centers[:, 1:]) / (shapes[:, 2:] * unit)) ** 2)
     return ((down * shapes[:, :1]).T @ across).astype(np.float32)
 
 
@@ -65,7 +65,7 @@ def shine(
     look: Look,
     rng: np.random.Generator,
 ) -> None:
-    """Light the face inside its outline: a rounded head with relief, shadows and shine."""
+    """Shade the face inside its outline: a rounded head with relief, shadows and highlights."""
     size, unit = canvas.size, project.scale
     relief = _sum_of_blobs(*_bumps(points), size, unit)
     middle = project(np.array([[0.0, 0.25, -0.8]]))[0]
@@ -80,12 +80,12 @@ def shine(
     lx, ly, lz = light.towards
     facing = (lz - lx * slope_x - ly * slope_y) / length
     bright = light.ambient + (1 - light.ambient) * np.maximum(facing, 0) * 1.15
-    # Half-vector of light and view, for the shine on nose, forehead and lip.
+    # Half vector of light and view, for highlights on nose, forehead and lip.
     half = light.towards + np.array([0, 0, 1])
     hx, hy, hz = half / np.linalg.norm(half)
     gloss = np.maximum((hz - hx * slope_x - hy * slope_y) / length, 0) ** 24
     bright = bright + gloss * 0.16
-    # Where little light gets in: sockets, under the nose and the lip, beside the nose.
+    # Dark places: eye sockets, under the nose and the lip, beside the nose.
     away = np.array([-lx, max(0.35, -ly)]) * unit * 0.16
     dark = np.array([points[39], points[42], points[33] + away, points[57] + away])
     depth = np.array([(0.16, 0.14, 0.14)] * 2 + [(0.17, 0.20, 0.07), (0.15, 0.22, 0.07)])
@@ -99,23 +99,23 @@ def shine(
 
 
 def camera(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The picture (size, size): focus, exposure, contrast, low light, grain."""
+    """The image (size, size) with focus, exposure, contrast, dark noise and grain applied."""
     size = canvas.size
     unit = size / 96
     canvas.soften(float(0.25 + 0.9 * rng.random() ** 2.5) * unit)
     small = cv2.resize(canvas.pixels, (size, size), interpolation=cv2.INTER_AREA)
-    if rng.random() < 0.12:  # taken from afar
+    if rng.random() < 0.12:  # taken from a distance
         coarse = int(size * rng.uniform(0.4, 0.7))
         small = cv2.resize(small, (coarse, coarse), interpolation=cv2.INTER_AREA)
         small = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
     tones = np.arange(256, dtype=np.float32) / 255
-    # Exposed for the middle of the picture, more or less, as cameras do.
+    # Exposure for the center of the image, roughly, as in cameras.
     third = size // 3
     metered = float(small[third:-third, third:-third].mean()) / 255
     gamma, wanted = np.exp(0.2 * rng.normal()), rng.uniform(0.27, 0.68)
     gain = (0.7 * wanted + 0.3 * metered) / max(metered**gamma, 0.02)
     low = rng.uniform(0, 25)
     table = low + np.power(tones, gamma) * gain * (255 - low)
-    picture = table.astype(np.float32)[small]
-    picture += noise("fine", size, size, rng) * float(7.5 * rng.random() ** 2 + 0.6)
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    image = table.astype(np.float32)[small]
+    image += noise("fine", size, size, rng) * float(7.5 * rng.random() ** 2 + 0.6)
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Features of a synthetic face, each drawn at its points."""
+"""Draws the features of a synthetic face at its points."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Look:
-    """What a person looks like, whatever the picture. Tones are gray levels [0, 255].
+    """The appearance of a person in all images. Tones are gray levels [0, 255].
 
     Attributes:
         skin, hair, iris: tones.
-        lips: tone of the lips as a part of the skin's.
+        lips: tone of the lips over that of the skin.
         brow: thickness of the brows in head units.
-        lashes: width of the upper lid's line in pixels at 96.
-        style: hair: "short", "long", "bald", "fringe" or "cap".
-        beard: [0, 1] how dense.
-        lines: [0, 1] how deep the folds beside the mouth and under the eyes are.
+        lashes: line width of the upper lid, in pixels of an image of 96.
+        style: of the hair: "short", "long", "bald", "fringe" or "cap".
+        beard: density [0, 1].
+        lines: depth [0, 1] of the folds beside the mouth and under the eyes.
         glasses: "", "thin", "thick" or "dark".
-        fringe: where the hair ends on the forehead, head units above the eyes.
+        fringe: height of the hairline above the eyes, in head units.
     """
 
     skin: float
@@ -72,9 +72,9 @@ class Look:
 
 
 def outline(points: Array, project: Projection) -> Array:
-    """The whole face's outline (M, 2): jaw through its points, then over the forehead."""
+    """The outline of the face (M, 2): along the points of the jaw, then over the forehead."""
     crown = project(CROWN)
-    # Forehead and jaw meet at the jaw's ends wherever the pose has put those.
+    # The ends of the forehead are moved to the ends of the jaw, which depend on the pose.
     share = np.linspace(0, 1, len(CROWN))[:, None]
     ends = project(np.array([(1.11, -0.17, -1.0), (-1.11, -0.17, -1.0)]))
     crown = crown + (1 - share) ** 3 * (points[16] - ends[0]) * 0.6
@@ -83,7 +83,7 @@ def outline(points: Array, project: Projection) -> Array:
 
 
 def head(canvas: Canvas, points: Array, project: Projection, look: Look) -> Array:
-    """Neck, ears and bare face. Returns the face's outline."""
+    """Draw neck, ears and the bare face. Returns the outline of the face."""
     unit = project.scale
     neck = project(
         np.array([(0.72, 1.1, -0.9), (0.75, 2.6, -0.9), (-0.75, 2.6, -0.9), (-0.72, 1.1, -0.9)])
@@ -95,13 +95,13 @@ def head(canvas: Canvas, points: Array, project: Projection, look: Look) -> Arra
         canvas.fill(blob(ear, 0.08 * unit, 0.22 * unit), look.skin * 0.6)
     face = outline(points, project)
     canvas.fill(face, look.skin)
-    # The jaw's edge itself, against a neck or a hand of the same tone.
+    # The edge of the jaw is visible even against a neck or a hand of the same tone.
     canvas.line(curve(points[:17], 3), look.skin * 0.84, 0.5)
     return face
 
 
 def _eye(canvas: Canvas, lid: Array, look: Look, gaze: Array, closed: float, out: int) -> None:
-    """One eye on its six points `lid`; `out` is the index of the outer corner."""
+    """Draw an eye at its six points `lid`; `out` is the index of the outer corner."""
     inner = 3 - out
     wide = float(np.hypot(*(lid[3] - lid[0])))
     across = (lid[out] - lid[inner]) / max(wide, 1e-6)
@@ -127,19 +127,21 @@ def _eye(canvas: Canvas, lid: Array, look: Look, gaze: Array, closed: float, out
     canvas.line(lower, look.skin * 0.62, 0.5)
     canvas.line(upper, dark, look.lashes)
     if closed < 0.6:
-        aside = np.copysign(0.4, gaze[0])  # either side, so that pupils stay centred
+        aside = np.copysign(
+            0.4, gaze[0]
+        )  # on the side of the gaze, so that pupils stay centered on average
         light = middle + (across * aside - down * 0.62) * radius
         canvas.fill(blob(light, wide * 0.03, wide * 0.03), 230)
 
 
 def eyes(canvas: Canvas, points: Array, look: Look, gaze: Array, closed: float) -> None:
-    """Both eyes; `gaze` is the pupils' shift from the mean of the six points, in eye widths."""
+    """Draw the eyes; `gaze` shifts the pupils from the mean of the six points, in eye widths."""
     _eye(canvas, points[36:42], look, gaze, closed, 0)
     _eye(canvas, points[42:48], look, gaze, closed, 3)
 
 
 def brows(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
-    """Both brows, tapered, centred on their five points; `unit`: pixels per head unit."""
+    """Draw tapered brows, centered on their five points; `unit`: pixels per head unit."""
     tone = min(look.hair, look.skin * 0.75) * 0.8 + look.skin * 0.12
     taper = np.array([0.35, 0.8, 1.0, 1.0, 0.8])
     for five, thick in ((points[17:22], taper), (points[22:27], taper[::-1])):
@@ -151,7 +153,7 @@ def brows(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
 
 
 def nose(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
-    """Wings, nostrils and the edge of the nose's base."""
+    """Draw the wings of the nose, the nostrils and the lower edge."""
     right, left, base = points[31], points[35], points[33]
     dark = look.skin * 0.30
     for wing, inner, sign in ((right, points[32], -1), (left, points[34], 1)):
@@ -166,7 +168,7 @@ def nose(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
 
 
 def mouth(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
-    """Lips between the outer and the inner points; what shows between them."""
+    """Draw the lips between the outer and the inner points, and the open mouth."""
     outer, inner = points[48:60], points[60:68]
     top, bottom = curve(outer[:7], 3), curve(outer[[6, 7, 8, 9, 10, 11, 0]], 3)
     inner_top = curve(inner[:5], 3)
@@ -188,7 +190,7 @@ def mouth(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
 
 
 def folds(canvas: Canvas, points: Array, look: Look, smile: float) -> None:
-    """The folds from the nose's wings past the mouth's corners."""
+    """Draw the folds from the wings of the nose past the corners of the mouth."""
     depth = float(np.clip(0.16 * look.lines + 0.13 * max(smile, 0), 0, 0.24))
     if depth < 0.04:
         return
@@ -199,7 +201,7 @@ def folds(canvas: Canvas, points: Array, look: Look, smile: float) -> None:
 
 
 def beard(canvas: Canvas, points: Array, look: Look, unit: float, rng: np.random.Generator) -> None:
-    """Stubble or beard below the cheeks and above the lip; lips are drawn over it."""
+    """Draw a beard below the cheeks and above the lip. Lips are drawn over it later."""
     if look.beard <= 0:
         return
     chin = np.array([0, 0.06 * look.beard]) * unit

@@ -1,4 +1,4 @@
-"""What is around and in front of a synthetic face: background, hair, glasses, hands."""
+"""Draws the surroundings of a synthetic face: background, hair, glasses, hands."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Array = NDArray[np.float64]
 
 
 def background(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Soft clouds of light with shapes that are no face on top."""
+    """Draw soft clouds of light with shapes that are not a face."""
     side = len(canvas.pixels)
-    tone, spread = rng.uniform(20, 220), rng.uniform(4, 40)
-    coarse = noise("soft", 64, 64, rng) * spread
+    tone, contrast = rng.uniform(20, 220), rng.uniform(4, 40)
+    coarse = noise("soft", 64, 64, rng) * contrast
     slope = np.linspace(-0.5, 0.5, 64, dtype=np.float32) * rng.uniform(-90, 90)
     coarse = tone + coarse + (slope[:, None] if rng.random() < 0.5 else slope[None])
     field = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_LINEAR)
@@ -30,7 +30,7 @@ def background(canvas: Canvas, rng: np.random.Generator) -> None:
         shade, kind, angle = rng.uniform(0, 255), rng.random(), rng.uniform(0, np.pi)
         if kind < 0.35:
             canvas.fill(blob(middle, float(reach[0]), float(reach[1]), angle), shade)
-        elif kind < 0.45:  # an eye that is none
+        elif kind < 0.45:  # a shape like an eye
             canvas.fill(blob(middle, 0.06 * size, 0.035 * size, angle), 220)
             canvas.fill(blob(middle, 0.03 * size, 0.03 * size), 20)
         elif kind < 0.7:
@@ -67,14 +67,14 @@ _FLIP = np.array([-1, 1, 1])
 
 
 def _both_sides(left: Array) -> Array:
-    """Outline from the left side over the top to the right side."""
+    """The outline from the left side over the top to the right side."""
     return np.concatenate([left, (left[:-1] * _FLIP)[::-1]])
 
 
 def _strands(
     canvas: Canvas, cover: NDArray, outline: Array, tone: float, rng: np.random.Generator
 ) -> None:
-    """Hair within a mask."""
+    """Draw hair within a mask."""
     where = canvas.window(outline)
     piece = cover[where]
     if 0 in piece.shape:
@@ -84,7 +84,7 @@ def _strands(
 
 
 def hair_behind(canvas: Canvas, project: Projection, look: Look, rng: np.random.Generator) -> None:
-    """The hair that the face covers, and the shoulders."""
+    """Draw the hair behind the face, and the shoulders."""
     body = np.array([(-2.6, 3.2, -1.2), (-1.6, 2.25, -1.0), (1.6, 2.25, -1.0), (2.6, 3.2, -1.2)])
     canvas.fill(project(body), float(rng.uniform(15, 235)))
     if look.style in ("bald", "cap"):
@@ -97,7 +97,7 @@ def hair_behind(canvas: Canvas, project: Projection, look: Look, rng: np.random.
 def hair_in_front(
     canvas: Canvas, project: Projection, look: Look, rng: np.random.Generator
 ) -> None:
-    """The hair that lies on the forehead and beside the cheeks."""
+    """Draw the hair on the forehead and beside the cheeks."""
     if look.style == "cap":
         cap(canvas, project, rng)
     if look.style in ("bald", "cap"):
@@ -106,7 +106,7 @@ def hair_in_front(
     if look.style == "fringe":
         line = -0.42 - 0.15 * (look.fringe - 0.6)
     temple = 0.25 if look.style == "short" else 0.05
-    part = float(rng.uniform(-0.5, 0.5))  # where the hair falls apart
+    part = float(rng.uniform(-0.5, 0.5))  # position of the parting
     hairline = np.array(
         [
             (1.13, -0.02, -0.96),
@@ -142,7 +142,7 @@ def hair_in_front(
 
 
 def cap(canvas: Canvas, project: Projection, rng: np.random.Generator) -> None:
-    """A cap with a brim, low on the forehead."""
+    """Draw a cap with a brim, low on the forehead."""
     low, tone = float(rng.uniform(-0.85, -0.62)), float(rng.uniform(10, 220))
     crown = _both_sides(np.array([(1.22, low + 0.1, -0.9), (1.2, -1.2, -0.8), (0.7, -1.8, -0.7)]))
     front = np.array([(-0.7, low, -0.2), (0, low - 0.02, 0.0), (0.7, low, -0.2)])
@@ -170,7 +170,7 @@ _LENS = np.array(
 def glasses(
     canvas: Canvas, points: Array, project: Projection, look: Look, rng: np.random.Generator
 ) -> None:
-    """Frames around the eyes; dark ones hide them."""
+    """Draw glasses; dark ones hide the eyes."""
     if not look.glasses:
         return
     unit, tone = project.scale, float(rng.uniform(10, 70))
@@ -192,7 +192,7 @@ def glasses(
 
 
 def obstacle(canvas: Canvas, points: Array, look: Look, rng: np.random.Generator) -> None:
-    """Something before the face: a hand, a lock of hair, a microphone or a box."""
+    """Draw an object in front of the face: a hand, a lock of hair, a microphone or a box."""
     unit = canvas.size / 96
     kind, tone = rng.random(), float(rng.uniform(10, 245))
     spot = points[int(rng.integers(0, 68))]

@@ -1,7 +1,7 @@
-"""Where the 68 points of a synthetic face are: a 3-D head, its people, expressions, poses.
+"""The 68 points of a synthetic face: a 3-D head with its persons, expressions and poses.
 
-Head units: 1 is the distance between the eye centres. x points to the subject's left
-(right in the picture), y down, z towards the camera; the origin lies between the eyes.
+The head unit is the distance between the eye centers. x points to the subject's left (right in the
+image), y down, z towards the camera. The origin is between the eyes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ RIGHT_EYE, LEFT_EYE, OUTER_LIP, INNER_LIP = (
 )
 NOSE = slice(27, 36)
 
-# The subject's left half, hand-made after the usual proportions of a drawn head: mouth one
-# eye distance below the eyes, nose a good half, chin one and two thirds.
+# The subject's left half, made by hand with the usual proportions of a drawn head: the mouth is one
+# eye distance below the eyes, the nose a little over half, the chin one and two thirds.
 _LEFT_JAW = [  # from the ear down
     (1.10, -0.03, -1.00),
     (1.09, 0.25, -0.95),
@@ -45,7 +45,7 @@ _LEFT_BROW = [  # inner to outer
     (0.90, -0.22, -0.20),
 ]
 _BRIDGE = [(0, -0.02, 0.10), (0, 0.18, 0.23), (0, 0.38, 0.38), (0, 0.58, 0.53)]
-_BASE = [(0, 0.76, 0.34), (0.11, 0.73, 0.29), (0.22, 0.68, 0.19)]  # centre, inner, outer
+_BASE = [(0, 0.76, 0.34), (0.11, 0.73, 0.29), (0.22, 0.68, 0.19)]  # center, inner, outer
 _LEFT_EYE = [  # inner corner, upper inner, upper outer, outer corner, lower outer, lower inner
     (0.31, 0.02, -0.03),
     (0.43, -0.07, 0.03),
@@ -54,7 +54,7 @@ _LEFT_EYE = [  # inner corner, upper inner, upper outer, outer corner, lower out
     (0.58, 0.055, -0.01),
     (0.44, 0.06, 0.01),
 ]
-_UPPER_LIP = [(0, 0.985, 0.30), (0.13, 0.955, 0.29), (0.28, 0.985, 0.21)]  # from the centre
+_UPPER_LIP = [(0, 0.985, 0.30), (0.13, 0.955, 0.29), (0.28, 0.985, 0.21)]  # from the center
 _CORNER = (0.44, 1.05, 0.07)
 _LOWER_LIP = [(0.29, 1.19, 0.17), (0.14, 1.25, 0.24), (0, 1.265, 0.25)]  # from the corner
 _INNER = [(0.375, 1.055, 0.10), (0.13, 1.075, 0.25), (0, 1.085, 0.27)]  # corner, upper
@@ -109,11 +109,11 @@ CROWN: Array = np.array(
         (-1.12, -0.30, -0.98),
     ]
 )
-"""Outline of the skull above the jaw's ends, from the left ear over the top, unlabelled."""
+"""Outline of the skull above the ends of the jaw, from the left ear over the top; unlabelled."""
 
 
 def neutral_shape(rng: np.random.Generator) -> Array:
-    """A person's own 68 points (68, 3) in head units, at rest and facing the camera."""
+    """The 68 points (68, 3) of a person in head units, at rest and facing the camera."""
     n = np.clip(rng.normal(size=20), -2, 2)
     p = TEMPLATE.copy()
     side = np.sign(p[:, 0])
@@ -140,13 +140,13 @@ def neutral_shape(rng: np.random.Generator) -> Array:
     p[lips, 1] += 0.035 * n[15] + 0.03 * n[10]
     below = np.clip(p[:, 1], 0, None)
     p[:, 1] += 0.035 * n[16] * below
-    p[:, :2] += rng.normal(scale=0.006, size=(68, 2))  # no face is quite symmetric
+    p[:, :2] += rng.normal(scale=0.006, size=(68, 2))  # faces are not exactly symmetric
     return p
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What a face does: shares of a full movement, 0 at rest."""
+    """A facial expression: shares of full movements, 0 at rest."""
 
     open: float = 0.0
     smile: float = 0.0
@@ -200,13 +200,13 @@ def express(shape: Array, e: Expression) -> Array:
 
 @dataclass(frozen=True)
 class Projection:
-    """From head units to pixels: a turn, a weak perspective, a scale and a shift.
+    """The map from head units to pixels: a rotation, a weak perspective, a scale and a shift.
 
     Attributes:
         turn: (3, 3) rotation.
         scale: pixels per head unit.
-        shift: (2,) pixels, where the head's pivot lands.
-        yaw: radians of the turn to the side; positive towards the picture's right.
+        shift: (2,) pixel of the head's pivot.
+        yaw: rotation to the side in radians, positive towards the right of the image.
     """
 
     turn: Array
@@ -221,21 +221,21 @@ class Projection:
         return turned[..., :2] * near * self.scale + self.shift
 
     def nearer(self, points: Array) -> Array:
-        """Points at the side of the head, brought forward where that side is turned away.
+        """Points at the side of the head, moved forward on the side that faces away.
 
-        Annotators put the far jaw on the visible outline, nearer than the skull's own side;
-        the hair there goes with it.
+        Annotators mark the far jaw on the visible outline, which is nearer than the side of the
+        skull. The hair there moves with it.
         """
         far = np.clip(points[:, 0] * np.sign(self.yaw), 0, 1) * min(abs(self.yaw) / 0.5, 1)
         return points * np.stack([np.ones_like(far), np.ones_like(far), 1 - 0.55 * far], axis=1)
 
 
-_PIVOT = np.array([0.0, 0.45, -0.8])  # about where a head turns
-_DISTANCE = 9.0  # of the camera, in head units: about half a metre
+_PIVOT = np.array([0.0, 0.45, -0.8])  # approximate pivot of a head
+_DISTANCE = 9.0  # of the camera, in head units: about half a meter
 
 
 def _turn(yaw: float, pitch: float, roll: float) -> Array:
-    """Rotation by radians: yaw turns the nose to the picture's right, pitch lowers it."""
+    """Rotation by radians: yaw moves the nose to the right of the image, pitch lowers it."""
     a, b = np.cos([yaw, pitch, roll]), np.sin([yaw, pitch, roll])
     about_y = np.array([[a[0], 0, b[0]], [0, 1, 0], [-b[0], 0, a[0]]])
     about_x = np.array([[1, 0, 0], [0, a[1], b[1]], [0, -b[1], a[1]]])
@@ -244,17 +244,18 @@ def _turn(yaw: float, pitch: float, roll: float) -> Array:
 
 
 def pose(points: Array, rng: np.random.Generator, size: int) -> tuple[Array, Projection]:
-    """Turn a head at random and frame it as Kaggle's faces are.
+    """Rotate a head at random and frame it like Kaggle's faces.
 
-    The eyes come to lie about 37/96 and the mouth about 75/96 down the picture, with
-    jitter; the face is then shrunk and moved as little as puts every point inside.
+    The eyes are at about 37/96 and the mouth at about 75/96 of the image's height, with jitter.
+    The face is then shrunk and moved by the least amount that puts all points inside.
 
     Args:
         points: (68, 3) in head units.
-        size: side of the picture in pixels.
+        rng: source of the random pose.
+        size: side of the image in pixels.
 
     Returns:
-        The points (68, 3) in head units with the far jaw brought forward, and the projection.
+        The points (68, 3) in head units with the far jaw moved forward, and the projection.
     """
     n = rng.normal(size=7)
     yaw = float(np.clip(0.17 * n[0], -0.5, 0.5))
@@ -274,16 +275,16 @@ def pose(points: Array, rng: np.random.Generator, size: int) -> tuple[Array, Pro
 
 
 def _fit(projection: Projection, points: Array, size: int) -> Projection:
-    """The projection shrunk and moved as little as puts all points inside the picture."""
-    edge = 2 * size / 96 - 0.5  # in the smallest pictures just inside the last pixel
+    """The projection, shrunk and moved by the least amount that puts all points inside."""
+    edge = 2 * size / 96 - 0.5  # in the smallest images just inside the last pixel
     flat = projection(points)
     low, high = flat.min(axis=0), flat.max(axis=0)
     room = size - 1 - 2 * edge
     shrink = min(1.0, room / float((high - low).max()))
     shift = projection.shift.copy()
     if shrink < 1:
-        centre = np.array([(size - 1) / 2] * 2)
-        shift = centre + (shift - centre) * shrink
-        low, high = (centre + (v - centre) * shrink for v in (low, high))
+        center = np.array([(size - 1) / 2] * 2)
+        shift = center + (shift - center) * shrink
+        low, high = (center + (v - center) * shrink for v in (low, high))
     shift += np.clip(edge - low, 0, None) - np.clip(high - (size - 1 - edge), 0, None)
     return replace(projection, scale=projection.scale * shrink, shift=shift)
