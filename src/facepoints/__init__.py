@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from facepoints.results import to_dataframe as to_dataframe
     from facepoints.results import write_faces as write_faces
     from facepoints.results.records import FrameResult as FrameResult
-    from facepoints.tracking.tracker import TrackerConfig as TrackerConfig
+    from facepoints.tracking.config import TrackerConfig as TrackerConfig
     from facepoints.training.settings import TrainSettings as TrainSettings
     from facepoints.video.frame import Frame as Frame
 
@@ -76,7 +76,7 @@ _HOMES = {
     "RunError": "errors",
     "Samples": "datasets.samples",
     "SettingsError": "errors",
-    "TrackerConfig": "tracking.tracker",
+    "TrackerConfig": "tracking.config",
     "TrainSettings": "training.settings",
     "WriteError": "errors",
     "adapt": "commands.adapt",

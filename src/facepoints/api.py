@@ -10,7 +10,8 @@ from facepoints.detection import FaceDetector, make_detector
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
-from facepoints.tracking.tracker import TrackerConfig, track_video
+from facepoints.tracking.config import TrackerConfig
+from facepoints.tracking.tracker import track_video
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.source import open_video
 

@@ -22,13 +22,13 @@ from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.tracking.association import reject_occlusion_drift
-from facepoints.tracking.config import AcceptanceConfig, AssociationConfig
+from facepoints.tracking.config import AcceptanceConfig, AssociationConfig, TrackerConfig
 from facepoints.tracking.observation import Observation, appearance_descriptor
 from facepoints.tracking.offline_smoothing import smooth_offline
 from facepoints.tracking.one_euro import OneEuroFilter
 from facepoints.tracking.pose2d import fit_pose
 from facepoints.tracking.track import Track
-from facepoints.tracking.tracker import FaceTracker, TrackerConfig, track_video
+from facepoints.tracking.tracker import FaceTracker, track_video
 from facepoints.video.frame import Frame
 
 POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from facepoints.commands.inputs import InputStream
     from facepoints.commands.report import Report
     from facepoints.landmarks.landmark_set import LandmarkSet
-    from facepoints.tracking.tracker import TrackerConfig
+    from facepoints.tracking.config import TrackerConfig
     from facepoints.video.frame import VideoSource
 
 __all__ = ["align", "measure", "predict"]
@@ -85,7 +85,7 @@ def predict(
     from facepoints.commands.predict_images import predict_images
     from facepoints.imaging.input_paths import find_images
     from facepoints.landmarks.known_sets import known_set
-    from facepoints.tracking.tracker import TrackerConfig
+    from facepoints.tracking.config import TrackerConfig
     from facepoints.video.source import find_video
 
     if out is not None:

@@ -28,7 +28,8 @@ from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.formats import FORMATS, format_of
 from facepoints.results.records import Record, json_line, record
-from facepoints.tracking.tracker import TrackerConfig, track_video
+from facepoints.tracking.config import TrackerConfig
+from facepoints.tracking.tracker import track_video
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.writer import VideoWriter
 
@@ -57,7 +58,7 @@ class VideoReport(Report):
     length: float = 0.0
     note: str = ""
     not_drawn: MissingExtraError | None = None
-    unit: ClassVar[str] = "frame"
+    unit: ClassVar[tuple[str, str]] = ("frame", "frames")
 
     def _counts(self) -> list[str]:
         counts = [count_noun(self.tracks, "track")]

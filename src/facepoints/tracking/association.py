@@ -1,4 +1,4 @@
-"""Assigns observations to tracks: which detected face is whose."""
+"""Assigns observations to tracks: conflicts, occlusion and faces that return."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ from facepoints.tracking.track import Track
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.prefetch import prefetch
 
-__all__ = ["FaceTracker", "TrackerConfig", "track_video"]
+__all__ = ["FaceTracker", "track_video"]
 
 
 def track_video(

@@ -12,6 +12,9 @@ __all__ = ["Item", "prefetch"]
 
 Item = TypeVar("Item")
 
+_Finished = queue.Queue[tuple[bool, Item | BaseException | None]]
+"""Entries: (True, item), then (False, None) at the end or (False, error)."""
+
 _JOIN_SECONDS = 10.0  # wait for the thread's last item: a camera may take 5 s to give up
 
 
@@ -26,30 +29,10 @@ def prefetch(items: Iterator[Item], count: int, newest: bool = False) -> Iterato
     Raises:
         Any error of `items`, after the items before it.
     """
-    finished: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(count)
+    finished: _Finished[Item] = queue.Queue(count)
     stop = threading.Event()
-
-    def put(entry: tuple[bool, Item | BaseException | None], drop: bool) -> None:
-        while not stop.is_set():
-            try:
-                finished.put(entry, timeout=0.0 if drop else 0.1)
-                break
-            except queue.Full:
-                if drop:
-                    with suppress(queue.Empty):
-                        finished.get_nowait()
-
-    def work() -> None:
-        try:
-            for item in items:
-                put((True, item), newest)
-                if stop.is_set():
-                    break
-            put((False, None), False)
-        except BaseException as error:
-            put((False, error), False)
-
-    thread = threading.Thread(target=work, name="facepoints-frames", daemon=True)
+    arguments = (items, finished, stop, newest)
+    thread = threading.Thread(target=_work, args=arguments, name="facepoints-frames", daemon=True)
     thread.start()
     try:
         while True:
@@ -65,3 +48,34 @@ def prefetch(items: Iterator[Item], count: int, newest: bool = False) -> Iterato
         close = getattr(items, "close", None)
         if close is not None and not thread.is_alive():
             close()
+
+
+def _work(
+    items: Iterator[Item], finished: _Finished[Item], stop: threading.Event, newest: bool
+) -> None:
+    """Make the items, then add an entry for the end or the error."""
+    try:
+        for item in items:
+            _put(finished, (True, item), stop, newest)
+            if stop.is_set():
+                break
+        _put(finished, (False, None), stop)
+    except BaseException as error:
+        _put(finished, (False, error), stop)
+
+
+def _put(
+    finished: _Finished[Item],
+    entry: tuple[bool, Item | BaseException | None],
+    stop: threading.Event,
+    drop: bool = False,
+) -> None:
+    """Add an entry. If the queue is full, drop the oldest entry, or wait until `stop` is set."""
+    while not stop.is_set():
+        try:
+            finished.put(entry, timeout=0.0 if drop else 0.1)
+            break
+        except queue.Full:
+            if drop:
+                with suppress(queue.Empty):
+                    finished.get_nowait()
