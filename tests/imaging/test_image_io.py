@@ -212,15 +212,15 @@ def test_what_is_cut_off_is_one_line(
 def test_what_is_no_picture_is_one_line(tmp_path: Path) -> None:
     for name, data, said in (
         ("empty.jpg", b"", "is empty"),
-        ("text.png", b"These are words, whatever the name says.", "no picture of a known kind"),
-        ("page.jpg", b"<!DOCTYPE html><html></html>", "no picture of a known kind"),
+        ("text.png", b"These are words, whatever the name says.", "not an image of a known kind"),
+        ("page.jpg", b"<!DOCTYPE html><html></html>", "not an image of a known kind"),
     ):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(DataError, match=said):
             read_image(tmp_path / name)
         with pytest.raises(DataError, match=said):
             read_image(data)
-    with pytest.raises(DataError, match="no picture at"):
+    with pytest.raises(DataError, match="no image at"):
         read_image(tmp_path / "nowhere.jpg")
     with pytest.raises(DataError, match="is a folder"):
         read_image(tmp_path)
@@ -323,9 +323,9 @@ def test_a_file_that_is_named_like_a_pattern(tmp_path: Path) -> None:
 
 def test_inputs_that_name_nothing(album: Path) -> None:
     for given_input, said in (
-        (album / "empty", "no picture in the folder"),
-        (album / "nowhere.jpg", "no picture or folder at"),
-        (f"{album}/*.gif", "no picture fits the pattern"),
+        (album / "empty", "no image in the folder"),
+        (album / "nowhere.jpg", "no image or folder at"),
+        (f"{album}/*.gif", "no image matches the pattern"),
     ):
         with pytest.raises(DataError, match=said):
             find_images([given_input])

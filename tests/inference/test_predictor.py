@@ -423,9 +423,9 @@ def test_every_kind_of_picture(tmp_path: Path) -> None:
 )
 def test_arrays_that_are_no_pictures(wrong: NDArray) -> None:
     predictor = Predictor(Discs(), Given([]))
-    with pytest.raises(DataError, match="a picture"):
+    with pytest.raises(DataError, match="an image"):
         predictor(wrong)
-    with pytest.raises(DataError, match="a picture"):
+    with pytest.raises(DataError, match="an image"):
         predictor([canvas(), wrong])
 
 
@@ -436,7 +436,7 @@ def test_what_is_neither_an_array_nor_a_file(wrong: Any) -> None:
 
 
 def test_files_that_are_no_pictures(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no picture at"):
+    with pytest.raises(DataError, match="no image at"):
         Predictor(Discs(), Given([]))(tmp_path / "nowhere.jpg")
 
 

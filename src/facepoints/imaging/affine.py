@@ -1,8 +1,8 @@
-"""The one coordinate rule, and the affines that keep it.
+"""The coordinate convention, and affine maps that follow it.
 
 Points are (x, y) in pixels; the centre of the top-left pixel is (0, 0). So an image of
 width W spans x from -0.5 to W-0.5, its mirror maps x to W-1-x, and resizing by k maps x
-to (x+0.5)k-0.5. Affines are 2x3 float64 matrices that map source pixels to destination
+to (x+0.5)k-0.5. Affine maps are 2x3 float64 matrices from source to destination
 pixels: ``destination = matrix[:, :2] @ source + matrix[:, 2]``. Points are never rounded.
 """
 
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.imaging import affine
 
 __all__ = [
     "apply",
@@ -37,11 +36,11 @@ __all__ = [
 
 Matrix = NDArray[np.float64]
 
-_LONGEST = 32_766  # pixels a side of the pictures that OpenCV warps
+_MAX_SIDE = 32_766  # pixels; OpenCV warps no larger images
 
 
 def apply(matrix: Matrix, points: NDArray) -> NDArray[np.float32]:
-    """Points (..., 2) moved by an affine (2, 3)."""
+    """Map points (..., 2) by an affine (2, 3)."""
     moved = np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
     return moved.astype(np.float32)
 
@@ -59,28 +58,30 @@ def invert(matrix: Matrix) -> Matrix:
     """The affine that undoes `matrix`.
 
     Raises:
-        DataError: it maps everything onto a line or a point.
+        DataError: it maps the plane onto a line or a point.
     """
     (a, b, x), (c, d, y) = matrix.tolist()
     size = a * d - b * c
     if not size:
-        raise DataError("an affine that flattens the picture cannot be undone")
+        raise DataError(
+            "an affine that maps the image onto a line cannot be inverted; its scale is 0"
+        )
     a, b, c, d = d / size, -b / size, -c / size, a / size
     return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
 
 
 def resize_matrix(scale_x: float, scale_y: float) -> Matrix:
-    """Pixels to pixels of the picture resized by these factors: x to (x+0.5)k-0.5."""
+    """Map to the pixels of the image resized by these factors: x to (x+0.5)k-0.5."""
     return np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2]])
 
 
 def mirror_matrix(width: int) -> Matrix:
-    """Pixels to pixels of the mirrored picture of this width: x to W-1-x."""
+    """Map to the pixels of the mirrored image of this width: x to W-1-x."""
     return np.array([[-1.0, 0, width - 1], [0, 1, 0]])
 
 
 def rotation_matrix(degrees: float, center: tuple[float, float]) -> Matrix:
-    """Turn about `center`; positive turns x towards y, clockwise on the screen."""
+    """Rotation about `center`; positive rotates x towards y, clockwise on the screen."""
     angle = np.deg2rad(degrees)
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[cos, -sin], [sin, cos]])
@@ -89,14 +90,14 @@ def rotation_matrix(degrees: float, center: tuple[float, float]) -> Matrix:
 
 
 def fit_similarity(source: NDArray, target: NDArray, weights: NDArray | None = None) -> Matrix:
-    """The turn, scale and shift that bring points (K, 2) closest to others (K, 2), by least
-    squares (Umeyama 1991, doi:10.1109/34.88573). A mirror image is never one of them.
+    """The similarity (rotation, scale and shift) that maps points (K, 2) closest to others
+    (K, 2), by least squares (Umeyama 1991, doi:10.1109/34.88573). It never mirrors.
 
     Args:
-        weights: (K,) 0 or more, what each pair counts; None: all the same.
+        weights: (K,), 0 or more, of the pairs. None: all equal.
 
     Raises:
-        DataError: no two pairs of any weight at different places, so no scale is known.
+        DataError: no two source points of positive weight differ, so the scale is unknown.
     """
     here, there = (np.asarray(p, dtype=np.float64) @ (1, 1j) for p in (source, target))
     share = np.ones(len(here)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -105,7 +106,7 @@ def fit_similarity(source: NDArray, target: NDArray, weights: NDArray | None = N
     extent = float(share @ np.abs(here - center) ** 2)
     if not extent > 0:
         raise DataError("a similarity needs at least two points at different places")
-    # as complex numbers, a turn with a scale is one factor
+    # as complex numbers, a rotation with a scale is one factor
     factor = (share * np.conj(here - center)) @ (there - goal) / extent
     shift = goal - factor * center
     return np.array(
@@ -116,7 +117,7 @@ def fit_similarity(source: NDArray, target: NDArray, weights: NDArray | None = N
 def bounding_box(
     points: NDArray, labelled: NDArray[np.bool_] | None = None
 ) -> tuple[float, float, float, float]:
-    """Box (x, y, width, height) of the labelled points (K, 2).
+    """Bounding box (x, y, width, height) of the labelled points (K, 2).
 
     Raises:
         DataError: no point is labelled.
@@ -129,12 +130,12 @@ def bounding_box(
 
 
 def crop_matrix(box: tuple[float, float, float, float], size: int, margin: float) -> Matrix:
-    """Picture pixels to pixels of a square crop around `box`.
+    """Map from image pixels to the pixels of a square crop around `box`.
 
     Args:
-        box: (x, y, width, height) in picture pixels.
+        box: (x, y, width, height) in image pixels.
         size: side of the crop in pixels.
-        margin: how much the crop's side exceeds the box's longer side, as a part of it
+        margin: by how much the crop's side exceeds the box's longer side, as a fraction of it
             (0.5: half as much again).
     """
     x, y, width, height = box
@@ -152,12 +153,15 @@ def warp(
     height: int,
     border: Literal["repeat", "black"] = "repeat",
 ) -> NDArray[np.uint8]:
-    """Picture (H, W) or (H, W, C) drawn through an affine into (height, width).
+    """Warp an image (H, W) or (H, W, C) by an affine into (height, width).
 
-    Shrinking by more than two averages first, so that fine texture does not alias. What
-    lies outside the picture repeats its border, or is black.
+    Shrinking by more than a factor of two averages first, so that fine texture does not alias.
+
+    Args:
+        matrix: from image pixels to pixels of the result.
+        border: pixels outside the image repeat its border, or are black.
     """
-    if max(image.shape[:2]) > _LONGEST:
+    if max(image.shape[:2]) > _MAX_SIDE:
         rows, columns, matrix = needed_region(image.shape, matrix, width, height)
         image = image[rows, columns]
     (a, b), (c, d) = matrix[:, :2].tolist()
@@ -176,18 +180,18 @@ def warp(
 def needed_region(
     shape: tuple[int, ...], matrix: Matrix, width: int, height: int
 ) -> tuple[slice, slice, Matrix]:
-    """The part of a picture that `warp` needs: its rows and columns, and the affine from there.
+    """The part of an image that `warp` reads: its rows and columns, and the affine from there.
 
     Args:
-        shape: (H, W, ...) of the picture.
+        shape: (H, W, ...) of the image.
         matrix, width, height: as for `warp`.
 
     Raises:
-        DataError: the affine maps everything onto a line or a point.
+        DataError: the affine maps the plane onto a line or a point.
     """
     (a, b, right), (c, d, down) = invert(matrix).tolist()
     area = a * d - b * c
-    block = max(1, math.ceil(0.5 * math.sqrt(abs(area))))  # pixels that `warp` makes one of
+    block = max(1, math.ceil(0.5 * math.sqrt(abs(area))))  # pixels that `warp` averages into one
     margin = 2 * block
     low, high = [], []
     for along, across, shift, limit in ((a, b, right, shape[1]), (c, d, down, shape[0])):
@@ -202,12 +206,11 @@ def needed_region(
 
 
 def shrink(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Picture (H, W) or (H, W, C) with the mean of every `factor` x `factor` pixels for one;
-    points follow ``resize_matrix(1 / min(factor, W), 1 / min(factor, H))``.
+    """Shrink an image (H, W) or (H, W, C) by averaging blocks of `factor` x `factor` pixels.
 
-    A side of fewer pixels than `factor` becomes one pixel. What else is left over at the right
-    and below is left out. Many times faster than `resize` to a size that is not a whole part of
-    the picture's.
+    Points follow ``resize_matrix(1 / min(factor, W), 1 / min(factor, H))``. A side of fewer
+    pixels than `factor` becomes one pixel. Otherwise, incomplete blocks at the right and lower
+    border are dropped. It is many times faster than `resize` by a factor that is not whole.
 
     Args:
         factor: 1 or more.
@@ -222,7 +225,7 @@ def shrink(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
 
 
 def resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Picture resized to (height, width); points follow `resize_matrix`."""
+    """Resize an image to (height, width); points follow `resize_matrix`."""
     if image.shape[:2] == (height, width):
         return image
     shrinks = width < image.shape[1]
@@ -231,10 +234,11 @@ def resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
 
 
 def resize_images(images: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Images (N, H, W) as (N, height, width); the same array if they have that size."""
+    """Resize images (N, H, W) to (N, height, width). Returns the same array if they have that
+    size."""
     if images.shape[1:] == (height, width):
         return images
     out = np.empty((len(images), height, width), dtype=np.uint8)
     for row, image in enumerate(images):
-        out[row] = affine.resize(image, width, height)
+        out[row] = resize(image, width, height)
     return out

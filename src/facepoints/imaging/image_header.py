@@ -1,6 +1,6 @@
-"""Kind, size and transparency of a picture file, from its first bytes and before any decoding.
+"""Kind, size and transparency of an image file, read from its head without decoding it.
 
-Only as much of each format is read as that takes. Sources: ITU-T T.81 (JPEG), the PNG
+Only the necessary part of each format is parsed. Sources: ITU-T T.81 (JPEG), the PNG
 specification (W3C), Google's WebP container specification, TIFF 6.0 (Adobe), GIF89a
 (CompuServe), Microsoft's BITMAPINFOHEADER, the Netpbm manual, ISO/IEC 14496-12 (AVIF).
 """
@@ -16,11 +16,11 @@ __all__ = ["HEAD_BYTES", "KINDS", "Header", "kind_of", "read_header"]
 
 
 class Header(NamedTuple):
-    """What the head of a picture file says.
+    """The head of an image file.
 
     Attributes:
         kind: JPEG, PNG, ...
-        width, height: in pixels as stored, before any turn; 0 if the head does not tell.
+        width, height: in pixels as stored, before any EXIF rotation; 0 if unknown.
         alpha: whether pixels may be transparent.
     """
 
@@ -31,7 +31,7 @@ class Header(NamedTuple):
 
 
 HEAD_BYTES = 16
-"""Bytes that `kind_of` needs."""
+"""Number of bytes that `kind_of` needs."""
 
 _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("JPEG", re.compile(rb"\xff\xd8\xff")),
@@ -45,18 +45,18 @@ _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
 )
 
 KINDS = tuple(kind for kind, _ in _MAGIC)
-"""Kinds of picture files that are known."""
+"""Known kinds of image files."""
 
 
 def kind_of(head: bytes) -> str:
-    """Kind of a picture file by its first `HEAD_BYTES` bytes; empty if it is none."""
+    """Kind of an image file by its first `HEAD_BYTES` bytes; empty if it is not an image."""
     return next((kind for kind, magic in _MAGIC if magic.match(head)), "")
 
 
 def read_header(data: bytes) -> Header | None:
-    """Head of a picture file; None if `data` is none.
+    """The head of an image file; None if `data` is not an image.
 
-    A head that is cut off or damaged gives width and height 0: the decoder will say more.
+    A damaged head, or one that is cut off, gives width and height 0. The decoder reports it.
     """
     kind = kind_of(data[:HEAD_BYTES])
     if not kind:
@@ -72,7 +72,7 @@ def _jpeg(data: bytes) -> tuple[int, int, bool]:
     at = 2
     while True:
         if data[at] != 0xFF:
-            raise ValueError("no marker where one should be")
+            raise ValueError("no marker")
         marker = data[at + 1]
         if marker == 0xFF:  # a fill byte
             at += 1
@@ -84,9 +84,9 @@ def _jpeg(data: bytes) -> tuple[int, int, bool]:
 
 
 def _png(data: bytes) -> tuple[int, int, bool]:
-    width, height, _, colour = struct.unpack_from(">IIBB", data, 16)
-    # colour types 4 and 6 have an alpha channel, a tRNS chunk makes some colours transparent
-    return width, height, colour in (4, 6) or b"tRNS" in data[:65536]
+    width, height, _, color = struct.unpack_from(">IIBB", data, 16)
+    # color types 4 and 6 have an alpha channel, a tRNS chunk makes some colors transparent
+    return width, height, color in (4, 6) or b"tRNS" in data[:65536]
 
 
 def _webp(data: bytes) -> tuple[int, int, bool]:
@@ -102,7 +102,7 @@ def _webp(data: bytes) -> tuple[int, int, bool]:
 
 
 def _bmp(data: bytes) -> tuple[int, int, bool]:
-    if struct.unpack_from("<I", data, 14)[0] == 12:  # of OS/2
+    if struct.unpack_from("<I", data, 14)[0] == 12:  # OS/2
         width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
         return width, height, False
     width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
@@ -117,15 +117,15 @@ def _tiff(data: bytes) -> tuple[int, int, bool]:
         (at,), entry, counted, start = struct.unpack_from(f"{order}I", data, 4), 12, "H", 2
     (count,) = struct.unpack_from(f"{order}{counted}", data, at)
     values = {256: 0, 257: 0, 262: 0, 277: 1, 338: 0}
-    widths = {3: "H", 4: "I", 16: "Q"}  # of the types SHORT, LONG, LONG8
+    widths = {3: "H", 4: "I", 16: "Q"}  # SHORT, LONG, LONG8
     for number in range(min(count, 4096)):
         place = at + start + number * entry
         tag, kind = struct.unpack_from(f"{order}HH", data, place)
         if tag in values and kind in widths:
             value = struct.unpack_from(order + widths[kind], data, place + entry // 2 + 2)
             values[tag] = value[0]
-    width, height, colours, samples, extra = values.values()
-    return width, height, extra > 0 or (colours == 2 and samples == 4)
+    width, height, colors, samples, extra = values.values()
+    return width, height, extra > 0 or (colors == 2 and samples == 4)
 
 
 def _gif(data: bytes) -> tuple[int, int, bool]:
@@ -138,7 +138,7 @@ def _pnm(data: bytes) -> tuple[int, int, bool]:
 
 
 def _avif(data: bytes) -> tuple[int, int, bool]:
-    at = data.index(b"ispe")  # ValueError if it is not there
+    at = data.index(b"ispe")  # ValueError if there is none
     return *struct.unpack_from(">II", data, at + 8), b"auxC" in data[:65536]
 
 

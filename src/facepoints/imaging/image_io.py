@@ -1,7 +1,7 @@
-"""Picture files to arrays, and which files an input names.
+"""Reads image files into arrays.
 
-Files are told apart by their content, never by their names. What a decoder would say on
-standard error becomes one line of a `DataError`.
+The kind of a file is known from its content, never from its name. Messages of the decoders do not
+reach standard error; a failure is one line of a `DataError`.
 """
 
 from __future__ import annotations
@@ -29,73 +29,74 @@ __all__ = [
 ]
 
 MAX_PIXELS = 2**28
-"""Pixels of the largest picture that is decoded (268 million, 0.8 GB): a file of a few
-bytes may claim any size, and memory is taken before its pixels are seen."""
+"""Pixels of the largest image that is decoded (268 million, 0.8 GB as RGB). A file of a few bytes
+may claim any size, and memory is allocated before its pixels are read."""
 
 STDIN = "-"
 """Name of standard input."""
 
 
 def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
-    """A picture as a person sees it: RGB, uint8, (height, width, 3).
+    """Read an image as RGB, uint8, (height, width, 3).
 
-    EXIF rotation is applied, gray becomes RGB, 16 bits a channel become 8, what is
-    transparent lies on white. Of an animation it is the first frame.
+    EXIF rotation is applied. Gray becomes RGB, 16 bits a channel become 8, and transparent
+    pixels are composited on white. An animation gives its first frame.
 
     Args:
         source: path of a file, "-" for standard input, or the bytes of a file.
 
     Raises:
-        DataError: no such file, no picture, damaged or cut off, or more than `MAX_PIXELS`.
+        DataError: there is no such file, it is not an image, is damaged or cut off, or has more
+            than `MAX_PIXELS`.
     """
     if isinstance(source, bytes):
-        return _decode(source, "picture")
+        return _decode(source, "the image")
     if str(source) == STDIN:
         if sys.stdin is None:
-            raise DataError("standard input is closed; a picture was expected from it")
+            raise DataError("standard input is closed, expected an image; name a file instead")
         return _decode(_checked_read(sys.stdin.buffer, "standard input"), "standard input")
     name = str(source)
     try:
         with open(source, "rb") as file:
             data = _checked_read(file, name)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"no picture at {name}") from error
+        raise DataError(f"no image at {name}") from error
     except IsADirectoryError as error:
-        raise DataError(f"{name} is a folder, a picture was expected") from error
+        raise DataError(f"{name} is a folder, expected an image; name a file") from error
     except OSError as error:
         raise DataError(f"could not read {name}: {error.strerror or error}") from error
-    except ValueError as error:  # a name that no file can have
+    except ValueError as error:  # no file can have this name
         raise DataError(f"could not read {name!r}: {error}") from error
     return _decode(data, name)
 
 
 def _checked_read(file: BinaryIO, name: str) -> bytes:
-    """All bytes of a picture file; of any other just the head is read."""
+    """All bytes of an image file. Only the head of any other file is read."""
     head = file.read(HEAD_BYTES)
     if not kind_of(head):
-        raise _no_picture(head, name)
+        raise _not_an_image(head, name)
     return head + file.read()
 
 
-def _no_picture(data: bytes, name: str) -> DataError:
+def _not_an_image(data: bytes, name: str) -> DataError:
     if not data:
         return DataError(f"{name} is empty (0 bytes)")
-    return DataError(f"{name} is no picture of a known kind ({', '.join(KINDS)})")
+    return DataError(f"{name} is not an image of a known kind ({', '.join(KINDS)})")
 
 
 def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
     header = read_header(data)
     if header is None:
-        raise _no_picture(data, name)
+        raise _not_an_image(data, name)
     if header.width * header.height > MAX_PIXELS:
         raise DataError(
             f"{name} claims {header.width} x {header.height} pixels, "
-            f"at most {MAX_PIXELS // 10**6} million are read"
+            f"at most {MAX_PIXELS // 10**6} million are read; shrink it first"
         )
     rgb = _opencv(data, cv2.IMREAD_COLOR)
     if rgb is None or rgb.dtype != np.uint8:
         raise DataError(
-            f"{name} could not be decoded: its {header.kind} data is damaged, cut off, or of a "
+            f"{name} could not be decoded: its {header.kind} data is damaged, cut off, or a "
             f"variant that OpenCV {cv2.__version__} does not read"
         )
     cv2.cvtColor(rgb, cv2.COLOR_BGR2RGB, dst=rgb)
@@ -115,11 +116,12 @@ def _opencv(data: bytes, flags: int) -> NDArray | None:
 
 
 def _alpha(rgb: NDArray[np.uint8], stored: NDArray) -> NDArray[np.uint8]:
-    """Opacity (H, W) of a picture (H, W, 3) that is turned as EXIF says.
+    """Opacity (H, W) of an image (H, W, 3) with its EXIF rotation applied.
+
+    OpenCV returns alpha only without the rotation. The rotation is found by comparing colors.
 
     Args:
-        stored: (h, w, 4) BGRA of 8 or 16 bits as the file holds it: OpenCV gives alpha
-            only so. Which turn EXIF asked for shows in the colours, which are the same.
+        stored: (h, w, 4) BGRA of 8 or 16 bits, as the file holds it.
     """
     if stored.dtype != np.uint8:
         stored = (stored >> 8).astype(np.uint8)
@@ -130,8 +132,8 @@ def _alpha(rgb: NDArray[np.uint8], stored: NDArray) -> NDArray[np.uint8]:
 
 
 def composite_on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) laid onto white where `alpha` (H, W) says that it is transparent."""
-    if not alpha.any():  # a channel that is there and not used, as in many BMP files
+    """Composite an image (H, W, 3) on white by its opacity `alpha` (H, W), [0, 255]."""
+    if not alpha.any():  # an unused channel, as in many BMP files
         return rgb
     cover = alpha.astype(np.uint16)
     out = np.empty_like(rgb)
@@ -142,7 +144,7 @@ def composite_on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDAr
 
 
 def to_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture (H, W) or (H, W, 3) RGB as gray (H, W)."""
+    """An image (H, W) or (H, W, 3) RGB as gray (H, W)."""
     if image.ndim == 2:
         return image
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)
@@ -154,7 +156,7 @@ _quiet = {"depth": 0, "level": 0}
 
 @contextmanager
 def _quiet_opencv() -> Iterator[None]:
-    """OpenCV logs nothing meanwhile. Its level is the whole process's, so threads count."""
+    """Silence OpenCV's log. Its level is global, so the threads inside are counted."""
     with _lock:
         if _quiet["depth"] == 0:
             _quiet["level"] = cv2.utils.logging.getLogLevel()

@@ -1,4 +1,4 @@
-"""Which image files an input names, and how outputs are named after them."""
+"""Finds the image files that an input names, and names for the outputs of each."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _SUFFIXES |= {".pgm", ".ppm", ".pnm", ".avif"}
 
 
 def find_images(inputs: Sequence[str | Path], results: Path | None = None) -> list[str]:
-    """Paths of the picture files that inputs name, each once, in the order of the inputs.
+    """Paths of the image files that inputs name, each once, in the order of the inputs.
 
     Args:
-        inputs: files, taken as they are; folders, searched with all folders below, in
-            order of names, for files that are pictures by content or call themselves
-            so, hidden ones left out; patterns such as ``"photos/**/*.jpg"``; "-".
-        results: folder that is passed over in searching, because pictures are written to it.
+        inputs: files, which are taken as they are; folders, which are searched with their
+            subfolders, in order of names, for files that are images by content or suffix,
+            without hidden ones; patterns such as ``"photos/**/*.jpg"``; "-" for standard input.
+        results: folder that is not searched, because images are written to it.
 
     Raises:
-        DataError: no such file, a folder without a picture, a pattern that nothing fits,
-            or no input at all.
+        DataError: there is no such file, no image in a folder, no match of a pattern, or no
+            input at all.
     """
     if not inputs:
-        raise DataError("expected at least one picture or folder of pictures, none came")
+        raise DataError("expected at least one image or folder of images, none came")
     found: dict[str, str] = {}
     skipped = os.path.realpath(results) if results is not None else ""
     for given in inputs:
@@ -48,17 +48,17 @@ def _of_input(given: str, skipped: str) -> list[str]:
     if os.path.isdir(given):
         paths = list(_in_folder(given, skipped))
         if not paths:
-            raise DataError(f"no picture in the folder {given}")
+            raise DataError(f"no image in the folder {given}")
         return paths
     if os.path.exists(given):
         return [given]
     if not glob.has_magic(given):
-        raise DataError(f"no picture or folder at {given}")
+        raise DataError(f"no image or folder at {given}")
     paths = []
     for match in sorted(glob.glob(given, recursive=True)):
         paths += _in_folder(match, skipped) if os.path.isdir(match) else [match]
     if not paths:
-        raise DataError(f"no picture fits the pattern {given}")
+        raise DataError(f"no image matches the pattern {given}")
     return paths
 
 
@@ -70,26 +70,26 @@ def _in_folder(folder: str, skipped: str) -> Iterator[str]:
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for file in sorted(files):
             path = os.path.join(place, file)
-            if not file.startswith(".") and _may_be_picture(path):
+            if not file.startswith(".") and _may_be_image(path):
                 yield path
 
 
 def make_image_folder(path: Path) -> Path:
-    """Create the folder that pictures are written to, and its parents.
+    """Create the folder that images are written to, and its parents.
 
     Raises:
-        SettingsError: it is called as a picture is, so that one file was expected.
+        SettingsError: its name has the suffix of an image, so a file was meant.
         WriteError: it cannot be created.
     """
     if path.suffix.lower() in _SUFFIXES and not path.is_dir():
-        raise SettingsError(f"pictures go to a folder, {path} is the name of a file")
+        raise SettingsError(f"images go to a folder, {path} is the name of a file; name a folder")
     return make_folder(path)
 
 
 def relative_to_common(paths: Sequence[str]) -> list[PurePath]:
-    """Paths of files below the folder that holds them all; standard input is ``stdin``.
+    """Paths relative to the folder that holds all the files; standard input is ``stdin``.
 
-    >>> [str(p) for p in below_common(["photos/a.jpg", "photos/new/b.jpg", "-"])]
+    >>> [str(p) for p in relative_to_common(["photos/a.jpg", "photos/new/b.jpg", "-"])]
     ['a.jpg', 'new/b.jpg', 'stdin']
     """
     whole = [PurePath(os.path.abspath(path)) for path in paths if path != STDIN]
@@ -101,10 +101,10 @@ def relative_to_common(paths: Sequence[str]) -> list[PurePath]:
     return [PurePath("stdin") if path == STDIN else next(places) for path in paths]
 
 
-def _may_be_picture(path: str) -> bool:
-    """Whether a file is a picture, or calls itself one: then it is for the reader to say
-    that it is none."""
-    if not os.path.isfile(path):  # reading from a pipe would wait for ever
+def _may_be_image(path: str) -> bool:
+    """Whether a file is an image by its suffix or its content. If only its suffix is right, the
+    reader reports it."""
+    if not os.path.isfile(path):  # reading from a pipe would block
         return False
     if os.path.splitext(path)[1].lower() in _SUFFIXES:
         return True

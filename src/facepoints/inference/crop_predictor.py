@@ -1,14 +1,13 @@
-"""Models and runs as what answers pictures that are cut to one face each.
+"""Adapters that let any model predict on images that are cropped to one face each.
 
-A run that was trained on such pictures answers them as they are. Any other, as the model that
-comes with the package, is shown them as the crops that it knows: a first look goes by where
-such pictures have the face, a second by the first answer.
+A model that was trained on such images predicts on them as they are. Any other, such as the
+built-in model, predicts on crops framed like its own training crops (`CroppingModel`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,6 @@ from facepoints.inference.cropping import LandmarkNetwork, initial_crop, predict
 from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = [
     "CropModel",
     "CroppingModel",
@@ -29,32 +25,32 @@ __all__ = [
 
 
 class HasPoints(Protocol):
-    """An answer that has points."""
+    """Output that has points."""
 
     @property
     def points(self) -> NDArray[np.float32]: ...
 
 
 class CropModel(Protocol):
-    """What answers pictures cut to one face each, as a `Run` does."""
+    """A model that predicts on images cropped to one face each, such as a `Run`."""
 
     @property
     def landmarks(self) -> LandmarkSet: ...
     @property
     def schemes(self) -> dict[str, tuple[str, ...]]: ...
     def predict(self, images: NDArray[np.uint8]) -> HasPoints:
-        """Points (N, K, 2) of gray images (N, H, W), in their pixels."""
+        """Points (N, K, 2) of gray images (N, H, W) uint8, in their pixels."""
         ...
 
 
 @dataclass(frozen=True)
 class CroppingModel:
-    """A model that is shown pictures of one face each as the crops that it knows.
+    """A model that crops images of one face each as its training crops were.
 
     Attributes:
-        model: looks at crops.
-        sources: marking schemes of its training data, with their points.
-        whole: where the pictures have the face.
+        model: predicts on the crops.
+        schemes: marking schemes of its training data, each with the names of its landmarks.
+        framing: where the face is in the images.
     """
 
     model: LandmarkNetwork
@@ -66,9 +62,9 @@ class CroppingModel:
         return self.model.landmarks
 
     def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
-        """Points, radius and score of gray images (N, H, W) uint8, in their pixels."""
-        places = [
+        """Landmarks of gray images (N, H, W) uint8, in their pixels."""
+        crops = [
             initial_crop(self.model, row, self.framing.detect(image)[0])
             for row, image in enumerate(images)
         ]
-        return predict_refined(self.model, list(images), places, min_score=0.0)[1]
+        return predict_refined(self.model, list(images), crops, min_score=0.0)[1]

@@ -1,4 +1,4 @@
-"""Faces with their points in pictures: a finder says where, a model says what.
+"""Faces with their landmarks in images: a detector finds them, a model predicts the landmarks.
 
 >>> import facepoints
 >>> model = facepoints.load()  # doctest: +SKIP
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from facepoints.detection import (
     make_detector,
     map_detection,
     merge_detections,
+    overlap_of_smaller,
 )
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
@@ -31,41 +32,37 @@ from facepoints.imaging.image_io import composite_on_white, read_image
 from facepoints.inference.cropping import (
     FaceCrop,
     LandmarkNetwork,
-    crop,
     initial_crop,
     predict_refined,
 )
 from facepoints.inference.face import Face
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = [
-    "Image",
-    "LandmarkNetwork",
-    "Predictor",
-    "crop",
-]
+__all__ = ["Image", "Predictor"]
 
 Image = NDArray[np.uint8] | str | Path
-"""(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; or a file."""
+"""(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; or the path of a file."""
+
+_SAME_FACE = 0.5  # faces are the same if more than this fraction of the smaller box is shared
+_DETECTOR_WEIGHT = 2.0  # of the detector's log odds beside the model's
 
 
 class Predictor:
-    """Call it with a picture, or with several at once, for their faces.
+    """Call it with an image for its faces, or with several images at once.
 
-    It may be called from several threads.
+    It may be called from several threads. It can be pickled and copied if its model and its
+    detector can, as those of facepoints.
 
     Args:
-        model: answers crops.
-        finder: says where faces may be.
-        min_score: faces that are less sure are dropped, [0, 1]. How sure says the model, or
-            the finder if the model does not judge that.
-        any_angle: look at every picture four ways round.
+        model: predicts the landmarks in crops.
+        detector: finds the faces. None: the built-in detector.
+        min_score: minimum score of a face, [0, 1]. The score is the model's, or the detector's
+            if the model has none. Larger: fewer false faces, more missed ones.
+        any_angle: also detect faces that lie on their side or are upside down, by running the
+            detector on the image in four rotations. Takes four times as long.
 
     Raises:
-        SettingsError: `min_score` out of range.
+        SettingsError: `min_score` is out of range.
     """
 
     def __init__(
@@ -85,162 +82,176 @@ class Predictor:
 
     @property
     def landmarks(self) -> LandmarkSet:
-        """The points of every face."""
+        """The landmarks of every face."""
         return self.model.landmarks
 
     def describe(self) -> dict[str, Any]:
-        """What answers depend on besides the picture, JSON-ready."""
+        """Everything besides the image that predictions depend on, JSON-ready."""
         return {
             "model": _checksum(self.model) or repr(self.model),
-            "finder": [repr(self.detector), _checksum(self.detector)],
+            "detector": [repr(self.detector), _checksum(self.detector)],
             "min_score": self.min_score,
             "any_angle": self.any_angle,
         }
 
     @overload
-    def __call__(self, pictures: Image) -> list[Face]: ...
+    def __call__(self, images: Image) -> list[Face]: ...
     @overload
-    def __call__(self, pictures: Sequence[Image]) -> list[list[Face]]: ...
-    def __call__(self, pictures: Image | Sequence[Image]) -> list[Face] | list[list[Face]]:
-        """Faces of a picture, surest first, or of each of several: all their crops go
-        through the model together.
+    def __call__(self, images: Sequence[Image]) -> list[list[Face]]: ...
+    def __call__(self, images: Image | Sequence[Image]) -> list[Face] | list[list[Face]]:
+        """Find the faces in an image, or in each of several images.
+
+        Several images at once are faster, because all their crops go through the model together.
+
+        Args:
+            images: a path, or uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA; or a sequence
+                of them.
+
+        Returns:
+            The faces of the image, highest score first; or such a list for each image. The list
+            is empty if there is no face.
 
         Raises:
-            DataError: an array or a file that is no picture.
+            DataError: an array or a file is not an image.
         """
-        one = isinstance(pictures, np.ndarray | str | Path)
-        if isinstance(pictures, bytes) or not (one or isinstance(pictures, Iterable)):
-            raise _no_picture(pictures)
-        several = [pictures] if one else list(pictures)
-        names = ["" if isinstance(p, np.ndarray) else str(p) for p in several]
-        faces = self.predict_batch([_image(picture) for picture in several], names)
-        return faces[0] if one else faces
+        single = isinstance(images, np.ndarray | str | Path)
+        if isinstance(images, bytes) or not (single or isinstance(images, Iterable)):
+            raise _not_an_image(images)
+        several = [images] if single else list(images)
+        names = ["" if isinstance(image, np.ndarray) else str(image) for image in several]
+        faces = self.predict_batch([_as_array(image) for image in several], names)
+        return faces[0] if single else faces
 
     def predict_batch(
         self, images: Sequence[NDArray[np.uint8]], names: Sequence[str]
     ) -> list[list[Face]]:
-        """Faces of pictures that were read already.
+        """Find the faces in images that are in memory.
 
         Args:
             images: (H, W) gray or (H, W, 3) RGB.
-            names: of their files, for a finder that goes by them; empty if there are none.
+            names: paths of their files, for `BoxFileDetector`; empty strings if there are none.
+
+        Returns:
+            The faces of each image, highest score first.
         """
-        tries = [self._tries(image, name) for image, name in zip(images, names, strict=True)]
+        attempts = [self._attempts(image, name) for image, name in zip(images, names, strict=True)]
         faces: list[list[Face]] = [[] for _ in images]
-        open_ = list(range(len(images)))
-        while open_:  # pictures in which no face was found so far, and that can be tried again
-            places, still = [], []
-            for number in open_:
-                found = next(tries[number], None)
-                if found is not None:
-                    still.append(number)
-                    places += [initial_crop(self.model, number, one) for one in found]
-            for number, face in self._judged(images, places):
+        pending = list(range(len(images)))
+        while pending:  # images without a face so far that can be searched again
+            crops, searched = [], []
+            for number in pending:
+                detections = next(attempts[number], None)
+                if detections is not None:
+                    searched.append(number)
+                    crops += [initial_crop(self.model, number, d) for d in detections]
+            for number, face in self._accepted(images, crops):
                 faces[number].append(face)
-            open_ = [number for number in still if not faces[number]]
-        return [_each_once(found) for found in faces]
+            pending = [number for number in searched if not faces[number]]
+        return [_without_duplicates(each) for each in faces]
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Where the finder sees faces in a picture, (H, W) gray or (H, W, 3) RGB."""
-        return next(self._tries(image, ""))
+        """Detections in an image, (H, W) gray or (H, W, 3) RGB, without the landmark model."""
+        return next(self._attempts(image, ""))
 
-    def predict_landmarks(self, gray: NDArray[np.uint8], found: Sequence[Detection]) -> list[Face]:
-        """Faces at places in a gray picture (H, W), each once, surest first."""
-        places = [initial_crop(self.model, 0, one) for one in found]
-        return _each_once([face for _, face in self._judged([gray], places)])
+    def predict_landmarks(
+        self, gray: NDArray[np.uint8], detections: Sequence[Detection]
+    ) -> list[Face]:
+        """Faces at detections in a gray image (H, W), each once, highest score first."""
+        crops = [initial_crop(self.model, 0, detection) for detection in detections]
+        return _without_duplicates([face for _, face in self._accepted([gray], crops)])
 
-    def _tries(self, image: NDArray[np.uint8], name: str) -> Iterator[list[Detection]]:
-        """What the finder finds in a picture, then what it finds when it looks harder."""
-        finder = self.detector
-        if isinstance(finder, BoxFileDetector) and name:
-            yield finder.detect_in(name)
+    def _attempts(self, image: NDArray[np.uint8], name: str) -> Iterator[list[Detection]]:
+        """Detections in an image, then those of each of the detector's fallback attempts."""
+        detector = self.detector
+        if isinstance(detector, BoxFileDetector) and name:
+            yield detector.detect_in(name)
             return
-        turns = list(_turns(image) if self.any_angle else [(image, np.eye(3)[:2])])
-        yield merge_detections(
-            [map_detection(f, back) for turned, back in turns for f in finder.detect(turned)]
-        )
-        if isinstance(finder, RetryingDetector):
-            for again in zip(*(finder.detect_fallback(turned) for turned, _ in turns), strict=True):
-                pairs = zip(again, turns, strict=True)
-                yield merge_detections(
-                    [map_detection(f, back) for found, (_, back) in pairs for f in found]
-                )
+        rotations = list(_rotations(image) if self.any_angle else [(image, np.eye(3)[:2])])
+        found = [(detector.detect(rotated), matrix) for rotated, matrix in rotations]
+        yield merge_detections([map_detection(d, m) for ds, m in found for d in ds])
+        if isinstance(detector, RetryingDetector):
+            fallbacks = [detector.detect_fallback(rotated) for rotated, _ in rotations]
+            for attempt in zip(*fallbacks, strict=True):
+                found = zip(attempt, [matrix for _, matrix in rotations], strict=True)
+                yield merge_detections([map_detection(d, m) for ds, m in found for d in ds])
 
-    def _judged(
-        self, images: Sequence[NDArray[np.uint8]], places: Sequence[FaceCrop]
+    def _accepted(
+        self, images: Sequence[NDArray[np.uint8]], crops: Sequence[FaceCrop]
     ) -> Iterator[tuple[int, Face]]:
-        """Faces among places in pictures, each with the number of its picture."""
-        judges = self.model.has_face_score
-        if not judges:
-            places = [p for p in places if p.detection.score >= self.min_score]
-        if not places:
+        """The crops that show faces, each as a face with the index of its image."""
+        has_face_score = self.model.has_face_score
+        if not has_face_score:
+            crops = [c for c in crops if c.detection.score >= self.min_score]
+        if not crops:
             return
-        least = self.min_score if judges else 0.0
-        kept, answer = predict_refined(self.model, images, places, least)
-        rows = zip(kept, answer.points, answer.radius, answer.score, strict=True)
-        for place, points, radius, score in rows:
-            sure = float(score) if judges else place.detection.score
-            if judges and isinstance(self.detector, BuiltinDetector):
-                sure = _together(sure, place.detection.score)
-            if sure >= self.min_score and np.isfinite(points).all():
+        min_score = self.min_score if has_face_score else 0.0
+        refined, output = predict_refined(self.model, images, crops, min_score)
+        rows = zip(refined, output.points, output.radius, output.score, strict=True)
+        for crop, points, radius, model_score in rows:
+            score = float(model_score) if has_face_score else crop.detection.score
+            if has_face_score and isinstance(self.detector, BuiltinDetector):
+                score = _combined_score(score, crop.detection.score)
+            if score >= self.min_score and np.isfinite(points).all():
                 box = affine.bounding_box(points)
-                yield place.image, Face(box, sure, points, radius, self.model.landmarks)
+                yield crop.image, Face(box, score, points, radius, self.model.landmarks)
 
 
-def _checksum(read: object) -> str:
-    """That of the file that a model or finder was read from; empty if it has none."""
-    return getattr(read, "checksum", "")
+def _checksum(part: object) -> str:
+    """Checksum of the file that a model or detector was read from; empty if there is none."""
+    return getattr(part, "checksum", "")
 
 
-_COUNTS = 2.0  # what the finder's log odds count beside the model's
+def _combined_score(model_score: float, detector_score: float) -> float:
+    """Score of a face, [0, 1]: the detector's log odds are added to the model's where the
+    detector takes it for none (score below 0.5).
 
-
-def _together(judged: float, found: float) -> float:
-    """How sure a model is of a face that the finder doubts, [0, 1]: their log odds are added.
-
-    A finder that is sure adds nothing. How much its doubt counts was set on the photos of people
-    to validate on, and on scikit-image's astronaut: of what is no face the model takes the most
-    for one where the finder does not.
+    Most of the model's false positives are places with a low detector score. The weight of the
+    detector was set on photos of the validation people and on scikit-image's astronaut.
     """
-    if found >= 0.5:
-        return judged
-    judged, found = (min(max(score, 1e-6), 1 - 1e-6) for score in (judged, found))
-    odds = math.log(judged / (1 - judged)) + _COUNTS * math.log(found / (1 - found))
-    return 1 / (1 + math.exp(-odds))
+    if detector_score >= 0.5:
+        return model_score
+    model_score, detector_score = (
+        min(max(score, 1e-6), 1 - 1e-6) for score in (model_score, detector_score)
+    )
+    model_odds = math.log(model_score / (1 - model_score))
+    detector_odds = math.log(detector_score / (1 - detector_score))
+    return 1 / (1 + math.exp(-(model_odds + _DETECTOR_WEIGHT * detector_odds)))
 
 
-def _image(picture: Image) -> NDArray[np.uint8]:
-    """A picture as an array (H, W) or (H, W, 3). Raises DataError."""
-    if isinstance(picture, str | Path):
-        return read_image(picture)
-    if not isinstance(picture, np.ndarray):
-        raise _no_picture(picture)
-    shape = picture.shape
+def _as_array(image: Image) -> NDArray[np.uint8]:
+    """An image as an array (H, W) or (H, W, 3). Raises DataError."""
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if not isinstance(image, np.ndarray):
+        raise _not_an_image(image)
+    shape = image.shape
+    channels = shape[2:]
     if (
-        picture.dtype != np.uint8
+        image.dtype != np.uint8
         or len(shape) not in (2, 3)
-        or shape[2:] not in ((), (3,), (4,), (1,))
+        or channels not in ((), (3,), (4,), (1,))
     ):
         raise DataError(
-            f"a picture is uint8, (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, with values from "
-            f"0 to 255; got {picture.dtype} {shape}"
+            f"an image is uint8, (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, with values from "
+            f"0 to 255; got {image.dtype} {shape}"
         )
-    if picture.size == 0:
-        raise DataError(f"a picture has one pixel or more, this one is {shape}")
-    if shape[2:] == (4,):
-        return composite_on_white(picture[..., :3], picture[..., 3])
-    return picture[..., 0] if shape[2:] == (1,) else picture
+    if image.size == 0:
+        raise DataError(f"an image has one pixel or more, this one is {shape}")
+    if channels == (4,):
+        return composite_on_white(image[..., :3], image[..., 3])
+    return image[..., 0] if channels == (1,) else image
 
 
-def _no_picture(thing: object) -> DataError:
+def _not_an_image(thing: object) -> DataError:
     return DataError(
-        f"a picture is a file's name or an array, got {type(thing).__name__}; "
-        f"numpy.asarray(image) makes an array of what another library opened"
+        f"an image is a path or an array, got {type(thing).__name__}; numpy.asarray(image) makes "
+        f"an array of an image that another library opened"
     )
 
 
-def _turns(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], affine.Matrix]]:
-    """A picture four ways round, each with the affine from its own pixels."""
+def _rotations(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], affine.Matrix]]:
+    """An image rotated by 0, 90, 180 and 270 degrees counterclockwise, each with the affine from
+    the image's own pixels."""
     matrix = np.eye(3)[:2]
     for turn in range(4):
         yield np.ascontiguousarray(np.rot90(image, turn)), matrix
@@ -249,22 +260,14 @@ def _turns(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], affine
         matrix = affine.compose(matrix, np.array([[0.0, 1, 0], [-1, 0, width - 1]]))
 
 
-def _each_once(faces: Sequence[Face]) -> list[Face]:
-    """Faces without those that lie on a better one, surest first."""
+def _without_duplicates(faces: Sequence[Face]) -> list[Face]:
+    """Faces that do not overlap with a better one, highest score first."""
 
-    def rank(face: Face) -> float:  # of equally sure ones the one that knows its points better
+    def rank(face: Face) -> float:  # between equal scores, the smaller radii are better
         return face.score - float(face.radius.mean()) / max(*face.box[2:], 1e-6)
 
     kept: list[Face] = []
     for face in sorted(faces, key=rank, reverse=True):
-        if not any(_same(face, other) for other in kept):
+        if all(overlap_of_smaller(face.box, other.box) <= _SAME_FACE for other in kept):
             kept.append(face)
     return sorted(kept, key=lambda face: -face.score)
-
-
-def _same(a: Face, b: Face) -> bool:
-    """Whether the boxes of two faces share more than half of the smaller one."""
-    low = np.maximum(a.box[:2], b.box[:2])
-    high = np.minimum(np.add(a.box[:2], a.box[2:]), np.add(b.box[:2], b.box[2:]))
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    return shared > 0.5 * min(a.box[2] * a.box[3], b.box[2] * b.box[3])
