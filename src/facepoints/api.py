@@ -27,29 +27,49 @@ def load(
     any_angle: bool = False,
     threads: int | None = None,
 ) -> FaceModel:
-    """Get ready to find faces and their points.
+    """Load a model that finds faces and their landmarks.
+
+    >>> model = load()  # doctest: +SKIP
+    >>> for face in model("photo.jpg"):  # doctest: +SKIP
+    ...     print(face["nose_bridge_4"], face.score)
 
     Args:
-        model: ONNX file, or folder of a run that holds one; None or "facepoints": the model
-            that comes with the package.
-        device: "cpu" or "cuda"; the finder always works on the CPU.
-        finder: says where faces may be: an object, or a name as `detect.finder_named` knows
-            it; None: the one that comes with the package.
-        min_score: faces that are less sure are dropped, [0, 1].
-        any_angle: find faces that lie or stand on their heads, too; takes four times as long.
-        threads: processor threads for the model; None: all.
+        model: "builtin", an ONNX file, or a run folder that holds model.onnx.
+        device: where the landmark model runs: "cpu", "cuda", "cuda:N" or "auto" (CUDA if
+            onnxruntime has it, else the CPU). The detector always runs on the CPU.
+        detector: "builtin", "opencv-cascade", "full-image" (every image is cropped to one face),
+            "boxes:FILE" (a CSV table with the columns file,x,y,w,h), "yunet:FILE" (YuNet as
+            ONNX), or an object with a method `detect(image)` that returns `Detection` objects.
+        min_score: minimum score of a face, [0, 1]. Larger: fewer false faces, more missed ones.
+        any_angle: also detect faces that lie on their side or are upside down. Takes four times
+            as long.
+        threads: processor threads for the landmark model. None: all.
+
+    Returns:
+        A model that is called with images; see `FaceModel`.
 
     Raises:
-        ModelError: a model that is missing, damaged, newer, or none of facepoints.
-        SettingsError: a device, finder or score that cannot be.
+        ModelError: a model file is missing, damaged, of a newer version or not of facepoints.
+        DataError: the table of boxes cannot be used.
+        SettingsError: an unknown device or detector, or a number out of range.
     """
-    chosen = make_detector(detector) if isinstance(detector, str) else detector
-    ready = LandmarkModel.load(model, device, threads)
-    return FaceModel(ready, chosen, min_score=min_score, any_angle=any_angle)
+    face_detector = make_detector(detector) if isinstance(detector, str) else detector
+    landmark_model = LandmarkModel.load(model, device, threads)
+    return FaceModel(landmark_model, face_detector, min_score=min_score, any_angle=any_angle)
 
 
 class FaceModel(Predictor):
-    """A `Predictor` that tracks faces through videos, too."""
+    """Finds faces and their landmarks in images, and tracks faces through videos.
+
+    `load` makes one. Call it with an image for a list of faces, or with a sequence of images for
+    a list of such lists. It may be called from several threads, pickled and copied.
+
+    Attributes:
+        model: the landmark model.
+        detector: the face detector.
+        min_score: minimum score of a face, [0, 1].
+        any_angle: whether faces at any angle are detected.
+    """
 
     def track(
         self,
@@ -58,22 +78,24 @@ class FaceModel(Predictor):
         *,
         fps: float | None = None,
     ) -> Iterator[tuple[Frame, list[Face]]]:
-        """Faces of a video, followed from frame to frame.
+        """Track the faces of a video.
 
         >>> for frame, faces in model.track("clip.mp4"):  # doctest: +SKIP
-        ...     print(frame.time, [face.track for face in faces])
+        ...     print(frame.time, [face.track_id for face in faces])
 
         Args:
-            source: what `video.open_video` takes: a file, a camera's number, the address of
-                a stream, or a folder of numbered pictures; or what it returns.
-            settings: how faces are followed.
-            rate: frames per second of a folder of pictures; None: 30.
+            source: a video file, the number of a camera, the address of a stream, or a folder of
+                numbered images; or an opened source (`video.source.open_video`).
+            config: settings of the tracker; None: the defaults.
+            fps: frames per second of a folder of images; None: 30.
 
-        Yields:
-            Each frame with its faces, `Face.track` set, oldest track first.
+        Returns:
+            An iterator of each frame with its faces. `Face.track_id` is set; the oldest track
+            comes first.
 
         Raises:
-            DataError: no such source, or nothing in it that could be decoded.
+            DataError: the source does not exist, or no frame of it could be decoded.
+            SettingsError: a frame rate out of range, or the detector reads boxes from a file.
         """
         if isinstance(source, str | Path | int):
             source = open_video(source, fps)

@@ -1,1 +1,1 @@
-"""Frames of videos, cameras and image sequences, read and written."""
+"""Reads frames of videos, cameras and image sequences, and writes videos."""
