@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from crop_rules import mean_face_rule
 
 from facepoints.commands.adapt import AdaptReport, adapt, mean_gaps
-from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.writers import WRITERS
 from facepoints.detection import FullImageDetector
@@ -23,7 +23,7 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.loading import select_crop_model
 
 SIDE = 96
-RULE = default_crop_rule(IBUG_68, (SIDE, SIDE))
+RULE = mean_face_rule(IBUG_68, (SIDE, SIDE))
 LAYOUT = RULE.canonical_points.astype(np.float64)
 EYES = np.stack([LAYOUT[36:42].mean(axis=0), LAYOUT[42:48].mean(axis=0)])
 SHIFT = np.random.default_rng(5).normal(0, 2.5, (15, 2))

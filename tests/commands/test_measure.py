@@ -13,13 +13,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from crop_rules import mean_face_rule
 from numpy.typing import NDArray
 from skimage import data
 
 from facepoints.api import FaceModel
 from facepoints.cli.main import main
 from facepoints.datasets import synthetic
-from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.detection import FullImageDetector
 from facepoints.imaging.image_io import read_image
 from facepoints.inference.face import Face
@@ -38,7 +38,7 @@ class MeanModel:
     size = (96, 96)
     refinement_passes = 0
     has_face_score = False
-    canonical_points, face_box, *_ = default_crop_rule(IBUG_68, (96, 96))
+    canonical_points, face_box = mean_face_rule(IBUG_68, (96, 96))
 
     def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         many = len(crops)
@@ -132,8 +132,8 @@ def test_pictures_become_a_row_for_each_face(
     assert abs(float(rows[0]["yaw"])) < 0.1
     assert rows[0]["track"] == rows[0]["time"] == rows[0]["blink"] == ""
     said = capsys.readouterr().err
-    assert "c.jpg is no picture" in said
-    assert "4 images: 3 faces, 1 unreadable" in said
+    assert "c.jpg is not an image" in said
+    assert "4 images or frames: 3 faces, 1 unreadable" in said
 
 
 def test_lines_that_predict_wrote_give_the_same(
@@ -206,7 +206,7 @@ def test_frames_of_a_folder_are_followed(
     assert [r["time"] for r in rows] == ["0.0", "0.1", "0.2", "0.3"]
     assert len({r["track"] for r in rows}) == 1
     assert {r["blink"] for r in rows} == {""}  # too short to say
-    assert "4 images: 4 faces" in capsys.readouterr().err
+    assert "4 images or frames: 4 faces" in capsys.readouterr().err
 
 
 def test_fifteen_points_leave_blanks_and_say_so(
@@ -316,7 +316,7 @@ def test_a_folder_of_pictures_is_not_called_as_one(
     command, option = words
     face = album / "face.png"
     said = fails([command, album / "a.png", option, face], capsys)
-    assert "pictures go to a folder" in said
+    assert "images go to a folder" in said
     assert not face.exists()
 
 
@@ -329,7 +329,9 @@ def test_outputs_that_cannot_be(
     assert "destroy" in fails(["measure", lines, "--out", lines], capsys)
     assert ".csv" in fails(["measure", album, "--out", out, "--events", tmp_path / "e.txt"], capsys)
     assert "positive" in fails(["measure", album, "--out", out, "--mm-per-pixel", "0"], capsys)
-    assert "no picture" in fails(["measure", album / "c.jpg", "--out", tmp_path / "n.csv"], capsys)
+    assert "not an image" in fails(
+        ["measure", album / "c.jpg", "--out", tmp_path / "n.csv"], capsys
+    )
     assert not out.exists()
 
 
@@ -347,7 +349,7 @@ def test_faces_are_cut_out_upright(
     assert crop.shape == (64, 64, 3)
     np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # colours as they were
     said = capsys.readouterr().err
-    assert "4 images: 3 faces, 1 unreadable" in said
+    assert "4 images or frames: 3 faces, 1 unreadable" in said
 
 
 def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
@@ -387,7 +389,7 @@ def test_align_needs_pictures(
     assert "without images" in fails(["align", lines, "--out", tmp_path / "o"], capsys)
     words = ["align", album, "--out", tmp_path / "o", "--size", "3"]
     assert "8 to 4096" in fails(words, capsys)
-    assert "no picture" in fails(["align", album / "c.jpg", "--out", tmp_path / "o"], capsys)
+    assert "not an image" in fails(["align", album / "c.jpg", "--out", tmp_path / "o"], capsys)
 
 
 # Both with the model that comes with the package

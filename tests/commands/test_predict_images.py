@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import onnx.parser
 import pytest
+from crop_rules import mean_face_rule
 from numpy.typing import NDArray
 from skimage import data
 
@@ -32,7 +33,6 @@ from facepoints import weights
 from facepoints._util.progress import Stopped
 from facepoints.cli.main import main
 from facepoints.commands.predict_images import predict_images
-from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.detection import BuiltinDetector, FullImageDetector, YuNetDetector
 from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.imaging.input_paths import find_images
@@ -47,7 +47,7 @@ FACE = (55.0, 55.5)  # the middle of the face on the portrait of these tests
 
 def model_bytes() -> bytes:
     """A model that answers every crop with the layout of faces, a radius of 2 and no judgement."""
-    rule = default_crop_rule(IBUG_68, (96, 96))
+    rule = mean_face_rule(IBUG_68, (96, 96))
     numbers = ", ".join(f"{v:.6g}" for v in rule.canonical_points.ravel())
     graph = f"""
     <ir_version: 8, opset_import: ["" : 18]>
@@ -136,7 +136,7 @@ def test_lines_of_json_go_to_standard_output(
     found = [json.loads(line) for line in told.out.splitlines()]
     assert [os.path.relpath(f["file"], album) for f in found] == ORDER
     a, b, c, d, e, more = found
-    assert "no picture of a known kind" in c["error"]
+    assert "not an image of a known kind" in c["error"]
     assert e["faces"] == []
     for picture in (a, b, d, more):
         (face,) = picture["faces"]
@@ -485,9 +485,9 @@ def test_one_unreadable_file_is_an_error_and_a_record(
     album: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [album / "c.jpg", "--model", model, "--out", tmp_path / "faces.jsonl"]
-    assert fails(words, capsys).startswith(f"error: {album / 'c.jpg'} is no picture")
+    assert fails(words, capsys).startswith(f"error: {album / 'c.jpg'} is not an image")
     (told,) = lines(tmp_path / "faces.jsonl")
-    assert "no picture of a known kind" in told["error"]
+    assert "not an image of a known kind" in told["error"]
 
 
 def test_no_face_is_no_error(album: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -498,10 +498,10 @@ def test_no_face_is_no_error(album: Path, model: Path, capsys: pytest.CaptureFix
 
 
 BAD = {
-    "nothing to look at": ("", "at least one picture"),
-    "a missing picture": ("{album}/nowhere.jpg", "no picture or folder at"),
-    "a pattern that nothing fits": ("{album}/*.gif", "no picture fits"),
-    "a folder without pictures": ("{tmp}/empty", "no picture in the folder"),
+    "nothing to look at": ("", "at least one image"),
+    "a missing picture": ("{album}/nowhere.jpg", "no image or folder at"),
+    "a pattern that nothing fits": ("{album}/*.gif", "no image matches"),
+    "a folder without pictures": ("{tmp}/empty", "no image in the folder"),
     "no such model": ("{album} --model {tmp}/nowhere.onnx", "no model at"),
     "a model that is none": ("{album} --model {album}/a.jpg", "a.jpg"),
     "no such format": ("{album} --out {tmp}/faces.xml", "no format for"),

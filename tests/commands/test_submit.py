@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
+from crop_rules import mean_face_rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepoints.commands.submit import SubmitReport, submit
 from facepoints.datasets import readers
-from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -134,7 +134,7 @@ def test_a_68_point_run_answers_in_both_schemes_where_the_pictures_have_the_face
 ) -> None:
     """A run that answers every crop with the mean face says where the competition's pictures
     are taken to have it: the mean of its labels, in each of its two schemes."""
-    rule = default_crop_rule(IBUG_68, (64, 64))
+    rule = mean_face_rule(IBUG_68, (64, 64))
 
     def predict(crops: np.ndarray) -> SimpleNamespace:
         n = len(crops)

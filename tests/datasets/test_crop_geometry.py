@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from crop_rules import mean_face_rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facepoints.datasets import readers, synthetic
-from facepoints.datasets.crop_geometry import crop_rule_of, default_crop_rule
+from facepoints.datasets.crop_geometry import crop_rule_of
 from facepoints.datasets.samples import Samples
 from facepoints.imaging import affine
 from facepoints.landmarks.conversion import convert
@@ -103,20 +104,15 @@ def test_points_unknown_to_the_mean_face_give_their_own_box() -> None:
 
 
 @pytest.mark.parametrize("size", [(96, 96), (48, 64)])
-def test_without_any_labels_faces_lie_as_the_rule_for_photos_cuts_them(
-    size: tuple[int, int],
-) -> None:
+def test_the_rule_of_crops_of_the_mean_face_is_known(size: tuple[int, int]) -> None:
     for landmarks in (IBUG_68, KAGGLE_15):
-        layout, box, measured = default_crop_rule(landmarks, size)
-        assert not measured
-        x, y, width, height = affine.bounding_box(layout)
+        points, box = mean_face_rule(landmarks, size)
+        x, y, width, height = affine.bounding_box(points)
         assert max(width, height) == pytest.approx(min(size) / 1.4, rel=1e-4)
         middle = ((size[1] - 1) / 2, (size[0] - 1) / 2)
         assert (x + width / 2, y + height / 2) == pytest.approx(middle, abs=1e-3)
-        assert box == pytest.approx(crop_rule_of(crops(layout[None], landmarks)).face_box, abs=0.01)
-    layout, box, _ = default_crop_rule(PLAIN, size)
-    assert layout.shape == (3, 2)
-    assert box[2] == pytest.approx(min(size) / 1.4)
+        rule = crop_rule_of(crops(points[None], landmarks))
+        assert rule.face_box == pytest.approx(box, abs=0.01)
 
 
 def test_real_faces_have_the_same_box_from_68_15_and_4_points(shared: Path) -> None:

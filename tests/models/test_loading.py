@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from crop_rules import mean_face_rule
 
-from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.datasets.synthetic.kaggle_files import write_kaggle_files
 from facepoints.detection import FullImageDetector
 from facepoints.errors import ModelError, RunError
@@ -20,7 +20,7 @@ from facepoints.inference.crop_predictor import CroppingModel
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.models.loading import RunModel, load_model, select_crop_model
 
-RULE = default_crop_rule(IBUG_68, (96, 96))
+RULE = mean_face_rule(IBUG_68, (96, 96))
 EYES = np.stack(
     [RULE.canonical_points[36:42].mean(axis=0), RULE.canonical_points[42:48].mean(axis=0)]
 )

@@ -11,12 +11,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from crop_rules import mean_face_rule
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facepoints.cli.main import main
 from facepoints.datasets import readers, synthetic
-from facepoints.datasets.crop_geometry import CropRule, default_crop_rule
+from facepoints.datasets.crop_geometry import CropRule
 from facepoints.errors import MissingExtraError, RunError, WriteError
 from facepoints.evaluation.calibration import uncalibrated
 from facepoints.imaging.affine import resize_images
@@ -54,7 +55,7 @@ def run_of(*members: Member, mirror: bool = False, merge: Merge = "replace") -> 
         mirror=mirror,
         members=members,
         calibration=Calibration(tuple(np.linspace(1, 2, len(landmarks)).tolist()), 9, True),
-        crop_rule=default_crop_rule(landmarks, size),
+        crop_rule=mean_face_rule(landmarks, size),
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facepoints.cli.main import main
 from facepoints.datasets import synthetic
-from facepoints.datasets.crop_geometry import crop_rule_of, default_crop_rule
+from facepoints.datasets.crop_geometry import crop_rule_of
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups
 from facepoints.errors import DataError
@@ -134,8 +134,6 @@ def test_faces_are_brought_to_where_the_run_knows_them(run: Run, faces: Samples)
         for images in (smaller.images, found.images)
     )
     assert after < 0.4 * before
-    unknown = replace(run, crop_rule=default_crop_rule(KAGGLE_15, run.size))
-    assert as_cropped_for(unknown, smaller) is smaller
     wide = synthetic.kaggle_like(4, seed=2, size=64)
     assert as_cropped_for(run, wide).size == (SIDE, SIDE)
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from crop_rules import mean_face_rule
 from numpy.typing import NDArray
 from rich.console import Console
 
 from facepoints.datasets import synthetic
-from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.datasets.samples import Samples
 from facepoints.errors import FacepointsError, RunError
 from facepoints.evaluation.calibration import uncalibrated
@@ -51,7 +51,7 @@ def run_of(*members: Member, **changes: Any) -> Run:
         **changes,
     }
     fields.setdefault("calibration", uncalibrated("laplace", fields["landmarks"]))
-    fields.setdefault("crop_rule", default_crop_rule(fields["landmarks"], fields["size"]))
+    fields.setdefault("crop_rule", mean_face_rule(fields["landmarks"], fields["size"]))
     return Run(members=members, **fields)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from crop_rules import mean_face_rule
 from rich.console import Console
 
 from facepoints import weights
 from facepoints.datasets import synthetic
-from facepoints.datasets.crop_geometry import default_crop_rule
 from facepoints.datasets.samples import Samples
 from facepoints.errors import RunError, SettingsError
 from facepoints.evaluation.calibration import uncalibrated
@@ -54,7 +54,7 @@ def run_of(network: str, landmarks: LandmarkSet, size: int = 48, parts: int = 1)
         mirror=False,
         members=tuple(members),
         calibration=uncalibrated("laplace", landmarks),
-        crop_rule=default_crop_rule(landmarks, (size, size)),
+        crop_rule=mean_face_rule(landmarks, (size, size)),
     )
 
 

@@ -7,13 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.crops import CROP_MARGIN
 from facepoints.datasets.samples import Samples
 from facepoints.imaging import affine
-from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import MEAN_BOX, Box, mean_points
 
-__all__ = ["CropRule", "crop_rule_of", "default_crop_rule"]
+__all__ = ["CropRule", "crop_rule_of"]
 
 
 class CropRule(NamedTuple):
@@ -24,13 +22,10 @@ class CropRule(NamedTuple):
         canonical_points: (K, 2) float32, mean position of each point, in crop pixels.
         face_box: (x, y, width, height) of the box around the 68 points of an upright face, in
             crop pixels.
-        measured: True if it was measured on training faces, False if `default_crop_rule`
-            assumed it.
     """
 
     canonical_points: NDArray[np.float32]
     face_box: Box
-    measured: bool = True
 
 
 def crop_rule_of(samples: Samples) -> CropRule:
@@ -67,20 +62,6 @@ def _median_box(samples: Samples) -> Box | None:
     center = np.median([matrix[:, 2] for matrix in fits], axis=0)  # origin of the mean face
     unit = np.median([np.hypot(*matrix[:, 0]) for matrix in fits])
     return _box(center[0], center[1], float(unit))
-
-
-def default_crop_rule(landmarks: LandmarkSet, size: tuple[int, int]) -> CropRule:
-    """Where faces lie in crops of `size` (H, W) that `cut_crops` would cut around the mean face.
-
-    Points that the mean face does not have are assumed at its center.
-    """
-    points, known = mean_points(landmarks)
-    x, y, width, height = affine.bounding_box(points[known]) if known.any() else MEAN_BOX
-    unit = min(size) / (1 + CROP_MARGIN) / max(width, height, 0.1)
-    middle = (np.array(size[::-1]) - 1) / 2
-    shift = middle - unit * np.array([x + width / 2, y + height / 2])
-    canonical = unit * np.where(known[:, None], points, 0) + shift
-    return CropRule(canonical.astype(np.float32), _box(shift[0], shift[1], unit), measured=False)
 
 
 def _box(x: float, y: float, unit: float) -> Box:

@@ -128,11 +128,8 @@ def quantize(run: Run, faces: Samples, out: Path) -> Cost:
 
 
 def as_cropped_for(run: Run, faces: Samples) -> Samples:
-    """Faces of the run's size that fill the crop as they did in its training, if that is
-    known."""
+    """Faces at the run's crop size, framed like its training crops."""
     faces = resize_samples(faces, *run.size)
-    if not run.crop_rule.measured:
-        return faces
     x, y, width, height = crop_rule_of(faces).face_box
     left, top, across, down = run.crop_rule.face_box
     unit = max(across, down) / max(width, height)

@@ -1,16 +1,16 @@
-"""A run: the folder that training leaves and everything else reads.
+"""A run: the folder that a training writes, with one or several networks that predict as one.
 
     RUN/
-      run.json              what it predicts, how it was trained, calibration, versions
-      model.onnx            all of it for prediction without PyTorch (`onnx_model`)
-      weights/0.safetensors one file a network ("member"), without pickle
+      run.json              landmarks, settings, calibration, versions
+      model.onnx            the same model for prediction without PyTorch (`landmark_model`)
+      weights/0.safetensors weights of one network ("member") per file, without pickle
       metrics.jsonl         a line per epoch and member
-      curves.png            the same as a picture
-      validation/           figures, error curve, predictions, worst faces of held-out rows
-      checkpoint.safetensors while training is under way
+      curves.png            chart of the metrics
+      validation/           report, error curve, predictions, worst faces of the held-out rows
+      checkpoint.safetensors during the training
 
-A run holds one network or several: a part for each that the missing-label answer asks
-for, each part once or as an ensemble. It predicts as one.
+A run has one or more parts, depending on the missing-label strategy. Each part is one network or
+an ensemble.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from safetensors.torch import load_file, save
 
 from facepoints._util.files import read_json, write_bytes, write_json
 from facepoints._version import __version__
-from facepoints.datasets.crop_geometry import CropRule, default_crop_rule
+from facepoints.datasets.crop_geometry import CropRule
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.evaluation.calibration import uncalibrated
 from facepoints.inference.landmark_model import LandmarkOutput, predict_resized
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.ensemble import Merge, merge
+from facepoints.models.ensemble import Merge, NetworkOutput, combine, merge_matrix
 from facepoints.models.networks import KeypointModel, build
 
 __all__ = [
@@ -47,17 +47,24 @@ __all__ = [
 ]
 
 MODEL = "model.onnx"
-"""File in the folder that `export` writes and `onnx_model` reads."""
+"""File in the run folder that `onnx_export` writes and `landmark_model` reads."""
 
 FORMAT = 1
-"""Version of the folder's layout. A reader refuses a newer one."""
+"""Version of the folder's layout. Newer ones are refused."""
 
-_BATCH = 128  # images through the networks at once when predicting
+_BATCH = 128  # images per forward pass
 
 
 @dataclass(frozen=True)
 class Member:
-    """One network of a run: the part it was trained for and the columns it predicts."""
+    """One network of a run.
+
+    Attributes:
+        part: name of the part that it belongs to.
+        network: name in `NETWORKS`.
+        landmarks: columns that it predicts.
+        model: in eval mode.
+    """
 
     part: str
     network: str
@@ -70,14 +77,14 @@ class Run:
     """Networks that predict as one.
 
     Attributes:
-        landmarks: the K columns predicted.
-        sources: the marking schemes that the training data had, with their points.
-        size: (H, W) that the networks see; images of another size are resized.
-        merge: how parts that predict the same column become one.
-        mirror: whether every image is also read mirrored and both answers averaged.
+        landmarks: the K columns that it predicts.
+        schemes: marking schemes of the training data, with their points.
+        size: (H, W) of the network input; images of another size are resized.
+        merge: how columns that several parts predict are merged.
+        mirror: whether the output is the mean of an image and its mirror image.
         members: networks; those of one part are averaged.
-        calibration: what makes radii of spreads.
-        crop_rule: how faces lie in the training crops, in pixels of `size`.
+        calibration: factors from scale to radius.
+        crop_rule: position of the faces in the training crops, in pixels of `size`.
         name: of the folder, for messages.
     """
 
@@ -95,6 +102,10 @@ class Run:
     def load(cls, folder: Path, device: str | torch.device = "cpu") -> Run:
         """Read a finished run.
 
+        Args:
+            folder: of the run.
+            device: for the networks.
+
         Raises:
             RunError: no run there, unfinished, damaged, or made by a newer version.
         """
@@ -102,7 +113,7 @@ class Run:
         if not header.get("finished"):
             raise RunError(
                 f"{folder} holds a run that has not finished training; "
-                f"go on with: facepoints train ... --out {folder} --resume"
+                f"continue with: facepoints train ... --out {folder} --resume"
             )
         try:
             height, width = map(int, header["size"])
@@ -115,7 +126,7 @@ class Run:
                     (height, width),
                     mean=0.0,
                     std=1.0,
-                    has_face_score=bool(entry.get("has_face_score", False)),
+                    has_face_score=bool(entry["has_face_score"]),
                     annotators=int(entry.get("annotators", 0)),
                 )
                 _load_weights(model, folder / entry["file"])
@@ -132,7 +143,7 @@ class Run:
                 mirror=bool(header["mirror"]),
                 members=tuple(members),
                 calibration=_calibration(header, landmarks),
-                crop_rule=_crop_rule(header, landmarks, (height, width)),
+                crop_rule=_crop_rule(header, landmarks),
                 name=folder.name,
             )
         except RunError:
@@ -149,17 +160,24 @@ class Run:
 
     def _predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
         """Output for images of the run's size. The radius is the scale, without its factors."""
-        outputs, scores = [], []
-        for part in dict.fromkeys(member.part for member in self.members):
-            members = [m for m in self.members if m.part == part]
-            each = [_predict(m, images, self.mirror) for m in members]
-            points = np.mean([p for p, _, _ in each], axis=0, dtype=np.float32)
-            scale = np.mean([s for _, s, _ in each], axis=0, dtype=np.float32)
-            scores += [score for _, _, score in each]
-            outputs.append((members[0].landmarks, points, scale))
-        points, scale = merge(outputs, self.landmarks, self.merge)
-        score = np.asarray(np.mean(scores, axis=0, dtype=np.float32))
+        outputs = [[_predict(m, images, self.mirror) for m in part] for part in self.parts]
+        points, scale, score = combine(outputs, self.merge_matrix())
         return LandmarkOutput(points, scale, score, scale)
+
+    @property
+    def parts(self) -> list[tuple[Member, ...]]:
+        """The members of each part."""
+        names = dict.fromkeys(member.part for member in self.members)
+        return [tuple(m for m in self.members if m.part == name) for name in names]
+
+    def merge_matrix(self) -> NDArray[np.float32]:
+        """(K, k1 + k2 + ...): weights of the parts' columns in the run's columns.
+
+        Raises:
+            RunError: no network predicts a column.
+        """
+        columns = [part[0].landmarks for part in self.parts]
+        return merge_matrix(columns, self.landmarks, self.merge)
 
     @property
     def radius_factors(self) -> NDArray[np.float32]:
@@ -168,35 +186,31 @@ class Run:
 
 
 @torch.inference_mode()
-def _predict(
-    member: Member, images: NDArray[np.uint8], mirror: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Points (N, k, 2), spread (N, k) and score (N,) of one network."""
-    device = member.model.mean.device
+def _predict(member: Member, images: NDArray[np.uint8], mirror: bool) -> NetworkOutput:
+    """Output of one network for images of its size."""
+    model, device = member.model, member.model.mean.device
     swap = torch.from_numpy(member.landmarks.mirror).to(device) if mirror else None
     k = len(member.landmarks)
     shapes = ((0, k, 2), (0, k), (0,))
     batches = [[np.zeros(shape, np.float32) for shape in shapes]]
     for start in range(0, len(images), _BATCH):
         batch = torch.from_numpy(np.array(images[start : start + _BATCH]))[:, None].to(device)
-        told = member.model(batch) if swap is None else member.model.predict_mirrored(batch, swap)
-        batches.append([values.cpu().numpy() for values in told])
-    points, spread, score = (np.concatenate(values) for values in zip(*batches, strict=True))
-    return points, spread, score
+        output = model(batch) if swap is None else model.predict_mirrored(batch, swap)
+        batches.append([values.cpu().numpy() for values in output])
+    return NetworkOutput(*(np.concatenate(values) for values in zip(*batches, strict=True)))
 
 
 def _calibration(header: dict[str, Any], landmarks: LandmarkSet) -> Calibration:
+    """The measured calibration; a run without held-out faces has none."""
     if "calibration" in header:
         return Calibration.from_dict(header["calibration"], len(landmarks))
     return uncalibrated(header["settings"]["loss"], landmarks)
 
 
-def _crop_rule(header: dict[str, Any], landmarks: LandmarkSet, size: tuple[int, int]) -> CropRule:
-    if "canonical_points" not in header:  # a run of the first versions
-        return default_crop_rule(landmarks, size)
+def _crop_rule(header: dict[str, Any], landmarks: LandmarkSet) -> CropRule:
     x, y, width, height = map(float, header["face_box"])
-    layout = np.array(header["canonical_points"], np.float32).reshape(len(landmarks), 2)
-    return CropRule(layout, (x, y, width, height))
+    points = np.array(header["canonical_points"], np.float32).reshape(len(landmarks), 2)
+    return CropRule(points, (x, y, width, height))
 
 
 def read_header(folder: Path) -> dict[str, Any]:
@@ -227,10 +241,15 @@ def read_header(folder: Path) -> dict[str, Any]:
 
 
 def save_weights(path: Path, model: KeypointModel, half: bool = False) -> None:
-    """Write a model's weights, whole or not at all.
+    """Write a model's weights atomically.
 
     Args:
-        half: keep floats as float16, at half the size; the points move by about 0.01 px.
+        path: file to write.
+        model: its state dict is written.
+        half: store floats as float16: half the size, points move by about 0.01 px.
+
+    Raises:
+        WriteError: `path` cannot be written.
     """
     state = {}
     for name, tensor in model.state_dict().items():
