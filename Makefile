@@ -160,7 +160,6 @@ format: $(STAMP) ## format the code with ruff
 
 docs: $(STAMP) ## build the documentation in build/site/ and check it
 	$(BIN)/python docs/generate_cli.py --check
-	$(BIN)/python docs/generate_tables.py --check
 	$(BIN)/zensical build --clean --strict
 	$(BIN)/python docs/check_links.py build/site
 
@@ -173,7 +172,7 @@ weights: $(STAMP) ## train the built-in models on DATA=folder: hours; continues 
 	$(BIN)/python recipes/measure_factors.py --data '$(DATA)' --install
 
 clean: ## remove build/ and the caches of tests and tools
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist .cache .pytest_cache .ruff_cache .hypothesis
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove .venv

@@ -1,22 +1,20 @@
-"""From a picture to its points: time and memory of facepoints, MediaPipe and dlib.
+"""Time and memory from an image to its points: facepoints, MediaPipe and dlib.
 
     python benchmarks/end_to_end.py          # four minutes; best on a machine that is idle
 
-The photos of the held-out people, as numbers in memory: what reading them takes is left out.
-Every side runs in a process of its own, all cores allowed, and is asked for all faces of each
-picture; the sides take turns every 20 pictures, as in a folder, so that a busy moment hits all of
-them, and the median over the pictures counts. MediaPipe Face Mesh 0.10.14 takes every picture for
-a new one (static_image_mode), as it should for photos. dlib doubles the picture once, as its
-example does. Memory is the most that the process ever held, the interpreter and all libraries
-included.
+Photos of held-out people, as arrays in memory: the time to read the files is not counted.
+Every side runs in a process of its own, may use all cores, and predicts all faces of each
+photo. The sides take turns every 20 photos, so that a busy moment hits all of them. The median
+over the photos counts. MediaPipe Face Mesh 0.10.14 runs with static_image_mode, as it should for
+photos. dlib doubles the image once, as its example does. Memory is the most that the process
+held, with the interpreter and all libraries.
 
-How exact the same answers are is what `accuracy.py` measures; its figures are repeated here.
+The errors are those that `accuracy.py` measured.
 Results: benchmarks/results/end_to_end.json and end_to_end.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -25,31 +23,30 @@ from pathlib import Path
 from typing import Any
 
 from support import peers, tables
-from support.faces import DATA, read_sets
+from support.cli import RESULTS, make_parser
+from support.faces import read_sets
 from support.ours import about
 
-from facepoints._util.files import read_json, write_json, write_text
+from facepoints._util.files import read_json
 
-RESULTS = Path(__file__).parent / "results"
 OUR_WORKER = Path(__file__).parent / "support" / "our_worker.py"
 OURS = "facepoints"
 SIDES = (OURS, *peers.PEERS)
 FLOOR = 0.7  # of MediaPipe's time
 NME = {"lfpw": ("eyes_68", "NME eyes, 68"), "youtube": ("box_51", "NME box, 51")}
-BLOCK = 20  # pictures that a side is shown before it is the next one's turn,
-WARM = 3  # of which the first come twice and count once
+BLOCK = 20  # photos of a turn
+WARM = 3  # the first photos of a turn run twice and count once
 
 
 def command(side: str, files: Path, model: Path | None) -> list[str | Path]:
-    """What runs a side."""
+    """Command that runs a side."""
     if side == OURS:
         return [sys.executable, OUR_WORKER, "photos", files, *([model] if model else [])]
     return [peers.python(), peers.WORKER, "photos", side, files]
 
 
 def measure(files: list[Path], model: Path | None) -> dict[str, dict[str, float]]:
-    """Of every side the median milliseconds of a picture, the faces that it saw in all, and the
-    most MB that it held."""
+    """Median milliseconds of a photo, number of faces, and peak memory in MB of every side."""
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "files.json"
         listed.write_text(json.dumps([str(f.resolve()) for f in files]))
@@ -80,8 +77,8 @@ def measure(files: list[Path], model: Path | None) -> dict[str, dict[str, float]
     }
 
 
-def exact(name: str, side: str) -> float | None:
-    """What `accuracy.py` measured: ours as it is, the peers linearly corrected."""
+def error_of(name: str, side: str) -> float | None:
+    """NME from the results of `accuracy.py`: peers with the linear correction."""
     kept = RESULTS / "accuracy.json"
     wanted = ("none" if side == OURS else "linear", name, side)
     rows = read_json(kept)["rows"] if kept.exists() else []
@@ -90,14 +87,8 @@ def exact(name: str, side: str) -> float | None:
 
 
 def main() -> None:
-    """Measure, print and keep."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--model", type=Path, help="ONNX file or run; default: the shipped model")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
-    options = parser.parse_args()
+    """Measure, print and write."""
+    options = make_parser(__doc__, data=True).parse_args()
     report: dict[str, Any] = {"floor": FLOOR, "ours": about(options.model), "sets": {}}
     text = ""
     for name, split in read_sets(options.data).items():
@@ -106,7 +97,7 @@ def main() -> None:
         peer = rows["mediapipe"]["ms"]
         cells = [["side", "ms per photo", "over MediaPipe's", "peak MB", f"{NME[name][1]}, %"]]
         for side, row in rows.items():
-            error = exact(name, side)
+            error = error_of(name, side)
             cells.append([
                 {OURS: OURS, **peers.PEERS}[side],
                 f"{row['ms']:.2f}",
@@ -117,8 +108,7 @@ def main() -> None:
         title = f"{name}: {len(split.held_out)} photos of held-out people"
         tables.show(title, cells)
         text += f"{title}\n\n{tables.markdown(cells)}\n"
-    write_json(options.out / "end_to_end.json", report | {"peers": peers.versions()})
-    write_text(options.out / "end_to_end.md", text)
+    tables.write(options.out, "end_to_end", report | {"peers": peers.versions()}, text)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
-"""What the core install costs, beside MediaPipe: disk, time, packages, and the first answer.
+"""Cost of the core install beside MediaPipe's: disk, time, packages, and the first result.
 
     python benchmarks/install.py                # five minutes; downloads both sides
 
 Each side goes into a fresh environment of the same Python: this checkout without extras
-(`pip install .`, which must bring no PyTorch) and `pip install mediapipe==0.10.14`, pip's
-cache off. Then, in new processes (medians of --repeats):
+(`pip install .`, which must not install PyTorch) and `pip install mediapipe==0.10.14`, without
+pip's cache. Then, in new processes (medians of --repeats):
 
 - import: the package alone.
 - first answer: from the start of the process to the points of the face in skimage's
-  astronaut, read from a PNG file, with everything as it is by default.
+  astronaut, read from a PNG file, with all defaults.
 
 Results: benchmarks/results/install.json and install.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -31,18 +30,15 @@ from typing import Any
 import cv2
 from skimage import data
 from support import peers, tables
+from support.cli import ROOT, make_parser
 
-from facepoints._util.files import write_json, write_text
-
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = Path(__file__).parent / "results"
 FLOORS = {"first_answer_s": 1.2, "import_s": 0.15}
 SIDES = {"facepoints": str(ROOT), "mediapipe": "mediapipe==0.10.14"}
 OURS = "import sys, facepoints; print(len(facepoints.load(*sys.argv[2:])(sys.argv[1])), flush=True)"
 
 
 def environment(folder: Path, what: str) -> tuple[Path, dict[str, Any]]:
-    """A fresh environment with one package, and what that took."""
+    """Create an environment with one package; its interpreter, and the cost."""
     subprocess.run([peers.base_python(), "-m", "venv", str(folder)], check=True)
     python = folder / "bin" / "python"
     before, empty = packages(python), size(folder)
@@ -67,7 +63,7 @@ def packages(python: Path) -> set[str]:
 
 
 def size(folder: Path) -> int:
-    """Bytes of all files, links not followed."""
+    """Bytes of all files, without following links."""
     return sum(
         (Path(inside) / name).lstat().st_size
         for inside, _, names in os.walk(folder)
@@ -76,9 +72,8 @@ def size(folder: Path) -> int:
 
 
 def first_answer(command: list[str], repeats: int) -> tuple[float, float]:
-    """Median seconds from the start of a process to the first line that it writes, which
-    must tell of a face; and of its processor time until it ends, which a busy machine
-    changes less."""
+    """Median seconds from the start of a process to its first line of output, and median processor
+    time until it ends, which a busy machine changes less. The line must name a face."""
     times, busy = [], []
     with tempfile.TemporaryFile("w+") as errors:
         for _ in range(repeats):
@@ -99,7 +94,7 @@ def first_answer(command: list[str], repeats: int) -> tuple[float, float]:
 
 
 def import_time(python: Path, module: str, repeats: int) -> float:
-    """Median seconds that an import takes in a new process."""
+    """Median seconds of an import in a new process."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
     command = [str(python), "-c", code]
     runs = [
@@ -109,17 +104,15 @@ def import_time(python: Path, module: str, repeats: int) -> float:
     return statistics.median(float(run.stdout) for run in runs)
 
 
-def side(
-    name: str, folder: Path, picture: Path, repeats: int, model: Path | None
-) -> dict[str, Any]:
+def side(name: str, folder: Path, photo: Path, repeats: int, model: Path | None) -> dict[str, Any]:
     """All figures of one side."""
     python, row = environment(folder / name, SIDES[name])
     torch = any(line.split()[0] == "torch" for line in row["which"])
     if name == "facepoints" and torch:
-        raise SystemExit("the core install brought torch")
+        raise SystemExit("the core install must not install torch, but it did")
     answer = {
-        "facepoints": ["-c", OURS, str(picture), *([str(model.resolve())] if model else [])],
-        "mediapipe": [str(peers.WORKER), "first", str(picture)],
+        "facepoints": ["-c", OURS, str(photo), *([str(model.resolve())] if model else [])],
+        "mediapipe": [str(peers.WORKER), "first", str(photo)],
     }[name]
     wall, busy = first_answer([str(python), *answer], repeats)
     return row | {
@@ -131,26 +124,21 @@ def side(
 
 
 def main() -> None:
-    """Install both sides and keep the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    """Install both sides, measure and write."""
+    parser = make_parser(__doc__)
     parser.add_argument("--sides", nargs="*", choices=list(SIDES), default=list(SIDES))
-    parser.add_argument("--model", type=Path, help="ONNX file or run; default: the shipped model")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        picture = Path(place) / "astronaut.png"
-        cv2.imwrite(str(picture), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
+        photo = Path(place) / "astronaut.png"
+        cv2.imwrite(str(photo), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
         rows = {
-            name: side(name, Path(place), picture, chosen.repeats, chosen.model)
+            name: side(name, Path(place), photo, chosen.repeats, chosen.model)
             for name in chosen.sides
         }
-    about = {"python": platform.python_version(), "cores": os.cpu_count()}
+    python = platform.python_version()
     if Path(peers.base_python()) != Path(sys.executable):
-        about["python"] = peers.base_python()
-    write_json(chosen.out / "install.json", {"sides": rows, "floors": FLOORS, "machine": about})
+        python = peers.base_python()
     heads = ["side", "disk, MiB", "packages", "install, s", "PyTorch", "import, s"]
     cells = [[*heads, "first answer, s"]]
     for name, row in rows.items():
@@ -162,8 +150,9 @@ def main() -> None:
                 *(f"{row[k]:.2f}" for k in ("import_s", "first_answer_s")),
             ]
         )
-    tables.show("what an install costs", cells)
-    write_text(chosen.out / "install.md", tables.markdown(cells))
+    tables.show("cost of an install", cells)
+    content = {"sides": rows, "floors": FLOORS, "python_of_both": python}
+    tables.write(chosen.out, "install", content, tables.markdown(cells))
 
 
 if __name__ == "__main__":

@@ -1,32 +1,31 @@
-"""RMSE on the kaggle-like test set for every missing-label answer, and for the default recipe.
+"""RMSE on the kaggle-like test set for every strategy for missing labels, and the default recipe.
 
-    python benchmarks/kaggle_like.py                        # all, 3 hours on 2 cores; goes on
-    python benchmarks/kaggle_like.py --equal                # all, an hour and a half
-    python benchmarks/kaggle_like.py --answers drop sources # some of it
+    python benchmarks/kaggle_like.py                            # 3 hours on 2 cores; resumes
+    python benchmarks/kaggle_like.py --equal                    # an hour and a half
+    python benchmarks/kaggle_like.py --recipes drop per-scheme  # some of it
 
-Every answer is trained with net2 as the origin trains it but for its learning rate (batch
-32, Adam, 1e-3, 80 epochs, squared error, mild augmentation). With --equal, answers that
-use more rows than `drop` pass over them less often, so that all see as many rows. The
-default recipe is `facepoints train` without options: heatnet from the weights that come with
-facepoints; "from random weights" is the same with `--init none`, and "as it comes" those weights
-with no training at all. Weights are chosen on a held-out
-part of the training rows; the test set is looked at once, by the submission that is
-scored. Runs lie in --out and are not trained twice; the table goes to
-benchmarks/results/kaggle_like.json.
+Every strategy trains net2 with the settings of its origin except for the learning rate (batch
+32, Adam, 1e-3, 80 epochs, squared error, mild augmentation). With --equal, strategies that
+use more rows than `drop` train for fewer epochs, so that all see equally many rows. The
+default recipe is `facepoints train` without options: heatnet from the built-in weights. "from
+random weights" is the same with `--init random`, and "built-in weights" is no training at all.
+Weights are chosen on a held-out part of the training rows; the test set is used once, by the
+submission that is scored. Runs are written to --runs and are not trained twice. Results:
+benchmarks/results/kaggle_like.json and kaggle_like.md.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from rich.console import Console
-from rich.table import Table
+from support import tables
+from support.cli import DATA, ROOT, make_parser
 
-from facepoints._util.files import read_json, write_json
+from facepoints import weights
+from facepoints._util.files import read_json
 from facepoints.commands.submit import submit
 from facepoints.datasets.combine import load_dataset
 from facepoints.inference.landmark_model import LandmarkModel
@@ -35,15 +34,15 @@ from facepoints.training.missing_labels import make_plan
 from facepoints.training.settings import Missing, TrainSettings
 from facepoints.training.train import train
 
-RESULT = Path(__file__).parent / "results" / "kaggle_like.json"
-DEFAULT, SCRATCH, UNTRAINED = "default recipe", "from random weights", "as it comes"
+DEFAULT, SCRATCH, UNTRAINED = "default recipe", "from random weights", "built-in weights"
+COMMITTED = ROOT / "runs" / "kaggle-like" / "test-score.json"
 
 
-def recipe(answer: Missing, epochs: int) -> TrainSettings:
-    """net2 as the origin trains it, but for its learning rate."""
+def recipe(missing: Missing, epochs: int) -> TrainSettings:
+    """net2 with the settings of its origin, except for the learning rate."""
     return TrainSettings(
         network="net2",
-        missing=answer,
+        missing=missing,
         loss="mse",
         epochs=epochs,
         learning_rate=1e-3,
@@ -55,13 +54,13 @@ def recipe(answer: Missing, epochs: int) -> TrainSettings:
 
 
 def measure(name: str, settings: TrainSettings, data: Path, out: Path) -> dict[str, Any]:
-    """Train (or find trained), submit and score one recipe."""
+    """Train one recipe (or load its finished run), submit and score it."""
     folder = out / f"{name.replace(' ', '-')}-{settings.epochs}"
     trained = name != UNTRAINED
     if trained:
         train(load_dataset([data / "training.csv.zip"]), folder, settings, resume=True)
     report = submit(
-        Run.load(folder) if trained else LandmarkModel.load(),
+        Run.load(folder) if trained else LandmarkModel.load(weights.BUILTIN),
         data / "test.csv.zip",
         data / "IdLookupTable.csv",
         out / f"{folder.name}.csv",
@@ -78,65 +77,69 @@ def measure(name: str, settings: TrainSettings, data: Path, out: Path) -> dict[s
     }
 
 
-def passes(answer: Missing, data: Path, epochs: int) -> int:
-    """Epochs in which `answer` sees as many rows as `drop` does in `epochs`."""
+def equal_epochs(missing: Missing, data: Path, epochs: int) -> int:
+    """Epochs in which a strategy sees as many rows as `drop` does in `epochs`."""
     faces = load_dataset([data / "training.csv.zip"])
     rows = {
         name: sum(len(part.samples) for part in make_plan(faces, name).parts)
-        for name in ("drop", answer)
+        for name in ("drop", missing)
     }
-    return max(1, round(epochs * rows["drop"] / rows[answer]))
+    return max(1, round(epochs * rows["drop"] / rows[missing]))
 
 
-def stored() -> dict[tuple[str, int], dict[str, Any]]:
+def stored(out: Path) -> dict[tuple[str, int], dict[str, Any]]:
     """Rows measured so far, by name and epochs."""
-    rows = read_json(RESULT)["rows"] if RESULT.exists() else []
+    file = out / "kaggle_like.json"
+    rows = read_json(file)["rows"] if file.exists() else []
     return {(row["name"], row["settings"]["epochs"]): row for row in rows}
 
 
 def main() -> None:
-    """Measure what is asked for, beside what was measured before."""
-    root = Path(__file__).resolve().parents[1]
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    faces = root.parent / "shared" / "data" / "kaggle-like"
-    parser.add_argument("--data", type=Path, default=faces)
-    parser.add_argument("--out", type=Path, default=root / "build" / "kaggle-like")
-    parser.add_argument("--epochs", type=int, default=80, help="of net2")
-    parser.add_argument("--equal", action="store_true", help="as many rows for every answer")
+    """Measure the chosen recipes; keep the rows of the others."""
+    parser = make_parser(__doc__, data=True, model=False)
+    parser.set_defaults(data=DATA / "kaggle-like")
+    parser.add_argument("--runs", type=Path, default=ROOT / "build" / "kaggle-like")
+    parser.add_argument("--epochs", type=int, default=80, help="epochs of net2")
+    parser.add_argument("--equal", action="store_true", help="equally many rows for every strategy")
     names = [UNTRAINED, DEFAULT, SCRATCH, *get_args(Missing)]
-    parser.add_argument("--missing", nargs="*", default=names)
+    parser.add_argument("--recipes", nargs="*", default=names, choices=names)
     options = parser.parse_args()
-    for name in options.answers:
+    for name in options.recipes:
         if name in (DEFAULT, SCRATCH, UNTRAINED):
-            settings = TrainSettings(init="none" if name == SCRATCH else "facepoints")
+            settings = TrainSettings(init="random" if name == SCRATCH else "builtin")
         else:
             equal = options.equal
-            epochs = passes(name, options.data, options.epochs) if equal else options.epochs
+            epochs = equal_epochs(name, options.data, options.epochs) if equal else options.epochs
             settings = recipe(name, epochs)
-        row = measure(name, settings, options.data, options.out)
-        rows = stored() | {(name, row["settings"]["epochs"]): row}
-        versions = {"torch": torch.__version__, "threads": torch.get_num_threads()}
-        write_json(RESULT, {"rows": list(rows.values()), "versions": versions})
-    Console().print(table(list(stored().values())))
+        row = measure(name, settings, options.data, options.runs)
+        rows = stored(options.out) | {(name, row["settings"]["epochs"]): row}
+        content = {
+            "rows": list(rows.values()),
+            "versions": {"torch": torch.__version__, "threads": torch.get_num_threads()},
+        }
+        text = tables.markdown(table(content["rows"]))
+        tables.write(options.out, "kaggle_like", content, text)
+    cells = table(list(stored(options.out).values()))
+    tables.show("RMSE (px) on the kaggle-like test set", cells)
 
 
-def table(rows: list[dict[str, Any]]) -> Table:
-    """The rows for the terminal."""
-    shown = Table(title="RMSE (px) on the kaggle-like test set")
-    for column in ("recipe", "test", "15-point", "4-point", "validation", "over drop's"):
-        shown.add_column(column, justify="left" if column == "recipe" else "right")
+def table(rows: list[dict[str, Any]]) -> tables.Cells:
+    """A row per recipe, best first; the committed run is on top."""
     drop = next((row["rmse"] for row in rows if row["name"] == "drop"), None)
-    for row in sorted(rows, key=lambda r: r["rmse"]):
-        shown.add_row(
-            f"{row['name']} ({row['settings']['network']}, {row['settings']['epochs']} epochs)",
-            f"{row['rmse']:.3f}",
-            *(f"{row['sources'][s]:.3f}" for s in ("15-point", "4-point")),
-            "-" if row["validation_rmse"] is None else f"{row['validation_rmse']:.3f}",
-            f"{row['rmse'] / drop:.2f}" if drop else "-",
-        )
-    return shown
+    cells = [["recipe", "all, px", "15-point rows", "4-point rows", "relative to `drop`"]]
+    named = [("**committed run** (`runs/kaggle-like`)", read_json(COMMITTED)["score"])]
+    named += [(_title(row), row) for row in sorted(rows, key=lambda row: row["rmse"])]
+    for name, row in named:
+        figures = [row["rmse"], *(row["schemes"][scheme] for scheme in ("15-point", "4-point"))]
+        relative = f"{row['rmse'] / drop:.2f}" if drop else "-"
+        cells.append([name, *(f"{figure:.3f}" for figure in figures), relative])
+    return cells
+
+
+def _title(row: dict[str, Any]) -> str:
+    settings = row["settings"]
+    title = f"{settings['network']}, `{settings['missing']}`, {settings['epochs']} epochs"
+    return f"{title}, {row['name']}" if row["name"] in (SCRATCH, UNTRAINED) else title
 
 
 if __name__ == "__main__":

@@ -1,25 +1,24 @@
-"""Whether the radius of every point is what it says: on held-out people, and on hidden points.
+"""Calibration of the radius of every point, on held-out people and on hidden points.
 
     python benchmarks/radius.py                 # two minutes on 2 cores
 
-Faces are found and matched as in `accuracy.py`, their points are held against the labels.
+Faces are detected and matched as in `accuracy.py`. Errors are distances to the labels.
 
-- coverage: part of the points within their radius, which should be 90%; of all points, and of
+- coverage: share of the points within their radius, which should be 90 %; of all points, and of
   each of the 68 (least and most).
-- sorting: points are ordered by radius over the side of the face's box; mean error, over the
-  same side, of the tenth with the largest radii over that of the tenth with the smallest.
+- sorting: points are ordered by radius over the side of the face's box. Mean error of the tenth
+  with the largest radii over that of the tenth with the smallest.
 - hidden points: every face once more with a patch as large as a hand (0.4 x 0.6 of the face)
-  over a part of it, of the face's own gray values in a random texture. Both pictures are read
-  with the box of the true points, so that only the points differ. How many times larger are
-  radii than without the patch (median), where the patch lies and elsewhere; and how many of
-  the hidden points are still within them.
+  over a part of it, a random texture in the gray values of the face. Both images are predicted with
+  the box of the true points, so that only the points differ. Median ratio of the radii with and
+  without the patch, below the patch and elsewhere; and the share of hidden points within their
+  radius.
 
 Results: benchmarks/results/radius.json and radius.md.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -29,10 +28,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from support import tables
-from support.faces import DATA, FaceSet, match, read_sets
+from support.cli import make_parser
+from support.faces import FaceSet, match, read_sets
 from support.ours import about, find_faces
 
-from facepoints._util.files import write_json, write_text
+from facepoints import weights
 from facepoints.detection import Detection
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import read_image
@@ -40,18 +40,17 @@ from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68
 
-RESULTS = Path(__file__).parent / "results"
 FLOORS = {"all": (88, 92), "each": (84, 96), "sorting": 3.0}
-PATCH = (0.4, 0.6)  # of the longer side of the face's box
-COARSE = 0.1  # grain of the patch's texture, of the same side
+PATCH = (0.4, 0.6)  # width and height, shares of the longer side of the face's box
+COARSE = 0.1  # cell of the patch's texture, share of the same side
 
 
 @dataclass(frozen=True)
 class Measured:
-    """M faces with their radii.
+    """M detected faces with their radii.
 
     Attributes:
-        error: (M, 68) pixels between answer and label.
+        error: (M, 68) distance of prediction and label in pixels.
         radius: (M, 68) pixels.
         side: (M,) sqrt(width * height) of the true points' box.
     """
@@ -62,15 +61,15 @@ class Measured:
 
 
 def measure(faces: FaceSet, model: Path | None) -> Measured:
-    """All faces that are found."""
+    """Errors and radii of all faces that are found."""
     found = find_faces(faces.files, model)
     chosen = match(faces.points, [np.array([f.points for f in some]) for some in found])
     rows = np.flatnonzero(chosen >= 0)
-    mine = [found[row][chosen[row]] for row in rows]
-    points = np.array([face.points for face in mine])
+    matched = [found[row][chosen[row]] for row in rows]
+    points = np.array([face.points for face in matched])
     return Measured(
         error=np.linalg.norm(points - faces.points[rows], axis=2),
-        radius=np.array([face.radius for face in mine], dtype=np.float64),
+        radius=np.array([face.radius for face in matched], dtype=np.float64),
         side=faces.box_side[rows],
     )
 
@@ -79,13 +78,13 @@ T = TypeVar("T", Measured, "Hidden")
 
 
 def joined(parts: Sequence[T]) -> T:
-    """Faces of several sets as one."""
+    """Join the faces of several sets."""
     names = [field.name for field in fields(parts[0])]
     return type(parts[0])(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
 
 def figures(m: Measured) -> dict[str, Any]:
-    """Coverage in percent, and what sorting by radius tells about error."""
+    """Coverage in percent, and the ratio of errors when points are sorted by radius."""
     inside = m.error <= m.radius
     each = inside.mean(axis=0) * 100
     radius, error = (m.radius / m.side[:, None]).ravel(), (m.error / m.side[:, None]).ravel()
@@ -105,20 +104,20 @@ def figures(m: Measured) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """A finder that knows the face's box."""
+class _OneBox:
+    """A detector that returns one given box."""
 
     box: tuple[float, float, float, float]
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """The one place."""
+        """Return the box."""
         return [Detection(self.box)]
 
 
-def covered_picture(
-    picture: NDArray[np.uint8], points: NDArray[np.float64], random: np.random.Generator
+def add_patch(
+    image: NDArray[np.uint8], points: NDArray[np.float64], random: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A gray picture with a patch over a part of the face, and which points (68,) it hides."""
+    """A gray image with a patch over a part of the face, and a mask (68,) of the hidden points."""
     longer = max(affine.bounding_box(points)[2:])
     width, height = PATCH[0] * longer, PATCH[1] * longer
     center = points[random.integers(len(points))] + random.normal(0, 0.05 * longer, 2)
@@ -129,21 +128,21 @@ def covered_picture(
         across = np.abs(affine.apply(upright, places) - center)
         return np.asarray((across[..., 0] <= width / 2) & (across[..., 1] <= height / 2))
 
-    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
     here = inside(np.stack([columns, rows], axis=-1))
     x, y, w, h = (round(v) for v in affine.bounding_box(points))
-    face = picture[max(y, 0) : y + h, max(x, 0) : x + w]
-    cells = [max(2, round(n / (longer * COARSE))) for n in picture.shape]
+    face = image[max(y, 0) : y + h, max(x, 0) : x + w]
+    cells = [max(2, round(n / (longer * COARSE))) for n in image.shape]
     coarse = random.normal(face.mean() * random.uniform(0.7, 1.2), 0.5 * face.std(), cells)
-    texture = cv2.resize(coarse, picture.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    grain = random.normal(0, 3, picture.shape)
-    patched = np.where(here, np.clip(texture + grain, 0, 255), picture).astype(np.uint8)
+    texture = cv2.resize(coarse, image.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    grain = random.normal(0, 3, image.shape)
+    patched = np.where(here, np.clip(texture + grain, 0, 255), image).astype(np.uint8)
     return patched, inside(points)
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """M faces read with a patch over a part of each, and without.
+    """M faces predicted with a patch over a part of each, and without.
 
     Attributes:
         ratio: (M, 68) radius with the patch over radius without.
@@ -157,22 +156,22 @@ class Hidden:
 
 
 def hide(faces: FaceSet, model: LandmarkModel) -> Hidden:
-    """Read every face with a patch and without."""
+    """Predict every face with a patch and without."""
     random = np.random.default_rng(0)
     rows = []
     for file, points in zip(faces.files, faces.points, strict=True):
         rgb = as_rgb(read_image(file))
         gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-        patched, covers = covered_picture(gray, points, random)
-        look = Predictor(model, _Known(affine.bounding_box(points)), min_score=0)
-        clear, changed = (found[0].as_landmarks(IBUG_68) for found in look([gray, patched]))
+        patched, covers = add_patch(gray, points, random)
+        predict = Predictor(model, _OneBox(affine.bounding_box(points)), min_score=0)
+        clear, changed = (found[0].as_landmarks(IBUG_68) for found in predict([gray, patched]))
         off = np.linalg.norm(changed.points - points, axis=1)
         rows.append((changed.radius / clear.radius, covers, off <= changed.radius))
     return Hidden(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def figures_of_hidden(h: Hidden) -> dict[str, Any]:
-    """How many times larger radii are (median), and whether they still hold the points."""
+    """Median ratio of the radii, and the share of hidden points within them."""
     return {
         "hidden_points": int(h.covered.sum()),
         "larger_where_hidden": round(float(np.median(h.ratio[h.covered])), 2),
@@ -181,13 +180,13 @@ def figures_of_hidden(h: Hidden) -> dict[str, Any]:
     }
 
 
-def as_rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture (H, W, 3)."""
-    return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+def as_rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image (H, W) or (H, W, 3) as (H, W, 3)."""
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
 
 
 def table(results: dict[str, Any]) -> tables.Cells:
-    """Heads and a row per set."""
+    """A row per set."""
     heads = ["set", "faces", "points within radius", "least of a point", "most of a point"]
     heads += ["error, largest over smallest tenth", "radius times, hidden", "elsewhere"]
     heads += ["hidden within radius"]
@@ -210,15 +209,9 @@ def table(results: dict[str, Any]) -> tables.Cells:
 
 
 def main() -> None:
-    """Measure every set, and all as one."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--model", type=Path, help="ONNX file or run; default: the shipped model")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
-    chosen = parser.parse_args()
-    model = LandmarkModel.load(chosen.model)
+    """Measure every set, and all together."""
+    chosen = make_parser(__doc__, data=True).parse_args()
+    model = LandmarkModel.load(chosen.model or weights.BUILTIN)
     sets = {name: split.held_out for name, split in read_sets(chosen.data).items()}
     measured = {name: measure(faces, chosen.model) for name, faces in sets.items()}
     behind = {name: hide(faces, model) for name, faces in sets.items()}
@@ -229,10 +222,9 @@ def main() -> None:
         for name, part in measured.items()
     }
     content = {"sets": results, "floors": FLOORS, "patch": PATCH, "ours": about(chosen.model)}
-    write_json(chosen.out / "radius.json", content)
     cells = table(results)
-    tables.show("the 90% radius on held-out people", cells)
-    write_text(chosen.out / "radius.md", tables.markdown(cells))
+    tables.show("the 90 % radius on held-out people", cells)
+    tables.write(chosen.out, "radius", content, tables.markdown(cells))
 
 
 if __name__ == "__main__":

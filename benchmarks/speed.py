@@ -1,28 +1,26 @@
-"""Time of the points stage for one face against MediaPipe's, and faces per second in batches.
+"""Time of the landmark stage for one face beside MediaPipe's, and faces per second in batches.
 
     python benchmarks/speed.py                  # two minutes; best on a machine that is idle
 
-One face, one thread, every process held to one and the same processor:
+One face, one thread, all processes on the same processor core:
 
-- network: crop to points. Ours in onnxruntime; MediaPipe's face_landmark.tflite in LiteRT
-  (ai-edge-litert, XNNPACK), newer and no slower than what the package itself brings.
-- stage: picture and place of the face to points in the picture. Ours with one look, as in a video
-  and after the finder of the package, and with the second that a rough box needs; MediaPipe's
-  Face Mesh in its tracking mode on a still frame, where the detector rests and crop, mesh network
-  and projection are left, plain and with `refine_landmarks`.
+- network: crop to points. facepoints in onnxruntime; MediaPipe's face_landmark.tflite in LiteRT
+  (ai-edge-litert, XNNPACK), newer and no slower than the runtime in MediaPipe's package.
+- stage: image and box of the face to points in the image. facepoints without a refinement pass, as
+  in a video and after the built-in detector, and with the pass that a rough box needs.
+  MediaPipe's Face Mesh in its tracking mode on a still frame, where crop, mesh network and
+  projection run but no detector; plain and with `refine_landmarks`.
 
-Batches: 64 faces in one call with two threads against one face a call, with one thread and
-with two, network and stage; and the network on CUDA where onnxruntime has it.
+Batches: 64 faces in one call with two threads, compared with one face a call with one thread and
+with two; network and stage, and the network on CUDA where onnxruntime has it.
 
-All processes of a comparison run at the same time but take turns call by call of a round,
-so that a busy moment hits all of them; the median over the rounds of each round's median
-counts. The picture is skimage's astronaut, 512 x 512. Results: benchmarks/results/speed.json
-and speed.md.
+All processes of a comparison are alive at the same time and take turns, so that a busy moment
+hits all of them. The median over the rounds of each round's median counts. The image is skimage's
+astronaut, 512 x 512. Results: benchmarks/results/speed.json and speed.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
@@ -35,11 +33,9 @@ import cv2
 import onnxruntime
 from skimage import data
 from support import peers, tables
+from support.cli import make_parser
 from support.ours import about
 
-from facepoints._util.files import write_json, write_text
-
-RESULTS = Path(__file__).parent / "results"
 OUR_WORKER = Path(__file__).parent / "support" / "our_worker.py"
 FLOORS = {"stage_over_peer": 1.0, "batch_gain": 1.5}
 BATCH = 64
@@ -73,24 +69,24 @@ def peer(*arguments: object) -> Command:
     return [peers.python(), peers.WORKER, "time", *map(str, arguments)]
 
 
-def one_face(picture: Path, model: Path | None, rounds: int) -> dict[str, list[float]]:
+def one_face(photo: Path, model: Path | None, rounds: int) -> dict[str, list[float]]:
     """Milliseconds in each round for one face on one thread."""
     commands = {
         "network, facepoints": ours("network", 1, 1, "cpu", model=model),
-        "network, MediaPipe": peer("mesh", picture),
-        "stage, facepoints": ours("stage", 1, 1, 1, picture, model=model),
-        "stage, facepoints, rough box": ours("stage", 1, 1, 2, picture, model=model),
-        "stage, MediaPipe": peer("stage", picture),
-        "stage, MediaPipe, refined": peer("stage-refined", picture),
+        "network, MediaPipe": peer("mesh", photo),
+        "stage, facepoints": ours("stage", 1, 1, 0, photo, model=model),
+        "stage, facepoints, rough box": ours("stage", 1, 1, 1, photo, model=model),
+        "stage, MediaPipe": peer("stage", photo),
+        "stage, MediaPipe, refined": peer("stage-refined", photo),
     }
     core = max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return in_turns(commands, core, rounds, dict.fromkeys(commands, 50))
 
 
-def batches(picture: Path, model: Path | None, rounds: int, threads: int) -> list[dict[str, Any]]:
+def batches(photo: Path, model: Path | None, rounds: int, threads: int) -> list[dict[str, Any]]:
     """Faces per second, one a call and `BATCH` a call."""
     rows = []
-    kinds: dict[str, tuple[object, ...]] = {"network": ("cpu",), "stage": (1, picture)}
+    kinds: dict[str, tuple[object, ...]] = {"network": ("cpu",), "stage": (0, photo)}
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         kinds["network on CUDA"] = ("cuda",)
     for kind, rest in kinds.items():
@@ -109,7 +105,7 @@ def batches(picture: Path, model: Path | None, rounds: int, threads: int) -> lis
 
 
 def report(times: dict[str, float], rates: Sequence[dict[str, Any]], threads: int) -> str:
-    """Print both tables; the same as Markdown."""
+    """Print both tables and return them as Markdown."""
     one = [["one face, one thread", "ms", "over MediaPipe's"]]
     for name, value in times.items():
         base = times[f"{name.split(',')[0]}, MediaPipe"]
@@ -128,21 +124,16 @@ def report(times: dict[str, float], rates: Sequence[dict[str, Any]], threads: in
 
 
 def main() -> None:
-    """Measure both and keep the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", type=Path, help="ONNX file or run; default: the shipped model")
+    """Measure both and write the results."""
+    parser = make_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2, help="of the batches")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
+    parser.add_argument("--threads", type=int, default=2, help="threads of a batch")
     chosen = parser.parse_args()
-    told = about(chosen.model)
     with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "astronaut.png"
-        cv2.imwrite(str(picture), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
-        rounds = one_face(picture, chosen.model, chosen.rounds)
-        rates = batches(picture, chosen.model, chosen.rounds, chosen.threads)
+        photo = Path(folder) / "astronaut.png"
+        cv2.imwrite(str(photo), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
+        rounds = one_face(photo, chosen.model, chosen.rounds)
+        rates = batches(photo, chosen.model, chosen.rounds, chosen.threads)
     times = {name: statistics.median(all_) for name, all_ in rounds.items()}
     content = {
         "milliseconds_of_one_face": {name: round(value, 3) for name, value in times.items()},
@@ -150,11 +141,10 @@ def main() -> None:
         "faces_per_second": rates,
         "batch_threads": chosen.threads,
         "floors": FLOORS,
-        "ours": told | {"onnxruntime": onnxruntime.__version__},
+        "ours": about(chosen.model) | {"onnxruntime": onnxruntime.__version__},
         "peers": peers.versions(),
     }
-    write_json(chosen.out / "speed.json", content)
-    write_text(chosen.out / "speed.md", report(times, rates, chosen.threads))
+    tables.write(chosen.out, "speed", content, report(times, rates, chosen.threads))
 
 
 if __name__ == "__main__":

@@ -1,50 +1,47 @@
-"""How steady points are on video, and whether everybody stays who they are.
+"""Steadiness of the points of a video, and of the track numbers.
 
     python benchmarks/steady.py          # a quarter of an hour on 2 cores
 
 Photos of held-out people are moved by known motion (pan at walking speed, stroll, zoom, turn,
 changing light, standing still), each frame with the noise of a camera, so that the truth is
-known in every frame. Compared are a prediction of each frame by itself, faces followed
-without smoothing, smoothed as those of a camera ("live": by what was seen so far), and as
-those of a video file ("recorded": by what comes next as well).
+known in every frame. Four ways are compared: prediction of each frame alone, tracking without
+smoothing ("followed"), tracking with the smoother of cameras, which knows the past only ("live"),
+and with the smoother of video files, which also knows what comes next ("recorded").
 
-Jitter: root mean square, over points and frames, of how much the error changes from a frame
-to the next as the face carries it (turned and scaled back by the true motion: a point that is
-always off by the same part of the face is steady), in percent of the distance of the outer eye
-corners. Lag: by how many frames later the points' middle would have to be right, least squares
-along the true motion; "added" is to a prediction of each frame by itself, whose own (constant)
-error looks like lag as well.
+Jitter: root mean square, over points and frames, of the change of the error from a frame to the
+next, in percent of the distance of the outer eye corners. The error is first turned and scaled
+back by the true motion, so a point that is always off by the same part of the face is steady.
+Lag: delay of the points' center in frames, by least squares along the true motion. "Added lag" is
+the difference to the prediction of each frame alone, whose constant error looks like lag, too.
 Error: mean distance of the points, in percent of the same distance.
 
-Identity: two faces cross, one hides the other; a face is behind a board for half a second. A
-switch is a true face whose track number is another than before. Results:
-benchmarks/results/steady.json and steady.md.
+Identity: two faces cross, and one hides the other; or a face is behind a board for half a second.
+A switch is a change of a true face's track number. Results: benchmarks/results/steady.json and
+steady.md.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from support import tables
-from support.faces import DATA, FaceSet, read_sets
+from support.cli import make_parser
+from support.faces import FaceSet, read_sets
 from support.motion import MOTIONS, Clip, crossing, hidden, moved
 from support.ours import about
 
-from facepoints import load
-from facepoints._util.files import write_json, write_text
+from facepoints import load, weights
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import read_image
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.tracking.tracker import FaceTracker, TrackerConfig, track_video
+from facepoints.tracking.config import TrackerConfig
+from facepoints.tracking.tracker import FaceTracker, track_video
 
-RESULTS = Path(__file__).parent / "results"
 WAYS = ("frame by frame", "followed", "live", "recorded")
 OUTER_EYES = [36, 45]
 
@@ -52,17 +49,17 @@ OUTER_EYES = [36, 45]
 def faces_of(predictor: Predictor, clip: Clip, way: str) -> list[list[Face]]:
     """The faces of each frame, 68 points each."""
     if way == "frame by frame":
-        found = [predictor.predict_batch([frame.image], [""])[0] for frame in clip]
+        faces = [predictor.predict_batch([frame.image], [""])[0] for frame in clip]
     elif way == "recorded":
-        found = [faces for _, faces in track_video(predictor, clip)]
-    else:  # frames of a camera, but none is dropped
-        follower = FaceTracker(predictor, TrackerConfig(smooth=way == "live"))
-        found = [follower(frame) for frame in clip]
-    return [[face.as_landmarks(IBUG_68) for face in faces] for faces in found]
+        faces = [detected for _, detected in track_video(predictor, clip)]
+    else:  # as from a camera, but no frame is dropped
+        tracker = FaceTracker(predictor, TrackerConfig(smooth=way == "live"))
+        faces = [tracker(frame) for frame in clip]
+    return [[face.as_landmarks(IBUG_68) for face in row] for row in faces]
 
 
 def nearest(faces: Sequence[Face], truth: NDArray) -> Face | None:
-    """The face that lies on the true points (68, 2)."""
+    """The face at the true points (68, 2); None if there is none."""
     size = np.ptp(truth, axis=0).max()
     near = [(float(np.hypot(*(f.points - truth).mean(axis=0))), f) for f in faces]
     near = [(off, face) for off, face in near if off < 0.35 * size]
@@ -70,7 +67,7 @@ def nearest(faces: Sequence[Face], truth: NDArray) -> Face | None:
 
 
 def motion_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, float]:
-    """Jitter, error (percent), lag (frames) and missed frames of the clip's one face."""
+    """Jitter and error (percent), lag (frames) and share of missed frames of the clip's face."""
     truth = clip.points[:, 0]
     eyes = np.hypot(*(truth[:, OUTER_EYES[0]] - truth[:, OUTER_EYES[1]]).T)
     faces = [nearest(f, t) for f, t in zip(found, truth, strict=True)]
@@ -96,7 +93,7 @@ def motion_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, flo
 
 
 def identity_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, int]:
-    """How often a true face changed its track, and frames in which one was missed."""
+    """Number of changes of a true face's track, and of frames in which a face was missed."""
     last: dict[int, int | None] = {}
     switches = missed = 0
     for row, faces in enumerate(found):
@@ -113,14 +110,14 @@ def identity_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, i
 
 
 def chosen(faces: FaceSet, count: int, seed: int) -> list[tuple[NDArray[np.uint8], NDArray]]:
-    """Photos with the points of their face, of as many people, large enough to be moved."""
+    """`count` photos whose faces are large enough to be moved, with their points."""
     rows = np.random.default_rng(seed).permutation(len(faces))
     large = [r for r in rows if np.ptp(faces.points[r], axis=0).max() > 90][:count]
     return [(read_image(faces.files[r]), faces.points[r]) for r in large]
 
 
 def measure(predictor: Predictor, photos: Sequence[tuple[NDArray, NDArray]]) -> dict[str, Any]:
-    """Every figure."""
+    """All figures."""
     motion: dict[str, Any] = {}
     for name in MOTIONS:
         rows: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
@@ -138,12 +135,12 @@ def measure(predictor: Predictor, photos: Sequence[tuple[NDArray, NDArray]]) -> 
     crossings = [(c, crossing(a, b, n, s)) for n, (a, b) in enumerate(pairs) for c, s in _SPEEDS]
     boards = [("hidden for 0.5 s", hidden(*photo, n)) for n, photo in enumerate(photos)]
     for name, clip in [*crossings, *boards]:
-        told = identity_figures(clip, faces_of(predictor, clip, "live"))
+        counts = identity_figures(clip, faces_of(predictor, clip, "live"))
         row = identity.setdefault(name, {"clips": 0, "frames": 0, "switches": 0, "missed": 0})
         row["clips"] += 1
         row["frames"] += int(clip.visible.sum())
-        row["switches"] += told["switches"]
-        row["missed"] += told["missed"]
+        row["switches"] += counts["switches"]
+        row["missed"] += counts["missed"]
     print(identity)
     return {"motion": motion, "identity": identity}
 
@@ -152,7 +149,7 @@ _SPEEDS = (("crossing at 180 px/s each", 6.0), ("crossing at 330 px/s each", 11.
 
 
 def motion_table(motion: dict[str, Any]) -> tables.Cells:
-    """Heads and rows."""
+    """A row per motion."""
     cells = [["motion", *(f"jitter, {way}" for way in WAYS)]]
     cells[0] += [f"{way} / frame by frame" for way in WAYS[2:]]
     cells[0] += [f"added lag, {way}" for way in WAYS[2:]]
@@ -168,7 +165,7 @@ def motion_table(motion: dict[str, Any]) -> tables.Cells:
 
 
 def identity_table(identity: dict[str, Any]) -> tables.Cells:
-    """Heads and rows."""
+    """A row per kind of clip."""
     keys = ("clips", "frames", "switches", "missed")
     rows = [[name, *(str(row[key]) for key in keys)] for name, row in identity.items()]
     return [["clips of", "clips", "visible faces", "identity switches", "missed"], *rows]
@@ -176,19 +173,15 @@ def identity_table(identity: dict[str, Any]) -> tables.Cells:
 
 def main() -> None:
     """Measure, show and write."""
-    parser = argparse.ArgumentParser(description="Steadiness on video.")
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--model", type=Path, help="ONNX file; default: the package's")
-    parser.add_argument("--detector", default=None)
-    parser.add_argument("--photos", type=int, default=12)
+    parser = make_parser(__doc__, data=True, detector=True)
+    parser.add_argument("--photos", type=int, default=12, help="number of photos")
     parser.add_argument(
         "--training", action="store_true", help="photos of people who are not held out"
     )
-    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     split = read_sets(options.data)["lfpw"]
     photos = chosen(split.training if options.training else split.held_out, options.photos, 0)
-    predictor = load(options.model, detector=options.finder)
+    predictor = load(options.model or weights.BUILTIN, detector=options.detector)
     figures = measure(predictor, photos)
     text = ""
     for title, cells in (
@@ -197,9 +190,8 @@ def main() -> None:
     ):
         tables.show(title, cells)
         text += f"{title}\n\n{tables.markdown(cells)}\n"
-    head = {"photos": len(photos), "finder": type(predictor.detector).__name__}
-    write_json(options.out / "steady.json", {**about(options.model), **head, **figures})
-    write_text(options.out / "steady.md", text)
+    head = {"photos": len(photos), "detector": options.detector}
+    tables.write(options.out, "steady", about(options.model) | head | figures, text)
 
 
 if __name__ == "__main__":

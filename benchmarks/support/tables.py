@@ -1,14 +1,21 @@
-"""The same table for the terminal and for a Markdown page."""
+"""The same table for the terminal and for a Markdown page, and the files of a result."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Cells", "markdown", "show"]
+from facepoints._util.files import write_json, write_text
+
+from . import machine
+
+__all__ = ["Cells", "markdown", "show", "write"]
 
 Cells = list[list[str]]
-"""Heads, then rows; the first column is text, the others stand to the right."""
+"""Header, then rows; the first column is aligned to the left, the others to the right."""
 
 
 def show(title: str, cells: Cells) -> None:
@@ -27,3 +34,16 @@ def markdown(cells: Cells) -> str:
     rule = ["---", *["---:"] * (len(cells[0]) - 1)]
     lines = [cells[0], rule, *cells[1:]]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def write(folder: Path, name: str, content: dict[str, Any], text: str) -> None:
+    """Write NAME.json and NAME.md; both name the machine.
+
+    Args:
+        folder: for both files.
+        content: the figures.
+        text: the same as Markdown.
+    """
+    here = machine.describe_machine()
+    write_json(folder / f"{name}.json", {"machine": here} | content)
+    write_text(folder / f"{name}.md", f"{machine.header(here)}\n\n{text}")

@@ -1,4 +1,4 @@
-"""Plays a clip to MediaPipe's tracking mode, in the peers' environment; knows no facepoints.
+"""Runs MediaPipe's tracking mode on a clip in the peers' environment, without facepoints.
 
 python video_worker.py CLIP FACES     # prints {"frames": n, "faces": n, "seconds": s}
 python video_worker.py CLIP 0         # decoding alone
@@ -15,36 +15,36 @@ import time
 
 
 def main(clip: str, faces: int) -> None:
-    """Read all frames, look at each, and say how long it took. Loading is not counted: the
-    first frame is looked at once before."""
+    """Process all frames and print the time it took. Loading is not counted: the first frame is
+    processed once before."""
     import cv2
 
-    look = None
+    process = None
     if faces:
         import mediapipe
 
         mesh = mediapipe.solutions.face_mesh.FaceMesh(
             static_image_mode=False, max_num_faces=faces, refine_landmarks=False
         )
-        look = mesh.process
+        process = mesh.process
     capture = cv2.VideoCapture(clip, cv2.CAP_FFMPEG)
     done, image = capture.read()
     if not done:
         raise SystemExit(f"could not read {clip}")
-    if look is not None:
-        look(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    frames = seen = 0
+    if process is not None:
+        process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    frames = detected = 0
     start = time.perf_counter()
     while True:
         done, image = capture.read()
         if not done:
             break
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        if look is not None:
-            seen += len(look(rgb).multi_face_landmarks or [])
+        if process is not None:
+            detected += len(process(rgb).multi_face_landmarks or [])
         frames += 1
     seconds = time.perf_counter() - start
-    print(json.dumps({"frames": frames, "faces": seen, "seconds": seconds}))
+    print(json.dumps({"frames": frames, "faces": detected, "seconds": seconds}))
 
 
 if __name__ == "__main__":

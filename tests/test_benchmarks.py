@@ -1,0 +1,107 @@
+"""The benchmarks start, describe the machine, and their tables say what their figures say."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import accuracy
+import kaggle_like
+import load
+import pytest
+import radius
+import steady
+import throughput
+import video
+from support import tables
+from support.machine import describe_machine, header
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+RESULTS = BENCHMARKS / "results"
+
+TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
+    "accuracy": [
+        lambda c: accuracy.table(c["rows"], "lfpw"),
+        lambda c: accuracy.table(c["rows"], "youtube"),
+    ],
+    "kaggle_like": [lambda c: kaggle_like.table(c["rows"])],
+    "load": [load.table],
+    "radius": [lambda c: radius.table(c["sets"])],
+    "steady": [
+        lambda c: steady.motion_table(c["motion"]),
+        lambda c: steady.identity_table(c["identity"]),
+    ],
+    "throughput": [lambda c: throughput.table(c["results"])],
+    "video": [lambda c: video.table(c["rows"])],
+}
+
+
+@pytest.mark.parametrize("script", sorted(p.name for p in BENCHMARKS.glob("*.py")))
+def test_every_benchmark_prints_its_help(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert "--out" in printed
+    assert f"{Path(script).stem}.json and {Path(script).stem}.md" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize("script", sorted(p.stem for p in BENCHMARKS.glob("*.py")))
+def test_every_result_has_figures_and_a_table(script: str) -> None:
+    assert json.loads((RESULTS / f"{script}.json").read_text("utf-8"))
+    assert "| ---: |" in (RESULTS / f"{script}.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_say_what_the_figures_say(name: str) -> None:
+    content = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    page = (RESULTS / f"{name}.md").read_text("utf-8")
+    for make in TABLES[name]:
+        assert tables.markdown(make(content)) in page
+
+
+def test_results_name_the_processor(tmp_path: Path) -> None:
+    tables.write(tmp_path, "speed", {"ms": 1}, "| a |\n")
+    content = json.loads((tmp_path / "speed.json").read_text("utf-8"))
+    assert content["ms"] == 1
+    assert content["machine"] == describe_machine()
+    page = (tmp_path / "speed.md").read_text("utf-8")
+    assert page == f"{header(content['machine'])}\n\n| a |\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        (
+            "processor : 0\nmodel name : Xeon\nflags : fpu avx2 avx512f avx512_vnni amx_tile\n\n"
+            "processor : 1\nmodel name : other\n",
+            "Xeon: AVX2, AVX-512, VNNI, AMX",
+        ),
+        ("model name : Core\nflags : sse4_2\n", "Core: no AVX2"),
+        ("model name : Core i5\nflags : avx2 avx_vnni\n", "Core i5: AVX2, VNNI"),
+        ("CPU part : 0xd0c\nFeatures : fp asimd asimddp i8mm\n", "NEON, dot product, I8MM"),
+    ],
+)
+def test_instruction_sets_are_read_from_the_flags(
+    cpuinfo: str, expected: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "cpuinfo"
+    file.write_text(cpuinfo)
+    machine = describe_machine(file)
+    name, _, sets = expected.rpartition(": ")
+    assert name in machine["processor"]
+    assert f"({sets})" in header(machine)
+
+
+def test_without_cpuinfo_the_instruction_sets_are_unknown(tmp_path: Path) -> None:
+    machine = describe_machine(tmp_path / "none")
+    assert machine["instruction_sets"] is None
+    assert machine["processor"]
+    assert "instruction sets unknown" in header(machine)
