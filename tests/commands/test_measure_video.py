@@ -83,7 +83,7 @@ def test_blinks_are_counted(
     assert [int(row["frame"]) for row in rows] == list(range(51))
     marked = [float(row["time"]) for row in rows if row["blink"] == "1"]
     assert all(any(b < time < b + 0.4 for b in blinks) for time in marked)
-    assert "51 images: 51 faces; 3 blinks" in capsys.readouterr().err
+    assert "51 images or frames: 51 faces; 3 blinks" in capsys.readouterr().err
 
 
 def test_eyes_that_stay_closed(tmp_path: Path, points: NDArray[np.float32]) -> None:
@@ -137,7 +137,7 @@ def test_ctrl_c_finishes_the_table(
     assert ended.value.code == 130
     assert [int(row["frame"]) for row in rows_of(out)] == list(range(12))
     assert rows_of(events) == []
-    assert "stopped after 12 images: 12 faces" in capsys.readouterr().err
+    assert "stopped after 12 images or frames: 12 faces" in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "events.csv", "out.csv"]
 
 
@@ -155,7 +155,7 @@ def test_ctrl_c_ends_align_after_the_picture_at_hand(tmp_path: Path) -> None:
 
     report = align_inputs(InputStream([], False, interrupted()), tmp_path / "out", size=64)
     assert report.stopped
-    assert report.summary() == "stopped after 6 images: 6 faces"
+    assert report.summary() == "stopped after 6 images or frames: 6 faces"
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == [f"a-frame{n:06}-track0.png" for n in range(6)]
     assert all(read_image(tmp_path / "out" / name).shape == (64, 64, 3) for name in names)
@@ -218,7 +218,7 @@ def test_ctrl_c_on_a_file_is_told_by_the_status_of_align(
     with pytest.raises(SystemExit) as ended:
         main(["align", str(clip), "--out", str(tmp_path / "out")])
     assert ended.value.code == 130
-    assert "stopped after 3 images: 3 faces" in capsys.readouterr().err
+    assert "stopped after 3 images or frames: 3 faces" in capsys.readouterr().err
     assert len(list((tmp_path / "out").iterdir())) == 3
 
 

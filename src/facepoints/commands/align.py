@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ __all__ = ["AlignReport", "align_inputs"]
 @dataclass
 class AlignReport(Report):
     """Counts of `align_inputs`; see `Report`. A file is written for every face."""
+
+    unit: ClassVar[tuple[str, str]] = ("image or frame", "images or frames")
 
 
 def align_inputs(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, ClassVar, NamedTuple, TextIO
 
 import numpy as np
 from rich.console import Console
@@ -73,6 +73,7 @@ class MeasureReport(Report):
 
     unavailable: list[str] = field(default_factory=list)
     events: list[_TrackEvent] = field(default_factory=list)
+    unit: ClassVar[tuple[str, str]] = ("image or frame", "images or frames")
 
     def _remarks(self) -> list[str]:
         remarks = []

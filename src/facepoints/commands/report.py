@@ -25,7 +25,7 @@ class Report:
         unreadable: files that could not be read.
         error: why the first of them could not be read; empty if all could.
         stopped: whether Ctrl-C ended the command early.
-        unit: what `images` counts, for the summary.
+        unit: what `images` counts, in singular and plural, for the summary.
     """
 
     images: int = 0
@@ -34,7 +34,7 @@ class Report:
     unreadable: int = 0
     error: str = ""
     stopped: bool = False
-    unit: ClassVar[str] = "image"
+    unit: ClassVar[tuple[str, str]] = ("image", "images")
 
     def count(self, faces: int, error: str = "", console: Console | None = None) -> None:
         """Add an image or frame.
@@ -57,7 +57,7 @@ class Report:
 
     def summary(self) -> str:
         """The closing line of the command."""
-        counts = [f"{count_noun(self.images, self.unit)}: {count_noun(self.faces, 'face')}"]
+        counts = [f"{count_noun(self.images, *self.unit)}: {count_noun(self.faces, 'face')}"]
         if self.without_faces:
             counts.append(f"{self.without_faces} without a face")
         if self.unreadable:

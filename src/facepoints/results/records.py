@@ -135,13 +135,14 @@ def face_from_dict(data: dict[str, Any], landmarks: LandmarkSet) -> Face:
 
     Raises:
         KeyError, TypeError, ValueError: a part is missing, of another shape or not finite.
-        DataError: the points do not fit `landmarks`.
     """
     with np.errstate(over="ignore"):  # infinite values are reported below
         points = np.array(data["points"], dtype=np.float32)
         radius = np.array(data["radius"], dtype=np.float32)
     if points.ndim != 2 or points.shape[1] != 2 or radius.shape != points.shape[:1]:
         raise ValueError(f"{points.shape} points with {radius.shape} radii")
+    if len(points) != len(landmarks):
+        raise ValueError(f"{len(points)} points for {len(landmarks)} names")
     if not (np.isfinite(points).all() and np.isfinite(radius).all()):
         raise ValueError("points or radii that are not finite")
     x, y, width, height = (float(side) for side in data["box"])
