@@ -1,11 +1,11 @@
 """The errors facepoints raises on purpose.
 
 FacepointsError            one line for the user: what was expected, what came, what to do
-├── DataError              a data set, picture or label file that cannot be used
+├── DataError              a data set, image or label file that cannot be used
 ├── RunError               a run folder that is missing, damaged or made by a newer version
 ├── ModelError             a model file that is missing, damaged, newer or not of facepoints
 ├── SettingsError          a setting that does not fit the others, the data or this machine
-├── MissingExtraError      an optional install (facepoints[train], ...) that is not there
+├── MissingExtraError      an optional package (facepoints[train], ...) that is not installed
 └── WriteError             an output that could not be written
 
 The command line prints them as one line and exits with 2; nothing else is caught there,
@@ -24,11 +24,11 @@ __all__ = [
 
 
 class FacepointsError(Exception):
-    """Base of every error that is the input's or the machine's fault, not ours."""
+    """Base of every error that is due to the input or the machine."""
 
 
 class DataError(FacepointsError):
-    """A data set, picture or label file that cannot be used."""
+    """A data set, image or label file that cannot be used."""
 
 
 class RunError(FacepointsError):
@@ -44,7 +44,7 @@ class SettingsError(FacepointsError):
 
 
 class MissingExtraError(FacepointsError):
-    """An optional install that is not there.
+    """An optional package that is not installed.
 
     Args:
         package: package that is missing.

@@ -29,7 +29,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:
 def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(WriteError, match="no plain file"):
+    with pytest.raises(WriteError, match="not a regular file"):
         write_text(pipe, "x")
     assert pipe.is_fifo()
     with pytest.raises(WriteError, match="it is a folder"):

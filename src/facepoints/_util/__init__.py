@@ -1,1 +1,1 @@
-"""Helpers that know nothing of faces: files, console, progress, text, angles."""
+"""Helpers without knowledge of faces: files, console, progress, text, angles."""

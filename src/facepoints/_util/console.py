@@ -1,4 +1,4 @@
-"""Standard output of the commands, which may be a full disk or a pipe that nobody reads."""
+"""Standard output and error of the commands: full disks, closed pipes, noisy libraries."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from facepoints.errors import WriteError
 __all__ = ["checked_output", "count_noun", "quiet_libraries"]
 
 
-def count_noun(count: int, what: str, several: str = "") -> str:
-    """So many things, as in "1 face" and "2 faces"; `several` if that takes more than an s."""
-    return f"{count} {what if count == 1 else several or what + 's'}"
+def count_noun(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun, as in "1 face" and "2 faces". The default plural adds an s."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
-class _Checked:
-    """A text stream whose failures are WriteErrors, but for a closed pipe's."""
+class _CheckedStream:
+    """A text stream that raises WriteError on failure, except for a closed pipe."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -41,24 +41,24 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # as in `facepoints ... | head`: no error, the reader has seen enough
+        raise  # as in `facepoints ... | head`: not an error, the reader has enough
     except OSError as error:
         raise WriteError(f"could not write to standard output: {error.strerror}") from error
 
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """While it is entered, what is printed arrives, or a WriteError says that it does not.
+    """Raise an error in this context if printed text cannot be written.
 
     Raises:
-        WriteError: standard output cannot be written, such as on a full disk.
-        BrokenPipeError: nobody reads it any more.
+        WriteError: standard output cannot be written, for example on a full disk.
+        BrokenPipeError: the reader of the pipe is gone.
     """
     stream = sys.stdout
-    if stream is None:  # closed by the caller: nothing is to be said
+    if stream is None:  # closed by the caller
         yield
         return
-    checked: Any = _Checked(stream)
+    checked: Any = _CheckedStream(stream)
     try:
         with redirect_stdout(checked):
             try:
@@ -71,21 +71,21 @@ def checked_output() -> Iterator[None]:
 
 
 def _discard(stream: TextIO) -> None:
-    """Let what a stream still holds go nowhere, or Python would try and fail again at its
-    exit, if it is that stream which fails."""
+    """Discard the buffered text of a stream that fails. Python would try to write it again at
+    exit, and fail again."""
     try:
         stream.flush()
     except OSError:
         with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """What libraries written in C say on standard error goes nowhere meanwhile; what Python
-    says arrives. (libpng and libjpeg warn of damage that we tell in our own words.)"""
+    """Discard messages of C libraries on standard error; those of Python are shown. (libpng and
+    libjpeg warn of damage that facepoints reports itself.)"""
     stream = sys.stderr
     try:
         direct = stream.fileno() == 2 if stream is not None else False
@@ -98,9 +98,9 @@ def quiet_libraries() -> Iterator[None]:
             stream.flush()
             how = {"encoding": stream.encoding, "errors": "backslashreplace", "closefd": False}
             sys.stderr = open(kept, "w", buffering=1, **how)  # noqa: SIM115
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
         yield
     finally:
         with suppress(OSError):

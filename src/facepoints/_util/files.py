@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and read with errors that say what is wrong."""
+"""Files that are written whole or not at all, and clear errors when they cannot be read."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ __all__ = [
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Path of a temporary file beside `path` that takes its place when the block ends well.
+    """Path of a temporary file beside `path` that replaces it when the block succeeds.
 
-    If the block raises, or the disk fills, `path` is as it was and the temporary file is
-    gone. The temporary name ends like `path`, for writers that go by the suffix. A link
-    stays a link: what it leads to is replaced.
+    If the block raises, or the disk is full, `path` is unchanged and the temporary file is
+    removed. The temporary name has the suffix of `path`, for writers that depend on it. A link
+    stays a link: its target is replaced.
 
     Raises:
-        WriteError: the folder or the file cannot be written, or `path` is no plain file or
-            read-only.
+        WriteError: the folder or the file cannot be written, or `path` is not a regular file or
+            is read-only.
     """
     temporary = None
     try:
         path = Path(os.path.realpath(path))
         if path.exists() and not path.is_file():
             # a device such as /dev/null must never be replaced by a file
-            kind = "a folder" if path.is_dir() else "no plain file"
-            raise WriteError(f"could not write {path}: it is {kind}; give the name of a file")
+            kind = "a folder" if path.is_dir() else "not a regular file"
+            raise WriteError(f"could not write {path}: it is {kind}; name a file")
         _check_writable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
@@ -68,11 +68,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Folder to fill whose content becomes that of the new or empty folder `path`.
+    """A temporary folder whose files move to the new or empty folder `path` when the block
+    succeeds.
 
-    If the block raises, or the disk fills, `path` is as it was. Files that were there are
-    never mixed with new ones: a folder with anything in it (but for names that begin with
-    a dot) is refused.
+    If the block raises, or the disk is full, `path` is unchanged. Old and new files never mix:
+    a folder that holds anything but hidden files (names that begin with a dot) is refused.
 
     Raises:
         WriteError: `path` is not empty, or cannot be written.
@@ -84,7 +84,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             made = path
         if any(not other.name.startswith(".") for other in path.iterdir()):
             raise WriteError(
-                f"the folder {path} is not empty; give a new one, so that no files get mixed"
+                f"the folder {path} is not empty; name a new one, so that no files get mixed"
             )
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=path))
         yield temporary
@@ -102,30 +102,32 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def check_output(out: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that would replace what it is made of, or a file that is read-only,
-    before any work is done. Raises WriteError."""
+    """Refuse an output that would overwrite one of its inputs, or a read-only file, before any
+    work is done. Raises WriteError."""
     _check_writable(out)
     for path in inputs:
         try:
             same = out.samefile(path)
         except (OSError, ValueError):
-            continue  # one of them is not there
+            continue  # one of them does not exist
         if same:
-            raise WriteError(f"{out} is what is read; writing there would destroy it")
+            raise WriteError(
+                f"{out} is an input, writing there would destroy it; name another file"
+            )
 
 
 def _check_writable(path: Path) -> None:
-    """Files that their owner protects stay: replacing one would ask the folder's rights only."""
+    """Refuse a read-only file. Replacing it would only need write access to its folder."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
-        return  # not there, or for the writer to say
+        return  # it does not exist, or the writer will report the problem
     if stat.S_ISREG(mode) and not mode & 0o222:
         raise WriteError(f"could not write {path}: it is read-only; name another file")
 
 
 def check_separate(out: Path, folder: Path) -> None:
-    """Refuse a folder that is the output, or lies in it. Raises WriteError."""
+    """Refuse a folder that is the output folder or lies in it. Raises WriteError."""
     whole = os.path.realpath(out)
     with suppress(ValueError):  # on another drive
         if os.path.commonpath([whole, os.path.realpath(folder)]) == whole:
@@ -146,7 +148,7 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write indented JSON whole or not at all. Raises WriteError."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # file names need not be UTF-8; JSON has an escape for what is not
+    # file names may hold bytes that are not UTF-8; JSON can escape them
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
@@ -158,7 +160,10 @@ def read_json(path: Path) -> Any:
         raise DataError(f"no file at {path}") from error
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # not text, not JSON, numbers without end
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # not text, not JSON, or a number with too many digits
         raise DataError(f"{path} should hold JSON and does not: {error}") from error
 
 
@@ -174,29 +179,28 @@ def make_folder(path: Path) -> Path:
 
 
 def unique_names(
-    pictures: Sequence[PurePath], made: Callable[[int, str], Iterable[str]]
+    images: Sequence[PurePath], outputs: Callable[[int, str], Iterable[str]]
 ) -> list[str]:
-    """Names, without suffix, for what is made of each of several pictures.
+    """Base names for the output files of each of several images, so that no two collide.
 
-    A picture's name without its suffix; with it, for all pictures of which something would
-    be called the same otherwise; and only if that is the same, too, with a number for all but
-    the first. Where letters differ in their case alone, names are the same: not all file
-    systems tell A from a.
+    An image's outputs are named after it, without its suffix. If that would give two images the
+    same output, both keep their suffix. If that does not help, all but the first get a number.
+    Names that differ only in case are taken as the same, because some file systems do so.
 
-    >>> pictures = [PurePath(p) for p in ("a.png", "a.webp", "b.png", "more/a.png")]
-    >>> names_apart(pictures, lambda number, name: [f"{name}.pts"])
+    >>> images = [PurePath(p) for p in ("a.png", "a.webp", "b.png", "more/a.png")]
+    >>> unique_names(images, lambda index, name: [f"{name}.pts"])
     ['a.png', 'a.webp', 'b', 'more/a']
 
     Args:
-        pictures: paths below a common folder.
-        made: the files made of the picture of a number if it has a name.
+        images: paths below a common folder.
+        outputs: called with an image's index and base name, returns its output files.
     """
-    whole = [picture.as_posix() for picture in pictures]
-    names = [picture.with_suffix("").as_posix() for picture in pictures]
+    whole = [image.as_posix() for image in images]
+    names = [image.with_suffix("").as_posix() for image in images]
     while True:
         owners: dict[str, set[int]] = {}
         for number, name in enumerate(names):
-            for file in made(number, name):
+            for file in outputs(number, name):
                 owners.setdefault(file.lower(), set()).add(number)
         same = {number for some in owners.values() if len(some) > 1 for number in some}
         longer = [number for number in same if names[number] != whole[number]]
@@ -207,8 +211,8 @@ def unique_names(
     used = {file for file, some in owners.items() if len(some) == 1}
     for number in sorted(same):
         tried = 1
-        while not used.isdisjoint(file.lower() for file in made(number, names[number])):
+        while not used.isdisjoint(file.lower() for file in outputs(number, names[number])):
             tried += 1
             names[number] = f"{whole[number]}-{tried}"
-        used.update(file.lower() for file in made(number, names[number]))
+        used.update(file.lower() for file in outputs(number, names[number]))
     return names

@@ -1,4 +1,4 @@
-"""What long work shows, and how it is asked to stop."""
+"""Progress bars of long work, and a clean stop on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ImageProgress", "StopRequest", "Stopped", "TrainingProgress", "forma
 
 
 class Stopped(Exception):
-    """Work was asked to stop and did, with everything saved to go on."""
+    """Raised when work has stopped on request, with everything saved to resume."""
 
 
 def format_seconds(seconds: float | None) -> str:
@@ -26,10 +26,10 @@ def format_seconds(seconds: float | None) -> str:
 
 
 class StopRequest:
-    """While it is entered, Ctrl-C and SIGTERM set `asked` instead of ending the program.
+    """In this context, Ctrl-C and SIGTERM set `asked` instead of ending the program.
 
-    A second Ctrl-C ends it at once, as ever. Outside the main thread signals cannot be
-    caught, and nothing changes.
+    A second Ctrl-C ends it at once. Outside the main thread, signals cannot be caught, and the
+    context has no effect.
     """
 
     def __init__(self) -> None:
@@ -55,11 +55,11 @@ class StopRequest:
 
 
 class TrainingProgress:
-    """A bar for the network in training; a line per epoch where there is no terminal.
+    """A progress bar of the network in training; without a terminal, a line per epoch.
 
     Args:
         console: where to show it.
-        shown: False: show nothing (all but the first of several processes).
+        shown: False shows nothing (all processes but the first).
     """
 
     def __init__(self, console: Console, shown: bool) -> None:
@@ -68,7 +68,7 @@ class TrainingProgress:
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%  epoch {task.fields[epoch]}"),
-            TextColumn("{task.fields[said]}  left {task.fields[left]}"),
+            TextColumn("{task.fields[metrics]}  left {task.fields[left]}"),
             console=console,
             disable=not (shown and console.is_terminal),
         )
@@ -83,43 +83,43 @@ class TrainingProgress:
         self._bar.stop()
 
     def member(self, number: int, of: int, name: str) -> None:
-        """The next network begins."""
+        """Start the bar of the next network, number `number` of `of`."""
         self._name = name if of == 1 else f"{name} ({number} of {of})"
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task(
-            self._name, total=1.0, epoch=1, said="", left=format_seconds(None)
+            self._name, total=1.0, epoch=1, metrics="", left=format_seconds(None)
         )
 
     def at(self, done: float, epoch: int, left: float | None) -> None:
-        """Part of the training that is behind, [0, 1], and the seconds that are left."""
+        """Show the fraction of the training that is done, [0, 1], and the seconds left."""
         if self._task is not None:
             self._bar.update(self._task, completed=done, epoch=epoch, left=format_seconds(left))
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """An epoch ended; `row` is its line in metrics.jsonl."""
-        said = f"loss {row['train_loss']:.3f}"
+        """Show the metrics of a finished epoch; `row` is its line in metrics.jsonl."""
+        metrics = f"loss {row['train_loss']:.3f}"
         if "validation_rmse" in row:
-            said += f"  validation RMSE {row['validation_rmse']:.3f} px"
+            metrics += f"  validation RMSE {row['validation_rmse']:.3f} px"
         if self._task is not None:
-            self._bar.update(self._task, said=said)
+            self._bar.update(self._task, metrics=metrics)
         if self._shown and not self._console.is_terminal:
             when = format_seconds(row["seconds"])
-            self._console.print(f"{self._name}: epoch {row['epoch']}  {said}  {when}")
+            self._console.print(f"{self._name}: epoch {row['epoch']}  {metrics}  {when}")
 
 
 class ImageProgress:
-    """A bar for pictures that are looked at; nothing where there is no terminal.
+    """A progress bar of images; without a terminal, nothing.
 
     Args:
         console: where to show it.
-        total: pictures there are.
-        done: pictures that are done already.
+        total: number of images.
+        done: number of images that are already done.
     """
 
     def __init__(self, console: Console, total: int, done: int = 0) -> None:
         self._bar = Progress(
-            TextColumn("{task.completed} of {task.total} pictures"),
+            TextColumn("{task.completed} of {task.total} images"),
             BarColumn(),
             TextColumn("{task.fields[faces]} faces"),
             TimeRemainingColumn(),
@@ -136,6 +136,6 @@ class ImageProgress:
     def __exit__(self, *exc: object) -> None:
         self._bar.stop()
 
-    def at(self, pictures: int, faces: int) -> None:
-        """Pictures that are done and faces found in them."""
-        self._bar.update(self._task, completed=pictures, faces=faces)
+    def at(self, images: int, faces: int) -> None:
+        """Show the number of images that are done and of faces in them."""
+        self._bar.update(self._task, completed=images, faces=faces)

@@ -1,4 +1,4 @@
-"""Upright pictures of faces, each where the others are: for networks that expect it, and eyes."""
+"""Face alignment: upright crops in which every face has the same place and size."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ ARCFACE: Points = {
     "mouth_right_corner": (41.5493, 92.3655),
     "mouth_left_corner": (70.7299, 92.2041),
 }
-"""Where five points lie in the 112 x 112 pictures that face recognition networks are trained on:
+"""Positions of five points in the 112 x 112 images that face recognition networks are trained on:
 InsightFace's `arcface_dst` (https://github.com/deepinsight/insightface, python-package,
 utils/face_align.py; MIT), first used for SphereFace (Liu et al. 2017) and ArcFace (Deng et al.
-2019, doi:10.1109/CVPR.2019.00482). It hands them to OpenCV's warpAffine, for which the centre of
-the top-left pixel is (0, 0): the same as here."""
+2019, doi:10.1109/CVPR.2019.00482). InsightFace passes them to OpenCV's warpAffine, where the center
+of the top-left pixel is (0, 0), the same as here."""
 
 EYES: Points = {"right_eye_center": (0.35, 0.4), "left_eye_center": (0.65, 0.4)}
-"""Where the middles of the eyes lie, as parts of the picture's sides. The chin of a mean face
-comes to lie just above the lower edge, its ears inside."""
+"""Positions of the eye centers, as fractions of the image's side. The chin of a mean face is just
+above the lower edge, and its ears are inside."""
 
 SIZES: dict[Template, int] = {"eyes": 256, "arcface-112": 112}
-"""Usual side of the pictures, in pixels."""
+"""Default side of the aligned images, in pixels."""
 
 LARGEST = 4096
 """Largest side, in pixels."""
@@ -54,23 +54,25 @@ def _arcface(size: int) -> Points:
 
 
 TEMPLATES: dict[Template, Callable[[int], Points]] = {"eyes": _eyes, "arcface-112": _arcface}
-"""Where points lie in pictures of a side, by template, in pixels. A template of another size is
-the picture of the usual size, resized."""
+"""Positions of the points in pixels, as a function of the side, by template. An aligned image of
+another size equals that of the default size, resized."""
 
 
 def align_matrix(face: Face, template: Template = "eyes", size: int | None = None) -> affine.Matrix:
-    """The affine (2, 3) from a face's picture to its upright one: the turn, scale and shift
-    that bring its points closest to the template's, by least squares.
+    """The affine (2, 3) from the pixels of a face's image to those of its aligned image: the
+    similarity that maps its points closest to the template's, by least squares.
 
     Raises:
-        SettingsError: no such template, or a size out of range.
-        DataError: the face has not the points of the template, or all in one place.
+        SettingsError: unknown template, or a size out of range.
+        DataError: the face does not have the points of the template, or all are in one place.
     """
     if template not in TEMPLATES:
-        raise SettingsError(f"no template '{template}'; there are {', '.join(get_args(Template))}")
+        raise SettingsError(
+            f"no template '{template}'; choose one of: {', '.join(get_args(Template))}"
+        )
     side = SIZES[template] if size is None else size
     if not 8 <= side <= LARGEST:
-        raise SettingsError(f"an aligned face is 8 to {LARGEST} pixels wide, {side} is not")
+        raise SettingsError(f"size must be 8 to {LARGEST} pixels, is {side}")
     target = TEMPLATES[template](side)
     have = face.as_landmarks(KAGGLE_15.subset(tuple(target)))
     return affine.fit_similarity(have.points, np.array(list(target.values())))
@@ -82,21 +84,22 @@ def align(
     template: Template = "eyes",
     size: int | None = None,
 ) -> NDArray[np.uint8]:
-    """A face cut out of its picture, upright.
+    """Crop a face out of its image, upright.
 
     Args:
-        image: (H, W) gray or (H, W, 3) in any order of colours, that the face was found in.
-        face: one that a prediction returned.
-        template: "eyes": the eyes level, in the same places; "arcface-112": five points as
-            near as they come to those of the pictures that face recognition networks expect.
-        size: side in pixels; None: 256 for "eyes", 112 for "arcface-112".
+        image: the image that the face was found in, uint8, (H, W) gray or (H, W, 3) in any order
+            of colors.
+        face: the face.
+        template: "eyes": the eyes are level, in the same places. "arcface-112": five points are
+            as close as possible to those that face recognition networks expect.
+        size: side in pixels, 8 to 4096. None: 256 for "eyes", 112 for "arcface-112".
 
     Returns:
-        (size, size) or (size, size, 3). What lies outside the picture is black.
+        (size, size) or (size, size, 3). Pixels outside the image are black.
 
     Raises:
-        SettingsError: no such template, or a size out of range.
-        DataError: the face has not the points of the template, or all in one place.
+        SettingsError: unknown template, or a size out of range.
+        DataError: the face does not have the points of the template, or all are in one place.
     """
     matrix = align_matrix(face, template, size)
     side = SIZES[template] if size is None else size

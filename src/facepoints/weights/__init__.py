@@ -1,4 +1,4 @@
-"""Where the weights of the package lie."""
+"""Paths of the weights in the package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 __all__ = ["BUILTIN", "DETECTOR", "POINTS", "POINTS_RUN"]
 
 BUILTIN = "builtin"
-"""Name of the model that the package ships, wherever a model file or a run is expected."""
+"""Name of the model in the package, accepted wherever a model file or a run is expected."""
 
 _FOLDER = Path(__file__).parent
 
@@ -15,7 +15,7 @@ POINTS = _FOLDER / "points.onnx"
 """The landmark model (see points.md)."""
 
 POINTS_RUN = _FOLDER / "points"
-"""The run folder that `POINTS` was exported from: weights in float16, to train on."""
+"""The run folder that `POINTS` was exported from: weights in float16, to fine-tune."""
 
 DETECTOR = _FOLDER / "detector.onnx"
 """The face detector (see detector.md)."""
