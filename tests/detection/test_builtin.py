@@ -116,7 +116,7 @@ def test_the_graph_of_a_network_says_the_same_in_pixels() -> None:
         np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
     )
     with torch.no_grad():
-        maps, said = net(pictures[:, None].float()), DetectorGraph(net, clear=0.7)(pictures)
+        maps, said = net(pictures[:, None].float()), DetectorGraph(net, threshold=0.7)(pictures)
     expected = as_file(maps)
     expected[0] -= 0.7
     np.testing.assert_allclose(said[0].numpy(), expected, rtol=1e-4, atol=1e-3)

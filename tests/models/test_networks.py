@@ -289,9 +289,9 @@ def test_a_network_learns_where_a_dot_is():
     [
         ({"network": "resnet"}, "no network 'resnet'; choose one of: lenet5, "),
         ({"points": 0}, "at least 1 point"),
-        ({"mean": 300.0}, r"mean in \[0, 255\]"),
-        ({"mean": math.nan}, r"mean in \[0, 255\]"),
-        ({"std": 0.0}, "all pictures of one colour"),
+        ({"mean": 300.0}, r"mean gray value in \[0, 255\]"),
+        ({"mean": math.nan}, r"mean gray value in \[0, 255\]"),
+        ({"std": 0.0}, "all images of one color"),
     ],
 )
 def test_bad_settings_are_one_clear_line(change, message):

@@ -1,4 +1,4 @@
-"""Answers to missing labels: which rows and columns come out, and that labels survive."""
+"""Strategies for missing labels: rows and columns of the plan; no label is lost."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from facepoints.datasets.combine import concatenate
 from facepoints.datasets.marking_schemes import points_as_marked, scheme_matrix
 from facepoints.datasets.samples import Samples
-from facepoints.errors import DataError, RunError, SettingsError
+from facepoints.errors import DataError, SettingsError
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.ensemble import merge
 from facepoints.training.missing_labels import MISSING, specialist
 
 FOUR = ("left_eye", "right_eye")
@@ -52,10 +51,10 @@ def two_schemes(draw: st.DrawFn) -> Samples:
 
 @given(two_schemes())
 @settings(max_examples=60, deadline=None)
-def test_every_answer_keeps_points_and_mask_consistent(samples: Samples) -> None:
-    for name, answer in MISSING.items():
+def test_every_strategy_keeps_points_and_mask_consistent(samples: Samples) -> None:
+    for name, strategy in MISSING.items():
         try:
-            plan = answer(samples)
+            plan = strategy(samples)
         except SettingsError:
             assert name == "specialist"  # no point in nearly all rows
             continue
@@ -81,7 +80,7 @@ def columns_of_scheme(have: LandmarkSet, points: LandmarkSet, scheme: str) -> li
 
 @given(two_schemes())
 @settings(max_examples=60, deadline=None)
-def test_each_row_is_found_again_in_the_columns_of_its_own_scheme(samples: Samples) -> None:
+def test_each_row_keeps_its_labels_in_the_columns_of_its_scheme(samples: Samples) -> None:
     plan = MISSING["per-scheme"](samples)
     data = plan.parts[0].samples
     kept = samples.take(np.flatnonzero(samples.labelled.any(axis=1)))
@@ -96,7 +95,7 @@ def test_each_row_is_found_again_in_the_columns_of_its_own_scheme(samples: Sampl
 
 @given(two_schemes())
 @settings(max_examples=30, deadline=None)
-def test_fill_is_pandas_forward_fill_with_leading_gaps_from_below(samples: Samples) -> None:
+def test_fill_is_pandas_forward_fill_then_backward_fill(samples: Samples) -> None:
     pandas = pytest.importorskip("pandas")
     holes = np.where(samples.labelled[..., None], samples.points, np.nan)
     want = pandas.DataFrame(holes.reshape(len(samples), -1)).ffill().bfill().to_numpy()
@@ -104,7 +103,7 @@ def test_fill_is_pandas_forward_fill_with_leading_gaps_from_below(samples: Sampl
     np.testing.assert_array_equal(filled.points.reshape(len(samples), -1), want)
 
 
-def test_fill_takes_the_row_before_and_for_a_leading_hole_the_next() -> None:
+def test_fill_takes_the_row_before_or_for_a_leading_gap_the_next() -> None:
     labelled = np.ones((4, 5), bool)
     labelled[0, 1] = labelled[2, 3] = labelled[3, 3] = False
     samples = faces(labelled)
@@ -134,7 +133,7 @@ def test_drop_keeps_the_complete_rows() -> None:
 
 
 @pytest.mark.parametrize("name", ["drop", "specialist"])
-def test_no_complete_row_left_says_what_is_missing_most(name: str) -> None:
+def test_the_error_for_no_complete_row_names_the_point_that_is_missing_most(name: str) -> None:
     labelled = np.ones((4, 5), bool)
     labelled[:3, 3] = False
     labelled[3, 0] = False
@@ -159,7 +158,7 @@ def test_no_labels_or_no_rows_are_errors(name: str) -> None:
         MISSING[name](faces(np.zeros((0, 5), bool)))
 
 
-def test_specialist_has_the_frequent_points_on_all_their_rows() -> None:
+def test_specialist_trains_frequent_points_on_all_rows_that_have_them() -> None:
     labelled = np.zeros((20, 5), bool)
     labelled[:, :2] = True
     labelled[:6] = True
@@ -173,7 +172,7 @@ def test_specialist_has_the_frequent_points_on_all_their_rows() -> None:
     assert plan.landmarks.names == NAMES
 
 
-def test_specialist_needs_one_network_only_if_all_points_are_frequent() -> None:
+def test_specialist_is_one_network_if_all_points_are_frequent() -> None:
     assert len(specialist(faces(np.ones((3, 5), bool))).parts) == 1
 
 
@@ -182,7 +181,7 @@ def test_specialist_rejects_an_unknown_merge() -> None:
         specialist(faces(np.ones((3, 5), bool)), merge="mean")  # type: ignore[arg-type]
 
 
-def test_mask_leaves_out_rows_without_labels_and_columns_that_nothing_trains() -> None:
+def test_mask_drops_rows_without_labels_and_columns_without_any() -> None:
     labelled = np.ones((4, 5), bool)
     labelled[2] = False
     labelled[:, 2] = False  # nose: never labelled
@@ -193,7 +192,7 @@ def test_mask_leaves_out_rows_without_labels_and_columns_that_nothing_trains() -
     assert list(plan.parts[0].samples.names) == ["0", "1", "3"]
 
 
-def test_sources_renames_the_narrow_scheme_and_still_mirrors() -> None:
+def test_per_scheme_renames_the_narrow_scheme_and_still_mirrors() -> None:
     labelled = np.ones((4, 5), bool)
     labelled[2:, 2:] = False
     landmarks = MISSING["per-scheme"](faces(labelled, np.array([0, 0, 1, 1]))).landmarks
@@ -203,14 +202,14 @@ def test_sources_renames_the_narrow_scheme_and_still_mirrors() -> None:
     assert landmarks.mirror[5:].tolist() == [6, 5]
 
 
-def test_sources_with_rows_of_one_scheme_is_mask() -> None:
+def test_per_scheme_with_rows_of_one_scheme_is_mask() -> None:
     labelled = np.ones((3, 5), bool)
     labelled[:, 2:] = False
     samples = faces(labelled, np.ones(3))
     assert MISSING["per-scheme"](samples).landmarks.names == FOUR
 
 
-def test_sources_of_joined_data_sets_keep_every_label() -> None:
+def test_per_scheme_of_joined_data_sets_keeps_every_label() -> None:
     def of(landmarks: LandmarkSet, scheme: str) -> Samples:
         k = len(landmarks)
         points = np.random.default_rng(k).uniform(0, 7, (3, k, 2)).astype(np.float32)
@@ -237,26 +236,3 @@ def test_sources_of_joined_data_sets_keep_every_label() -> None:
     points, able = points_as_marked(data.points[3:], plan.landmarks, KAGGLE_15, "other")
     assert able.all()
     np.testing.assert_allclose(points, large.as_landmarks(KAGGLE_15).points, atol=1e-5)
-
-
-def test_merge_replaces_or_averages_shared_columns() -> None:
-    both, one = LandmarkSet(("nose", "chin")), LandmarkSet(("nose",))
-    predictions = [
-        (both, np.full((2, 2, 2), 4, np.float32), np.full((2, 2), 1, np.float32)),
-        (one, np.full((2, 1, 2), 8, np.float32), np.full((2, 1), 3, np.float32)),
-    ]
-    points, spread = merge(predictions, both, "replace")
-    assert (points[:, 0] == 8).all()
-    assert (points[:, 1] == 4).all()
-    assert spread.tolist() == [[3, 1]] * 2
-    points, spread = merge(predictions, both, "average")
-    assert (points[:, 0] == 6).all()
-    assert spread.tolist() == [[2, 1]] * 2
-    assert points.dtype == spread.dtype == np.float32
-
-
-def test_merge_names_a_column_that_nothing_predicts() -> None:
-    one = LandmarkSet(("nose",))
-    table = (one, np.zeros((1, 1, 2), np.float32), np.ones((1, 1), np.float32))
-    with pytest.raises(RunError, match="'chin'"):
-        merge([table], LandmarkSet(("nose", "chin")), "replace")

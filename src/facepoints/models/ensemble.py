@@ -1,9 +1,13 @@
-"""Predictions of several networks merged into one table."""
+"""Combines the outputs of a run's networks: the mean of an ensemble, and the merge of its parts.
+
+A run consists of parts, which may predict different columns. A part is one network or an ensemble
+of networks that predict the same columns.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,60 +15,81 @@ from numpy.typing import NDArray
 from facepoints.errors import RunError
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["Merge", "merge", "merge_columns"]
+__all__ = ["Merge", "NetworkOutput", "combine", "merge", "merge_matrix"]
 
 Merge = Literal["replace", "average"]
-"""How predictions of one column by several networks become one: the last or the mean."""
+"""How a column that several parts predict is merged: the last part's values, or the mean."""
+
+
+class NetworkOutput(NamedTuple):
+    """Output of one network, or of several that were combined, for N images.
+
+    Attributes:
+        points: (N, k, 2) float32, pixels.
+        scale: (N, k) float32, pixels.
+        score: (N,) float32 in [0, 1].
+    """
+
+    points: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+
+def combine(parts: Sequence[Sequence[NetworkOutput]], matrix: NDArray[np.float32]) -> NetworkOutput:
+    """Average the networks of every part, and merge the parts.
+
+    Args:
+        parts: for each part the outputs of its networks, for the same images.
+        matrix: of `merge_matrix`, for the same parts.
+
+    Returns:
+        Output in the run's K columns; the score is the mean over all networks.
+    """
+    points = [_mean([output.points for output in part]) for part in parts]
+    scale = [_mean([output.scale for output in part]) for part in parts]
+    score = _mean([output.score for part in parts for output in part])
+    return NetworkOutput(merge(points, matrix), merge(scale, matrix), score)
+
+
+def merge_matrix(
+    parts: Sequence[LandmarkSet], landmarks: LandmarkSet, how: Merge
+) -> NDArray[np.float32]:
+    """Weights that merge the columns of several parts.
+
+    Args:
+        parts: columns of each part, k1 + k2 + ... in total.
+        landmarks: the K columns of the result.
+        how: "replace" takes a column from the last part that has it; "average" takes the mean of
+            all parts that have it.
+
+    Returns:
+        (K, k1 + k2 + ...) float32. The weights of each row sum to 1.
+
+    Raises:
+        RunError: no part has a column.
+    """
+    names = [name for part in parts for name in part.names]
+    matrix = np.zeros((len(landmarks), len(names)), dtype=np.float32)
+    for row, name in enumerate(landmarks.names):
+        columns = [column for column, other in enumerate(names) if other == name]
+        if not columns:
+            raise RunError(f"none of the {len(parts)} networks predicts the point '{name}'")
+        chosen = columns[-1:] if how == "replace" else columns
+        matrix[row, chosen] = 1 / len(chosen)
+    return matrix
 
 
 def merge(
-    predictions: Sequence[tuple[LandmarkSet, NDArray[np.float32], NDArray[np.float32]]],
-    landmarks: LandmarkSet,
-    how: Merge,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Merge the predictions of several networks for the same images into one table.
-
-    Args:
-        predictions: for each network its columns, points (N, k, 2) and scales (N, k),
-            in pixels.
-        landmarks: the K columns of the result.
-        how: see `merge_columns`.
-
-    Returns:
-        Points (N, K, 2) and scales (N, K), float32.
-
-    Raises:
-        RunError: no network predicts a column.
-    """
-    points = merge_columns([(columns, p) for columns, p, _ in predictions], landmarks, how)
-    scale = merge_columns([(columns, s) for columns, _, s in predictions], landmarks, how)
-    return points, scale
-
-
-def merge_columns(
-    tables: Sequence[tuple[LandmarkSet, NDArray[np.float32]]],
-    landmarks: LandmarkSet,
-    how: Merge,
+    tables: Sequence[NDArray[np.float32]], matrix: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Merge tables of several networks, one value or several per column, into one table.
+    """Merge tables (N, k1, ...), (N, k2, ...), ... into one (N, K, ...) by a `merge_matrix`.
 
-    Args:
-        tables: for each network its columns and values (N, k, ...).
-        landmarks: the K columns of the result.
-        how: "replace" takes a column from the last network that has it; "average" takes the
-            mean of all networks that have it.
-
-    Returns:
-        Values (N, K, ...), float32.
-
-    Raises:
-        RunError: no network has a column.
+    Values with weight 0 have no influence, even if they are not finite.
     """
-    shape = tables[0][1].shape if tables else (0, 0)
-    merged = np.zeros((shape[0], len(landmarks), *shape[2:]), dtype=np.float32)
-    for column, name in enumerate(landmarks.names):
-        having = [v[:, c.names.index(name)] for c, v in tables if name in c.names]
-        if not having:
-            raise RunError(f"none of the {len(tables)} networks predicts the point '{name}'")
-        merged[:, column] = np.mean(having[-1:] if how == "replace" else having, axis=0)
-    return merged
+    columns = np.concatenate(tables, axis=1)
+    merged = [columns[:, np.flatnonzero(row)].mean(axis=1) for row in matrix]
+    return np.stack(merged, axis=1)
+
+
+def _mean(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.asarray(np.mean(arrays, axis=0, dtype=np.float32))

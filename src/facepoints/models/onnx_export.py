@@ -1,9 +1,9 @@
-"""The ONNX file of a run: one graph from the crops' gray values to points, radius and score.
+"""ONNX export of a run: one graph from gray crops to points, radius and score.
 
-    facepoints export runs/first                          # writes runs/first/model.onnx
-    facepoints export runs/first --out points.onnx
+    facepoints export --model runs/first                  # writes runs/first/model.onnx
+    facepoints export --model runs/first --out points.onnx
 
-`onnx_model` reads it and says what is in it.
+`inference.landmark_model` reads the file and documents its metadata.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,8 +24,7 @@ from facepoints._util.files import write_bytes
 from facepoints.errors import MissingExtraError
 from facepoints.inference.landmark_model import INPUT, OUTPUTS
 from facepoints.inference.model_metadata import ModelMetadata
-from facepoints.models.ensemble import merge_columns
-from facepoints.models.networks import KeypointModel
+from facepoints.models.networks import KeypointModel, RawOutput
 from facepoints.models.onnx_edit import seal
 from facepoints.models.run import Run
 
@@ -42,16 +40,16 @@ __all__ = [
 ]
 
 REFINEMENT_PASSES = 1
-"""A second look, at the face turned and scaled by the first answer, costs as much again and
-is worth it wherever the crops are not cut by hand."""
+"""Default number of refinement passes. A pass crops the face again by its landmarks and costs as
+much as the first pass; it is worth it unless the crops were made by hand."""
 
-_OPSET = 18  # the exporter's own; onnxruntime runs it since 1.14 (2023)
+_OPSET = 18  # the exporter's own; onnxruntime supports it since 1.14 (2023)
 
 
 class RunGraph(nn.Module):
-    """A run as one module that answers as `Run.predict` does for crops of the run's size.
+    """A run as one PyTorch module, with the same output as `Run.predict` for crops of its size.
 
-    ``forward``: (B, H, W) uint8 to points (B, K, 2) and radius (B, K) in crop pixels, and
+    ``forward``: crops (B, H, W) uint8 to points (B, K, 2) and radius (B, K) in crop pixels, and
     score (B,) in [0, 1]; float32.
     """
 
@@ -62,72 +60,58 @@ class RunGraph(nn.Module):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.models = nn.ModuleList(member.model for member in run.members)
-        parts = list(dict.fromkeys(member.part for member in run.members))
-        self.parts = [[n for n, m in enumerate(run.members) if m.part == part] for part in parts]
+        self.parts = [[run.members.index(member) for member in part] for part in run.parts]
         self.mirror = run.mirror
         for number, member in enumerate(run.members):
             swap = torch.from_numpy(member.landmarks.mirror) if run.mirror else torch.zeros(0)
             self.register_buffer(f"swap{number}", swap)
-        matrix = _merge_matrix(run, self.parts)
-        self.picks = bool(((matrix == 1).sum(1) == 1).all())
-        self.same = torch.equal(matrix, torch.eye(matrix.shape[1]))
+        matrix = torch.from_numpy(run.merge_matrix())
+        # Where possible, columns are passed through or selected, not multiplied.
+        self.is_identity = torch.equal(matrix, torch.eye(matrix.shape[1]))
+        self.is_selection = bool(((matrix == 1).sum(1) == 1).all())
         self.register_buffer("index", matrix.argmax(1))
         self.register_buffer("weights", matrix)
         self.register_buffer("factors", torch.from_numpy(run.radius_factors))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         images = crops[:, None]
-        points, spreads, scores = [], [], []
+        points, scales, scores = [], [], []
         for numbers in self.parts:
-            each = [self._answer(number, images) for number in numbers]
-            points.append(_mean([p for p, _, _ in each]))
-            spreads.append(_mean([s for _, s, _ in each]))
-            scores += [score for _, _, score in each]
-        merged = self._merged(torch.cat(points, dim=1))
-        spread = self._merged(torch.cat(spreads, dim=1)[..., None])[..., 0]
-        return merged, spread * self.factors, _mean(scores)
+            outputs = [self._output(number, images) for number in numbers]
+            points.append(_mean([output.points for output in outputs]))
+            scales.append(_mean([output.scale for output in outputs]))
+            scores += [output.score for output in outputs]
+        merged = self._merge(torch.cat(points, dim=1))
+        scale = self._merge(torch.cat(scales, dim=1)[..., None])[..., 0]
+        return merged, scale * self.factors, _mean(scores)
 
-    def _answer(self, number: int, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _output(self, number: int, images: Tensor) -> RawOutput:
         model = self.models[number]
         assert isinstance(model, KeypointModel)
         if not self.mirror:
             return model(images)
         return model.predict_mirrored(images, self.get_buffer(f"swap{number}"))
 
-    def _merged(self, columns: Tensor) -> Tensor:
-        """Columns (B, sum of k, d) of all parts as the run's (B, K, d)."""
-        if self.same:
+    def _merge(self, columns: Tensor) -> Tensor:
+        """Columns (B, k1 + k2 + ..., d) of all parts to the run's (B, K, d)."""
+        if self.is_identity:
             return columns
-        return columns[:, self.index] if self.picks else self.weights @ columns
+        return columns[:, self.index] if self.is_selection else self.weights @ columns
 
 
-def _mean(answers: list[Tensor]) -> Tensor:
-    return answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
-
-
-def _merge_matrix(run: Run, parts: list[list[int]]) -> Tensor:
-    """(K, sum of k): how the parts' columns make the run's. Merging is linear, so the
-    merged unit vectors are its matrix."""
-    sets = [run.members[numbers[0]].landmarks for numbers in parts]
-    total = sum(map(len, sets))
-    units = np.eye(total, dtype=np.float32)
-    tables, start = [], 0
-    for landmarks in sets:
-        tables.append((landmarks, units[:, start : start + len(landmarks)]))
-        start += len(landmarks)
-    merged = merge_columns(tables, run.landmarks, run.merge)
-    return torch.from_numpy(np.ascontiguousarray(merged.T))
+def _mean(tensors: list[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.stack(tensors).mean(0)
 
 
 def check_installed() -> None:
-    """Raises MissingExtraError if the packages that export a run are not there."""
+    """Raises MissingExtraError if a package that the export needs is not installed."""
     for package in ("onnx", "onnxscript"):
         if find_spec(package) is None:
             raise MissingExtraError(package, "train", "writing model.onnx")
 
 
 def export(run: Run, path: Path, refinement_passes: int = REFINEMENT_PASSES) -> None:
-    """Write a run as an ONNX file, whole or not at all.
+    """Write a run as an ONNX file, atomically.
 
     Args:
         run: on the CPU.
@@ -157,7 +141,7 @@ def run_metadata(run: Run, refinement_passes: int = REFINEMENT_PASSES) -> dict[s
 
 
 def graph_of(run: Run) -> Any:
-    """The run as an `onnx.ModelProto` for any number of crops."""
+    """The run as an `onnx.ModelProto`, for any number of crops."""
     example = torch.zeros(2, *run.size, dtype=torch.uint8)
     shapes = {0: torch.export.Dim("batch")}
     return traced(RunGraph(run), example, shapes, [INPUT], list(OUTPUTS))
@@ -170,14 +154,15 @@ def traced(
     inputs: list[str],
     outputs: list[str],
 ) -> Any:
-    """A module of one input as an `onnx.ModelProto`.
+    """A module with one input as an `onnx.ModelProto`.
 
     Args:
+        module: to export; it is not changed.
         example: an input.
-        shapes: the input's dimensions that vary, as `torch.export` names them.
-        inputs, outputs: names.
+        shapes: variable dimensions of the input, for `torch.export`.
+        inputs, outputs: their names.
     """
-    # Without gradients to think of, it is traced in three quarters of the time.
+    # Tracing without gradients takes three quarters of the time.
     module = copy.deepcopy(module).eval().requires_grad_(False)
     with _quiet():
         program = torch.onnx.export(
@@ -192,12 +177,12 @@ def traced(
         )
     assert program is not None
     model = program.model_proto
-    _forget_origin(model)
+    _remove_origin(model)
     return model
 
 
-def _forget_origin(model: Any) -> None:
-    """Take out which line of which file on whose disk every node came from."""
+def _remove_origin(model: Any) -> None:
+    """Remove the source file and line of every node, which contain paths of this machine."""
     del model.graph.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -211,7 +196,7 @@ def _forget_origin(model: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter speaks to its own developers: of packages it misses and of its future."""
+    """Silence torch.onnx warnings about optional packages and deprecations."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

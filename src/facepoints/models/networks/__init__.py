@@ -1,8 +1,8 @@
-"""The networks by name, and the model that holds one.
+"""Networks by name, and the model that wraps one.
 
-Each backbone takes pictures (B, 1, H, W) of about zero mean and unit variance and gives
-(B, K, 2) coordinates in [-1, 1], or (B, K, 3) with the logarithm of the spread as well.
-`build` puts one into a `KeypointModel`, which works in gray values and pixels.
+A backbone maps normalized images (B, 1, H, W) to (B, K, 2) coordinates in [-1, 1], or to
+(B, K, 3) with the logarithm of the scale as well. `build` wraps it in a `KeypointModel`, which
+works in gray values and pixels.
 """
 
 from __future__ import annotations
@@ -47,15 +47,16 @@ def build(
     Args:
         network: name in `NETWORKS`.
         points: K, at least 1.
-        size: (H, W) of the pictures, in pixels.
-        mean: of the training pictures' values, in [0, 255].
-        std: standard deviation of the same, over 0.
-        judges: whether it shall also say if there is a face at all; heatnet can.
-        annotators: whose `habits.Habits` shall correct its points; 0: nobody's. heatnet can.
+        size: (H, W) of the images, in pixels.
+        mean: mean gray value of the training images, in [0, 255].
+        std: standard deviation of their gray values, over 0.
+        has_face_score: also predict whether there is a face (heatnet only).
+        annotators: number of annotators whose `AnnotatorBias` corrects the points; 0: no
+            correction (heatnet only).
 
     Raises:
-        SettingsError: unknown network, one that cannot judge or correct, no points, a size too
-            small for the network, or a mean or std out of range.
+        SettingsError: unknown network, one without face score or annotator bias that was asked
+            for it, no points, a size too small for the network, or a mean or std out of range.
     """
     if network not in NETWORKS:
         raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
@@ -65,8 +66,8 @@ def build(
         backbone = heatnet(points, size, has_face_score, annotators)
     elif has_face_score or annotators:
         raise SettingsError(
-            f"'{network}' cannot judge whether there is a face nor correct points by who marked "
-            f"them; leave out the pictures without a face, or choose heatnet"
+            f"'{network}' has no face score and no annotator bias; leave out the images without a "
+            f"face, or choose heatnet"
         )
     else:
         backbone = NETWORKS[network](points, size)

@@ -13,13 +13,13 @@ SLOPE = 0.1
 
 
 def deepcnn(points: int, size: tuple[int, int]) -> nn.Module:
-    """The deep CNN for K `points` and pictures of `size` (H, W).
+    """The deep CNN for K `points` and images of `size` (H, W).
 
     As in public notebooks of Kaggle's Facial Keypoints Detection
     (https://www.kaggle.com/c/facial-keypoints-detection/code): twelve padded 3x3
     convolutions without bias, in pairs of 32, 64, 96, 128, 256 and 512, each with leaky ReLU
     of slope 0.1 and then batch norm; a 2x2 max pool after each pair but the last; dense 512
-    with ReLU and dropout 0.1. A 96x96 picture leaves 4608 features.
+    with ReLU and dropout 0.1. A 96x96 image leaves 4608 features.
 
     Raises:
         SettingsError: a side is under 32 pixels.

@@ -1,14 +1,14 @@
-"""finder: every face in a picture of any size, in one pass, without anchors.
+"""Network of the built-in face detector: all faces of an image in one pass, without anchors.
 
-A small residual network (He et al. 2016, https://arxiv.org/abs/1512.03385) whose features at
-strides 8, 16 and 32 are joined from the coarse to the fine (Lin et al. 2017,
-https://arxiv.org/abs/1612.03144). Every cell of the three maps says whether the middle of a
-face lies near it and, if so, where exactly, how large and how turned (FCOS, Tian et al. 2019,
-https://arxiv.org/abs/1904.01355). Each map has faces of about an octave and a half.
+A small residual network (He et al. 2016, https://arxiv.org/abs/1512.03385) whose feature maps at
+strides 8, 16 and 32 are joined from coarse to fine (Lin et al. 2017,
+https://arxiv.org/abs/1612.03144). Every cell of the three maps predicts whether the center of a
+face is near, and its exact position, size and rotation (FCOS, Tian et al. 2019,
+https://arxiv.org/abs/1904.01355). Each map covers face sizes of about an octave and a half.
 
-What belongs to a face is its frame: the box that the mean face takes when a similarity lays
-it on this one. Its size does not depend on an open mouth, nor its middle on the turn of the
-head, and it is the very frame in which the points are then read.
+The box of a face is that of the mean face, mapped onto it by a similarity. Its size does not depend
+on an open mouth, nor its center on the turn of the head, and it is the frame in which the landmark
+model then crops the face.
 """
 
 from __future__ import annotations
@@ -26,26 +26,25 @@ from facepoints.detection.builtin import STRIDES, cell_centers
 __all__ = ["POINTS", "REFERENCE", "DetectorGraph", "DetectorMaps", "FaceNet", "cells"]
 
 REFERENCE = (20.0, 56.0, 150.0)
-"""Longer side of the frame, in pixels, that each map's cells expect."""
+"""Reference length of each map: longer side of a typical face box, in pixels."""
 POINTS = 5
-"""The subject's right eye, left eye, nose tip, right and left corner of the mouth; the eyes'
-centres."""
+"""The subject's right eye center, left eye center, nose tip, right and left corner of the mouth."""
 
-MIDDLE, RANGE = 127.5, 64.0  # gray values that become 0 and what is taken for 1
-_STEM = 16  # channels at strides 2 and 4; processors take sixteen at a time
+GRAY_MEAN, GRAY_STD = 127.5, 64.0  # normalization of gray values
+_STEM = 16  # channels at strides 2 and 4; a multiple of 16 is fastest
 _WIDTHS = (32, 48, 64)  # at strides 8, 16, 32
 _CHANNELS = 1 + 5 + 2 * POINTS
 
 
 class DetectorMaps(NamedTuple):
-    """What the network says in N cells of B pictures, before it is in pixels.
+    """Predictions for N cells of B images, in units of each map's reference length.
 
     Attributes:
-        logit: (B, N) of the chance that a face's middle is near.
-        shift: (B, N, 2) from the cell to the middle, as parts of the map's reference.
-        size: (B, N) logarithm of the longer side as a part of the reference.
-        turn: (B, N, 2) cosine and sine of the turn clockwise, about of length 1.
-        points: (B, N, POINTS, 2) from the cell, as parts of the reference.
+        logit: (B, N) log odds that the center of a face is near.
+        shift: (B, N, 2) from the cell to the center of the face.
+        size: (B, N) logarithm of the box's longer side.
+        turn: (B, N, 2) cosine and sine of the clockwise rotation, of length about 1.
+        points: (B, N, POINTS, 2) from the cell to the points.
     """
 
     logit: Tensor
@@ -56,10 +55,10 @@ class DetectorMaps(NamedTuple):
 
 
 def cells(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Cells of all maps of a picture, in the order of the model file (`cell_centers`).
+    """Cells of all maps of an image, in the order of the model file (`cell_centers`).
 
     Returns:
-        Middle (N, 2) in pixels and reference (N,); float32.
+        Center (N, 2) in pixels and reference length (N,); float32.
     """
     counts = [(height // stride) * (width // stride) for stride in STRIDES]
     reference = torch.tensor(REFERENCE).repeat_interleave(torch.tensor(counts))
@@ -75,7 +74,7 @@ def _convolution(before: int, after: int, size: int = 3, stride: int = 1) -> nn.
 
 
 class _Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+    """Two 3x3 convolutions around a shortcut."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -90,9 +89,8 @@ class _Residual(nn.Module):
 
 
 def _head(width: int) -> nn.Sequential:
-    """What a map says of each cell: a look at the cells around, every channel for itself and
-    then all together (depthwise separable, Howard et al. 2017,
-    https://arxiv.org/abs/1704.04861), and the numbers of `Maps`."""
+    """Prediction head of one map: a depthwise separable convolution (Howard et al. 2017,
+    https://arxiv.org/abs/1704.04861) and the channels of `DetectorMaps`."""
     return nn.Sequential(
         nn.Conv2d(width, width, 3, 1, 1, groups=width, bias=False),
         nn.BatchNorm2d(width),
@@ -103,7 +101,10 @@ def _head(width: int) -> nn.Sequential:
 
 
 class FaceNet(nn.Module):
-    """``forward``: pictures (B, 1, H, W) in [0, 255], H and W multiples of 32, to `Maps`."""
+    """The network; see the module's docstring.
+
+    ``forward``: images (B, 1, H, W) in [0, 255], H and W multiples of 32, to `DetectorMaps`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,8 +123,8 @@ class FaceNet(nn.Module):
         self.reset()
 
     def reset(self) -> None:
-        """Fresh weights: He et al. for the body; heads that begin with "no face" nearly
-        everywhere, so that the many empty cells do not drown the rest."""
+        """Set initial weights: He et al. for the body; heads that predict "no face" nearly
+        everywhere, so that the many empty cells do not dominate the loss."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -135,11 +136,11 @@ class FaceNet(nn.Module):
             nn.init.normal_(last.weight, std=0.01)
             nn.init.zeros_(last.bias)
             with torch.no_grad():
-                last.bias[0] = -4.6  # a chance of one in a hundred
+                last.bias[0] = -4.6  # a probability of 1 %
                 last.bias[4] = 1.0  # upright
 
     def forward(self, images: Tensor) -> DetectorMaps:
-        flat = torch.cat([said.flatten(2) for said in self.decode(images)], dim=2).transpose(1, 2)
+        flat = torch.cat([m.flatten(2) for m in self.maps(images)], dim=2).transpose(1, 2)
         return DetectorMaps(
             flat[..., 0],
             flat[..., 1:3],
@@ -148,10 +149,10 @@ class FaceNet(nn.Module):
             flat[..., 6:].unflatten(2, (POINTS, 2)),
         )
 
-    def decode(self, images: Tensor) -> list[Tensor]:
-        """What each map says, fine to coarse: (B, 16, H / stride, W / stride), the channels in
-        the order of `Maps`."""
-        x = (images - MIDDLE) / RANGE
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Output maps (B, 16, H / stride, W / stride), fine to coarse, with channels in the order
+        of `DetectorMaps`."""
+        x = (images - GRAY_MEAN) / GRAY_STD
         f8 = self.stage8(self.stem(x))
         f16 = self.stage16(f8)
         f32 = self.stage32(f16)
@@ -161,21 +162,20 @@ class FaceNet(nn.Module):
 
 
 class DetectorGraph(nn.Module):
-    """A network as the model file has it: what costs time for every cell is left to whoever
-    reads the few cells that see a face.
+    """The network as the model file contains it.
 
-    ``forward``: pictures (B, H, W) uint8, H and W multiples of 32, to (B, 16, N): of every cell
-    of `cells` the log odds of a face, 0 where a place is called one; x and y from the cell to
-    its middle in pixels; the natural logarithm of its frame's longer side in pixels; cosine and
-    sine of its turn clockwise, of any length; x and y from the cell to each of its `POINTS`
-    points in pixels.
+    ``forward``: images (B, H, W) uint8, H and W multiples of 32, to (B, 16, N), for every cell of
+    `cells`: log odds of a face, shifted so that 0 is the threshold; x and y from the cell to the
+    center of the face in pixels; natural logarithm of the box's longer side in pixels; cosine and
+    sine of the clockwise rotation, of any length; x and y from the cell to each of the `POINTS`
+    points in pixels. Further decoding of the few cells with a face is left to the caller.
 
     Args:
         net: trained.
-        clear: logit from which a place is called a face.
+        threshold: log odds from which a cell counts as a face.
     """
 
-    def __init__(self, net: FaceNet, clear: float = 0.0) -> None:
+    def __init__(self, net: FaceNet, threshold: float = 0.0) -> None:
         super().__init__()
         self.net = copy.deepcopy(net).eval()
         with torch.no_grad():
@@ -185,9 +185,9 @@ class DetectorGraph(nn.Module):
                 scale[[0, 3, 4, 5]] = 1.0
                 last.weight *= scale[:, None, None, None]
                 last.bias *= scale
-                last.bias[0] -= clear
+                last.bias[0] -= threshold
                 last.bias[3] += math.log(reference)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        said = self.net.decode(pictures[:, None].float())
-        return torch.cat([part.flatten(2) for part in said], dim=2)
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.net.maps(images[:, None].float())
+        return torch.cat([m.flatten(2) for m in maps], dim=2)

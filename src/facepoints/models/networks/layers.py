@@ -1,5 +1,5 @@
-"""What the networks share: how large a map is left, how weights start, the last layer, and where
-full precision is needed."""
+"""Parts that the networks share: feature map sizes, initial weights, the regression head, and full
+precision under autocast."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from facepoints.errors import SettingsError
 __all__ = ["PointRegressor", "full_precision", "init_weights", "map_size"]
 
 OUTPUT_SCALE = 0.01
-"""How far from its bias the last layer's first output lies, in half sides, for features of
-unit size: training starts within a pixel or so of the points that the bias says, yet the
-layers below learn from the first step, as they would not under weights of 0."""
+"""Initial distance of the last layer's output from its bias, in half sides, for features of unit
+size. Training starts within about a pixel of the points in the bias, yet the layers below learn
+from the first step; with weights of 0 they would not."""
 
 
 def _after(side: int, layer: nn.Conv2d | nn.MaxPool2d, axis: int) -> int:
@@ -32,8 +32,8 @@ def _after(side: int, layer: nn.Conv2d | nn.MaxPool2d, axis: int) -> int:
 
 
 def map_size(layers: nn.Module, size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of the map that `layers` (convolutions and max pools in a row,
-    without dilation) leave of a picture of `size` (H, W); 0 where nothing is left."""
+    """Height and width of the feature map that `layers` make of an image of `size` (H, W); 0 if
+    nothing is left. `layers` are convolutions and max pools in sequence, without dilation."""
     height, width = size
     for layer in layers.modules():
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
@@ -42,9 +42,9 @@ def map_size(layers: nn.Module, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def init_weights(network: nn.Module, slope: float = 0.0) -> None:
-    """First weights of every convolution and dense layer: normal with the variance that
-    keeps signals alive through rectifiers of negative `slope` (He et al. 2015,
-    https://arxiv.org/abs/1502.01852), biases 0."""
+    """Set the initial weights of every convolution and dense layer: normal, with the variance that
+    preserves signals through rectifiers of negative `slope` (He et al. 2015,
+    https://arxiv.org/abs/1502.01852); biases 0."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, a=slope, nonlinearity="leaky_relu")
@@ -53,7 +53,8 @@ def init_weights(network: nn.Module, slope: float = 0.0) -> None:
 
 
 def full_precision(device: str) -> AbstractContextManager[object]:
-    """Float32 also where the rest is computed in bfloat16, whose 8 bits are too few for places."""
+    """Context that computes in float32 under autocast: the 8 bits of bfloat16 are too few for
+    coordinates."""
     if device in ("cpu", "cuda") and torch.is_autocast_enabled(device):
         return torch.autocast(device, enabled=False)
     return nullcontext()
@@ -63,17 +64,17 @@ class PointRegressor(nn.Module):
     """Convolutions, then dense layers, then two numbers for each point.
 
     Args:
-        name: what to call the network in errors.
-        features: convolutions and pools in a row, one channel in.
-        channels: channels that `features` leaves.
+        name: of the network, for errors.
+        features: convolutions and pools in sequence, for one input channel.
+        channels: output channels of `features`.
         dense: widths of the dense layers between the features and the output.
-        head: what follows each dense layer (activation, dropout), one per width.
+        head: module after each dense layer (activation, dropout), one per width.
         points: K.
-        size: (H, W) of the pictures.
-        slope: negative slope of the activations, for the first weights.
+        size: (H, W) of the images.
+        slope: negative slope of the activations, for the initial weights.
 
     Raises:
-        SettingsError: `features` leave nothing of a picture of this size.
+        SettingsError: images of this size are too small for `features`.
     """
 
     def __init__(
@@ -101,11 +102,11 @@ class PointRegressor(nn.Module):
         nn.init.normal_(self.output.weight, std=OUTPUT_SCALE / math.sqrt(widths[-1]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (B, 1, H, W), about zero mean and unit variance, to points (B, K, 2)
-        where -1 and 1 are the outer edges of the first and the last pixel."""
-        told = self.dense(self.features(x).flatten(1))
-        with full_precision(told.device.type):
-            return self.output(told.float()).unflatten(1, (self.points, 2))
+        """Normalized images (B, 1, H, W) to points (B, K, 2), where -1 and 1 are the outer edges
+        of the first and the last pixel."""
+        hidden = self.dense(self.features(x).flatten(1))
+        with full_precision(hidden.device.type):
+            return self.output(hidden.float()).unflatten(1, (self.points, 2))
 
 
 def _check_size(name: str, features: nn.Module, size: tuple[int, int]) -> None:
@@ -113,6 +114,6 @@ def _check_size(name: str, features: nn.Module, size: tuple[int, int]) -> None:
         return
     smallest = next(n for n in range(1, 10_000) if min(map_size(features, (n, n))) >= 1)
     raise SettingsError(
-        f"{name} needs pictures of at least {smallest}x{smallest} pixels, "
+        f"{name} needs images of at least {smallest}x{smallest} pixels, "
         f"{size[1]}x{size[0]} came; choose a larger size or another network"
     )

@@ -14,14 +14,14 @@ DROPOUTS = (0.1, 0.2, 0.3, 0.4)
 
 
 def naimishnet(points: int, size: tuple[int, int]) -> nn.Module:
-    """NaimishNet for K `points` and pictures of `size` (H, W).
+    """NaimishNet for K `points` and images of `size` (H, W).
 
     Agarwal, Krohn-Grimberghe & Vyas 2017, Facial Key Points Detection using Deep
     Convolutional Neural Network - NaimishNet (https://arxiv.org/abs/1710.00977): unpadded
     convolutions of 32 filters of 4x4, 64 of 3x3, 128 of 2x2 and 256 of 1x1, each with ELU,
     2x2 max pool and dropout of 0.1, 0.2, 0.3, 0.4; dense 1000 with ELU and dropout 0.5;
-    dense 1000, linear, with dropout 0.6. A 96x96 picture leaves 6400 features. Adapted: one
-    network for all points (the paper trains one for each), first weights after He et al.
+    dense 1000, linear, with dropout 0.6. A 96x96 image leaves 6400 features. Adapted: one
+    network for all points (the paper trains one for each), initial weights after He et al.
 
     Raises:
         SettingsError: a side is under 27 pixels.

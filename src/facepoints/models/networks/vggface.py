@@ -12,14 +12,14 @@ BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 
 
 def vggface(points: int, size: tuple[int, int]) -> nn.Module:
-    """VGG-Face for K `points` and pictures of `size` (H, W).
+    """VGG-Face for K `points` and images of `size` (H, W).
 
     Parkhi, Vedaldi & Zisserman 2015, Deep Face Recognition
     (https://doi.org/10.5244/C.29.41), whose body is configuration D of Simonyan & Zisserman
     2015 (https://arxiv.org/abs/1409.1556): thirteen 3x3 convolutions, padded, with ReLU, in
     five blocks that each end in a 2x2 max pool; dense 4096 and 4096 with ReLU and dropout
     0.5. Adapted: one gray channel, any input size, points in place of 2622 identities, no
-    weights of the original. Without batch norm it wants a lower learning rate than the rest.
+    weights of the original. Without batch norm it needs a lower learning rate than the others.
 
     Raises:
         SettingsError: a side is under 32 pixels.
