@@ -305,7 +305,7 @@ def test_a_table_of_boxes_is_not_replaced(
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("file,x,y,w,h\na.png,10,10,80,80\n")
     words = [command, album / "a.png", "--detector", f"boxes:{boxes}", "--out", boxes]
-    assert "is what is read" in fails(words, capsys)
+    assert "is an input" in fails(words, capsys)
     assert boxes.read_text().startswith("file,x,y,w,h\na.png")
 
 
