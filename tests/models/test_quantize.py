@@ -24,7 +24,7 @@ from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.models.networks import build
 from facepoints.models.onnx_export import traced
-from facepoints.models.quantize import _chosen, as_cropped_for, quantize, quantize_graph
+from facepoints.models.quantize import _layers_to_quantize, as_cropped_for, quantize, quantize_graph
 from facepoints.models.run import Member, Run
 
 SIDE = 32
@@ -79,13 +79,13 @@ def test_eight_bits_answer_nearly_the_same_and_the_cost_is_measured_on_other_peo
     assert [84, 120] not in [list(d) for d in kept]
 
 
-def test_layers_are_chosen_by_what_they_gain() -> None:
+def test_layers_are_layers_to_quantize_by_what_they_gain() -> None:
     model = build("heatnet", 15, (SIDE, SIDE), 120.0, 60.0).eval()
     example = torch.zeros(2, 1, SIDE, SIDE)
     graph = traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
     shapes = {w.name: list(w.dims) for w in graph.graph.initializer}
     nodes = {node.name: node for node in graph.graph.node}
-    chosen = [nodes[name] for name in _chosen(graph)]
+    chosen = [nodes[name] for name in _layers_to_quantize(graph)]
     layers = [shapes[n.input[1]] for n in chosen if n.op_type == "Conv"]
     every = [shapes[n.input[1]] for n in nodes.values() if n.op_type == "Conv"]
     left = [shape for shape in every if shape not in layers]

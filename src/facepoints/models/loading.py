@@ -1,4 +1,4 @@
-"""Opens a model by its name, file or run folder, for pictures cut to one face each."""
+"""Loads a model by its name, file or run folder, and adapts it to images of one face each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ __all__ = ["RunModel", "load_model", "run_folder", "select_crop_model"]
 
 @dataclass(frozen=True)
 class RunModel:
-    """A run as a model that looks at crops (`looks.Model`)."""
+    """A run with the interface of a model file (`cropping.LandmarkNetwork`).
+
+    Attributes:
+        run: predicts on the crops.
+        refinement_passes: times that a face is cropped again by its landmarks.
+    """
 
     run: Run
     refinement_passes: int = 1
@@ -48,22 +53,22 @@ class RunModel:
 
     @property
     def has_face_score(self) -> bool:
-        return any(member.model.has_face_score for member in self.run.members)
+        return self.run.has_face_score
 
     def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-        """Points, radius and score of crops (B, H, W) uint8."""
+        """Output for crops (B, H, W) uint8."""
         return self.run.predict(crops)
 
 
 def load_model(model: str | Path = weights.BUILTIN) -> Run | LandmarkModel:
-    """A model by its name, its file or its run folder.
+    """Load a model by its name, file or run folder.
 
     Args:
-        model: "builtin" for the model of the package, an ONNX file, or a run folder. Without
-            PyTorch, the model.onnx of the run folder is read in its place.
+        model: "builtin" for the package's model, an ONNX file, or a run folder. Without PyTorch,
+            model.onnx in the run folder is loaded instead.
 
     Raises:
-        RunError, ModelError: it is missing, damaged or newer.
+        RunError, ModelError: it is missing, damaged or written by a newer version.
     """
     path = Path(model)
     onnx = path / "model.onnx"
@@ -77,25 +82,28 @@ def load_model(model: str | Path = weights.BUILTIN) -> Run | LandmarkModel:
 
 
 def run_folder(model: str | Path) -> Path:
-    """The run folder of a model: "builtin" is the run that the package's weights come from."""
+    """The run folder of a model; for "builtin" the run that the package's model was exported
+    from."""
     return weights.POINTS_RUN if str(model) == weights.BUILTIN else Path(model)
 
 
 def select_crop_model(
-    model: Run | LandmarkModel, names: Iterable[str], whole: FullImageDetector
+    model: Run | LandmarkModel, names: Iterable[str], framing: FullImageDetector
 ) -> CropModel:
-    """A model as what answers pictures of one face each with certain points.
+    """Adapt a model to images that show one face each, cropped like a data set.
 
-    One that has them all among its own was trained on such pictures, unless it was adapted.
+    A model that has all the wanted points was trained on such images, unless it was adapted, and
+    predicts on them directly. Any other is given crops framed like its own training crops.
 
     Args:
+        model: a run or a model file.
         names: points that are wanted.
-        whole: where such pictures have the face.
+        framing: position of the face in such images.
     """
     own = set(map(base_name, model.landmarks.names))
     has_all = {base_name(name) for name in names} <= own
     if not isinstance(model, LandmarkModel):
-        return model if has_all else CroppingModel(RunModel(model), model.schemes, whole)
+        return model if has_all else CroppingModel(RunModel(model), model.schemes, framing)
     if has_all and model.metadata.adapted is None:
         return model
-    return CroppingModel(model, model.schemes, whole)
+    return CroppingModel(model, model.schemes, framing)

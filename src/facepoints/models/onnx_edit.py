@@ -1,4 +1,4 @@
-"""Writing ONNX files: metadata with a checksum, and points made into others behind a model.
+"""Writes ONNX model files: metadata with a checksum, and adaptation to other landmarks.
 
 Needs the package onnx, not PyTorch.
 """
@@ -27,16 +27,18 @@ __all__ = ["Adaptation", "apply_adaptation", "check_onnx", "seal"]
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What becomes of a model's k points with radii: ``mix @ points + offset``, and the root
-    mean square of the parts' radii times a factor.
+    """A map from a model's k points to K others.
+
+    New points are ``mix @ points + offset``. New radii are the weighted root mean square of the old
+    radii, times a factor.
 
     Attributes:
         landmarks: the K new points.
-        sources: marking schemes of the data that it was fitted on, with their points.
-        mix: (K, k) weights, rows that sum to 1.
+        schemes: marking schemes of the data that it was fitted on, with their points.
+        mix: (K, k) weights; each row sums to 1.
         offset: (K, 2) in crop pixels.
-        factors: (K,) over 0.
-        rows: faces that it was fitted on.
+        factors: (K,) over 0, of the radii.
+        rows: number of faces that it was fitted on.
     """
 
     landmarks: LandmarkSet
@@ -48,30 +50,41 @@ class Adaptation:
 
 
 def check_onnx() -> None:
-    """Raises MissingExtraError if the package onnx is not there."""
+    """Raises MissingExtraError if the package onnx is not installed."""
     if find_spec("onnx") is None:
         raise MissingExtraError("onnx", "train", "writing a model file")
 
 
 def seal(model: Any, header: dict[str, Any]) -> bytes:
-    """An ONNX model (`onnx.ModelProto`) with its metadata and checksum, as the file's bytes.
+    """Add metadata and checksum to an ONNX model.
 
     Args:
-        header: the metadata but for format, version and checksum.
+        model: an `onnx.ModelProto`.
+        header: the metadata without format, version and checksum.
+
+    Returns:
+        Contents of the model file.
     """
     import onnx
 
-    about = {"format": FORMAT, "facepoints": __version__, **header, "checksum": "0" * 64}
-    onnx.helper.set_model_props(model, {PROPERTY: json.dumps(about, allow_nan=False)})
+    metadata = {"format": FORMAT, "facepoints": __version__, **header, "checksum": "0" * 64}
+    onnx.helper.set_model_props(model, {PROPERTY: json.dumps(metadata, allow_nan=False)})
     data = model.SerializeToString(deterministic=True)
     zeros, digits = (f'"checksum": "{text}"'.encode() for text in ("0" * 64, checksum(data)))
     return data.replace(zeros, digits)
 
 
 def apply_adaptation(path: Path, change: Adaptation) -> bytes:
-    """A model file with other points, as the new file's bytes.
+    """Adapt a model file to other landmarks.
 
-    The change comes behind all that is in the graph, so whoever runs the file gets it.
+    The adaptation is appended to the graph, so every program that runs the file applies it.
+
+    Args:
+        path: model file to adapt.
+        change: the adaptation.
+
+    Returns:
+        Contents of the new model file.
 
     Raises:
         MissingExtraError: the package onnx is not installed.
@@ -93,19 +106,19 @@ def apply_adaptation(path: Path, change: Adaptation) -> bytes:
 
 
 def _changes(model: LandmarkModel) -> int:
-    """How often a model was changed already: names in a graph are to be unique."""
+    """How often a model was adapted already, for unique names in the graph."""
     return int((model.metadata.adapted or {}).get("changes", 0))
 
 
 def _metadata(model: LandmarkModel, change: Adaptation) -> ModelMetadata:
-    """The metadata of the changed model."""
+    """The metadata of the adapted model."""
     before = model.metadata
     return replace(
         before,
         landmarks=change.landmarks,
         schemes=change.schemes,
         canonical_points=change.mix @ before.canonical_points + change.offset,
-        # These factors multiply the radius of the model before.
+        # Relative to the radius of the model before.
         calibration=Calibration(
             factors=tuple(np.round(change.factors.astype(float), 4).tolist()),
             rows=change.rows,
@@ -122,18 +135,18 @@ def _metadata(model: LandmarkModel, change: Adaptation) -> ModelMetadata:
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:
-    """Give values inside a graph other names; its outputs keep theirs."""
+    """Rename values inside a graph; the names of its outputs stay."""
     for node in graph.node:
         for values in (node.input, node.output):
-            for place, name in enumerate(values):
-                values[place] = names.get(name, name)
+            for index, name in enumerate(values):
+                values[index] = names.get(name, name)
     kept = [value for value in graph.value_info if value.name not in names]
     del graph.value_info[:]
     graph.value_info.extend(kept)
 
 
 def _append(graph: Any, before: dict[str, str], change: Adaptation) -> None:
-    """Add the nodes of a change behind the renamed points and radii."""
+    """Append the nodes of an adaptation, with the renamed points and radii as inputs."""
     from onnx import helper, numpy_helper
 
     points, radius = (before[name] for name in OUTPUTS[:2])
@@ -148,6 +161,7 @@ def _append(graph: Any, before: dict[str, str], change: Adaptation) -> None:
         for name, array in arrays.items()
     )
     steps = (
+        # operator, inputs, output
         ("MatMul", [f"{points}_mix", points], f"{points}_mixed"),
         ("Add", [f"{points}_mixed", f"{points}_offset"], OUTPUTS[0]),
         ("Mul", [radius, radius], f"{radius}_squared"),
@@ -155,4 +169,4 @@ def _append(graph: Any, before: dict[str, str], change: Adaptation) -> None:
         ("Sqrt", [f"{radius}_mixed"], f"{radius}_root"),
         ("Mul", [f"{radius}_root", f"{radius}_factors"], OUTPUTS[1]),
     )
-    graph.node.extend(helper.make_node(kind, takes, [gives]) for kind, takes, gives in steps)
+    graph.node.extend(helper.make_node(kind, inputs, [output]) for kind, inputs, output in steps)

@@ -135,7 +135,7 @@ def run_metadata(run: Run, refinement_passes: int = REFINEMENT_PASSES) -> dict[s
         refinement_passes=refinement_passes,
         canonical_points=run.crop_rule.canonical_points,
         face_box=run.crop_rule.face_box,
-        has_face_score=any(member.model.has_face_score for member in run.members),
+        has_face_score=run.has_face_score,
         calibration=run.calibration,
     ).to_dict()
 

@@ -1,11 +1,11 @@
-"""The ONNX file of a run in whole numbers of 8 bits: smaller and faster, and what that costs.
+"""8-bit quantization of a run's ONNX file, and its effect on size, speed and accuracy.
 
-    facepoints export runs/first --int8 --data training.csv
+    facepoints export --model runs/first --int8 --data training.csv
 
-Weights and the values between the layers become 8-bit integers (static quantisation, Jacob
-et al. 2018, https://arxiv.org/abs/1712.05877), their ranges measured on real crops. The last
-layers, which draw the heatmaps or give the coordinates, and the decoding keep floats, as do layers
-of one channel. Networks of few and small layers do not get faster.
+Weights and activations become 8-bit integers (static quantization, Jacob et al. 2018,
+https://arxiv.org/abs/1712.05877), with ranges measured on real crops. The last layers, which
+predict heatmaps or coordinates, the decoding, and layers of one channel stay in float. Networks
+with few and small layers do not get faster.
 """
 
 from __future__ import annotations
@@ -46,24 +46,25 @@ __all__ = [
 ]
 
 RANGES_ON = 256
-"""Crops that ranges are measured on, at most; more hardly move them."""
+"""Maximum number of crops that the ranges are measured on; more hardly change them."""
 
 MEASURED_ON = 2000
-"""Crops of other people that the cost is measured on, at most."""
+"""Maximum number of crops of other people that the quantized model is evaluated on."""
 
 _LAYERS = ("Conv", "Gemm")
 _BETWEEN = ("Relu", "Add", "Resize", "MaxPool")
 _BATCH = 32
-_ALIKE = 0.03  # part of the crop's side by which faces may lie otherwise before crops are moved
+_REPEATS = 50  # crops timed
+_SAME_FRAMING = 0.03  # fraction of the crop's side by which the face boxes may differ
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One file on the crops that no range was measured on.
+    """Measurements of one model file on crops that were not used for the ranges.
 
     Attributes:
-        rmse: pixels of the run's crops.
-        nme: mean error by `Cost.normaliser`.
+        rmse: in pixels of the run's crops.
+        nme: mean error, normalized by `Cost.normalizer`.
         within: share of the points within their radius.
         megabytes: size of the file.
         milliseconds: for one crop on one thread, the fastest of several.
@@ -78,40 +79,43 @@ class Measured:
 
 @dataclass(frozen=True)
 class Cost:
-    """What quantisation costs and brings.
+    """Effect of the quantization.
 
     Attributes:
-        ranges_on, measured_on: number of crops.
-        normaliser: of the NME, in words.
-        floats, int8: the file as `export` writes it, and the quantised one.
+        ranges_on, measured_on: number of crops for the ranges and for the evaluation.
+        normalizer: of the NME, in words.
+        floats, int8: the file that `export` writes, and the quantized one.
     """
 
     ranges_on: int
     measured_on: int
-    normaliser: str
+    normalizer: str
     floats: Measured
     int8: Measured
 
 
 def quantize(run: Run, faces: Samples, out: Path) -> Cost:
-    """Write a run as an ONNX file that computes in 8 bits, whole or not at all.
+    """Write a run as an ONNX file that computes in 8 bits, atomically.
 
     Args:
         run: on the CPU.
-        faces: labelled real faces of two people or more. Half of the people serve to measure
-            ranges, the other half to measure the cost.
+        faces: labelled real faces of at least two people. The ranges are measured on half of the
+            people, the effect on the other half.
         out: file to write.
 
+    Returns:
+        The effect of the quantization.
+
     Raises:
-        DataError: one person only, or no label of a point that the run predicts.
+        DataError: faces of one person only, or no label of a point that the run predicts.
         MissingExtraError: facepoints[train] is not installed.
         WriteError: `out` cannot be written.
     """
     check_installed()
     if len(np.unique(faces.group)) < 2:
         raise DataError(
-            "faces of at least two people are needed, some to measure ranges on and others to "
-            "measure the cost on; all that came are of one"
+            "quantization needs faces of at least two people, to measure ranges and accuracy on "
+            "different ones; all faces are of one person: give more data"
         )
     faces = as_cropped_for(run, faces)
     ranges, rest = split_groups(faces.group, 0.5, seed=0)
@@ -122,84 +126,88 @@ def quantize(run: Run, faces: Samples, out: Path) -> Cost:
         plain, small = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         plain.write_bytes(seal(graph, header))
         small.write_bytes(seal(quantize_graph(graph, in_batches(faces.images[ranges])), header))
-        (floats, words), (int8, _) = (_measured(f, faces.take(rest)) for f in (plain, small))
+        (floats, normalizer), (int8, _) = (_measure(f, faces.take(rest)) for f in (plain, small))
         write_bytes(out, small.read_bytes())
-    return Cost(len(ranges), len(rest), words, floats, int8)
+    return Cost(len(ranges), len(rest), normalizer, floats, int8)
 
 
 def as_cropped_for(run: Run, faces: Samples) -> Samples:
     """Faces at the run's crop size, framed like its training crops."""
     faces = resize_samples(faces, *run.size)
     x, y, width, height = crop_rule_of(faces).face_box
-    left, top, across, down = run.crop_rule.face_box
-    unit = max(across, down) / max(width, height)
-    shift = (left + across / 2 - unit * (x + width / 2), top + down / 2 - unit * (y + height / 2))
-    matrix = np.array([[unit, 0, shift[0]], [0, unit, shift[1]]])
-    moved = affine.apply(matrix, np.array([[x, y], [x + width, y + height]]))
-    if np.abs(moved - [[x, y], [x + width, y + height]]).max() < _ALIKE * max(run.size):
+    to_x, to_y, to_width, to_height = run.crop_rule.face_box
+    scale = max(to_width, to_height) / max(width, height)
+    shift_x = to_x + to_width / 2 - scale * (x + width / 2)
+    shift_y = to_y + to_height / 2 - scale * (y + height / 2)
+    matrix = np.array([[scale, 0, shift_x], [0, scale, shift_y]])
+    corners = np.array([[x, y], [x + width, y + height]])
+    if np.abs(affine.apply(matrix, corners) - corners).max() < _SAME_FRAMING * max(run.size):
         return faces
-    high, wide = run.size
-    images = np.stack([affine.warp(image, matrix, wide, high) for image in faces.images])
+    rows, columns = run.size
+    images = np.stack([affine.warp(image, matrix, columns, rows) for image in faces.images])
     points = affine.apply(matrix, faces.points)
     return replace(faces, images=images).with_points(points, faces.labelled)
 
 
-def quantize_graph(graph: Any, pictures: Iterable[NDArray[np.uint8]]) -> Any:
-    """A graph, an `onnx.ModelProto` of one input, with 8-bit layers.
+def quantize_graph(graph: Any, images: Iterable[NDArray[np.uint8]]) -> Any:
+    """Quantize the layers of a graph that gain by it.
 
     Args:
-        pictures: (n, H, W) each, what its input is like: ranges are measured on them.
+        graph: an `onnx.ModelProto` with one input.
+        images: batches (n, H, W) of typical inputs, to measure ranges on.
+
+    Returns:
+        The quantized `onnx.ModelProto`; `graph` itself if no layer gains.
     """
     import onnx
     from onnxruntime import quantization
 
-    chosen = _chosen(graph)
-    if not chosen:  # to onnxruntime, none means all
+    chosen = _layers_to_quantize(graph)
+    if not chosen:  # to onnxruntime, an empty list means all
         return graph
     name = graph.graph.input[0].name
 
-    class Pictures(quantization.CalibrationDataReader):
+    class Batches(quantization.CalibrationDataReader):
         def __init__(self) -> None:
-            self.left = iter(pictures)
+            self.batches = iter(images)
 
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-            some = next(self.left, None)
-            return None if some is None else {name: some}
+            batch = next(self.batches, None)
+            return None if batch is None else {name: batch}
 
     with TemporaryDirectory() as folder, _quiet():
-        written = Path(folder, "quantised.onnx")
+        written = Path(folder, "quantized.onnx")
         quantization.quantize_static(
             graph,
             written,
-            Pictures(),
+            Batches(),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=[*_LAYERS, *_BETWEEN],
             nodes_to_quantize=chosen,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
-            reduce_range=True,  # weights of 7 bits: older x86 adds pairs of products in 16
+            reduce_range=True,  # 7-bit weights: older x86 adds two products in 16 bits
         )
         return onnx.load(written)
 
 
 def in_batches(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Pictures (N, H, W) in parts that take little memory."""
+    """Split images (N, H, W) into small batches, to save memory."""
     return (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
 
 
-def _chosen(graph: Any) -> list[str]:
-    """Names of the layers that may gain by it, and of what lies between two of them.
+def _layers_to_quantize(graph: Any) -> list[str]:
+    """Names of the layers that may gain from 8 bits, and of the nodes between two of them.
 
-    Left out are layers whose output reaches no other, the first of a gray picture, and those that
-    look at one cell or one channel: there 8 bits took longer than floats. Small networks as
-    lenet5 do not gain at all.
+    Other layers are excluded because 8 bits were slower than float there: the last ones, the first
+    one of a gray image, and those with a 1x1 kernel or one channel.
     """
-    nodes = list(graph.graph.node)  # in the order that they are computed in
+    nodes = list(graph.graph.node)  # in the order of computation
     shapes = {weights.name: list(weights.dims) for weights in graph.graph.initializer}
     layers = [node for node in nodes if node.op_type in _LAYERS]
-    wide = [n for n in layers if _wide(n.op_type, shapes[n.input[1]])]
-    inner = [n for n in wide if _reached(nodes, n).intersection(m.name for m in layers)]
+    large = [n for n in layers if _is_large(n.op_type, shapes[n.input[1]])]
+    inner = [n for n in large if _reached(nodes, n).intersection(m.name for m in layers)]
     chosen = {n.name for n in inner}
     after = set[str]().union(*(_reached(nodes, n) for n in inner))
     between = [
@@ -210,13 +218,14 @@ def _chosen(graph: Any) -> list[str]:
     return [*(n.name for n in inner), *between]
 
 
-def _wide(kind: str, weights: list[int]) -> bool:
-    """Whether a layer of such weights looks at several channels, and at more than one cell."""
+def _is_large(kind: str, weights: list[int]) -> bool:
+    """Whether a layer with weights of this shape has several input channels and a kernel over
+    1x1."""
     return kind != "Conv" or (weights[1] > 1 and max(weights[2:]) > 1)
 
 
 def _reached(nodes: Sequence[Any], start: Any) -> set[str]:
-    """Names of the nodes that a node's output leads to."""
+    """Names of the nodes that depend on a node's output."""
     known, reached = set(start.output), set[str]()
     for node in nodes:
         if known.intersection(node.input):
@@ -227,7 +236,7 @@ def _reached(nodes: Sequence[Any], start: Any) -> set[str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The quantiser advises its caller to do what `export` has done."""
+    """Silence advice of the quantizer to preprocess the graph, which the export has done."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
@@ -237,14 +246,14 @@ def _quiet() -> Iterator[None]:
         root.setLevel(level)
 
 
-def _measured(file: Path, faces: Samples) -> tuple[Measured, str]:
-    """A file on labelled faces, and what its NME is normalised by."""
+def _measure(file: Path, faces: Samples) -> tuple[Measured, str]:
+    """Evaluate a model file on labelled faces; also the normalizer of its NME."""
     model = LandmarkModel.load(file, threads=1)
     report = evaluate(model, faces)
     nme = next(iter(report["nme"].values()))
     times = []
-    for row in range(50):
-        crop = faces.images[[row % len(faces)]]
+    for repeat in range(_REPEATS):
+        crop = faces.images[[repeat % len(faces)]]
         start = time.perf_counter()
         model(crop)
         times.append(time.perf_counter() - start)
@@ -264,7 +273,7 @@ def table(cost: Cost) -> Table:
         shown.add_column(heading, justify="left" if heading == "measure" else "right")
     pair = (cost.floats, cost.int8)
     shown.add_row("RMSE, pixels of the crop", *(f"{m.rmse:.3f}" for m in pair))
-    shown.add_row(f"NME by {cost.normaliser}", *(f"{m.nme:.2%}" for m in pair))
+    shown.add_row(f"NME by {cost.normalizer}", *(f"{m.nme:.2%}" for m in pair))
     shown.add_row("within the radius", *(f"{m.within:.1%}" for m in pair))
     shown.add_row("size, MB", *(f"{m.megabytes:.2f}" for m in pair))
     shown.add_row("a face on one thread, ms", *(f"{m.milliseconds:.2f}" for m in pair))

@@ -180,6 +180,11 @@ class Run:
         return merge_matrix(columns, self.landmarks, self.merge)
 
     @property
+    def has_face_score(self) -> bool:
+        """Whether any network predicts if there is a face."""
+        return any(member.model.has_face_score for member in self.members)
+
+    @property
     def radius_factors(self) -> NDArray[np.float32]:
         """(K,) radius over scale of each landmark."""
         return np.array(self.calibration.factors, dtype=np.float32)
