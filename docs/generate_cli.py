@@ -68,8 +68,7 @@ def help_of(*words: str) -> str:
 def check_complete() -> None:
     """Exit if `COMMANDS` and the program's own list differ."""
     listed = {name for names in COMMANDS.values() for name in names}
-    shown = re.search(r"\{([a-z,]+)\}", help_of())
-    known = set(shown.group(1).split(",")) if shown else set()
+    known = set(re.findall(r"• ([a-z]+)", help_of()))
     if known != listed:
         names = ", ".join(sorted(known ^ listed))
         sys.exit(f"{Path(__file__).name}: COMMANDS is out of date; it differs in: {names}")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from facepoints._util.console import count_noun
 from facepoints._util.files import check_output
-from facepoints.cli.options import CropSize, Data, Split, load_samples, option
+from facepoints.cli.options import CropSize, Data, Seed, Split, load_samples, option
 from facepoints.cli.output import say
 from facepoints.errors import SettingsError
 
@@ -40,16 +40,18 @@ def show(
     model: Annotated[
         str | None,
         option(
-            "Also draw the predictions of this model: an ONNX file, a run folder, or 'builtin'.",
+            "Model: an ONNX file, a run folder, or 'builtin' for the model in the package.",
             metavar="MODEL",
-            default="default: labels only",
+            default="default: none, only labels are drawn",
         ),
     ] = None,
-    count: Annotated[int, option("Number of faces to draw, spread evenly over the data.")] = 24,
+    count: Annotated[
+        int, option("Number of faces to draw, spread evenly over the data.", metavar="N")
+    ] = 24,
     crop_size: CropSize = 96,
     split: Split = "training",
 ) -> None:
-    """Draw labelled faces on one sheet, to look at the labels before training."""
+    """Draw labelled faces on one sheet, with the predictions of a model if one is named."""
     from facepoints.commands.show import show as draw
 
     check_output(out, data)
@@ -68,11 +70,11 @@ def synthetic(
             metavar="FOLDER",
         ),
     ],
-    count: Annotated[int, option("Number of training faces.")] = 2000,
-    test: Annotated[int, option("Number of test faces, of other people.")] = 200,
-    seed: Annotated[int, option("Seed: the same seed gives the same faces.")] = 0,
+    count: Annotated[int, option("Number of training faces.", metavar="N")] = 2000,
+    test: Annotated[int, option("Number of test faces, of other people.", metavar="N")] = 200,
+    seed: Seed = 0,
 ) -> None:
-    """Render faces with known points, as the files of Kaggle's competition."""
+    """Render artificial faces with known points, as the files of Kaggle's competition."""
     from facepoints.datasets.synthetic.kaggle_files import write_kaggle_files
 
     write_kaggle_files(out, count=count, test=test, seed=seed)

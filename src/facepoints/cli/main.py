@@ -17,6 +17,7 @@ from facepoints import __version__
 from facepoints._util.console import checked_output
 from facepoints._util.progress import Stopped
 from facepoints.cli.data import convert, show, synthetic
+from facepoints.cli.help import command_type, wrapped_help
 from facepoints.cli.output import ERR, fail
 from facepoints.cli.predict import align, measure, predict
 from facepoints.cli.training import (
@@ -61,26 +62,28 @@ def _run(arguments: Sequence[str]) -> None:
     if arguments in (["--version"], ["-V"]):
         print(f"facepoints {__version__}")
         sys.exit(0)
-    tyro.extras.subcommand_cli_from_dict(
-        {
-            "predict": predict,
-            "measure": measure,
-            "align": align,
-            "train": train(settings_to_resume(arguments)),
-            "evaluate": evaluate,
-            "compare": compare,
-            "adapt": adapt,
-            "export": export,
-            "submit": submit,
-            "convert": convert,
-            "show": show,
-            "synthetic": synthetic,
-        },
-        prog="facepoints",
-        description="Find, measure and track facial landmarks; train on your own labels.",
-        args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-    )
+    commands = {
+        "predict": predict,
+        "measure": measure,
+        "align": align,
+        "train": train(settings_to_resume(arguments)),
+        "evaluate": evaluate,
+        "compare": compare,
+        "adapt": adapt,
+        "export": export,
+        "submit": submit,
+        "convert": convert,
+        "show": show,
+        "synthetic": synthetic,
+    }
+    with wrapped_help(arguments):
+        tyro.cli(
+            command_type(commands, arguments),
+            prog="facepoints",
+            description="Find, measure and track facial landmarks; train on your own labels.",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        )
 
 
 _EXTRAS = dict.fromkeys(("torch", "safetensors", "matplotlib", "onnx", "onnxscript"), "train")

@@ -26,8 +26,11 @@ __all__ = [
     "IncludePeople",
     "Inputs",
     "PredictorOptions",
+    "Seed",
     "Split",
     "detector_files",
+    "flag",
+    "group",
     "load_samples",
     "option",
 ]
@@ -38,11 +41,21 @@ def option(help: str, *, metavar: str | None = None, default: str | None = None)
 
     Args:
         help: what it does, in a sentence or two.
-        metavar: what its value is called; None: made from its type.
-        default: what is said of the default; None: made from its value.
+        metavar: name of its value; None: made from its type.
+        default: text about the default; None: made from its value.
     """
     hint = None if default is None else f"({default})"
     return tyro.conf.arg(help=help, metavar=metavar, help_behavior_hint=hint)
+
+
+def flag(help: str) -> object:
+    """How an option without a value, which is off by default, appears in ``--help``."""
+    return option(help, default="default: off")
+
+
+def group(name: str) -> object:
+    """How a dataclass of options appears in ``--help``: a section of this name."""
+    return tyro.conf.arg(name=name, help="")
 
 
 Data = Annotated[
@@ -74,16 +87,17 @@ AnyModel = Annotated[
     ),
 ]
 
-Split = Annotated[
-    Literal["training", "test"], option("Which split to read from data that holds both.")
-]
+Split = Annotated[Literal["training", "test"], option("Split to read, where the data holds both.")]
 
-CropSize = Annotated[int, option("Side in pixels of the crops that are cut from photos.")]
+CropSize = Annotated[
+    int,
+    option("Side of the square crops that are cut from photos, in pixels.", metavar="PIXELS"),
+]
 
 ExcludePeople = Annotated[
     Path | None,
     option(
-        "Text file with names of people to leave out, one per line.",
+        "Text file with the names of people to leave out, one per line.",
         metavar="FILE",
         default="default: nobody",
     ),
@@ -92,19 +106,27 @@ ExcludePeople = Annotated[
 IncludePeople = Annotated[
     Path | None,
     option(
-        "Text file with names of the people to use, one per line; all others are left out.",
+        "Text file with the names of the people to use, one per line. All others are left out.",
         metavar="FILE",
         default="default: everybody",
     ),
 ]
 
 ImagesAreVideo = Annotated[
-    bool, option("Treat the images as frames of one video, ordered by the numbers in their names.")
+    bool, flag("Treat the images as frames of one video, ordered by the numbers in their names.")
 ]
 
 Fps = Annotated[
     float,
-    option("Frames per second where the input does not say: numbered images.", metavar="FPS"),
+    option(
+        "Frames per second of inputs that do not state it, such as numbered images.",
+        metavar="FPS",
+        default="default: 30",
+    ),
+]
+
+Seed = Annotated[
+    int, option("Seed of the random numbers. The same seed gives the same result.", metavar="N")
 ]
 
 
@@ -116,8 +138,8 @@ class PredictorOptions:
     device: Annotated[
         str,
         option(
-            "Device that runs the landmark model: cpu, cuda, cuda:N, or auto (cuda if there is "
-            "one, else cpu). The face detector runs on the CPU.",
+            "Device that runs the network: cpu, cuda, cuda:N, or auto (cuda if there is one, "
+            "else cpu).",
             metavar="DEVICE",
         ),
     ] = "cpu"
@@ -126,16 +148,16 @@ class PredictorOptions:
         option(
             "Face detector: builtin, opencv-cascade (needs OpenCV 4), full-image (each image is "
             "one face), boxes:FILE (CSV table with the columns file,x,y,w,h) or yunet:FILE "
-            "(YuNet as ONNX).",
+            "(YuNet as ONNX). All run on the CPU.",
             metavar="DETECTOR",
         ),
     ] = "builtin"
     min_score: Annotated[
-        float, option("Leave out faces with a lower score, 0 to 1.", metavar="SCORE")
+        float, option("Leave out faces with a lower score, from 0 to 1.", metavar="SCORE")
     ] = 0.5
     any_angle: Annotated[
         bool,
-        option("Also find faces that lie or are upside down. Takes four times as long."),
+        flag("Also find faces that lie or are upside down. Takes four times as long."),
     ] = False
 
     def load(self) -> FaceModel:

@@ -14,6 +14,8 @@ from facepoints.cli.options import (
     Inputs,
     PredictorOptions,
     detector_files,
+    flag,
+    group,
     option,
 )
 from facepoints.cli.output import ERR, note
@@ -38,8 +40,8 @@ def predict(
     out: Annotated[
         Path | None,
         option(
-            "Write the results to this file: .jsonl, .csv, .json (COCO keypoints) or .pts; or to "
-            "a folder of .pts files.",
+            "Write the results to this .jsonl, .csv, .json (COCO keypoints) or .pts file, or to "
+            "this folder of .pts files.",
             metavar="PATH",
             default="default: JSON lines on standard output",
         ),
@@ -47,15 +49,15 @@ def predict(
     draw: Annotated[
         Path | None,
         option(
-            "Draw the faces: into this folder, or for a video into this .mp4 file. A drawing has "
-            "the name of its image; if two would have the same name, both keep their first "
-            "suffix as well (a.png.png, a.webp.png).",
+            "Draw the faces into images in this folder, or for a video into this .mp4 file. "
+            "Drawings are named like their images. If two would have the same name, both keep "
+            "their old suffix as well (a.png.png, a.webp.png).",
             metavar="FOLDER|VIDEO",
             default="default: no drawings",
         ),
     ] = None,
-    radius: Annotated[bool, option("Also draw the 90 % radius of every point.")] = False,
-    options: PredictorOptions = _DEFAULT,
+    radius: Annotated[bool, flag("Also draw the 90 % radius of every point.")] = False,
+    options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     landmarks: Annotated[
         str | None,
         option(
@@ -67,7 +69,7 @@ def predict(
     video: ImagesAreVideo = False,
     fps: Fps = 30.0,
     smooth: Annotated[
-        bool, option("Do not smooth the points of a video.", default="smoothed by default")
+        bool, option("Do not smooth the points of a video.", default="default: smoothed")
     ] = True,
     detect_every: Annotated[
         int | None,
@@ -80,8 +82,10 @@ def predict(
 ) -> None:
     """Find faces and their landmarks in images, or track them through a video.
 
-    Without --out and --draw, the results go to standard output, one line of JSON per image. An image that cannot be read becomes a line with an error. Run the same command again to resume an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
-    """  # noqa: E501 (help is wrapped where it is shown)
+    Without --out and --draw, the results go to standard output, one line of JSON per image. An
+    image that cannot be read becomes a line with an error. Run the same command again to resume
+    an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
+    """
     from facepoints.commands.predict_images import predict_images
     from facepoints.imaging.input_paths import find_images
     from facepoints.landmarks.known_sets import known_set
@@ -150,7 +154,8 @@ def measure(
     inputs: Annotated[
         Inputs,
         option(
-            "Image files, folders, patterns in quotes, one video file, or .jsonl files that "
+            "Image files, folders, patterns in quotes such as 'photos/*.jpg', or - for standard "
+            "input; or one video file, camera number or stream address; or .jsonl files that "
             "facepoints predict wrote.",
             metavar="INPUT [INPUT ...]",
             default="required",
@@ -160,9 +165,10 @@ def measure(
     events: Annotated[
         Path | None,
         option(
-            "Also write this .csv file for a video: a row per blink, closed eyes and yawn.",
+            "Also write the events of a video to this .csv file, a row per blink, closing of "
+            "the eyes and yawn.",
             metavar="FILE",
-            default="default: none",
+            default="default: not written",
         ),
     ] = None,
     mm_per_pixel: Annotated[
@@ -173,14 +179,16 @@ def measure(
             default="default: distances in pixels",
         ),
     ] = None,
-    options: PredictorOptions = _DEFAULT,
+    options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     video: ImagesAreVideo = False,
     fps: Fps = 30.0,
 ) -> None:
     """Measure faces: head pose, eye and mouth opening, asymmetry, distances and ratios.
 
-    This is not a diagnosis. Yaw is positive to the subject's left, pitch is positive up, roll is positive clockwise on the screen, all in degrees. Every value has a 90 % error radius that covers landmark error only. Videos also give blinks and yawns.
-    """  # noqa: E501
+    This is not a diagnosis. Yaw is positive to the subject's left, pitch is positive up, roll is
+    positive clockwise on the screen, all in degrees. Every value has a 90 % error radius that
+    covers landmark error only. Videos also give blinks and yawns.
+    """
     from facepoints.commands.inputs import iter_inputs
     from facepoints.commands.measure import measure_inputs
 
@@ -198,16 +206,17 @@ def align(
     out: Annotated[
         Path,
         option(
-            "Folder to write to: a.jpg gives a-face1.png, a-face2.png and so on, in the "
-            "subfolder of its image.",
+            "Folder to write to, with the subfolders of the inputs. The faces of a.jpg become "
+            "a-face1.png, a-face2.png and so on.",
             metavar="FOLDER",
         ),
     ],
     template: Annotated[
         Literal["eyes", "arcface-112"],
         option(
-            "eyes: the eyes level and in the same places. arcface-112: five points where "
-            "face-recognition networks expect them."
+            "Where the points of a face are placed. eyes: the eyes are level and always in the "
+            "same places. arcface-112: five points are where face-recognition networks expect "
+            "them."
         ),
     ] = "eyes",
     size: Annotated[
@@ -218,7 +227,7 @@ def align(
             default="default: 256 for eyes, 112 for arcface-112",
         ),
     ] = None,
-    options: PredictorOptions = _DEFAULT,
+    options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     video: ImagesAreVideo = False,
 ) -> None:
     """Cut out every face upright, with the eyes in the same place, as PNG files."""

@@ -18,6 +18,8 @@ from facepoints.cli.options import (
     ExcludePeople,
     IncludePeople,
     Split,
+    flag,
+    group,
     load_samples,
     option,
 )
@@ -36,16 +38,16 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
     def train(
         data: Data,
         out: Annotated[Path, option("Folder for the run.", metavar="FOLDER")],
-        settings: TrainSettings = settings_before,
+        settings: Annotated[TrainSettings, group("training")] = settings_before,
         resume: Annotated[
             bool,
-            option("Continue the interrupted training in --out, with the settings of that run."),
+            flag("Continue the interrupted training in --out, with the settings of that run."),
         ] = False,
         onnx: Annotated[
             bool,
             option(
                 "Do not export model.onnx at the end of training.",
-                default="exported by default",
+                default="default: exported",
             ),
         ] = True,
         crop_size: CropSize = 96,
@@ -54,9 +56,10 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
     ) -> None:
         """Train networks on labelled faces.
 
-        The run folder holds the weights, model.onnx, the settings, the metrics and charts. Ctrl-C stops and saves a checkpoint; --resume continues from it.
-        """  # noqa: E501
-        from facepoints.evaluation.evaluate import table
+        The run folder holds the weights, model.onnx, the settings, the metrics and charts.
+        Ctrl-C stops and saves a checkpoint; --resume continues from it.
+        """
+        from facepoints.evaluation.table import table
         from facepoints.training.train import train
 
         faces = load_samples(data, split=split, crop_size=crop_size, exclude_people=exclude_people)
@@ -107,7 +110,8 @@ def evaluate(
     include_people: IncludePeople = None,
 ) -> None:
     """Measure the error of a model on labelled faces."""
-    from facepoints.evaluation.evaluate import evaluate, table
+    from facepoints.evaluation.evaluate import evaluate
+    from facepoints.evaluation.table import table
     from facepoints.models.loading import load_model
 
     faces = load_samples(
@@ -169,7 +173,7 @@ def adapt(
     out: Annotated[
         Path,
         option(
-            "ONNX file to write, for --model of the other commands.",
+            "ONNX file to write. Other commands take it as --model.",
             metavar="FILE",
         ),
     ],
@@ -179,8 +183,9 @@ def adapt(
 ) -> None:
     """Fit a model to your own labels with a handful of labelled faces, in seconds.
 
-    Nothing is trained: your points are computed from the model's points; the mean difference to your labels is then added as a constant offset. Twenty faces are enough.
-    """  # noqa: E501
+    Nothing is trained. Your points are computed from the model's points; the mean difference to
+    your labels is then added as a constant offset. Twenty faces are enough.
+    """
     from facepoints.commands.adapt import adapt
 
     _check_data(data)
@@ -220,7 +225,7 @@ def compare(
         "mask",
         "per-scheme",
     ),
-    settings: CompareSettings = _COMPARE_DEFAULTS,  # pyright: ignore[reportInvalidTypeForm]
+    settings: Annotated[CompareSettings, group("training")] = _COMPARE_DEFAULTS,  # pyright: ignore[reportInvalidTypeForm]
     crop_size: CropSize = 96,
     split: Split = "training",
     exclude_people: ExcludePeople = None,
@@ -249,27 +254,28 @@ def export(
     model: Annotated[
         str,
         option(
-            "Run folder, or 'builtin' for the run behind the model in the package.",
+            "Model: a run folder, or 'builtin' for the run behind the model in the package.",
             metavar="RUN",
         ),
     ] = weights.BUILTIN,
     out: Annotated[
         Path | None,
         option(
-            "File to write.",
+            "ONNX file to write.",
             metavar="FILE",
             default="default: model.onnx or model-int8.onnx in the run folder",
         ),
     ] = None,
     int8: Annotated[
-        bool, option("Compute in 8 bits, and print the error and time before and after.")
+        bool,
+        flag("Quantize to 8 bits, and print the error and the time before and after."),
     ] = False,
     data: Annotated[
         tuple[Path, ...],
         option(
-            "Label files or folders of real faces to calibrate the 8 bits with.",
+            "Label files or folders of real faces, to calibrate and measure the quantized model.",
             metavar="DATA [DATA ...]",
-            default="needed with --int8",
+            default="required with --int8",
         ),
     ] = (),
     crop_size: CropSize = 96,

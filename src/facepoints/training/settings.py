@@ -159,7 +159,10 @@ class TrainSettings:
     ] = 1
     half: Annotated[
         bool,
-        _option("Store the weights as float16: half the size; points move by about 0.01 px."),
+        _option(
+            "Store the weights as float16, which halves the size. Points move by about 0.01 px.",
+            default="off",
+        ),
     ] = False
     precision: Annotated[
         Precision,
@@ -168,11 +171,14 @@ class TrainSettings:
             "float32: everything in float32."
         ),
     ] = "auto"
-    seed: Annotated[int, _option("Seed of everything random.")] = 0
+    seed: Annotated[
+        int, _option("Seed of the random numbers. The same seed gives the same result.", "N")
+    ] = 0
     device: Annotated[
         str,
         _option(
-            "Device to train on: cpu, cuda, cuda:N, or auto (cuda if there is one, else cpu).",
+            "Device that runs the network: cpu, cuda, cuda:N, or auto (cuda if there is one, "
+            "else cpu).",
             "DEVICE",
         ),
     ] = "auto"

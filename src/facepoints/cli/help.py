@@ -1,0 +1,79 @@
+"""Help texts: short in the list of commands, in full for one command, and wrapped."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any, TextIO, Union
+
+import tyro
+
+__all__ = ["command_type", "wrapped_help"]
+
+
+def command_type(commands: Mapping[str, Callable[..., None]], arguments: Sequence[str]) -> Any:
+    """The type from which tyro makes the parser: a choice of commands.
+
+    A command is described by its docstring: in the list of commands by its first paragraph, in
+    its own help by all of them.
+    """
+    choices = []
+    for name, command in commands.items():
+        paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+        shown = paragraphs if arguments[:1] == [name] else paragraphs[:1]
+        choice = tyro.conf.subcommand(name, constructor=command, description="\n\n".join(shown))
+        choices.append(Annotated[Any, choice])
+    return Union[tuple(choices)]  # noqa: UP007 (made at run time)
+
+
+class _Capture(io.StringIO):
+    """Text that is meant for a stream: colored and drawn with boxes if the stream can show them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """That of the stream."""
+        return self._stream.encoding or "ascii"
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        return self._stream.isatty()
+
+
+@contextmanager
+def wrapped_help(arguments: Sequence[str]) -> Iterator[None]:
+    """Wrap the help that is printed inside to the width of the terminal.
+
+    tyro wraps the texts in its boxes, but neither the usage line nor the description above them.
+    """
+    if sys.stdout is None or not {"-h", "--help"} & set(arguments):
+        yield
+        return
+    output = _Capture(sys.stdout)
+    try:
+        with redirect_stdout(output):
+            yield
+    finally:
+        width = shutil.get_terminal_size().columns
+        for line in output.getvalue().splitlines():
+            text = "\n".join(_wrap(line, width))
+            print(text.encode(output.encoding, "replace").decode(output.encoding))
+
+
+def _wrap(line: str, width: int) -> list[str]:
+    if line.startswith("usage:"):
+        line = re.sub(r"\{\w+(,\w+)+\}", "COMMAND", line)
+        indent = " " * 4
+        return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
+    if len(line) <= width or line[:1] in "│╭╰\x1b":
+        return [line]
+    return textwrap.wrap(line, width, break_on_hyphens=False)
