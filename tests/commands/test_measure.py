@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from crop_rules import mean_face_rule
+from fakes import MeanModel
 from numpy.typing import NDArray
 from skimage import data
 
@@ -23,27 +23,11 @@ from facepoints.datasets import synthetic
 from facepoints.detection import FullImageDetector
 from facepoints.imaging.image_io import read_image
 from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
 from facepoints.measurement import MEASURES, measure
 from facepoints.results.records import json_line, record
-
-
-class MeanModel:
-    """Answers every crop with the canonical_points of faces and a radius of 2."""
-
-    landmarks: LandmarkSet = IBUG_68
-    size = (96, 96)
-    refinement_passes = 0
-    has_face_score = False
-    canonical_points, face_box = mean_face_rule(IBUG_68, (96, 96))
-
-    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-        many = len(crops)
-        points = np.repeat(self.canonical_points[None], many, axis=0)
-        return LandmarkOutput(points, np.full((many, 68), 2, np.float32), np.ones(many, np.float32))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""From pictures to faces: crops, looks, scores, turns, batches; with a model that is plain to see.
+"""From an image to faces: crops, refinement, scores, rotations, batches; with a simple fake model.
 
 A "face" here is a bright disc (its brow) above a dark one (its chin) on gray, and the model
-reads the two discs. So what comes back can be compared with where they were drawn.
+reads the two discs. So the output can be compared with the detections where they were drawn.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from fakes import DISC_LANDMARKS, DISC_SHAPE, DiscModel, FixedDetector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -37,12 +38,8 @@ from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import KAGGLE_15
-from facepoints.landmarks.landmark_set import LandmarkSet
 
-POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
-SHAPE = np.array([(0, -0.35), (0, 0.35), (0.4, 0), (-0.4, 0)])
-"""The four points on a face whose box has its middle at 0 and the longer side 1."""
-DISC = 0.14  # radius of the two discs on that face
+DISC = 0.14  # radius of the two discs on a face whose longer side is 1
 
 PLAIN = 128
 
@@ -50,10 +47,10 @@ PLAIN = 128
 def draw_face(
     image: NDArray[np.uint8], x: float, y: float, size: float, angle: float = 0, bright: int = 255
 ) -> NDArray[np.float64]:
-    """Draw a face of `size` pixels, turned clockwise; where its points are. The brighter its
-    brow, the surer the model."""
+    """Draw a face of `size` pixels, rotated clockwise, and return its points. The brighter its
+    brow, the higher the model's score."""
     turn = affine.rotation_matrix(angle, (0, 0))
-    points = affine.apply(turn, SHAPE * size).astype(float) + np.array([x, y])
+    points = affine.apply(turn, DISC_SHAPE * size).astype(float) + np.array([x, y])
     for point, value in zip(points[:2], (bright, 0), strict=True):
         middle = tuple(int(v) for v in np.rint(point * 256))
         cv2.circle(image, middle, round(size * DISC * 256), value, -1, cv2.LINE_AA, 8)
@@ -65,75 +62,60 @@ def canvas(width: int = 320, height: int = 240) -> NDArray[np.uint8]:
 
 
 @dataclass
-class Discs:
+class Discs(DiscModel):
     """A model that reads the discs.
 
     Attributes:
-        drift: by how much of their way from the canonical_points its points are off: what a second
-            look makes smaller.
+        drift: by how much of their way from the canonical points its points are off. Refinement
+            makes the error smaller.
     """
 
-    refinement_passes: int = 1
-    has_face_score: bool = True
-    drift: float = 0.0
-    calls: list[int] = field(default_factory=list)
-    landmarks: LandmarkSet = POINTS
-    size: tuple[int, int] = (64, 64)
     face_box: tuple[float, float, float, float] = (11.5, 13.5, 40.0, 36.0)
-
-    @property
-    def canonical_points(self) -> NDArray[np.float32]:
-        return (SHAPE * 40 + 31.5).astype(np.float32)
+    drift: float = 0.0
 
     def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         assert crops.dtype == np.uint8
         assert crops.shape[1:] == self.size
         self.calls.append(len(crops))
-        answer = LandmarkOutput(
+        output = LandmarkOutput(
             np.full((len(crops), 4, 2), np.nan, np.float32),
             np.ones((len(crops), 4), np.float32),
             np.zeros(len(crops), np.float32),
         )
         for row, crop in enumerate(crops):
-            seen = [_middle(crop > 200), _middle(crop < 56)]
-            if any(len(m) == 0 for m in seen):
-                answer.points[row] = self.canonical_points
+            discs = [_center(crop > 200), _center(crop < 56)]
+            if any(len(center) == 0 for center in discs):
+                output.points[row] = self.canonical_points
                 continue
-            fit = affine.fit_similarity(SHAPE[:2], np.array(seen))
-            points = affine.apply(fit, SHAPE)
-            answer.points[row] = points + self.drift * (points - self.canonical_points)
-            answer.radius[row] = 0.05 * np.hypot(*fit[:, 0]) * np.array([1, 1, 2, 2])
-            answer.score[row] = crop.max() / 255 * 0.99
-        return answer
-
-
-def _middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    down, across = np.nonzero(mask)
-    return np.array([across.mean(), down.mean()]) if len(down) > 8 else np.zeros(0)
+            fit = affine.fit_similarity(DISC_SHAPE[:2], np.array(discs))
+            points = affine.apply(fit, DISC_SHAPE)
+            output.points[row] = points + self.drift * (points - self.canonical_points)
+            output.radius[row] = 0.05 * np.hypot(*fit[:, 0]) * np.array([1, 1, 2, 2])
+            output.score[row] = crop.max() / 255 * 0.99
+        return output
 
 
 @dataclass
-class Given:
-    """A finder that knows, and tries that it makes."""
+class RecordingDiscs(Discs):
+    """It keeps the crops of each call."""
 
-    places: Sequence[Detection]
-    harder: Sequence[Sequence[Detection]] = ()
-    asked: int = 0
+    crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        return list(self.places)
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
+        self.crops.append(crops.copy())
+        return super().__call__(crops)
 
-    def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
-        for places in self.harder:
-            self.asked += 1
-            yield list(places)
+
+def _center(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    down, across = np.nonzero(mask)
+    return np.array([across.mean(), down.mean()]) if len(down) > 8 else np.zeros(0)
 
 
 def around(x: float, y: float, size: float, score: float = 0.9, angle: float = 0) -> Detection:
     return Detection((x - size / 2, y - size / 2, size, size), score, angle)
 
 
-# Where points are
+# Landmarks
 
 
 @settings(max_examples=60, deadline=None)
@@ -145,38 +127,32 @@ def around(x: float, y: float, size: float, score: float = 0.9, angle: float = 0
     off=st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1), st.floats(0.85, 1.2)),
     passes=st.sampled_from([0, 1]),
 )
-def test_points_are_where_the_face_is(
+def test_predicted_points_match_the_drawn_face(
     x: float, y: float, size: float, angle: float, off: tuple[float, float, float], passes: int
 ) -> None:
     image = canvas()
     truth = draw_face(image, x, y, size, angle)
-    place = around(x + off[0] * size, y + off[1] * size, size * off[2], angle=angle + 15)
-    (face,) = Predictor(Discs(passes), Given([place]))(image)
+    detection = around(x + off[0] * size, y + off[1] * size, size * off[2], angle=angle + 15)
+    (face,) = Predictor(Discs(passes), FixedDetector([detection]))(image)
     assert np.abs(face.points - truth).max() < 0.04 * size
     np.testing.assert_allclose(face.radius, 0.05 * size * np.array([1, 1, 2, 2]), rtol=0.1)
     np.testing.assert_allclose(face.box, affine.bounding_box(face.points))
-    assert face.landmarks == POINTS
+    assert face.landmarks == DISC_LANDMARKS
     assert face.points.dtype == face.radius.dtype == np.float32
 
 
-def test_the_first_look_has_the_found_box_where_training_had_it() -> None:
-    seen: list[NDArray[np.uint8]] = []
-
-    class Watching(Discs):
-        def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-            seen.append(crops.copy())
-            return super().__call__(crops)
-
+def test_the_initial_crop_puts_the_detected_box_where_training_had_it() -> None:
     image = canvas()
     draw_face(image, 150, 120, 100, 90)
-    Predictor(Watching(refinement_passes=0), Given([around(150, 120, 100, angle=90)]))(image)
+    model = RecordingDiscs(refinement_passes=0)
+    Predictor(model, FixedDetector([around(150, 120, 100, angle=90)]))(image)
     want = np.full((64, 64), PLAIN, dtype=np.uint8)
     draw_face(want, 31.5, 31.5, 40)  # upright, in the middle of `face_box`, its longer side 40
-    assert np.abs(seen[0][0].astype(int) - want).mean() < 1.5
+    assert np.abs(model.crops[0][0].astype(int) - want).mean() < 1.5
 
 
 @pytest.mark.parametrize(
-    ("place", "calls"),
+    ("detection", "calls"),
     [
         (around(160, 120, 100, angle=20), [1]),
         (around(162, 118, 105, angle=14), [1]),
@@ -185,159 +161,154 @@ def test_the_first_look_has_the_found_box_where_training_had_it() -> None:
         (around(160, 120, 120, angle=20), [1, 1]),
     ],
 )
-def test_a_crop_that_was_nearly_right_gets_no_second_look(
-    place: Detection, calls: list[int]
+def test_a_crop_within_the_tolerances_is_not_refined(
+    detection: Detection, calls: list[int]
 ) -> None:
     image = canvas()
     truth = draw_face(image, 160, 120, 100, 20)
     model = Discs()
-    (face,) = Predictor(model, Given([place]))(image)
+    (face,) = Predictor(model, FixedDetector([detection]))(image)
     assert model.calls == calls
     assert np.abs(face.points - truth).max() < 4
 
 
-def test_a_second_look_corrects_what_the_first_got_wrong() -> None:
+def test_refinement_corrects_the_first_prediction() -> None:
     image = canvas()
     truth = draw_face(image, 160, 120, 100, 25)
-    place = around(170, 112, 110)
+    detection = around(170, 112, 110)
     off = {}
     for passes in (0, 1):
-        (face,) = Predictor(Discs(passes, drift=0.15), Given([place]))(image)
+        (face,) = Predictor(Discs(passes, drift=0.15), FixedDetector([detection]))(image)
         off[passes] = np.abs(face.points - truth).max()
     assert off[0] > 2
     assert off[1] < off[0] / 3
 
 
 @pytest.mark.parametrize("doubt", [0.1, 500.0])
-def test_a_second_look_trusts_the_surer_points_more(doubt: float) -> None:
-    class Unsure(Discs):
-        """It has the left ear wrong at first, and says how sure it is of that."""
+def test_refinement_weighs_points_with_a_small_radius_more(doubt: float) -> None:
+    class Unsure(RecordingDiscs):
+        """The first prediction of the left ear is wrong, with a radius of `doubt`."""
 
         def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-            answer = super().__call__(crops)
+            output = super().__call__(crops)
             if len(self.calls) == 1:
-                answer.points[:, 2] += 15
-                answer.radius[:, 2] = doubt
-            else:
-                seen.append(crops.copy())
-            return answer
+                output.points[:, 2] += 15
+                output.radius[:, 2] = doubt
+            return output
 
-    seen: list[NDArray[np.uint8]] = []
+    model = Unsure()
     image, want = canvas(), canvas(64, 64)
     draw_face(image, 160, 120, 100, 20)
-    Predictor(Unsure(), Given([around(160, 120, 100)]))(image)
+    Predictor(model, FixedDetector([around(160, 120, 100)]))(image)
     draw_face(want, 31.5, 31.5, 40)
-    off = np.abs(seen[0][0].astype(int) - want).mean()
+    off = np.abs(model.crops[1][0].astype(int) - want).mean()
     assert off < 1.5 if doubt > 1 else off > 5
 
 
-def test_a_wild_first_answer_keeps_its_crop() -> None:
+def test_points_in_one_place_do_not_move_the_crop() -> None:
     class Wild(Discs):
         def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-            answer = super().__call__(crops)
-            answer.score[:] = 1
-            answer.points[:] = 31 + 1e-3 * answer.points  # all but one place
-            return answer
+            output = super().__call__(crops)
+            output.score[:] = 1
+            output.points[:] = 31 + 1e-3 * output.points  # all but in one place
+            return output
 
-    (face,) = Predictor(Wild(), Given([around(160, 120, 100)]))(canvas())
+    (face,) = Predictor(Wild(), FixedDetector([around(160, 120, 100)]))(canvas())
     assert np.abs(face.points - (160, 120)).max() < 5
 
 
-def test_small_faces_of_large_pictures_are_cropped_as_the_whole_picture_would_be() -> None:
+def test_a_crop_of_part_of_an_image_equals_that_of_the_whole_image() -> None:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (900, 1200), dtype=np.uint8)
     image = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), dtype=np.uint8)
-    seen: list[NDArray[np.uint8]] = []
-
-    class Watching(Discs):
-        def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-            seen.append(crops.copy())
-            return super().__call__(crops)
-
-    places = [around(600, 400, 60, angle=30), around(30, 20, 90), around(1190, 890, 300, angle=-50)]
-    places += [around(-100, 450, 50), around(600, 450, 900)]
-    model = Watching(refinement_passes=0)
-    predictor = Predictor(model, Given(places), min_score=0)
+    detections = [
+        around(600, 400, 60, angle=30),
+        around(30, 20, 90),
+        around(1190, 890, 300, angle=-50),
+    ]
+    detections += [around(-100, 450, 50), around(600, 450, 900)]
+    model = RecordingDiscs(refinement_passes=0)
+    predictor = Predictor(model, FixedDetector(detections), min_score=0)
     predictor(image)
-    for crop, place in zip(seen[0], places, strict=True):
-        x, y, width, height = place.box
+    for crop, detection in zip(model.crops[0], detections, strict=True):
+        x, y, width, height = detection.box
         scale = 40 / max(width, height)
         center = x + width / 2, y + height / 2
         zoom = np.array(
             [[scale, 0, 31.5 - scale * center[0]], [0, scale, 31.5 - scale * center[1]]]
         )
-        matrix = affine.compose(affine.rotation_matrix(-place.angle, center), zoom)
+        matrix = affine.compose(affine.rotation_matrix(-detection.angle, center), zoom)
         whole = affine.warp(image, matrix, 64, 64)
         assert np.abs(crop.astype(int) - whole).mean() < 3
 
 
-# Which faces
+# Faces
 
 
-def test_unsure_places_are_no_faces() -> None:
+def test_low_scores_are_no_faces() -> None:
     image = canvas()
     draw_face(image, 80, 120, 100)
-    finder = Given([around(90, 120, 120, 0.2), around(240, 120, 100, 0.95)])
+    detector = FixedDetector([around(90, 120, 120, 0.2), around(240, 120, 100, 0.95)])
     model = Discs()
-    faces = Predictor(model, finder)(image)
+    faces = Predictor(model, detector)(image)
     assert len(faces) == 1
     assert faces[0].box[0] < 160
     assert faces[0].score == pytest.approx(0.99)
-    assert model.calls == [2, 1]  # what is hopeless after one look gets no second
-    assert Predictor(Discs(), finder, min_score=0.995)(image) == []
-    assert len(Predictor(Discs(), finder, min_score=0)(image)) == 2
+    assert model.calls == [2, 1]  # a hopeless crop is not refined
+    assert Predictor(Discs(), detector, min_score=0.995)(image) == []
+    assert len(Predictor(Discs(), detector, min_score=0)(image)) == 2
 
 
-def test_a_model_that_does_not_judge_leaves_it_to_the_finder() -> None:
+def test_without_a_face_score_the_detector_decides() -> None:
     image = canvas()
     draw_face(image, 80, 120, 100)
-    finder = Given([around(80, 120, 100, 0.4), around(240, 120, 100, 0.7)])
-    (face,) = Predictor(Discs(has_face_score=False), finder)(image)
+    detector = FixedDetector([around(80, 120, 100, 0.4), around(240, 120, 100, 0.7)])
+    (face,) = Predictor(Discs(has_face_score=False), detector)(image)
     assert face.score == 0.7
     assert face.box[0] > 160
 
 
-def test_a_face_that_was_found_twice_is_one() -> None:
+def test_a_face_that_is_detected_twice_is_returned_once() -> None:
     image = canvas()
     truth = draw_face(image, 160, 120, 100)
-    places = [around(160, 120, 100), around(162, 119, 104), around(175, 120, 130, 0.5)]
-    places += [around(150, 130, 80, 0.3), around(160, 120, 100, angle=60)]
-    (face,) = Predictor(Discs(), Given(places))(image)
+    detections = [around(160, 120, 100), around(162, 119, 104), around(175, 120, 130, 0.5)]
+    detections += [around(150, 130, 80, 0.3), around(160, 120, 100, angle=60)]
+    (face,) = Predictor(Discs(), FixedDetector(detections))(image)
     assert np.abs(face.points - truth).max() < 3
 
 
-def test_neighbours_are_two_faces_and_the_surest_comes_first() -> None:
+def test_neighbors_are_two_faces_and_the_highest_score_comes_first() -> None:
     image = canvas()
     draw_face(image, 90, 120, 100, bright=220)
     draw_face(image, 200, 120, 100)
-    places = [around(90, 120, 100), around(200, 120, 100)]
-    faces = Predictor(Discs(), Given(places))(image)
+    detections = [around(90, 120, 100), around(200, 120, 100)]
+    faces = Predictor(Discs(), FixedDetector(detections))(image)
     assert len(faces) == 2
     assert faces[0].score > faces[1].score
     assert faces[0].box[0] > faces[1].box[0]
 
 
-def test_it_looks_harder_only_where_nothing_was_a_face() -> None:
+def test_fallback_detections_are_used_only_without_a_face() -> None:
     image = canvas()
     truth = draw_face(image, 160, 120, 100)
     nothing, there = around(40, 60, 60), around(160, 120, 100)
-    finder = Given([nothing], [[], [nothing], [there], [nothing]])
-    (face,) = Predictor(Discs(), finder)(image)
+    detector = FixedDetector([nothing], [[], [nothing], [there], [nothing]])
+    (face,) = Predictor(Discs(), detector)(image)
     assert np.abs(face.points - truth).max() < 3
-    assert finder.asked == 3
-    eager = Given([there], [[nothing]])
+    assert detector.attempts == 3
+    eager = FixedDetector([there], [[nothing]])
     assert len(Predictor(Discs(), eager)(image)) == 1
-    assert eager.asked == 0
-    vain = Given([], [[nothing], []])
+    assert eager.attempts == 0
+    vain = FixedDetector([], [[nothing], []])
     assert Predictor(Discs(), vain)(image) == []
-    assert vain.asked == 2
+    assert vain.attempts == 2
 
 
 class Upright:
-    """A finder that sees faces within 40 degrees of upright only."""
+    """A detector that finds faces within 40 degrees of upright only."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        brow, chin = _middle(image > 200), _middle(image < 56)
+        brow, chin = _center(image > 200), _center(image < 56)
         way = chin - brow
         if abs(np.degrees(np.arctan2(way[0], way[1]))) > 40:
             return []
@@ -347,7 +318,7 @@ class Upright:
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270, 60, -150])
-def test_any_angle_finds_what_lies_and_what_is_upside_down(angle: float) -> None:
+def test_any_angle_finds_faces_on_their_side_and_upside_down(angle: float) -> None:
     image = canvas()
     truth = draw_face(image, 140, 110, 100, angle)
     (face,) = Predictor(Discs(), Upright(), any_angle=True)(image)
@@ -355,7 +326,7 @@ def test_any_angle_finds_what_lies_and_what_is_upside_down(angle: float) -> None
     assert bool(Predictor(Discs(), Upright())(image)) == (angle == 0)
 
 
-def test_any_angle_looks_harder_every_way_round() -> None:
+def test_any_angle_uses_fallback_detections_in_every_rotation() -> None:
     image = canvas()
     truth = draw_face(image, 140, 110, 100, 180)
 
@@ -371,38 +342,38 @@ def test_any_angle_looks_harder_every_way_round() -> None:
     assert np.abs(face.points - truth).max() < 3
 
 
-# One picture, several, files, crops
+# One image, several, files
 
 
-def test_several_pictures_are_looked_at_together() -> None:
+def test_several_images_go_through_the_model_together() -> None:
     images, truths = [], []
     for x in (100, 130, 160):
         image = canvas()
         truths.append(draw_face(image, x, 120, 100))
         images.append(image)
     model = Discs()
-    found = Predictor(model, Given([around(130, 110, 130)]))([*images, canvas()])
+    batch = Predictor(model, FixedDetector([around(130, 110, 130)]))([*images, canvas()])
     assert model.calls == [4, 3]
-    assert [len(faces) for faces in found] == [1, 1, 1, 0]
-    for faces, truth in zip(found[:3], truths, strict=True):
+    assert [len(faces) for faces in batch] == [1, 1, 1, 0]
+    for faces, truth in zip(batch[:3], truths, strict=True):
         assert np.abs(faces[0].points - truth).max() < 3
 
 
-def test_no_pictures_are_no_faces() -> None:
+def test_no_images_have_no_faces() -> None:
     model = Discs()
-    assert Predictor(model, Given([]))([]) == []
-    assert Predictor(model, Given([]))([canvas()]) == [[]]
-    assert Predictor(model, Given([]))(canvas()) == []
+    assert Predictor(model, FixedDetector([]))([]) == []
+    assert Predictor(model, FixedDetector([]))([canvas()]) == [[]]
+    assert Predictor(model, FixedDetector([]))(canvas()) == []
 
 
-def test_every_kind_of_picture(tmp_path: Path) -> None:
+def test_every_kind_of_image(tmp_path: Path) -> None:
     gray = canvas()
     truth = draw_face(gray, 160, 120, 100)
     rgb = np.repeat(gray[..., None], 3, axis=2)
     opaque = np.dstack([rgb, np.full(gray.shape, 255, np.uint8)])
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), gray)
-    predictor = Predictor(Discs(), Given([around(160, 120, 100)]))
+    predictor = Predictor(Discs(), FixedDetector([around(160, 120, 100)]))
     kinds = [gray, rgb, opaque, gray[..., None], rgb[:, ::-1][:, ::-1], path, str(path)]
     for kind in kinds:
         (face,) = predictor(kind)
@@ -421,8 +392,8 @@ def test_every_kind_of_picture(tmp_path: Path) -> None:
         np.zeros(8, dtype=np.uint8),
     ],
 )
-def test_arrays_that_are_no_pictures(wrong: NDArray) -> None:
-    predictor = Predictor(Discs(), Given([]))
+def test_arrays_that_are_not_images_are_refused(wrong: NDArray) -> None:
+    predictor = Predictor(Discs(), FixedDetector([]))
     with pytest.raises(DataError, match="an image"):
         predictor(wrong)
     with pytest.raises(DataError, match="an image"):
@@ -430,18 +401,18 @@ def test_arrays_that_are_no_pictures(wrong: NDArray) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 3, b"bytes", object(), [3], [[canvas()]], [b"bytes"]])
-def test_what_is_neither_an_array_nor_a_file(wrong: Any) -> None:
+def test_objects_that_are_neither_array_nor_path_are_refused(wrong: Any) -> None:
     with pytest.raises(DataError, match=r"got \w+; numpy.asarray"):
-        Predictor(Discs(), Given([]))(wrong)
+        Predictor(Discs(), FixedDetector([]))(wrong)
 
 
-def test_files_that_are_no_pictures(tmp_path: Path) -> None:
+def test_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no image at"):
-        Predictor(Discs(), Given([]))(tmp_path / "nowhere.jpg")
+        Predictor(Discs(), FixedDetector([]))(tmp_path / "nowhere.jpg")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (2, 700), (700, 1, 3), (30, 30)])
-def test_tiny_pictures_hold_no_face(shape: tuple[int, ...]) -> None:
+def test_tiny_images_have_no_face(shape: tuple[int, ...]) -> None:
     image = np.full(shape, 90, dtype=np.uint8)
     assert Predictor(Discs())(image) == []
     assert Predictor(Discs(), any_angle=True)(image) == []
@@ -462,10 +433,10 @@ def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
         predictor(image)
 
 
-# Getting ready
+# Loading
 
 
-def test_settings_that_cannot_be(tmp_path: Path) -> None:
+def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="min_score"):
         Predictor(Discs(), min_score=1.5)
     with pytest.raises(SettingsError, match="no face detector 'eyes'"):
@@ -474,7 +445,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
         load(tmp_path / "nowhere.onnx")
 
 
-def test_the_package_has_the_three_lines() -> None:
+def test_the_package_offers_the_short_names() -> None:
     assert facepoints.load is load
     assert facepoints.Face is Face
     assert facepoints.FaceModel is FaceModel
@@ -483,7 +454,7 @@ def test_the_package_has_the_three_lines() -> None:
         facepoints.nothing  # noqa: B018
 
 
-def test_importing_the_package_brings_in_nothing() -> None:
+def test_importing_the_package_loads_no_dependency() -> None:
     code = "import facepoints, sys, json; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
@@ -496,42 +467,35 @@ def test_predicting_needs_neither_rich_nor_tyro() -> None:
     assert not set(done.stdout.split()) & {"rich", "tyro", "torch", "matplotlib"}
 
 
-def test_cascades_and_a_model_on_a_photo() -> None:
-    """The real finder: its box is where the model's points end up that go by boxes alone."""
+def test_cascades_and_a_mean_face_on_a_photo() -> None:
+    """The fake model predicts the mean face in the detected box."""
 
-    class Mean(Discs):
-        def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-            count = len(crops)
-            points = np.repeat(self.canonical_points[None], count, axis=0)
-            ones = np.ones((count, 4), np.float32)
-            return LandmarkOutput(points, ones, np.ones(count, np.float32))
-
-    faces = Predictor(Mean(has_face_score=False), OpenCVCascadeDetector())(data.astronaut())
+    faces = Predictor(DiscModel(has_face_score=False), OpenCVCascadeDetector())(data.astronaut())
     brow, chin = faces[0].points[:2]
     np.testing.assert_allclose((brow + chin) / 2, (226, 127), atol=12)
     assert 50 < chin[1] - brow[1] < 85
 
 
-# The model that comes with the package
+# The built-in model
 
 EYES = {"right_eye_center": (203.5, 100.5), "left_eye_center": (249.5, 104.0)}
 MOUTH = {"mouth_right_corner": (202.5, 139.5), "mouth_left_corner": (244.0, 141.0)}
 """Points on `skimage.data.astronaut()`, looked up by hand."""
 
 
-def test_what_the_finder_doubts_the_model_must_be_sure_of() -> None:
-    """The photo has a tower and a dark box that look a little like a face."""
-    own = BuiltinDetector.load(min_score=0.02, threads=1)
+def test_a_low_detector_score_lowers_the_score_of_a_face() -> None:
+    """The photo shows a tower and a dark box that look a little like a face."""
+    detector = BuiltinDetector.load(min_score=0.02, threads=1)
     photo = data.astronaut()
-    assert len(own.detect(photo)) > 2
+    assert len(detector.detect(photo)) > 2
     model = LandmarkModel.load(threads=1)
-    (face,) = Predictor(model, own)(photo)
+    (face,) = Predictor(model, detector)(photo)
     assert face.score > 0.99
-    place = own.detect(photo)[0]
+    detection = detector.detect(photo)[0]
 
     class Doubtful(BuiltinDetector):
         def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-            return [replace(place, score=self.side / 1000)]
+            return [replace(detection, score=self.side / 1000)]
 
     scores = [
         [f.score for f in Predictor(model, Doubtful(side), min_score=0)(photo)]
@@ -551,9 +515,9 @@ def test_the_shipped_model_finds_the_points_of_a_photo(turns: int) -> None:
     model = load(any_angle=turns > 0, threads=1)
     (face,) = model(np.ascontiguousarray(np.rot90(photo, turns)))
     assert face.score > 0.9
-    told = face.as_landmarks(KAGGLE_15)
-    for name, place in {**EYES, **MOUTH}.items():
+    kaggle = face.as_landmarks(KAGGLE_15)
+    for name, position in {**EYES, **MOUTH}.items():
         column = KAGGLE_15.names.index(name)
-        away = np.hypot(*(told.points[column] - affine.apply(matrix, np.array(place))))
+        away = np.hypot(*(kaggle.points[column] - affine.apply(matrix, np.array(position))))
         assert away < 4
-        assert away < told.radius[column] + 2  # where it was looked up is not exact either
+        assert away < kaggle.radius[column] + 2  # where it was looked up is not exact either

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 import pytest
+from fakes import DISC_SHAPE, DiscModel
 from numpy.typing import NDArray
 
 from facepoints.detection import BoxFileDetector, Detection
@@ -31,8 +32,6 @@ from facepoints.tracking.track import Track
 from facepoints.tracking.tracker import FaceTracker, track_video
 from facepoints.video.frame import Frame
 
-POINTS = LandmarkSet(("brow", "chin", "left_ear", "right_ear"))
-SHAPE = np.array([(0, -0.35), (0, 0.35), (0.4, 0), (-0.4, 0)])
 WIDTH, HEIGHT, RATE = 320, 160, 30
 
 
@@ -58,7 +57,7 @@ class Actor:
         return self.visible is None or bool(self.visible[index])
 
     def points(self, index: int) -> NDArray[np.float64]:
-        return SHAPE * self.size + self.path[index]
+        return DISC_SHAPE * self.size + self.path[index]
 
 
 def paint(image: NDArray[np.uint8], actor: Actor, index: int) -> None:
@@ -126,21 +125,11 @@ class Clip:
 
 
 @dataclass
-class Discs:
+class Discs(DiscModel):
     """A model that reads the discs, with noise in crop pixels."""
 
     noise: float = 0.0
-    has_face_score: bool = True
-    refinement_passes: int = 1
-    calls: list[int] = field(default_factory=list)
-    landmarks: LandmarkSet = POINTS
-    size: tuple[int, int] = (64, 64)
-    face_box: tuple[float, float, float, float] = (11.5, 11.5, 40.0, 40.0)
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-
-    @property
-    def canonical_points(self) -> NDArray[np.float32]:
-        return (SHAPE * 40 + 31.5).astype(np.float32)
 
     def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         self.calls.append(len(crops))
@@ -151,10 +140,10 @@ class Discs:
             discs = [_center(crop > 225), _center(crop < 40)]
             if any(len(m) == 0 for m in discs):
                 continue
-            fit = affine.fit_similarity(SHAPE[:2], np.array(discs))
+            fit = affine.fit_similarity(DISC_SHAPE[:2], np.array(discs))
             if np.hypot(*(affine.apply(fit, np.zeros(2)) - 31.5)) > 20:
                 continue  # a face beside the crop does not count
-            points[row] = affine.apply(fit, SHAPE)
+            points[row] = affine.apply(fit, DISC_SHAPE)
             points[row] += self.random.normal(0, 1, (4, 2)) * self.noise
             score[row] = 0.99
         return LandmarkOutput(points, radius, score)
@@ -231,7 +220,7 @@ def pair() -> tuple[list[Track], list[Observation]]:
     """Two faces side by side that stood still for some frames: their tracks and observations."""
     observations = []
     for middle, cheek in ((120.0, -0.3), (165.0, 0.3)):
-        points = (SHAPE * 60 + (middle, 80)).astype(np.float32)
+        points = (DISC_SHAPE * 60 + (middle, 80)).astype(np.float32)
         appearance = appearance_descriptor(
             crop_of(Actor(np.array([(middle, 80.0)]), cheek=(cheek, 0.0))), side=24
         )
