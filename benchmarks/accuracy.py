@@ -133,7 +133,8 @@ def main() -> None:
         title = f"{name}: {len(split.held_out)} held-out faces, percent"
         tables.show(title, cells)
         texts.append(f"{title}\n\n{tables.markdown(cells)}")
-    content |= {"peers": peers.versions()}
+    measured_peers = set(chosen.sides) & set(peers.PEERS)
+    content["peers"] = peers.versions() if measured_peers else before.get("peers")
     tables.write(chosen.out, "accuracy", content, "\n".join(texts))
     for row in rows:
         if row["missed"] and row["correction"] == "none":

@@ -59,9 +59,8 @@ def stage(
     faces: int, threads: int, passes: int, file: str, model: Path | None
 ) -> Callable[[], object]:
     """From images with known boxes to points."""
-    points = replace(
-        LandmarkModel.load(model or weights.BUILTIN, threads=threads), refinement_passes=passes
-    )
+    shipped = LandmarkModel.load(model or weights.BUILTIN, threads=threads)
+    points = replace(shipped, metadata=replace(shipped.metadata, refinement_passes=passes))
     image = read_image(Path(file))
     detected = Predictor(points, min_score=0)(image)
     if not detected:
