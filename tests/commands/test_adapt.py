@@ -1,4 +1,4 @@
-"""Adapting a model to a marking scheme with a few labelled faces: worth, file, bad input."""
+"""Adapting a model to a marking scheme with a few labelled faces: errors, file, bad input."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ RULE = mean_face_rule(IBUG_68, (SIDE, SIDE))
 LAYOUT = RULE.canonical_points.astype(np.float64)
 EYES = np.stack([LAYOUT[36:42].mean(axis=0), LAYOUT[42:48].mean(axis=0)])
 SHIFT = np.random.default_rng(5).normal(0, 2.5, (15, 2))
-"""What another annotator marks otherwise, in pixels of the upright crop."""
+"""Differences of another annotator's points, in pixels of the upright crop."""
 
 
 def dots_model() -> bytes:
-    """A model that lays the mean face onto the two bright dots that its pictures have for eyes,
-    as an ONNX graph: it follows shifts, turns and sizes as a network does."""
+    """A model as an ONNX graph that fits the mean face to the two bright dots that its images
+    have for eyes: it follows shifts, rotations and sizes as a network does."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -69,8 +69,8 @@ def dots_model() -> bytes:
         node("Mul", ["row", "sides"], ["both"]),
         node("MatMul", ["both", "grid"], ["sums"]),
         node("Split", ["sums", "two"], ["xy", "weight"], axis=2),
-        node("Div", ["xy", "weight"], ["centres"]),
-        node("Reshape", ["centres", "eyes"], ["flat_eyes"]),
+        node("Div", ["xy", "weight"], ["centers"]),
+        node("Reshape", ["centers", "eyes"], ["flat_eyes"]),
         node("MatMul", ["flat_eyes", "head"], ["flat_points"]),
         node("Reshape", ["flat_points", "shape"], ["points"]),
         node("ReduceMax", ["gray", "axis"], ["most"], keepdims=0),
@@ -110,9 +110,9 @@ def dots_model() -> bytes:
 
 
 def faces(count: int, seed: int, noise: float, narrow: int = 0, side: int = SIDE) -> Samples:
-    """Turned faces of all sizes with dots for eyes, marked by the scheme that `SHIFT` makes.
+    """Rotated faces of all sizes with dots for eyes, marked by the scheme that `SHIFT` defines.
 
-    The last `narrow` rows have the four points of the other scheme only.
+    The last `narrow` rows have only the four points of the other scheme.
     """
     rng = np.random.default_rng(seed)
     ys, xs = np.mgrid[:side, :side]
@@ -122,7 +122,7 @@ def faces(count: int, seed: int, noise: float, narrow: int = 0, side: int = SIDE
         change = affine.rotation_matrix(rng.uniform(-15, 15), (SIDE / 2, SIDE / 2))
         change[:, :2] *= rng.uniform(0.75, 1)
         change[:, 2] += rng.uniform(0, 12, 2) + (side - SIDE) / 2
-        image = rng.uniform(0, 50, (side, side))  # no two alike, or they are one person's
+        image = rng.uniform(0, 50, (side, side))  # equal images would be one group
         for x, y in affine.apply(change, EYES):
             image += 200 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 18)
         images.append(image.clip(0, 255).astype(np.uint8))
@@ -148,8 +148,8 @@ def faces(count: int, seed: int, noise: float, narrow: int = 0, side: int = SIDE
     )
 
 
-def _marked(source: str) -> tuple[str, ...]:
-    return tuple(f"{name}@{source}" for name in KAGGLE_15.names)
+def _marked(scheme: str) -> tuple[str, ...]:
+    return tuple(f"{name}@{scheme}" for name in KAGGLE_15.names)
 
 
 @pytest.fixture(scope="module")
@@ -166,16 +166,16 @@ def adapted(model: Path, samples: Samples, folder: Path) -> tuple[Path, AdaptRep
 
 
 def errors(path: Path, samples: Samples) -> np.ndarray:
-    """Distances (N, K) of a model's answers to labels, in pixels."""
+    """Distances (N, K) of a model's predictions and labels, in pixels."""
     loaded = LandmarkModel.load(path)
-    found = CroppingModel(loaded, {}, FullImageDetector(0.7)).predict(samples.images).points
-    every = np.ones(found.shape[:2], dtype=bool)
-    points, known = convert(found, every, loaded.landmarks, samples.landmarks)
+    predicted = CroppingModel(loaded, {}, FullImageDetector(0.7)).predict(samples.images).points
+    every = np.ones(predicted.shape[:2], dtype=bool)
+    points, known = convert(predicted, every, loaded.landmarks, samples.landmarks)
     assert known.all()
     return np.linalg.norm(points - samples.points, axis=-1)
 
 
-def test_twenty_faces_take_a_shifted_scheme_nearly_to_its_noise(
+def test_twenty_faces_reduce_the_error_of_a_shifted_scheme_to_its_noise(
     model: Path, tmp_path: Path
 ) -> None:
     out, report = adapted(model, faces(20, 0, noise=0.7), tmp_path)
@@ -191,17 +191,19 @@ def test_twenty_faces_take_a_shifted_scheme_nearly_to_its_noise(
     assert report.after * side == pytest.approx(noise, rel=0.15)
 
 
-def test_the_new_radius_holds_nine_labels_in_ten(model: Path, tmp_path: Path) -> None:
+def test_the_new_radius_contains_90_percent_of_the_labels(model: Path, tmp_path: Path) -> None:
     out, _ = adapted(model, faces(60, 2, noise=1.0), tmp_path)
     others = faces(60, 3, noise=1.0)
     loaded = LandmarkModel.load(out)
-    answer = CroppingModel(loaded, {}, FullImageDetector(0.7)).predict(others.images)
-    inside = np.linalg.norm(answer.points - others.points, axis=-1) <= answer.radius
+    output = CroppingModel(loaded, {}, FullImageDetector(0.7)).predict(others.images)
+    inside = np.linalg.norm(output.points - others.points, axis=-1) <= output.radius
     assert 0.82 <= inside.mean() <= 0.96
-    assert LandmarkModel.load(model)(others.images).radius.max() < 0.25  # which held hardly any
+    assert (
+        LandmarkModel.load(model)(others.images).radius.max() < 0.25
+    )  # the old radius contains hardly any
 
 
-def test_both_schemes_of_a_table_get_columns_of_their_own(model: Path, tmp_path: Path) -> None:
+def test_each_scheme_of_a_table_gets_its_own_columns(model: Path, tmp_path: Path) -> None:
     out, report = adapted(model, faces(40, 4, noise=0.3, narrow=22), tmp_path)
     loaded = LandmarkModel.load(out)
     assert set(loaded.landmarks.names) == {
@@ -210,13 +212,13 @@ def test_both_schemes_of_a_table_get_columns_of_their_own(model: Path, tmp_path:
     }
     assert set(loaded.schemes) == {"15-point", "4-point"}
     assert report.after < report.before / 4
-    # It answers the competition's pictures as the crops that it knows, not as they are.
+    # The images of the competition are cropped for it, although it has all of their points.
     assert isinstance(
         select_crop_model(loaded, KAGGLE_15.names, FullImageDetector()), CroppingModel
     )
 
 
-def test_photos_are_cut_larger_than_their_labels(model: Path, tmp_path: Path) -> None:
+def test_photos_are_cropped_with_a_margin_around_the_labels(model: Path, tmp_path: Path) -> None:
     samples = faces(20, 6, noise=0.3, side=180)
     folder = WRITERS["coco"](samples, tmp_path / "photos")
     out = tmp_path / "mine.onnx"
@@ -238,7 +240,7 @@ def test_an_adapted_model_can_be_adapted_again(model: Path, tmp_path: Path) -> N
     assert json.dumps(metadata.to_dict())
 
 
-def test_the_graph_does_what_the_change_says(model: Path, tmp_path: Path) -> None:
+def test_the_new_graph_applies_matrix_offset_and_factors(model: Path, tmp_path: Path) -> None:
     out, _ = adapted(model, faces(12, 8, noise=0.5), tmp_path)
     old, new = LandmarkModel.load(model), LandmarkModel.load(out)
     crops = faces(5, 9, noise=0.0).images
@@ -250,14 +252,14 @@ def test_the_graph_does_what_the_change_says(model: Path, tmp_path: Path) -> Non
     factors = new.calibration.factors
     np.testing.assert_allclose(after.radius, np.tile(factors, (5, 1)) * 0.2, rtol=1e-3)
     np.testing.assert_array_equal(after.score, before.score)
-    # up to half a pixel: the layout is the old one's, and what was added is in it
-    old_layout, _ = convert(
+    # the canonical points are those of the old model with the offset
+    old_canonical, _ = convert(
         old.canonical_points[None], np.ones((1, 68), bool), IBUG_68, new.landmarks
     )
-    np.testing.assert_allclose(new.canonical_points, old_layout[0] + offset, atol=1e-3)
+    np.testing.assert_allclose(new.canonical_points, old_canonical[0] + offset, atol=1e-3)
 
 
-def test_a_mean_of_few_is_not_believed_and_one_wrong_label_does_no_harm() -> None:
+def test_a_mean_of_few_faces_is_shrunk_and_outliers_are_left_out() -> None:
     rng = np.random.default_rng(0)
     real = rng.normal(0, 2, (15, 2))
     labelled = np.ones((20, 15), dtype=bool)
@@ -268,14 +270,14 @@ def test_a_mean_of_few_is_not_believed_and_one_wrong_label_does_no_harm() -> Non
     assert np.abs(mean_gaps(gaps, labelled)[4] - found[4]).max() < 0.3
     labelled[:, 7] = False
     assert (mean_gaps(gaps, labelled)[7] == 0).all()
-    chance = rng.normal(0, 3, (200, 4, 15, 2))  # nothing to find, in many sets of four faces
+    chance = rng.normal(0, 3, (200, 4, 15, 2))  # only chance, in many sets of four faces
     some = np.ones((4, 15), dtype=bool)
     plain, shrunk = chance.mean(axis=1), np.stack([mean_gaps(c, some) for c in chance])
     assert np.square(shrunk).mean() < 0.35 * np.square(plain).mean()
     assert (mean_gaps(gaps[:0], labelled[:0]) == 0).all()
 
 
-def test_what_cannot_be_adapted_is_one_line(model: Path, tmp_path: Path) -> None:
+def test_bad_input_raises_an_error_and_writes_no_file(model: Path, tmp_path: Path) -> None:
     samples = faces(3, 0, noise=0.0)
     renamed = LandmarkSet(tuple(f"p{k}" for k in range(15)), mirrorable=False)
     strange = samples.with_points(samples.points, samples.labelled, renamed)
@@ -290,9 +292,7 @@ def test_what_cannot_be_adapted_is_one_line(model: Path, tmp_path: Path) -> None
     assert not out.exists()
 
 
-def test_points_that_the_model_does_not_know_are_left_out_by_name(
-    model: Path, tmp_path: Path
-) -> None:
+def test_points_unknown_to_the_model_are_listed_and_left_out(model: Path, tmp_path: Path) -> None:
     samples = faces(5, 0, noise=0.0)
     names = tuple("dimple" if n == "nose_tip" else n for n in KAGGLE_15.names)
     partly = samples.with_points(samples.points, samples.labelled, LandmarkSet(names))
