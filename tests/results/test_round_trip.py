@@ -71,7 +71,8 @@ def same_faces(one: list[Face], other: list[Face]) -> None:
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a.points, b.points)
         np.testing.assert_array_equal(a.radius, b.radius)
-        np.testing.assert_array_equal(np.float32([*a.box, a.score]), np.float32([*b.box, b.score]))
+        numbers = np.array([[*a.box, a.score], [*b.box, b.score]], dtype=np.float32)
+        np.testing.assert_array_equal(*numbers)
         assert a.track_id == b.track_id
         assert a.landmarks.names == b.landmarks.names
         if a.landmarks in (IBUG_68, KAGGLE_15):
@@ -135,7 +136,8 @@ def test_pts_hold_the_points_of_every_face(listed: list[Face]) -> None:
         assert len(a.faces) == len(b.faces)
         for one, other in zip(a.faces, b.faces, strict=True):
             np.testing.assert_allclose(one.points, other.points, atol=1e-3)
-            assert other.landmarks == one.landmarks
+            names = tuple(map(str, range(15)))  # the format names no points; 68 are iBUG's
+            assert other.landmarks.names == (IBUG_68.names if len(one.points) == 68 else names)
             assert (other.score, other.track_id) == (1.0, None)
             assert not other.radius.any()  # the points count as exact
             np.testing.assert_allclose(other.box[:2], other.points.min(axis=0))
@@ -273,7 +275,7 @@ def test_a_dataframe_has_the_rows_of_the_table() -> None:
     assert table["face"].tolist() == [0, 1, 0]
     assert table["frame"].tolist() == [0, 0, 7]
     assert table["track"].isna().tolist() == [True, False, True]
-    assert table["track"][1] == 4
+    assert table["track"].tolist()[1:2] == [4]
     np.testing.assert_array_equal(table["right_ear_y"], [5, 5, 5])
 
 

@@ -68,6 +68,7 @@ def read_faces(path: str | Path) -> list[FrameResult]:
     Not every format holds everything. .jsonl holds all. .csv has no image sizes, no times and no
     images without a face. COCO has no times. .pts has only points: the radius is then 0, the
     score 1, the box the bounding box of the points, and the file the .pts file without suffix.
+    The number of points decides their names: 68 are the iBUG set, others are "0", "1", ....
 
     Args:
         path: .jsonl, .csv, .json (COCO keypoints) or .pts file, or a folder of .pts files.

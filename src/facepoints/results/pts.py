@@ -14,8 +14,9 @@ from facepoints.datasets.readers.pts import parse_pts, pts_files
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.input_paths import relative_to_common
 from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import numbered_set
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.records import FrameResult, Records, landmark_set_of_count
+from facepoints.results.records import FrameResult, Records
 
 __all__ = ["read_pts", "write_pts"]
 
@@ -25,8 +26,8 @@ def write_pts(records: Records, landmarks: LandmarkSet, out: Path) -> None:
     ends in .pts, the one file of the only face.
 
     Files are named like their images, in the same subfolders (`files.unique_names`); the second
-    face of a.jpg is a.2.pts. The points of a known set are written in its order. Box, score,
-    radius and track are not kept.
+    face of a.jpg is a.2.pts. Points of a set in `known_sets.NUMBERED_SETS` are written in its
+    order. Box, score, radius and track are not written.
 
     Raises:
         WriteError: `out` cannot be written, or is a folder with files in it.
@@ -66,10 +67,10 @@ def _text(points: Sequence[Sequence[float]], columns: Sequence[int]) -> str:
 def read_pts(path: Path) -> list[FrameResult]:
     """The face of a .pts file, or the faces of a folder of them.
 
-    A .pts file holds only points. The landmark set is the known one with as many points (if
-    there is none, the points are called "0", "1", ...). Each face gets the bounding box of its
-    points, the score 1 and the radius 0: the points are taken as exact. Its result is named like
-    the .pts file without the suffix, and has no image size.
+    A .pts file holds only points. Their number decides their names (`known_sets.numbered_set`):
+    68 points are the iBUG set, other counts give the names "0", "1", .... Each face gets the
+    bounding box of its points, the score 1 and the radius 0: the points are taken as exact. Its
+    result is named like the .pts file without the suffix, and has no image size.
 
     In a folder, a.pts, a.2.pts, a.3.pts, ... are the faces of one image, as `write_pts` names
     them.
@@ -111,4 +112,4 @@ def _read_face(file: Path) -> Face:
     low, size = points.min(axis=0), np.ptp(points, axis=0)
     box = (float(low[0]), float(low[1]), float(size[0]), float(size[1]))
     radius = np.zeros(len(points), dtype=np.float32)
-    return Face(box, 1.0, points, radius, landmark_set_of_count(len(points)))
+    return Face(box, 1.0, points, radius, numbered_set(len(points))[0])

@@ -35,7 +35,6 @@ __all__ = [
     "error_record",
     "face_from_dict",
     "json_line",
-    "landmark_set_of_count",
     "landmarks_from_json",
     "landmarks_to_json",
     "record",
@@ -174,12 +173,3 @@ def landmarks_from_json(data: object, place: str) -> LandmarkSet:
     if isinstance(data, list) and all(isinstance(name, str) for name in data):
         return known_or_plain(data)
     raise DataError(f"{place}: expected a landmark set or a list of point names, got {data!r:.40}")
-
-
-def landmark_set_of_count(count: int) -> LandmarkSet:
-    """The known landmark set with this many points, for files that do not name their points. If
-    there is none, the points are called "0", "1", ..."""
-    for known in KNOWN_SETS.values():
-        if len(known) == count:
-            return known
-    return LandmarkSet.of_names([str(number) for number in range(count)])
