@@ -34,9 +34,9 @@ This page is generated from `facepoints COMMAND --help` by `python docs/generate
 | exit status | meaning |
 |---|---|
 | 0 | done |
-| 1 | whoever read the output has closed it |
+| 1 | the program that reads the output has closed it, for example `head` |
 | 2 | an input, a setting or an output cannot be used; one line on standard error says why |
-| 130 | stopped by Ctrl-C; run the same command again to resume |
+| 130 | stopped by Ctrl-C; run the same command again to resume (`train`: with `--resume`) |
 
 Results go to standard output or to `--out`. Messages and progress go to standard error.
 """
