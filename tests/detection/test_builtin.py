@@ -85,7 +85,7 @@ def as_file(maps: DetectorMaps) -> NDArray[np.float32]:
     return torch.stack([row.reshape(-1) for row in rows]).numpy()
 
 
-def test_a_network_that_says_what_it_is_taught_finds_every_face_and_has_no_loss() -> None:
+def test_a_network_that_outputs_its_targets_detects_every_face_and_has_no_loss() -> None:
     targets = Targets([Scene(np.zeros((SIDE, SIDE), np.uint8), FACES)])
     whole, parts = loss(told(targets), targets)
     assert float(whole) < 1e-3, parts
@@ -100,7 +100,7 @@ def test_a_network_that_says_what_it_is_taught_finds_every_face_and_has_no_loss(
         assert five == pytest.approx(want[1:], abs=0.1)
 
 
-def test_a_network_that_says_no_numbers_finds_nothing_there_and_the_rest_all_the_same() -> None:
+def test_cells_without_finite_numbers_are_ignored() -> None:
     told = np.zeros((16, 84), np.float32)
     told[0], told[3], told[4] = -5.0, 3.0, 1.0
     told[0, [3, 20, 40]] = 4.0, 3.0, 2.0
@@ -110,7 +110,7 @@ def test_a_network_that_says_no_numbers_finds_nothing_there_and_the_rest_all_the
     assert found.score == pytest.approx(1 / (1 + np.exp(-2.0)))
 
 
-def test_the_graph_of_a_network_says_the_same_in_pixels() -> None:
+def test_the_graph_of_a_network_has_the_same_output_in_pixels() -> None:
     net = FaceNet().eval()
     pictures = torch.from_numpy(
         np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
@@ -122,7 +122,7 @@ def test_the_graph_of_a_network_says_the_same_in_pixels() -> None:
     np.testing.assert_allclose(said[0].numpy(), expected, rtol=1e-4, atol=1e-3)
 
 
-def test_an_unknown_place_teaches_nothing_and_a_face_on_it_still_does() -> None:
+def test_ignored_regions_have_no_loss_except_for_faces_on_them() -> None:
     plain = Targets([Scene(np.zeros((SIDE, SIDE), np.uint8), FACES[:1])])
     beside = Scene(np.zeros((SIDE, SIDE), np.uint8), FACES[:1], [(180.0, 180.0, 60.0)])
     upon = Scene(np.zeros((SIDE, SIDE), np.uint8), FACES[:1], [(40.0, 50.0, 40.0)])
@@ -133,7 +133,7 @@ def test_an_unknown_place_teaches_nothing_and_a_face_on_it_still_does() -> None:
     assert Targets([upon]).counts[0, plain.quality[0] > 0].all()
 
 
-def test_scenes_say_where_their_faces_are() -> None:
+def test_labels_of_scenes_follow_the_image() -> None:
     """The labels follow the picture: bright dots on a dark photo stay under them."""
     from facepoints.landmarks.mean_face import MEAN_FACE
 
@@ -174,7 +174,7 @@ def _gray(picture: NDArray[np.uint8], x: float, y: float) -> float:
 
 
 @pytest.mark.parametrize("gray", [False, True])
-def test_it_finds_a_face_with_eyes_nose_and_mouth(
+def test_a_face_is_detected_with_eyes_nose_and_mouth(
     own: BuiltinDetector, photo: NDArray[np.uint8], gray: bool
 ) -> None:
     image = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), dtype=np.uint8) if gray else photo
@@ -185,7 +185,7 @@ def test_it_finds_a_face_with_eyes_nose_and_mouth(
 
 
 @pytest.mark.parametrize("degrees", [-45, -30, 30, 45])
-def test_a_turned_face_is_found_with_its_turn(
+def test_a_rotated_face_is_detected_with_its_angle(
     own: BuiltinDetector, photo: NDArray[np.uint8], degrees: float
 ) -> None:
     (upright,) = own.detect(photo)
@@ -197,7 +197,7 @@ def test_a_turned_face_is_found_with_its_turn(
 
 
 @pytest.mark.parametrize("side", [16, 24, 50, 110, 200])
-def test_faces_of_every_size_are_found(
+def test_faces_of_every_size_are_detected(
     own: BuiltinDetector, photo: NDArray[np.uint8], side: float
 ) -> None:
     matrix = affine.crop_matrix(FACE, 256, 256 / side - 1)
@@ -207,7 +207,7 @@ def test_faces_of_every_size_are_found(
     assert np.hypot(*(middle(places[0].box) - 127.5)) < 0.25 * side
 
 
-def test_several_faces_are_found_at_once_each_once(
+def test_several_faces_are_detected_once_each(
     own: BuiltinDetector, photo: NDArray[np.uint8]
 ) -> None:
     row = np.hstack([photo[:250, 100:350], photo[:250, 100:350][:, ::-1]])
@@ -216,16 +216,16 @@ def test_several_faces_are_found_at_once_each_once(
 
 
 @pytest.mark.parametrize("name", ["grass", "coins", "brick", "text", "coffee"])
-def test_pictures_without_a_face_have_none(own: BuiltinDetector, name: str) -> None:
+def test_images_without_a_face_have_no_detection(own: BuiltinDetector, name: str) -> None:
     assert own.detect(getattr(data, name)()) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (33, 7), (31, 65, 3), (2000, 3, 3)])
-def test_a_picture_of_any_size_is_looked_at(own: BuiltinDetector, shape: tuple[int, ...]) -> None:
+def test_images_of_any_size_are_accepted(own: BuiltinDetector, shape: tuple[int, ...]) -> None:
     assert own.detect(np.full(shape, 90, np.uint8)) == []
 
 
-def test_a_large_picture_is_looked_at_in_small_and_answered_in_its_own_pixels(
+def test_detections_of_a_large_image_are_in_its_own_pixels(
     own: BuiltinDetector, photo: NDArray[np.uint8]
 ) -> None:
     (once,) = own.detect(photo)
@@ -233,7 +233,7 @@ def test_a_large_picture_is_looked_at_in_small_and_answered_in_its_own_pixels(
     assert np.divide(found.box, 4) == pytest.approx(once.box, abs=4)
 
 
-def test_where_one_is_small_others_are_looked_for(
+def test_a_small_face_calls_for_a_pass_with_more_pixels(
     own: BuiltinDetector, photo: NDArray[np.uint8]
 ) -> None:
     crowd = np.full((960, 1280, 3), 128, np.uint8)
@@ -251,7 +251,7 @@ def test_where_one_is_small_others_are_looked_for(
     assert len(found) <= 14
 
 
-def test_looking_harder_finds_what_is_small(own: BuiltinDetector, photo: NDArray[np.uint8]) -> None:
+def test_fallback_passes_detect_small_faces(own: BuiltinDetector, photo: NDArray[np.uint8]) -> None:
     wide = np.full((1024, 1024, 3), 120, np.uint8)
     small = affine.resize(photo, 100, 100)  # the face has 20 pixels
     wide[700:800, 300:400] = small
@@ -263,7 +263,7 @@ def test_looking_harder_finds_what_is_small(own: BuiltinDetector, photo: NDArray
 # -- which cells are one face --------------------------------------------------------------
 
 
-def test_cells_of_one_face_become_one_and_of_two_stay_two() -> None:
+def test_cells_of_one_face_are_merged_and_those_of_two_are_not() -> None:
     frames = np.array(
         [(50, 50, 20, 0), (51, 50, 20, 1), (90, 50, 20, 0), (50, 50, 9, 0), (60, 40, 4, 0)],
         np.float32,
@@ -284,7 +284,7 @@ def test_cells_of_one_face_become_one_and_of_two_stay_two() -> None:
 # -- its file ------------------------------------------------------------------------------
 
 
-def test_the_file_answers_pictures_of_any_size_alone_and_together(own: BuiltinDetector) -> None:
+def test_the_file_takes_images_of_any_size_alone_and_in_batches(own: BuiltinDetector) -> None:
     assert own._session is not None
     rng = np.random.default_rng(0)
     for height, width in ((32, 32), (96, 160)):
@@ -297,7 +297,7 @@ def test_the_file_answers_pictures_of_any_size_alone_and_together(own: BuiltinDe
                 assert np.asarray(a)[row] == pytest.approx(np.asarray(b)[0], abs=1e-2)
 
 
-def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     whole = weights.DETECTOR.read_bytes()
     path = tmp_path / "detector.onnx"
     path.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])

@@ -1,4 +1,4 @@
-"""The coordinate rule: the centre of the top-left pixel is (0, 0), and affines keep it."""
+"""The coordinate rule: the center of the top-left pixel is (0, 0), and affines keep it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FACTORS = st.floats(0.2, 5)
 
 
 def dot(x: float, y: float, width: int = 64, height: int = 48) -> np.ndarray:
-    """A picture with a soft bright dot at (x, y)."""
+    """An image with a soft bright dot at (x, y)."""
     ys, xs = np.mgrid[:height, :width]
     return (255 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 18)).astype(np.uint8)
 
@@ -44,7 +44,7 @@ def test_resizing_maps_x_to_x_plus_half_times_k_minus_half(points, kx, ky):
 
 
 @given(POINTS, st.floats(-180, 180), FACTORS, NUMBERS, NUMBERS)
-def test_inverse_undoes_a_chain_and_the_first_named_comes_first(points, angle, k, x, y):
+def test_the_inverse_undoes_a_composition_which_applies_from_first_to_last(points, angle, k, x, y):
     turn, scale = affine.rotation_matrix(angle, (x, y)), affine.resize_matrix(k, k)
     both = affine.compose(turn, scale)
     stepwise = affine.apply(scale, affine.apply(turn, points))
@@ -53,14 +53,14 @@ def test_inverse_undoes_a_chain_and_the_first_named_comes_first(points, angle, k
     np.testing.assert_allclose(back, points, atol=0.02)
 
 
-def test_a_positive_turn_takes_x_towards_y_and_keeps_its_centre():
+def test_a_positive_rotation_takes_x_towards_y_and_keeps_its_center():
     matrix = affine.rotation_matrix(90, (10, 20))
     moved = affine.apply(matrix, np.array([[10, 20], [11, 20]]))
     np.testing.assert_allclose(moved, [[10, 20], [10, 21]], atol=1e-5)
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(5, 80), st.floats(5, 80), FACTORS)
-def test_a_crop_has_the_box_in_its_middle_with_the_margin_around(x, y, width, height, margin):
+def test_a_crop_has_the_box_at_its_center_with_the_margin_around(x, y, width, height, margin):
     matrix = affine.crop_matrix((x, y, width, height), 96, margin)
     middle = affine.apply(matrix, np.array([x + width / 2, y + height / 2]))
     np.testing.assert_allclose(middle, [47.5, 47.5], atol=1e-3)
@@ -69,7 +69,7 @@ def test_a_crop_has_the_box_in_its_middle_with_the_margin_around(x, y, width, he
 
 
 @pytest.mark.parametrize("scale", [0.3, 0.5, 0.8, 1.7])
-def test_warped_pictures_and_points_move_alike(scale):
+def test_warped_images_and_points_move_alike(scale):
     matrix = affine.compose(
         affine.rotation_matrix(10, (32, 24)), affine.resize_matrix(scale, scale)
     )
@@ -80,7 +80,7 @@ def test_warped_pictures_and_points_move_alike(scale):
 
 
 @pytest.mark.parametrize(("width", "height"), [(32, 24), (128, 96), (50, 31)])
-def test_resized_pictures_and_points_move_alike(width, height):
+def test_resized_images_and_points_move_alike(width, height):
     resized = affine.resize(dot(30.4, 20.7), width, height)
     assert resized.shape == (height, width)
     matrix = affine.resize_matrix(width / 64, height / 48)
@@ -89,7 +89,7 @@ def test_resized_pictures_and_points_move_alike(width, height):
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 5])
-def test_shrunk_pictures_and_points_move_alike(factor):
+def test_shrunk_images_and_points_move_alike(factor):
     small = affine.shrink(dot(30.4, 20.7), factor)
     assert small.shape == (48 // factor, 64 // factor)
     matrix = affine.resize_matrix(1 / factor, 1 / factor)
@@ -120,7 +120,7 @@ def test_a_strip_is_averaged_along_its_length_too(shape):
 @pytest.mark.parametrize("border", ["repeat", "black"])
 @pytest.mark.parametrize("scale", [0.1, 0.9])
 @pytest.mark.parametrize("x", [20.0, 39_980.0])
-def test_of_a_picture_longer_than_opencv_takes_a_part_is_warped_alike(x, scale, border):
+def test_images_larger_than_opencv_accepts_are_warped_alike(x, scale, border):
     wide = np.zeros((80, 40_000), np.uint8)
     first = int(x) - 20
     wide[20:60, first : first + 40] = dot(20.2, 20.3)[:40, :40]
@@ -137,7 +137,7 @@ def test_of_a_picture_longer_than_opencv_takes_a_part_is_warped_alike(x, scale, 
     assert np.abs(got.astype(int) - want).max() <= 8
 
 
-def test_a_mirrored_picture_is_what_the_mirror_matrix_says():
+def test_a_mirrored_image_follows_the_mirror_matrix():
     flipped = np.asarray(cv2.flip(dot(20.2, 30.1), 1))
     want = affine.apply(affine.mirror_matrix(64), np.array([20.2, 30.1]))
     np.testing.assert_allclose(centroid(flipped), want, atol=0.05)
@@ -151,7 +151,7 @@ def test_a_box_needs_a_labelled_point():
 
 
 @given(st.floats(-180, 180), FACTORS, st.tuples(NUMBERS, NUMBERS), st.integers(0, 2**32 - 1))
-def test_a_similarity_is_found_again_whatever_lies_under_weight_0(angle, k, shift, seed):
+def test_a_similarity_is_recovered_and_points_of_weight_0_are_ignored(angle, k, shift, seed):
     rng = np.random.default_rng(seed)
     points = rng.uniform(-50, 50, (6, 2))
     scaled = np.array([[k, 0, shift[0]], [0, k, shift[1]]])

@@ -1,4 +1,4 @@
-"""Picture files of every kind become RGB as a person sees them, damage becomes one line."""
+"""Image files of every kind are read as RGB; damage becomes one line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from facepoints.imaging.image_io import read_image
 from facepoints.imaging.input_paths import find_images, relative_to_common
 
 RGB = np.zeros((24, 40, 3), dtype=np.uint8)
-RGB[:12, :20] = (200, 30, 60)  # the subject's corners differ, so that a wrong turn shows
+RGB[:12, :20] = (200, 30, 60)  # the subject's corners differ, so that a wrong rotation shows
 RGB[12:, :20] = (20, 180, 90)
 RGB[:, 20:] = (40, 60, 220)
 RGB[:, 30:] = (250, 240, 230)
@@ -53,7 +53,7 @@ def exif(orientation: int) -> bytes:
 
 
 def turned(kind: str, orientation: int, image: NDArray) -> bytes:
-    """A file that asks for a turn."""
+    """A file with an EXIF rotation."""
     data = encode(kind, image)
     if kind == ".jpg":
         body = b"Exif\0\0" + exif(orientation)
@@ -74,19 +74,19 @@ TURNS = {
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".tif", ".ppm"])
-def test_lossless_kinds_come_back_as_they_were(suffix: str) -> None:
+def test_lossless_kinds_are_read_exactly(suffix: str) -> None:
     quality = [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else []
     data = cv2.imencode(suffix, RGB[..., ::-1], quality)[1].tobytes()
-    picture = read_image(data)
-    assert picture.dtype == np.uint8
-    assert (picture == RGB).all()
+    image = read_image(data)
+    assert image.dtype == np.uint8
+    assert (image == RGB).all()
     header = read_header(data)
     assert header is not None
     assert (header.width, header.height, header.alpha) == (40, 24, False)
 
 
 @pytest.mark.parametrize(("suffix", "loss"), [(".jpg", 2), (".gif", 25)])  # GIF dithers
-def test_lossy_kinds_come_back_alike(suffix: str, loss: float) -> None:
+def test_lossy_kinds_are_read_closely(suffix: str, loss: float) -> None:
     big = np.kron(RGB, np.ones((8, 8, 1), dtype=np.uint8))
     data = encode(suffix, big)
     assert np.abs(read_image(data).astype(int) - big).mean() < loss
@@ -101,15 +101,15 @@ def test_gray_becomes_rgb(suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-@pytest.mark.parametrize("image", [RGB, GRAY], ids=["colour", "gray"])
+@pytest.mark.parametrize("image", [RGB, GRAY], ids=["color", "gray"])
 def test_sixteen_bits_become_eight(suffix: str, image: NDArray) -> None:
-    picture = read_image(encode(suffix, image.astype(np.uint16) * 257))
-    assert (picture == (image if image.ndim == 3 else image[..., None])).all()
+    decoded = read_image(encode(suffix, image.astype(np.uint16) * 257))
+    assert (decoded == (image if image.ndim == 3 else image[..., None])).all()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".tif"])
 @pytest.mark.parametrize("bits", [8, 16])
-def test_what_is_transparent_lies_on_white(suffix: str, bits: int) -> None:
+def test_transparent_pixels_are_composited_on_white(suffix: str, bits: int) -> None:
     if bits == 16 and suffix in (".webp", ".bmp"):
         pytest.skip("8 bits only")
     alpha = np.full(RGB.shape[:2], 255, dtype=np.uint8)
@@ -117,14 +117,14 @@ def test_what_is_transparent_lies_on_white(suffix: str, bits: int) -> None:
     image = np.dstack([RGB, alpha])
     stored = image if bits == 8 else image.astype(np.uint16) * 257
     want = np.rint(RGB * (alpha[..., None] / 255) + 255 - alpha[..., None])
-    picture = read_image(encode(suffix, stored))
+    composited = read_image(encode(suffix, stored))
     loss = 3 if suffix == ".webp" else 1
-    shown = alpha > 0  # WebP keeps no colour where nothing is seen
-    assert np.abs(picture.astype(float) - want)[shown].max() <= loss
-    assert (picture[~shown] == 255).all()
+    shown = alpha > 0  # WebP keeps no color of transparent pixels
+    assert np.abs(composited.astype(float) - want)[shown].max() <= loss
+    assert (composited[~shown] == 255).all()
 
 
-def test_a_palette_with_a_transparent_colour() -> None:
+def test_a_palette_with_a_transparent_color() -> None:
     rows = b"".join(b"\0" + bytes(x % 2 for x in range(6)) for _ in range(4))
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 6, 4, 8, 3, 0, 0, 0))
     data += chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255])) + chunk(b"tRNS", bytes([0, 255]))
@@ -139,22 +139,22 @@ def test_gray_with_transparency() -> None:
     assert read_image(data)[0].tolist() == [[100, 100, 100], [255, 255, 255]]
 
 
-def test_an_alpha_channel_that_nobody_filled_is_none() -> None:
+def test_an_unused_alpha_channel_is_ignored() -> None:
     empty = np.dstack([RGB, np.zeros(RGB.shape[:2], dtype=np.uint8)])
     assert (read_image(encode(".bmp", empty)) == RGB).all()
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-def test_exif_turns_the_picture(orientation: int) -> None:
+def test_exif_rotation_is_applied(orientation: int) -> None:
     want = TURNS[orientation](RGB)
     assert (read_image(turned(".png", orientation, RGB)) == want).all()
     jpeg = read_image(turned(".jpg", orientation, RGB))
     assert jpeg.shape == want.shape
     assert np.abs(jpeg.astype(int) - want).mean() < 8
     alpha = np.full(RGB.shape[:2], 255, dtype=np.uint8)
-    alpha[:6, :6] = 0  # travels with the colours
-    seen = read_image(turned(".png", orientation, np.dstack([RGB, alpha])))
-    assert (seen == np.where(TURNS[orientation](alpha)[..., None] > 0, want, 255)).all()
+    alpha[:6, :6] = 0  # rotates with the colors
+    composited = read_image(turned(".png", orientation, np.dstack([RGB, alpha])))
+    assert (composited == np.where(TURNS[orientation](alpha)[..., None] > 0, want, 255)).all()
 
 
 def test_an_animation_gives_its_first_frame() -> None:
@@ -166,7 +166,7 @@ def test_an_animation_gives_its_first_frame() -> None:
     assert (read_image(data.tobytes()) == 255).all()
 
 
-def test_one_pixel_is_a_picture() -> None:
+def test_one_pixel_is_an_image() -> None:
     assert read_image(encode(".png", RGB[:1, :1])).tolist() == [[[200, 30, 60]]]
 
 
@@ -194,31 +194,31 @@ def test_a_huge_claim_is_refused_before_it_is_decoded(
 
 @pytest.mark.parametrize("kind", [".jpg", ".png", ".webp", ".bmp", ".tif"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9, 0.99])
-def test_what_is_cut_off_is_one_line(
+def test_a_truncated_file_raises_one_line(
     kind: str, share: float, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     whole = encode(kind, noise)
     path = tmp_path / f"cut{kind}"
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(DataError) as said:
+    with pytest.raises(DataError) as message:
         read_image(path)
-    assert str(path) in str(said.value)
-    assert "damaged, cut off" in str(said.value)
-    assert "\n" not in str(said.value)
+    assert str(path) in str(message.value)
+    assert "damaged, cut off" in str(message.value)
+    assert "\n" not in str(message.value)
     assert "OpenCV(" not in capfd.readouterr().err
 
 
-def test_what_is_no_picture_is_one_line(tmp_path: Path) -> None:
-    for name, data, said in (
+def test_a_file_that_is_not_an_image_raises_one_line(tmp_path: Path) -> None:
+    for name, data, message in (
         ("empty.jpg", b"", "is empty"),
         ("text.png", b"These are words, whatever the name says.", "not an image of a known kind"),
         ("page.jpg", b"<!DOCTYPE html><html></html>", "not an image of a known kind"),
     ):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=message):
             read_image(tmp_path / name)
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=message):
             read_image(data)
     with pytest.raises(DataError, match="no image at"):
         read_image(tmp_path / "nowhere.jpg")
@@ -228,7 +228,7 @@ def test_what_is_no_picture_is_one_line(tmp_path: Path) -> None:
         read_image("a\0b.jpg")
 
 
-def test_kinds_are_told_by_content(tmp_path: Path) -> None:
+def test_the_kind_is_known_by_content(tmp_path: Path) -> None:
     (tmp_path / "photo.txt").write_bytes(encode(".png", RGB))
     assert (read_image(tmp_path / "photo.txt") == RGB).all()
 
@@ -251,30 +251,30 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     place=st.floats(0, 1),
     junk=st.binary(max_size=12),
 )
-def test_damage_is_a_picture_or_a_data_error(
+def test_a_damaged_file_is_an_image_or_a_data_error(
     kind: str, cut: float, place: float, junk: bytes
 ) -> None:
     data = encode(kind, RGB)
     data = data[: int(len(data) * cut)]
     at = int(len(data) * place)
     data = data[:at] + junk + data[at + len(junk) :]
-    said = ""
+    message = ""
     with patch.object(image_io, "MAX_PIXELS", 10_000):  # damage may claim any size
         try:
             assert read_image(data).dtype == np.uint8
         except DataError as error:
-            said = str(error)
-    assert "\n" not in said
+            message = str(error)
+    assert "\n" not in message
 
 
-def test_opencv_says_as_much_as_before_after_reading_in_threads() -> None:
+def test_reading_in_threads_restores_the_log_level_of_opencv() -> None:
     before = cv2.utils.logging.getLogLevel()
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(read_image, [encode(".png", RGB)] * 40))
     assert cv2.utils.logging.getLogLevel() == before
 
 
-# Which files an input names
+# The files that an input names
 
 
 @pytest.fixture
@@ -294,7 +294,7 @@ def names(paths: list[str], base: Path) -> list[str]:
     return [os.path.relpath(path, base) for path in paths]
 
 
-def test_a_folder_gives_its_pictures_in_order(album: Path) -> None:
+def test_a_folder_gives_its_images_in_order(album: Path) -> None:
     found = find_images([album])
     want = ["a.png", "b.jpg", "broken.jpg", "sub/c.webp", "sub/deep/d"]
     assert names(found, album) == want
@@ -316,24 +316,24 @@ def test_a_folder_of_results_is_not_searched(album: Path) -> None:
     assert names(named, album) == ["sub/c.webp", "sub/deep/d"]
 
 
-def test_a_file_that_is_named_like_a_pattern(tmp_path: Path) -> None:
+def test_a_file_may_be_named_like_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "a[1].png").write_bytes(encode(".png", RGB))
     assert names(find_images([tmp_path / "a[1].png"]), tmp_path) == ["a[1].png"]
 
 
-def test_inputs_that_name_nothing(album: Path) -> None:
-    for given_input, said in (
+def test_inputs_without_an_image_are_refused(album: Path) -> None:
+    for given_input, message in (
         (album / "empty", "no image in the folder"),
         (album / "nowhere.jpg", "no image or folder at"),
         (f"{album}/*.gif", "no image matches the pattern"),
     ):
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=message):
             find_images([given_input])
     with pytest.raises(DataError, match="none came"):
         find_images([])
 
 
-def test_only_whole_magic_counts() -> None:
+def test_a_kind_needs_its_whole_magic_number() -> None:
     assert kind_of(b"\xff\xd8") == ""
     assert kind_of(encode(".jpg", RGB)[:16]) == "JPEG"
     assert read_header(b"plain text") is None

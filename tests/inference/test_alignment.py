@@ -40,7 +40,7 @@ def points_at(face: Face, names: tuple[str, ...]) -> np.ndarray:
     st.floats(0.3, 4),
     st.floats(-50, 400),
 )
-def test_a_face_whose_points_fit_the_template_lands_on_it(
+def test_points_that_fit_the_template_are_mapped_onto_it(
     template: Template, size: int, degrees: float, scale: float, shift: float
 ) -> None:
     target = TEMPLATES[template](size)
@@ -56,7 +56,7 @@ def test_a_face_whose_points_fit_the_template_lands_on_it(
     np.testing.assert_allclose(back, np.eye(3)[:2], atol=3e-3)
 
 
-def test_eyes_are_level_and_in_their_places() -> None:
+def test_eyes_are_level_and_in_their_positions() -> None:
     face = face_of((MEAN_HEAD[:, :2] @ [[0.9, 0.3], [-0.3, 0.9]]) * 80 + (300, 200))
     moved = replace(face, points=affine.apply(align_matrix(face, "eyes", 200), face.points))
     right, left = points_at(moved, ("right_eye_center", "left_eye_center"))
@@ -66,7 +66,7 @@ def test_eyes_are_level_and_in_their_places() -> None:
     assert moved.points.max() < 200
 
 
-def test_the_arcface_template_is_insightfaces() -> None:
+def test_the_arcface_template_equals_insightface() -> None:
     assert list(ARCFACE.values()) == [
         (38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366),
         (41.5493, 92.3655), (70.7299, 92.2041),
@@ -74,7 +74,7 @@ def test_the_arcface_template_is_insightfaces() -> None:
     np.testing.assert_allclose(
         list(TEMPLATES["arcface-112"](112).values()), list(ARCFACE.values()), atol=1e-9
     )
-    # the subject's right eye is on the picture's left, as in InsightFace's order
+    # the subject's right eye is on the image's left, as in InsightFace's order
     assert next(iter(ARCFACE)) == "right_eye_center"
     head = face_of(MEAN_HEAD[:, :2] * 50 + 100)
     moved = affine.apply(align_matrix(head, "arcface-112"), points_at(head, tuple(ARCFACE)))
@@ -82,8 +82,8 @@ def test_the_arcface_template_is_insightfaces() -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATE_NAMES)
-def test_pixels_go_where_points_go(template: Template) -> None:
-    """Bright dots at the points of a picture: their centres of mass lie on the aligned points,
+def test_pixels_move_with_the_points(template: Template) -> None:
+    """Bright dots at the points of an image: their centers of mass lie on the aligned points,
     without half a pixel between them."""
     names = tuple(TEMPLATES[template](SIZES[template]))
     head = MEAN_HEAD[:, :2] @ [[0.95, -0.2], [0.2, 0.95]] * 120 + (260.3, 150.6)
@@ -99,15 +99,15 @@ def test_pixels_go_where_points_go(template: Template) -> None:
     ys, xs = np.mgrid[: len(crop), : len(crop)]
     for x, y in moved:
         near = crop * (np.hypot(xs - x, ys - y) < 8)
-        centre = np.array([(near * xs).sum(), (near * ys).sum()]) / near.sum()
-        np.testing.assert_allclose(centre, (x, y), atol=0.12)
+        center = np.array([(near * xs).sum(), (near * ys).sum()]) / near.sum()
+        np.testing.assert_allclose(center, (x, y), atol=0.12)
 
 
-def test_a_synthetic_face_and_colours() -> None:
+def test_colors_of_a_synthetic_face_are_kept() -> None:
     data = synthetic.render(1, seed=4, size=200)
     gray, face = data.images[0], face_of(data.points[0])
-    colour = np.stack([gray, gray // 2, gray // 4], axis=-1)
-    crop = align(colour, face, "eyes", 96)
+    color = np.stack([gray, gray // 2, gray // 4], axis=-1)
+    crop = align(color, face, "eyes", 96)
     assert crop.shape == (96, 96, 3)
     assert crop.dtype == np.uint8
     np.testing.assert_allclose(crop[..., 0], align(gray, face, "eyes", 96), atol=1)
@@ -116,7 +116,7 @@ def test_a_synthetic_face_and_colours() -> None:
     assert align(gray, face, "arcface-112").shape == (112, 112)
 
 
-def test_what_lies_outside_the_picture_is_black() -> None:
+def test_pixels_outside_the_image_are_black() -> None:
     image = np.full((40, 40), 200, np.uint8)
     face = face_of(MEAN_HEAD[:, :2] * 40 + (0, 10))
     crop = align(image, face)
@@ -124,7 +124,7 @@ def test_what_lies_outside_the_picture_is_black() -> None:
     assert crop[128, 200] == 200
 
 
-def test_what_cannot_be_is_refused() -> None:
+def test_wrong_templates_sizes_and_faces_are_refused() -> None:
     image, face = np.zeros((40, 40), np.uint8), face_of(MEAN_HEAD[:, :2] * 20 + 20)
     with pytest.raises(SettingsError, match="8 to 4096"):
         align(image, face, size=4)

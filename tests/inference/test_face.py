@@ -42,7 +42,7 @@ def test_points_of_another_set_are_copies_and_means() -> None:
     assert less.points.dtype == less.radius.dtype == np.float32
 
 
-def test_means_are_known_from_a_set_that_holds_more() -> None:
+def test_means_are_computed_from_a_larger_set() -> None:
     more = IBUG_68.union(LandmarkSet(("left_ear", "right_ear")))
     face = a_face(more)
     center = face.as_landmarks(LandmarkSet(("left_eye_center", "right_eye_center")))
@@ -50,17 +50,17 @@ def test_means_are_known_from_a_set_that_holds_more() -> None:
     np.testing.assert_allclose(center.points[0], face.points[eye].mean(axis=0), rtol=1e-5)
 
 
-def test_points_that_cannot_be_had_are_named() -> None:
+def test_points_that_cannot_be_computed_are_named() -> None:
     with pytest.raises(DataError, match="chin"):
         a_face(KAGGLE_15).as_landmarks(IBUG_68.subset(["chin"]))
 
 
-def test_points_must_fit_their_names() -> None:
+def test_the_number_of_points_must_fit_the_names() -> None:
     with pytest.raises(DataError, match=r"radius must have shape \(15,\), has \(14,\)"):
         Face((0, 0, 1, 1), 1.0, np.zeros((15, 2), np.float32), np.zeros(14, np.float32), KAGGLE_15)
 
 
-def test_a_face_prints_short() -> None:
+def test_a_face_has_a_short_repr() -> None:
     text = "Face(box=(10.0, 20.0, 30.0, 40.0), score=0.750, 68 points, track_id=3)"
     assert repr(a_face()) == text
 

@@ -1,4 +1,4 @@
-"""A model file without PyTorch: what it answers, and one line for every file that is none."""
+"""A model file without PyTorch: its output, and one clear line for a file that is not a model."""
 
 from __future__ import annotations
 
@@ -79,41 +79,41 @@ def crops(count: int) -> NDArray[np.uint8]:
     return np.random.default_rng(count).integers(0, 256, (count, *SIZE), dtype=np.uint8)
 
 
-def fails(path: str | Path, said: str, **more: Any) -> None:
-    with pytest.raises(FacepointsError, match=said) as error:
+def fails(path: str | Path, message: str, **more: Any) -> None:
+    with pytest.raises(FacepointsError, match=message) as error:
         LandmarkModel.load(path, **more)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 500
 
 
-# What it answers
+# Output
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 3])
 @pytest.mark.parametrize("count", [0, 1, 3, 16, 23, 64, 65, 200])
-def test_any_number_of_crops_is_answered_in_their_order(
+def test_any_number_of_crops_is_predicted_in_order(
     file: Path, count: int, threads: int | None
 ) -> None:
     images = crops(count)
-    answer = LandmarkModel.load(file, threads=threads)(images)
+    output = LandmarkModel.load(file, threads=threads)(images)
     flat = images.reshape(count, 24).astype(np.float32)
-    np.testing.assert_array_equal(answer.points, flat[:, :4].reshape(count, 2, 2))
-    np.testing.assert_array_equal(answer.radius, flat[:, 4:6])
-    np.testing.assert_allclose(answer.score, flat[:, 6] / 255)
-    assert {a.dtype for a in answer[:3]} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(output.points, flat[:, :4].reshape(count, 2, 2))
+    np.testing.assert_array_equal(output.radius, flat[:, 4:6])
+    np.testing.assert_allclose(output.score, flat[:, 6] / 255)
+    assert {a.dtype for a in output[:3]} == {np.dtype(np.float32)}
 
 
-def test_several_threads_may_ask_at_once(file: Path) -> None:
+def test_several_threads_may_call_a_model_at_once(file: Path) -> None:
     model, images = LandmarkModel.load(file, threads=2), crops(160)
     expected = model(images).points
     fresh = LandmarkModel.load(file, threads=2)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: fresh(images).points, range(12)))
-    for answer in answers:
-        np.testing.assert_array_equal(answer, expected)
+        outputs = list(pool.map(lambda _: fresh(images).points, range(12)))
+    for output in outputs:
+        np.testing.assert_array_equal(output, expected)
 
 
-def test_a_part_of_a_larger_array_is_answered_as_its_copy(file: Path) -> None:
+def test_a_view_of_an_array_is_predicted_like_a_copy(file: Path) -> None:
     wide = np.random.default_rng(0).integers(0, 256, (9, 8, 12), dtype=np.uint8)
     part = wide[::2, 2:6, ::2]
     model = LandmarkModel.load(file, threads=2)
@@ -121,7 +121,7 @@ def test_a_part_of_a_larger_array_is_answered_as_its_copy(file: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_model_says_what_it_is(file: Path) -> None:
+def test_a_model_has_the_metadata_of_its_file(file: Path) -> None:
     model = LandmarkModel.load(file)
     assert model.landmarks == EYES
     assert model.schemes == {"eyes": EYES.names}
@@ -133,7 +133,7 @@ def test_a_model_says_what_it_is(file: Path) -> None:
     assert model.calibration.rows == 7
 
 
-def test_a_folder_with_a_model_stands_for_it(file: Path) -> None:
+def test_a_run_folder_loads_its_model(file: Path) -> None:
     assert LandmarkModel.load(file.parent).landmarks == EYES
 
 
@@ -146,22 +146,22 @@ def test_a_folder_with_a_model_stands_for_it(file: Path) -> None:
         np.zeros((2, 4, 6), np.float32),
     ],
 )
-def test_crops_of_another_kind_are_refused(file: Path, wrong: NDArray) -> None:
+def test_crops_of_another_shape_or_type_are_refused(file: Path, wrong: NDArray) -> None:
     with pytest.raises(DataError, match=r"uint8 \(B, 4, 6\).*came"):
         LandmarkModel.load(file)(wrong)
 
 
-def test_the_checksum_is_that_of_the_file_with_its_digits_zeroed() -> None:
+def test_the_checksum_covers_the_file_with_its_digits_zeroed() -> None:
     (digits,) = re.findall(rb'"checksum": "([0-9a-f]{64})"', GOOD)
     zeroed = GOOD.replace(digits, b"0" * 64)
     assert hashlib.sha256(zeroed).hexdigest() == digits.decode() == checksum(GOOD)
 
 
-# What is no model
+# Files that are not models
 
 
 def of_format(number: object) -> bytes:
-    """A whole file, but for its format."""
+    """A good file with another format."""
     data = GOOD.replace(b'{"format": %d' % FORMAT, b'{"format": %s' % json.dumps(number).encode())
     (digits,) = re.findall(rb'"checksum": "([0-9a-f]{64})"', data)
     return data.replace(digits, checksum(data).encode())
@@ -173,7 +173,7 @@ def of_somebody_else() -> bytes:
 
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "not an ONNX file"),
-    "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "not an ONNX file"),
+    "an image": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "not an ONNX file"),
     "text": (lambda: b"points\n" * 50, "not an ONNX file"),
     "the first half": (lambda: GOOD[: len(GOOD) // 2], "not an ONNX file|is damaged"),
     "all but the end": (lambda: GOOD[:-20], "is damaged: its checksum"),
@@ -181,34 +181,34 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "another name inside": (lambda: GOOD.replace(b"most", b"mast", 1), "is damaged: its checksum"),
     "somebody else's": (of_somebody_else, "not one of facepoints.*facepoints export"),
     "a newer format": (lambda: of_format(FORMAT + 1), r"format 2\).*up to format 1: upgrade"),
-    "a format that is no number": (lambda: of_format("x"), r"model format x\)"),
-    "one that finds faces": (
+    "a format that is not a number": (lambda: of_format("x"), r"model format x\)"),
+    "a face detector": (
         lambda: model_bytes(kind="detector"),
         "is a detector of facepoints, not",
     ),
     "no size": (lambda: model_bytes(size=[]), "metadata of .* is damaged"),
-    "a layout of other points": (
+    "canonical points of another set": (
         lambda: model_bytes(canonical_points=[[1, 2]]),
         "metadata .* is damaged",
     ),
     "no landmarks": (lambda: model_bytes(landmarks={}), "metadata of .* is damaged"),
-    "sources of another kind": (lambda: model_bytes(schemes=[1]), "metadata of .* is damaged"),
+    "schemes of another type": (lambda: model_bytes(schemes=[1]), "metadata of .* is damaged"),
 }
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_file_that_is_no_model_is_one_clear_line(
+def test_a_file_that_is_not_a_model_raises_one_clear_line(
     kind: str, file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    make, said = BAD[kind]
+    make, message = BAD[kind]
     file.write_bytes(make())
-    fails(file, said)
+    fails(file, message)
     assert capfd.readouterr() == ("", "")
 
 
 @settings(deadline=None)  # onnxruntime opens some of these files
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
-def test_no_changed_byte_goes_unnoticed(tmp_path_factory: Any, place: int, change: int) -> None:
+def test_every_changed_byte_is_detected(tmp_path_factory: Any, place: int, change: int) -> None:
     path = tmp_path_factory.getbasetemp() / "changed.onnx"
     path.write_bytes(GOOD[:place] + bytes([GOOD[place] ^ change]) + GOOD[place + 1 :])
     with pytest.raises(ModelError):
@@ -217,21 +217,21 @@ def test_no_changed_byte_goes_unnoticed(tmp_path_factory: Any, place: int, chang
 
 @settings(deadline=None)
 @given(st.integers(0, len(GOOD) - 1))
-def test_no_cut_goes_unnoticed(tmp_path_factory: Any, length: int) -> None:
+def test_every_truncation_is_detected(tmp_path_factory: Any, length: int) -> None:
     path = tmp_path_factory.getbasetemp() / "cut.onnx"
     path.write_bytes(GOOD[:length])
     with pytest.raises(ModelError):
         LandmarkModel.load(path)
 
 
-def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails(tmp_path / "nowhere.onnx", "no model at .*expected an ONNX file, a run folder, or")
     fails(tmp_path, "folder without model.onnx.*facepoints export")
     monkeypatch.setattr(weights, "POINTS", tmp_path / "points.onnx")
     fails("builtin", "built-in model is missing")
 
 
-def test_settings_that_this_machine_cannot_give(file: Path) -> None:
+def test_unavailable_devices_and_threads_are_refused(file: Path) -> None:
     fails(file, "threads must be 1 or more, is 0", threads=0)
     fails(file, "no device 'tpu'; choose auto, cpu, cuda", device="tpu")
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
@@ -240,7 +240,7 @@ def test_settings_that_this_machine_cannot_give(file: Path) -> None:
         LandmarkModel.load(file, device="cuda")
 
 
-def test_reading_a_model_takes_neither_torch_nor_onnx(file: Path) -> None:
+def test_loading_a_model_needs_neither_torch_nor_onnx(file: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path

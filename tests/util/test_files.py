@@ -26,7 +26,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:
     assert target.read_text() == "x"
 
 
-def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_regular_file_is_never_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(WriteError, match="not a regular file"):
@@ -42,7 +42,7 @@ def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
     [b'{"a": [', b"[" * 100_000, b"1" * 5000, b"\xff\xff"],
     ids=["cut", "deep", "long", "bytes"],
 )
-def test_what_is_not_json_is_one_error(tmp_path: Path, text: bytes) -> None:
+def test_a_file_that_is_not_json_is_one_error(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(text)
     with pytest.raises(DataError, match="should hold JSON"):
@@ -58,7 +58,7 @@ def test_json_with_a_byte_order_mark_and_with_names_that_are_not_utf8(tmp_path: 
     assert read_json(path) == [name, "é"]
 
 
-def test_a_folder_is_filled_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     out = tmp_path / "sub" / "out"
 
     def stopped() -> None:
@@ -75,7 +75,7 @@ def test_a_folder_is_filled_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [p.name for p in out.iterdir()] == ["a"]
 
 
-def test_a_folder_with_files_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_files_is_refused_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("old")
     with pytest.raises(WriteError, match="not empty"), atomic_folder(tmp_path):
         pass
@@ -91,7 +91,7 @@ def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
         check_output(link, [tmp_path / "other", data])
 
 
-def test_a_file_that_is_read_only_stays(tmp_path: Path) -> None:
+def test_a_read_only_file_is_never_replaced(tmp_path: Path) -> None:
     kept = tmp_path / "answers.csv"
     kept.write_text("x")
     kept.chmod(0o444)

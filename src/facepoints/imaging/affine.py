@@ -1,6 +1,6 @@
 """The coordinate convention, and affine maps that follow it.
 
-Points are (x, y) in pixels; the centre of the top-left pixel is (0, 0). So an image of
+Points are (x, y) in pixels; the center of the top-left pixel is (0, 0). So an image of
 width W spans x from -0.5 to W-0.5, its mirror maps x to W-1-x, and resizing by k maps x
 to (x+0.5)k-0.5. Affine maps are 2x3 float64 matrices from source to destination
 pixels: ``destination = matrix[:, :2] @ source + matrix[:, 2]``. Points are never rounded.
