@@ -31,7 +31,7 @@ def load(
 
     >>> model = load()  # doctest: +SKIP
     >>> for face in model("photo.jpg"):  # doctest: +SKIP
-    ...     print(face["nose_bridge_4"], face.score)
+    ...     print(face["nose_tip"], face.score)
 
     Args:
         model: "builtin", an ONNX file, or a run folder that holds model.onnx.

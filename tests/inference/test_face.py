@@ -116,3 +116,14 @@ def test_the_dictionary_of_a_face_restores_its_numbers() -> None:
     assert (data["score"], data["track"]) == (0.1, 3)
     np.testing.assert_array_equal(np.array(data["points"], np.float32), face.points)
     np.testing.assert_array_equal(np.array(data["radius"], np.float32), face.radius)
+
+
+def test_points_of_other_known_sets_are_computed() -> None:
+    points = np.arange(136, dtype=np.float32).reshape(68, 2)
+    face = Face((0.0, 0.0, 9.0, 9.0), 0.9, points, np.ones(68, np.float32), IBUG_68)
+    np.testing.assert_array_equal(face["nose_tip"], points[30])
+    np.testing.assert_allclose(face["left_eye_center"], points[42:48].mean(axis=0))
+    assert "nose_tip" in face
+    assert "left_ear" not in face
+    with pytest.raises(DataError, match="choose one of: nose_tip"):
+        face["nose_tipp"]

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.landmarks.conversion import check_convertible, convert
+from facepoints.landmarks.conversion import (
+    check_convertible,
+    conversion_parts,
+    convert,
+    mean_of_parts,
+)
+from facepoints.landmarks.known_sets import KNOWN_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["Face"]
@@ -73,19 +79,32 @@ class Face:
     __hash__ = None  # type: ignore[assignment]
 
     def __contains__(self, name: str) -> bool:
-        """Whether the face has a point of this name."""
-        return name in self.landmarks.names
+        """Whether the face has a point of this name, or one that can be computed."""
+        return bool(self._parts(name))
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         """The point (2,) of this name, (x, y) in pixels.
 
+        A name of another known landmark set is computed if it can be: "nose_tip" and
+        "left_eye_center" (of `KAGGLE_15`) are known for a face of 68 points, too.
+
         Raises:
             DataError: the face has no such point; the message suggests similar names.
         """
-        names = self.landmarks.names
-        if name not in names:
-            raise DataError(_unknown("point", name, names))
-        return self.points[names.index(name)]
+        parts = self._parts(name)
+        if not parts:
+            raise DataError(_unknown("point", name, self._names()))
+        return mean_of_parts(self.points[None], [parts])[0, 0]
+
+    def _parts(self, name: str) -> list[int]:
+        """Columns whose mean is the point of this name; empty if there is no such point."""
+        return conversion_parts(self.landmarks, LandmarkSet((str(name),), mirrorable=False))[0]
+
+    def _names(self) -> tuple[str, ...]:
+        """Names of the points that the face has, then of those that can be computed."""
+        others = [name for known in KNOWN_SETS.values() for name in known.names]
+        computed = [name for name in others if self._parts(name)]
+        return tuple(dict.fromkeys([*self.landmarks.names, *computed]))
 
     def region(self, name: str) -> NDArray[np.float32]:
         """The points (k, 2) of a region, in the order of the landmark set.
