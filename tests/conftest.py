@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,21 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def no_charts() -> Iterator[None]:
+    """Leave the charts of a training empty: they take most of the time of a short training."""
+    from facepoints.drawing import charts  # needs matplotlib
+
+    save = charts._save
+
+    def save_others(figure: Any, path: Path) -> None:
+        if path.name in ("curves.png", "ced.png"):
+            path.write_bytes(b"no chart")
+        else:
+            save(figure, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charts, "_save", save_others)
+        yield

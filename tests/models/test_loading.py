@@ -1,4 +1,4 @@
-"""What answers pictures of one face: as they are, or looked at as the crops that a model knows."""
+"""Models for images of one face each: used directly, or on crops framed like their own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EYES = np.stack(
 
 
 def dots(crops: np.ndarray) -> SimpleNamespace:
-    """A run that lays the mean face onto the two bright dots that a picture has for eyes."""
+    """A run that places the mean face by the two bright dots of an image, its eyes."""
     ys, xs = np.mgrid[: crops.shape[1], : crops.shape[2]].astype(np.float64)
     points = []
     for crop in crops:
@@ -43,9 +43,9 @@ def dots(crops: np.ndarray) -> SimpleNamespace:
 
 
 def run(landmarks: Any = IBUG_68) -> Any:
-    sources = {"ibug": IBUG_68.names}
+    schemes = {"ibug": IBUG_68.names}
     return SimpleNamespace(
-        landmarks=landmarks, schemes=sources, size=(96, 96), crop_rule=RULE, predict=dots
+        landmarks=landmarks, schemes=schemes, size=(96, 96), crop_rule=RULE, predict=dots
     )
 
 
@@ -58,7 +58,7 @@ def picture(matrix: affine.Matrix, side: int = 120) -> np.ndarray:
     return image.clip(0, 255).astype(np.uint8)
 
 
-def test_a_face_is_found_wherever_the_picture_has_it() -> None:
+def test_a_turned_or_shifted_face_is_cropped_as_the_model_expects() -> None:
     turned = affine.rotation_matrix(20, (48, 48))
     moved = np.array([[0.9, 0, 30], [0, 0.9, 20.0]])
     images = np.stack([picture(m) for m in (turned, moved, affine.compose(turned, moved))])
@@ -74,7 +74,7 @@ def test_a_face_is_found_wherever_the_picture_has_it() -> None:
         assert radius == pytest.approx(np.hypot(*matrix[:, 0]), rel=0.03)  # 1 px of the crop
 
 
-def test_a_run_of_the_points_asked_for_sees_pictures_as_they_are() -> None:
+def test_a_run_with_the_wanted_points_is_used_directly() -> None:
     kaggle = run(KAGGLE_15)
     assert select_crop_model(kaggle, KAGGLE_15.names, FullImageDetector()) is kaggle
     other = select_crop_model(run(), KAGGLE_15.names, FullImageDetector())
@@ -82,7 +82,7 @@ def test_a_run_of_the_points_asked_for_sees_pictures_as_they_are() -> None:
     assert select_crop_model(run(), ["chin"], FullImageDetector()) is not other
 
 
-def test_what_is_missing_is_told_as_what_it_should_be(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_model_fits_what_was_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run folder"):
         load_model(tmp_path / "absent")
     with pytest.raises(ModelError, match="no model at"):
@@ -94,7 +94,8 @@ def test_what_is_missing_is_told_as_what_it_should_be(tmp_path: Path) -> None:
         load_model(tmp_path)
 
 
-def test_the_word_facepoints_submits_and_adapts_without_pytorch(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_the_built_in_model_submits_and_adapts_without_pytorch(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_kaggle_files(data, count=120, test=40, seed=1)
     code = f"""

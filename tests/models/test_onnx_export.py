@@ -1,4 +1,4 @@
-"""Export: the ONNX file answers as the run does, and says all that the run knows."""
+"""Export: the ONNX file predicts as the run does, and its metadata is complete."""
 
 from __future__ import annotations
 
@@ -65,16 +65,17 @@ def rendered(size: tuple[int, int], count: int = 24) -> NDArray[np.uint8]:
 
 def assert_same(run: Run, model: LandmarkModel, images: NDArray[np.uint8]) -> None:
     """Points and radii of both are the same within a hundredth of a pixel."""
-    there, here = run.predict(images), model(images)
-    np.testing.assert_allclose(here.points, there.points, atol=0.01)
-    np.testing.assert_allclose(here.radius, there.radius, atol=0.01)
-    np.testing.assert_allclose(here.score, there.score, atol=1e-4)
+    expected, output = run.predict(images), model(images)
+    np.testing.assert_allclose(output.points, expected.points, atol=0.01)
+    np.testing.assert_allclose(output.radius, expected.radius, atol=0.01)
+    np.testing.assert_allclose(output.score, expected.score, atol=1e-4)
 
 
-def test_a_committed_run_of_the_first_version_answers_as_in_pytorch(
+@pytest.mark.slow
+def test_a_committed_run_predicts_as_in_pytorch(
     tmp_path: Path, request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """One of its heatnets. It has no calibration and no crop rule of its own."""
+    """One of its heatnets. The run has no calibration of its own."""
     whole = Run.load(COMMITTED)
     run = replace(whole, members=whole.members[:1], mirror=False)
     export(run, tmp_path / "heatnet.onnx")
@@ -88,7 +89,8 @@ def test_a_committed_run_of_the_first_version_answers_as_in_pytorch(
     assert_same(run, model, np.array(real))
 
 
-def test_net2_answers_as_in_pytorch(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_net2_predicts_as_in_pytorch(tmp_path: Path) -> None:
     run = run_of(member("net2", IBUG_68, (48, 56)))
     export(run, tmp_path / "net2.onnx", refinement_passes=0)
     model = LandmarkModel.load(tmp_path / "net2.onnx")
@@ -105,7 +107,9 @@ def specialist(core: int, **more: Any) -> Run:
 @pytest.mark.parametrize("merge", ["replace", "average"])
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("core", [0, 1, 2])
-def test_several_networks_make_one_graph(merge: Merge, mirror: bool, core: int) -> None:
+def test_the_graph_of_several_networks_predicts_as_the_run(
+    merge: Merge, mirror: bool, core: int
+) -> None:
     run = specialist(core, merge=merge, mirror=mirror)
     images = rendered(run.size)
     with torch.inference_mode():
@@ -116,14 +120,15 @@ def test_several_networks_make_one_graph(merge: Merge, mirror: bool, core: int) 
     np.testing.assert_array_equal(score, there.score)
 
 
-def test_a_mirrored_specialist_answers_as_in_pytorch(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_mirrored_specialist_predicts_as_in_pytorch(tmp_path: Path) -> None:
     run = specialist(1, mirror=True)
     export(run, tmp_path / "specialist.onnx")
     assert_same(run, LandmarkModel.load(tmp_path / "specialist.onnx"), rendered(run.size))
 
 
-class Judge(nn.Module):
-    """The smallest network that says whether there is a face: points by the mean gray."""
+class FaceScore(nn.Module):
+    """The smallest network with a face score; everything follows from the mean gray."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,29 +140,30 @@ class Judge(nn.Module):
         return self.points(mean).unflatten(1, (len(CORE), 3)), self.odds(mean)[:, 0]
 
 
-def test_the_judgement_and_the_crop_rule_are_in_the_file(tmp_path: Path) -> None:
+def test_the_face_score_and_the_crop_rule_are_in_the_file(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = KeypointModel(Judge(), len(CORE), (SIDE, SIDE), 120.0, 60.0).eval()
-    run = run_of(Member("", "judge", CORE, model))
+    model = KeypointModel(FaceScore(), len(CORE), (SIDE, SIDE), 120.0, 60.0).eval()
+    run = run_of(Member("", "score", CORE, model))
     rule = CropRule(
         np.array([[20, 12], [10, 12], [15, 18], [15, 25]], np.float32), (4.0, 5.0, 21.0, 20.0)
     )
     run = replace(run, crop_rule=rule, calibration=uncalibrated("gaussian", CORE))
-    export(run, tmp_path / "judge.onnx")
-    file = LandmarkModel.load(tmp_path / "judge.onnx")
+    export(run, tmp_path / "score.onnx")
+    file = LandmarkModel.load(tmp_path / "score.onnx")
     shades = np.arange(0, 256, 5, dtype=np.uint8)[:, None, None].repeat(SIDE, 1).repeat(SIDE, 2)
     assert_same(run, file, shades)
     assert file.has_face_score
     assert np.ptp(file(shades).score) > 0.1
     np.testing.assert_array_equal(file.canonical_points, rule.canonical_points)
     assert file.face_box == rule.face_box
+    assert file.refinement_passes == 1
     assert file.calibration == run.calibration
-    content = (tmp_path / "judge.onnx").read_bytes()
+    content = (tmp_path / "score.onnx").read_bytes()
     for folder in (Path(torch.__file__).parents[1], Path(__file__).parent, Path(job.__file__)):
-        assert str(folder).encode() not in content  # nobody's folders
+        assert str(folder).encode() not in content  # no paths of this machine
 
 
-def test_a_column_that_no_network_has_is_told(tmp_path: Path) -> None:
+def test_a_column_that_no_network_predicts_is_an_error(tmp_path: Path) -> None:
     run = run_of(member("lenet5", CORE, (SIDE, SIDE)))
     with pytest.raises(RunError, match="none of the 1 networks predicts"):
         export(replace(run, landmarks=KAGGLE_15), tmp_path / "x.onnx")
@@ -173,7 +179,8 @@ def test_without_its_packages_the_extra_is_named(
         export(run, tmp_path / "x.onnx")
 
 
-def test_the_command_makes_the_file_of_a_trained_run(
+@pytest.mark.slow
+def test_the_command_exports_a_trained_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
@@ -195,7 +202,8 @@ def test_the_command_makes_the_file_of_a_trained_run(
     assert metadata["face_box"] == header["face_box"]
 
 
-def test_the_model_that_comes_along_says_in_8_bits_what_its_floats_say(
+@pytest.mark.slow
+def test_the_built_in_model_in_8_bits_predicts_as_in_float(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -212,7 +220,7 @@ def test_the_model_that_comes_along_says_in_8_bits_what_its_floats_say(
     assert ours.metadata.to_dict() == floats.metadata.to_dict()
 
 
-def test_what_cannot_be_written_is_one_line(
+def test_a_path_that_cannot_be_written_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "graph_of", lambda run: onnx.ModelProto())

@@ -1,4 +1,4 @@
-"""Eight bits: a smaller file that answers nearly the same, and what it costs is measured."""
+"""Quantization: a smaller file with nearly the same output, and its measured effect."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from facepoints.models.run import Member, Run
 
 SIDE = 32
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,8 @@ def run(faces: Samples) -> Run:
     )
 
 
-def test_eight_bits_answer_nearly_the_same_and_the_cost_is_measured_on_other_people(
+@pytest.mark.slow
+def test_8_bits_predict_nearly_the_same_and_the_effect_is_measured_on_other_people(
     run: Run, faces: Samples, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "int8.onnx"
@@ -79,7 +80,8 @@ def test_eight_bits_answer_nearly_the_same_and_the_cost_is_measured_on_other_peo
     assert [84, 120] not in [list(d) for d in kept]
 
 
-def test_layers_are_layers_to_quantize_by_what_they_gain() -> None:
+@pytest.mark.slow
+def test_layers_are_quantized_where_that_is_faster() -> None:
     model = build("heatnet", 15, (SIDE, SIDE), 120.0, 60.0).eval()
     example = torch.zeros(2, 1, SIDE, SIDE)
     graph = traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
@@ -110,7 +112,7 @@ def test_a_graph_without_such_a_layer_stays_as_it_is() -> None:
     assert quantize_graph(graph, []) is graph
 
 
-def test_all_of_one_person(run: Run, faces: Samples, tmp_path: Path) -> None:
+def test_faces_of_one_person_are_not_enough(run: Run, faces: Samples, tmp_path: Path) -> None:
     one = replace(faces, group=np.full(len(faces), "she"))
     with pytest.raises(DataError, match="at least two people"):
         quantize(run, one, tmp_path / "int8.onnx")
@@ -123,7 +125,7 @@ def drawn(faces: Samples, matrix: NDArray) -> Samples:
     return replace(faces, images=images).with_points(points, faces.labelled)
 
 
-def test_faces_are_brought_to_where_the_run_knows_them(run: Run, faces: Samples) -> None:
+def test_faces_are_framed_like_the_training_crops(run: Run, faces: Samples) -> None:
     assert as_cropped_for(run, faces) is faces
     smaller = drawn(faces, np.array([[0.7, 0, 6], [0, 0.7, 2]]))
     found = as_cropped_for(run, smaller)
@@ -138,6 +140,7 @@ def test_faces_are_brought_to_where_the_run_knows_them(run: Run, faces: Samples)
     assert as_cropped_for(run, wide).size == (SIDE, SIDE)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, table = str(tmp_path / "run"), str(tmp_path / "training.csv")
     main(["synthetic", "--out", str(tmp_path), "--count", "24", "--test", "3"])

@@ -1,4 +1,4 @@
-"""Runs: several networks that predict as one, in the pixels of any image; damaged ones."""
+"""Runs: several networks that predict as one, in pixels of the given image; damaged runs."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from facepoints.models.networks import build
 from facepoints.models.run import Member, Run, save_weights
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
+
+pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
 
 SIZE = (32, 40)  # height, width
 CORE = KAGGLE_15.subset(synthetic.CORE)
@@ -64,7 +66,7 @@ def alone(one: Member, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return one.model(torch.from_numpy(images)[:, None]).points.numpy()
 
 
-def test_one_network_as_it_is() -> None:
+def test_a_run_of_one_network_predicts_as_the_network() -> None:
     one = member(KAGGLE_15, 0)
     found = run_of(one).predict(pictures())
     np.testing.assert_allclose(found.points, alone(one, pictures()), atol=1e-4)
@@ -133,7 +135,7 @@ def test_a_specialist_replaces_or_is_averaged(merge: str) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_every_row_is_answered_in_its_own_scheme() -> None:
+def test_every_row_is_predicted_in_its_own_scheme() -> None:
     both = LandmarkSet((*KAGGLE_15.names, *(f"{n}@4-point" for n in CORE.names)))
     one = member(both, 0)
     run = run_of(one, landmarks=both)
@@ -263,7 +265,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no members": (lambda run: edit(run, members=[]), "damaged"),
     "members of another kind": (lambda run: edit(run, members=[3]), "damaged"),
     "no landmarks": (lambda run: edit(run, landmarks={}), "damaged"),
-    "sources of another kind": (lambda run: edit(run, schemes=[1]), "damaged"),
+    "schemes of another kind": (lambda run: edit(run, schemes=[1]), "damaged"),
+    "no crop rule": (lambda run: edit(run, canonical_points=None), "damaged"),
+    "no face box": (lambda run: edit(run, face_box=[1, 2]), "damaged"),
     "no size": (lambda run: edit(run, size=None), "damaged"),
     "a size too small": (lambda run: edit(run, size=[2, 2]), "damaged"),
     "an endless size": (lambda run: edit(run, size=[float("inf"), 32]), "damaged"),
@@ -276,9 +280,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_run_is_one_clear_line(damage: str, copy: Path) -> None:
-    harm, said = DAMAGES[damage]
+    harm, message = DAMAGES[damage]
     harm(copy)
-    with pytest.raises(RunError, match=said) as error:
+    with pytest.raises(RunError, match=message) as error:
         Run.load(copy)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 500
@@ -294,7 +298,7 @@ def test_no_folder_no_run(tmp_path: Path) -> None:
         Run.load(tmp_path / "file")
 
 
-def test_a_run_answers_in_columns_of_its_parts_only() -> None:
+def test_a_column_that_no_part_predicts_is_an_error() -> None:
     wide = replace(run_of(member(CORE, 0)), landmarks=KAGGLE_15)
     with pytest.raises(RunError, match="none of the 1 networks predicts"):
         wide.predict(pictures())

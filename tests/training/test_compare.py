@@ -1,4 +1,4 @@
-"""Comparisons: every answer with every network, on the same held-out rows, once."""
+"""Comparisons: every strategy with every network, on the same held-out rows, once."""
 
 from __future__ import annotations
 
@@ -34,15 +34,18 @@ TINY = TrainSettings(
 )
 
 
+pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
+
+
 @pytest.fixture(scope="module")
 def faces() -> Samples:
     return synthetic.kaggle_like(60, seed=2, size=48)
 
 
-def run(data: Samples, out: Path, answers: list[Any], **more: Any) -> dict[str, Any]:
+def run(data: Samples, out: Path, strategies: list[Any], **more: Any) -> dict[str, Any]:
     settings = replace(TINY, **more)
     return compare(
-        data, out, ["lenet5", "net2"], answers, settings, console=Console(file=io.StringIO())
+        data, out, ["lenet5", "net2"], strategies, settings, console=Console(file=io.StringIO())
     )
 
 
@@ -58,16 +61,17 @@ def written(out: Path) -> dict[str, int]:
     return {str(p.relative_to(out)): p.stat().st_mtime_ns for p in out.glob("*/weights/*")}
 
 
-def test_two_answers_by_two_networks_are_trained_once(faces: Samples, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_two_strategies_and_two_networks_are_trained_once(faces: Samples, tmp_path: Path) -> None:
     report = run(faces, tmp_path, ["specialist", "per-scheme"])
     cells = {(cell["missing"], cell["network"]): cell for cell in report["cells"]}
     assert set(cells) == {(a, n) for a in ("specialist", "per-scheme") for n in ("lenet5", "net2")}
     rows = 60 - report["held_out"]
-    for (answer, _), cell in cells.items():
+    for (strategy, _), cell in cells.items():
         assert cell["rmse"] > 0
         assert set(cell["schemes"]) == {"15-point", "4-point"}
         # An equal budget: as many rows are seen as two passes over all of them.
-        assert cell["rows"] * cell["epochs"] == pytest.approx(2 * rows, rel=0.35), answer
+        assert cell["rows"] * cell["epochs"] == pytest.approx(2 * rows, rel=0.35), strategy
     assert json.loads((tmp_path / "compare.json").read_text()) == report
     assert cv2.imread(str(tmp_path / "compare.png")) is not None
     for cell in report["cells"]:
@@ -80,7 +84,7 @@ def test_two_answers_by_two_networks_are_trained_once(faces: Samples, tmp_path: 
         run(faces, tmp_path, ["specialist", "per-scheme"], seed=2)
 
 
-def test_a_cell_that_does_not_fit_is_left_out_with_its_reason(
+def test_a_cell_that_cannot_be_trained_is_skipped_with_its_error(
     faces: Samples, tmp_path: Path
 ) -> None:
     labelled = faces.labelled.copy()
@@ -96,12 +100,13 @@ def test_a_cell_that_does_not_fit_is_left_out_with_its_reason(
     assert not (tmp_path / "drop-lenet5").exists()
 
 
-def test_nothing_that_fits_is_an_error(faces: Samples, tmp_path: Path) -> None:
+def test_no_cell_that_can_be_trained_is_an_error(faces: Samples, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing could be compared.*drop"):
         run(faces.take(faces.scheme == 1), tmp_path, ["drop"])
 
 
-def test_stopped_it_goes_on_with_the_same_call(
+@pytest.mark.slow
+def test_an_interrupted_comparison_continues_with_the_same_call(
     faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(faces, tmp_path / "whole", ["mask"])
@@ -123,7 +128,7 @@ def test_stopped_it_goes_on_with_the_same_call(
     assert [c["rmse"] for c in report["cells"]] == [c["rmse"] for c in whole["cells"]]
 
 
-def test_what_cannot_be_compared(faces: Samples, tmp_path: Path) -> None:
+def test_invalid_comparisons_write_nothing(faces: Samples, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="at least one network"):
         run(faces, tmp_path, [])
     with pytest.raises(SettingsError, match="--validation above 0"):

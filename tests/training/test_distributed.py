@@ -1,4 +1,4 @@
-"""Two processes that train together take the steps that one would."""
+"""Two processes that train together take the same steps as one."""
 
 from __future__ import annotations
 
@@ -60,35 +60,35 @@ def one_step(loss: str, ctx: DistributedContext, out: Path) -> dict[str, Tensor]
     """Gradients and weights after a step of all seven faces."""
     faces = uneven()
     settings = replace(STEPS, loss=loss)
-    step = MemberTrainer(0, faces, faces.take([]), settings, ctx)
+    trainer = MemberTrainer(0, faces, faces.take([]), settings, ctx)
     with TrainingProgress(QUIET, False) as progress, StopRequest() as stop:
-        step.run(out, [], progress, stop)
-    assert step.state.step == 1
-    found: dict[str, Tensor] = {}
-    for name, weight in step.state.model.named_parameters():
+        trainer.run(out, [], progress, stop)
+    assert trainer.state.step == 1
+    tensors: dict[str, Tensor] = {}
+    for name, weight in trainer.state.model.named_parameters():
         assert weight.grad is not None
-        found[f"{loss}.gradient.{name}"] = weight.grad.contiguous()
-        found[f"{loss}.weight.{name}"] = weight.detach().contiguous()
-    return found
+        tensors[f"{loss}.gradient.{name}"] = weight.grad.contiguous()
+        tensors[f"{loss}.weight.{name}"] = weight.detach().contiguous()
+    return tensors
 
 
 def be_one_of_two(out: Path) -> None:
     """Body of each of the two processes."""
     torch.set_num_threads(1)
     with distributed_context("cpu") as ctx:
-        found = one_step("mse", ctx, out) | one_step("rmse", ctx, out)
-        save_file(found, out / f"{ctx.rank}.safetensors")
+        tensors = one_step("mse", ctx, out) | one_step("rmse", ctx, out)
+        save_file(tensors, out / f"{ctx.rank}.safetensors")
         faces = synthetic.kaggle_like(32, seed=0, size=32)
         settings = replace(STEPS, batch=8, validation=0.3)
         report = compare(
             faces, out / "compare", ["lenet5"], ["drop", "mask"], settings, console=QUIET
         )
-        said = ""
+        message = ""
         try:
             train(faces, out / "compare" / "mask-lenet5", settings, onnx=False, console=QUIET)
         except FacepointsError as error:
-            said = str(error)
-        (out / f"{ctx.rank}.json").write_text(json.dumps([report, said]))
+            message = str(error)
+        (out / f"{ctx.rank}.json").write_text(json.dumps([report, message]))
         fail_alone(out)
     threads = [name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")]
     (out / f"threads-{ctx.rank}.json").write_text(json.dumps(threads))
@@ -147,7 +147,7 @@ def two_processes(code: str) -> list[int]:
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes left."""
+    """Folder that two processes wrote."""
     out = tmp_path_factory.mktemp("two")
     code = f"import pathlib, test_distributed as t; t.be_one_of_two(pathlib.Path({str(out)!r}))"
     assert two_processes(code) == [0, 0]
@@ -173,32 +173,33 @@ def test_both_end_with_the_same_weights(together: Path) -> None:
 def test_a_comparison_by_two_and_errors_reach_both(together: Path) -> None:
     first, second = (json.loads((together / f"{rank}.json").read_text()) for rank in range(2))
     assert first == second
-    report, said = first
+    report, message = first
     assert [cell["missing"] for cell in report["cells"]] == ["drop", "mask"]
     assert all(cell["rmse"] > 0 for cell in report["cells"])
-    assert "holds a run already" in said
+    assert "holds a run already" in message
 
 
-def test_one_that_ends_early_leaves_the_other_a_clear_line(together: Path) -> None:
-    said = [(together / f"failed-{rank}.txt").read_text() for rank in range(2)]
-    assert said[0] == "the disk is full"
-    assert "another of the processes has ended" in said[1]
+def test_when_one_process_fails_the_other_ends_with_a_clear_line(together: Path) -> None:
+    messages = [(together / f"failed-{rank}.txt").read_text() for rank in range(2)]
+    assert messages[0] == "the disk is full"
+    assert "another of the processes has ended" in messages[1]
 
 
-def test_no_thread_of_the_group_outlives_its_world(together: Path) -> None:
+def test_no_thread_of_the_group_outlives_its_context(together: Path) -> None:
     """One that did could abort the process when the interpreter ends."""
     for rank in range(2):
         threads = json.loads((together / f"threads-{rank}.json").read_text())
         assert [name for name in threads if "gloo" in name or "store" in name] == []
 
 
-def test_one_whose_partner_is_killed_says_so(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_when_one_process_is_killed_the_other_ends_with_a_clear_line(tmp_path: Path) -> None:
     code = f"import pathlib, test_distributed as t; t.be_killed(pathlib.Path({str(tmp_path)!r}))"
     assert two_processes(code) == [-signal.SIGKILL, 0]
     assert "another of the processes has ended" in (tmp_path / "failed-1.txt").read_text()
 
 
-def test_one_without_partners_to_join_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_others_to_join_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
         monkeypatch.delenv(name, raising=False)
@@ -206,10 +207,11 @@ def test_one_without_partners_to_join_says_so(monkeypatch: pytest.MonkeyPatch) -
         pytest.raises(SettingsError, match="start all of them with torchrun"),
         distributed_context("cpu"),
     ):
-        raise AssertionError("it has joined nobody")
+        raise AssertionError("there is nothing to join")
 
 
-def test_torchrun_leaves_a_usable_run(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_torchrun_writes_a_usable_run(tmp_path: Path) -> None:
     faces = synthetic.kaggle_like(48, seed=0, size=48)
     write_kaggle(faces, tmp_path / "training.csv")
     words = f"{tmp_path}/training.csv --out {tmp_path}/run --network net2 --epochs 3 --batch 8"
@@ -224,7 +226,7 @@ def test_torchrun_leaves_a_usable_run(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("the run is in") == 1, "one of the two processes speaks"
+    assert done.stdout.count("the run is in") == 1, "only rank 0 prints"
     assert time.monotonic() - begun < TIMEOUT
     history = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in history] == [1, 2, 3]

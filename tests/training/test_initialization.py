@@ -1,4 +1,4 @@
-"""Training that begins from a run: which weights go where, what is chosen, what is recorded."""
+"""Training that starts from a run: copied weights, the default run, the record in run.json."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from facepoints.training.run_folder import stored_settings
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
 
 QUIET = Console(file=io.StringIO())
 NARROW = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
@@ -78,12 +78,12 @@ def fresh(network: str, landmarks: LandmarkSet, size: int = 48) -> KeypointModel
     return build(network, len(landmarks), (size, size), 90.0, 40.0)
 
 
-def said(model: KeypointModel, samples: Samples) -> np.ndarray:
+def predict(model: KeypointModel, samples: Samples) -> np.ndarray:
     with torch.inference_mode():
         return model.eval()(torch.from_numpy(samples.images)[:, None]).points.numpy()
 
 
-def test_each_column_begins_as_the_points_that_it_is_the_mean_of() -> None:
+def test_each_column_starts_as_the_mean_of_the_points_it_is_computed_from() -> None:
     before, rows = run_of("heatnet", IBUG_68), faces(COLUMNS)
     model = fresh("heatnet", COLUMNS)
     was = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -103,7 +103,7 @@ def test_each_column_begins_as_the_points_that_it_is_the_mean_of() -> None:
             torch.testing.assert_close(tensor, old[name])
 
 
-def test_heatnets_of_other_picture_sizes_and_with_another_judge_begin_too() -> None:
+def test_a_heatnet_of_another_size_and_with_a_face_score_is_initialized_too() -> None:
     before, rows = run_of("heatnet", IBUG_68), faces(KAGGLE_15, size=64)
     torch.manual_seed(2)
     model = build("heatnet", 15, (64, 64), 90.0, 40.0, has_face_score=True)
@@ -115,30 +115,30 @@ def test_heatnets_of_other_picture_sizes_and_with_another_judge_begin_too() -> N
 
 
 @pytest.mark.parametrize("network", ["lenet5", "heatnet"])
-def test_a_network_that_begins_from_its_own_points_answers_as_the_run_does(network: str) -> None:
+def test_a_network_that_starts_from_its_own_points_predicts_as_the_run(network: str) -> None:
     before = run_of(network, KAGGLE_15)
     want = KAGGLE_15.subset(["nose_tip", "right_eye_center", "left_eye_center"])
-    answers = before.predict(faces(want).images).points[:, KAGGLE_15.columns(want.names)]
-    rows = replace(faces(want), points=answers)
+    points = before.predict(faces(want).images).points[:, KAGGLE_15.columns(want.names)]
+    rows = replace(faces(want), points=points)
     model = fresh(network, want)
     initialization.init_from_run(model, network, rows, before, 0, "all-points")
-    np.testing.assert_allclose(said(model, rows), answers, atol=1e-3)
+    np.testing.assert_allclose(predict(model, rows), points, atol=1e-3)
     assert (float(model.mean), float(model.std)) == (100.0, 50.0)  # as the run's pictures
 
 
-def test_gray_values_of_the_new_pictures_stay_where_they_suit_better() -> None:
+def test_gray_values_of_the_new_images_are_kept_if_they_suit_better() -> None:
     before = run_of("heatnet", KAGGLE_15)
     model = fresh("heatnet", KAGGLE_15)
     initialization.init_from_run(model, "heatnet", faces(KAGGLE_15), before, 0, "all-points")
     model.mean.fill_(90.0)
     model.std.fill_(40.0)
-    rows = replace(faces(KAGGLE_15), points=said(model, faces(KAGGLE_15)))
+    rows = replace(faces(KAGGLE_15), points=predict(model, faces(KAGGLE_15)))
     again = fresh("heatnet", KAGGLE_15)
     initialization.init_from_run(again, "heatnet", rows, before, 0, "all-points")
     assert (float(again.mean), float(again.std)) == (90.0, 40.0)
 
 
-def test_networks_of_an_ensemble_begin_from_those_of_an_ensemble() -> None:
+def test_members_of_an_ensemble_start_from_different_members() -> None:
     before, rows = run_of("heatnet", KAGGLE_15, parts=2), faces(KAGGLE_15)
     stems = []
     for number in range(3):
@@ -160,15 +160,15 @@ def test_another_network_or_size_is_refused() -> None:
         initialization.init_from_run(fresh("lenet5", KAGGLE_15), "lenet5", rows, small, 0, "")
 
 
-def test_what_suits_is_the_package_for_a_heatnet_on_faces(
+def test_the_default_is_the_built_in_run_for_a_heatnet_on_faces(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hand = LandmarkSet(("thumb", "wrist"))
     assert initialization.resolve_init("runs/mine", "heatnet", hand) == "runs/mine"
-    there = (weights.POINTS_RUN / "run.json").is_file()
-    assert initialization.resolve_init(None, "heatnet", KAGGLE_15) == (
-        "builtin" if there else "random"
-    )
+    assert initialization.resolve_init(None, "heatnet", KAGGLE_15) == "builtin"
+    run = initialization.load_init_run("builtin")
+    assert run is not None
+    assert run.landmarks.names == IBUG_68.names
     assert initialization.resolve_init(None, "heatnet", hand) == "random"
     assert initialization.resolve_init(None, "lenet5", KAGGLE_15) == "random"
     monkeypatch.setattr(weights, "POINTS_RUN", tmp_path)
@@ -177,12 +177,19 @@ def test_what_suits_is_the_package_for_a_heatnet_on_faces(
         initialization.load_init_run("builtin")
 
 
-def test_a_training_from_a_run_says_so_starts_ahead_and_goes_on_from_the_same(
+def test_a_training_from_a_run_starts_ahead_and_resumes_from_the_same_weights_only(
     tmp_path: Path,
 ) -> None:
     data = synthetic.kaggle_like(96, seed=3, size=32)
     settings = TrainSettings(
-        network="lenet5", loss="mse", epochs=6, batch=8, augment="none", device="cpu", ema=0
+        precision="float32",
+        network="lenet5",
+        loss="mse",
+        epochs=6,
+        batch=8,
+        augment="none",
+        device="cpu",
+        ema=0,
     )
 
     def trained(name: str, settings: TrainSettings, resume: bool = False) -> list[float]:

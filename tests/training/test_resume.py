@@ -1,4 +1,4 @@
-"""Training that is cut off, by Ctrl-C, kill -9 or a full disk, and goes on."""
+"""Training that is interrupted, by Ctrl-C, kill -9 or a full disk, and resumed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SPECIALISTS = replace(TINY, missing="specialist", batch=8, keep="last")  # 2 ste
 QUIET = Console(file=io.StringIO())
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
 
 
 def some_faces() -> Samples:
@@ -57,13 +57,13 @@ def weights(out: Path) -> dict[str, bytes]:
 
 
 def everything(out: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file of a folder: when it was written and what it holds."""
-    found = (p for p in sorted(out.rglob("*")) if p.is_file())
-    return {str(p.relative_to(out)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
+    """Every file of a folder: time of writing and contents."""
+    files = (p for p in sorted(out.rglob("*")) if p.is_file())
+    return {str(p.relative_to(out)): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
 
 
 def at_step(monkeypatch: pytest.MonkeyPatch, step: int, act: Callable[[], None]) -> None:
-    """Do something after this many steps of all networks together."""
+    """Call `act` after this many steps of all networks together."""
     taken, update_ema = [0], TrainState.update_ema
 
     def counted(state: TrainState) -> None:
@@ -94,6 +94,7 @@ CUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS)
 def test_resumed_after_ctrl_c_the_weights_are_the_same_bit_for_bit(
     cut: str, faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -116,7 +117,7 @@ def test_resumed_after_ctrl_c_the_weights_are_the_same_bit_for_bit(
 
 
 def be_killed(out: str, step: str) -> None:
-    """Body of the process that dies: it saves after every step, and at this one no more."""
+    """Body of the process that is killed; it saves a checkpoint after every step before."""
     member_trainer.CHECKPOINT_SECONDS = -1.0
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
@@ -124,6 +125,7 @@ def be_killed(out: str, step: str) -> None:
         run(some_faces(), Path(out), SPECIALISTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 9])  # of the first network and of the second
 def test_resumed_after_kill_9_the_weights_are_the_same_bit_for_bit(
     step: int, faces: Samples, tmp_path: Path
@@ -138,7 +140,8 @@ def test_resumed_after_kill_9_the_weights_are_the_same_bit_for_bit(
     assert names == {p.name for p in (tmp_path / "whole").rglob("*")}
 
 
-def test_killed_before_the_first_checkpoint_it_starts_anew(faces: Samples, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_training_without_checkpoint_starts_again(faces: Samples, tmp_path: Path) -> None:
     run(faces, tmp_path / "whole")
     run(faces, tmp_path / "cut")
     header = json.loads((tmp_path / "cut" / "run.json").read_text())
@@ -149,9 +152,7 @@ def test_killed_before_the_first_checkpoint_it_starts_anew(faces: Samples, tmp_p
     assert weights(tmp_path / "new") == weights(tmp_path / "whole")
 
 
-def test_a_finished_run_is_left_alone_but_for_pictures_that_are_missing(
-    faces: Samples, tmp_path: Path
-) -> None:
+def test_resuming_a_finished_run_writes_only_missing_charts(faces: Samples, tmp_path: Path) -> None:
     report = run(faces, tmp_path / "run")
     before = everything(tmp_path / "run")
     assert run(faces, tmp_path / "run", resume=True) == report
@@ -162,15 +163,15 @@ def test_a_finished_run_is_left_alone_but_for_pictures_that_are_missing(
     assert set(everything(tmp_path / "run")) == set(before)
 
 
-def test_a_run_in_the_way_is_not_touched(faces: Samples, tmp_path: Path) -> None:
+def test_an_existing_run_is_not_changed(faces: Samples, tmp_path: Path) -> None:
     run(faces, tmp_path / "run", replace(TINY, epochs=1))
     before = everything(tmp_path / "run")
     refused: list[tuple[dict[str, Any], str]] = [
         ({}, "holds a run already"),
         ({"resume": True}, "other settings .epochs."),
     ]
-    for more, said in refused:
-        with pytest.raises(RunError, match=said) as error:
+    for more, message in refused:
+        with pytest.raises(RunError, match=message) as error:
             run(faces, tmp_path / "run", TINY, **more)
         one_line(error)
     with pytest.raises(RunError, match="other data") as error:
@@ -179,7 +180,7 @@ def test_a_run_in_the_way_is_not_touched(faces: Samples, tmp_path: Path) -> None
     assert everything(tmp_path / "run") == before
 
 
-def test_settings_are_those_of_the_run(faces: Samples, tmp_path: Path) -> None:
+def test_stored_settings_are_those_of_the_run(faces: Samples, tmp_path: Path) -> None:
     assert stored_settings(tmp_path) is None
     settings = replace(TINY, epochs=1, validation=0, seed=7)
     run(faces, tmp_path / "run", settings)
@@ -199,7 +200,8 @@ def test_a_damaged_checkpoint_is_refused(
     one_line(error)
 
 
-def test_leftovers_do_not_leak_into_a_fresh_run(
+@pytest.mark.slow
+def test_files_of_an_older_run_do_not_leak_into_a_new_one(
     faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_step(monkeypatch, 2, interrupt)
@@ -216,11 +218,11 @@ def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(
     faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(TINY, keep="last")
-    out, kept = tmp_path / "cut", []
+    out, checkpoints = tmp_path / "cut", []
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill() -> None:
-        kept.append((out / "checkpoint.safetensors").read_bytes())
+        checkpoints.append((out / "checkpoint.safetensors").read_bytes())
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
 
     with monkeypatch.context() as patch:
@@ -232,7 +234,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     one_line(error)
-    assert (out / "checkpoint.safetensors").read_bytes() == kept[0]
+    assert (out / "checkpoint.safetensors").read_bytes() == checkpoints[0]
     assert [p.name for p in out.iterdir() if p.name.startswith(".")] == []
     run(faces, out, settings, resume=True)
     run(faces, tmp_path / "whole", settings)

@@ -1,10 +1,10 @@
-"""Training: it learns, leaves a whole run, and says in one line what does not fit."""
+"""Training: it learns, writes a complete run, and rejects settings and data that do not fit."""
 
 from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ TINY = TrainSettings(
 QUIET = Console(file=io.StringIO())
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,14 @@ def one_line(error: pytest.ExceptionInfo[FacepointsError]) -> str:
     return text
 
 
-# What it learns and leaves
+# What it learns and writes
 
 
+@pytest.mark.slow
 def test_training_beats_the_mean_face(tmp_path: Path) -> None:
     data = synthetic.kaggle_like(240, seed=1, size=32)
     settings = replace(TINY, epochs=25, batch=8, ema=0.9, learning_rate=0.003, augment="none")
+    settings = replace(settings, precision="float32")
     report = run(data, tmp_path / "run", settings)
     train_rows, held = split_groups(data.group, settings.validation, settings.seed)
     points, labelled = data.points[train_rows], data.labelled[train_rows]
@@ -72,10 +74,11 @@ def test_training_beats_the_mean_face(tmp_path: Path) -> None:
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     assert history[-1]["learning_rate"] < 0.01 * settings.max_learning_rate
     best = min(row["validation_rmse"] for row in history)
-    assert report["rmse"] == pytest.approx(best, rel=1e-4)  # no mirror was learnt, none is read
+    assert report["rmse"] == pytest.approx(best, rel=1e-4)  # without mirroring
 
 
-def test_a_run_holds_what_is_needed_to_repeat_it(faces: Samples, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_run_records_what_is_needed_to_repeat_it(faces: Samples, tmp_path: Path) -> None:
     out = tmp_path / "run"
     run(
         faces,
@@ -135,7 +138,7 @@ def test_half_precision_halves_the_file_and_hardly_moves_points(
     np.testing.assert_allclose(a, b, atol=0.05)
 
 
-def test_minutes_are_the_whole_trainings_and_the_rate_falls_to_its_end(
+def test_minutes_are_for_all_members_and_the_learning_rate_falls_to_the_end(
     faces: Samples, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
@@ -143,13 +146,13 @@ def test_minutes_are_the_whole_trainings_and_the_rate_falls_to_its_end(
     history = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     for member in (0, 1):
         own = [row for row in history if row["member"] == member]
-        assert own[-1]["seconds"] == pytest.approx(1.2, abs=0.6)
+        assert 1.2 <= own[-1]["seconds"] < 5  # a busy machine takes longer for its last step
         rates = [row["learning_rate"] for row in own]
         assert rates[-1] < 0.2 * TINY.max_learning_rate < max(rates)
     assert Run.load(out).members[1].part == "all-points"
 
 
-def test_a_moment_is_enough_for_a_run(faces: Samples, tmp_path: Path) -> None:
+def test_zero_minutes_give_a_run(faces: Samples, tmp_path: Path) -> None:
     assert run(faces, tmp_path / "run", replace(TINY, minutes=0))["rmse"] > 0
 
 
@@ -177,7 +180,7 @@ def test_no_group_is_on_both_sides(people: list[int], share: float, seed: int) -
 # What does not fit
 
 
-def test_a_loss_that_is_no_number_ends_the_training(faces: Samples, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_the_training(faces: Samples, tmp_path: Path) -> None:
     wild = replace(TINY, network="naimishnet", learning_rate=10.0, schedule="constant", epochs=200)
     wild = replace(wild, loss="mse", minutes=0.5)
     with pytest.raises(SettingsError, match=r"diverged.*lower --learning-rate") as error:
@@ -186,7 +189,7 @@ def test_a_loss_that_is_no_number_ends_the_training(faces: Samples, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"network": "net3"}, "no network 'net3'; choose one of: heatnet, net2"),
         ({"loss": "l2"}, "no loss 'l2'"),
@@ -198,12 +201,29 @@ def test_a_loss_that_is_no_number_ends_the_training(faces: Samples, tmp_path: Pa
         ({"batch": 1}, "batch must be from 2"),
         ({"validation": 1.0}, "validation must be from 0 to 0.9"),
         ({"ensemble": 0}, "ensemble must be"),
+        ({"epochs": "10"}, "epochs must be a number, is '10'"),
+        ({"learning_rate": 11.0}, "learning_rate must be from 0 to 10"),
+        ({"missing": "sources"}, "no missing 'sources'; choose one of: per-scheme, mask"),
+        ({"augment": "looks"}, "choose one of: none, light, default, strong$"),
     ],
 )
-def test_settings_out_of_range_name_the_range(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(SettingsError, match=said) as error:
+def test_settings_out_of_range_name_the_range(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as error:
         replace(TINY, **change)
     one_line(error)
+
+
+@pytest.mark.parametrize("preset", ["closer", "settle"])
+def test_presets_of_the_recipes_are_accepted_but_not_offered(preset: str) -> None:
+    assert replace(TINY, augment=preset).augment == preset
+    with pytest.raises(SettingsError) as error:
+        replace(TINY, augment="some")
+    assert preset not in str(error.value)
+
+
+def test_settings_survive_run_json() -> None:
+    settings = TrainSettings(init="random", minutes=1.5, learning_rate=1e-4, input_size=64)
+    assert TrainSettings(**json.loads(json.dumps(asdict(settings)))) == settings
 
 
 @pytest.mark.parametrize("device", ["tpu", "mps", "cuda:99", "meta"])
