@@ -50,8 +50,8 @@ def read(path: Path, *, split: str = "training", every: int = 5) -> Samples | Ph
     Raises:
         DataError: there is no such path, its format is unknown, or the data break the format.
     """
-    name, source = find_format(path, _checked(split))
-    return READERS[name](source, Options(split, every))
+    name, data_path = find_format(path, _checked(split))
+    return READERS[name](data_path, Options(split, every))
 
 
 def load(
@@ -78,11 +78,11 @@ def load(
     """
     if size < 1:
         raise SettingsError(f"the crop size must be 1 pixel or more, is {size}")
-    name, source = find_format(path, _checked(split))
+    name, data_path = find_format(path, _checked(split))
     options = {"split": split, "size": size, "margin": margin, "every": every}
 
     def make(scratch: Path | None) -> Samples:
-        data = READERS[name](source, Options(split, every, scratch))
+        data = READERS[name](data_path, Options(split, every, scratch))
         if isinstance(data, Samples):
             return data
         faces = int(data.labelled.any(axis=1).sum())
@@ -91,7 +91,7 @@ def load(
         out = reserve_images(scratch, faces, size, size) if scratch else None
         return cut_crops(data, size, margin, out)
 
-    return cached(source, [name, fingerprint(name, source)], options, make)
+    return cached(data_path, [name, fingerprint(name, data_path)], options, make)
 
 
 def _checked(split: str) -> str:

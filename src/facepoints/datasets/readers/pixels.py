@@ -67,11 +67,11 @@ def _parse_tokens(text: bytes, count: int) -> NDArray[np.uint8]:
     if len(tokens) != count:
         raise ValueError(f"expected {count} pixels, found {len(tokens)}")
     values = np.empty(count, dtype=np.uint8)
-    for place, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         if not token.isdigit() or len(token) > 12 or int(token) > 255:
             shown = token[:20].decode("utf-8", "replace")
             raise ValueError(
-                f"pixel {place + 1} is '{shown}', expected a whole number from 0 to 255"
+                f"pixel {index + 1} is '{shown}', expected a whole number from 0 to 255"
             )
-        values[place] = int(token)
+        values[index] = int(token)
     return values
