@@ -15,7 +15,8 @@ import pytest
 from facepoints.datasets.readers import load, read
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.known_sets import IBUG_68, NUMBERED_SETS
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 RANDOM = np.random.default_rng(3)
 
@@ -204,6 +205,20 @@ def test_pts_of_an_unknown_count_cannot_be_mirrored(tmp_path: Path) -> None:
     data = photos(tmp_path)
     assert data.landmarks.names == ("0", "1", "2", "3", "4")
     assert not data.landmarks.mirrorable
+
+
+def test_a_numbered_set_added_to_the_known_sets_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three = LandmarkSet(("left_eye", "right_eye", "nose"))
+    monkeypatch.setitem(NUMBERED_SETS, "three", three)
+    write_image(tmp_path / "one.jpg")
+    pts(tmp_path / "one.pts", RANDOM.uniform(5, 35, (3, 2)))
+    data = photos(tmp_path)
+    assert data.landmarks == three
+    assert data.schemes == {"three": three.names}
+    parts = "".join(f"<part name='{i}' x='{i}' y='2'/>" for i in range(3))
+    assert photos(imglab(tmp_path, box(parts))).landmarks == three
 
 
 @pytest.mark.parametrize(
