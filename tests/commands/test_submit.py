@@ -255,9 +255,9 @@ def test_a_point_that_the_run_lacks_is_named(test_csv: Path, tmp_path: Path) -> 
         submit(run, test_csv, lookup, tmp_path / "out.csv")
 
 
-def test_a_run_that_went_astray_writes_nothing(test_csv: Path, tmp_path: Path) -> None:
+def test_a_run_that_diverged_writes_nothing(test_csv: Path, tmp_path: Path) -> None:
     run = fake_run(points=np.full((len(ALL), 2), np.nan))
-    with pytest.raises(RunError, match="not numbers"):
+    with pytest.raises(RunError, match="not finite"):
         submit(run, test_csv, lookup_of(tmp_path, [(1, 1, "nose_tip_x")]), tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 

@@ -208,7 +208,7 @@ def test_the_built_in_model_in_8_bits_predicts_as_in_float(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["export"])
-    assert "name a file with --out" in capsys.readouterr().err
+    assert "name a file to write with --out" in capsys.readouterr().err
     main(["export", "--out", str(tmp_path / "floats.onnx")])
     floats, ours = LandmarkModel.load(tmp_path / "floats.onnx"), LandmarkModel.load()
     crops = synthetic.kaggle_like(16, seed=3).images

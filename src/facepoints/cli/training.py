@@ -282,22 +282,21 @@ def export(
     exclude_people: ExcludePeople = None,
 ) -> None:
     """Write a run as one ONNX file, for prediction without PyTorch."""
-    if int8 and not data:
-        raise SettingsError("--int8 needs labelled faces to measure on: --data DATA")
-    from facepoints.models import quantize
-    from facepoints.models.loading import run_folder
-    from facepoints.models.onnx_export import export
-    from facepoints.models.run import MODEL, Run
+    from facepoints.commands.export import export, export_path
 
-    if model == weights.BUILTIN and out is None:
-        raise SettingsError("the package's own files stay as they are: name a file with --out")
-    loaded = Run.load(run_folder(model))
-    path = out or Path(model) / ("model-int8.onnx" if int8 else MODEL)
+    path = export_path(model, out, int8=int8)
     if int8:
+        if not data:
+            raise SettingsError("--int8 needs labelled faces to measure on: --data DATA")
+        from facepoints.models import quantize
+        from facepoints.models.loading import run_folder
+        from facepoints.models.run import Run
+
+        run = Run.load(run_folder(model))
         faces = load_samples(data, crop_size=crop_size, exclude_people=exclude_people)
-        OUT.print(quantize.table(quantize.quantize(loaded, faces, path)))
+        OUT.print(quantize.table(quantize.quantize(run, faces, path)))
     else:
-        export(loaded, path)
+        export(path, model=model)
     say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
