@@ -1,1 +1,1 @@
-"""What the benchmarks share: the peers, the held-out faces, how answers are measured."""
+"""Shared by the benchmarks: options, peers, held-out faces, matching, errors, tables."""

@@ -1,15 +1,15 @@
-"""A linear correction for those who mark slightly other places than the labels do.
+"""A linear correction for peers that mark slightly other places than the labels do.
 
-Each marking scheme has its own idea of where "the third point of the jaw" is. So that this
+Marking schemes differ in where they put, for example, the third point of the jaw. So that this
 is not counted as error, a peer's points are mapped to the labels' by the best linear map,
-fitted on faces of the same set whose people are not held out. It works in the face's own
-coordinates (centre of the answer's points, size of their box, eyes level), so that it knows
-nothing of the picture.
+fitted on faces of the same set whose people are not held out. The map works in the face's own
+coordinates (center of the predicted points, size of their box, eyes level), so it does not
+depend on the place and the size of the face in the image.
 
-``point``: every point for itself, an affine of its x and y, 6 numbers a point.
-``linear``: every coordinate from all coordinates of the answer, by ridge regression whose
-strength is chosen by cross-validation on the same faces. It can also correct shapes, and is
-the most that a linear map can do for a peer.
+``point``: an affine map per point, 6 numbers each.
+``linear``: every coordinate from all predicted coordinates, by ridge regression. Its strength is
+chosen by cross-validation on the same faces. It can also correct shapes, and is the most that a
+linear map can do for a peer.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ FOLDS = 5
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 
 
-def fit(kind: str, answers: Points, truth: Points, people: NDArray[np.str_]) -> Correction:
-    """The correction (N, 68, 2) -> (N, 68, 2), in pixels, that brings answers to the truth.
+def fit(kind: str, predicted: Points, truth: Points, people: NDArray[np.str_]) -> Correction:
+    """Fit a correction (N, 68, 2) -> (N, 68, 2), in pixels, from predictions to the truth.
 
     Args:
         kind: one of `KINDS`.
-        answers, truth: (N, 68, 2) in pixels.
-        people: (N,); no person is in two parts of the cross-validation.
+        predicted, truth: (N, 68, 2) in pixels.
+        people: (N,); a person is in one part of the cross-validation only.
     """
-    frame = _frame(answers)
-    own, wanted = _into(frame, answers), _into(frame, truth)
+    frame = _frame(predicted)
+    own, wanted = _into(frame, predicted), _into(frame, truth)
     correct = KINDS[kind](own, wanted, people)
 
     def corrected(points: Points) -> Points:
@@ -63,7 +63,7 @@ def _linear(own: Points, wanted: Points, people: NDArray[np.str_]) -> Correction
     fold = np.array([part[name] for name in people])
 
     def error(strength: float) -> float:
-        """Mean distance on the parts that were not fitted on."""
+        """Sum of the distances on the parts that were not fitted on."""
         total = 0.0
         for k in range(FOLDS):
             out = fold == k
@@ -75,14 +75,14 @@ def _linear(own: Points, wanted: Points, people: NDArray[np.str_]) -> Correction
 
 
 def _ridge(own: Points, wanted: Points, strength: float) -> Correction:
-    """Ridge regression of what is to be added."""
+    """Ridge regression of the difference."""
     flat = own.reshape(len(own), -1)
     mean = flat.mean(axis=0)
     change = (wanted - own).reshape(len(own), -1)
     shift = change.mean(axis=0)
-    centred = flat - mean
-    square = centred.T @ centred + strength * np.eye(centred.shape[1])
-    weights = np.linalg.solve(square, centred.T @ (change - shift))
+    centered = flat - mean
+    square = centered.T @ centered + strength * np.eye(centered.shape[1])
+    weights = np.linalg.solve(square, centered.T @ (change - shift))
 
     def correct(points: Points) -> Points:
         flat = points.reshape(len(points), -1)
@@ -96,7 +96,7 @@ KINDS: dict[str, Callable[[Points, Points, NDArray[np.str_]], Correction]] = {
     "linear": _linear,
 }
 
-Frame = tuple[Points, Points, Points]  # centre (N, 1, 2), size (N, 1, 1), turn (N, 2, 2)
+Frame = tuple[Points, Points, Points]  # center (N, 1, 2), size (N, 1, 1), turn (N, 2, 2)
 
 
 def _frame(points: Points) -> Frame:
@@ -110,10 +110,10 @@ def _frame(points: Points) -> Frame:
 
 
 def _into(frame: Frame, points: Points) -> Points:
-    centre, size, turn = frame
-    return np.asarray((points - centre) / size @ turn)
+    center, size, turn = frame
+    return np.asarray((points - center) / size @ turn)
 
 
 def _out_of(frame: Frame, points: Points) -> Points:
-    centre, size, turn = frame
-    return np.asarray(points @ turn.transpose(0, 2, 1) * size + centre)
+    center, size, turn = frame
+    return np.asarray(points @ turn.transpose(0, 2, 1) * size + center)

@@ -1,4 +1,4 @@
-"""Clips of photos moved by known motion, so that the truth is known in every frame."""
+"""Clips of photos moved by known motion, with the true points of every frame."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ NOISE = 3.0  # standard deviation of the camera's noise, gray values
 
 @dataclass(eq=False)
 class Clip:
-    """Frames with the true points of each face; a `video.VideoSource`.
+    """Frames with the true points of each face; a `VideoSource`.
 
     Attributes:
         frames: T frames, RGB.
         points: (T, faces, 68, 2) pixels.
-        visible: (T, faces) whether a face can be seen.
+        visible: (T, faces) whether a face is visible.
     """
 
     frames: list[NDArray[np.uint8]]
@@ -68,7 +68,7 @@ def _turn(t: float) -> tuple[float, float, float, float]:
 
 Path_ = Callable[[float], tuple[float, float, float, float]]
 MOTIONS: dict[str, tuple[Path_, bool, int]] = {
-    # place of the middle, size, degrees clockwise at a time; changing light; frames
+    # center, scale and degrees clockwise at a time; whether the light changes; frames
     "still": (_still, False, 40),
     "walk": (_pan, False, 23),
     "stroll": (_stroll, False, 40),
@@ -78,23 +78,23 @@ MOTIONS: dict[str, tuple[Path_, bool, int]] = {
 }
 
 
-def _placed(points: NDArray, x: float, y: float, size: float, degrees: float) -> affine.Matrix:
-    """From a photo to the frame, with its face at a place."""
+def _placement(points: NDArray, x: float, y: float, size: float, degrees: float) -> affine.Matrix:
+    """Affine from a photo to the frame that puts the face's center at (x, y)."""
     left, top, width, height = affine.bounding_box(points)
-    middle = np.array([left + width / 2, top + height / 2])
+    center = np.array([left + width / 2, top + height / 2])
     scale = FACE / max(width, height) * size
     turn = affine.rotation_matrix(degrees, (0.0, 0.0))[:, :2] * scale
-    return np.column_stack([turn, np.array([x, y]) - turn @ middle])
+    return np.column_stack([turn, np.array([x, y]) - turn @ center])
 
 
 def moved(photo: NDArray[np.uint8], points: NDArray, motion: str, seed: int = 0) -> Clip:
-    """A photo (H, W, 3) with one face moved as `MOTIONS` says."""
+    """A clip of a photo (H, W, 3) with one face, moved by one of `MOTIONS`."""
     path, light, count = MOTIONS[motion]
     random = np.random.default_rng(seed)
     frames, truth = [], []
     for index in range(count):
         t = index / RATE
-        matrix = _placed(points, *path(t))
+        matrix = _placement(points, *path(t))
         image = affine.warp(photo, matrix, WIDTH, HEIGHT).astype(np.float32)
         if light:
             across = np.linspace(-1, 1, WIDTH)[None, :, None]
@@ -110,7 +110,7 @@ def _noisy(image: NDArray, random: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def head_mask(points: NDArray, width: int, height: int) -> NDArray[np.float32]:
-    """(H, W, 1) how much of each pixel belongs to the head, with a soft edge."""
+    """Share of each pixel that the head covers, (H, W, 1), with a soft edge."""
     left, top, wide, high = affine.bounding_box(points)
     mask = np.zeros((height, width), np.float32)
     center = round(left + wide / 2), round(top + 0.38 * high)
@@ -127,7 +127,7 @@ def crossing(front: Crossing, back: Crossing, seed: int = 0, step: float = 6.0) 
     """Two faces that cross, one in front of the other, against a plain wall.
 
     Args:
-        step: pixels that each goes per frame.
+        step: pixels that each face moves per frame.
     """
     count = round((WIDTH - 200) / step)
     random = np.random.default_rng(seed)
@@ -138,7 +138,7 @@ def crossing(front: Crossing, back: Crossing, seed: int = 0, step: float = 6.0) 
         row, places = [], (100 + index * step, WIDTH - 100 - index * step)
         for who, ((photo, points), x) in enumerate(zip((back, front), places, strict=True)):
             y = HEIGHT / 2 + 4 * np.sin(index / 5 + 2 * who)
-            matrix = _placed(points, x, y, 1.1, 0.0)
+            matrix = _placement(points, x, y, 1.1, 0.0)
             here = points @ matrix[:, :2].T + matrix[:, 2]
             mask = head_mask(here, WIDTH, HEIGHT)
             image += mask * (affine.warp(photo, matrix, WIDTH, HEIGHT) - image)
@@ -151,7 +151,7 @@ def crossing(front: Crossing, back: Crossing, seed: int = 0, step: float = 6.0) 
 
 
 def hidden(photo: NDArray[np.uint8], points: NDArray, seed: int = 0) -> Clip:
-    """A face that strolls by and is behind a board for half a second."""
+    """A face that strolls by, hidden by a board for half a second."""
     clip = moved(photo, points, "stroll", seed)
     visible = np.ones((len(clip.frames), 1), bool)
     frames = list(clip.frames)
