@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from points_data import read_sets
 
 import facepoints
+from facepoints._util.angles import wrap_degrees
 from facepoints.datasets import readers
 from facepoints.datasets.combine import read_people
 from facepoints.datasets.samples import Photos
@@ -105,7 +106,7 @@ def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
         here, there = measure(face), measure(labels)
         for name in here.keys() & there.keys() - {"asymmetry"}:
             error = here[name].value - there[name].value
-            error = (error + 180) % 360 - 180 if name == "roll" else error
+            error = wrap_degrees(error) if name == "roll" else error
             found[name].append(abs(error) / here[name].radius)
         if "asymmetry" in here:
             found["asymmetry"].append(_of_symmetric(face, truth))
