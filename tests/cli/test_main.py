@@ -46,22 +46,22 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main(words)
-    said = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert ended.value.code == 2
-    assert said.startswith("error: ")
-    assert said.count("\n") == 1
-    assert said.endswith("\n")
-    assert "Traceback" not in said
-    return said
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert message.endswith("\n")
+    assert "Traceback" not in message
+    return message
 
 
 # Every command
 
 
 def test_synthetic_writes_the_competitions_files(files: Path, tmp_path: Path) -> None:
-    with (files / "IdLookupTable.csv").open() as asked, (files / "solution.csv").open() as known:
-        rows, answers = list(csv.DictReader(asked)), list(csv.DictReader(known))
-    assert [r["RowId"] for r in rows] == [a["RowId"] for a in answers]
+    with (files / "IdLookupTable.csv").open() as lookup, (files / "solution.csv").open() as known:
+        rows, solution = list(csv.DictReader(lookup)), list(csv.DictReader(known))
+    assert [r["RowId"] for r in rows] == [a["RowId"] for a in solution]
     training = readers.load(files / "training.csv")
     test = readers.load(files / "test.csv", split="test")
     assert (len(training), len(test)) == (36, 6)
@@ -71,7 +71,7 @@ def test_synthetic_writes_the_competitions_files(files: Path, tmp_path: Path) ->
     truth = synthetic.kaggle_like(6, seed=1_000_003).points[0, column]
     first = [
         float(a["Location"])
-        for r, a in zip(rows, answers, strict=True)
+        for r, a in zip(rows, solution, strict=True)
         if r["ImageId"] == "1" and r["FeatureName"].startswith("nose_tip")
     ]
     np.testing.assert_allclose(first, truth, atol=1e-4)
@@ -91,9 +91,9 @@ def test_train_resumes_with_the_settings_of_the_run(
     assert header["data"]["names"] == ["training.csv"]
     for out in (["--out", str(tmp_path / "run")], [f"--out={tmp_path / 'run'}"]):
         main(["train", data, *out, "--resume", "--no-onnx"])
-        said = capsys.readouterr().out
-        assert "finished training already" in said
-        assert "RMSE" in said
+        message = capsys.readouterr().out
+        assert "finished training already" in message
+        assert "RMSE" in message
         (tmp_path / "run" / "run.json").write_text(json.dumps({**header, "finished": False}))
         weights.unlink()
         (tmp_path / "run" / "model.onnx").write_text("of the training before")
@@ -110,15 +110,15 @@ def test_evaluate_prints_and_writes(
 ) -> None:
     data, run = str(files / "training.csv"), str(files / "run")
     main(["evaluate", data, "--model", run, "--out", str(tmp_path)])
-    said = capsys.readouterr().out
+    message = capsys.readouterr().out
     report = json.loads((tmp_path / "evaluation.json").read_text())
     assert report["faces"] == 36
-    assert f"{report['rmse']:.3f} px" in said
+    assert f"{report['rmse']:.3f} px" in message
     for name in ("ced.png", "worst.png"):
         assert cv2.imread(str(tmp_path / name)) is not None
 
 
-def test_evaluate_takes_the_run_that_comes_along(
+def test_evaluate_uses_the_built_in_model_by_default(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["evaluate", str(files / "training.csv")])
@@ -132,12 +132,12 @@ def test_submit_writes_every_row_and_scores(
     tables = [str(files / name) for name in ("test.csv", "IdLookupTable.csv")]
     words = ["submit", *tables, "--model", str(files / "run"), "--out", str(out)]
     main([*words, "--score", str(files / "solution.csv")])
-    said = capsys.readouterr().out
+    message = capsys.readouterr().out
     with out.open() as a, (files / "solution.csv").open() as b:
         rows, truth = list(csv.DictReader(a)), list(csv.DictReader(b))
     assert [r["RowId"] for r in rows] == [t["RowId"] for t in truth]
     gap = [float(r["Location"]) - float(t["Location"]) for r, t in zip(rows, truth, strict=True)]
-    assert f"RMSE {np.sqrt(np.mean(np.square(gap))):.4f} px" in said
+    assert f"RMSE {np.sqrt(np.mean(np.square(gap))):.4f} px" in message
 
 
 def test_compare_prints_a_table_and_goes_on(
@@ -193,9 +193,7 @@ def test_people_are_left_out_or_kept(
         report = json.loads((tmp_path / flag[2:] / "evaluation.json").read_text())
         assert report["faces"] == faces
     (tmp_path / "people.txt").write_text("nobody\n")
-    assert "is left" in fails(
-        ["evaluate", "--model", run, data, "--include-people", named], capsys
-    )
+    assert "is left" in fails(["evaluate", "--model", run, data, "--include-people", named], capsys)
 
 
 def test_help_lists_the_commands() -> None:
@@ -216,7 +214,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"facepoints {__version__}\n"
 
 
-def test_help_says_what_goes_where() -> None:
+def test_usage_lines_name_the_positional_arguments() -> None:
     words = [sys.executable, "-m", "facepoints", "submit", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "TEST LOOKUP --out FILE" in done.stdout
@@ -240,7 +238,7 @@ def test_output_that_cannot_be_written_is_one_line_and_status_2(words: str, tmp_
         assert subprocess.run(command, stdout=full, stderr=full, check=False).returncode == 2
 
 
-def test_a_reader_that_has_seen_enough_is_no_error_to_tell() -> None:
+def test_a_closed_pipe_ends_with_status_1_and_no_message() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "facepoints", "train", "--help"],
         stdout=subprocess.PIPE,
@@ -250,9 +248,9 @@ def test_a_reader_that_has_seen_enough_is_no_error_to_tell() -> None:
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
-    _, said = process.communicate(timeout=120)
+    _, message = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert said == ""
+    assert message == ""
 
 
 # Bad input
@@ -295,7 +293,7 @@ BAD = {
     "nothing to draw": ("show {files}/training.csv --out {out}.png --count 0", "count"),
     "a place that is a file": ("train {files}/training.csv --out {files}/test.csv/run", "test.csv"),
     "a size too small": ("train {files}/narrow.csv --out {out} --network net2", "48x48"),
-    "few faces asked for": ("synthetic --out {out} --count 3", "at least 12"),
+    "few faces lookup for": ("synthetic --out {out} --count 3", "at least 12"),
     "people in no file": (
         "evaluate {files}/training.csv --model {run} --include-people {files}/no.txt",
         "no.txt",
@@ -325,8 +323,8 @@ def test_bad_input_is_one_line_and_status_2(
 ) -> None:
     words, named = BAD[bad]
     places = {"files": bad_files, "run": bad_files / "run", "out": tmp_path / "out"}
-    said = fails([word.format(**places) for word in words.split()], capsys)
-    assert named in said
+    message = fails([word.format(**places) for word in words.split()], capsys)
+    assert named in message
     assert not (tmp_path / "out").exists()
 
 
@@ -340,7 +338,9 @@ def test_bad_input_is_one_line_and_status_2(
         "convert a.csv --out b --to pdf",
     ],
 )
-def test_words_that_are_not_understood(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_arguments_that_cannot_be_parsed_fail_without_a_traceback(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words.split())
     assert ended.value.code not in (0, None)
@@ -362,14 +362,14 @@ def test_ctrl_c_is_one_line_and_status_130(files: Path, tmp_path: Path) -> None:
         while not (out / "metrics.jsonl").exists() and time.monotonic() < end:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=300)
+        _, message = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "--resume" in said
-    assert said.count("\n") == 1
+    assert "--resume" in message
+    assert message.count("\n") == 1
     assert (out / "checkpoint.safetensors").exists()
 
 
-def test_a_run_reads_back_after_all_this(files: Path) -> None:
+def test_the_run_is_still_readable(files: Path) -> None:
     assert len(Run.load(files / "run").landmarks) == 19

@@ -1,6 +1,6 @@
 """facepoints measure and facepoints align, from files to files.
 
-The model of most of these tests puts the mean face into the whole picture.
+The model of most of these tests puts the mean face into the whole image.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def mean(monkeypatch: pytest.MonkeyPatch) -> FaceModel:
 
 @pytest.fixture
 def album(tmp_path: Path) -> Path:
-    """Three pictures of one face each, one of them in a folder below, and one that is none."""
+    """Three images of one face each, one of them in a subfolder, and a file that is no image."""
     folder = tmp_path / "album"
     (folder / "more").mkdir(parents=True)
     for number, name in enumerate(("a.png", "b.jpg", "more/a.png")):
@@ -60,9 +60,9 @@ def fails(words: list[Any], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as ended:
         main([str(word) for word in words])
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    return said.splitlines()[-1]
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    return message.splitlines()[-1]
 
 
 def a_face(points: NDArray, track: int | None = None, landmarks: LandmarkSet = IBUG_68) -> Face:
@@ -100,7 +100,7 @@ def clip(path: Path, frames: int = 40, rate: float = 10, times: bool = False) ->
 # measure
 
 
-def test_pictures_become_a_row_for_each_face(
+def test_images_become_a_row_for_each_face(
     album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["measure", str(album), "--out", str(tmp_path / "out.csv")])
@@ -115,9 +115,9 @@ def test_pictures_become_a_row_for_each_face(
         assert float(rows[0][f"{name}_r"]) == pytest.approx(measured.radius, rel=1e-2)
     assert abs(float(rows[0]["yaw"])) < 0.1
     assert rows[0]["track"] == rows[0]["time"] == rows[0]["blink"] == ""
-    said = capsys.readouterr().err
-    assert "c.jpg is not an image" in said
-    assert "4 images or frames: 3 faces, 1 unreadable" in said
+    message = capsys.readouterr().err
+    assert "c.jpg is not an image" in message
+    assert "4 images or frames: 3 faces, 1 unreadable" in message
 
 
 def test_lines_that_predict_wrote_give_the_same(
@@ -144,7 +144,7 @@ def test_lines_that_predict_wrote_give_the_same(
                 )
 
 
-def test_millimetres(album: Path, mean: FaceModel, tmp_path: Path) -> None:
+def test_millimeters(album: Path, mean: FaceModel, tmp_path: Path) -> None:
     for words, out in (([], "px.csv"), (["--mm-per-pixel", "0.25"], "mm.csv")):
         main(["measure", str(album / "a.png"), "--out", str(tmp_path / out), *words])
     (px,), (mm,) = rows_of(tmp_path / "px.csv"), rows_of(tmp_path / "mm.csv")
@@ -159,13 +159,13 @@ def test_millimetres(album: Path, mean: FaceModel, tmp_path: Path) -> None:
 def test_blinks_and_yawns_of_a_video(times: bool, tmp_path: Path) -> None:
     lines = clip(tmp_path / "clip.jsonl", times=times)
     out, events = tmp_path / "out.csv", tmp_path / "events.csv"
-    rate = "100" if times else "10"  # the times that the file tells come before the rate
+    rate = "100" if times else "10"  # times in the file take precedence over the rate
     main(["measure", str(lines), "--out", str(out), "--events", str(events), "--fps", rate])
-    told = [
+    listed = [
         (e["event"], int(e["track"]), int(e["first_frame"]), int(e["last_frame"]))
         for e in rows_of(events)
     ]
-    assert told == [("blink", 4, 8, 10), ("blink", 4, 14, 14), ("yawn", 4, 20, 37)]
+    assert listed == [("blink", 4, 8, 10), ("blink", 4, 14, 14), ("yawn", 4, 20, 37)]
     assert [float(e["start"]) for e in rows_of(events)] == pytest.approx([0.8, 1.4, 2], abs=1e-3)
     assert float(rows_of(events)[0]["seconds"]) == pytest.approx(0.3, abs=1e-3)
     rows = rows_of(out)
@@ -177,7 +177,7 @@ def test_blinks_and_yawns_of_a_video(times: bool, tmp_path: Path) -> None:
     assert yawning == list(range(20, 38))
 
 
-def test_frames_of_a_folder_are_followed(
+def test_frames_of_a_folder_are_tracked(
     mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "frames"
@@ -207,7 +207,7 @@ def test_fifteen_points_leave_blanks_and_say_so(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("not json", "line 1"),
         ("[]", "line 1"),
@@ -216,12 +216,12 @@ def test_fifteen_points_leave_blanks_and_say_so(
     ],
 )
 def test_lines_that_predict_did_not_write(
-    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines, out = tmp_path / "faces.jsonl", tmp_path / "out.csv"
     lines.write_text(text)
     error = fails(["measure", lines, "--out", out], capsys)
-    assert said in error
+    assert message in error
     assert "faces.jsonl" in error
     assert not out.exists()
 
@@ -253,7 +253,7 @@ def test_points_without_a_known_set_and_points_that_are_no_numbers(
     ],
 )
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
-def test_numbers_that_are_none_are_no_line_of_predict(
+def test_values_that_are_not_finite_are_refused(
     change: dict[str, Any], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = record("a.jpg", (9, 9), [a_face(MEAN_HEAD[:, :2])])
@@ -264,7 +264,7 @@ def test_numbers_that_are_none_are_no_line_of_predict(
     assert not out.exists()
 
 
-def test_tables_of_points_are_told_from_pictures(
+def test_tables_of_points_are_not_taken_for_images(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table, out = tmp_path / "faces.csv", tmp_path / "out.csv"
@@ -294,13 +294,13 @@ def test_a_table_of_boxes_is_not_replaced(
 
 
 @pytest.mark.parametrize("words", [["align", "--out"], ["predict", "--draw"]])
-def test_a_folder_of_pictures_is_not_called_as_one(
+def test_a_folder_of_images_does_not_take_the_name_of_an_image(
     words: list[str], album: Path, mean: FaceModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, option = words
     face = album / "face.png"
-    said = fails([command, album / "a.png", option, face], capsys)
-    assert "images go to a folder" in said
+    message = fails([command, album / "a.png", option, face], capsys)
+    assert "images go to a folder" in message
     assert not face.exists()
 
 
@@ -332,11 +332,11 @@ def test_faces_are_cut_out_upright(
     crop = read_image(out / "b-face1.png")
     assert crop.shape == (64, 64, 3)
     np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # colours as they were
-    said = capsys.readouterr().err
-    assert "4 images or frames: 3 faces, 1 unreadable" in said
+    message = capsys.readouterr().err
+    assert "4 images or frames: 3 faces, 1 unreadable" in message
 
 
-def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
+def test_cut_out_faces_of_images_with_one_name_have_different_names_and_replace_no_input(
     album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cv2.imwrite(str(album / "a.jpg"), np.zeros((100, 100), np.uint8))
@@ -346,11 +346,11 @@ def test_cut_out_faces_name_pictures_of_one_name_apart_and_replace_none(
     assert files == [
         "a.jpg-face1.png", "a.png-face1.png", "b-face1.png", "more/a-face1.png",
     ]  # fmt: skip
-    picture = album / "b-face1.png"
-    cv2.imwrite(str(picture), np.zeros((100, 100), np.uint8))
-    before = picture.read_bytes()
+    image = album / "b-face1.png"
+    cv2.imwrite(str(image), np.zeros((100, 100), np.uint8))
+    before = image.read_bytes()
     assert "would replace the input" in fails(["align", album, "--out", album], capsys)
-    assert picture.read_bytes() == before
+    assert image.read_bytes() == before
 
 
 def test_frames_of_a_video_name_frame_and_track(mean: FaceModel, tmp_path: Path) -> None:
@@ -366,7 +366,7 @@ def test_frames_of_a_video_name_frame_and_track(mean: FaceModel, tmp_path: Path)
     assert read_image(out / names[0]).shape == (112, 112, 3)
 
 
-def test_align_needs_pictures(
+def test_align_needs_images(
     album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = clip(tmp_path / "clip.jsonl", frames=3)
@@ -376,11 +376,11 @@ def test_align_needs_pictures(
     assert "not an image" in fails(["align", album / "c.jpg", "--out", tmp_path / "o"], capsys)
 
 
-# Both with the model that comes with the package
+# Both with the built-in model
 
 
 def test_a_portrait(tmp_path: Path) -> None:
-    """The same photo upright and lying on its side gives the same measures and picture."""
+    """The same photo upright and lying on its side gives the same measures and image."""
     photo, lying = tmp_path / "photo.png", tmp_path / "lying.png"
     portrait = data.astronaut()[16:240, 116:340]
     cv2.imwrite(str(photo), portrait[..., ::-1])

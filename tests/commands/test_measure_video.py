@@ -1,4 +1,4 @@
-"""facepoints measure and align on videos, with the model that comes with the package.
+"""facepoints measure and align on videos, with the built-in model.
 
 The clips are made of one photo that blinks, yawns and turns its head (`recipes/acting.py`).
 """
@@ -75,10 +75,10 @@ def test_blinks_are_counted(
 ) -> None:
     blinks = (0.7, 1.6, 2.5)
     clip = film(tmp_path / "a.mp4", 3.4, lambda t: acted(PHOTO, points, closure(t, blinks)))
-    found = events_of(clip)
-    assert [event["event"] for event in found] == ["blink"] * 3
-    assert [float(e["start"]) for e in found] == pytest.approx([0.75, 1.65, 2.55], abs=0.08)
-    assert all(0.1 <= float(e["seconds"]) <= 0.4 for e in found)
+    events = events_of(clip)
+    assert [event["event"] for event in events] == ["blink"] * 3
+    assert [float(e["start"]) for e in events] == pytest.approx([0.75, 1.65, 2.55], abs=0.08)
+    assert all(0.1 <= float(e["seconds"]) <= 0.4 for e in events)
     rows = rows_of(tmp_path / "a.csv")
     assert [int(row["frame"]) for row in rows] == list(range(51))
     marked = [float(row["time"]) for row in rows if row["blink"] == "1"]
@@ -99,9 +99,9 @@ def test_a_yawn_is_counted_and_talking_is_none(tmp_path: Path, points: NDArray[n
         talks = 0.06 * (1 - np.cos(2 * np.pi * 4 * time)) if time > 3.8 else 0
         return acted(PHOTO, points, gape=0.6 * gaping(time, (0.1,)) + talks)
 
-    found = events_of(film(tmp_path / "a.mp4", 4.8, frame))
-    assert [event["event"] for event in found] == ["yawn"]
-    assert float(found[0]["seconds"]) > 1.5
+    events = events_of(film(tmp_path / "a.mp4", 4.8, frame))
+    assert [event["event"] for event in events] == ["yawn"]
+    assert float(events[0]["seconds"]) > 1.5
 
 
 @pytest.mark.parametrize("does", ["is still", "shakes", "nods"])
@@ -120,12 +120,12 @@ def test_a_still_or_turning_head_does_nothing(
 def test_ctrl_c_finishes_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen = 0
+    calls = 0
 
     def measure(face: Face) -> dict[str, Measurement]:
-        nonlocal seen
-        seen += 1
-        if seen == 12:
+        nonlocal calls
+        calls += 1
+        if calls == 12:
             signal.raise_signal(signal.SIGINT)
         return facepoints.measure(face)
 
@@ -142,16 +142,16 @@ def test_ctrl_c_finishes_the_table(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_ends_align_after_the_picture_at_hand(tmp_path: Path) -> None:
+def test_ctrl_c_ends_align_after_the_current_image(tmp_path: Path) -> None:
     clip = film(tmp_path / "a.mp4", 0.8, lambda t: PHOTO)
 
     def interrupted():
-        for number, sighting in enumerate(
+        for number, result in enumerate(
             iter_inputs([str(clip)], lambda: facepoints.load(threads=1), lines=False)
         ):
             if number == 5:
                 signal.raise_signal(signal.SIGINT)
-            yield sighting
+            yield result
 
     report = align_inputs(InputStream([], False, interrupted()), tmp_path / "out", size=64)
     assert report.stopped
@@ -196,21 +196,21 @@ def test_ctrl_c_is_how_a_camera_ends(
     monkeypatch.chdir(tmp_path)  # where no file is called 0
     out = tmp_path / ("upright" if command == "align" else "out.csv")
     main([command, "0", "--out", str(out)])  # returns, and raises no SystemExit
-    said = capsys.readouterr().err
-    assert "stopped after" in said
-    assert f"results are in {out}" in said.replace("\n", "")
+    message = capsys.readouterr().err
+    assert "stopped after" in message
+    assert f"results are in {out}" in message.replace("\n", "")
     assert list(out.iterdir()) if command == "align" else rows_of(out)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_on_a_file_is_told_by_the_status_of_align(
+def test_ctrl_c_on_a_file_gives_align_the_status_130(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clip, seen = film(tmp_path / "a.mp4", 0.8, lambda t: PHOTO), []
+    clip, calls = film(tmp_path / "a.mp4", 0.8, lambda t: PHOTO), []
 
     def interrupted(*arguments: Any) -> Image:
-        seen.append(arguments)
-        if len(seen) == 3:
+        calls.append(arguments)
+        if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
         return align(*arguments)
 

@@ -46,7 +46,7 @@ FACE = (55.0, 55.5)  # the middle of the face on the portrait of these tests
 
 
 def model_bytes() -> bytes:
-    """A model that answers every crop with the layout of faces, a radius of 2 and no judgement."""
+    """A model that predicts the mean face in every crop, with a radius of 2 and no face score."""
     rule = mean_face_rule(IBUG_68, (96, 96))
     numbers = ", ".join(f"{v:.6g}" for v in rule.canonical_points.ravel())
     graph = f"""
@@ -97,7 +97,7 @@ def album(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
     (folder / "more").mkdir(parents=True)
     for name in ("a.jpg", "b.png", "d.webp", "more/a.jpg"):
         cv2.imwrite(str(folder / name), portrait[..., ::-1])
-    (folder / "c.jpg").write_text("no picture")
+    (folder / "c.jpg").write_text("no image")
     cv2.imwrite(str(folder / "e.png"), np.full((90, 120), 70, dtype=np.uint8))
     (folder / "notes.txt").write_text("left alone")
     return folder
@@ -120,9 +120,9 @@ def fails(words: Sequence[str | Path], capsys: pytest.CaptureFixture[str], statu
     with pytest.raises(SystemExit) as ended:
         main(["predict", *map(str, words)])
     assert ended.value.code == status
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    return said.splitlines()[-1]
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    return message.splitlines()[-1]
 
 
 # Files to files
@@ -132,20 +132,20 @@ def test_lines_of_json_go_to_standard_output(
     album: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     predict(album, model=model)
-    told = capsys.readouterr()
-    found = [json.loads(line) for line in told.out.splitlines()]
+    captured = capsys.readouterr()
+    found = [json.loads(line) for line in captured.out.splitlines()]
     assert [os.path.relpath(f["file"], album) for f in found] == ORDER
     a, b, c, d, e, more = found
     assert "not an image of a known kind" in c["error"]
     assert e["faces"] == []
-    for picture in (a, b, d, more):
-        (face,) = picture["faces"]
-        assert (picture["width"], picture["height"]) == (112, 112)
+    for image in (a, b, d, more):
+        (face,) = image["faces"]
+        assert (image["width"], image["height"]) == (112, 112)
         x, y, width, height = face["box"]
         np.testing.assert_allclose((x + width / 2, y + height / 2), FACE, atol=7)
         assert np.shape(face["points"]) == (68, 2)
-    assert "6 images: 4 faces, 1 without a face, 1 unreadable; " in told.err
-    assert "unreadable: " in told.err
+    assert "6 images: 4 faces, 1 without a face, 1 unreadable; " in captured.err
+    assert "unreadable: " in captured.err
 
 
 def test_every_format_holds_the_same_faces(
@@ -166,12 +166,12 @@ def test_every_format_holds_the_same_faces(
     assert files == ["a.pts", "b.pts", "d.pts", "more/a.pts"]
 
 
-def test_pictures_are_drawn_as_they_are_named(
+def test_drawings_are_named_like_their_images(
     album: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     predict(album, "--draw", tmp_path / "drawn", "--radius", model=model)
-    told = capsys.readouterr()
-    assert told.out == ""
+    captured = capsys.readouterr()
+    assert captured.out == ""
     drawn = sorted(
         p.relative_to(tmp_path / "drawn").as_posix()
         for p in (tmp_path / "drawn").rglob("*")
@@ -194,7 +194,7 @@ def test_points_of_another_set(album: Path, model: Path, tmp_path: Path) -> None
     assert [name[:-2] for name in header[9::3]] == list(KAGGLE_15.names)
 
 
-def test_finders_and_angles(
+def test_detectors_and_angles(
     album: Path,
     model: Path,
     tmp_path: Path,
@@ -224,14 +224,14 @@ def test_finders_and_angles(
     assert turned[0]["score"] > max((face["score"] for face in upright), default=0)
 
 
-def test_standard_input_and_libraries_that_would_speak(album: Path, model: Path) -> None:
-    """libpng and OpenCV have their own words for a picture that is cut off."""
+def test_standard_input_and_silenced_libraries(album: Path, model: Path) -> None:
+    """libpng and OpenCV would print warnings of their own about a truncated image."""
     whole = (album / "b.png").read_bytes()
     (album / "b.png").write_bytes(whole[: len(whole) // 2])
     words = [sys.executable, "-m", "facepoints", "predict", "-", str(album / "b.png")]
-    with open(album / "a.jpg", "rb") as picture:
+    with open(album / "a.jpg", "rb") as image:
         done = subprocess.run(
-            [*words, "--model", str(model)], stdin=picture, capture_output=True, check=True
+            [*words, "--model", str(model)], stdin=image, capture_output=True, check=True
         )
     face, error = map(json.loads, done.stdout.splitlines())
     assert face["file"] == "-"
@@ -246,17 +246,17 @@ def test_standard_input_and_libraries_that_would_speak(album: Path, model: Path)
 
 
 class Blob:
-    """A finder that counts the pictures it saw, and can be made to stop the run."""
+    """A detector that counts its images and can stop the run."""
 
     def __init__(self, stop_at: int | None = None) -> None:
-        self.seen, self.stop_at = 0, stop_at
+        self.detected, self.stop_at = 0, stop_at
 
     def __repr__(self) -> str:
         return "Blob"
 
     def detect(self, image: NDArray[np.uint8]) -> list[Any]:
-        self.seen += 1
-        if self.seen == self.stop_at:
+        self.detected += 1
+        if self.detected == self.stop_at:
             os.kill(os.getpid(), signal.SIGINT)
         return FullImageDetector().detect(image)
 
@@ -274,10 +274,10 @@ def many(tmp_path: Path) -> list[str]:
 def test_an_interrupted_run_goes_on(
     name: str, many: list[str], model: Path, tmp_path: Path
 ) -> None:
-    answers = LandmarkModel.load(model)
+    landmark_model = LandmarkModel.load(model)
     out, whole = tmp_path / "cut" / name, tmp_path / "whole" / name
     with pytest.raises(Stopped, match=r"stopped after \d+ of 24 images; the same command"):
-        predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out)
+        predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out)
     assert not out.exists()
     part = out.with_name(f"{name}.part")
     done = len(part.read_bytes().splitlines()) - 1
@@ -285,12 +285,12 @@ def test_an_interrupted_run_goes_on(
     with part.open("ab") as file:  # cut in the middle of a line, as a power cut leaves it
         file.write(b'{"file": "half a l')
     again = Blob()
-    report = predict_images(Predictor(answers, again), many, out=out)
-    assert again.seen == 24 - done
+    report = predict_images(Predictor(landmark_model, again), many, out=out)
+    assert again.detected == 24 - done
     assert (report.images, report.resumed, report.faces) == (24, done, 24)
     assert f"{done} done before" in report.summary()
     assert not part.exists()
-    predict_images(Predictor(answers, Blob()), many, out=whole)
+    predict_images(Predictor(landmark_model, Blob()), many, out=whole)
     if out.is_dir():
         assert len(list(out.iterdir())) == 24
         for file in whole.iterdir():
@@ -299,33 +299,31 @@ def test_an_interrupted_run_goes_on(
         assert out.read_bytes() == whole.read_bytes()
 
 
-def test_what_depends_on_other_things_is_done_anew(
-    many: list[str], model: Path, tmp_path: Path
-) -> None:
-    answers, out = LandmarkModel.load(model), tmp_path / "faces.jsonl"
+def test_other_settings_start_over(many: list[str], model: Path, tmp_path: Path) -> None:
+    landmark_model, out = LandmarkModel.load(model), tmp_path / "faces.jsonl"
 
     def part() -> None:
         with pytest.raises(Stopped):
-            predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out)
+            predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out)
 
     part()
     other = Blob()
-    predict_images(Predictor(answers, other, min_score=0.25), many, out=out)
-    assert other.seen == 24
+    predict_images(Predictor(landmark_model, other, min_score=0.25), many, out=out)
+    assert other.detected == 24
     part()
     last = Blob()
-    predict_images(Predictor(answers, last), many, out=out, landmarks=KAGGLE_15)
-    assert last.seen == 24
+    predict_images(Predictor(landmark_model, last), many, out=out, landmarks=KAGGLE_15)
+    assert last.detected == 24
     part()
     later = time.time() + 10
-    os.utime(many[3], (later, later))  # the fourth picture was changed
+    os.utime(many[3], (later, later))  # the fourth image was changed
     third = Blob()
-    report = predict_images(Predictor(answers, third), many, out=out)
+    report = predict_images(Predictor(landmark_model, third), many, out=out)
     assert report.resumed == 3
-    assert third.seen == 21
+    assert third.detected == 21
     part()
     fewer = Blob()
-    assert predict_images(Predictor(answers, fewer), many[1:], out=out).resumed == 0
+    assert predict_images(Predictor(landmark_model, fewer), many[1:], out=out).resumed == 0
     assert [Path(line["file"]).name for line in lines(out)] == [f"{n:02}.png" for n in range(1, 24)]
 
 
@@ -336,10 +334,10 @@ class _AnyNet:
 
 
 @pytest.mark.parametrize("kind", [BuiltinDetector, YuNetDetector])
-def test_another_finder_of_the_same_name_sees_every_picture(
+def test_another_detector_of_the_same_name_processes_every_image_again(
     kind: Any, many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, out, answers = (
+    file, out, landmark_model = (
         tmp_path / "detector.onnx",
         tmp_path / "faces.jsonl",
         LandmarkModel.load(model),
@@ -354,35 +352,39 @@ def test_another_finder_of_the_same_name_sees_every_picture(
     def run(content: bytes, stop_at: int | None = None) -> tuple[int, int]:
         """Pictures done before, and looked at now."""
         file.write_bytes(content)
-        finder, blob = getattr(kind, "load", kind)(file), Blob(stop_at)
+        detector, blob = getattr(kind, "load", kind)(file), Blob(stop_at)
         monkeypatch.setattr(kind, "detect", lambda _, image: blob.detect(image))
-        report = predict_images(Predictor(answers, finder), many, out=out)
-        return report.resumed, blob.seen
+        report = predict_images(Predictor(landmark_model, detector), many, out=out)
+        return report.resumed, blob.detected
 
     with pytest.raises(Stopped):
         run(first, stop_at=12)
-    before, seen = run(first)
+    before, detected = run(first)
     assert before >= 12
-    assert before + seen == 24
+    assert before + detected == 24
     with pytest.raises(Stopped):
         run(first, stop_at=12)
     assert run(second) == (0, 24)
 
 
-def test_pictures_of_an_interrupted_run_are_all_drawn(
+def test_images_of_an_interrupted_run_are_all_drawn(
     many: list[str], model: Path, tmp_path: Path
 ) -> None:
-    answers, out, drawn = LandmarkModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
+    landmark_model, out, drawn = (
+        LandmarkModel.load(model),
+        tmp_path / "faces.jsonl",
+        tmp_path / "drawn",
+    )
     with pytest.raises(Stopped):
-        predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out)
+        predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out)
     with pytest.raises(Stopped):
-        predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
-    report = predict_images(Predictor(answers, Blob()), many, out=out, drawn=drawn)
+        predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out, drawn=drawn)
+    report = predict_images(Predictor(landmark_model, Blob()), many, out=out, drawn=drawn)
     assert report.resumed
     assert len(list(drawn.iterdir())) == 24
 
 
-def test_drawings_of_pictures_of_one_name_keep_their_suffixes(
+def test_drawings_of_images_with_one_name_keep_their_suffixes(
     portrait: NDArray[np.uint8], model: Path, tmp_path: Path
 ) -> None:
     folder, drawn = tmp_path / "album", tmp_path / "drawn"
@@ -400,19 +402,23 @@ def test_drawings_of_pictures_of_one_name_keep_their_suffixes(
 def test_drawings_of_an_interrupted_run_keep_their_names(
     many: list[str], model: Path, tmp_path: Path
 ) -> None:
-    """Pictures that came since are drawn, too; if they would take the name of a drawing that is
-    there, all is done anew and every drawing is called by the one rule."""
-    answers, out, drawn = LandmarkModel.load(model), tmp_path / "faces.jsonl", tmp_path / "drawn"
+    """Images that were added since are drawn, too. If one would take the name of an existing
+    drawing, the run starts over and names all drawings by the same rule."""
+    landmark_model, out, drawn = (
+        LandmarkModel.load(model),
+        tmp_path / "faces.jsonl",
+        tmp_path / "drawn",
+    )
     folder = Path(many[0]).parent
 
     def go_on() -> int:
         return predict_images(
-            Predictor(answers, Blob()), find_images([folder]), out=out, drawn=drawn
+            Predictor(landmark_model, Blob()), find_images([folder]), out=out, drawn=drawn
         ).resumed
 
     def cut() -> None:
         with pytest.raises(Stopped):
-            predict_images(Predictor(answers, Blob(stop_at=12)), many, out=out, drawn=drawn)
+            predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out, drawn=drawn)
 
     cut()
     shutil.copy(many[0], folder / "99.png")
@@ -425,33 +431,33 @@ def test_drawings_of_an_interrupted_run_keep_their_names(
     assert {"00.png.png", "00.webp.png", "99.png.png", "99.bmp.png", "01.png"} <= names
 
 
-def test_another_picture_of_the_same_name_is_looked_at(
+def test_another_image_of_the_same_name_is_processed_again(
     many: list[str], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, out = LandmarkModel.load(model), tmp_path / "face.pts"
+    landmark_model, out = LandmarkModel.load(model), tmp_path / "face.pts"
     content = Path(many[0]).read_bytes()
 
-    def seen() -> int:
-        finder = Blob()
+    def detected() -> int:
+        detector = Blob()
         monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
         with pytest.raises(SettingsError, match="one face, 2 were found"):
-            predict_images(Predictor(answers, finder), [many[0], "-"], out=out)
-        return finder.seen
+            predict_images(Predictor(landmark_model, detector), [many[0], "-"], out=out)
+        return detector.detected
 
-    assert seen() == 2
-    assert seen() == 1  # of standard input nobody knows what it was before
+    assert detected() == 2
+    assert detected() == 1  # standard input may be another image than before
     os.utime(many[1], (1, 1))
     os.replace(many[1], many[0])
-    assert seen() == 2
+    assert detected() == 2
 
 
 def test_a_folder_of_points_and_drawings_is_refused_before_work_begins(
     many: list[str], model: Path, tmp_path: Path
 ) -> None:
-    finder, out = Blob(), tmp_path / "points"
+    detector, out = Blob(), tmp_path / "points"
     with pytest.raises(WriteError, match="would get mixed"):
-        predict_images(Predictor(LandmarkModel.load(model), finder), many, out=out, drawn=out)
-    assert finder.seen == 0
+        predict_images(Predictor(LandmarkModel.load(model), detector), many, out=out, drawn=out)
+    assert detector.detected == 0
     assert not out.exists()
 
 
@@ -470,10 +476,10 @@ def test_ctrl_c_is_one_line_and_status_130(many: list[str], model: Path, tmp_pat
     while not (part.exists() and part.stat().st_size > 5000) and time.monotonic() < end:
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.startswith("stopped after ")
-    assert said.count("\n") == 1
+    assert message.startswith("stopped after ")
+    assert message.count("\n") == 1
     assert part.exists()
     assert not out.exists()
 
@@ -486,22 +492,22 @@ def test_one_unreadable_file_is_an_error_and_a_record(
 ) -> None:
     words = [album / "c.jpg", "--model", model, "--out", tmp_path / "faces.jsonl"]
     assert fails(words, capsys).startswith(f"error: {album / 'c.jpg'} is not an image")
-    (told,) = lines(tmp_path / "faces.jsonl")
-    assert "not an image of a known kind" in told["error"]
+    (line,) = lines(tmp_path / "faces.jsonl")
+    assert "not an image of a known kind" in line["error"]
 
 
 def test_no_face_is_no_error(album: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     predict(album / "e.png", model=model)
-    told = capsys.readouterr()
-    assert json.loads(told.out)["faces"] == []
-    assert told.err.startswith("1 image: 0 faces, 1 without a face; ")
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["faces"] == []
+    assert captured.err.startswith("1 image: 0 faces, 1 without a face; ")
 
 
 BAD = {
-    "nothing to look at": ("", "at least one image"),
-    "a missing picture": ("{album}/nowhere.jpg", "no image or folder at"),
+    "no input": ("", "at least one image"),
+    "a missing image": ("{album}/nowhere.jpg", "no image or folder at"),
     "a pattern that nothing fits": ("{album}/*.gif", "no image matches"),
-    "a folder without pictures": ("{tmp}/empty", "no image in the folder"),
+    "a folder without images": ("{tmp}/empty", "no image in the folder"),
     "no such model": ("{album} --model {tmp}/nowhere.onnx", "no model at"),
     "a model that is none": ("{album} --model {album}/a.jpg", "a.jpg"),
     "no such format": ("{album} --out {tmp}/faces.xml", "no format for"),
@@ -510,7 +516,7 @@ BAD = {
     "one that is read": ("{album}/a.jpg {tmp}/x.csv --out {tmp}/x.csv", "destroy"),
     "one that would be drawn over": ("{album} --draw {album}", "would replace"),
     "a folder to draw to that is a file": ("{album} --draw {album}/a.jpg", "a.jpg"),
-    "no such finder": ("{album} --detector eyes", "no face detector"),
+    "no such detector": ("{album} --detector eyes", "no face detector"),
     "no such boxes": ("{album} --detector boxes:{tmp}/no.csv", "no table of boxes"),
     "no such score": ("{album} --min-score 2", "min_score"),
     "several faces for one file": ("{album} --out {tmp}/a.pts", "can hold one face"),
@@ -524,27 +530,27 @@ def test_bad_input_is_one_line_and_status_2(
     words, named = BAD[bad]
     (tmp_path / "empty").mkdir()
     cv2.imwrite(str(tmp_path / "x.png"), np.zeros((8, 8), np.uint8))
-    (tmp_path / "x.png").rename(tmp_path / "x.csv")  # told by content, it is a picture
+    (tmp_path / "x.png").rename(tmp_path / "x.csv")  # by its content, it is an image
     filled = [word.format(album=album, tmp=tmp_path) for word in words.split()]
     if "--model" not in filled:
         filled += ["--model", str(model)]
-    said = fails(filled, capsys)
-    assert said.startswith("error: ")
-    assert named in said
+    message = fails(filled, capsys)
+    assert message.startswith("error: ")
+    assert named in message
 
 
 def test_points_that_the_model_lacks_are_refused_before_work_begins(
     album: Path, model: Path
 ) -> None:
-    finder = Blob()
-    predictor = Predictor(LandmarkModel.load(model), finder)
+    detector = Blob()
+    predictor = Predictor(LandmarkModel.load(model), detector)
     want = KAGGLE_15.union(IBUG_68.subset(["chin"]))
     assert predict_images(predictor, [str(album / "a.jpg")], drawn=album / "d", landmarks=want)
     ears = type(KAGGLE_15)(("left_ear", "right_ear"))
-    finder.seen = 0
+    detector.detected = 0
     with pytest.raises(DataError, match="left_ear"):
         predict_images(predictor, [str(album / "a.jpg")], landmarks=ears)
-    assert finder.seen == 0
+    assert detector.detected == 0
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
@@ -557,7 +563,7 @@ def test_standard_output_that_is_full(album: Path, model: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no limits of file sizes here")
-def test_a_disk_that_fills_while_faces_are_found_is_told(
+def test_a_disk_that_fills_during_prediction_is_reported(
     many: list[str], model: Path, tmp_path: Path
 ) -> None:
     words = [sys.executable, "-m", "facepoints", "predict", *many, "--model", str(model)]
@@ -581,7 +587,7 @@ def test_streams_that_the_caller_closed(closed: str, album: Path, model: Path) -
     assert re.match("error: standard (in|out)put is closed", done.stderr.splitlines()[-1])
 
 
-def test_a_disk_that_fills_while_drawing_is_told(
+def test_a_disk_that_fills_during_drawing_is_reported(
     album: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, data: bytes) -> None:
@@ -593,7 +599,7 @@ def test_a_disk_that_fills_while_drawing_is_told(
         predict_images(predictor, [str(album / "a.jpg")], drawn=tmp_path / "drawn")
 
 
-def test_the_shipped_model_from_photo_to_file_and_drawing(tmp_path: Path) -> None:
+def test_the_built_in_model_from_photo_to_file_and_drawing(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.jpg"), data.astronaut()[..., ::-1])
     out, drawn = tmp_path / "faces.jsonl", tmp_path / "drawn"
     main(["predict", str(tmp_path / "photo.jpg"), "--out", str(out), "--draw", str(drawn)])
@@ -606,7 +612,7 @@ def test_the_shipped_model_from_photo_to_file_and_drawing(tmp_path: Path) -> Non
     assert cv2.imread(str(drawn / "photo.jpg")) is not None
 
 
-def test_the_word_facepoints_is_the_shipped_model(
+def test_the_name_builtin_is_the_default_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photo = str(tmp_path / "photo.png")

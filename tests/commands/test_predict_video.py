@@ -93,19 +93,19 @@ def test_lines_of_json_hold_the_time(clip: Path, capsys: pytest.CaptureFixture[s
     assert all(len(line["faces"][0]["points"]) == 68 for line in lines)
 
 
-def test_numbered_pictures_are_a_video_on_request(
+def test_numbered_images_are_a_video_on_request(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for index in (8, 9, 10, 11):
         cv2.imwrite(str(tmp_path / f"{index}.png"), scene(index)[..., ::-1])
     (tmp_path / "12.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
     assert run(tmp_path, "--video", "--fps", "10", "--landmarks", "kaggle-15") == 0
-    told = capsys.readouterr()
-    lines = [json.loads(line) for line in told.out.splitlines()]
+    captured = capsys.readouterr()
+    lines = [json.loads(line) for line in captured.out.splitlines()]
     assert [Path(line["file"]).name for line in lines] == ["8.png", "9.png", "10.png", "11.png"]
     assert [line["faces"][0]["track"] for line in lines] == [0, 0, 0, 0]
     assert len(lines[0]["faces"][0]["points"]) == 15
-    assert "1 frame lost" in told.err
+    assert "1 frame lost" in captured.err
 
 
 def test_a_video_without_faces_has_frames_and_no_more(tmp_path: Path) -> None:
@@ -119,29 +119,29 @@ def test_a_video_without_faces_has_frames_and_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--out", "o.pts"], "holds one face"),
         (["--draw", "o.avi"], "drawn to an .mp4 file"),
         (["--detect-every", "0"], "detect_every must be 1"),
-        (["--detector", "full-image", "--out", "{clip}.jsonl", "--draw", "{clip}"], "what is read"),
+        (["--detector", "full-image", "--out", "{clip}.jsonl", "--draw", "{clip}"], "is an input"),
     ],
 )
-def test_what_cannot_be_is_said_before_the_work(
+def test_impossible_requests_fail_before_the_work(
     clip: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(clip, *(a.format(clip=clip) for a in arguments)) == 2
-    assert said in " ".join(capsys.readouterr().err.split())
+    assert message in " ".join(capsys.readouterr().err.split())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_pyav_the_table_still_comes(
+def test_without_pyav_the_table_is_still_written(
     clip: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -163,10 +163,12 @@ def test_drawings_go_to_a_file_or_a_folder(tmp_path: Path) -> None:
         drawn_path(tmp_path / "x.gif", "clip.avi")
 
 
-def test_python_follows_faces(clip: Path) -> None:
+def test_python_tracks_faces(clip: Path) -> None:
     model = facepoints.load(threads=1)
-    seen = [(frame.index, [face.track_id for face in faces]) for frame, faces in model.track(clip)]
-    assert seen == [(index, [0]) for index in range(FRAMES)]
+    tracks = [
+        (frame.index, [face.track_id for face in faces]) for frame, faces in model.track(clip)
+    ]
+    assert tracks == [(index, [0]) for index in range(FRAMES)]
     with pytest.raises(DataError, match="no video at"):
         model.track("none.mp4")
 
@@ -189,9 +191,9 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path) -> None:
     ):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "stopped after" in said
+    assert "stopped after" in message
     lines = out.read_text().splitlines()
     assert 0 < len(lines) < many
     assert len(list(open_video(drawn))) == len(lines)
@@ -253,16 +255,16 @@ def test_the_drawn_clip_plays_in_chromium(clip: Path, tmp_path: Path, site: str)
         browser = play.chromium.launch(executable_path=browser_file, args=arguments)
         page = browser.new_page()
         page.goto(f"{site}/page.html")
-        told = page.evaluate(PLAY)
+        played = page.evaluate(PLAY)
         browser.close()
-    if not told["known"]:
+    if not played["known"]:
         pytest.skip("this chromium was built without H.264")
-    assert (told["width"], told["height"]) == (240, 200)
-    assert told["length"] == pytest.approx(FRAMES / 30, abs=0.05)
-    assert told["times"] == sorted(told["times"])
-    assert told["times"][-1] == pytest.approx(told["length"], abs=0.01)
-    assert told["shown"] > 1
+    assert (played["width"], played["height"]) == (240, 200)
+    assert played["length"] == pytest.approx(FRAMES / 30, abs=0.05)
+    assert played["times"] == sorted(played["times"])
+    assert played["times"][-1] == pytest.approx(played["length"], abs=0.01)
+    assert played["shown"] > 1
     # the last frame is on the screen, as it was drawn
     last = list(open_video(drawn))[-1].image.astype(float)
-    pixels = np.array(told["pixels"], dtype=float).reshape(200, 240, 4)[..., :3]
+    pixels = np.array(played["pixels"], dtype=float).reshape(200, 240, 4)[..., :3]
     assert np.abs(pixels - last).mean() < 4

@@ -1,4 +1,4 @@
-"""Submissions: the right column for every row asked for, the file, the score, bad tables."""
+"""Submissions: the right column for every requested row, the file, the score, bad tables."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_rows_are_joined_by_name_in_the_order_of_the_lookup(test_csv: Path, tmp_
 @given(st.permutations([(i, n, a) for i in (1, 2, 5) for n in CORE for a in "xy"]))
 @settings(max_examples=15, deadline=None)
 def test_the_order_of_the_lookup_changes_no_value(
-    tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[int, str, str]]
+    tmp_path_factory: pytest.TempPathFactory, requests: list[tuple[int, str, str]]
 ) -> None:
     folder = tmp_path_factory.mktemp("order")
     path = folder / "test.csv"
@@ -107,11 +107,11 @@ def test_the_order_of_the_lookup_changes_no_value(
     landmarks = LandmarkSet(CORE)
     points = np.random.default_rng(0).uniform(0, 0.9, (4, 2))
     run = fake_run(landmarks, {"4-point": CORE}, points)
-    rows = [(100 + k, image, f"{name}_{axis}") for k, (image, name, axis) in enumerate(asked)]
+    rows = [(100 + k, image, f"{name}_{axis}") for k, (image, name, axis) in enumerate(requests)]
     submit(run, path, lookup_of(folder, rows), folder / "out.csv")
     answers = written(folder / "out.csv")
     assert [row for row, _ in answers] == [row for row, _, _ in rows]
-    for (image, name, axis), (_, value) in zip(asked, answers, strict=True):
+    for (image, name, axis), (_, value) in zip(requests, answers, strict=True):
         want = points[CORE.index(name), "xy".index(axis)] + image / 1000
         assert value == pytest.approx(want, abs=1e-5)
 
@@ -129,7 +129,7 @@ def test_values_are_clipped_to_the_pixels_of_the_image(test_csv: Path, tmp_path:
     assert report.clipped == 2
 
 
-def test_a_68_point_run_answers_in_both_schemes_where_the_pictures_have_the_face(
+def test_a_68_point_model_predicts_both_schemes_at_the_place_of_the_face(
     tmp_path: Path,
 ) -> None:
     """A run that answers every crop with the mean face says where the competition's pictures
@@ -153,12 +153,12 @@ def test_a_68_point_run_answers_in_both_schemes_where_the_pictures_have_the_face
     narrow = [(20 + k, 2, f"{name}_{axis}") for k, name in enumerate(CORE) for axis in "y"]
     report = submit(cast("Run", run), test, lookup_of(tmp_path, wide + narrow), out)
     assert report.schemes == {"15-point": 1, "4-point": 1}
-    found = dict(written(out))
+    submitted = dict(written(out))
     mean = {"left_eye_center": 36.9, "nose_tip": 57.4, "mouth_left_corner": 76.0}
     for name, y in mean.items():  # means of the competition's labels
-        assert found[KAGGLE_15.names.index(name)] == pytest.approx(y, abs=2.5)
-    assert found[20 + CORE.index("nose_tip")] == pytest.approx(65.3, abs=2.5)
-    assert found[20 + CORE.index("mouth_center_bottom_lip")] == pytest.approx(77.3, abs=2.5)
+        assert submitted[KAGGLE_15.names.index(name)] == pytest.approx(y, abs=2.5)
+    assert submitted[20 + CORE.index("nose_tip")] == pytest.approx(65.3, abs=2.5)
+    assert submitted[20 + CORE.index("mouth_center_bottom_lip")] == pytest.approx(77.3, abs=2.5)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

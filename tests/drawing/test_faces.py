@@ -38,10 +38,10 @@ def a_face(size: float, left: float = 0.0, top: float = 0.0, track: int | None =
     return Face(box, 1.0, points.astype(np.float32), radius, IBUG_68, track)
 
 
-def change(picture: np.ndarray, tone: int | np.ndarray) -> np.ndarray:
+def change(image: np.ndarray, tone: int | np.ndarray) -> np.ndarray:
     """How much each pixel differs from what was there, (H, W)."""
-    before = np.broadcast_to(np.asarray(tone, np.uint8), picture.shape).copy()
-    return cv2.absdiff(picture, before).max(axis=2).astype(int)
+    before = np.broadcast_to(np.asarray(tone, np.uint8), image.shape).copy()
+    return cv2.absdiff(image, before).max(axis=2).astype(int)
 
 
 @settings(max_examples=40, deadline=None)
@@ -154,7 +154,7 @@ def test_tracks_have_colors_and_labels() -> None:
 
 
 @pytest.mark.parametrize(("left", "top"), [(0, 0), (-30, -30), (150, 170)])
-def test_a_label_stays_in_the_picture(left: int, top: int) -> None:
+def test_a_label_stays_in_the_image(left: int, top: int) -> None:
     image = np.full((200, 200, 3), 100, np.uint8)
     labelled, plain = (
         facepoints.draw(image, [a_face(60, left, top, 1234)], labels=labels)
@@ -182,7 +182,7 @@ def test_a_box_is_drawn_on_request() -> None:
         (np.zeros((9, 9), np.uint8), {"size": 0}, "above 0"),
     ],
 )
-def test_what_cannot_be_drawn_on_is_said(image: np.ndarray, extra: dict, words: str) -> None:
+def test_what_cannot_be_drawn_on_is_an_error(image: np.ndarray, extra: dict, words: str) -> None:
     with pytest.raises(DataError, match=words):
         facepoints.draw(image, [], **extra)
 

@@ -30,14 +30,14 @@ def faces() -> Samples:
 
 
 def _read(path: Path) -> np.ndarray:
-    picture = cv2.imread(str(path))
-    assert picture is not None
-    return picture[..., ::-1]
+    image = cv2.imread(str(path))
+    assert image is not None
+    return image[..., ::-1]
 
 
-def _middle_of_red(picture: np.ndarray) -> np.ndarray:
-    red = np.clip(picture[..., 0].astype(float) - picture[..., 1], 0, None)
-    yy, xx = np.mgrid[: picture.shape[0], : picture.shape[1]]
+def _middle_of_red(image: np.ndarray) -> np.ndarray:
+    red = np.clip(image[..., 0].astype(float) - image[..., 1], 0, None)
+    yy, xx = np.mgrid[: image.shape[0], : image.shape[1]]
     return np.array([(red * xx).sum(), (red * yy).sum()]) / red.sum()
 
 
@@ -237,8 +237,8 @@ def test_charts_draw_every_series_in_its_color(name: str, tmp_path: Path) -> Non
 def test_longer_bars_for_larger_values(tmp_path: Path) -> None:
     path = tmp_path / "bars.png"
     drawing.bars({"a": {"x": 1.0}, "b": {"x": 4.0}}, path, "px")
-    picture = _read(path).astype(int)
-    blue = (picture == (0x00, 0x72, 0xB2)).all(axis=2).sum(axis=1)
+    image = _read(path).astype(int)
+    blue = (image == (0x00, 0x72, 0xB2)).all(axis=2).sum(axis=1)
     lengths = blue[blue > 0]
     assert lengths.max() == pytest.approx(4 * lengths.min(), rel=0.02)
     assert blue[: len(blue) // 2].max() < blue[len(blue) // 2 :].max()  # first group on top

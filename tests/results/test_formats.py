@@ -1,4 +1,4 @@
-"""Found faces as files of each format, read back by readers and by hand."""
+"""Faces as files of each format, read back by readers and by hand."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def face(landmarks: LandmarkSet, seed: int = 0, track: int | None = None) -> Fac
     return Face((1.5, 2.5, 30.25, 40.0), 0.1 * seed + 0.5, points, radius, landmarks, track)
 
 
-def found(landmarks: LandmarkSet) -> list[Record]:
-    """A picture with two faces, a damaged one, one without a face, one with a face."""
+def album(landmarks: LandmarkSet) -> list[Record]:
+    """An image with two faces, a damaged one, one without a face, one with a face."""
     return [
         record("photos/a.png", (48, 64), [face(landmarks), face(landmarks, 1, track=7)]),
         error_record("photos/b.png", 'photos/b.png is "damaged"'),
@@ -57,17 +57,17 @@ def test_a_record_is_the_face_in_full() -> None:
         "width": 640,
         "height": 480,
     }
-    (told,) = data["faces"]
-    assert list(told) == ["box", "score", "track", "points", "radius"]
-    assert told["box"] == [1.5, 2.5, 30.25, 40.0]
-    assert (np.array(told["points"], dtype=np.float32) == one.points).all()  # to the last bit
-    assert (np.array(told["radius"], dtype=np.float32) == one.radius).all()
-    assert (told["score"], told["track"]) == (0.5, None)
-    assert len(json.dumps(told["points"])) < 2 * 2 * 14  # and with no digit too many
+    (read,) = data["faces"]
+    assert list(read) == ["box", "score", "track", "points", "radius"]
+    assert read["box"] == [1.5, 2.5, 30.25, 40.0]
+    assert (np.array(read["points"], dtype=np.float32) == one.points).all()  # to the last bit
+    assert (np.array(read["radius"], dtype=np.float32) == one.radius).all()
+    assert (read["score"], read["track"]) == (0.5, None)
+    assert len(json.dumps(read["points"])) < 2 * 2 * 14  # and with no digit too many
 
 
 def test_lines_of_json(tmp_path: Path) -> None:
-    records = found(PAIR)
+    records = album(PAIR)
     out = written("jsonl", records, PAIR, tmp_path / "faces.jsonl")
     assert [json.loads(line) for line in out.read_text().splitlines()] == records
 
@@ -83,13 +83,13 @@ def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
 
 
 def test_a_table_has_a_row_per_face(tmp_path: Path) -> None:
-    out = written("csv", found(PAIR), PAIR, tmp_path / "faces.csv")
+    out = written("csv", album(PAIR), PAIR, tmp_path / "faces.csv")
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     columns = "file,frame,face,track,score,box_x,box_y,box_w,box_h,left_eye_x,left_eye_y,left_eye_r"
     assert out.read_text().startswith(columns + ",right_eye_x,right_eye_y,right_eye_r\n")
-    told = [(row["file"], row["frame"], row["face"], row["track"]) for row in rows]
-    assert told == [
+    read = [(row["file"], row["frame"], row["face"], row["track"]) for row in rows]
+    assert read == [
         ("photos/a.png", "0", "0", ""),
         ("photos/a.png", "0", "1", "7"),
         ("photos/sub/a.png", "5", "0", ""),
@@ -102,7 +102,7 @@ def test_a_table_has_a_row_per_face(tmp_path: Path) -> None:
 
 
 def test_coco_holds_faces_and_what_could_not_be_read(tmp_path: Path) -> None:
-    records = found(PAIR)
+    records = album(PAIR)
     for entry in records:
         entry["file"] = str(tmp_path / entry["file"])
     (tmp_path / "results").mkdir()
@@ -115,10 +115,10 @@ def test_coco_holds_faces_and_what_could_not_be_read(tmp_path: Path) -> None:
     ]
     assert [a["image_id"] for a in data["annotations"]] == [1, 1, 3]
     assert [a["id"] for a in data["annotations"]] == [1, 2, 3]
-    one, told = face(PAIR, 1), data["annotations"][1]
+    one, read = face(PAIR, 1), data["annotations"][1]
     x, y = map(float, one.points[0])
-    assert told["keypoints"][:3] == pytest.approx([x, y, 2])
-    assert (told["num_keypoints"], told["bbox"], told["track"]) == (2, [1.5, 2.5, 30.25, 40], 7)
+    assert read["keypoints"][:3] == pytest.approx([x, y, 2])
+    assert (read["num_keypoints"], read["bbox"], read["track"]) == (2, [1.5, 2.5, 30.25, 40], 7)
     assert data["categories"][0]["keypoints"] == ["left_eye", "right_eye"]
     assert data["categories"][0]["skeleton"] == [[1, 2]]
     assert [u["file"] for u in data["facepoints"]["unreadable"]] == [str(tmp_path / "photos/b.png")]
@@ -146,8 +146,8 @@ def test_files_without_a_face_are_files_all_the_same(records: list[Record], tmp_
     assert list((tmp_path / "pts").iterdir()) == []
 
 
-def test_pts_lie_as_the_pictures_did(tmp_path: Path) -> None:
-    out = written("pts", found(IBUG_68), IBUG_68, tmp_path / "points")
+def test_pts_lie_in_the_subfolders_of_their_images(tmp_path: Path) -> None:
+    out = written("pts", album(IBUG_68), IBUG_68, tmp_path / "points")
     files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*.pts"))
     assert files == ["a.2.pts", "a.pts", "sub/a.pts"]
     np.testing.assert_allclose(parse_pts(out / "a.2.pts"), face(IBUG_68, 1).points, atol=1e-4)
@@ -164,7 +164,7 @@ def test_pts_are_in_the_order_of_the_format(tmp_path: Path) -> None:
 
 
 def test_one_pts_holds_one_face(tmp_path: Path) -> None:
-    for listed in (found(PAIR), []):
+    for listed in (album(PAIR), []):
         with pytest.raises(SettingsError, match=r"can hold one face, [03] were found"):
             written("pts", listed, PAIR, tmp_path / "a.pts")
     assert not (tmp_path / "a.pts").exists()
@@ -174,13 +174,13 @@ def test_files_are_never_mixed(tmp_path: Path) -> None:
     (tmp_path / "points").mkdir()
     (tmp_path / "points" / "label.pts").touch()
     with pytest.raises(WriteError, match="not empty"):
-        written("pts", found(PAIR), PAIR, tmp_path / "points")
+        written("pts", album(PAIR), PAIR, tmp_path / "points")
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "coco"])
 def test_nothing_is_written_by_halves(format: str, tmp_path: Path) -> None:
     def breaks() -> Iterable[Record]:
-        yield found(PAIR)[0]
+        yield album(PAIR)[0]
         raise KeyboardInterrupt
 
     (tmp_path / "out").write_text("before")
@@ -207,7 +207,7 @@ def test_names_say_the_format(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pictures", "names"),
+    ("images", "names"),
     [
         (["a.jpg", "b.png", "more/a.jpg"], ["a", "b", "more/a"]),
         (["a.jpg", "a.png"], ["a.jpg", "a.png"]),
@@ -220,22 +220,22 @@ def test_names_say_the_format(tmp_path: Path) -> None:
         (["b", ".b.jpg"], ["b", ".b"]),
     ],
 )
-def test_names_are_given_once(pictures: list[str], names: list[str]) -> None:
-    given = unique_names([PurePath(p) for p in pictures], lambda _, name: [f"{name}.pts"])
+def test_names_are_given_once(images: list[str], names: list[str]) -> None:
+    given = unique_names([PurePath(p) for p in images], lambda _, name: [f"{name}.pts"])
     assert given == names
 
 
-def test_second_faces_do_not_take_the_files_of_other_pictures(tmp_path: Path) -> None:
+def test_second_faces_do_not_take_the_files_of_other_images(tmp_path: Path) -> None:
     """a.2.pts would be the second face of a.jpg, and the first of a.2.jpg."""
 
     def at(x: float) -> Face:
         point = np.array([[x, 0]], dtype=np.float32)
         return Face((0, 0, 1, 1), 0.9, point, np.ones(1, np.float32), NOSE)
 
-    pictures = [("a.jpg", 2), ("a.2.jpg", 1), ("c.jpg", 0), ("c.png", 1)]
+    images = [("a.jpg", 2), ("a.2.jpg", 1), ("c.jpg", 0), ("c.png", 1)]
     records = [
         record(name, (10, 10), [at(100 * number + face) for face in range(count)])
-        for number, (name, count) in enumerate(pictures)
+        for number, (name, count) in enumerate(images)
     ]
     FORMATS["pts"].write(lambda: records, NOSE, tmp_path / "points")
     found = {p.name: p.read_text().splitlines()[3] for p in (tmp_path / "points").iterdir()}
