@@ -43,7 +43,7 @@ from pathlib import Path
 
 import tyro
 from as_used import as_found, averaged, calibrate_as_used, install, nme
-from marked_by import add_habits
+from marked_by import add_annotator_bias
 from points_data import Material, material
 from rich.console import Console
 from without_face import VIEW
@@ -147,7 +147,7 @@ def main(recipe: Recipe) -> None:
     console = Console()
     given = material(recipe.data, sibling(recipe.out, "morphs"), recipe.seed)
     trained(recipe, given, console)
-    add_habits(recipe.out, [given.photos, given.frames])
+    add_annotator_bias(recipe.out, [given.photos, given.frames])
     run = Run.load(recipe.out)
     seen = [as_found(photos, faces, run) for photos, faces in given.held]
     run = calibrate_as_used(recipe.out, concatenate(seen))

@@ -291,7 +291,7 @@ def test_a_network_learns_where_a_dot_is():
     untrained = (model.eval()(images).points - at).norm(dim=-1).mean()
     model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(150):
+    for _ in range(60):
         images, at = dots(32)
         loss = objective("laplace", model(images), at)
         optimizer.zero_grad()
