@@ -18,17 +18,10 @@ from facepoints._util.console import checked_output
 from facepoints._util.progress import Stopped
 from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.help import command_type, wrapped_help
+from facepoints.cli.models import adapt, export, submit
 from facepoints.cli.output import ERR, fail
 from facepoints.cli.predict import align, measure, predict
-from facepoints.cli.training import (
-    adapt,
-    compare,
-    evaluate,
-    export,
-    settings_to_resume,
-    submit,
-    train,
-)
+from facepoints.cli.training import compare, evaluate, settings_to_resume, train
 from facepoints.errors import FacepointsError, MissingExtraError
 
 __all__ = ["main"]

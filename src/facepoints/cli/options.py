@@ -28,6 +28,8 @@ __all__ = [
     "PredictorOptions",
     "Seed",
     "Split",
+    "TrackingOptions",
+    "VideoOptions",
     "detector_files",
     "flag",
     "group",
@@ -171,6 +173,31 @@ class PredictorOptions:
             min_score=self.min_score,
             any_angle=self.any_angle,
         )
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """Options for images that are frames of a video."""
+
+    video: ImagesAreVideo = False
+    fps: Fps = 30.0
+
+
+@dataclass(frozen=True)
+class TrackingOptions(VideoOptions):
+    """Options of the command that tracks faces."""
+
+    smooth: Annotated[
+        bool, option("Do not smooth the points of a video.", default="default: smoothed")
+    ] = True
+    detect_every: Annotated[
+        int | None,
+        option(
+            "Run the face detector every N frames of a video.",
+            metavar="N",
+            default="default: adaptive, at least twice a second",
+        ),
+    ] = None
 
 
 def detector_files(options: PredictorOptions) -> list[Path]:

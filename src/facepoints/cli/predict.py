@@ -9,10 +9,11 @@ from facepoints._util.console import quiet_libraries
 from facepoints._util.files import check_output
 from facepoints._util.progress import Stopped
 from facepoints.cli.options import (
-    Fps,
     ImagesAreVideo,
     Inputs,
     PredictorOptions,
+    TrackingOptions,
+    VideoOptions,
     detector_files,
     flag,
     group,
@@ -33,52 +34,49 @@ if TYPE_CHECKING:
 __all__ = ["align", "measure", "predict"]
 
 _DEFAULT = PredictorOptions()
+_TRACKING = TrackingOptions()
+_VIDEO = VideoOptions()
+
+
+_ResultsPath = Annotated[
+    Path | None,
+    option(
+        "Write the results to this .jsonl, .csv, .json (COCO keypoints) or .pts file, or to this "
+        "folder of .pts files.",
+        metavar="PATH",
+        default="default: JSON lines on standard output",
+    ),
+]
+
+_DrawPath = Annotated[
+    Path | None,
+    option(
+        "Draw the faces into images in this folder, or for a video into this .mp4 file. Drawings "
+        "are named like their images. If two would have the same name, both keep their old "
+        "suffix as well (a.png.png, a.webp.png).",
+        metavar="FOLDER|VIDEO",
+        default="default: no drawings",
+    ),
+]
+
+_LandmarksName = Annotated[
+    str | None,
+    option(
+        "Convert the points to this landmark set.",
+        metavar=f"{{{','.join(KNOWN_SETS)}}}",
+        default="default: the points of the model",
+    ),
+]
 
 
 def predict(
     inputs: Inputs,
-    out: Annotated[
-        Path | None,
-        option(
-            "Write the results to this .jsonl, .csv, .json (COCO keypoints) or .pts file, or to "
-            "this folder of .pts files.",
-            metavar="PATH",
-            default="default: JSON lines on standard output",
-        ),
-    ] = None,
-    draw: Annotated[
-        Path | None,
-        option(
-            "Draw the faces into images in this folder, or for a video into this .mp4 file. "
-            "Drawings are named like their images. If two would have the same name, both keep "
-            "their old suffix as well (a.png.png, a.webp.png).",
-            metavar="FOLDER|VIDEO",
-            default="default: no drawings",
-        ),
-    ] = None,
+    out: _ResultsPath = None,
+    draw: _DrawPath = None,
     radius: Annotated[bool, flag("Also draw the 90 % radius of every point.")] = False,
+    landmarks: _LandmarksName = None,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
-    landmarks: Annotated[
-        str | None,
-        option(
-            "Convert the points to this landmark set.",
-            metavar=f"{{{','.join(KNOWN_SETS)}}}",
-            default="default: the points of the model",
-        ),
-    ] = None,
-    video: ImagesAreVideo = False,
-    fps: Fps = 30.0,
-    smooth: Annotated[
-        bool, option("Do not smooth the points of a video.", default="default: smoothed")
-    ] = True,
-    detect_every: Annotated[
-        int | None,
-        option(
-            "Run the face detector every N frames of a video.",
-            metavar="N",
-            default="default: adaptive, at least twice a second",
-        ),
-    ] = None,
+    tracking: Annotated[TrackingOptions, group("video")] = _TRACKING,
 ) -> None:
     """Find faces and their landmarks in images, or track them through a video.
 
@@ -86,8 +84,6 @@ def predict(
     image that cannot be read becomes a line with an error. Run the same command again to resume
     an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
     """
-    from facepoints.commands.predict_images import predict_images
-    from facepoints.imaging.input_paths import find_images
     from facepoints.landmarks.known_sets import known_set
     from facepoints.tracking.config import TrackerConfig
     from facepoints.video.source import find_video
@@ -96,23 +92,35 @@ def predict(
         check_output(out, detector_files(options))
     want = None if landmarks is None else known_set(landmarks)
     with quiet_libraries():
-        source = find_video(inputs, video, fps)
-        if source is not None:
-            config = TrackerConfig(smooth=smooth, detect_every=detect_every)
-            _predict_video(options.load(), source, out, draw, want, radius, config)
+        source = find_video(inputs, tracking.video, tracking.fps)
+        if source is None:
+            _predict_images(options, inputs, out, draw, want, radius)
             return
+        config = TrackerConfig(smooth=tracking.smooth, detect_every=tracking.detect_every)
+        _predict_video(options.load(), source, out, draw, want, radius, config)
 
-    with quiet_libraries():
-        images = find_images(inputs, results=draw)
-        report = predict_images(
-            options.load(),
-            images,
-            out=out,
-            drawn=draw,
-            landmarks=want,
-            radius=radius,
-            console=ERR,
-        )
+
+def _predict_images(
+    options: PredictorOptions,
+    inputs: Inputs,
+    out: Path | None,
+    draw: Path | None,
+    landmarks: LandmarkSet | None,
+    radius: bool,
+) -> None:
+    from facepoints.commands.predict_images import predict_images
+    from facepoints.imaging.input_paths import find_images
+
+    images = find_images(inputs, results=draw)
+    report = predict_images(
+        options.load(),
+        images,
+        out=out,
+        drawn=draw,
+        landmarks=landmarks,
+        radius=radius,
+        console=ERR,
+    )
     results = " and ".join(str(place) for place in (out, draw) if place is not None)
     note(report.summary() + (f"; results are in {results}" if results else ""))
     if report.unreadable == report.images:
@@ -180,8 +188,7 @@ def measure(
         ),
     ] = None,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
-    video: ImagesAreVideo = False,
-    fps: Fps = 30.0,
+    video: Annotated[VideoOptions, group("video")] = _VIDEO,
 ) -> None:
     """Measure faces: head pose, eye and mouth opening, asymmetry, distances and ratios.
 
@@ -196,7 +203,7 @@ def measure(
         if written is not None:
             check_output(written, [*map(Path, inputs), *detector_files(options)])
     with quiet_libraries():
-        results = iter_inputs(inputs, options.load, video=video, fps=fps)
+        results = iter_inputs(inputs, options.load, video=video.video, fps=video.fps)
         report = measure_inputs(results, out, events=events, mm_per_pixel=mm_per_pixel, console=ERR)
     _end(report, results, f"{report.summary()}; results are in {out}")
 

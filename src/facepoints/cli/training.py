@@ -1,4 +1,4 @@
-"""The commands that train and judge models: train, evaluate, compare, adapt, submit, export."""
+"""The commands that train and evaluate models: train, evaluate, compare."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from dataclasses import field, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-import tyro
-
 from facepoints import weights
-from facepoints._util.console import count_noun
 from facepoints.cli.options import (
     AnyModel,
     CropSize,
@@ -24,12 +21,20 @@ from facepoints.cli.options import (
     option,
 )
 from facepoints.cli.output import OUT, say
-from facepoints.errors import SettingsError
 from facepoints.training.settings import Missing, Network, TrainSettings
 
-__all__ = ["adapt", "compare", "evaluate", "export", "settings_to_resume", "submit", "train"]
+__all__ = ["compare", "evaluate", "settings_to_resume", "train"]
 
 _DEFAULTS = TrainSettings()
+
+
+_Resume = Annotated[
+    bool, flag("Continue the interrupted training in --out, with the settings of that run.")
+]
+
+_Onnx = Annotated[
+    bool, option("Do not export model.onnx at the end of training.", default="default: exported")
+]
 
 
 def train(settings_before: TrainSettings) -> Callable[..., None]:
@@ -39,17 +44,8 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         data: Data,
         out: Annotated[Path, option("Folder for the run.", metavar="FOLDER")],
         settings: Annotated[TrainSettings, group("training")] = settings_before,
-        resume: Annotated[
-            bool,
-            flag("Continue the interrupted training in --out, with the settings of that run."),
-        ] = False,
-        onnx: Annotated[
-            bool,
-            option(
-                "Do not export model.onnx at the end of training.",
-                default="default: exported",
-            ),
-        ] = True,
+        resume: _Resume = False,
+        onnx: _Onnx = True,
         crop_size: CropSize = 96,
         split: Split = "training",
         exclude_people: ExcludePeople = None,
@@ -72,11 +68,11 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
             onnx=onnx,
             console=OUT,
         )
-        pictures = f"{out / 'curves.png'}"
+        charts = f"{out / 'curves.png'}"
         if report:
             OUT.print(table(report))
-            pictures += f", {out / 'validation'}"
-        say(f"the run is in {out}; its charts and images: {pictures}")
+            charts += f", {out / 'validation'}"
+        say(f"the run is in {out}; its charts and images: {charts}")
 
     return train
 
@@ -127,80 +123,6 @@ def evaluate(
         say(f"report and charts are in {out}")
 
 
-def submit(
-    test: Annotated[
-        Path,
-        tyro.conf.Positional,
-        option(
-            "The competition's test.csv, plain or zipped, or its whole zip.",
-            metavar="TEST",
-            default="required",
-        ),
-    ],
-    lookup: Annotated[
-        Path,
-        tyro.conf.Positional,
-        option("The competition's IdLookupTable.csv.", metavar="LOOKUP", default="required"),
-    ],
-    out: Annotated[Path, option("Submission file to write.", metavar="FILE")],
-    model: AnyModel = weights.BUILTIN,
-    score: Annotated[
-        Path | None,
-        option(
-            "Known answers (a CSV table with RowId,Location) to score the submission against.",
-            metavar="FILE",
-            default="default: no score",
-        ),
-    ] = None,
-) -> None:
-    """Write a submission for Kaggle's Facial Keypoints Detection."""
-    from facepoints.commands.submit import submit
-    from facepoints.models.loading import load_model
-
-    report = submit(load_model(model), test, lookup, out, score=score)
-    say(
-        f"{report.out}: {report.rows} coordinates of {report.images} images "
-        f"({', '.join(f'{n} by {s}' for s, n in report.schemes.items())}), "
-        f"{report.clipped} moved to the border"
-    )
-    if report.score is not None:
-        parts = ", ".join(f"{s} {v:.4f}" for s, v in report.score.schemes.items())
-        say(f"RMSE {report.score.rmse:.4f} px ({parts})")
-
-
-def adapt(
-    data: Data,
-    out: Annotated[
-        Path,
-        option(
-            "ONNX file to write. Other commands take it as --model.",
-            metavar="FILE",
-        ),
-    ],
-    model: AnyModel = weights.BUILTIN,
-    split: Split = "training",
-    exclude_people: ExcludePeople = None,
-) -> None:
-    """Fit a model to your own labels with a handful of labelled faces, in seconds.
-
-    Nothing is trained. Your points are computed from the model's points; the mean difference to
-    your labels is then added as a constant offset. Twenty faces are enough.
-    """
-    from facepoints.commands.adapt import adapt
-
-    _check_data(data)
-    report = adapt(data, out, model=model, split=split, exclude_people=exclude_people)
-    left = f", {report.left_out} left out" if report.left_out else ""
-    fitted_on = count_noun(report.faces, "face")
-    say(f"{report.out}: {len(report.points)} points, fitted on {fitted_on}{left}")
-    say(
-        f"mean distance to labels that it was not fitted on: {report.after:.2%} of the face, "
-        f"{report.before:.2%} before"
-    )
-    if report.unknown:
-        say(f"left out, since the model cannot give them: {', '.join(report.unknown)}")
-
-
 def _without(names: set[str]) -> type:
     """`TrainSettings` without some fields, for a command that sets these itself."""
     hints = get_type_hints(TrainSettings, include_extras=True)
@@ -248,58 +170,3 @@ def compare(
     )
     OUT.print(table(report))
     say(f"table and chart are in {out}")
-
-
-def export(
-    model: Annotated[
-        str,
-        option(
-            "Model: a run folder, or 'builtin' for the run behind the model in the package.",
-            metavar="RUN",
-        ),
-    ] = weights.BUILTIN,
-    out: Annotated[
-        Path | None,
-        option(
-            "ONNX file to write.",
-            metavar="FILE",
-            default="default: model.onnx or model-int8.onnx in the run folder",
-        ),
-    ] = None,
-    int8: Annotated[
-        bool,
-        flag("Quantize to 8 bits, and print the error and the time before and after."),
-    ] = False,
-    data: Annotated[
-        tuple[Path, ...],
-        option(
-            "Label files or folders of real faces, to calibrate and measure the quantized model.",
-            metavar="DATA [DATA ...]",
-            default="required with --int8",
-        ),
-    ] = (),
-    crop_size: CropSize = 96,
-    exclude_people: ExcludePeople = None,
-) -> None:
-    """Write a run as one ONNX file, for prediction without PyTorch."""
-    from facepoints.commands.export import export, export_path
-
-    path = export_path(model, out, int8=int8)
-    if int8:
-        if not data:
-            raise SettingsError("--int8 needs labelled faces to measure on: --data DATA")
-        from facepoints.models import quantize
-        from facepoints.models.loading import run_folder
-        from facepoints.models.run import Run
-
-        run = Run.load(run_folder(model))
-        faces = load_samples(data, crop_size=crop_size, exclude_people=exclude_people)
-        OUT.print(quantize.table(quantize.quantize(run, faces, path)))
-    else:
-        export(path, model=model)
-    say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-
-
-def _check_data(paths: Sequence[Path]) -> None:
-    if not paths:
-        raise SettingsError("expected at least one file or folder of labelled faces, none came")

@@ -6,9 +6,9 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -44,7 +44,7 @@ class VideoReport(Report):
     """Counts of `predict_video`; see `Report`, too.
 
     Attributes:
-        tracks: number of people, as far as they could be told apart.
+        track_ids: tracks of the faces.
         lost: frames that could not be decoded, as far as is known.
         seconds: time taken.
         length: of the video in seconds.
@@ -52,13 +52,24 @@ class VideoReport(Report):
         not_drawn: why no video was drawn although one was wanted.
     """
 
-    tracks: int = 0
+    track_ids: set[int | None] = field(default_factory=set)
     lost: int = 0
     seconds: float = 0.0
     length: float = 0.0
     note: str = ""
     not_drawn: MissingExtraError | None = None
     unit: ClassVar[tuple[str, str]] = ("frame", "frames")
+
+    @property
+    def tracks(self) -> int:
+        """Number of tracks: of people, as far as they were recognized."""
+        return len(self.track_ids)
+
+    def count_frame(self, frame: Frame, faces: Sequence[Face]) -> None:
+        """Add a frame."""
+        self.count(len(faces))
+        self.length = frame.time
+        self.track_ids |= {face.track_id for face in faces}
 
     def _counts(self) -> list[str]:
         counts = [count_noun(self.tracks, "track")]
@@ -128,7 +139,6 @@ def predict_video(
     console = console or Console(quiet=True, file=sys.stderr)
     report = VideoReport()
     tracked = track_video(predictor, source, config)
-    track_ids: set[int | None] = set()
     want = output_landmarks(predictor, landmarks)
     _check_outputs(source, out, drawn)
     with ExitStack() as stack:
@@ -138,9 +148,7 @@ def predict_video(
         bar = stack.enter_context(ImageProgress(console, source.total or 1))
         for frame, predicted in tracked:
             faces = [face.as_landmarks(want) for face in predicted]
-            report.count(len(faces))
-            report.length = frame.time
-            track_ids |= {face.track_id for face in faces}
+            report.count_frame(frame, faces)
             if drawing is not None:
                 drawing.add(frame, faces)
             if records is not None:
@@ -154,7 +162,7 @@ def predict_video(
                 break
         if records is not None and out is not None:
             FORMATS[format_of(out)].write(records.records, want, out)
-    report.tracks, report.lost, report.note = len(track_ids), source.lost, source.note
+    report.lost, report.note = source.lost, source.note
     report.seconds = time.monotonic() - started
     return report
 

@@ -1,4 +1,4 @@
-"""One sheet of labelled faces, for a look at the data before and after training."""
+"""One sheet of labelled faces, to check the labels or the predictions of a model."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["show"]
 
 
 def show(samples: Samples, out: Path, *, count: int = 24, model: str | Path | None = None) -> int:
-    """Draw faces with their labels, and with a run's predictions if one is given.
+    """Draw faces with their labels, and with the predictions of a model if one is named.
 
     Args:
-        samples: faces; rows are taken evenly from first to last.
-        out: PNG to write.
+        samples: faces; the rows drawn are spread evenly from first to last.
+        out: PNG file to write.
         count: faces to draw, at most.
         model: "builtin", an ONNX file or a run folder to predict with; None: only labels.
 
     Returns:
-        How many faces were drawn.
+        Number of faces drawn.
 
     Raises:
         SettingsError: `count` is not positive.
-        RunError: no usable run there.
+        ModelError, RunError: the model is missing, damaged or newer.
         WriteError: `out` cannot be written.
     """
     if count < 1:

@@ -1,0 +1,160 @@
+"""The commands that apply models or write them: adapt, export, submit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from facepoints import weights
+from facepoints._util.console import count_noun
+from facepoints.cli.options import (
+    AnyModel,
+    CropSize,
+    Data,
+    ExcludePeople,
+    Split,
+    flag,
+    load_samples,
+    option,
+)
+from facepoints.cli.output import OUT, say
+from facepoints.errors import SettingsError
+
+__all__ = ["adapt", "export", "submit"]
+
+
+def submit(
+    test: Annotated[
+        Path,
+        tyro.conf.Positional,
+        option(
+            "The competition's test.csv, plain or zipped, or its whole zip.",
+            metavar="TEST",
+            default="required",
+        ),
+    ],
+    lookup: Annotated[
+        Path,
+        tyro.conf.Positional,
+        option("The competition's IdLookupTable.csv.", metavar="LOOKUP", default="required"),
+    ],
+    out: Annotated[Path, option("Submission file to write.", metavar="FILE")],
+    model: AnyModel = weights.BUILTIN,
+    score: Annotated[
+        Path | None,
+        option(
+            "Known answers (a CSV table with RowId,Location) to score the submission against.",
+            metavar="FILE",
+            default="default: no score",
+        ),
+    ] = None,
+) -> None:
+    """Write a submission for Kaggle's Facial Keypoints Detection."""
+    from facepoints.commands.submit import submit
+    from facepoints.models.loading import load_model
+
+    report = submit(load_model(model), test, lookup, out, score=score)
+    say(
+        f"{report.out}: {report.rows} coordinates of {report.images} images "
+        f"({', '.join(f'{n} by {s}' for s, n in report.schemes.items())}), "
+        f"{report.clipped} moved to the border"
+    )
+    if report.score is not None:
+        parts = ", ".join(f"{s} {v:.4f}" for s, v in report.score.schemes.items())
+        say(f"RMSE {report.score.rmse:.4f} px ({parts})")
+
+
+def adapt(
+    data: Data,
+    out: Annotated[
+        Path,
+        option(
+            "ONNX file to write. Other commands take it as --model.",
+            metavar="FILE",
+        ),
+    ],
+    model: AnyModel = weights.BUILTIN,
+    split: Split = "training",
+    exclude_people: ExcludePeople = None,
+) -> None:
+    """Fit a model to your own labels with a handful of labelled faces, in seconds.
+
+    Nothing is trained. Your points are computed from the model's points; the mean difference to
+    your labels is then added as a constant offset. Twenty faces are enough.
+    """
+    from facepoints.commands.adapt import adapt
+
+    _check_data(data)
+    report = adapt(data, out, model=model, split=split, exclude_people=exclude_people)
+    left = f", {report.left_out} left out" if report.left_out else ""
+    fitted_on = count_noun(report.faces, "face")
+    say(f"{report.out}: {len(report.points)} points, fitted on {fitted_on}{left}")
+    say(
+        f"mean distance to labels that it was not fitted on: {report.after:.2%} of the face, "
+        f"{report.before:.2%} before"
+    )
+    if report.unknown:
+        say(f"left out, since the model cannot give them: {', '.join(report.unknown)}")
+
+
+_Run = Annotated[
+    str,
+    option(
+        "Model: a run folder, or 'builtin' for the run behind the model in the package.",
+        metavar="RUN",
+    ),
+]
+
+_OnnxPath = Annotated[
+    Path | None,
+    option(
+        "ONNX file to write.",
+        metavar="FILE",
+        default="default: model.onnx or model-int8.onnx in the run folder",
+    ),
+]
+
+
+def export(
+    model: _Run = weights.BUILTIN,
+    out: _OnnxPath = None,
+    int8: Annotated[
+        bool,
+        flag("Quantize to 8 bits, and print the error and the time before and after."),
+    ] = False,
+    data: Annotated[
+        tuple[Path, ...],
+        option(
+            "Label files or folders of real faces, to calibrate and measure the quantized model.",
+            metavar="DATA [DATA ...]",
+            default="required with --int8",
+        ),
+    ] = (),
+    crop_size: CropSize = 96,
+    exclude_people: ExcludePeople = None,
+) -> None:
+    """Write a run as one ONNX file, for prediction without PyTorch."""
+    from facepoints.commands.export import export, export_path
+
+    path = export_path(model, out, int8=int8)
+    if int8:
+        if not data:
+            raise SettingsError("--int8 needs labelled faces to measure on: --data DATA")
+        from facepoints.models import quantize
+        from facepoints.models.loading import run_folder
+        from facepoints.models.run import Run
+
+        run = Run.load(run_folder(model))
+        faces = load_samples(data, crop_size=crop_size, exclude_people=exclude_people)
+        OUT.print(quantize.table(quantize.quantize(run, faces, path)))
+    else:
+        export(path, model=model)
+    say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _check_data(paths: Sequence[Path]) -> None:
+    if not paths:
+        raise SettingsError("expected at least one file or folder of labelled faces, none came")
