@@ -1,5 +1,5 @@
-"""What a finished run needs before it is shipped: the mean of the last trainings' weights, radii
-measured on crops as prediction cuts them, and its files in the package."""
+"""Last steps before a run is shipped: average the weights of the last trainings, calibrate radii on
+crops as prediction makes them, and write the files of the package."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ from facepoints.models.run import Run, read_header, save_run, save_weights
 
 
 def averaged(folders: Sequence[Path], out: Path) -> None:
-    """A run with the mean of the weights of runs that began from the same ones (model soups,
-    Wortsman et al. 2022, https://arxiv.org/abs/2203.05482)."""
+    """Average the weights of runs that started from the same weights (model soups, Wortsman et al.
+    2022, https://arxiv.org/abs/2203.05482).
+
+    Args:
+        folders: of the runs.
+        out: folder of the new run.
+    """
     if out.exists():
         shutil.rmtree(out)
     shutil.copytree(folders[0], out)
@@ -38,46 +43,49 @@ def averaged(folders: Sequence[Path], out: Path) -> None:
     save_weights(out / "weights" / "0.safetensors", run.members[0].model, half=False)
 
 
-def as_found(photos: Photos, faces: Samples, run: Run) -> Samples:
-    """The faces of photos in crops as prediction cuts them: where the finder of the package sees
-    them. Those that it does not see are left out.
+def as_detected(photos: Photos, faces: Samples, run: Run) -> Samples:
+    """The labelled faces of photos in crops as prediction makes them, around the detections of the
+    built-in detector. Faces that it misses are left out.
 
     Args:
-        faces: the same N faces; their pictures do not matter.
+        photos: N photos with one labelled face each.
+        faces: the same N faces; their images are not used.
+        run: to crop for.
     """
-    finder, model = BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD), RunModel(run)
+    detector, model = BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD), RunModel(run)
     rows, crops, truths = [], [], []
     for row, (picture, points) in enumerate(zip(photos.read_images(), photos.points, strict=True)):
-        middle = points.mean(axis=0)
+        center = points.mean(axis=0)
 
-        def away(found: Detection, middle: np.ndarray = middle) -> float:
-            x, y, width, height = found.box
-            return float(np.hypot(x + width / 2 - middle[0], y + height / 2 - middle[1])) / width
+        def distance(detection: Detection, center: np.ndarray = center) -> float:
+            x, y, width, height = detection.box
+            return float(np.hypot(x + width / 2 - center[0], y + height / 2 - center[1])) / width
 
-        nearest = min(finder.detect(picture), key=away, default=None)
-        if nearest is not None and away(nearest) < 0.5:
+        nearest = min(detector.detect(picture), key=distance, default=None)
+        if nearest is not None and distance(nearest) < 0.5:
             matrix = cropping.initial_crop(model, 0, nearest).matrix
             rows.append(row)
             crops.append(cropping.crop(picture, matrix, run.size))
             truths.append(affine.apply(matrix, points))
-    seen = faces.take(np.isin(np.arange(len(faces)), rows))
-    return replace(seen, images=np.stack(crops)).with_points(np.stack(truths), seen.labelled)
+    detected = faces.take(np.isin(np.arange(len(faces)), rows))
+    return replace(detected, images=np.stack(crops)).with_points(
+        np.stack(truths), detected.labelled
+    )
 
 
 def calibrate_as_used(folder: Path, faces: Samples) -> Run:
-    """The run with radii that hold in crops as `as_found` gives them, as its ``run.json`` now
-    says too."""
+    """Calibrate the radii of a run on faces from `as_detected`; ``run.json`` is updated."""
     run = Run.load(folder)
-    found = run.predict(faces.images)
-    assert found.scale is not None
-    measured = calibrate(found.points, found.scale, faces)
+    output = run.predict(faces.images)
+    assert output.scale is not None
+    measured = calibrate(output.points, output.scale, faces)
     assert measured is not None
     save_run(folder, {**read_header(folder), "calibration": measured.to_dict()})
     return Run.load(folder)
 
 
 def nme(run: Run, faces: Samples) -> float:
-    """NME by the distance of the outer corners of the eyes, percent."""
+    """NME by the distance of the outer eye corners, percent."""
     eyes = list(run.landmarks.eye_columns)
     apart = np.linalg.norm(np.subtract(*faces.points[:, eyes].swapaxes(0, 1)), axis=-1)
     off = np.linalg.norm(run.predict(faces.images).points - faces.points, axis=-1)
@@ -85,11 +93,14 @@ def nme(run: Run, faces: Samples) -> float:
 
 
 def install(run: Run, folder: Path, package: Path, seen: Samples) -> None:
-    """Put a run into the package: the ONNX file, its layers in 8 bits, and weights to start other
-    trainings from.
+    """Write a run to the package: the ONNX file with 8-bit layers, and the run folder that other
+    trainings start from.
 
     Args:
-        seen: faces to measure the ranges of 8-bit values on, as the run sees them.
+        run: to install.
+        folder: of the run.
+        package: folder `facepoints/weights`.
+        seen: faces at the run's size, to measure the ranges of 8-bit values on.
     """
     graph = quantize_graph(graph_of(run), in_batches(seen.images))
     write_bytes(package / "points.onnx", seal(graph, run_metadata(run)))

@@ -1,22 +1,22 @@
-"""Measure how much larger or smaller the radii of measures must be to hold 90 times in 100.
+"""Measure the factors that calibrate the radii of measures to 90 %.
 
     python recipes/measure_factors.py --data DATA               # half a minute on one core
-    python recipes/measure_factors.py --data DATA --install     # and write them down
-    python recipes/measure_factors.py --data DATA --held-out    # how true they are
+    python recipes/measure_factors.py --data DATA --install     # and write them to the package
+    python recipes/measure_factors.py --data DATA --held-out    # check on the test set
 
-DATA holds `lfpw/train`, `youtube-faces` and `held-out.txt`. To be run again, with --install,
-whenever the network that comes with facepoints is another.
+DATA contains `lfpw/train`, `youtube-faces` and `held-out.txt`. Run it again, with --install,
+whenever the built-in model changes.
 
-Faces are found and measured as anyone would do it, with the network of the package; the true
-measures are those of the labels. The radius of a measure that is propagated from the points
-takes their errors as independent and normal. Neither holds, so it is multiplied by a factor:
-the 90 in 100 quantile of error over radius on the people who `points.py` keeps to calibrate on
-(split conformal prediction, as for the points themselves in `calibration`). Photos and frames
-count half each, left and right together. --held-out counts on the people of the test set, on
-whom nothing is chosen.
+Faces are detected and measured with the built-in model; the true measures are those of the labels.
+The radius of a measure is propagated from the radii of the points, whose errors are assumed to be
+independent and normal. Neither is true, so the radius is multiplied by a factor: the 90 % quantile
+of error over radius on the people whom `points.py` holds out for calibration (split conformal
+prediction, as for the points in `evaluation.calibration`). Photos and frames count half each; left
+and right share a factor. --held-out measures on the people of the test set, who are not used for
+any choice.
 
-The asymmetry has another radius: what errors make of a symmetric face. For that the errors of
-each face are put onto the mean head, turned as the face is.
+The radius of the asymmetry is a noise floor: the asymmetry that point errors make of a symmetric
+face. Its factor is measured with the errors of each face on the mean head, turned like the face.
 """
 
 from __future__ import annotations
@@ -39,19 +39,22 @@ from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
 from facepoints.inference.face import Face
 from facepoints.inference.radius_calibration import COVERAGE
-from facepoints.measurement import MEASURES, head_pose, measure
+from facepoints.measurement import MEASURES, head_pose, measure, radius_factors
 from facepoints.measurement.pose import head_points
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
 
 Array = NDArray[np.floating]
 Ratios = dict[str, Array]
-"""Error over radius on each face that has the measure."""
+"""Error over radius by measure, on each face that has the measure."""
 
-TOGETHER = 16
-"""Pictures that are looked at together."""
-NEAR = 0.2
-"""Mean error, as part of the face's side, up to which an answer is one to the labelled face."""
+BATCH = 16
+"""Images per prediction."""
+MAX_ERROR = 0.2
+"""Maximum mean error of the labelled face's prediction, as a fraction of the face's side."""
+
+INSTALLED = Path(radius_factors.__file__)
+"""File of the package that `install` changes."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,13 @@ class Recipe:
     data: Path = Path("../shared/data")
     """Folder with lfpw/train, youtube-faces and held-out.txt."""
     install: bool = False
-    """Write the factors into the package (src/facepoints/measure/factors.py)."""
+    """Write the factors to the package (src/facepoints/measurement/radius_factors.py)."""
     held_out: bool = False
-    """Count how often the radii of the package hold on the test set's people instead."""
+    """Measure the coverage of the package's radii on the people of the test set instead."""
 
 
 def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
-    """Photos of the people whom `points.py` calibrates on, or of the test set, by data set."""
+    """Photos of the calibration people of `points.py`, or of the test set, by data set."""
     chosen = read_people(data / "held-out.txt")
     if not held_out:
         known = read_sets(data, 0).values()
@@ -85,21 +88,21 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
     return sets
 
 
-def answered(photos: Photos) -> Iterator[tuple[Face, Array]]:
-    """Each face that is found, and its true points (K, 2)."""
+def predictions(photos: Photos) -> Iterator[tuple[Face, Array]]:
+    """Each detected face with its true points (K, 2)."""
     model = facepoints.load()
     pictures = list(photos.read_images())
-    for start in range(0, len(pictures), TOGETHER):
-        some = pictures[start : start + TOGETHER]
-        truths = photos.points[start : start + TOGETHER]
+    for start in range(0, len(pictures), BATCH):
+        some = pictures[start : start + BATCH]
+        truths = photos.points[start : start + BATCH]
         for found, truth in zip(model(some), truths, strict=True):
             off = [np.linalg.norm(face.points - truth, axis=1).mean() for face in found]
-            if off and min(off) < NEAR * np.ptp(truth, axis=0).max():
+            if off and min(off) < MAX_ERROR * np.ptp(truth, axis=0).max():
                 yield found[int(np.argmin(off))], truth
 
 
 def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
-    """Error over radius of each measure; not of those that a face or its labels do not have."""
+    """Error over radius of each measure that both the face and its labels have."""
     found: dict[str, list[float]] = {name: [] for name in MEASURES}
     for face, truth in faces:
         labels = replace(face, points=truth.astype(np.float32), radius=np.zeros_like(face.radius))
@@ -109,12 +112,12 @@ def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
             error = wrap_degrees(error) if name == "roll" else error
             found[name].append(abs(error) / here[name].radius)
         if "asymmetry" in here:
-            found["asymmetry"].append(_of_symmetric(face, truth))
+            found["asymmetry"].append(_asymmetry_of_errors(face, truth))
     return {name: np.array(several) for name, several in found.items()}
 
 
-def _of_symmetric(face: Face, truth: Array) -> float:
-    """Asymmetry over its radius of the mean head, seen as the face is and off by its errors."""
+def _asymmetry_of_errors(face: Face, truth: Array) -> float:
+    """Asymmetry over its radius of the mean head, in the pose and with the errors of the face."""
     pose, shape = head_pose(face), head_points(face.landmarks)[0]
     head = (shape @ pose.turn.T)[:, :2] * pose.scale + pose.shift
     other = replace(face, points=(head + face.points - truth).astype(np.float32))
@@ -123,7 +126,7 @@ def _of_symmetric(face: Face, truth: Array) -> float:
 
 
 def factor(parts: list[Array]) -> float:
-    """The 90 in 100 quantile of ratios of several data sets that count the same."""
+    """The 90 % quantile of the ratios of several data sets with equal weight."""
     every = np.concatenate(parts)
     weight = np.concatenate([np.full(len(p), 1 / max(len(p), 1)) for p in parts])
     order = np.argsort(every)
@@ -138,23 +141,23 @@ def both_sides(name: str) -> set[str]:
     return {name, name.replace("_right", "_left")}
 
 
-def written(factors: dict[str, float]) -> str:
-    """The factors as the package has them."""
+def source_of(factors: dict[str, float]) -> str:
+    """The factors as source code."""
     lines = [f'    "{name}": {value:.2f},' for name, value in factors.items()]
-    return "\n".join(["FACTORS: dict[str, float] = {", *lines, "}"])
+    return "\n".join(["RADIUS_FACTORS: dict[str, float] = {", *lines, "}"])
 
 
-def install(text: str) -> None:
-    """Put the factors into the package."""
-    path = Path(facepoints.__file__).parent / "measure" / "factors.py"
-    head, _, rest = path.read_text().partition("FACTORS: dict")
-    path.write_text(f"{head}{text}{rest.partition('}')[2]}")
+def install(factors: dict[str, float], path: Path = INSTALLED) -> None:
+    """Write the factors to the package."""
+    before, _, rest = path.read_text(encoding="utf-8").partition("RADIUS_FACTORS: dict")
+    after = rest.partition("}")[2]
+    path.write_text(f"{before}{source_of(factors)}{after}", encoding="utf-8")
 
 
 def main(recipe: Recipe) -> None:
     found: dict[str, Ratios] = {}
     for name, parts in photos_of(recipe.data, recipe.held_out).items():
-        faces = [pair for photos in parts for pair in answered(photos)]
+        faces = [pair for photos in parts for pair in predictions(photos)]
         found[name] = ratios(faces)
         print(f"# {name}: {len(faces)} of {sum(map(len, parts))} faces found")
     if recipe.held_out:
@@ -167,9 +170,9 @@ def main(recipe: Recipe) -> None:
     for name in MEASURES:
         several = [np.concatenate([r[n] for n in sorted(both_sides(name))]) for r in found.values()]
         factors[name] = RADIUS_FACTORS.get(name, 1.0) * factor(several)
-    print(written(factors))
+    print(source_of(factors))
     if recipe.install:
-        install(written(factors))
+        install(factors)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,38 @@
-"""Train the network that facepoints comes with: 68 points of a face, and whether it is one.
+"""Train the built-in landmark model: 68 points of a face, and a face score.
 
     python recipes/points.py --data DATA --out build/points           # resumable: same command
 
-DATA holds `lfpw/train` (photos with .pts files, 300-W's annotation), `youtube-faces` (frames
-with 68 points each) and `held-out.txt`, which names the people who are the test set: they
-are left out of everything here. Leaves the run in OUT and, with --install, in the package.
+DATA contains `lfpw/train` (photos with .pts files, 300-W's annotation), `youtube-faces` (frames
+with 68 points each) and `held-out.txt`, the names of the people in the test set, who are not used
+here. The run is written to OUT and, with --install, to the package (src/facepoints/weights).
 
-What it does differently from `facepoints train` with its defaults:
+Differences from `facepoints train` with its defaults:
 
-- Faces are cut upright by the mean shape of all (`framing`), and wider than the network
-  sees, so that turning and shifting them brings in what really surrounds them.
-- Labels are the mean of those that come along and of a second opinion (`second_opinion`), which
-  also labels faces in the photos that nobody had.
-- Most of what it sees are morphs of two people (`morphs`): a network learns a few hundred photos
-  by heart and then nothing more. Photos are also made to close their eyes and open their mouths
-  (`acting`), which few do on their own.
-- Three of four faces of every step lie as they do in a crop that goes by eyes and mouth, what the
-  face finder that comes along gives; the others as in a rough box (`--augment closer`).
-- The Laplace likelihood counts an error by its size, not its square, and learns a wide spread
-  where points cannot be told: under hair, in labels of a detector that went astray.
-- Two second parts (OUT-second, OUT-third) begin from the first one's weights (OUT-first) with
-  other morphs, and two further ones (OUT-fourth, OUT-fifth) from the mean of these (OUT-mean).
-  These see the labels as they came along, too, and no face mirrored: annotators lean to one side,
-  which a network that sees every face both ways cannot learn. From the mean of those (OUT-settled)
-  one more goes on (OUT-sixth), with faces that act and patchworks, and from that two last ones
-  (OUT-seventh, OUT-eighth) with other morphs. The mean of their weights is shipped.
-- Photos and frames were marked by different rules, and all annotators lean to one side: at the end
-  the habits of both are measured and added (`marked_by`).
-- Radii are measured where the finder of the package sees the faces of the people held out.
-- An eighth as many pictures without a face as faces: other parts of the photos, faces far
-  out of the frame or lying on their side, faces with their middle replaced, textures.
+- Crops are aligned to the mean shape (`procrustes`) and larger than the network input, so that
+  rotation and shift move real surroundings into view.
+- Labels are the mean of the data set's labels and of second labels (`second_opinion`), which also
+  cover faces in the photos that nobody labeled.
+- Most training images are morphs of two people (`morphs`), because a network memorizes a few
+  hundred photos. In some photos eyes are closed and mouths opened (`acting`), which few photos
+  show.
+- Three of four faces of every step are framed as by a refinement pass, the others as by a detector
+  (`--augment closer`).
+- The Laplace likelihood counts errors linearly and learns a large scale where points are uncertain:
+  under hair, or where the labels are wrong.
+- Two trainings (OUT-second, OUT-third) start from the weights of OUT-first with other morphs, and
+  two more (OUT-fourth, OUT-fifth) from the mean of these (OUT-mean). The latter also train on the
+  data set's own labels, and without mirroring: annotators have a bias to one side, which a network
+  that trains on mirrored faces cannot learn. From the mean of those (OUT-settled) one training
+  continues (OUT-sixth), with acted faces and patchworks, and from that two last ones (OUT-seventh,
+  OUT-eighth) with other morphs. The mean of their weights is shipped.
+- Photos and frames were labeled by different rules. At the end the bias of both is measured and
+  added (`marked_by`).
+- Radii are calibrated on held-out people, in crops around the detections of the built-in detector.
+- For eight faces there is one image without a face: other parts of the photos, faces far out of
+  the frame or rotated by 90 degrees, faces with a replaced center, textures.
 
-The second opinion comes from MediaPipe, which is installed into an environment of its own under
-build/ (`benchmarks/support/peers.py`).
+The second labels come from MediaPipe, which is installed into its own environment in build/
+(`benchmarks/support/peers.py`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
-from as_used import as_found, averaged, calibrate_as_used, install, nme
+from as_used import as_detected, averaged, calibrate_as_used, install, nme
 from marked_by import add_annotator_bias
 from points_data import Material, material
 from rich.console import Console
@@ -61,9 +61,9 @@ from facepoints.training.train import train
 PARTS = (
     "first", "second", "third", "mean", "fourth", "fifth", "settled", "sixth", "seventh", "eighth"
 )  # fmt: skip
-"""What the folders of the parts end in."""
+"""Suffixes of the folders of the parts."""
 RANGES_ON = 512
-"""Faces that the ranges of 8-bit values are measured on."""
+"""Number of faces that the ranges of 8-bit values are measured on."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,17 @@ class Recipe:
     out: Path = Path("build/points")
     """Folder for the run."""
     epochs: int = 17
-    """Times every row is seen in the first part."""
+    """Epochs of the first part."""
     second: int = 16
-    """The same in the second and the third part."""
+    """Epochs of the second and the third part."""
     settle: int = 6
-    """The same in the fourth and the fifth."""
+    """Epochs of the fourth and the fifth part."""
     last: int = 14
-    """The same in the sixth, the seventh and the eighth."""
+    """Epochs of the sixth, the seventh and the eighth part."""
     seed: int = 0
-    """Of everything random."""
+    """Seed of everything random."""
     install: bool = False
-    """Put the run into the package (src/facepoints/weights)."""
+    """Write the run to the package (src/facepoints/weights)."""
 
 
 def sibling(out: Path, name: str) -> Path:
@@ -96,7 +96,7 @@ def sibling(out: Path, name: str) -> Path:
 def learn(
     given: Material, sets: list[Samples], out: Path, settings: TrainSettings, console: Console
 ) -> None:
-    """Train one part, or what of it is left to do."""
+    """Train one part, or resume its training."""
     train(
         concatenate([*given.plain, *sets]),
         out,
@@ -110,7 +110,7 @@ def learn(
 
 
 def trained(recipe: Recipe, given: Material, console: Console) -> None:
-    """All parts one after the other, and the mean of the last two in the recipe's folder."""
+    """Train all parts in order, and write the mean of the last two to the recipe's folder."""
     first, second, third, mean, fourth, fifth, settled, sixth, seventh, eighth = (
         sibling(recipe.out, name) for name in PARTS
     )
@@ -149,9 +149,9 @@ def main(recipe: Recipe) -> None:
     trained(recipe, given, console)
     add_annotator_bias(recipe.out, [given.photos, given.frames])
     run = Run.load(recipe.out)
-    seen = [as_found(photos, faces, run) for photos, faces in given.held]
-    run = calibrate_as_used(recipe.out, concatenate(seen))
-    for faces in seen:
+    detected = [as_detected(photos, faces, run) for photos, faces in given.held]
+    run = calibrate_as_used(recipe.out, concatenate(detected))
+    for faces in detected:
         console.print(f"{faces.names[0]}, ...: {len(faces)} faces, NME {nme(run, faces):.3f}%")
     if recipe.install:
         faces = concatenate([given.photos, given.frames])

@@ -1,4 +1,4 @@
-"""Faces beside the labelled ones, by two answers that agree."""
+"""Unlabelled faces, by two predictions that agree."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ def a_face(x: float, y: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("missed", [False, True])
-def test_every_face_beside_the_labelled_one_is_taken_also_where_that_was_missed(
+def test_every_unlabelled_face_is_used_even_if_the_labelled_one_was_missed(
     missed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo = tmp_path / "three.png"
     cv2.imwrite(str(photo), np.full((200, 600), 90, np.uint8))
     labelled, beside = a_face(100, 100), [a_face(300, 100), a_face(500, 100)]
     seen = np.array(beside if missed else [beside[0], labelled, beside[1]])
-    monkeypatch.setattr(second_opinion.peers, "answers", lambda _peer, files: [seen] * len(files))
+    monkeypatch.setattr(
+        second_opinion.peers, "predictions", lambda _peer, files: [seen] * len(files)
+    )
     monkeypatch.setattr(second_opinion.correction, "fit", lambda *_: lambda points: points)
 
     def model(_picture: np.ndarray) -> list[SimpleNamespace]:
