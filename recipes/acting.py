@@ -1,8 +1,8 @@
-"""Photos of faces made to close their eyes, to gape and to turn, so that it is known when.
+"""Edits photos of faces: closes the eyes, opens the mouth and turns the head by known amounts.
 
-Nothing new is painted but the inside of the mouth: lids, jaw and head are the photo's own pixels,
-moved. An eyelid slides over the eye and stretches the skin above it; a jaw takes chin and lower lip
-along; a head turns as the mean head would under the picture.
+Only the inside of the mouth is painted; lids, jaw and head are the photo's own pixels, moved. An
+eyelid slides over the eye and stretches the skin above it; the jaw moves chin and lower lip; the
+head turns like the mean head.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ Image = NDArray[np.uint8]
 
 SIDES = ("left", "right")
 STAYING = tuple(name for name in IBUG_68.names if "upper_lip" in name or "corner" in name)
-"""What stays where it is when the mouth opens, though a label may put it below."""
+"""Points that stay when the mouth opens, even if a label puts them below the lips."""
 ROUNDS = 30
-"""In which it is worked out how far a place falls; every one leaves two thirds of the error."""
+"""Iterations to compute how far a point moves down; each leaves two thirds of the error."""
 GRID = 8
-"""Pixels between the places of which a turned head's movement is worked out."""
+"""Pixels between the points at which the motion of a turned head is computed."""
 NECK = (0.0, 0.3, -0.4)
-"""Where the mean head turns, in its units."""
+"""Center of the mean head's rotation, in its units."""
 
 
 def closure(time: float, blinks: tuple[float, ...]) -> float:
-    """How far eyes are closed, 0 to 1, that blink at times in seconds: a third of a second each."""
+    """Closure of the eyes, 0 to 1, with blinks of a third of a second at these times (seconds)."""
     course = ([0, 0.1, 0.17, 0.32], [0, 1, 1, 0])
     return max((float(np.interp(time - begun, *course)) for begun in blinks), default=0.0)
 
 
 def gaping(time: float, yawns: tuple[float, ...]) -> float:
-    """How far a mouth is open, 0 to 1, that yawns at times in seconds: three and a half each."""
+    """Opening of the mouth, 0 to 1, with yawns of 3.5 seconds at the given times (seconds)."""
     course = ([0, 1, 2.5, 3.5], [0, 1, 1, 0])
     return max((float(np.interp(time - begun, *course)) for begun in yawns), default=0.0)
 
@@ -50,9 +50,10 @@ def acted(photo: Image, points: Array, closed: float = 0.0, gape: float = 0.0) -
     """The photo (H, W, 3) with the eyes closed and the mouth opened.
 
     Args:
-        points: (68, 2), those of `IBUG_68`.
-        closed: 0 as they are, 1 closed.
-        gape: how much wider the mouth is open, as part of its width.
+        photo: (H, W, 3) uint8.
+        points: (68, 2), those of `IBUG_68`, in pixels.
+        closed: closure of the eyes: 0 unchanged, 1 closed.
+        gape: additional opening of the mouth, as a fraction of its width.
     """
     place = dict(zip(IBUG_68.names, np.asarray(points, dtype=np.float64), strict=True))
     for side in SIDES if closed else ():
@@ -61,13 +62,13 @@ def acted(photo: Image, points: Array, closed: float = 0.0, gape: float = 0.0) -
 
 
 def _falls(name: str, below: float) -> bool:
-    """Whether a point goes with the jaw, so many pixels below where the lips meet. The lower lip
-    does in any case: where a mouth is closed, labels have it above that as often as not."""
+    """Whether a point moves with the jaw, given its pixels below the line where the lips meet. The
+    lower lip always does: labels of a closed mouth have it above that line half of the time."""
     return "lower_lip" in name or (name not in STAYING and below > 0)
 
 
 def acted_points(points: Array, closed: float = 0.0, gape: float = 0.0) -> Array:
-    """Where the points (68, 2) of a photo lie in what `acted` makes of it."""
+    """Positions of the points (68, 2) of a photo after `acted`."""
     moved = np.asarray(points, dtype=np.float64).copy()
     place = dict(zip(IBUG_68.names, moved.copy(), strict=True))
     for side in SIDES if closed else ():
@@ -80,7 +81,7 @@ def acted_points(points: Array, closed: float = 0.0, gape: float = 0.0) -> Array
         mouth = _Mouth.of(place, gape)
         along, below = mouth.below(moved)
         now = below
-        for _ in range(ROUNDS):  # it goes by where the place comes to lie
+        for _ in range(ROUNDS):  # the fading depends on the new position
             now = below + mouth.drop(along) * mouth.fading(along, now)
         falls = np.array(
             [_falls(name, depth) for name, depth in zip(IBUG_68.names, below, strict=True)]
@@ -91,7 +92,7 @@ def acted_points(points: Array, closed: float = 0.0, gape: float = 0.0) -> Array
 
 @dataclass(frozen=True)
 class _Line:
-    """A line between two points, and which way is down from it."""
+    """A line between two points, and the direction down from it."""
 
     middle: Array
     along: Array
@@ -106,15 +107,15 @@ class _Line:
         return cls((a + b) / 2, along, down * np.sign(down[1]), length)
 
     def of(self, places: Array) -> tuple[Array, Array]:
-        """Of places (..., 2) how far along they lie, -1 to 1 between the two points, and pixels
-        below the line."""
+        """Coordinates of points (..., 2): along the line, -1 to 1 between its two ends, and pixels
+        below it."""
         off = places - self.middle
         return off @ self.along / (self.length / 2), off @ self.down
 
 
 @dataclass(frozen=True)
 class _Eye:
-    """An eye: the line between its corners, and how far below it the lids lie, pixels."""
+    """An eye: the line between its corners, and the pixels of the lids below it."""
 
     line: _Line
     upper: float
@@ -130,14 +131,14 @@ class _Eye:
         return cls(line, *(float(np.mean(lid)) for lid in lids))
 
     def arch(self, along: Array) -> Array:
-        """The height of a lid there, as part of its highest place."""
+        """Height of a lid along the eye, as a fraction of its maximum."""
         return 1.15 * np.clip(1 - np.abs(along / 1.05) ** 3, 0, 1)
 
 
 @dataclass(frozen=True)
 class _Mouth:
-    """A mouth that opens `gape` times its width: the line between its inner corners, and how far
-    below that its lips meet in the middle, pixels."""
+    """A mouth that opens `gape` times its width: the line between its inner corners, and the pixels
+    below it where the lips meet in the center."""
 
     line: _Line
     lips: float
@@ -150,21 +151,21 @@ class _Mouth:
         return cls(line, float(line.of(lips)[1]), gape)
 
     def below(self, places: Array) -> tuple[Array, Array]:
-        """As `_Line.of`, below where the lips meet."""
+        """As `_Line.of`, but pixels below the line where the lips meet."""
         along, below = self.line.of(places)
         return along, below - self.lips * np.clip(1 - along**2, 0, 1)
 
     def gap(self, along: Array) -> Array:
-        """How far the lips part, pixels."""
+        """Pixels between the lips."""
         return self.gape * self.line.length * np.sqrt(np.clip(1 - along**2, 0, 1))
 
     def drop(self, along: Array) -> Array:
-        """How far down what is below the mouth goes, pixels, ..."""
+        """Pixels that the face below the mouth moves down, before fading."""
         wide = self.gape * self.line.length * np.exp(-0.7 * (along / 1.3) ** 4)
         return np.maximum(wide, self.gap(along))
 
     def fading(self, along: Array, below: Array) -> Array:
-        """... and how much of that arrives so far below: the neck does not move any more."""
+        """Fraction of `drop` at a distance below the mouth; the neck does not move."""
         far = 1.7 * self.line.length
         return np.clip(1.5 * (far + self.drop(along) - below) / far, 0, 1)
 
@@ -175,7 +176,7 @@ def _pixels(photo: Image) -> Array:
 
 
 def _moved(photo: Image, by: Array, down: Array) -> Image:
-    """The photo with each pixel taken from so many pixels further down."""
+    """The photo, with each pixel taken from `by` pixels further down."""
     x, y = np.moveaxis(_pixels(photo) + by[..., None] * down, -1, 0).astype(np.float32)
     moved = cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.uint8)
@@ -202,7 +203,7 @@ def _jaw(photo: Image, mouth: _Mouth) -> Image:
 
 
 def turned(photo: Image, points: Array, yaw: float, pitch: float) -> Image:
-    """The photo with the head turned by degrees to the subject's left and up; fit for 30."""
+    """The photo with the head turned by degrees to the subject's left and up, up to about 30."""
     height, width = photo.shape[:2]
     points = np.asarray(points, dtype=np.float64)
     face = Face((0, 0, 1, 1), 1.0, points.astype(np.float32), np.ones(68, np.float32), IBUG_68)
@@ -214,7 +215,7 @@ def turned(photo: Image, points: Array, yaw: float, pitch: float) -> Image:
     left = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     to = (head @ (left @ up).T + NECK)[:, :2] * pose.scale + pose.shift
     rim = np.array([[x, y] for x in (0, width / 2, width) for y in (0, height / 2, height)])
-    rim = rim[[0, 1, 2, 3, 5, 6, 7, 8]]  # the middle of the picture moves
+    rim = rim[[0, 1, 2, 3, 5, 6, 7, 8]]  # the center of the image moves
     known = np.concatenate([to, rim]), np.concatenate([points - to, 0 * rim])
     ys, xs = np.mgrid[0 : height + GRID : GRID, 0 : width + GRID : GRID].astype(float)
     coarse = RBFInterpolator(*known, smoothing=1)(np.stack([xs.ravel(), ys.ravel()], axis=1))

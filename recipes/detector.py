@@ -1,14 +1,14 @@
-"""Train the face finder that facepoints comes with.
+"""Train the built-in face detector.
 
-    python recipes/finder.py --data DATA --out build/finder          # resumable: same command
+    python recipes/detector.py --data DATA --out build/detector      # resumable: same command
 
-DATA holds `lfpw/train` (photos with .pts files), `youtube-faces` (frames with 68 points each)
-and `held-out.txt`, which names the people who are the test set: they are left out of everything
-here. A tenth of the others is kept to choose the score from which a place counts as a face.
+DATA contains `lfpw/train` (photos with .pts files), `youtube-faces` (frames with 68 points each)
+and `held-out.txt`, the names of the people in the test set, who are not used here. A tenth of the
+others is held out to choose the score threshold.
 
-Not every face in these photos is labelled. What OpenCV's cascades see besides the labelled face
-is neither face nor background here (`detector_scenes`), and after some steps neither is what the
-network itself takes for a face. With --install the model goes into the package.
+Not every face in these photos is labelled. Other detections of OpenCV's cascades are ignored: they
+count neither as face nor as background (`detector_scenes`). After some steps, other detections of
+the network itself are ignored too. With --install the model is written to the package.
 """
 
 from __future__ import annotations
@@ -44,43 +44,43 @@ from facepoints.training.train_state import read_checkpoint, write_checkpoint
 
 SAVE_EVERY = 250
 NOTICE_AT, NOTICE_SIDE, NOTICE_SCORE = 2000, 320, 0.45
-"""After so many steps the network itself says where else a photo may show a face, seen at so
-many pixels, from this score on."""
-CLEAR = 0.5
-"""Raw score from which a place counts as a face. On the people validated on it misses nobody, and
-of its extra places, looked at one by one, a third shows no face: 3 in 100 photos."""
+"""Step at which the network itself looks for unlabelled faces, the size of the photos for that in
+pixels, and the minimum score."""
+THRESHOLD = 0.5
+"""Raw score from which a detection counts. On the validation people it misses no labelled face. Of
+its other detections, inspected one by one, a third are false positives: 3 in 100 photos."""
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "facepoints" / "weights"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Train the shipped face finder."""
+    """Train the built-in face detector."""
 
     data: Path = Path("../shared/data")
     """Folder with lfpw/train, youtube-faces and held-out.txt."""
-    out: Path = Path("build/finder")
+    out: Path = Path("build/detector")
     """Folder for the run."""
     steps: int = 18000
-    """Steps of 24 scenes each."""
+    """Number of steps."""
     batch: int = 24
-    """Scenes a step."""
+    """Scenes per step."""
     rate: float = 3e-3
     """Highest learning rate."""
     install: bool = False
-    """Put the finished model into the package, too."""
+    """Write the finished model to the package, too."""
     seed: int = 0
-    """Of everything random."""
+    """Seed of everything random."""
 
 
 RANGES_ON = 8
-"""Steps whose scenes the ranges of 8-bit values are measured on."""
+"""Number of steps whose scenes the ranges of 8-bit values are measured on."""
 
 
 @torch.no_grad()
-def answers(
+def detections(
     graph: DetectorGraph, pictures: list[tuple[Gray, NDArray]], longest: int, least: float
 ) -> Iterator[list[Detection]]:
-    """What a network finds in pictures shrunk to `longest` pixels."""
+    """Detections of a network in images that are shrunk to `longest` pixels."""
     for picture, _ in pictures:
         height, width = picture.shape
         scale = min(1.0, longest / max(height, width))
@@ -88,22 +88,22 @@ def answers(
         fitted = np.full([-(-n // 32) * 32 for n in new[::-1]], PADDING, np.uint8)
         fitted[: new[1], : new[0]] = affine.resize(picture, *new)
         cells = graph(torch.from_numpy(fitted)[None])[0].numpy()
-        seen = decode(cells, fitted.shape, least, (1.0, 1.0))
-        yield [f for f, _ in seen]
+        found = decode(cells, fitted.shape, least, (1.0, 1.0))
+        yield [detection for detection, _ in found]
 
 
 def validate(
     graph: DetectorGraph, pictures: list[tuple[Gray, NDArray]], longest: int = SIDE
 ) -> dict[str, float]:
-    """How well labelled faces are told from other places of pictures.
+    """Evaluate a network on labelled photos.
 
     Returns:
-        `missed` and `extra`, the part of the faces missed and the places per picture too many
-        at the score `CLEAR`; not all of these are wrong, since not every face is labelled. And
-        `lowest`, the score of the least sure face.
+        "missed", the fraction of labelled faces missed at the score `THRESHOLD`; "extra", other
+        detections per image, which are not all wrong, since not every face is labelled; "lowest",
+        the lowest score of a labelled face.
     """
     faces, rest = [], []
-    found = answers(graph, pictures, longest, 0.02)
+    found = detections(graph, pictures, longest, 0.02)
     for (picture, points), seen in zip(pictures, found, strict=True):
         scale = min(1.0, longest / max(picture.shape))
         box = affine.bounding_box((points + 0.5) * scale - 0.5)
@@ -112,23 +112,26 @@ def validate(
         faces.append(max(mine, default=0.0))
         rest += [f.score for f, s in zip(seen, shared, strict=True) if s < 0.2]
     return {
-        "missed": float((np.array(faces) < CLEAR).mean()),
-        "extra": float((np.array(rest) >= CLEAR).sum() / len(pictures)),
+        "missed": float((np.array(faces) < THRESHOLD).mean()),
+        "extra": float((np.array(rest) >= THRESHOLD).sum() / len(pictures)),
         "lowest": float(min(faces)),
     }
 
 
 def write(
-    run: Run, validation: list[tuple[Gray, NDArray]], seen: Iterable[Gray], path: Path
+    run: Run, validation: list[tuple[Gray, NDArray]], images: Iterable[Gray], path: Path
 ) -> None:
-    """Write the model file, its scores such that 0.5 is where a place is called a face. What is
-    measured and kept in it was before its values became 8-bit ones.
+    """Write the model file. Scores are shifted so that the threshold is 0.5. The validation in its
+    metadata is that of the float model.
 
     Args:
-        seen: pictures (n, H, W) each to measure the ranges of its 8-bit values on.
+        run: the trained network.
+        validation: photos with their points.
+        images: batches (n, H, W) to measure the ranges of 8-bit values on.
+        path: of the file.
     """
-    told = validate(DetectorGraph(run.mean).eval(), validation)
-    graph = DetectorGraph(run.mean, float(np.log(CLEAR / (1 - CLEAR))))
+    report = validate(DetectorGraph(run.mean).eval(), validation)
+    graph = DetectorGraph(run.mean, float(np.log(THRESHOLD / (1 - THRESHOLD))))
     rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
     model = traced(
         graph,
@@ -137,12 +140,13 @@ def write(
         [INPUT],
         list(OUTPUTS),
     )
-    files.write_bytes(path, seal(quantize_graph(model, seen), {"kind": KIND, "validation": told}))
-    print(f"{path}: {json.dumps(told)}")
+    header = {"kind": KIND, "validation": report}
+    files.write_bytes(path, seal(quantize_graph(model, images), header))
+    print(f"{path}: {json.dumps(report)}")
 
 
 def batch(recipe: Recipe, step: int, faces: list[list[Source]], empty: list[Source]):
-    """Pictures (B, 1, SIDE, SIDE) and targets of a step, the same whenever it is taken."""
+    """Images (B, 1, SIDE, SIDE) and targets of a step; the same for the same step."""
     rng = np.random.default_rng((recipe.seed, step))
     scenes = [draw_scene(rng, faces, empty) for _ in range(recipe.batch)]
     pictures = torch.from_numpy(np.stack([s.picture for s in scenes]))[:, None].float()
@@ -150,39 +154,39 @@ def batch(recipe: Recipe, step: int, faces: list[list[Source]], empty: list[Sour
 
 
 def rate(recipe: Recipe, step: int) -> float:
-    """A short rise, then half a cosine (Loshchilov and Hutter 2017)."""
+    """Learning rate: a short warm-up, then a half cosine (Loshchilov and Hutter 2017)."""
     warm = min(1.0, (step + 1) / 200)
     done = step / recipe.steps
     return recipe.rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
 
 
-def noticed(run: Run, faces: list[list[Source]], folder: Path) -> list[list[Source]]:
-    """The photos with what the half-trained network takes for further faces as unknown, too:
-    it knows faces that a cascade does not. Kept in the run's folder."""
+def ignore_own_detections(run: Run, faces: list[list[Source]], folder: Path) -> list[list[Source]]:
+    """The photos, with other detections of the half-trained network marked as unknown: it detects
+    faces that a cascade does not. The detections are kept in the run folder."""
     kept = folder / "noticed.json"
     if kept.exists():
-        told = files.read_json(kept)
+        squares = files.read_json(kept)
     else:
         graph = DetectorGraph(run.mean).eval()
-        told = [[own_sights(graph, photo) for photo in photos] for photos in faces]
-        files.write_json(kept, told)
+        squares = [[own_detections(graph, photo) for photo in photos] for photos in faces]
+        files.write_json(kept, squares)
     return [
         [
             replace(photo, unknown=np.concatenate([photo.unknown, np.reshape(more, (-1, 3))]))
             for photo, more in zip(photos, rows, strict=True)
         ]
-        for photos, rows in zip(faces, told, strict=True)
+        for photos, rows in zip(faces, squares, strict=True)
     ]
 
 
-def own_sights(graph: DetectorGraph, photo: Source) -> list[tuple[float, float, float]]:
-    """Middles and sides of the places besides the labelled face that look like one."""
+def own_detections(graph: DetectorGraph, photo: Source) -> list[tuple[float, float, float]]:
+    """Center and side of detections other than the labelled face."""
     picture = photo.levels[0]
     scale = min(1.0, NOTICE_SIDE / max(picture.shape))
     assert photo.face is not None
     own, side = photo.face[:, 2], float(np.hypot(*photo.face[:, 0]))
     places = []
-    for found in next(answers(graph, [(picture, photo.points)], NOTICE_SIDE, NOTICE_SCORE)):
+    for found in next(detections(graph, [(picture, photo.points)], NOTICE_SIDE, NOTICE_SCORE)):
         x, y, width, height = found.box
         x, y = ((np.array([x + width / 2, y + height / 2]) + 0.5) / scale - 0.5).tolist()
         if np.hypot(x - own[0], y - own[1]) > 0.6 * max(side, width / scale):
@@ -191,7 +195,7 @@ def own_sights(graph: DetectorGraph, photo: Source) -> list[tuple[float, float, 
 
 
 class Run:
-    """The network, its average and the optimiser, with what a checkpoint holds."""
+    """The network, its moving average and the optimizer, saved in a checkpoint."""
 
     def __init__(self, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
@@ -212,7 +216,7 @@ class Run:
 
     @property
     def mean(self) -> FaceNet:
-        """The average of the weights so far."""
+        """The network with the averaged weights."""
         network = self.average.module
         assert isinstance(network, FaceNet)
         return network
@@ -238,7 +242,7 @@ class Run:
             state["state"].setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict(state)
         for parameter, kept in self.optimizer.state.items():
-            for key in ("exp_avg", "exp_avg_sq"):  # the fused step goes through memory
+            for key in ("exp_avg", "exp_avg_sq"):  # the fused step needs the weights' layout
                 kept[key] = torch.empty_like(parameter).copy_(kept[key])
         self.step = int(numbers["step"])
 
@@ -259,7 +263,7 @@ def main(recipe: Recipe) -> None:
     taught = faces
     while run.step < recipe.steps:
         if taught is faces and run.step >= NOTICE_AT:
-            taught = noticed(run, faces, recipe.out)
+            taught = ignore_own_detections(run, faces, recipe.out)
         for group in run.optimizer.param_groups:
             group["lr"] = rate(recipe, run.step)
         pictures, targets = batch(recipe, run.step, taught, empty)

@@ -1,4 +1,4 @@
-"""The photos that the face finder learns from, and what in them may be an unlabelled face."""
+"""Training photos of the face detector, and possible unlabelled faces in them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["sources", "without_faces"]
 
 WITHOUT_FACES = "brick grass gravel coffee chelsea coins moon page text rocket immunohistochemistry"
 WITHOUT_FACES += " clock horse hubble_deep_field retina colorwheel cell"
-"""Pictures of scikit-image."""
+"""Images of scikit-image without a face."""
 
 
 def others(folder: Path, name: str, photos: Photos) -> list[list[tuple[float, ...]]]:
-    """For every photo the places (x, y, side) that may show a face besides the labelled one.
+    """For every photo the squares (x, y, side, votes) that may show another face.
 
-    It takes minutes, so it is kept in `folder`.
+    The detection takes minutes, so the result is kept in `folder`.
     """
     kept = folder / f"others-{name.replace(' ', '-')}.json"
     if kept.exists():
@@ -54,12 +54,12 @@ def others(folder: Path, name: str, photos: Photos) -> list[list[tuple[float, ..
 def sources(
     data: Path, folder: Path, seed: int
 ) -> tuple[list[list[Source]], list[tuple[Gray, NDArray]]]:
-    """Photos to train on, set by set; pictures to validate on, with their points (68, 2).
+    """Training photos by data set, and validation photos with their points (68, 2).
 
     Args:
-        data: holds the sets.
+        data: folder of the data sets.
         folder: of the run.
-        seed: who is validated on.
+        seed: of the choice of validation people.
     """
     faces: dict[str, list[Source]] = {}
     validation = []
@@ -77,7 +77,7 @@ def sources(
 
 
 def without_faces() -> list[Source]:
-    """Photos and drawings in which nobody is."""
+    """Photos and drawings without a face."""
     from skimage import data as images
 
     pictures = []

@@ -1,9 +1,9 @@
-"""Pictures to learn finding faces from: photos laid into one another, with what is where.
+"""Synthetic training images ("scenes") of the face detector, composed of photos.
 
-A scene is a gray picture of a fixed size. It is one photo, or a patchwork of several (mosaic,
-Bochkovskiy et al. 2020, https://arxiv.org/abs/2004.10934), each turned, mirrored and scaled so
-that its face gets a size drawn evenly over the octaves. What shows a face but is not labelled
-is marked as unknown: it teaches neither "face" nor "no face".
+A scene is a gray image of a fixed size. It contains one photo, or a mosaic of several (Bochkovskiy
+et al. 2020, https://arxiv.org/abs/2004.10934), each rotated, mirrored and scaled so that the
+logarithm of its face's size is uniform. Possible unlabelled faces are marked as unknown: they count
+neither as face nor as background.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from facepoints.imaging import affine
 __all__ = ["SIDE", "Scene", "Source", "draw_scene", "source"]
 
 SIDE = 256
-"""Pixels a side of a scene."""
+"""Side of a scene, pixels."""
 PADDING = 128
-"""Gray value around pictures that do not fill the network's input; 0 to the network."""
-SMALLEST, LARGEST = 9.0, 250.0  # pixels: faces beyond are unknown
-_VISIBLE, _GLIMPSE = 0.55, 0.1  # part of a face in the scene: from here a face, from here unknown
+"""Gray value around images that do not fill the network input; 0 after normalization."""
+SMALLEST, LARGEST = 9.0, 250.0  # pixels: faces of other sizes are unknown
+_VISIBLE, _GLIMPSE = (
+    0.55,
+    0.1,
+)  # minimum visible fraction of a face, and of an unknown
 _EYES_NOSE_MOUTH = (slice(36, 42), slice(42, 48), slice(30, 31), slice(48, 49), slice(54, 55))
 
 Gray = NDArray[np.uint8]
@@ -32,14 +35,14 @@ Gray = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Source:
-    """A photo to take scenes from.
+    """A photo to compose scenes of.
 
     Attributes:
         levels: the photo, its half, its quarter, ...
         face: frame of the labelled face as the similarity (2, 3) from the mean face, whose box
             is about 0 with a longer side of 1, to the photo; None: there is no face in it.
         points: (5, 2) in the photo.
-        unknown: (M, 3) middle and side of squares that may show further faces.
+        unknown: (M, 3) center and side of squares that may show other faces.
     """
 
     levels: tuple[Gray, ...]
@@ -50,7 +53,7 @@ class Source:
 
 @dataclass
 class Scene:
-    """A picture (SIDE, SIDE) uint8 and what is in it, in its pixels.
+    """An image (SIDE, SIDE) uint8 with its faces, in its pixels.
 
     Attributes:
         faces: for each face (x, y, longer side, cosine and sine of its turn clockwise, and its
@@ -85,7 +88,7 @@ def draw_scene(rng: np.random.Generator, faces: list[list[Source]], empty: list[
     """A random scene.
 
     Args:
-        faces: sets of photos with a face; every set is drawn from alike.
+        faces: sets of photos with a face; every set is equally likely.
         empty: photos without one.
     """
     scene = Scene(_background(rng, empty))
@@ -95,7 +98,7 @@ def draw_scene(rng: np.random.Generator, faces: list[list[Source]], empty: list[
     else:
         grid = (2, 2) if kind < 0.8 else (int(rng.integers(2, 5)), int(rng.integers(2, 5)))
         tiles = _cut(rng, grid)
-    if kind < 0.5 and rng.random() < 0.4:  # a picture that does not fill the input
+    if kind < 0.5 and rng.random() < 0.4:  # an image that does not fill the network input
         short = int(SIDE * rng.uniform(0.5, 0.97))
         start = 0 if rng.random() < 0.5 else int(rng.integers(SIDE - short + 1))
         upright = rng.random() < 0.5
@@ -133,14 +136,14 @@ def _cut(rng: np.random.Generator, grid: tuple[int, int]) -> list[Tile]:
 
 
 def _background(rng: np.random.Generator, empty: list[Source]) -> Gray:
-    """What is seen where no photo reaches: a texture or an even gray."""
+    """Background around the photos: a texture or one gray level."""
     if rng.random() < 0.5:
         return np.full((SIDE, SIDE), rng.integers(256), np.uint8)
     return _patch(rng, empty, SIDE, SIDE)
 
 
 def _patch(rng: np.random.Generator, empty: list[Source], width: int, height: int) -> Gray:
-    """A random part of a picture without a face."""
+    """A random part of an image without a face."""
     levels = empty[rng.integers(len(empty))].levels
     level = levels[rng.integers(min(3, len(levels)))]
     least = max(width / level.shape[1], height / level.shape[0])
@@ -152,7 +155,7 @@ def _patch(rng: np.random.Generator, empty: list[Source], width: int, height: in
 
 
 def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> None:
-    """Lay a photo into a tile of the scene and note what it shows there."""
+    """Draw a photo into a tile of the scene, and add its faces."""
     left, top, width, height = tile
     matrix = _placement(rng, photo, width, height)
     view = scene.picture[top : top + height, left : left + width]
@@ -187,7 +190,7 @@ def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> 
 
 
 def _visible(middle: NDArray[np.float64], side: float, width: int, height: int) -> float:
-    """Part of the square about a face's frame that lies in the tile."""
+    """Fraction of the square around a face that lies in the tile."""
     low = np.maximum(middle - side / 2, -0.5)
     high = np.minimum(middle + side / 2, (width - 0.5, height - 0.5))
     return float(np.clip(high - low, 0, None).prod()) / side**2
@@ -207,12 +210,12 @@ def _placement(
         place = np.array([width / 2, height / 2])
     else:
         least = max(11.0, 0.1 * size)
-        if rng.random() < 0.85:  # a photo like a stamp on a wall teaches little
+        if rng.random() < 0.85:  # tiny photos on a large background teach little
             covers = 0.6 * size / min(rows, columns) * float(np.hypot(*photo.face[:, 0]))
             least = max(least, min(0.6 * size, covers))
         largest = 0.95 * size
         scale = float(np.exp(rng.uniform(np.log(least), np.log(largest))))
-        if size > 200 and rng.random() < 0.35:  # as people take photos
+        if size > 200 and rng.random() < 0.35:  # as in real photos
             whole = min(width / columns, height / rows) * np.hypot(*photo.face[:, 0])
             scale = float(np.clip(whole * np.exp(rng.uniform(-0.15, 0.15)), least, largest))
         margin = 0.5 * scale * rng.choice([1.0, 0.7, 0.3], p=[0.8, 0.15, 0.05])
@@ -233,8 +236,8 @@ def _lay(
     matrix: NDArray[np.float64],
     view: Gray,
 ) -> None:
-    """Draw a photo through an affine into `view`; around it stays what was there, or its
-    border is repeated, or it is even."""
+    """Draw a photo into `view` by an affine map. Outside of it the background stays, the border
+    of the photo is repeated, or one gray level is used."""
     scale = float(np.hypot(*matrix[:, 0]))
     number = int(np.clip(np.floor(-np.log2(scale) + 0.25), 0, len(levels) - 1))
     level = levels[number]
@@ -257,7 +260,7 @@ def _lay(
 def _empty_face(
     rng: np.random.Generator, view: Gray, frame: NDArray[np.float64], side: float
 ) -> None:
-    """Replace a face by what is elsewhere in the picture, by a blur of it or by noise."""
+    """Replace a face by another part of the image, by its blur, or by noise."""
     height, width = view.shape
     mask = np.zeros(view.shape, np.uint8)
     middle = tuple(int(v) for v in np.rint(frame[:, 2]))
@@ -279,7 +282,7 @@ def _empty_face(
 
 
 def _cover(rng: np.random.Generator, view: Gray, middle: NDArray[np.float64], side: float) -> None:
-    """Something in front of a part of a face: never more than half of it."""
+    """Cover a part of a face, at most half of it."""
     half = side * rng.uniform(0.1, 0.3, 2)
     way = rng.uniform(0, 2 * np.pi)
     x, y = middle + side * rng.uniform(0.2, 0.5) * np.array([np.cos(way), np.sin(way)])
@@ -295,7 +298,7 @@ def _cover(rng: np.random.Generator, view: Gray, middle: NDArray[np.float64], si
 
 
 def _relight(rng: np.random.Generator, view: Gray) -> None:
-    """Gamma, contrast and brightness of one photo, by a table of its 256 values."""
+    """Change gamma, contrast and brightness of one photo, by a lookup table."""
     values = np.linspace(0, 1, 256) ** np.exp(rng.normal(0, 0.3))
     gain = np.exp(rng.normal(0, 0.25))
     mean = float(view.mean()) / 255
@@ -304,7 +307,7 @@ def _relight(rng: np.random.Generator, view: Gray) -> None:
 
 
 def _degrade(rng: np.random.Generator, picture: Gray) -> None:
-    """What lenses, sensors and files do to a picture, in place."""
+    """Degrade an image in place: low resolution, blur, noise, JPEG artifacts."""
     height, width = picture.shape
     if rng.random() < 0.15:
         part = rng.uniform(0.3, 0.9)

@@ -1,4 +1,4 @@
-"""What every cell of the face finder should say of a scene, and how wrong it is."""
+"""Training targets of the face detector's cells, and the loss."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from facepoints.models.networks.face_detector import REFERENCE, DetectorMaps, ce
 __all__ = ["Targets", "loss"]
 
 REACH = ((0.0, 38.0), (30.0, 100.0), (78.0, 1e9))
-"""Longer sides, in pixels, of the faces that each map learns; they overlap on purpose."""
+"""Range of face sizes (longer side, pixels) that each map learns; the ranges overlap on purpose."""
 NEAR = 0.18
-"""Standard deviation of a face's target about its middle, as a part of its longer side."""
+"""Standard deviation of the target around a face's center, as a fraction of its longer side."""
 
 
 class Targets:
-    """What every cell of a batch should say.
+    """Targets of every cell of a batch.
 
     Attributes:
-        quality: (B, N) in [0, 1]: 1 where a face's middle is nearest.
-        counts: (B, N) bool: False where nobody knows.
-        face: (B, N, 15): of the nearest face, as `Scene.faces` has it.
+        quality: (B, N) in [0, 1]: 1 at the cell nearest to a face's center.
+        counts: (B, N) bool: False where it is unknown whether there is a face.
+        face: (B, N, 15): the nearest face, as in `Scene.faces`.
     """
 
     def __init__(self, scenes: list[Scene]) -> None:
@@ -64,11 +64,11 @@ class Targets:
 
 
 def loss(maps: DetectorMaps, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-    """Of a batch, and its parts, by the number of faces.
+    """Loss of a batch, and its terms, per face.
 
-    The score follows the quality focal loss (Li et al. 2020,
-    https://arxiv.org/abs/2006.04388): well-told cells, nearly all, hardly count. The rest are
-    absolute errors as parts of the face's side, where a face is.
+    The score's loss is the quality focal loss (Li et al. 2020, https://arxiv.org/abs/2006.04388):
+    cells that are predicted well, nearly all, hardly count. The other terms are absolute errors at
+    the faces, as fractions of the face's side.
     """
     quality = targets.quality
     many = quality.sum().clamp(min=1)

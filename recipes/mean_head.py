@@ -1,27 +1,26 @@
-"""Recover the mean head in three dimensions from points that were marked in photos.
+"""Reconstruct the mean head in three dimensions from landmarks in photos.
 
     python recipes/mean_head.py --data DATA
 
-DATA holds `lfpw/train` (photos with .pts files, 300-W's annotation) and `held-out.txt`, which
-names the people who are the test set: they are left out. Prints the numbers of
-`facepoints/mean_head.py`, and how far the same from `youtube-faces`, if DATA holds it, lies
-from them.
+DATA contains `lfpw/train` (photos with .pts files, 300-W's annotation) and `held-out.txt`, the
+names of the people in the test set, who are not used. Prints the numbers of
+`facepoints/landmarks/mean_head.py`, and, if DATA contains `youtube-faces`, their difference from
+a reconstruction from those frames.
 
-Nobody measured these heads; their depth follows from how the points move against each other
-as heads turn (structure from motion), people taken as one head that differs by noise:
+The heads were not measured. Their depth follows from the relative motion of the points as heads
+turn (structure from motion), with all people treated as one head plus noise:
 
 1. Tomasi & Kanade 1992 (doi:10.1007/BF00129684): all points, faces below each other, are close
    to a matrix of rank 3; factors of it are the head and the cameras up to an affine map, which
    is known when the cameras' axes must be at right angles and of one length.
-2. From there, in turns: the head laid onto every face, a point counting by its spread about the
-   head, and the head that then fits all of them best. Faces and their mirror images go in
-   together, so the head is symmetric.
-3. The head looks straight ahead, by definition, where half the photos show it higher and half
-   lower.
+2. Then alternately: fit the head to every face, with points weighted by their scatter around the
+   head, and compute the head that fits all faces best. Faces are used together with their mirror
+   images, so the head is symmetric.
+3. The head looks straight ahead, by definition, at the median pitch of the photos.
 
-In 1 and where the head is laid on, only the points of brows, eyes, nose and mouth count: those
-of the jaw lie on the visible outline, which is another line on the head as it turns. Theirs are
-found from the others' cameras. Started from a drawn head instead of step 1, it ends at the same.
+Step 1 and the fits use the points of brows, eyes, nose and mouth only. The jaw points lie on the
+visible outline, which is a different line on the head as it turns; they are reconstructed with the
+cameras of the others. Starting from a drawn head instead of step 1 gives the same result.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ MIRROR = IBUG_68.mirror
 
 @dataclass(frozen=True)
 class Recipe:
-    """Recover the mean head."""
+    """Reconstruct the mean head."""
 
     data: Path = Path("../shared/data")
     """Folder with lfpw/train and held-out.txt, and perhaps youtube-faces."""
@@ -68,14 +67,14 @@ def faces(path: Path, held_out: set[str]) -> Array:
     return points / np.sqrt((points[:, FACE:] ** 2).sum(axis=2).mean(axis=1))[:, None, None]
 
 
-def factored(points: Array) -> Array:
+def factorize(points: Array) -> Array:
     """The head (K, 3) of faces (N, K, 2), up to a turn and a mirror image (step 1).
 
     Raises:
         DataError: the faces are not those of one turning head.
     """
-    centred = points - points.mean(axis=1, keepdims=True)
-    rows = centred.transpose(0, 2, 1).reshape(-1, points.shape[1])
+    centered = points - points.mean(axis=1, keepdims=True)
+    rows = centered.transpose(0, 2, 1).reshape(-1, points.shape[1])
     u, size, v = np.linalg.svd(rows, full_matrices=False)
     cameras, head = u[:, :3] * np.sqrt(size[:3]), np.sqrt(size[:3])[:, None] * v[:3]
     across, down = cameras[0::2], cameras[1::2]
@@ -117,14 +116,14 @@ def symmetric(head: Array) -> Array:
 
 
 def laid(points: Array, head: Array, spread: Array) -> HeadFit:
-    """A head laid onto faces by the points that are not of the jaw."""
+    """Fit a head to faces by the points that are not of the jaw."""
     inner = points[:, FACE:]
     return fit_heads(inner, np.zeros(inner.shape[:2]), head[FACE:], spread[FACE:])
 
 
 def recovered(points: Array) -> tuple[Array, Array]:
-    """The mean head (68, 3) of faces, and the spread about it (68,)."""
-    start = factored(np.concatenate([points, points[:, MIRROR] * (-1, 1)])[:, FACE:])
+    """The mean head (68, 3) of faces, and the scatter (68,) of the points around it."""
+    start = factorize(np.concatenate([points, points[:, MIRROR] * (-1, 1)])[:, FACE:])
     whole = np.zeros((68, 3))
     whole[FACE:] = start
     whole[:FACE] = start.mean(axis=0)  # not used before the first round has found them

@@ -1,11 +1,11 @@
-"""Faces of nobody: a face bent to the shape of another, or two faces laid on each other.
+"""Morphs: faces warped to the shape of another, or blends of two faces.
 
-A network knows a few hundred photos by heart long before it has seen enough faces. Two faces
-that look the same way make any number of new ones: both are bent to a shape between theirs by a
-thin-plate spline through all points (Bookstein 1989, doi:10.1109/34.24792), and one of them, or a
-mixture of both, is the picture (morphs, Beier & Neely 1992, doi:10.1145/133994.134003). The
-points follow from the spline. In a mixture the mistakes of two labels average out; in a patchwork,
-of which a part is one face and the rest the other, each with its own light, nothing is blurred.
+A network memorizes a few hundred photos before it has seen enough faces. Two faces in a similar
+pose make any number of new ones: both are warped to a shape between theirs by a thin-plate spline
+through all points (Bookstein 1989, doi:10.1109/34.24792), and the new image is one of them or a
+blend of both (morphs, Beier & Neely 1992, doi:10.1145/133994.134003). The points follow from the
+spline. In a blend the errors of two labels average out; in a patchwork, where one region shows one
+face and the rest the other, each with its own light, nothing is blurred.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the points network learns from: labelled faces, morphs of them, and crops without a face."""
+"""Training data of the landmark model: labelled faces, morphs of them, and crops without a face."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ __all__ = ["Material", "material", "read_sets"]
 
 NEGATIVES = 6000
 SHARES = {"lfpw": 0.1, "youtube-faces": 0.1}
-"""Part of each set's people who are held out to calibrate and to compare recipes on."""
+"""Fraction of each set's people who are held out for calibration and to compare recipes."""
 COPIES = ("image_0321", "image_0342", "image_0343", "image_0086", "image_0454")
-"""Photos of LFPW that are left out: the same ones are there under other names, of the first three
-in the test set, of the others among those held out."""
+"""Photos of LFPW that are left out, because copies exist under other names: of the first three in
+the test set, of the others among the held-out photos."""
 PHOTOS, BESIDE, OWN = 4, 2, 2
-"""How often photos, the faces beside the labelled ones, and photos with just their own labels, are
-seen while a morph is seen once."""
+"""Repetitions of photos, of unlabelled faces with second labels, and of photos with the data set's
+own labels, per morph."""
 SETS = 5
-"""Sets of morphs."""
+"""Number of sets of morphs."""
 ACTED = {"photos": 4, "frames": 1}
-"""How often every face of either kind closes its eyes or opens its mouth."""
+"""Acted copies of every face, by kind."""
 CLOSED, GAPE = (0.3, 1.0), (0.05, 0.7)
-"""How far: of the way, and by the width of the mouth (log-uniform)."""
+"""Range of the closure of the eyes (0 to 1), and of the opening of the mouth over its width
+(log-uniform)."""
 MORPHS = {"photos": 6, "frames": 1}
-"""Morphs of every face in a set of them, of either kind."""
+"""Morphs of every face in a set of morphs, by kind."""
 
 
 @dataclass(frozen=True)
@@ -103,23 +104,24 @@ def read_parts(data: Path, seed: int) -> dict[str, Part]:
 
 
 def labelled(parts: list[Part], shape: NDArray[np.float64], seed: int) -> Faces:
-    """Training faces at twice the pixels, labelled by both opinions."""
+    """Training faces at twice the resolution, with the mean of both labels."""
     points = np.concatenate([part.training.points for part in parts]).astype(np.float64)
     names = [file for part in parts for file in part.files]
     people = np.concatenate([part.training.group for part in parts])
-    said = opinions(names, points, people, seed)
+    predicted = opinions(names, points, people, seed)
     target = procrustes.canonical_points(shape, 2 * WIDE, 2 * FACE)
     crops = [procrustes.align_crops(part.training, shape, 2 * WIDE, 2 * FACE) for part in parts]
     own = np.concatenate([crop.points for crop in crops]).astype(np.float64)
     second = np.stack([
-        affine.apply(affine.fit_similarity(p, target), q) for p, q in zip(points, said, strict=True)
+        affine.apply(affine.fit_similarity(p, target), q)
+        for p, q in zip(points, predicted, strict=True)
     ])  # fmt: skip
     both = np.where(np.isfinite(second), (own + second) / 2, own)
     return Faces(np.concatenate([crop.images for crop in crops]), both, people)
 
 
 def beside(part: Part, shape: NDArray[np.float64]) -> Faces:
-    """Faces in photos beside the labelled ones, likewise."""
+    """Unlabelled faces in the photos, at twice the resolution, with second labels."""
     images, points = others(
         part.files,
         part.training.points.astype(np.float64),
@@ -132,11 +134,12 @@ def beside(part: Part, shape: NDArray[np.float64]) -> Faces:
 
 
 def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Faces:
-    """A set of morphs, half as large as the faces they are made of. It takes minutes, so it is
-    kept in `folder`, by all that it is made of: the second opinion and the network that comes
-    along have a say in the labels."""
-    made_how = (seed, number, MORPHS, BENT, MIXED, PATCHED, BLOB, SEAM)
-    digest = hashlib.blake2b(repr(made_how).encode(), digest_size=8)
+    """A set of morphs, at half the resolution of the faces.
+
+    Making it takes minutes, so it is kept in `folder`, under a hash of the faces and all settings.
+    """
+    settings = (seed, number, MORPHS, BENT, MIXED, PATCHED, BLOB, SEAM)
+    digest = hashlib.blake2b(repr(settings).encode(), digest_size=8)
     for array in (array for name in MORPHS for array in vars(faces[name]).values()):
         digest.update(np.ascontiguousarray(array).data)
     kept = folder / f"{number}-{digest.hexdigest()}.npz"
@@ -150,7 +153,8 @@ def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Fa
 
 
 def acting(faces: Faces, times: int, seed: int) -> Faces:
-    """Every face `times` with its eyes closed, its mouth open or both, each by some part."""
+    """`times` copies of every face, each with its eyes closed, its mouth open, or both, by a random
+    amount."""
     rng = np.random.default_rng((seed, len(faces.images)))
     images, points = [], []
     for image, own in times * list(zip(faces.images, faces.points, strict=True)):
@@ -181,7 +185,7 @@ def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
 def negatives(
     parts: dict[str, Part], shape: NDArray[np.float64], rows: Samples, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Pictures without a face."""
+    """Images without a face."""
     crops: list[NDArray[np.uint8]] = []
     for name, part in parts.items():
         crops += missed(part.training, shape, NEGATIVES // 8, rng)
@@ -194,16 +198,16 @@ def negatives(
 
 @dataclass(frozen=True)
 class Material:
-    """What there is to learn from.
+    """All training data.
 
     Attributes:
-        plain: labelled faces, labels being the mean of two opinions, the photos more than once.
-        own: the same with the labels that came along.
+        plain: labelled faces with the mean of both labels, the photos repeated.
+        own: the same with the data set's own labels.
         morphs: sets of morphs.
-        acted: faces that act.
-        photos, frames: each labelled photo and frame once, with the labels that came along.
+        acted: faces with closed eyes or open mouth.
+        photos, frames: each labelled photo and frame once, with the data set's own labels.
         negatives: (N, H, W) crops without a face.
-        held: photos to validate and calibrate on, and their faces.
+        held: photos for validation and calibration, and their faces.
     """
 
     plain: list[Samples]
@@ -217,12 +221,12 @@ class Material:
 
     @property
     def validation(self) -> Samples:
-        """Faces held out, as a network sees them."""
+        """Held-out faces, at the size of the network input."""
         return concatenate([center_crop(faces, VIEW) for _, faces in self.held])
 
 
 def material(data: Path, folder: Path, seed: int) -> Material:
-    """Everything, from the folder with the data sets; morphs are kept in `folder`."""
+    """Make all training data from the folder of the data sets; morphs are kept in `folder`."""
     parts = read_parts(data, seed)
     everybody = [photos for part in parts.values() for photos in (part.training, part.held)]
     shape = procrustes.mean_shape(
