@@ -1,6 +1,6 @@
 """The command line: arguments mapped to commands, errors to one line and an exit status.
 
-Exit status 0: done; 1: nobody reads the output; 2: an input or a setting cannot
+Exit status 0: done; 1: the reader of the output closed it; 2: an input or a setting cannot
 be used, or an output cannot be written; 130: stopped, ready to resume.
 """
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         fail(str(MissingExtraError(error.name, _EXTRAS[error.name], "this command")))
     except (Stopped, KeyboardInterrupt) as stopped:
-        with suppress(OSError):  # the exit status says it, too
+        with suppress(OSError):  # the exit status reports the error as well
             ERR.print(escape(str(stopped)) or "stopped", highlight=False)
         sys.exit(130)
 

@@ -33,6 +33,6 @@ def note(text: str) -> None:
 
 def fail(text: str) -> NoReturn:
     """Print an error on one line and exit with status 2."""
-    with suppress(OSError):  # the exit status says it, too
+    with suppress(OSError):  # the exit status reports the error as well
         ERR.print(f"[bold red]error:[/bold red] {escape(' '.join(text.split()))}", highlight=False)
     sys.exit(2)
