@@ -193,7 +193,6 @@ print(sorted({HEAVY!r} & set(sys.modules)))
 
 
 def test_settings_name_what_the_registries_hold() -> None:
-    from facepoints.models.ensemble import Merge
     from facepoints.models.networks import NETWORKS
     from facepoints.training.augment import STRENGTHS
     from facepoints.training.losses import LOSSES
@@ -204,5 +203,4 @@ def test_settings_name_what_the_registries_hold() -> None:
     assert set(get_args(settings.LossName)) == set(LOSSES)
     presets = {*get_args(settings.Strength), *get_args(settings.RecipeStrength)}
     assert presets == set(STRENGTHS)
-    assert get_args(settings.Merge) == get_args(Merge)
     assert set(settings.LEARNING_RATES) == set(NETWORKS)
