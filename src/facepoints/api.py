@@ -41,8 +41,8 @@ def load(
             "boxes:FILE" (a CSV table with the columns file,x,y,w,h), "yunet:FILE" (YuNet as
             ONNX), or an object with a method `detect(image)` that returns `Detection` objects.
         min_score: minimum score of a face, [0, 1]. Larger: fewer false faces, more missed ones.
-        any_angle: also detect faces that lie on their side or are upside down. Takes four times
-            as long.
+        any_angle: also detect faces that lie on their side or are upside down. The detector
+            then runs four times per image.
         threads: processor threads for the landmark model. None: all.
 
     Returns:

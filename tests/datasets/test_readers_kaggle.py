@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepoints.datasets.readers import load, read
-from facepoints.datasets.readers.kaggle import marking_schemes
+from facepoints.datasets.readers.kaggle import find_marking_schemes
 from facepoints.datasets.readers.pixels import parse_pixels
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError
@@ -230,7 +230,7 @@ def test_rows_with_core_labels_only_are_the_narrow_scheme() -> None:
     labelled[:30] = True
     labelled[3, core[0]] = False  # a hole in the core changes nothing
     labelled[50, core] = False
-    scheme, schemes = marking_schemes(labelled, KAGGLE_15)
+    scheme, schemes = find_marking_schemes(labelled, KAGGLE_15)
     assert schemes == {"15-point": KAGGLE_15.names, "2-point": ("left_eye_center", "nose_tip")}
     np.testing.assert_array_equal(scheme, np.arange(100) >= 30)
 
@@ -295,17 +295,17 @@ def test_the_labels_of_the_competition_have_two_schemes(shared: Path) -> None:
     with (shared / "kaggle" / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     labelled = np.array([[row[f"{name}_x"] != "" for name in KAGGLE_15.names] for row in rows])
-    scheme, schemes = marking_schemes(labelled, KAGGLE_15)
+    scheme, schemes = find_marking_schemes(labelled, KAGGLE_15)
     assert schemes == KAGGLE_SCHEMES
     assert (len(scheme), scheme.sum(), scheme[:2284].sum()) == (7049, 4765, 0)
 
 
 def test_a_single_scheme_is_named_after_the_number_of_its_points() -> None:
     everything = np.ones((5, 15), dtype=bool)
-    assert marking_schemes(everything, KAGGLE_15)[1] == {"15-point": KAGGLE_15.names}
+    assert find_marking_schemes(everything, KAGGLE_15)[1] == {"15-point": KAGGLE_15.names}
     few = np.zeros((5, 15), dtype=bool)
     few[:, :2] = True
-    scheme, schemes = marking_schemes(few, KAGGLE_15)
+    scheme, schemes = find_marking_schemes(few, KAGGLE_15)
     assert schemes == {"2-point": KAGGLE_15.names[:2]}
     assert not scheme.any()
 

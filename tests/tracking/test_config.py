@@ -47,10 +47,12 @@ def test_a_number_out_of_range_raises_settings_error(part: Any, name: str) -> No
             replace(part, **{name: wrong})
 
 
-def test_process_noise_needs_two_numbers_above_0() -> None:
+def test_steady_process_noise_needs_two_numbers_above_0() -> None:
     for wrong in ((1.0,), (1.0, 0.0), (1.0, float("inf"))):
-        with pytest.raises(SettingsError, match=r"process_noise must be two numbers above 0"):
-            KalmanConfig(process_noise=wrong)  # type: ignore[arg-type]
+        with pytest.raises(
+            SettingsError, match=r"steady_process_noise must be two numbers above 0"
+        ):
+            KalmanConfig(steady_process_noise=wrong)  # type: ignore[arg-type]
 
 
 def test_configs_are_values() -> None:

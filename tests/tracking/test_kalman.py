@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facepoints._util.angles import wrap_radians
+from facepoints.tracking.config import KalmanConfig
 from facepoints.tracking.kalman import PoseKalmanFilter
 from facepoints.tracking.pose2d import SimilarityPose
 
@@ -32,7 +33,13 @@ def walks(time: float) -> SimilarityPose:
     return still(time) + np.array([180.0, 20.0, 0.1, 0.0]) * time
 
 
-def errors_of(path: Path, times: NDArray, seed: int = 0, agile: bool = False) -> NDArray:
+def errors_of(
+    path: Path,
+    times: NDArray,
+    seed: int = 0,
+    agile: bool = False,
+    config: KalmanConfig | None = None,
+) -> NDArray:
     """Errors (T, 4) of the estimates, in standard deviations of one observation."""
     random = np.random.default_rng(seed)
     motion, before, off = None, 0.0, []
@@ -40,7 +47,7 @@ def errors_of(path: Path, times: NDArray, seed: int = 0, agile: bool = False) ->
         observed = path(time) + STD * random.normal(size=4)
         observed[3] = wrap_radians(observed[3])
         if motion is None:
-            motion = PoseKalmanFilter(observed, STD, SIZE, agile=agile)
+            motion = PoseKalmanFilter(observed, STD, SIZE, config, agile=agile)
         else:
             motion.update(observed, STD, time - before)
         before = time
@@ -65,6 +72,23 @@ def test_smooth_motion_neither_jitters_nor_lags(path: Path, most: float) -> None
     assert np.mean([steps(one) for one in off], axis=0).max() < most
     assert np.abs(off[:, 30:]).max() < 5
     assert np.abs(off[:, 30:].mean(axis=(0, 1))).max() < 0.3  # nor lag
+
+
+def jitter_left(path: Path, config: KalmanConfig | None = None) -> float:
+    """Jitter of the estimates as a fraction of the jitter of the observations."""
+    jitter = [steps(errors_of(path, FRAMES, seed, config=config)) for seed in range(6)]
+    return float(np.mean(jitter)) / 2**0.5
+
+
+@pytest.mark.parametrize("path", [still, walks])
+def test_the_default_filter_leaves_13_percent_of_the_jitter(path: Path) -> None:
+    low, high = 0.122, 0.142
+    assert low < jitter_left(path) < high
+    smoother, quicker = (
+        KalmanConfig(steady_process_noise=noise) for noise in ((1.0, 30.0), (9.0, 300.0))
+    )
+    assert jitter_left(path, smoother) < low
+    assert jitter_left(path, quicker) > high
 
 
 def test_the_acceleration_model_follows_a_nodding_head() -> None:

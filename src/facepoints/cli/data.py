@@ -42,7 +42,7 @@ def show(
         option(
             "Model: an ONNX file, a run folder, or 'builtin' for the model in the package.",
             metavar="MODEL",
-            default="default: none, only labels are drawn",
+            default_text="default: none, only labels are drawn",
         ),
     ] = None,
     count: Annotated[

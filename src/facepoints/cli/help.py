@@ -1,4 +1,8 @@
-"""Help texts: short in the list of commands, in full for one command, and wrapped."""
+"""Formats ``--help``: short in the list of commands, in full for one command, and wrapped.
+
+The texts themselves are in the docstrings of the commands and, for options that several commands
+share, in `options`.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,13 @@ __all__ = ["command_type", "wrapped_help"]
 
 
 def command_type(commands: Mapping[str, Callable[..., None]], arguments: Sequence[str]) -> Any:
-    """The type from which tyro makes the parser: a choice of commands.
+    """The type that tyro builds the parser from: a choice of one of the commands.
 
-    A command is described by its docstring: in the list of commands by its first paragraph, in
-    its own help by all of them.
+    The help of a command is its docstring. The list of commands shows only the first paragraph.
+
+    Args:
+        commands: functions by command name.
+        arguments: command line without the program's name. Its first word may be a command.
     """
     choices = []
     for name, command in commands.items():
@@ -33,7 +40,7 @@ def command_type(commands: Mapping[str, Callable[..., None]], arguments: Sequenc
 
 
 class _Capture(io.StringIO):
-    """Text that is meant for a stream: colored and drawn with boxes if the stream can show them."""
+    """Collects text for a stream. tyro uses colors and boxes in it if the stream can show them."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -41,11 +48,11 @@ class _Capture(io.StringIO):
 
     @property
     def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """That of the stream."""
+        """The encoding of the stream."""
         return self._stream.encoding or "ascii"
 
     def isatty(self) -> bool:
-        """Whether the stream is a terminal."""
+        """True if the stream is a terminal."""
         return self._stream.isatty()
 
 

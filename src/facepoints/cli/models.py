@@ -33,13 +33,13 @@ def submit(
         option(
             "The competition's test.csv, plain or zipped, or its whole zip.",
             metavar="TEST",
-            default="required",
+            default_text="required",
         ),
     ],
     lookup: Annotated[
         Path,
         tyro.conf.Positional,
-        option("The competition's IdLookupTable.csv.", metavar="LOOKUP", default="required"),
+        option("The competition's IdLookupTable.csv.", metavar="LOOKUP", default_text="required"),
     ],
     out: Annotated[Path, option("Submission file to write.", metavar="FILE")],
     model: AnyModel = weights.BUILTIN,
@@ -48,7 +48,7 @@ def submit(
         option(
             "Known answers (a CSV table with RowId,Location) to score the submission against.",
             metavar="FILE",
-            default="default: no score",
+            default_text="default: no score",
         ),
     ] = None,
 ) -> None:
@@ -113,7 +113,7 @@ _OnnxPath = Annotated[
     option(
         "ONNX file to write.",
         metavar="FILE",
-        default="default: model.onnx or model-int8.onnx in the run folder",
+        default_text="default: model.onnx or model-int8.onnx in the run folder",
     ),
 ]
 
@@ -130,7 +130,7 @@ def export(
         option(
             "Label files or folders of real faces, to calibrate and measure the quantized model.",
             metavar="DATA [DATA ...]",
-            default="required with --int8",
+            default_text="required with --int8",
         ),
     ] = (),
     crop_size: CropSize = 96,

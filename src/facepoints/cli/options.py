@@ -38,25 +38,25 @@ __all__ = [
 ]
 
 
-def option(help: str, *, metavar: str | None = None, default: str | None = None) -> object:
-    """How an option appears in ``--help``.
+def option(help: str, *, metavar: str | None = None, default_text: str | None = None) -> object:
+    """The help of an option, as an annotation for tyro.
 
     Args:
-        help: what it does, in a sentence or two.
+        help: what the option does, in a sentence or two.
         metavar: name of its value; None: made from its type.
-        default: text about the default; None: made from its value.
+        default_text: text about the default, shown in parentheses; None: made from its value.
     """
-    hint = None if default is None else f"({default})"
+    hint = None if default_text is None else f"({default_text})"
     return tyro.conf.arg(help=help, metavar=metavar, help_behavior_hint=hint)
 
 
 def flag(help: str) -> object:
-    """How an option without a value, which is off by default, appears in ``--help``."""
-    return option(help, default="default: off")
+    """The help of an option without a value that is off by default, as an annotation for tyro."""
+    return option(help, default_text="default: off")
 
 
 def group(name: str) -> object:
-    """How a dataclass of options appears in ``--help``: a section of this name."""
+    """The help section of a dataclass of options, as an annotation for tyro."""
     return tyro.conf.arg(name=name, help="")
 
 
@@ -66,7 +66,7 @@ Data = Annotated[
     option(
         "Label files or folders: Kaggle CSV, YouTube Faces, .pts, COCO keypoints, imglab XML.",
         metavar="DATA [DATA ...]",
-        default="required",
+        default_text="required",
     ),
 ]
 
@@ -77,7 +77,7 @@ Inputs = Annotated[
         "Image files, folders, patterns in quotes such as 'photos/*.jpg', or - for standard "
         "input; or one video file, camera number or stream address.",
         metavar="INPUT [INPUT ...]",
-        default="required",
+        default_text="required",
     ),
 ]
 
@@ -101,7 +101,7 @@ ExcludePeople = Annotated[
     option(
         "Text file with the names of people to leave out, one per line.",
         metavar="FILE",
-        default="default: nobody",
+        default_text="default: nobody",
     ),
 ]
 
@@ -110,7 +110,7 @@ IncludePeople = Annotated[
     option(
         "Text file with the names of the people to use, one per line. All others are left out.",
         metavar="FILE",
-        default="default: everybody",
+        default_text="default: everybody",
     ),
 ]
 
@@ -123,7 +123,7 @@ Fps = Annotated[
     option(
         "Frames per second of inputs that do not state it, such as numbered images.",
         metavar="FPS",
-        default="default: 30",
+        default_text="default: 30",
     ),
 ]
 
@@ -159,7 +159,10 @@ class PredictorOptions:
     ] = 0.5
     any_angle: Annotated[
         bool,
-        flag("Also find faces that lie or are upside down. Takes four times as long."),
+        flag(
+            "Also find faces that lie or are upside down. The face detector, which runs on the "
+            "CPU, then runs four times per image."
+        ),
     ] = False
 
     def load(self) -> FaceModel:
@@ -188,20 +191,20 @@ class TrackingOptions(VideoOptions):
     """Options of the command that tracks faces."""
 
     smooth: Annotated[
-        bool, option("Do not smooth the points of a video.", default="default: smoothed")
+        bool, option("Do not smooth the points of a video.", default_text="default: smoothed")
     ] = True
     detect_every: Annotated[
         int | None,
         option(
             "Run the face detector every N frames of a video.",
             metavar="N",
-            default="default: adaptive, at least twice a second",
+            default_text="default: adaptive, at least twice a second",
         ),
     ] = None
 
 
 def detector_files(options: PredictorOptions) -> list[Path]:
-    """Files that the detector's name refers to, such as FILE of ``boxes:FILE``."""
+    """The files in the value of ``--detector``, such as FILE of ``boxes:FILE``."""
     file = options.detector.partition(":")[2]
     return [Path(file)] if file else []
 
@@ -214,7 +217,7 @@ def load_samples(
     exclude_people: Path | None = None,
     include_people: Path | None = None,
 ) -> Samples:
-    """Labelled faces of the files that a command names. Raises SettingsError for no file."""
+    """Read the labelled faces that a command is given. Raises SettingsError if there is no file."""
     from facepoints.datasets.combine import load_dataset
 
     if not data:

@@ -44,7 +44,7 @@ _ResultsPath = Annotated[
         "Write the results to this .jsonl, .csv, .json (COCO keypoints) or .pts file, or to this "
         "folder of .pts files.",
         metavar="PATH",
-        default="default: JSON lines on standard output",
+        default_text="default: JSON lines on standard output",
     ),
 ]
 
@@ -55,7 +55,7 @@ _DrawPath = Annotated[
         "are named like their images. If two would have the same name, both keep their old "
         "suffix as well (a.png.png, a.webp.png).",
         metavar="FOLDER|VIDEO",
-        default="default: no drawings",
+        default_text="default: no drawings",
     ),
 ]
 
@@ -64,7 +64,7 @@ _LandmarksName = Annotated[
     option(
         "Convert the points to this landmark set.",
         metavar=f"{{{','.join(KNOWN_SETS)}}}",
-        default="default: the points of the model",
+        default_text="default: the points of the model",
     ),
 ]
 
@@ -166,7 +166,7 @@ def measure(
             "input; or one video file, camera number or stream address; or .jsonl files that "
             "facepoints predict wrote.",
             metavar="INPUT [INPUT ...]",
-            default="required",
+            default_text="required",
         ),
     ],
     out: Annotated[Path, option("File to write: .csv (a row per face) or .jsonl.", metavar="FILE")],
@@ -176,7 +176,7 @@ def measure(
             "Also write the events of a video to this .csv file, a row per blink, closing of "
             "the eyes and yawn.",
             metavar="FILE",
-            default="default: not written",
+            default_text="default: not written",
         ),
     ] = None,
     mm_per_pixel: Annotated[
@@ -184,7 +184,7 @@ def measure(
         option(
             "Size of a pixel on the face in millimeters. Distances are then in millimeters.",
             metavar="MM",
-            default="default: distances in pixels",
+            default_text="default: distances in pixels",
         ),
     ] = None,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
@@ -231,7 +231,7 @@ def align(
         option(
             "Side of the written images in pixels.",
             metavar="PIXELS",
-            default="default: 256 for eyes, 112 for arcface-112",
+            default_text="default: 256 for eyes, 112 for arcface-112",
         ),
     ] = None,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,

@@ -33,7 +33,8 @@ _Resume = Annotated[
 ]
 
 _Onnx = Annotated[
-    bool, option("Do not export model.onnx at the end of training.", default="default: exported")
+    bool,
+    option("Do not export model.onnx at the end of training.", default_text="default: exported"),
 ]
 
 
@@ -97,7 +98,7 @@ def evaluate(
         option(
             "Folder for evaluation.json, the error curve and the worst faces.",
             metavar="FOLDER",
-            default="default: only print the table",
+            default_text="default: only print the table",
         ),
     ] = None,
     crop_size: CropSize = 96,

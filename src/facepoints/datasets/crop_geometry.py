@@ -1,4 +1,8 @@
-"""Where faces lie in the crops of a data set."""
+"""Measures where faces lie in the training crops of a data set.
+
+Models keep the result (`CropRule`), so that `inference/cropping.py` can frame crops for prediction
+like the training crops. `crops` cuts the training crops.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,12 @@ __all__ = ["CropRule", "crop_rule_of"]
 
 
 class CropRule(NamedTuple):
-    """Where faces lie in the training crops of a network of K points. Crops for prediction are
-    cut in the same way.
+    """Where faces lie in the training crops of a network of K points.
+
+    Crops for prediction are framed in the same way.
 
     Attributes:
-        canonical_points: (K, 2) float32, mean position of each point, in crop pixels.
+        canonical_points: (K, 2) float32, mean position of each point in crop pixels.
         face_box: (x, y, width, height) of the box around the 68 points of an upright face, in
             crop pixels.
     """
@@ -49,7 +54,8 @@ def crop_rule_of(samples: Samples) -> CropRule:
 
 
 def _median_box(samples: Samples) -> Box | None:
-    """Median box of the mean face, fitted to every row with two of its points; None for no row."""
+    """Median box of the mean face, fitted to every row with two of its points; None if no row
+    has two."""
     points, known = mean_points(samples.landmarks)
     mask = samples.labelled & known
     rows = mask.sum(axis=1) >= 2
@@ -65,6 +71,6 @@ def _median_box(samples: Samples) -> Box | None:
 
 
 def _box(x: float, y: float, unit: float) -> Box:
-    """`MEAN_BOX` in pixels, for its origin at (x, y) and a unit of so many pixels."""
+    """`MEAN_BOX` in pixels, with its origin at (x, y) and `unit` pixels per unit."""
     left, top, width, height = (float(unit * side) for side in MEAN_BOX)
     return float(x) + left, float(y) + top, width, height

@@ -1,4 +1,9 @@
-"""Square crops of labelled faces, cut from photos and resized."""
+"""Cuts labelled photos into square crops for training, and resizes crops.
+
+`crop_geometry` measures where faces lie in such crops. `inference/cropping.py` cuts crops for
+prediction, framed in the same way. The training data of the built-in model is not cut here:
+`recipes/without_face.py` states its framing (`FACE`), and `procrustes.align_crops` cuts it.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +20,8 @@ __all__ = ["CROP_MARGIN", "center_crop", "cut_crops", "resize_samples"]
 
 
 CROP_MARGIN = 0.4
-"""Margin of a training crop: the side of the crop is 1 + margin times the longer side of the box
-around the labelled points."""
+"""Margin around a face: the crop's side is 1.4 times the longer side of the box around its
+labelled points."""
 
 
 def cut_crops(
@@ -31,7 +36,8 @@ def cut_crops(
 
     Args:
         size: side of the crops in pixels.
-        margin: see `affine.crop_matrix`.
+        margin: the side of a crop is 1 + margin times the longer side of the box around the
+            labelled points. Larger: more surroundings, a smaller face.
         out: (faces with a label, size, size) uint8 to write the crops into, such as a memory
             map; None: a new array.
 
@@ -55,7 +61,7 @@ def cut_crops(
 
 
 def resize_samples(samples: Samples, height: int, width: int) -> Samples:
-    """Samples with resized images, and points in pixels of the new images."""
+    """Resize the images of samples, and move the points with them."""
     if samples.size == (height, width):
         return samples
     matrix = affine.resize_matrix(width / samples.size[1], height / samples.size[0])
@@ -65,7 +71,7 @@ def resize_samples(samples: Samples, height: int, width: int) -> Samples:
 
 
 def center_crop(samples: Samples, side: int | None) -> Samples:
-    """Samples cut to the central `side` pixels of their images; None: unchanged samples.
+    """Cut the images of samples to their central `side` x `side` pixels; None: no change.
 
     Points outside the crop are kept: a network may predict points outside of its input.
 

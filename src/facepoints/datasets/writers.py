@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.files import atomic_file, atomic_folder, write_json
-from facepoints.datasets.annotation_formats import coco_category, pts_columns, pts_text
+from facepoints.datasets.coco_and_pts import coco_category, pts_columns, pts_text
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_writer import encode_image

@@ -1,4 +1,7 @@
-"""Cuts face crops framed like the training crops, and runs the landmark model on them.
+"""Cuts face crops for prediction, framed like the training crops, and runs the model on them.
+
+`datasets/crops.py` cuts training crops from labelled photos. `datasets/crop_geometry.py` measures
+where faces lie in them; the model file holds the result.
 
 The first crop of a face follows the detector's box. A refined crop follows the landmarks that
 the model predicted in the crop before: it is the least-squares similarity that maps them onto

@@ -59,7 +59,7 @@ class Predictor:
         min_score: minimum score of a face, [0, 1]. The score is the model's, or the detector's
             if the model has none. Larger: fewer false faces, more missed ones.
         any_angle: also detect faces that lie on their side or are upside down, by running the
-            detector on the image in four rotations. Takes four times as long.
+            detector on the image in four rotations. Detection then takes four times as long.
 
     Raises:
         SettingsError: `min_score` is out of range.

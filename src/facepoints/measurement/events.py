@@ -186,9 +186,9 @@ def _level(time: Array, opening: Array, percentile: float, reach: float) -> Arra
 def _noise(opening: Array) -> float:
     """Standard deviation of the noise of an opening (T,), from its first differences.
 
-    `tracking.noise` uses third differences, since a moving face changes steadily. Eyes and mouth
-    rest most of the time, so the median first difference is noise already, and unlike third
-    differences it does not need frames at equal steps.
+    `tracking.measurement_noise` uses third differences because a face moves smoothly. Eyes and
+    mouth rest most of the time, so the median of their first differences is noise already, and
+    unlike third differences these do not need frames at equal steps.
     """
     return float(np.median(np.abs(np.diff(opening)))) / 0.6745 / float(np.sqrt(2))
 

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from facepoints._util.files import atomic_file
 from facepoints._util.text_files import open_text
-from facepoints.datasets.annotation_formats import coco_category
+from facepoints.datasets.coco_and_pts import coco_category
 from facepoints.errors import DataError
 from facepoints.imaging.image_io import STDIN
 from facepoints.landmarks.known_sets import known_or_plain

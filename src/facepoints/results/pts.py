@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facepoints._util.files import atomic_file, atomic_folder, unique_names
-from facepoints.datasets.annotation_formats import pts_columns, pts_text
+from facepoints.datasets.coco_and_pts import pts_columns, pts_text
 from facepoints.datasets.readers.pts import parse_pts, pts_files
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.input_paths import relative_to_common

@@ -22,7 +22,7 @@ __all__ = [
 
 
 def is_same_face(a: Observation, b: Observation, config: AssociationConfig) -> bool:
-    """True if two observations of a frame show one face, by place and size."""
+    """True if two observations of a frame have nearly the same place and size: one face."""
     size = min(a.size, b.size)
     distance = np.hypot(*(a.pose - b.pose)[:2])
     return bool(distance < config.same_face_distance * size) and (
@@ -36,11 +36,11 @@ def resolve_conflicts(
     time: float,
     config: AssociationConfig,
 ) -> list[Observation | None]:
-    """Make the assignment one to one.
+    """Make sure that no two tracks have the same face.
 
-    If several tracks claim one face, the track that fits best keeps it (one that was visible in
-    the last frame has a small bonus), and the others get None. Two near tracks whose faces fit
-    clearly better the other way round swap them.
+    If several tracks have one face, the track with the best match score keeps it (a track that
+    was visible in the last frame gets a small bonus), and the others get None. If the faces of
+    two near tracks fit clearly better the other way round, the tracks swap them.
 
     Args:
         observations: one per track; None where the track has no face.
@@ -78,11 +78,11 @@ def reject_occlusion_drift(
     time: float,
     config: AssociationConfig,
 ) -> list[Observation | None]:
-    """Drop observations whose landmarks are drawn to another face.
+    """Drop observations whose landmarks have drifted to another face.
 
-    Where one face begins to hide another, landmarks of the hidden face drift to the one in
-    front: they jump, spread or shrink, while the face in front does not. (If the camera jolts,
-    both jump alike.) Such an observation would spoil the prediction of the hidden face.
+    When one face begins to hide another, the landmarks of the hidden face drift to the one in
+    front: they jump, spread or shrink, while those of the face in front do not. (If the camera
+    jolts, both jump alike.) Such an observation would spoil the prediction of the hidden face.
 
     Args:
         observations: one per track; None where the track has no face.
@@ -102,7 +102,7 @@ def reject_occlusion_drift(
             if not _is_near(observation, beside, config):
                 continue
             theirs = pose_difference(beside.pose, other.predict_pose(time)) / scale
-            # errors of place and of log size: against each other, of this face, of the other
+            # errors of place and log size: difference between the faces, this face, other face
             apart, my_error, their_error = (
                 np.array([np.hypot(*error[:2]), abs(error[2])])
                 for error in (mine - theirs, mine, theirs)
@@ -169,8 +169,9 @@ def is_expected_track(
     others: Sequence[Observation],
     config: AssociationConfig,
 ) -> bool:
-    """True if an unassigned face is more likely a part of a hidden face than somebody new: it is
-    crowded, and a lost track is expected near it.
+    """True if a face without a track is probably a part of a hidden face, not somebody new.
+
+    This is so if it is crowded and a lost track is expected near it.
 
     Args:
         others: the other visible faces.

@@ -27,12 +27,12 @@ __all__ = [
 
 
 def _within(default: float, low: float, high: float) -> Any:
-    """A field with its default, its lowest and its highest value."""
+    """A number with a default that must lie from `low` to `high`."""
     return field(default=default, metadata={"range": (low, high)})
 
 
 def _positive(default: float) -> Any:
-    """A field for a length, a time or a weight above 0."""
+    """A number with a default that must lie above 0, such as a length or a time."""
     return _within(default, 1e-9, 1e9)
 
 
@@ -50,18 +50,20 @@ class _Checked:
 
 @dataclass(frozen=True)
 class DetectionConfig(_Checked):
-    """When the face detector runs, and what it decides.
+    """When the face detector runs, and how its boxes start and end tracks.
 
     Attributes:
-        quiet_interval: seconds between two runs while all faces are tracked and nothing is
-            new. Larger: fewer runs, newcomers appear later.
+        quiet_interval: longest time between two runs while all faces are tracked, in seconds.
+            Larger: fewer runs, new faces appear later.
         busy_interval: the same while no face is tracked or a track is lost.
         new_face_iou: a detection whose box overlaps a tracked face by at least this
-            intersection over union is no new face. Larger: more detections are examined.
-        confirmation_iou: overlap above which a detection confirms a track. Used only with models
-            that score no faces. Larger: tracks end sooner.
-        max_missed: a track ends after this many runs in a row that do not confirm it. Used only
-            with models that score no faces. Larger: wrong tracks live longer.
+            intersection over union is that face, not a new one. Larger: more detections are
+            examined as new faces.
+        confirmation_iou: overlap above which a detection confirms a track. Not used if the
+            landmark model predicts a face score, since the score then ends wrong tracks.
+            Larger: tracks end sooner.
+        max_missed: a track ends after this many runs in a row that do not confirm it. Not used
+            if the landmark model predicts a face score. Larger: wrong tracks live longer.
     """
 
     quiet_interval: float = _within(0.5, 0, 3600)
@@ -145,29 +147,32 @@ class AssociationConfig(_Checked):
     Attributes:
         same_face_distance: two observations closer than this, in face sizes, show one face.
             Larger: near faces are merged.
-        same_face_log_scale: and their sizes differ by less than this, a log scale.
+        same_face_log_scale: largest difference in size of two such observations, a log scale.
         near_distance: two faces are near, and thus crowded, if their centers are closer than
-            this times the sum of their sizes. Larger: more care, slower learning.
+            this times the sum of their sizes. Larger: more faces count as crowded, and their
+            appearance is not learned.
         swap_margin: two tracks swap faces only if the crossed assignment improves appearance
             similarity by at least this much per face. Larger: fewer swaps.
-        visible_bonus: a track seen in the last frame gets this much on its match score when
-            several tracks claim one face. Larger: lost tracks win less often.
-        match_distance_weight: match score lost per face size of distance. Larger: place
-            counts more, appearance less.
-        match_max_distance: face sizes beyond which distance costs no more.
-        drift_threshold: an observation is rejected as drawn to the face in front if it is off
-            by more than this, in face sizes or as a log scale, while that face is not.
-            Larger: fewer rejections.
+        visible_bonus: added to the match score of a track that was visible in the last frame
+            when several tracks match one face. Larger: lost tracks win less often.
+        match_distance_weight: subtracted from the match score per face size of distance.
+            Larger: place counts more, appearance less.
+        match_max_distance: distance in face sizes above which the match score falls no further.
+        drift_threshold: an observation is rejected if its prediction error exceeds that of a near
+            face by this much, in face sizes or as a log scale: its landmarks have then drifted
+            to the other face. Larger: fewer rejections.
         reid_distance: a lost face may return this far from its predicted place, in face
             sizes. Larger: more returns are recognized, more confusions.
-        reid_distance_growth: by how much this distance grows, in face sizes per second.
+        reid_distance_growth: growth of `reid_distance` in face sizes per second of absence.
         reid_similarity: least appearance similarity, in [-1, 1], of a face that returns.
             Larger: more new identities, fewer confusions.
         reid_log_scale: largest difference in size of a face that returns, a log scale.
-        reid_distance_weight: similarity lost per face size when several lost tracks fit.
-        crowded_reid_distance: a crowded face within this of a lost track's predicted place, in
-            face sizes, needs only `crowded_reid_similarity`.
-        crowded_reid_similarity: that least similarity: a half-hidden face looks like nobody.
+        reid_distance_weight: subtracted from the similarity per face size of distance when
+            several lost tracks fit. Larger: place counts more, appearance less.
+        crowded_reid_distance: a crowded face that is closer than this to the predicted place of
+            a lost track, in face sizes, needs only `crowded_reid_similarity`.
+        crowded_reid_similarity: smallest appearance similarity of such a face, in [-1, 1]. It is
+            low because a half-hidden face resembles nobody.
         crowded_reid_log_scale: largest difference in size of a crowded face that returns.
     """
 
@@ -191,45 +196,56 @@ class AssociationConfig(_Checked):
 
 @dataclass(frozen=True)
 class KalmanConfig(_Checked):
-    """The motion filters of a face's pose: position, log size and turn.
+    """The motion filters of a face's pose: position, log size and rotation.
+
+    A track has two filters. The steady one smooths the pose of live video. The agile one predicts
+    where to crop the next frame.
 
     Attributes:
-        process_noise: densities of the steady filter's two models (constant velocity,
-            constant acceleration), in measurement variances / s^3 and / s^5. Larger: follows
-            faster, jitters more.
-        agile_process_noise: the same for the constant-velocity filter that predicts the next
-            crop, where jitter does no harm.
-        agile_threshold: difference of the two filters' predictions, in face sizes, from which
-            the agile one counts in full. Larger: calmer crops, later reaction to turns.
-        model_persistence: chance that the right model of the last frame is right in this one.
-            Larger: the models are switched less readily.
-        surprise_threshold: squared error, in standard deviations, from which motion has changed
-            and the filter catches up within a frame. Larger: fewer jumps, more lag.
-        initial_speed: standard deviation of a new face's speed, in face sizes per second (a
-            quarter of it for log size and turn per second). Larger: learns speed at once, trusts
-            the first frames less.
-        measurement_std: standard deviation of a pose measured from one frame, as a fraction of
-            the landmarks' mean radius, before it is measured. Larger: calmer at first.
-        noise_learning_rate: weight of one frame in the running estimate of that noise. Larger:
-            adapts faster, less reliable.
-        noise_floor: lowest noise estimate of a frame, as a fraction of `measurement_std`.
-        noise_ceiling: highest noise estimate of a frame, as a multiple of the running one: a
-            jolt is no noise.
-        velocity_seconds: time constant of the mean velocity, with which a lost face is
-            predicted. Larger: a short turn just before the loss counts less.
-        crowded_velocity_seconds: the same while crowded, since landmarks are drawn to the
-            other face.
-        crowded_size_seconds: time constant of the remembered size and turn while crowded.
-            Otherwise they are taken from every observation.
+        steady_process_noise: how freely the speed of a face may change, for the two models of
+            the steady filter: spectral density of the acceleration (constant-velocity model) in
+            measurement variances / s^3, and of the jerk (constant-acceleration model) in
+            measurement variances / s^5. Smaller: smoother. Larger: less lag, more jitter.
+        agile_process_noise: spectral density of the acceleration for the agile filter's one
+            model (constant velocity), in measurement variances / s^3. Smaller: smoother crops.
+            Larger: crops follow quick turns.
+        agile_threshold: difference between the two filters' predictions, in face sizes. From
+            this difference on, the crop follows the agile filter alone. Larger: calmer crops,
+            later reaction to turns.
+        model_persistence: probability that the steady filter's better model in one frame is
+            also the better one in the next. Larger: the filter changes models less readily.
+        surprise_threshold: squared error of a prediction, as a multiple of its expected
+            variance. Above it, the motion must have changed, and the filter catches up within a
+            frame. Larger: fewer jumps, more lag.
+        initial_speed: standard deviation of a new face's speed, in face sizes per second. For
+            log size and radians per second it is a quarter of this. Larger: learns the speed
+            from fewer frames, and is noisier in them.
+        initial_measurement_std: standard deviation of the pose of one frame, as a fraction of
+            the landmarks' mean radius. It is a first guess: the filter then estimates the noise
+            from the poses of the track. Larger: smoother in the first frames.
+        noise_learning_rate: weight of one frame in the running estimate of the measurement
+            noise. Larger: the estimate adapts faster and is less exact.
+        noise_floor: lowest noise estimate of a frame, as a fraction of
+            `initial_measurement_std`. Larger: hardly any noise, and small
+            movements, are less often taken for a change of motion.
+        noise_ceiling: highest noise estimate of a frame, as a multiple of the running estimate,
+            so that a jolt does not count as noise. Larger: jolts raise the estimate more.
+        velocity_seconds: time constant of the mean velocity, in seconds. A lost face is expected
+            to keep this velocity. Larger: a short turn just before the loss counts less.
+        crowded_velocity_seconds: the same while crowded, when the other face may attract the
+            landmarks.
+        crowded_size_seconds: time constant of the remembered size and rotation while crowded,
+            in seconds. At other times they are those of the last observation. Larger: the other
+            face changes them less.
     """
 
-    process_noise: tuple[float, float] = (3.0, 100.0)
+    steady_process_noise: tuple[float, float] = (3.0, 100.0)
     agile_process_noise: float = _positive(1e5)
     agile_threshold: float = _positive(0.015)
     model_persistence: float = _within(0.95, 0.5, 1)
     surprise_threshold: float = _positive(9.0)
     initial_speed: float = _positive(0.05)
-    measurement_std: float = _positive(0.03)
+    initial_measurement_std: float = _positive(0.03)
     noise_learning_rate: float = _within(0.03, 0, 1)
     noise_floor: float = _positive(0.5)
     noise_ceiling: float = _within(3.0, 1, math.inf)
@@ -238,9 +254,12 @@ class KalmanConfig(_Checked):
     crowded_size_seconds: float = _positive(1.0)
 
     def __post_init__(self) -> None:
-        if len(self.process_noise) != 2 or not all(0 < d < math.inf for d in self.process_noise):
+        if len(self.steady_process_noise) != 2 or not all(
+            0 < d < math.inf for d in self.steady_process_noise
+        ):
             raise SettingsError(
-                f"KalmanConfig.process_noise must be two numbers above 0, is {self.process_noise}"
+                "KalmanConfig.steady_process_noise must be two numbers above 0, "
+                f"is {self.steady_process_noise}"
             )
         super().__post_init__()
 
@@ -249,17 +268,18 @@ class KalmanConfig(_Checked):
 class OneEuroConfig(_Checked):
     """The live smoother of a face's shape; "radius" is the predicted radius of a landmark.
 
-    The values were chosen on clips of photos of people who are not in the test set: as calm
-    under changing light as lets a blink and an opening mouth through.
+    The defaults give the least jitter under changing light with which a blink and an opening
+    mouth still get through. They were chosen on clips made from photos of people who are not in
+    the test set.
 
     Attributes:
         min_cutoff: cutoff frequency of a shape at rest, in Hz. Larger: less lag, more jitter.
         max_confidence_gain: largest factor on `min_cutoff` for landmarks with a smaller radius
             than the median. Larger: confident landmarks move more freely.
-        speed_gain: Hz added for every radius per second that a landmark moves. Larger: less
-            lag in fast motion, more jitter.
-        half_gain_speed: speed, in radii per second, at which half of that gain is reached;
-            slower motion may be changing light. Larger: slow motion is smoothed more.
+        speed_gain: Hz added to the cutoff for every radius per second that a landmark moves.
+            Larger: less lag in fast motion, more jitter.
+        half_gain_speed: speed, in radii per second, at which half of `speed_gain` applies.
+            Changing light looks like slower motion. Larger: slow motion is smoothed more.
         speed_cutoff: cutoff frequency of the speed estimate, in Hz. Larger: reacts faster,
             to noise too.
     """
@@ -276,14 +296,14 @@ class OfflineSmoothingConfig(_Checked):
     """The smoother of recorded video: two local polynomial fits, wide and narrow.
 
     Attributes:
-        window_seconds: how far the wide fit reaches back and ahead. Larger: calmer, output
-            comes later.
-        narrow_window_seconds: the same for the narrow fit, which counts in quick motion.
-        max_delay_frames: frames held back at most, at any frame rate. Larger: more memory.
-        motion_threshold: difference of the two fits, in standard deviations of the noise, from
-            which motion is quick. Larger: blinks and jolts are smoothed away.
-        pose_tolerance: least difference in pose that can be quick motion, as a fraction of the
-            mean radius. Larger: calmer poses.
+        window_seconds: seconds that the wide fit reaches back and ahead. Larger: smoother,
+            output comes later.
+        narrow_window_seconds: the same for the narrow fit, which is used in quick motion.
+        max_delay_frames: most frames that are held back, at any frame rate. Larger: more memory.
+        motion_threshold: difference between the two fits, in standard deviations of the noise.
+            Above it, the motion is quick. Larger: blinks and jolts are smoothed away.
+        pose_tolerance: smallest difference in pose that can be quick motion, as a fraction of
+            the mean radius. Larger: smoother poses.
         shape_tolerance: the same for single landmarks, as a fraction of their radius.
     """
 

@@ -1,15 +1,15 @@
-"""Kalman filters of a face's pose: where it is, and where it will be in the next frame.
+"""Kalman filter of a face's pose: estimates where the face is and predicts the next frame.
 
 A face's landmarks are split into a pose (position, size and rotation: a similarity) and a shape
 in the face's own frame (speech, blinks, the noise of single landmarks). The pose follows laws of
-motion, so Kalman filters estimate it: unlike low-pass filters they do not lag behind steady
-motion. The shape has no such law and goes through One Euro filters (`one_euro`). Both measure
-change in units of the predicted radius: uncertain landmarks are smoothed more. Time is in
+motion, so a Kalman filter estimates it: unlike a low-pass filter it does not lag behind steady
+motion. The shape follows no such law; One Euro filters smooth it (`one_euro`). Both measure
+change in units of the predicted radius, so uncertain landmarks are smoothed more. Time is in
 seconds, so frames may come at any rate.
 
-These filters serve two purposes. In every video they predict where to crop the next frame. For
-cameras and streams the steady filter's pose is also the live smoother's output; recorded videos
-are smoothed by `offline_smoothing` instead.
+Every track has a steady and an agile filter. In every video they predict where to crop the next
+frame. For cameras and streams the steady filter's pose is also the output of the live smoother.
+Recorded videos are smoothed by `offline_smoothing` instead.
 """
 
 from __future__ import annotations
@@ -22,28 +22,29 @@ from numpy.typing import NDArray
 
 from facepoints._util.angles import wrap_radians
 from facepoints.tracking.config import KalmanConfig
-from facepoints.tracking.noise import pose_noise
+from facepoints.tracking.measurement_noise import pose_noise
 from facepoints.tracking.pose2d import SimilarityPose
 
 __all__ = ["PoseKalmanFilter"]
 
 
 class PoseKalmanFilter:
-    """Two Kalman filters of a pose, one of constant velocity, one of constant acceleration.
+    """A Kalman filter of a pose with two motion models: constant velocity, constant acceleration.
 
-    Their errors tell which one fits (interacting multiple models, Blom and Bar-Shalom 1988,
-    https://doi.org/10.1109/9.1299): the first is calmer, the second follows a nodding head. When
-    an error is larger than noise and usual motion explain, the covariance grows until they do
-    (the fading factor of the strong tracking filter, Zhou and Frank 1996,
-    https://doi.org/10.1080/002071796222840): the filter catches up within a frame.
+    The estimate is the mean of the two, each weighted by how well it predicted the observations
+    (interacting multiple models, Blom and Bar-Shalom 1988, https://doi.org/10.1109/9.1299). The
+    first model jitters less. The second follows a nodding head. If an observation lies further
+    from the prediction than `surprise_threshold` allows, the covariance is enlarged so that the
+    error fits, and the filter catches up within a frame (the fading factor of the strong
+    tracking filter, Zhou and Frank 1996, https://doi.org/10.1080/002071796222840).
 
     Args:
         pose: first observation.
         std: (4,) standard deviation of one observation (see `pose2d.measurement_std`).
         size: of the face in pixels.
-        config: noise and time constants; None: the defaults.
-        agile: use one quick constant-velocity model instead, which follows every turn at the
-            cost of jitter: to predict where to crop.
+        config: settings; None: the defaults.
+        agile: use a single constant-velocity model with `agile_process_noise` instead. It
+            follows every turn but jitters: for predicting where to crop.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class PoseKalmanFilter:
     ) -> None:
         self._config = config = config or KalmanConfig()
         self._process_noise = np.array(
-            [config.agile_process_noise] if agile else config.process_noise
+            [config.agile_process_noise] if agile else config.steady_process_noise
         )
         models = len(self._process_noise)
         # per model and number of the pose: its value, velocity and acceleration
@@ -78,20 +79,21 @@ class PoseKalmanFilter:
 
     @property
     def pose(self) -> SimilarityPose:
-        """The estimate."""
+        """The estimated pose (4,)."""
         return self._mixed[:, 0].copy()
 
     @property
     def velocity(self) -> NDArray[np.float64]:
-        """(4,) change of the pose per second."""
+        """The estimated change (4,) of the pose per second."""
         return self._mixed[:, 1].copy()
 
     def predict(self, seconds: float, lost: bool = False) -> SimilarityPose:
-        """The pose to expect after some time.
+        """The pose (4,) to expect after some time.
 
         Args:
-            lost: the face is not visible. It keeps its mean velocity from before, its size and
-                its rotation.
+            seconds: time since the last update.
+            lost: the face is not visible. It is expected to keep its mean velocity, its size
+                and its rotation.
         """
         velocity = self.smoothed_velocity * (1, 1, 0, 0) if lost else self.velocity
         return self.pose + velocity * seconds
@@ -108,7 +110,7 @@ class PoseKalmanFilter:
         self.reset_velocity(self.smoothed_velocity)
 
     def reset_velocity(self, velocity: NDArray[np.float64]) -> None:
-        """Set the velocity (4,), without acceleration, for instance that of an earlier filter."""
+        """Set the velocity (4,) and zero acceleration, for instance to continue another filter."""
         self._state[..., 1], self._state[..., 2] = velocity, 0.0
         self.smoothed_velocity = velocity.copy()
         self._mixed = self._state[0]
@@ -116,11 +118,13 @@ class PoseKalmanFilter:
     def update(
         self, pose: SimilarityPose, std: NDArray[np.float64], seconds: float, *, alone: bool = True
     ) -> None:
-        """Take in an observation.
+        """Update the estimate with an observation.
 
         Args:
-            std: (4,) its standard deviation before the noise is measured.
-            seconds: since the last observation.
+            pose: (4,) observed pose.
+            std: (4,) first guess of its standard deviation, from the landmarks' radii. It only
+                limits the noise that the filter estimates itself (`noise_floor`).
+            seconds: time since the last observation.
             alone: no other face is near, which could hide a part of this one.
         """
         config = self._config
@@ -129,21 +133,21 @@ class PoseKalmanFilter:
         self._advance(seconds)
         self._correct(pose)
         self._updates += 1
-        calm = config.velocity_seconds if alone else config.crowded_velocity_seconds
-        weight = 1.0 if self._updates < 3 else 1 - np.exp(-seconds / calm)
+        time_constant = config.velocity_seconds if alone else config.crowded_velocity_seconds
+        weight = 1.0 if self._updates < 3 else 1 - np.exp(-seconds / time_constant)
         self.smoothed_velocity = self.smoothed_velocity + weight * (
             self.velocity - self.smoothed_velocity
         )
 
     def rescale(self, factor: float) -> None:
-        """Continue in frames that are this many times larger."""
+        """Continue in frames of another resolution, `factor` times as large."""
         self._state[:, :2] *= factor
         self._state[:, 2, 0] += np.log(factor)
         self._mixed = (self._model_probabilities[..., None] * self._state).sum(axis=0)
         self.smoothed_velocity[:2] *= factor
 
     def _correct(self, pose: SimilarityPose) -> None:
-        """Correct every model by the observation and weight the models by their errors."""
+        """Correct every model with the observation, and weight the models by their errors."""
         error = pose - self._state[..., 0]
         error[:, 3] = wrap_radians(error[:, 3])
         noise = self._std**2
@@ -151,7 +155,7 @@ class PoseKalmanFilter:
         total = variance + noise
         surprise = error**2 / total
         log_likelihood = -0.5 * (surprise + np.log(total / noise))
-        # x and y move together, so they share their model and their surprise
+        # x and y move together, so they share the model probabilities and the surprise
         log_likelihood[:, :2] = log_likelihood[:, :2].sum(axis=1, keepdims=True)
         surprise[:, :2] = surprise[:, :2].mean(axis=1, keepdims=True)
         limit = self._config.surprise_threshold
@@ -159,7 +163,7 @@ class PoseKalmanFilter:
         self._covariance *= np.where(surprise > limit, grown, 1.0)[..., None, None]
         gain = self._covariance[..., 0] / (self._covariance[..., 0, 0] + noise)[..., None]
         self._state += gain * error[..., None]
-        # models are averaged, so their rotations must lie in the same turn
+        # models are averaged, so their rotations must lie within half a turn of the observation
         left = pose[3] - self._state[:, 3, 0]
         self._state[:, 3, 0] = pose[3] - wrap_radians(left)
         self._covariance = self._covariance - gain[..., None] * self._covariance[..., None, 0, :]
@@ -171,27 +175,33 @@ class PoseKalmanFilter:
     def _measure_noise(
         self, pose: SimilarityPose, std: NDArray[np.float64], seconds: float
     ) -> None:
-        """Update the measurement noise from the last four poses, if their steps are equal."""
+        """Update the measurement noise from the last four poses, if these are about equally spaced
+        in time."""
         self._recent.append((pose.copy(), seconds))
         steps = [s for _, s in self._recent][1:]
         if len(steps) < 3 or max(steps) - min(steps) > 0.2 * sum(steps) / 3:
             return
         noise = pose_noise(np.array([p for p, _ in self._recent]))
         config = self._config
-        # a jolt is no noise, and no camera is free of noise
+        # the ceiling keeps a jolt from counting as noise; no camera is without noise: the floor
         noise = np.clip(noise, config.noise_floor * std, config.noise_ceiling * self._std)
         rate = config.noise_learning_rate
         self._std = np.sqrt(self._std**2 + rate * (noise**2 - self._std**2))
 
     def _mix_models(self) -> None:
-        """Start every model from a mixture of all, since any may have been right until now."""
+        """Start every model from a mean of all models, since the motion may just have changed.
+
+        The mean is weighted by the probability that each model was right in the last frame and
+        that this one is right now (the interaction step of interacting multiple models).
+        """
         models = len(self._state)
         if models == 1:
             return
         stays = self._config.model_persistence
         change = np.full((models, models), (1 - stays) / (models - 1))
         np.fill_diagonal(change, stays)
-        weights = change[..., None] * self._model_probabilities[:, None]  # from each to each
+        # (from model, to model, 4)
+        weights = change[..., None] * self._model_probabilities[:, None]
         self._model_probabilities = weights.sum(axis=0)
         weights /= self._model_probabilities
         state = np.einsum("ijk,ikd->jkd", weights, self._state)

@@ -1,4 +1,4 @@
-"""Observations: faces as the landmark model sees them in crops of one frame."""
+"""Observations: the landmark model's output for the faces of one frame."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """One face in one frame, as the model predicts it.
+    """The model's output for one face in one frame, before it is assigned to a track.
 
     Attributes:
-        points: (K, 2) image pixels.
-        radius: (K,) image pixels.
+        points: (K, 2) landmarks in image pixels.
+        radius: (K,) their predicted radii in image pixels.
         score: face score, [0, 1].
         pose: fitted to the landmarks.
         appearance: from `appearance_descriptor`.
@@ -49,23 +49,24 @@ class Observation:
 
     @cached_property
     def pose_scale(self) -> NDArray[np.float64]:
-        """(4,) divisor that turns a difference of poses in pixels into face sizes."""
+        """Divisor (4,) that turns the pixels of a difference of poses into face sizes."""
         size = max(self.size, 1e-3)
         return np.array([size, size, 1.0, 1.0])
 
 
 def appearance_descriptor(crop: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
-    """A small version of an upright gray crop as a vector of length 1, independent of lighting.
+    """A crop as a vector of length 1 for comparing faces, nearly independent of lighting.
 
     Args:
-        crop: (H, W).
-        side: of the small image (`AppearanceConfig.side`).
+        crop: (H, W) gray, with the face upright.
+        side: side in pixels of the small image that the crop is reduced to
+            (`AppearanceConfig.side`).
 
     Returns:
         (side * side,).
     """
     small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
-    # slow changes across the face are lighting; the rest is the face
+    # gradual changes across the crop come from lighting, so they are removed
     small -= cv2.GaussianBlur(small, (0, 0), side / 4)
     flat = small.ravel() - small.mean()
     return flat / max(float(np.linalg.norm(flat)), 1e-6)
@@ -82,7 +83,7 @@ def observe_crops(
     matrices: Sequence[affine.Matrix],
     config: AppearanceConfig,
 ) -> list[Observation | None]:
-    """Observe the faces in crops of an image, all in one batch.
+    """Run the model on crops of an image, all in one batch.
 
     Args:
         gray: (H, W).
@@ -91,7 +92,7 @@ def observe_crops(
     Returns:
         One observation per crop; None where the model's output defines no pose.
     """
-    # the filters go on computing with the radii
+    # radii as float64, since the filters compute with them
     output, crops = run_crops(model, [gray] * len(matrices), matrices, np.float64)
     observations: list[Observation | None] = []
     for crop, points, radius, score in zip(crops, *output[:3], strict=True):
@@ -112,7 +113,7 @@ def observe_poses(
     poses: Sequence[SimilarityPose],
     config: AppearanceConfig,
 ) -> list[Observation | None]:
-    """Observe faces in crops that put faces of these poses where training crops have them."""
+    """Run the model on one crop per pose, framed as a training crop of a face with that pose."""
     center = model.canonical_points.mean(axis=0)
     matrices = [affine.invert(pose_to_similarity(pose, center)) for pose in poses]
     return observe_crops(model, gray, matrices, config) if matrices else []

@@ -1,11 +1,10 @@
-"""The smoother of recorded video: it also uses the frames that follow.
+"""The smoother of recorded video: it uses the frames before and after each frame.
 
 For each frame, a face's pose and shape are fitted by low-degree polynomials of time, in which
 near frames count more (local regression, Cleveland 1979,
 https://doi.org/10.1080/01621459.1979.10481038; at equal steps, Savitzky and Golay 1964). The
 fit reaches as far ahead as back, so it does not lag. Where a narrow fit differs from the wide one
-by more than the landmarks' radius explains, motion is quick (a blink, a jolt) and the narrow fit
-counts.
+by more than noise explains, the motion is quick (a blink, a jolt) and the narrow fit is used.
 
 `track_video` uses it for video files and image sequences. For cameras and streams, where the
 next frames are not known yet, the tracker smooths with `kalman` and `one_euro` instead.
@@ -26,14 +25,14 @@ from facepoints._util.angles import wrap_radians
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
 from facepoints.tracking.config import OfflineSmoothingConfig
-from facepoints.tracking.noise import noise_std
+from facepoints.tracking.measurement_noise import noise_std
 from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
 
 __all__ = ["smooth_offline"]
 
 
 class Timed(Protocol):
-    """A frame."""
+    """A frame with a time in seconds."""
 
     @property
     def time(self) -> float: ...
@@ -47,8 +46,8 @@ class TrackSample:
     """A tracked face in one frame.
 
     Attributes:
-        face: as tracked.
-        time: seconds.
+        face: the face before smoothing.
+        time: time of the frame in seconds.
         pose: (4,) similarity pose.
         shape: (K, 2) landmarks in the frame of the canonical shape.
         radius: (K,) radii in that frame.
@@ -63,7 +62,7 @@ class TrackSample:
 
 @dataclass(frozen=True, eq=False)
 class BufferedFrame(Generic[AnyFrame]):
-    """A frame with its faces, and the samples of those that are tracked by identity."""
+    """A frame with its faces, and the samples of its tracked faces by track identity."""
 
     frame: AnyFrame
     faces: list[Face]
@@ -75,10 +74,10 @@ def smooth_offline(
     canonical_points: NDArray,
     config: OfflineSmoothingConfig | None = None,
 ) -> Iterator[tuple[AnyFrame, list[Face]]]:
-    """The same frames and faces with smoothed landmarks, some frames later.
+    """Smooth the landmarks of tracked faces. Each frame is yielded some frames later.
 
     Args:
-        frames: each with its faces. Faces without a track stay as they are.
+        frames: frames with their faces. Faces without a track are not changed.
         canonical_points: (K, 2) mean shape of the faces.
         config: windows and thresholds; None: the defaults.
     """
@@ -141,7 +140,7 @@ def _smooth_points(
     canonical_points: NDArray,
     config: OfflineSmoothingConfig,
 ) -> NDArray[np.float32]:
-    """(K, 2) pixels: smoothed landmarks of a sample, from all samples of its track around it."""
+    """Smoothed landmarks (K, 2) of a sample in pixels, from all buffered samples of its track."""
     times = tuple(round(s.time - here.time, 6) for s in around)
     wide = _fit_weights(times, config.window_seconds, 2)
     narrow = _fit_weights(times, config.narrow_window_seconds, 2)
@@ -166,13 +165,13 @@ def _smooth_points(
 
 
 def _blend(calm: NDArray, quick: NDArray, apart: NDArray) -> NDArray[np.float64]:
-    """The calm values where `apart` is below 1, the quick ones where it is above, softly."""
+    """Blend from the calm values (`apart` far below 1) to the quick ones (far above 1)."""
     return calm + (quick - calm) * apart**4 / (1 + apart**4)
 
 
 @lru_cache(maxsize=256)
 def _fit_weights(times: tuple[float, ...], reach: float, degree: int) -> NDArray[np.float64]:
-    """(T,) weights of values at T times (seconds) in the local fit's value at time 0."""
+    """Weights (T,) whose sum with values at T times (seconds) is their local fit at time 0."""
     when = np.array(times)
     near = np.clip(1 - np.abs(when / (reach * 1.01)) ** 3, 0, None) ** 3
     degree = min(degree, int((near > 0).sum()) - 1)

@@ -16,10 +16,10 @@ __all__ = ["OneEuroFilter"]
 
 
 class OneEuroFilter:
-    """One Euro filters of the landmarks of a shape: low-pass, with a cutoff that grows with speed.
+    """Low-pass filters of all landmarks, each with a cutoff that grows with its speed.
 
-    At low speed the cutoff grows with the square of a landmark's speed: changing light moves
-    landmarks slowly, while eyelids and lips are fast.
+    At low speed the cutoff grows with the square of the speed, so that the slow motion that
+    changing light causes is smoothed, and that of eyelids and lips is not.
 
     Args:
         points: (K, 2) first shape.
@@ -35,9 +35,9 @@ class OneEuroFilter:
         """The smoothed landmarks (K, 2).
 
         Args:
-            points: (K, 2) as observed.
-            radius: (K,) of the landmarks, in the unit of `points`.
-            seconds: since the last call.
+            points: (K, 2) observed shape.
+            radius: (K,) radii of the landmarks, in the unit of `points`.
+            seconds: time since the last call.
         """
         config = self._config
         radius = np.maximum(np.asarray(radius, dtype=np.float64), 1e-6)

@@ -23,7 +23,7 @@ SimilarityPose = NDArray[np.float64]
 
 
 def similarity_to_pose(matrix: affine.Matrix, center: NDArray) -> SimilarityPose:
-    """The pose of a face whose canonical shape a similarity maps to pixels.
+    """The pose that a similarity gives to the canonical shape of a face.
 
     Args:
         matrix: (2, 3) from the shape's frame to pixels.
@@ -55,7 +55,7 @@ def fit_pose(points: NDArray, radius: NDArray, canonical_points: NDArray) -> Sim
 
 
 def pose_to_similarity(pose: SimilarityPose, center: NDArray) -> affine.Matrix:
-    """The similarity (2, 3) from the shape's frame to pixels; inverse of `similarity_to_pose`."""
+    """The similarity (2, 3) from the shape's frame to pixels. Inverse of `similarity_to_pose`."""
     size = np.exp(pose[2])
     cos, sin = size * np.cos(pose[3]), size * np.sin(pose[3])
     turn = np.array([[cos, -sin], [sin, cos]])
@@ -70,13 +70,13 @@ def pose_difference(pose: SimilarityPose, expected: SimilarityPose) -> Similarit
 
 
 def measurement_std(radius: NDArray, size: float, fraction: float) -> NDArray[np.float64]:
-    """Standard deviation (4,) of a pose that is fitted to landmarks with these radii.
+    """A first guess of the standard deviation (4,) of a pose, from the radii of its landmarks.
 
     Args:
         radius: (K,) pixels.
-        size: of the face in pixels.
+        size: longer side of the landmarks' box in pixels.
         fraction: standard deviation of the position as a fraction of the mean radius
-            (`KalmanConfig.measurement_std`).
+            (`KalmanConfig.initial_measurement_std`).
     """
     noise = fraction * max(float(np.sqrt(np.mean(np.square(radius, dtype=np.float64)))), 1e-3)
     turn = noise / max(size, 1e-3) * 2

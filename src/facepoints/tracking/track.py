@@ -21,13 +21,14 @@ __all__ = ["Track"]
 
 
 class Track:
-    """A face with an identity.
+    """A face that is followed through a video, with or without an identity yet.
 
     Args:
-        observation: the first.
+        observation: first observation of the face.
         time: of the first observation, in seconds.
         canonical_points: (K, 2) mean shape in crop pixels.
-        config: settings. If its `smooth` is off, the live smoother of the shape does not run.
+        config: settings. If `config.smooth` is False, the live smoother of the shape does not
+            run.
     """
 
     def __init__(
@@ -58,17 +59,17 @@ class Track:
         return self.last_seen < self.time
 
     def predict_pose(self, time: float) -> SimilarityPose:
-        """The pose to expect at a time."""
+        """The pose (4,) to expect at a time in seconds."""
         steady, agile = (
             motion.predict(time - self.time, self.is_lost) for motion in (self._steady, self._agile)
         )
-        # a crop that jitters makes landmarks jitter, so the agile prediction needs a reason
+        # a jittering crop makes landmarks jitter: use the agile prediction only if it differs
         change = pose_difference(agile, steady)
         apart = change / self.observation.pose_scale / self._config.kalman.agile_threshold
         return steady + change * min(float((apart**2).sum()), 1.0)
 
-    def crop_matrix(self, time: float) -> affine.Matrix:
-        """From the image to the crop in which the face should lie as faces did in training."""
+    def expected_crop(self, time: float) -> affine.Matrix:
+        """The matrix from the image to a crop in which the face should lie as in training crops."""
         return affine.invert(pose_to_similarity(self.predict_pose(time), self._center))
 
     def match_score(self, observation: Observation, time: float) -> float:
@@ -81,8 +82,8 @@ class Track:
         return similarity - config.match_distance_weight * cost
 
     def fits_better(self, other: Track, observation: Observation, time: float) -> bool:
-        """True if an observation is where this face should be and looks more like it than like
-        another track's."""
+        """True if an observation lies where this face is expected and resembles it more than the
+        face of `other`."""
         distance = np.hypot(*(observation.pose - self.predict_pose(time))[:2])
         mine = appearance_similarity(self.mean_appearance, observation.appearance)
         theirs = appearance_similarity(other.mean_appearance, observation.appearance)
@@ -90,10 +91,10 @@ class Track:
         return bool(distance < reach) and mine > theirs
 
     def update(self, observation: Observation, time: float, *, alone: bool = True) -> None:
-        """Take in the face of a frame.
+        """Update the track with the observation of a frame.
 
         Args:
-            alone: no other face is near. Otherwise the appearance is not learned, and size and
+            alone: no other face is near. If False, the appearance is not learned, and size and
                 rotation only slowly.
         """
         seconds = max(time - self.time, 0.0)
@@ -120,13 +121,13 @@ class Track:
         self.time = time
 
     def points(self) -> NDArray[np.float32]:
-        """(K, 2) pixels: the landmarks, smoothed by the live smoother unless that is off."""
+        """Landmarks (K, 2) in pixels, smoothed by the live smoother if it runs."""
         if self._shape is None:
             return self.observation.points
         return affine.apply(pose_to_similarity(self._steady.pose, self._center), self._shape.points)
 
     def rescale(self, factor: float) -> None:
-        """Continue in frames that are this many times larger."""
+        """Continue in frames of another resolution, `factor` times as large."""
         self._steady.rescale(factor)
         self._agile.rescale(factor)
         self._last_size_and_turn[0] += np.log(factor)
@@ -134,7 +135,7 @@ class Track:
     def _start_filters(self, observation: Observation) -> None:
         std, config = self._measurement_std(observation), self._config
         pose, size = observation.pose, observation.size
-        # two estimates: a steady one to show, an agile one to predict where to crop next
+        # two estimates: a steady one for the output, an agile one to predict where to crop next
         self._steady = PoseKalmanFilter(pose, std, size, config.kalman)
         self._agile = PoseKalmanFilter(pose, std, size, config.kalman, agile=True)
         self._shape = None
@@ -142,7 +143,7 @@ class Track:
             self._shape = OneEuroFilter(self._own_frame(observation)[0], config.one_euro)
 
     def _learn(self, observation: Observation, seconds: float, alone: bool) -> None:
-        """Remember size, rotation and appearance for the time when the face is hidden."""
+        """Remember size, rotation and appearance, to recognize the face after it was hidden."""
         config = self._config
         last = np.array([0, 0, *self._last_size_and_turn])
         change = pose_difference(observation.pose, last)[2:]
@@ -156,7 +157,7 @@ class Track:
             self.mean_appearance = (mean / norm).astype(np.float32)
 
     def _measurement_std(self, observation: Observation) -> NDArray[np.float64]:
-        fraction = self._config.kalman.measurement_std
+        fraction = self._config.kalman.initial_measurement_std
         return measurement_std(observation.radius, observation.size, fraction)
 
     def _own_frame(self, observation: Observation) -> tuple[NDArray, NDArray]:

@@ -49,8 +49,8 @@ def track_video(
     """Track faces through a video.
 
     A frame of a camera or stream is yielded as soon as it is processed; its landmarks are
-    smoothed by what was seen so far. A frame of a recorded video is yielded some frames later;
-    its landmarks are smoothed by the frames that follow as well.
+    smoothed with the frames before it. A frame of a recorded video is yielded some frames later;
+    its landmarks are smoothed with the frames before and after it.
 
     Args:
         predictor: detects faces and predicts their landmarks.
@@ -75,9 +75,9 @@ def track_video(
 
 
 class FaceTracker:
-    """Call it with one frame after the other; it returns each frame's faces with their tracks.
+    """Tracks faces frame by frame: each call takes the next frame and returns its tracked faces.
 
-    If `config.smooth` is on, landmarks go through the live smoother (`kalman`, `one_euro`).
+    If `config.smooth` is True, the live smoother (`kalman`, `one_euro`) smooths the landmarks.
 
     Args:
         predictor: detects faces and predicts their landmarks.
@@ -110,7 +110,7 @@ class FaceTracker:
         self._resize(gray.shape)
         self._tracks = [t for t in self._tracks if now - t.time < config.max_frame_gap]
         tracks = self._tracks
-        # Step 1: look for every tracked face where it should be, and give each face one track
+        # Step 1: observe every tracked face at its predicted place, and give each face one track
         observations = self._observe_tracks(gray, tracks, now)
         observations = reject_occlusion_drift(tracks, observations, now, config.association)
         observations = resolve_conflicts(tracks, observations, now, config.association)
@@ -132,8 +132,7 @@ class FaceTracker:
         return [self._face(track) for track in visible if track.track_id is not None]
 
     def _confirm(self, track: Track) -> None:
-        """Give a tentative track its identity: at once if the score is high, else after some
-        observations."""
+        """Give a track its identity: at once if its score is high, else after some observations."""
         config = self.config.acceptance
         certain = (
             track.observation.score >= config.instant_score
@@ -144,8 +143,11 @@ class FaceTracker:
             self.next_id += 1
 
     def _resize(self, shape: tuple[int, ...]) -> None:
-        """Adapt to the size of the frame: of the same proportions it shows the same scene in
-        another resolution, of others a new scene."""
+        """Adapt to a new frame size.
+
+        With the same proportions it is the same scene in another resolution, and the tracks
+        continue. Otherwise it is a new scene, and they end.
+        """
         height, width = shape[:2]
         old_height, old_width = self._size
         if (height, width) != self._size:
@@ -159,7 +161,7 @@ class FaceTracker:
     def _update_tracks(
         self, tracks: Sequence[Track], observations: Sequence[Observation | None], now: float
     ) -> bool:
-        """Update or mark each track as missed. Returns True if one was lost in this frame."""
+        """Update each track, or mark it as missed. Returns True if one was lost in this frame."""
         any_lost = False
         visible = [observation for observation in observations if observation is not None]
         for track, observation in zip(tracks, observations, strict=True):
@@ -174,11 +176,11 @@ class FaceTracker:
     def _observe_tracks(
         self, gray: NDArray[np.uint8], tracks: Sequence[Track], now: float
     ) -> list[Observation | None]:
-        """The face at each track's predicted place; None where there is no plausible one."""
+        """The observation at each track's predicted place; None if it is not plausible."""
         if not tracks:
             return []
         model, appearance, config = self.predictor.model, self.config.appearance, self.config.recrop
-        matrices = [track.crop_matrix(now) for track in tracks]
+        matrices = [track.expected_crop(now) for track in tracks]
         observations = observe_crops(model, gray, matrices, appearance)
         expected = [track.predict_pose(now) for track in tracks]
         again = []
@@ -200,8 +202,8 @@ class FaceTracker:
     def _needs_recrop(
         self, observed: SimilarityPose, expected: SimilarityPose, factor: float
     ) -> bool:
-        """True if a face lay in its crop unlike faces in training, by more than the limits of
-        `RecropConfig` times a factor."""
+        """True if a face lay too differently in its crop than faces in training crops: by more
+        than the limits of `RecropConfig` times `factor`."""
         config = self.config.recrop
         error = observed - expected
         side = max(self.predictor.model.size) * np.exp(expected[2])
@@ -280,14 +282,14 @@ class FaceTracker:
             visible.append(track)
         elapsed, longest = frame.time - self._detected_time, config.quiet_interval
         self._detected_frame, self._detected_time = frame.index, frame.time
-        # every frame while there is news, then at intervals that double
+        # in every frame while there are new faces, then at intervals that double
         self._interval = 0.0 if any_new else min(2 * max(min(elapsed, longest), 1e-3), longest)
 
     def _count_missed_detections(
         self, visible: Sequence[Track], detections: Sequence[Detection]
     ) -> None:
-        """End tracks that the detector does not confirm: a model that scores no faces would
-        track anything."""
+        """End tracks that the detector does not confirm. A model without a face score would
+        otherwise track anything."""
         config = self.config.detection
         for track in visible:
             box = _box(track.observation)
@@ -296,9 +298,11 @@ class FaceTracker:
         self._tracks = [t for t in self._tracks if t.missed_detections < config.max_missed]
 
     def _observe_faces(self, gray: NDArray[np.uint8], faces: Sequence[Face]) -> list[Observation]:
-        """Detected faces, observed again in a crop made from their landmarks, as they will be
-        from the next frame on. Otherwise landmarks would jump from the first frame to the
-        second."""
+        """Observations of detected faces, in new crops framed by their landmarks.
+
+        The next frames are cropped by the landmarks too. In the detector's crop, the landmarks
+        of the first frame would differ from those of the second.
+        """
         model = self.predictor.model
         poses = [fit_pose(face.points, face.radius, model.canonical_points) for face in faces]
         known = [pose for pose in poses if pose is not None]

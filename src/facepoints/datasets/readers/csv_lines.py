@@ -1,4 +1,4 @@
-"""Lines of label tables as bytes, from plain files, zips, and zips within zips."""
+"""Reads the lines and cells of CSV label tables, which may be in a zip or in a zip within a zip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO
 
 from facepoints.errors import DataError
 
-__all__ = ["ZIP_MAGIC", "choose_table", "open_table", "read_lines", "split_fields"]
+__all__ = ["ZIP_MAGIC", "choose_table", "csv_cells", "open_table", "read_lines"]
 
 ZIP_MAGIC = b"PK"
 _BLOCK = 1 << 20  # bytes read at once
@@ -22,13 +22,18 @@ _BOM = b"\xef\xbb\xbf"
 
 @contextmanager
 def open_table(path: Path, split: str) -> Iterator[tuple[IO[bytes], str]]:
-    """Open the label table of a file.
+    """Open the label table in a CSV or zip file.
 
-    In a zip it is the only CSV file, or the one of the split ("training" or "test"), which may
-    be in a zip of its own, as in the complete download of the competition.
+    From a zip it opens the file named after the split (training.csv or test.csv), or the only CSV
+    file. The file may be in a zip of its own, such as training.zip in the complete download of
+    Kaggle's competition.
+
+    Args:
+        path: CSV or zip file.
+        split: "training" or "test". It chooses between the tables of a zip.
 
     Yields:
-        A binary stream, and a name for messages.
+        A binary stream of the table, and a name of the table for messages.
 
     Raises:
         DataError: there is no such file, the zip is damaged, or it has no such table.
@@ -74,7 +79,7 @@ def _open_member(file: IO[bytes], split: str, name: str) -> Iterator[tuple[IO[by
 
 
 def choose_table(names: list[str], split: str) -> str | None:
-    """The file name that holds the table of the split; None if there is none."""
+    """The one of these file names that holds the table of the split; None if there is none."""
     tables = [n for n in names if n.lower().endswith((".csv", ".zip"))]
     for suffix in (".csv", ".csv.zip", ".zip"):
         for name in tables:
@@ -84,9 +89,9 @@ def choose_table(names: list[str], split: str) -> str | None:
 
 
 def read_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines of a table as (line number from 1, bytes without the line end).
+    """Yield the lines of a table as (line number from 1, bytes without the line end).
 
-    A byte order mark is dropped. LF and CRLF end a line. A quoted field may contain line ends.
+    A byte order mark is dropped. LF and CRLF end a line. A quoted cell may contain line ends.
     Blank lines are skipped.
 
     Raises:
@@ -126,21 +131,21 @@ def _raw_lines(stream: IO[bytes]) -> Iterator[bytes]:
         yield last
 
 
-_FIELD = re.compile(rb'\s*"([^"]*(?:""[^"]*)*)"\s*(?:,|$)|([^,]*)(?:,|$)')
+_CELL = re.compile(rb'\s*"([^"]*(?:""[^"]*)*)"\s*(?:,|$)|([^,]*)(?:,|$)')
 
 
-def split_fields(line: bytes) -> list[bytes]:
-    """Fields of a CSV line without their quotes."""
+def csv_cells(line: bytes) -> list[bytes]:
+    """The cells of a CSV line, without their quotes."""
     if b'"' not in line:
         return line.split(b",")
-    fields, start = [], 0
+    cells, start = [], 0
     while start <= len(line):
-        match = _FIELD.match(line, start)
+        match = _CELL.match(line, start)
         if match is None:
             break
         quoted, plain = match.groups()
-        fields.append(plain if quoted is None else quoted.replace(b'""', b'"'))
+        cells.append(plain if quoted is None else quoted.replace(b'""', b'"'))
         if match.end() == len(line) and not match.group().endswith(b","):
             break
         start = match.end()
-    return fields
+    return cells

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.csv_lines import open_table, read_lines, split_fields
+from facepoints.datasets.readers.csv_lines import csv_cells, open_table, read_lines
 from facepoints.datasets.readers.image_store import ImageStore
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.pixels import parse_pixels
@@ -26,17 +26,19 @@ from facepoints.errors import DataError
 from facepoints.landmarks.known_sets import KAGGLE_15, known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["is_header", "marking_schemes", "read_kaggle"]
+__all__ = ["find_marking_schemes", "is_kaggle_header", "read_kaggle"]
 
 _IMAGE, _ID = "Image", "ImageId"
 _BLANK = {b"", b"NA"}
-_CORE = 0.9  # a point labelled in this share of the rows belongs to the narrow scheme
-_ROWS = 10  # rows that each scheme needs: in fewer, one hole takes a point below `_CORE`
+# a point that is labelled in at least this share of the rows belongs to the narrow scheme
+_NARROW_SHARE = 0.9
+# rows that each scheme needs. In fewer, one missing label takes a point below `_NARROW_SHARE`
+_MIN_SCHEME_ROWS = 10
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Column numbers of a table."""
+    """The columns of a table, by number."""
 
     landmarks: LandmarkSet
     image: int
@@ -46,23 +48,24 @@ class _Columns:
 
 
 @dataclass
-class _Table:
-    """The rows of a table read so far, without the pixels."""
+class _LabelsAndNames:
+    """Labels and names of the rows read so far. The pixels go to an image store."""
 
     labels: list[list[float]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
 
-def is_header(line: bytes) -> bool:
-    """True if a table's first line names a column of pixels, or the x and y of a point."""
-    names = {f.strip() for f in split_fields(line)}
+def is_kaggle_header(line: bytes) -> bool:
+    """True if a table's first line is that of a Kaggle table: it has a column "Image", or columns
+    for the x and the y of a point."""
+    names = {cell.strip() for cell in csv_cells(line)}
     return b"Image" in names or any(n.endswith(b"_x") and n[:-1] + b"y" in names for n in names)
 
 
 def read_kaggle(path: Path, options: Options) -> Samples:
     """Read a training or test table: plain, zipped, or in the competition's zip.
 
-    The labels decide the marking scheme of each row (`marking_schemes`). Groups are clusters of
+    `find_marking_schemes` finds the marking scheme of each row. Groups are clusters of
     near-identical images.
 
     Raises:
@@ -78,78 +81,84 @@ def read_kaggle(path: Path, options: Options) -> Samples:
         if header is None:
             raise DataError(f"{name} is empty; expected a header and a row per face")
         columns = _columns(header, name)
-        images, table = _read_rows(rows, columns, name, options.scratch)
-    values = np.array(table.labels, dtype=np.float32).reshape(len(images), -1, 2)
+        images, rows_read = _read_rows(rows, columns, name, options.scratch)
+    values = np.array(rows_read.labels, dtype=np.float32).reshape(len(images), -1, 2)
     known = np.isfinite(values).all(axis=2)
     points = np.zeros((len(images), len(columns.landmarks), 2), dtype=np.float32)
     labelled = np.zeros(points.shape[:2], dtype=bool)
     if columns.labels:
         points[known], labelled[:] = values[known], known
-    scheme, schemes = marking_schemes(labelled, columns.landmarks)
+    scheme, schemes = find_marking_schemes(labelled, columns.landmarks)
     return Samples(
         images=images,
         points=points,
         labelled=labelled,
         landmarks=columns.landmarks,
         group=duplicate_groups(images),
-        names=np.array(table.names, dtype=np.str_),
+        names=np.array(rows_read.names, dtype=np.str_),
         scheme=scheme,
         schemes=schemes,
     )
 
 
-def marking_schemes(
+def find_marking_schemes(
     labelled: NDArray[np.bool_], landmarks: LandmarkSet
 ) -> tuple[NDArray[np.int16], dict[str, tuple[str, ...]]]:
     """Find the marking scheme of each row from the mask of its labels.
 
-    The labels of the competition come from two sets with 15 and 4 points, and a name means
-    another place in each. Points that are labelled in 90 % of the rows form the narrow scheme. A
-    row without any other label belongs to it, all other rows to the wide scheme. If there are
-    not clearly two (`_two_schemes`), there is one scheme, named after the number of its points.
+    The competition joins two sets of faces: one has labels for 15 points, the other for 4, and
+    points of the same name lie in different places. Points that are labelled in at least 90 % of
+    the rows form the narrow scheme. Rows without a label for any other point belong to it, and
+    all other rows to the wide scheme. Without clear signs of two schemes (`_has_two_schemes`)
+    all rows belong to one.
 
     Args:
-        labelled: (N, K).
-        landmarks: of the K columns.
+        labelled: (N, K) mask of the labels.
+        landmarks: the landmark set of the K columns.
 
     Returns:
-        The number of each row's scheme (N,), and for each scheme ("15-point", "4-point") the
-        names of its points, the widest first.
+        The number of each row's scheme (N,), and for each scheme the names of its points, the
+        scheme with more points first. A scheme is named after its number of points, such as
+        "15-point".
     """
-    core = np.asarray(labelled.mean(axis=0) >= _CORE)
-    narrow = np.asarray(~labelled[:, ~core].any(axis=1))
-    if _two_schemes(labelled, core, narrow):
-        few = tuple(n for c, n in enumerate(landmarks.names) if core[c])
+    narrow_points = np.asarray(labelled.mean(axis=0) >= _NARROW_SHARE)
+    narrow_rows = np.asarray(~labelled[:, ~narrow_points].any(axis=1))
+    if _has_two_schemes(labelled, narrow_points, narrow_rows):
+        few = tuple(n for c, n in enumerate(landmarks.names) if narrow_points[c])
         schemes = {f"{len(landmarks)}-point": landmarks.names, f"{len(few)}-point": few}
-        return np.asarray(narrow, dtype=np.int16), schemes
+        return np.asarray(narrow_rows, dtype=np.int16), schemes
     some = np.asarray(labelled.any(axis=0) | (not labelled.any()))
     marked = tuple(n for c, n in enumerate(landmarks.names) if some[c])
     return np.zeros(len(labelled), dtype=np.int16), {f"{len(marked)}-point": marked}
 
 
-def _two_schemes(
-    labelled: NDArray[np.bool_], core: NDArray[np.bool_], narrow: NDArray[np.bool_]
+def _has_two_schemes(
+    labelled: NDArray[np.bool_], narrow_points: NDArray[np.bool_], narrow_rows: NDArray[np.bool_]
 ) -> bool:
-    """True if the rows without a label outside of the core are a scheme of their own, False if
-    they only have holes.
+    """True if the rows with labels only for the narrow points come from another marking scheme.
+    False if some of their labels are just missing.
 
-    A wrong False costs some error in the points that the two schemes mark differently. A wrong
+    A wrong False adds some error to the points that the two schemes mark differently. A wrong
     True is worse: it takes rows away from every column and adds columns with hardly any labels.
-    So two schemes must meet three conditions. Both have enough rows to learn from. The narrow
-    scheme has at most half of the points (4 of 15 in the competition), since a hidden part of a
-    face leaves out fewer. And the points are left out together: 4,765 rows of the competition
-    have no label outside of the core, and only 129 have some of them.
+    So two schemes must meet three conditions:
+
+    - Both schemes have enough rows to learn from.
+    - The narrow scheme has at most half of the points (4 of 15 in the competition). Rows in which
+      a part of the face is hidden lack fewer points.
+    - The other points are missing together. In the competition 4,765 rows have none of them, and
+      only 129 rows have some but not all.
     """
-    left_out = labelled[:, ~core]
-    if not 0 < core.sum() <= len(core) / 2 or left_out.shape[1] < 2:
+    wide_only = labelled[:, ~narrow_points]
+    if not 0 < narrow_points.sum() <= len(narrow_points) / 2 or wide_only.shape[1] < 2:
         return False
-    part = left_out.any(axis=1) & ~left_out.all(axis=1)
-    return min(narrow.sum(), (~narrow).sum()) >= _ROWS and narrow.sum() > part.sum()
+    has_some = wide_only.any(axis=1) & ~wide_only.all(axis=1)
+    enough = min(narrow_rows.sum(), (~narrow_rows).sum()) >= _MIN_SCHEME_ROWS
+    return enough and narrow_rows.sum() > has_some.sum()
 
 
 def _columns(header: bytes, name: str) -> _Columns:
-    """The columns of a header. Raises DataError if one is missing, unknown or repeated."""
-    names = tuple(f.decode("utf-8", "replace").strip() for f in split_fields(header))
+    """The columns that a header names. Raises DataError if one is missing, unknown or repeated."""
+    names = tuple(cell.decode("utf-8", "replace").strip() for cell in csv_cells(header))
     repeated = sorted({n for n in names if names.count(n) > 1})
     if repeated:
         raise DataError(f"{name}: column '{repeated[0]}' is there more than once")
@@ -184,13 +193,13 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
-    """Read the pixels of all rows into an image store, and labels and names into a table."""
-    table = _Table()
+    """The images of all rows, from an image store, and their labels and names."""
+    rows_read = _LabelsAndNames()
     store: ImageStore | None = None
     side = row = line = 0
     try:
         for row, (line, text) in enumerate(rows, start=1):  # noqa: B007
-            cells = split_fields(text)
+            cells = csv_cells(text)
             if len(cells) != len(columns.names):
                 raise ValueError(
                     f"expected {len(columns.names)} columns as in the header, found {len(cells)}"
@@ -199,12 +208,14 @@ def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
             if store is None:
                 side = _side(pixels)
                 store = ImageStore(scratch, side, side)
-            table.labels.append([_label(cells[c], columns.names[c], side) for c in columns.labels])
-            table.names.append(_row_name(cells, columns, row))
+            rows_read.labels.append(
+                [_label(cells[c], columns.names[c], side) for c in columns.labels]
+            )
+            rows_read.names.append(_row_name(cells, columns, row))
             store.append(parse_pixels(pixels, side * side))
         if store is None:
             raise DataError(f"{name} has a header but no rows")
-        return store.finish(), table
+        return store.finish(), rows_read
     except ValueError as error:
         raise DataError(f"{name}, row {row} (line {line}): {error}") from error
     finally:
@@ -232,7 +243,7 @@ def _side(pixels: bytes) -> int:
 
 
 def _label(cell: bytes, column: str, side: int) -> float:
-    """One coordinate in pixels; NaN for a blank."""
+    """The coordinate in a cell, in pixels; NaN for a blank cell."""
     if cell in _BLANK:
         return math.nan
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from facepoints.datasets.readers import youtube_faces
 from facepoints.datasets.readers.coco import find_image
 from facepoints.datasets.readers.csv_lines import ZIP_MAGIC, choose_table
-from facepoints.datasets.readers.kaggle import is_header
+from facepoints.datasets.readers.kaggle import is_kaggle_header
 from facepoints.datasets.readers.photo_rows import IMAGE_SUFFIXES
 from facepoints.datasets.readers.pts import pts_files
 from facepoints.errors import DataError
@@ -64,7 +64,7 @@ def find_format(path: Path, split: str) -> tuple[str, Path]:
         return "pts", path
     if youtube_faces.is_frames_header(line):
         return "youtube", path
-    if is_header(line):
+    if is_kaggle_header(line):
         return "kaggle", path
     raise DataError(f"{path} has no known format; expected {KNOWN_FORMATS}")
 

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.csv_lines import read_lines, split_fields
+from facepoints.datasets.readers.csv_lines import csv_cells, read_lines
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.photo_rows import (
     FaceRow,
@@ -67,7 +67,7 @@ def person(name: str) -> str:
 
 def is_frames_header(line: bytes) -> bool:
     """True if a table's first line is a file column and then 0, 1, 2, ..."""
-    names = [f.strip() for f in split_fields(line)]
+    names = [cell.strip() for cell in csv_cells(line)]
     return len(names) > 2 and names[1:] == [b"%d" % i for i in range(len(names) - 1)]
 
 
@@ -107,7 +107,7 @@ def read_frames(path: Path, options: Options) -> Photos:
     try:
         with table.open("rb") as stream:
             for row, (line, text) in enumerate(read_lines(stream)):  # noqa: B007
-                cells = split_fields(text)
+                cells = csv_cells(text)
                 if row == 0:
                     if not is_frames_header(text) or len(cells) % 2 == 0:
                         raise ValueError("expected columns for file, then 0, 1, ... in pairs")

@@ -1,4 +1,4 @@
-"""Synthetic faces in the files of Kaggle's competition, for runs without its data."""
+"""Writes synthetic faces as the four files of Kaggle's competition, for use without its data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEST_SEED = 1_000_003  # far from usual seeds, so test faces are other people
 
 
 def write_kaggle_files(out: Path, *, count: int, test: int, seed: int) -> None:
-    """Write training.csv, test.csv, IdLookupTable.csv and solution.csv of rendered faces.
+    """Write training.csv, test.csv, IdLookupTable.csv and solution.csv with rendered faces.
 
     As in the competition, the first third of the rows has 15 points, and the others the 4 of a
     second marking scheme. The lookup table requests the points of each test image's scheme.

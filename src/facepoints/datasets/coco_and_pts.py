@@ -1,4 +1,7 @@
-"""Parts of COCO and .pts files that data sets and predictions share."""
+"""Parts of COCO and .pts files that the writers of labels and of predictions share.
+
+`datasets/writers.py` writes labels; `results/coco.py` and `results/pts.py` write predictions.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ def coco_category(landmarks: LandmarkSet) -> dict[str, Any]:
 
 
 def pts_columns(landmarks: LandmarkSet) -> list[int]:
-    """Columns of a landmark set in the order of a .pts file, which does not name its points.
+    """Columns of a landmark set in the order in which a .pts file lists its unnamed points.
 
-    It is the order of the set in `NUMBERED_SETS` with the same points, else that of the set itself.
+    If `NUMBERED_SETS` has a set with the same points, its order is used, else that of the set.
     """
     for known in NUMBERED_SETS.values():
         if set(known.names) == set(landmarks.names):
@@ -34,5 +37,5 @@ def pts_columns(landmarks: LandmarkSet) -> list[int]:
 
 
 def pts_text(lines: Sequence[str]) -> str:
-    """A .pts file (version 1) of points written as "x y", 1-based, in pixels."""
+    """The text of a .pts file (version 1) with lines "x y" of 1-based pixel coordinates."""
     return "\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""])

@@ -1,4 +1,6 @@
-"""How much of a signal is noise, from its third differences: smooth motion has hardly any.
+"""Estimates the measurement noise of a signal from its third differences.
+
+Smooth motion has hardly any third differences, so what remains is noise.
 
 White noise of standard deviation s has third differences of standard deviation s * sqrt(20),
 since 1 + 9 + 9 + 1 = 20.
@@ -22,7 +24,7 @@ _MAD = 0.6745  # median of |x| for a standard normal x
 def noise_std(values: NDArray) -> NDArray[np.float64]:
     """Standard deviation (...) of the noise in values (T, ...) at equal steps.
 
-    It goes by the median, so that a jump does not count as noise. 0 for fewer than five values.
+    It uses the median, so that a jump does not count as noise. 0 for fewer than five values.
     """
     if len(values) < 5:
         return np.zeros(values.shape[1:])
@@ -31,9 +33,10 @@ def noise_std(values: NDArray) -> NDArray[np.float64]:
 
 
 def pose_noise(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Noise (4,) of the last four poses (4, 4) of a face: one rough sample for an average.
+    """Noise (4,) of a face's pose, from its last four poses (4, 4).
 
-    Both coordinates of the position get their root mean square.
+    One such estimate is rough; `kalman` averages many. x and y both get the root mean square of
+    their two values.
     """
     first, second, third = poses[1:] - poses[:-1]
     change = third - 2 * second + first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepoints.tracking.noise import noise_std, pose_noise
+from facepoints.tracking.measurement_noise import noise_std, pose_noise
 
 
 def test_noise_std_recovers_the_noise_on_smooth_motion() -> None:
