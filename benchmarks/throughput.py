@@ -57,7 +57,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from facepoints.errors import MissingExtraError, SettingsError
 from facepoints.landmarks.known_sets import KAGGLE_15
-from facepoints.models.networks import NETWORKS, build
+from facepoints.models.networks import NETWORKS, build_model
 from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.augment import Augment, augment
 from facepoints.training.distributed import DistributedContext
@@ -208,7 +208,7 @@ def trainer(network: str, device: torch.device, side: str) -> Callable[[Batch], 
     tuned = side in ("float32", "facepoints")
     precision = "auto" if side == "facepoints" else "float32"
     torch.manual_seed(0)
-    model = build(network, len(KAGGLE_15), (SIZE, SIZE), 127.0, 70.0).to(device).train()
+    model = build_model(network, len(KAGGLE_15), (SIZE, SIZE), 127.0, 70.0).to(device).train()
     if tuned:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=tuned)

@@ -19,7 +19,7 @@ from facepoints.evaluation.calibration import calibrate
 from facepoints.imaging import affine
 from facepoints.inference import cropping
 from facepoints.models.loading import RunModel
-from facepoints.models.onnx_export import graph_of, run_metadata, seal
+from facepoints.models.onnx_export import graph_of, run_metadata, with_metadata
 from facepoints.models.quantize import in_batches, quantize_graph
 from facepoints.models.run import Run, read_header, save_run, save_weights
 
@@ -103,7 +103,7 @@ def install(run: Run, folder: Path, package: Path, seen: Samples) -> None:
         seen: faces at the run's size, to measure the ranges of 8-bit values on.
     """
     graph = quantize_graph(graph_of(run), in_batches(seen.images))
-    write_bytes(package / "points.onnx", seal(graph, run_metadata(run)))
+    write_bytes(package / "points.onnx", with_metadata(graph, run_metadata(run)))
     (package / "points" / "weights").mkdir(parents=True, exist_ok=True)
     for number, member in enumerate(run.members):
         save_weights(package / "points" / "weights" / f"{number}.safetensors", member.model, True)

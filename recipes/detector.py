@@ -37,7 +37,7 @@ from facepoints.detection.builtin import INPUT, KIND, OUTPUTS, decode
 from facepoints.errors import FacepointsError
 from facepoints.imaging import affine
 from facepoints.models.networks.face_detector import DetectorGraph, FaceNet
-from facepoints.models.onnx_export import seal, traced
+from facepoints.models.onnx_export import traced, with_metadata
 from facepoints.models.quantize import quantize_graph
 from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.train_state import read_checkpoint, write_checkpoint
@@ -140,8 +140,8 @@ def write(
         [INPUT],
         list(OUTPUTS),
     )
-    header = {"kind": KIND, "validation": report}
-    files.write_bytes(path, seal(quantize_graph(model, images), header))
+    metadata = {"kind": KIND, "validation": report}
+    files.write_bytes(path, with_metadata(quantize_graph(model, images), metadata))
     print(f"{path}: {json.dumps(report)}")
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facepoints.datasets.samples import Samples
-from facepoints.models.networks import KeypointModel, build
+from facepoints.models.networks import KeypointModel, build_model
 from facepoints.models.networks.heatnet import HeatNet
 from facepoints.models.run import Run, read_header, save_run, save_weights
 from facepoints.training.augment import AUGMENTS, augment
@@ -45,7 +45,7 @@ def add_annotator_bias(folder: Path, annotators: Sequence[Samples], ridge: float
     """
     run, header = Run.load(folder), read_header(folder)
     before = run.members[0].model
-    model = build(
+    model = build_model(
         "heatnet", before.points, before.size, 0.0, 1.0, before.has_face_score, len(annotators)
     )
     model.load_state_dict(before.state_dict(), strict=False)

@@ -8,6 +8,7 @@ from collections import defaultdict
 import pytest
 
 from facepoints.cli.main import main
+from facepoints.results.formats import FORMATS
 
 COMMANDS = ["predict", "measure", "align", "train", "evaluate", "compare"]
 COMMANDS += ["adapt", "export", "submit", "convert", "show", "synthetic"]
@@ -128,3 +129,9 @@ def test_help_that_the_output_cannot_encode_is_replaced() -> None:
         env=environment,
     )
     assert "predict" in done.stdout
+
+
+def test_the_help_of_predict_names_a_suffix_of_every_format(pages: dict[str, str]) -> None:
+    _, text = options_of(pages["predict"])["--out"]
+    for name, each in FORMATS.items():
+        assert each.suffixes[0] in text, name

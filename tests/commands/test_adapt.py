@@ -36,7 +36,7 @@ def dots_model() -> bytes:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from facepoints.models.onnx_edit import seal
+    from facepoints.models.onnx_edit import with_metadata
 
     ys, xs = np.mgrid[:SIDE, :SIDE].astype(np.float64)
     ones = np.ones(SIDE * SIDE)
@@ -94,7 +94,7 @@ def dots_model() -> bytes:
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(proto)
     calibration = {"coverage": 0.9, "factors": [1.0] * 68, "rows": 0, "calibrated": False}
-    return seal(
+    return with_metadata(
         proto,
         {
             "landmarks": IBUG_68.to_dict(),

@@ -39,7 +39,7 @@ from facepoints.imaging.input_paths import find_images
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
-from facepoints.models.onnx_export import seal
+from facepoints.models.onnx_export import with_metadata
 from facepoints.runtime.model_file import checksum
 
 FACE = (55.0, 55.5)  # the middle of the face on the portrait of these tests
@@ -74,7 +74,7 @@ def model_bytes() -> bytes:
         "has_face_score": False,
         "calibration": {"coverage": 0.9, "factors": [1.0] * 68, "rows": 0, "calibrated": False},
     }
-    return seal(onnx.parser.parse_model(graph), header)
+    return with_metadata(onnx.parser.parse_model(graph), header)
 
 
 @pytest.fixture(scope="module")

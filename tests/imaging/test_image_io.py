@@ -329,7 +329,7 @@ def test_inputs_without_an_image_are_refused(album: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             find_images([given_input])
-    with pytest.raises(DataError, match="none came"):
+    with pytest.raises(DataError, match="got none"):
         find_images([])
 
 

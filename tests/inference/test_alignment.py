@@ -15,7 +15,7 @@ from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
 from facepoints.inference.alignment import ARCFACE, SIZES, TEMPLATES, Template, align, align_matrix
 from facepoints.inference.face import Face
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, NARROW
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_NARROW, KAGGLE_SCHEMES
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
 
@@ -130,7 +130,7 @@ def test_wrong_templates_sizes_and_faces_are_refused() -> None:
         align(image, face, size=4)
     with pytest.raises(SettingsError, match="arcface-112"):
         align(image, face, "dlib")  # type: ignore[arg-type]
-    few = LandmarkSet.of_names(KAGGLE_SCHEMES[NARROW])
+    few = LandmarkSet.of_names(KAGGLE_SCHEMES[KAGGLE_NARROW])
     with pytest.raises(DataError, match="mouth_right_corner"):
         align(image, face_of(np.arange(8).reshape(4, 2), few), "arcface-112")
     with pytest.raises(DataError, match="different places"):

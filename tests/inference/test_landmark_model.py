@@ -25,7 +25,7 @@ from facepoints import weights
 from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.onnx_export import seal
+from facepoints.models.onnx_export import with_metadata
 from facepoints.runtime.model_file import FORMAT, checksum
 
 EYES = LandmarkSet.of_names(("left_eye", "right_eye"))
@@ -62,7 +62,7 @@ HEADER: dict[str, Any] = {
 
 
 def model_bytes(**changes: Any) -> bytes:
-    return seal(onnx.parser.parse_model(GRAPH), {**HEADER, **changes})
+    return with_metadata(onnx.parser.parse_model(GRAPH), {**HEADER, **changes})
 
 
 GOOD = model_bytes()
@@ -147,7 +147,7 @@ def test_a_run_folder_loads_its_model(file: Path) -> None:
     ],
 )
 def test_crops_of_another_shape_or_type_are_refused(file: Path, wrong: NDArray) -> None:
-    with pytest.raises(DataError, match=r"uint8 \(B, 4, 6\).*came"):
+    with pytest.raises(DataError, match=r"uint8 \(B, 4, 6\).*got"):
         LandmarkModel.load(file)(wrong)
 
 

@@ -14,7 +14,7 @@ from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
 from facepoints.landmarks.conversion import convert
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_SCHEMES, NARROW
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_NARROW, KAGGLE_SCHEMES
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import HEAD_STD, MEAN_HEAD
 from facepoints.measurement import (
@@ -341,7 +341,7 @@ def test_another_landmark_set_gives_the_measures_of_its_points() -> None:
 
 
 def test_four_points_give_no_measures_and_names_without_sides_no_asymmetry() -> None:
-    few = LandmarkSet.of_names(KAGGLE_SCHEMES[NARROW])
+    few = LandmarkSet.of_names(KAGGLE_SCHEMES[KAGGLE_NARROW])
     assert unavailable(few) == list(MEASURES)
     points, _ = convert(a_person().points[None], np.ones((1, 68), bool), IBUG_68, few)
     assert measure(face_of(points[0], landmarks=few)) == {}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from facepoints import weights
 from facepoints.errors import SettingsError
-from facepoints.models.networks import NETWORKS, KeypointModel, RawOutput, build
+from facepoints.models.networks import NETWORKS, KeypointModel, RawOutput, build_model
 from facepoints.models.networks.heatnet import HeatNet
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.losses import LOSSES, masked_loss
@@ -76,7 +76,7 @@ def test_the_guide_to_training_names_every_network():
     assert set(NETWORKS) == {*PARAMETERS, "heatnet"}
     guide = Path(__file__).parents[2] / "docs" / "how-to" / "train.md"
     (row,) = re.findall(r"^\| `--network` .*$", guide.read_text("utf-8"), re.MULTILINE)
-    assert set(re.findall(r"`([a-z0-9]+)`", row)) == set(NETWORKS)
+    assert set(re.findall(r"`([a-z][a-z0-9_-]*)`", row)) == set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", sorted(PARAMETERS))
@@ -90,7 +90,7 @@ def test_parameter_counts_at_the_size_of_the_competition(name):
 def test_heatnet_is_small_enough_to_ship():
     """With the points, annotators and face score of the built-in model, whose file is in 8 bits."""
     with torch.device("meta"):
-        model = build("heatnet", 68, (96, 96), 120, 60, has_face_score=True, annotators=2)
+        model = build_model("heatnet", 68, (96, 96), 120, 60, has_face_score=True, annotators=2)
     assert parameters(model) < min(parameters(build_meta(name)) for name in ("net2", "deepcnn"))
     assert parameters(model) < 1_200_000
     assert weights.POINTS.stat().st_size < 1_500_000
@@ -101,7 +101,7 @@ def test_heatnet_is_small_enough_to_ship():
 @given(points=st.integers(1, 98), height=st.integers(48, 256), width=st.integers(48, 256))
 def test_any_number_of_points_and_any_size(name, points, height, width):
     with torch.device("meta"):
-        model = build(name, points, (height, width), 120, 60)
+        model = build_model(name, points, (height, width), 120, 60)
         found = model(torch.empty(2, 1, height, width))
     assert found.points.shape == (2, points, 2)
     assert found.scale.shape == (2, points)
@@ -112,7 +112,7 @@ def test_any_number_of_points_and_any_size(name, points, height, width):
 @pytest.mark.parametrize("size", [(96, 96), (64, 80), (128, 128)])
 def test_points_start_inside_the_image_with_a_scale(name, points, size):
     torch.manual_seed(0)
-    found = build(name, points, size, 127.5, 74).eval()(gray(2, *size))
+    found = build_model(name, points, size, 127.5, 74).eval()(gray(2, *size))
     assert found.points.shape == (2, points, 2)
     assert found.points.dtype == found.scale.dtype == torch.float32
     assert (found.points > -0.5).all()
@@ -127,7 +127,7 @@ def test_the_error_for_too_small_images_names_the_minimum(name):
     with torch.device("meta"):
         NETWORKS[name](2, (smallest, smallest))
         for size in ((smallest - 1, 96), (96, smallest - 1)):
-            message = f"{name} needs .* at least {smallest}x{smallest} .* {size[1]}x{size[0]} came"
+            message = f"{name} needs .* at least {smallest}x{smallest} .* got {size[1]}x{size[0]}"
             with pytest.raises(SettingsError, match=message):
                 NETWORKS[name](2, size)
 
@@ -136,7 +136,7 @@ def test_the_error_for_too_small_images_names_the_minimum(name):
 @pytest.mark.parametrize("loss", ["mse", "laplace"])
 def test_every_parameter_learns(name, loss):
     torch.manual_seed(0)
-    model = build(name, 5, (48, 56), 127.5, 74)
+    model = build_model(name, 5, (48, 56), 127.5, 74)
     target = torch.rand(4, 5, 2) * 48
     objective(loss, model(gray(4, 48, 56)), target).backward()
     for label, parameter in model.named_parameters():
@@ -150,7 +150,7 @@ def test_every_parameter_learns(name, loss):
 
 def test_vggface_runs_and_learns_throughout():
     torch.manual_seed(0)
-    model = build("vggface", 3, (32, 32), 127.5, 74)
+    model = build_model("vggface", 3, (32, 32), 127.5, 74)
     found = model(gray(2, 32, 32))
     assert found.points.shape == (2, 3, 2)
     objective("laplace", found, torch.zeros(2, 3, 2)).backward()
@@ -162,7 +162,7 @@ def test_vggface_runs_and_learns_throughout():
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_gray_values_may_be_whole_numbers_or_floats(name):
-    model = build(name, 4, (64, 64), 127.5, 74).eval()
+    model = build_model(name, 4, (64, 64), 127.5, 74).eval()
     images = gray(2, 64, 64)
     for whole, real in zip(model(images), model(images.float()), strict=True):
         assert torch.equal(whole, real)
@@ -170,7 +170,7 @@ def test_gray_values_may_be_whole_numbers_or_floats(name):
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_predictions_repeat_and_do_not_depend_on_the_rest_of_the_batch(name):
-    model = build(name, 4, (64, 64), 127.5, 74).eval()
+    model = build_model(name, 4, (64, 64), 127.5, 74).eval()
     images = gray(3, 64, 64)
     first, again, alone = model(images), model(images), model(images[1:2])
     assert torch.equal(first.points, again.points)
@@ -181,7 +181,7 @@ def test_predictions_repeat_and_do_not_depend_on_the_rest_of_the_batch(name):
 @pytest.mark.parametrize("name", LIGHT)
 def test_gray_values_are_normalized_by_mean_and_std(name):
     torch.manual_seed(0)
-    plain = build(name, 4, (64, 64), 0, 1).eval()
+    plain = build_model(name, 4, (64, 64), 0, 1).eval()
     model = KeypointModel(plain.backbone, 4, (64, 64), mean=90, std=40).eval()
     images = gray(2, 64, 64)
     torch.testing.assert_close(model(images).points, plain((images.float() - 90) / 40).points)
@@ -189,8 +189,8 @@ def test_gray_values_are_normalized_by_mean_and_std(name):
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_weights_load_into_a_fresh_model(name):
-    model = build(name, 4, (64, 64), 101.5, 33).eval()
-    other = build(name, 4, (64, 64), 0, 1).eval()
+    model = build_model(name, 4, (64, 64), 101.5, 33).eval()
+    other = build_model(name, 4, (64, 64), 0, 1).eval()
     other.load_state_dict(model.state_dict())
     images = gray(2, 64, 64)
     for one, two in zip(model(images), other(images), strict=True):
@@ -200,7 +200,7 @@ def test_weights_load_into_a_fresh_model(name):
 @pytest.mark.parametrize("name", LIGHT)
 def test_mixed_precision_still_gives_full_precision_pixels(name):
     torch.manual_seed(0)
-    model = build(name, 4, (48, 48), 127.5, 74).eval()
+    model = build_model(name, 4, (48, 48), 127.5, 74).eval()
     full = model(gray(1, 48, 48))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = model(gray(1, 48, 48))
@@ -211,7 +211,7 @@ def test_mixed_precision_still_gives_full_precision_pixels(name):
 @pytest.mark.parametrize("name", LIGHT)
 @pytest.mark.slow
 def test_the_model_exports_as_one_graph_for_any_batch(name):
-    model = build(name, 4, (64, 64), 127.5, 74).eval()
+    model = build_model(name, 4, (64, 64), 127.5, 74).eval()
     batch = torch.export.Dim("batch", min=1, max=512)
     graph = torch.export.export(model, (gray(2, 64, 64),), dynamic_shapes=({0: batch},)).module()
     images = gray(5, 64, 64)
@@ -220,7 +220,7 @@ def test_the_model_exports_as_one_graph_for_any_batch(name):
 
 @pytest.mark.parametrize("name", sorted(SMALLEST.keys() - {"vggface"}))
 def test_training_can_start_at_the_mean_face(name):
-    model = build(name, 3, (64, 80), 120, 60).eval()
+    model = build_model(name, 3, (64, 80), 120, 60).eval()
     start = torch.tensor([[10.0, 50.0], [70.5, 3.25], [math.nan, math.nan]])
     model.start_at(start)
     blank = torch.full((1, 1, 64, 80), 120, dtype=torch.uint8)  # the mean gray only
@@ -229,7 +229,7 @@ def test_training_can_start_at_the_mean_face(name):
 
 
 def test_heatnet_predicts_its_scale_and_ignores_the_mean_face():
-    model = build("heatnet", 3, (64, 64), 120, 60).eval()
+    model = build_model("heatnet", 3, (64, 64), 120, 60).eval()
     before = model(gray(2, 64, 64)).points
     model.start_at(torch.zeros(3, 2))
     assert torch.equal(model(gray(2, 64, 64)).points, before)
@@ -279,7 +279,7 @@ def test_scale_stays_within_its_limits_with_gradients_left():
 
 def test_a_network_learns_where_a_dot_is():
     torch.manual_seed(0)
-    model = build("lenet5", 1, (24, 32), 20, 50)
+    model = build_model("lenet5", 1, (24, 32), 20, 50)
     rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(32.0), indexing="ij")
 
     def dots(count: int) -> tuple[Tensor, Tensor]:
@@ -314,7 +314,7 @@ def test_a_network_learns_where_a_dot_is():
 def test_bad_settings_are_one_clear_line(change, message):
     good = {"network": "lenet5", "points": 2, "size": (32, 32), "mean": 120.0, "std": 60.0}
     with pytest.raises(SettingsError, match=message) as caught:
-        build(**{**good, **change})
+        build_model(**{**good, **change})
     assert "\n" not in str(caught.value)
 
 
@@ -324,7 +324,7 @@ def test_a_backbone_for_another_number_of_points_is_refused():
 
 
 def test_mirrored_prediction_is_symmetric_except_for_the_mirror_bias() -> None:
-    model = build("lenet5", 3, (32, 40), 120.0, 60.0).eval()
+    model = build_model("lenet5", 3, (32, 40), 120.0, 60.0).eval()
     mirror = torch.tensor([1, 0, 2])
     model.mirror_bias.copy_(torch.tensor([[1.0, 0.5], [1.0, 0.25], [-2.0, 0.0]]))
     images = torch.randint(0, 256, (4, 1, 32, 40), dtype=torch.uint8)
@@ -343,8 +343,8 @@ def test_mirrored_prediction_is_symmetric_except_for_the_mirror_bias() -> None:
 
 def test_annotator_bias_adds_the_offset_of_the_probable_annotator():
     torch.manual_seed(0)
-    plain = build("heatnet", 3, (64, 64), 120, 60).eval()
-    model = build("heatnet", 3, (64, 64), 120, 60, annotators=2).eval()
+    plain = build_model("heatnet", 3, (64, 64), 120, 60).eval()
+    model = build_model("heatnet", 3, (64, 64), 120, 60, annotators=2).eval()
     loaded = model.load_state_dict(plain.state_dict(), strict=False)
     assert all(".annotator_bias." in name for name in loaded.missing_keys)
     images = gray(4, 64, 64)
@@ -369,4 +369,4 @@ def test_annotator_bias_adds_the_offset_of_the_probable_annotator():
 
 def test_only_heatnet_has_an_annotator_bias():
     with pytest.raises(SettingsError, match="heatnet"):
-        build("lenet5", 3, (64, 64), 120, 60, annotators=2)
+        build_model("lenet5", 3, (64, 64), 120, 60, annotators=2)

@@ -27,7 +27,7 @@ from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models import onnx_export as job
 from facepoints.models.ensemble import Merge
-from facepoints.models.networks import KeypointModel, build
+from facepoints.models.networks import KeypointModel, build_model
 from facepoints.models.onnx_export import RunGraph, export
 from facepoints.models.run import Member, Run
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def member(network: str, landmarks: LandmarkSet, size: tuple[int, int], part: str = "") -> Member:
-    model = build(network, len(landmarks), size, 120.0, 60.0).eval()
+    model = build_model(network, len(landmarks), size, 120.0, 60.0).eval()
     model.mirror_bias.uniform_(-1, 1)
     return Member(part, network, landmarks, model)
 

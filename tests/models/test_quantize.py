@@ -22,7 +22,7 @@ from facepoints.evaluation.evaluate import evaluate
 from facepoints.imaging import affine
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.known_sets import KAGGLE_15
-from facepoints.models.networks import build
+from facepoints.models.networks import build_model
 from facepoints.models.onnx_export import traced
 from facepoints.models.quantize import _layers_to_quantize, as_cropped_for, quantize, quantize_graph
 from facepoints.models.run import Member, Run
@@ -40,7 +40,7 @@ def faces() -> Samples:
 @pytest.fixture(scope="module")
 def run(faces: Samples) -> Run:
     torch.manual_seed(0)
-    model = build("lenet5", 15, (SIDE, SIDE), 120.0, 60.0).eval()
+    model = build_model("lenet5", 15, (SIDE, SIDE), 120.0, 60.0).eval()
     model.start_at(torch.from_numpy(crop_rule_of(faces).canonical_points))
     return Run(
         landmarks=KAGGLE_15,
@@ -82,7 +82,7 @@ def test_8_bits_predict_nearly_the_same_and_the_effect_is_measured_on_other_peop
 
 @pytest.mark.slow
 def test_layers_are_quantized_where_that_is_faster() -> None:
-    model = build("heatnet", 15, (SIDE, SIDE), 120.0, 60.0).eval()
+    model = build_model("heatnet", 15, (SIDE, SIDE), 120.0, 60.0).eval()
     example = torch.zeros(2, 1, SIDE, SIDE)
     graph = traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
     shapes = {w.name: list(w.dims) for w in graph.graph.initializer}

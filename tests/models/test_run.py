@@ -26,7 +26,7 @@ from facepoints.imaging.affine import resize_images
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models import run as run_module
-from facepoints.models.networks import build
+from facepoints.models.networks import build_model
 from facepoints.models.run import Member, Run, save_weights
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
@@ -39,7 +39,7 @@ CORE = KAGGLE_15.subset(synthetic.CORE)
 
 def member(landmarks: LandmarkSet, seed: int, part: str = "all-points") -> Member:
     torch.manual_seed(seed)
-    model = build("lenet5", len(landmarks), SIZE, 120.0, 60.0).eval()
+    model = build_model("lenet5", len(landmarks), SIZE, 120.0, 60.0).eval()
     return Member(part, "lenet5", landmarks, model)
 
 

@@ -20,7 +20,7 @@ from facepoints.errors import RunError, SettingsError
 from facepoints.evaluation.calibration import uncalibrated
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.networks import KeypointModel, build
+from facepoints.models.networks import KeypointModel, build_model
 from facepoints.models.run import Member, Run
 from facepoints.training import initialization
 from facepoints.training.run_folder import stored_settings
@@ -41,7 +41,7 @@ def run_of(network: str, landmarks: LandmarkSet, size: int = 48, parts: int = 1)
     torch.manual_seed(1)
     members = []
     for _ in range(parts):
-        model = build(network, len(landmarks), (size, size), 100.0, 50.0)
+        model = build_model(network, len(landmarks), (size, size), 100.0, 50.0)
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d) and module.running_mean is not None:
                 torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
@@ -75,7 +75,7 @@ def faces(landmarks: LandmarkSet, count: int = 6, size: int = 48) -> Samples:
 
 def fresh(network: str, landmarks: LandmarkSet, size: int = 48) -> KeypointModel:
     torch.manual_seed(2)
-    return build(network, len(landmarks), (size, size), 90.0, 40.0)
+    return build_model(network, len(landmarks), (size, size), 90.0, 40.0)
 
 
 def predict(model: KeypointModel, samples: Samples) -> np.ndarray:
@@ -106,7 +106,7 @@ def test_each_column_starts_as_the_mean_of_the_points_it_is_computed_from() -> N
 def test_a_heatnet_of_another_size_and_with_a_face_score_is_initialized_too() -> None:
     before, rows = run_of("heatnet", IBUG_68), faces(KAGGLE_15, size=64)
     torch.manual_seed(2)
-    model = build("heatnet", 15, (64, 64), 90.0, 40.0, has_face_score=True)
+    model = build_model("heatnet", 15, (64, 64), 90.0, 40.0, has_face_score=True)
     assert initialization.init_from_run(model, "heatnet", rows, before, 0, "all-points").all()
     trunk = model.state_dict()["backbone.stem.0.weight"]
     torch.testing.assert_close(

@@ -11,6 +11,7 @@ from facepoints.api import FaceModel
 from facepoints.commands.image_files import predict_in_batches
 from facepoints.errors import SettingsError
 from facepoints.imaging.input_paths import find_images
+from facepoints.results.formats import FORMATS
 from facepoints.results.jsonl import iter_jsonl
 from facepoints.results.records import FrameResult
 from facepoints.video.frame import DEFAULT_FPS, VideoSource, check_fps
@@ -18,8 +19,10 @@ from facepoints.video.source import find_video
 
 __all__ = ["InputStream", "iter_inputs"]
 
-_JSON_LINES = (".jsonl", ".ndjson")
-_OTHER_RESULTS = (".csv", ".json", ".pts")  # that `facepoints predict` also writes
+_JSON_LINES = FORMATS["jsonl"].suffixes
+_OTHER_RESULTS = tuple(
+    suffix for name, each in FORMATS.items() if name != "jsonl" for suffix in each.suffixes
+)  # outputs of `facepoints predict` that cannot be inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,7 @@ class InputStream:
 
     Attributes:
         images: image files that are predicted one by one, in order; empty for a video.
-        live: whether the input has no end, as that of a camera.
+        live: whether the input has no end, such as a camera.
     """
 
     images: Sequence[str]
@@ -57,9 +60,9 @@ def iter_inputs(
             and .jsonl files that it wrote.
         load: loads the model; called only if there are images or a video.
         video: treat the images as frames of one video.
-        fps: frames per second of these, and of JSON lines without times; None: 30.
-        results: output folder, which is not searched for images.
-        lines: whether JSON lines, which have no images, are allowed.
+        fps: frames per second of such a video, and of JSON lines without times; None: 30.
+        results: output folder, which is not searched for images; None: no such folder.
+        lines: whether .jsonl inputs are allowed. They hold faces without their images.
 
     Raises:
         DataError: an input does not exist or cannot be used.

@@ -26,7 +26,7 @@ from facepoints.errors import MissingExtraError, SettingsError, WriteError
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.formats import FORMATS, format_of
+from facepoints.results.formats import FORMATS, format_of, suffixes_text
 from facepoints.results.records import Record, json_line, record
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.tracker import track_video
@@ -168,9 +168,12 @@ def predict_video(
 
 
 def _check_outputs(source: VideoSource, out: Path | None, drawn: Path | None) -> None:
-    if out is not None and format_of(out) == "pts":
+    chosen = None if out is None else FORMATS[format_of(out)]
+    if chosen is not None and not chosen.holds_video:
+        able = suffixes_text(each for each in FORMATS.values() if each.holds_video)
         raise SettingsError(
-            f"a .pts file holds one face; a video goes to .jsonl, .csv or .json, not to {out}"
+            f"a {chosen.suffixes[0]} file holds {chosen.content}; a video goes to {able}, "
+            f"not to {out}"
         )
     for path in (out, drawn):
         if path is not None:

@@ -198,11 +198,11 @@ class BuiltinDetector:
                 f"(0, 1]; got side {side}, min_score {min_score}"
             )
         file = weights.DETECTOR if path is None else path
-        header, data = read_model_file(file)
+        metadata, data = read_model_file(file)
         session = SharedSession(data, file, threads=threads)
-        if header is None or header.get("kind") != KIND:
+        if metadata is None or metadata.get("kind") != KIND:
             raise ModelError(f"{file} is not a face detector of facepoints; name another file")
-        return cls(side, min_score, header["checksum"], session)
+        return cls(side, min_score, metadata["checksum"], session)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, (H, W) gray or (H, W, 3) RGB, most confident first."""

@@ -176,7 +176,7 @@ def draw_sheet(
             f"predictions to draw must have shape {samples.points.shape}, have {predicted.shape}"
         )
     if captions is not None and len(captions) != n:
-        raise DataError(f"a sheet of {n} faces needs {n} captions, {len(captions)} came")
+        raise DataError(f"a sheet of {n} faces needs {n} captions, got {len(captions)}")
     height, width = samples.size
     scale = scale or max(1, round(190 / max(height, width)))
     texts = _captions(samples, predicted) if captions is None else captions

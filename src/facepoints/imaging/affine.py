@@ -124,7 +124,7 @@ def bounding_box(
     """
     chosen = points if labelled is None else points[labelled]
     if len(chosen) == 0:
-        raise DataError("a box needs at least one labelled point, none came")
+        raise DataError("a box needs at least one labelled point, got none")
     low, high = chosen.min(axis=0), chosen.max(axis=0)
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 

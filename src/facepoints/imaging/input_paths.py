@@ -33,7 +33,7 @@ def find_images(inputs: Sequence[str | Path], results: Path | None = None) -> li
             input at all.
     """
     if not inputs:
-        raise DataError("expected at least one image or folder of images, none came")
+        raise DataError("expected at least one image or folder of images, got none")
     found: dict[str, str] = {}
     skipped = os.path.realpath(results) if results is not None else ""
     for given in inputs:

@@ -88,19 +88,19 @@ class LandmarkModel:
             SettingsError: this machine has no such device, or `threads` is below 1.
         """
         path = find_model_file(model)
-        header, data = read_model_file(path)
+        metadata, data = read_model_file(path)
         session = SharedSession(data, path, device, threads)
-        if header is None:
+        if metadata is None:
             raise ModelError(
                 f"{path} is an ONNX file but not one of facepoints: it has no metadata "
                 f"'{PROPERTY}' with a checksum; make one with: facepoints export --model RUN"
             )
-        if "kind" in header:
+        if "kind" in metadata:
             raise ModelError(
-                f"{path} is a {header['kind']} of facepoints, not a landmark model; name another "
+                f"{path} is a {metadata['kind']} of facepoints, not a landmark model; name another "
                 f"file"
             )
-        return cls(ModelMetadata.from_dict(header, str(path)), header["checksum"], session)
+        return cls(ModelMetadata.from_dict(metadata, str(path)), metadata["checksum"], session)
 
     @property
     def landmarks(self) -> LandmarkSet:
@@ -129,17 +129,17 @@ class LandmarkModel:
 
     @property
     def refinement_passes(self) -> int:
-        """How often a crop should be refined by the landmarks predicted in it."""
+        """Number of times that a face is cropped again by the landmarks of the pass before."""
         return self.metadata.refinement_passes
 
     @property
     def has_face_score(self) -> bool:
-        """Whether `LandmarkOutput.score` means anything."""
+        """Whether the model predicts if a crop shows a face. If not, every score is 1."""
         return self.metadata.has_face_score
 
     @property
     def calibration(self) -> Calibration:
-        """The origin of the radii."""
+        """The factors that make the radii contain 90 % of the true points."""
         return self.metadata.calibration
 
     def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
@@ -151,7 +151,7 @@ class LandmarkModel:
         if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != self.size:
             raise DataError(
                 f"the model expects gray crops, uint8 (B, {self.size[0]}, {self.size[1]}); "
-                f"{crops.dtype} {crops.shape} came"
+                f"got {crops.dtype} {crops.shape}"
             )
         if not len(crops):
             k = len(self.landmarks)

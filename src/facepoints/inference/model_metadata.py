@@ -1,6 +1,14 @@
 """The metadata of a landmark model's file: everything that the graph alone does not say.
 
-A new entry of the header is a new field of `ModelMetadata`, here and nowhere else.
+All keys are required, because a prediction needs them, except "adapted": only models that
+`facepoints adapt` changed have it.
+`models.onnx_export.run_metadata` makes the metadata of a run, and
+`models.onnx_edit.apply_adaptation` that of an adapted model. `runtime.model_file` describes the
+keys around it (format, version and checksum).
+
+A new key is a field of `ModelMetadata`, with its lines in `to_dict` and `from_dict`, a value in
+`run_metadata`, and a row in ``docs/reference/onnx-file.md``. Make it optional, so that older files
+can still be read.
 """
 
 from __future__ import annotations
@@ -26,15 +34,17 @@ class ModelMetadata:
         landmarks: the K landmarks.
         schemes: marking schemes of the training data, each with the names of its landmarks.
         size: (height, width) of the crops in pixels.
-        refinement_passes: how often a crop should be refined by the landmarks predicted in it,
-            0 or more. More: more exact and slower.
+        refinement_passes: number of times that a face is cropped again by the landmarks of the
+            pass before, 0 or more. More passes are more exact and slower.
         canonical_points: (K, 2) float32, mean position of each landmark in the training crops,
             in crop pixels.
-        face_box: (x, y, width, height) in crop pixels, the place of a detector's box in the
-            training crops: the bounding box of the 68 landmarks of an upright face.
-        has_face_score: whether the score means anything. If not, it is 1 for every crop.
-        calibration: the origin of the radii.
-        adapted: how the model was changed by `facepoints adapt`. None: it was not.
+        face_box: (x, y, width, height) in crop pixels: where the training crops have the bounding
+            box of the 68 points of an upright face. A detected box is placed there.
+        has_face_score: whether the model predicts if a crop shows a face. If not, the score of
+            every crop is 1.
+        calibration: the factors that the graph multiplies the scales by to get 90 % radii, and
+            how they were measured.
+        adapted: how `facepoints adapt` changed the model; None if it did not.
     """
 
     landmarks: LandmarkSet = field(repr=False)
@@ -48,8 +58,8 @@ class ModelMetadata:
     adapted: dict[str, Any] | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, read back by `from_dict`; coordinates to 4 decimals."""
-        header: dict[str, Any] = {
+        """JSON-ready form, which `from_dict` reads. Coordinates have 4 decimals."""
+        metadata: dict[str, Any] = {
             "landmarks": self.landmarks.to_dict(),
             "schemes": {name: list(points) for name, points in self.schemes.items()},
             "size": list(self.size),
@@ -59,38 +69,39 @@ class ModelMetadata:
             "has_face_score": self.has_face_score,
             "calibration": self.calibration.to_dict(),
         }
-        return header if self.adapted is None else {**header, "adapted": self.adapted}
+        return metadata if self.adapted is None else {**metadata, "adapted": self.adapted}
 
     @classmethod
-    def from_dict(cls, header: dict[str, Any], name: str = "the model") -> ModelMetadata:
-        """Inverse of `to_dict`; other keys are ignored.
+    def from_dict(cls, metadata: dict[str, Any], name: str = "the model") -> ModelMetadata:
+        """Inverse of `to_dict`. Other keys are ignored.
 
         Args:
+            metadata: keys and values of the file.
             name: of the file, for the error message.
 
         Raises:
-            ModelError: an entry is missing or wrong.
+            ModelError: a required key is missing, or a value is wrong.
         """
         try:
-            height, width = map(int, header["size"])
-            x, y, w, h = map(float, header["face_box"])
-            landmarks = LandmarkSet.from_dict(header["landmarks"])
+            height, width = map(int, metadata["size"])
+            x, y, w, h = map(float, metadata["face_box"])
+            landmarks = LandmarkSet.from_dict(metadata["landmarks"])
             k = len(landmarks)
-            metadata = cls(
+            made = cls(
                 landmarks=landmarks,
-                schemes={name: tuple(points) for name, points in header["schemes"].items()},
+                schemes={name: tuple(points) for name, points in metadata["schemes"].items()},
                 size=(height, width),
-                refinement_passes=int(header["refinement_passes"]),
-                canonical_points=np.array(header["canonical_points"], np.float32).reshape(k, 2),
+                refinement_passes=int(metadata["refinement_passes"]),
+                canonical_points=np.array(metadata["canonical_points"], np.float32).reshape(k, 2),
                 face_box=(x, y, w, h),
-                has_face_score=bool(header["has_face_score"]),
-                calibration=Calibration.from_dict(header["calibration"], k),
-                adapted=dict(header["adapted"]) if "adapted" in header else None,
+                has_face_score=bool(metadata["has_face_score"]),
+                calibration=Calibration.from_dict(metadata["calibration"], k),
+                adapted=dict(metadata["adapted"]) if "adapted" in metadata else None,
             )
-            if min(height, width) < 1 or min(w, h) <= 0 or metadata.refinement_passes < 0:
+            if min(height, width) < 1 or min(w, h) <= 0 or made.refinement_passes < 0:
                 raise ValueError("size, face_box or refinement_passes out of range")
         except (LookupError, TypeError, ValueError, AttributeError, FacepointsError) as error:
             raise ModelError(
                 f"the metadata of {name} is damaged: {error!r}; download or export it again"
             ) from error
-        return metadata
+        return made

@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 Parts = list[list[int]]
-"""For each wanted point the columns whose mean it is. A column that is listed several times
-counts as often. The list of a point that cannot be computed is empty."""
+"""For each wanted point, the columns that are averaged to compute it. A column that is listed n
+times has n times the weight. The list is empty for a point that cannot be computed."""
 
 
 def conversion_matrix(
@@ -97,7 +97,7 @@ def convert(
 
 
 def conversion_parts(have: LandmarkSet, want: LandmarkSet) -> Parts:
-    """The columns of `have` whose mean is each point of `want`; see `Parts`."""
+    """For each point of `want`, the columns of `have` that are averaged to compute it."""
     means: dict[str, tuple[str, ...]] = {}
     for names, made in CONVERSIONS.items():
         if set(names) <= set(have.names):
@@ -118,10 +118,12 @@ def conversion_parts(have: LandmarkSet, want: LandmarkSet) -> Parts:
 
 
 def mean_of_parts(values: NDArray[np.floating], parts: Parts) -> NDArray[np.float32]:
-    """The mean (N, len(parts), ...) of the parts' columns of values (N, K, ...); 0 for no parts.
+    """Average the columns of each part: values (N, K, ...) to (N, len(parts), ...).
 
-    It equals the product with `parts_matrix` up to rounding. The columns are added in their
-    order instead, so the last bit is the same on every processor and for every shape.
+    A point with an empty part gets 0.
+
+    The result equals the product with `parts_matrix` up to rounding. Here the columns are added
+    in order, so the last bit is the same on every processor and for every shape.
     """
     out = np.zeros((len(values), len(parts), *values.shape[2:]), dtype=np.float32)
     for column, columns in enumerate(parts):
@@ -134,7 +136,7 @@ def mean_of_parts(values: NDArray[np.floating], parts: Parts) -> NDArray[np.floa
 
 
 def parts_matrix(parts: Sequence[Sequence[int]], width: int) -> NDArray[np.float32]:
-    """Weights (len(parts), width) of the columns in each mean."""
+    """The parts as weights (len(parts), width) of the columns; each row sums to 1, or is 0."""
     counts = np.zeros((len(parts), width), dtype=np.float32)
     for row, columns in enumerate(parts):
         np.add.at(counts[row], list(columns), 1)

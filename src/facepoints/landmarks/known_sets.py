@@ -1,8 +1,13 @@
 """The landmark sets that have a name, as data.
 
-A further set (such as the 98 points of WFLW) is added here and nowhere else: a `LandmarkSet` in
-`KNOWN_SETS`; in `NUMBERED_SETS` if its files number the points instead of naming them; and in
-`CONVERSIONS` the points of other sets that are points or means of points of it.
+A new set (such as the 98 points of WFLW) needs:
+
+- an entry in `KNOWN_SETS`;
+- an entry in `NUMBERED_SETS` if files without point names, such as .pts files, hold its points;
+- entries in `CONVERSIONS` in both directions: under the names of the new set, the points of other
+  sets that are means of its points; under the names of each other set, the new points that are
+  means of the points there;
+- the beginnings of its point names in `landmark_set.REGIONS`, for `Face.region`.
 """
 
 from __future__ import annotations
@@ -16,9 +21,9 @@ __all__ = [
     "CONVERSIONS",
     "IBUG_68",
     "KAGGLE_15",
+    "KAGGLE_NARROW",
     "KAGGLE_SCHEMES",
     "KNOWN_SETS",
-    "NARROW",
     "NUMBERED_SETS",
     "known_or_plain",
     "known_set",
@@ -152,28 +157,31 @@ IBUG_68 = _ibug_68()
 in the order of its .pts files."""
 
 KNOWN_SETS: dict[str, LandmarkSet] = {"kaggle-15": KAGGLE_15, "ibug-68": IBUG_68}
-"""Landmark sets by name."""
+"""Landmark sets by the name that users type and files hold."""
 
 NUMBERED_SETS: dict[str, LandmarkSet] = {"ibug": IBUG_68}
-"""Landmark sets by marking scheme, for files that number the points instead of naming them, such
-as .pts files. No two of them have the same number of points."""
+"""Landmark sets for files that number the points instead of naming them, such as .pts files. The
+number of points decides which set it is, so no two sets here have the same number. The key is the
+marking scheme of such rows. It is "ibug" and not "ibug-68", because a part of the 68 points is
+marked in the same way."""
 
-NARROW = "4-point"
-"""The marking scheme of the rows with 4 points in Kaggle's file."""
+KAGGLE_NARROW = "4-point"
+"""The marking scheme of the rows of Kaggle's file that label no other points than these 4. Schemes
+without a name of their own are named after the number of their points."""
 
 KAGGLE_SCHEMES: dict[str, tuple[str, ...]] = {
     "15-point": KAGGLE_15.names,
-    NARROW: ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip"),
+    KAGGLE_NARROW: ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip"),
 }
-"""The marking schemes of Kaggle's file, as in `Samples.schemes`: the points of each."""
+"""The marking schemes of Kaggle's file, each with the names of its points (`Samples.schemes`)."""
 
 
-def _kaggle_from_ibug() -> dict[str, tuple[str, ...]]:
-    """Kaggle's points in both marking schemes as means of the 68.
+def _kaggle_points_from_ibug_68() -> dict[str, tuple[str, ...]]:
+    """Kaggle's points in both marking schemes as means of the 68 points.
 
-    Two files decided which points. The first is the 7,049 label rows of the competition. The
-    table gives how far a point lies below the eye centers, in distances between the eye centers,
-    and the same for points of the mean face (`mean_face.MEAN_FACE`):
+    Two data sets decided which of the 68 points are used. The first is the 7,049 label rows of the
+    competition. The table gives the distance of a point below the eye centers, as a multiple of
+    the distance between the eye centers, in these rows and in `mean_face.MEAN_FACE`:
 
     ============================ ============= ============ =================================
     point                        rows with 15  rows with 4  mean face
@@ -184,27 +192,27 @@ def _kaggle_from_ibug() -> dict[str, tuple[str, ...]]:
     inner and outer end of brow  -0.21, -0.19               -0.26, -0.24
     ============================ ============= ============ =================================
 
-    The second is 3,561 faces with pixels and labels of both schemes, none from the test set. On
-    them each mean of one or two predicted points was compared to the labels. For the rows with
-    4 points, the means with the smallest standard deviation are ``nose_base`` (1.4 px; the
-    second best is 1.7 px off, nose_bridge_4 6.6 px) and the mean of the two inner lip centers
-    (1.4 px; the second best 1.6, lower_lip_center 6.7 px). For the rows with 15 points, the
-    choices here are the best ones.
+    The second is 3,561 faces with images and labels of both schemes, none from the test set. On
+    them, each predicted point and each mean of two was compared with the labels by the standard
+    deviation of the difference. For the rows with 4 points, the best for the nose tip is
+    ``nose_base`` with 1.4 px (second best: 1.7 px; nose_bridge_4: 6.6 px). The best for the bottom
+    lip is the mean of the two inner lip centers with 1.4 px (second best: 1.6 px;
+    lower_lip_center: 6.7 px). For the rows with 15 points, the points used here are the best.
 
-    The brow ends of the competition lie 1.8 px (of 96) nearer to the eyes than those of the 68,
-    both in the statistics and on its 12 published rows with pixels. So they are an eighth of
-    the way to the eye corners. A larger share fits the competition better and the other file
-    worse.
+    The brow ends of the competition lie 1.8 px (in images of 96 x 96) nearer to the eyes than
+    those of the 68 points. Both the table and the 12 published rows with pixels show this. So a
+    brow end is moved to the eye corner by an eighth of the way. A larger fraction fits the
+    competition better and the second data set worse.
     """
     inner_lips = ("inner_upper_lip_center", "inner_lower_lip_center")
     parts: dict[str, tuple[str, ...]] = {
         "nose_tip": ("nose_bridge_4",),
-        with_scheme("nose_tip", NARROW): ("nose_base",),
+        with_scheme("nose_tip", KAGGLE_NARROW): ("nose_base",),
         "mouth_left_corner": ("mouth_left_corner",),
         "mouth_right_corner": ("mouth_right_corner",),
         "mouth_center_top_lip": ("upper_lip_center",),
         "mouth_center_bottom_lip": ("lower_lip_center",),
-        with_scheme("mouth_center_bottom_lip", NARROW): inner_lips,
+        with_scheme("mouth_center_bottom_lip", KAGGLE_NARROW): inner_lips,
     }
     for side in ("left", "right"):
         eye = tuple(n for n in IBUG_68.names if n.startswith(f"{side}_eye_"))
@@ -217,23 +225,27 @@ def _kaggle_from_ibug() -> dict[str, tuple[str, ...]]:
 
 
 CONVERSIONS: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
-    IBUG_68.names: _kaggle_from_ibug()
+    IBUG_68.names: _kaggle_points_from_ibug_68()
 }
-"""For the names of a set: points of other sets as means of its points. A point that is listed
-several times counts as often. A name with a scheme ("nose_tip@4-point") is listed if the scheme
-means another place than the plain name."""
+"""Points that can be computed. The outer key is the names of a set, the inner key the name of a
+point of another set, and its value the names of the points of the first set that are averaged. A
+point that is listed n times has n times the weight. A name with a marking scheme
+("nose_tip@4-point") is needed only where the scheme marks another place than the plain name."""
 
 
 def known_set(name: str) -> LandmarkSet:
-    """A landmark set by its name. Raises SettingsError that lists the names."""
+    """A landmark set by its name in `KNOWN_SETS`. Raises SettingsError for an unknown name."""
     if name not in KNOWN_SETS:
         raise SettingsError(f"no landmark set '{name}'; choose one of: {', '.join(KNOWN_SETS)}")
     return KNOWN_SETS[name]
 
 
 def known_or_plain(names: Sequence[str]) -> LandmarkSet:
-    """The set with these names: the known one if they are its names (in any order), else a plain
-    one, which can be mirrored if the names say left and right."""
+    """The landmark set with these point names, in this order.
+
+    If they are the names of a known set in any order, the result has its eyes and edges. Otherwise
+    it has none, and is mirrorable if the names say left and right (`LandmarkSet.of_names`).
+    """
     for known in KNOWN_SETS.values():
         if set(names) == set(known.names):
             return known.subset(names)
@@ -241,10 +253,10 @@ def known_or_plain(names: Sequence[str]) -> LandmarkSet:
 
 
 def numbered_set(count: int) -> tuple[LandmarkSet, str]:
-    """The set and the marking scheme of `count` numbered points.
+    """The landmark set and the marking scheme of a file that numbers `count` points.
 
-    Without such a set in `NUMBERED_SETS`, the points are named "0", "1", ... and cannot be
-    mirrored, and the scheme is named after their count ("98-point").
+    If no set in `NUMBERED_SETS` has so many points, their names are "0", "1", ..., the set is not
+    mirrorable, and the scheme is named after the number of points ("98-point").
     """
     for scheme, known in NUMBERED_SETS.items():
         if len(known) == count:

@@ -1,6 +1,6 @@
 """Landmark sets: the names of the points, their order and their mirror partners.
 
-A `LandmarkSet` is the header of each table of points: it names the columns. Left and right are
+A `LandmarkSet` names the columns of a table of points. Left and right are
 the subject's: in a frontal image the subject's left eye is at the larger x.
 
 A name may have a marking scheme after an "@": ``nose_tip@4-point`` is the nose tip as the scheme
@@ -33,22 +33,22 @@ REGIONS: dict[str, tuple[str, ...]] = {
         *("inner_mouth", "inner_upper_lip", "inner_lower_lip"),
     ),
 }
-"""Regions of a face, each with the beginnings of the names of its points. Left and right are the
+"""Regions of a face, each with the prefixes of the names of its points. Left and right are the
 subject's."""
 
 
 def with_scheme(name: str, scheme: str) -> str:
-    """Column name of the point `name` as the scheme marks it."""
+    """The column name of a point in a marking scheme: "nose_tip@4-point"."""
     return f"{base_name(name)}@{scheme}"
 
 
 def base_name(name: str) -> str:
-    """Column name without its scheme."""
+    """A column name without its marking scheme: the name of the point."""
     return name.split("@", 1)[0]
 
 
 def scheme_of(name: str) -> str:
-    """The scheme in a column name; empty if there is none."""
+    """The marking scheme in a column name; empty if there is none."""
     return name.split("@", 1)[1] if "@" in name else ""
 
 
@@ -87,7 +87,7 @@ class LandmarkSet:
 
     def __post_init__(self) -> None:
         if not self.names:
-            raise DataError("a landmark set needs at least one point name, none came")
+            raise DataError("a landmark set needs at least one point name, got none")
         if len(set(self.names)) != len(self.names):
             repeated = sorted({n for n in self.names if self.names.count(n) > 1})
             raise DataError(f"point names must be unique, these repeat: {', '.join(repeated)}")
@@ -129,7 +129,7 @@ class LandmarkSet:
 
     @property
     def regions(self) -> dict[str, tuple[str, ...]]:
-        """The names of the points of each region (`REGIONS`) that the set has points of."""
+        """Names of the points of each region in `REGIONS`. Regions without points are left out."""
         named = {
             region: tuple(name for name in self.names if base_name(name).startswith(begins))
             for region, begins in REGIONS.items()
@@ -157,7 +157,7 @@ class LandmarkSet:
         )
 
     def union(self, other: LandmarkSet) -> LandmarkSet:
-        """The points of both sets: first these, then the new ones of `other`."""
+        """The points of both sets: first those of this set, then the new ones of `other`."""
         return LandmarkSet(
             names=self.names + tuple(n for n in other.names if n not in self.names),
             eyes=self.eyes or other.eyes,

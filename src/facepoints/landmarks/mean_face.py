@@ -1,8 +1,8 @@
 """The mean face: 68 points and the box around them.
 
-A network predicts well on crops that frame the face like its training crops. Its labels may be any
-set of points, and a new face may have only a box. `MEAN_FACE` relates the two: fitted to any labels
-of a crop, it gives the box of the face's 68 points there.
+A network predicts well on crops that frame the face like its training crops. The labels of these
+crops may be any set of points, but a new face has only a detected box. `MEAN_FACE` relates the two:
+fitted to the labels of a crop, it gives the box of the face's 68 points in the crop.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ MEAN_FACE: NDArray[np.float32] = np.array(
     ],
     dtype=np.float32,
 )  # fmt: skip
-"""(68, 2): the points of `IBUG_68` on the mean upright face. The origin is the center of the mean
-box around a face's 68 points, and the unit is its longer side. That box is larger than the box
-around these mean points."""
+"""(68, 2): the mean positions of the `IBUG_68` points on upright faces. `MEAN_BOX` defines the
+coordinates: the origin is its center, and the unit is its longer side."""
 
 MEAN_BOX: Box = (-0.5, -0.4927, 1.0, 0.9854)
-"""(x, y, width, height) of that mean box, in the same units."""
+"""(x, y, width, height) of the mean of the boxes around the 68 points of each face, in the units of
+`MEAN_FACE`. It is larger than the box around the points of `MEAN_FACE`."""
 
 
 def mean_points(landmarks: LandmarkSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The points of a set on the mean face.
+    """Positions of the points of a landmark set on the mean face.
 
-    A column with a marking scheme ("nose_tip@4-point") may mean another place than the plain
-    name, so it counts as known only if no column is without a scheme.
+    A marking scheme may place a point elsewhere than its plain name does ("nose_tip@4-point"). So
+    columns with a scheme count as known only if no column without a scheme is known.
 
     Returns:
-        Points (K, 2) in the units of `MEAN_FACE`, and the mask (K,) of the known ones.
+        Points (K, 2) in the units of `MEAN_FACE`, and the mask (K,) of the known points.
     """
     points, known = convert(MEAN_FACE[None], np.ones((1, 68), dtype=bool), IBUG_68, landmarks)
     plain = known[0] & np.array([not scheme_of(name) for name in landmarks.names])

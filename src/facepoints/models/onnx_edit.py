@@ -1,4 +1,4 @@
-"""Writes ONNX model files: metadata with a checksum, and adaptation to other landmarks.
+"""Writes ONNX model files: adds metadata and a checksum, and adapts a model to other landmarks.
 
 Needs the package onnx, not PyTorch.
 """
@@ -22,22 +22,23 @@ from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.runtime.model_file import FORMAT, PROPERTY, checksum
 
-__all__ = ["Adaptation", "apply_adaptation", "check_onnx", "seal"]
+__all__ = ["Adaptation", "apply_adaptation", "check_onnx", "with_metadata"]
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """A map from a model's k points to K others.
+    """A linear map from a model's k points to K new points.
 
     New points are ``mix @ points + offset``. New radii are the weighted root mean square of the old
     radii, times a factor.
 
     Attributes:
         landmarks: the K new points.
-        schemes: marking schemes of the data that it was fitted on, with their points.
+        schemes: marking schemes of the data that it was fitted on, each with the names of its
+            landmarks.
         mix: (K, k) weights; each row sums to 1.
         offset: (K, 2) in crop pixels.
-        factors: (K,) over 0, of the radii.
+        factors: (K,) over 0, by which the new radii are multiplied.
         rows: number of faces that it was fitted on.
     """
 
@@ -55,20 +56,17 @@ def check_onnx() -> None:
         raise MissingExtraError("onnx", "train", "writing a model file")
 
 
-def seal(model: Any, header: dict[str, Any]) -> bytes:
-    """Add metadata and checksum to an ONNX model.
+def with_metadata(model: Any, metadata: dict[str, Any]) -> bytes:
+    """The contents of a model file: an ONNX model with metadata and a checksum.
 
     Args:
-        model: an `onnx.ModelProto`.
+        model: an `onnx.ModelProto`; its properties are replaced.
         header: the metadata without format, version and checksum.
-
-    Returns:
-        Contents of the model file.
     """
     import onnx
 
-    metadata = {"format": FORMAT, "facepoints": __version__, **header, "checksum": "0" * 64}
-    onnx.helper.set_model_props(model, {PROPERTY: json.dumps(metadata, allow_nan=False)})
+    whole = {"format": FORMAT, "facepoints": __version__, **metadata, "checksum": "0" * 64}
+    onnx.helper.set_model_props(model, {PROPERTY: json.dumps(whole, allow_nan=False)})
     data = model.SerializeToString(deterministic=True)
     zeros, digits = (f'"checksum": "{text}"'.encode() for text in ("0" * 64, checksum(data)))
     return data.replace(zeros, digits)
@@ -102,11 +100,11 @@ def apply_adaptation(path: Path, change: Adaptation) -> bytes:
         if output.name in before:
             output.type.tensor_type.shape.dim[1].dim_value = len(change.landmarks)
     onnx.checker.check_model(proto)
-    return seal(proto, _metadata(model, change).to_dict())
+    return with_metadata(proto, _metadata(model, change).to_dict())
 
 
 def _changes(model: LandmarkModel) -> int:
-    """How often a model was adapted already, for unique names in the graph."""
+    """Number of times that a model was adapted before. It makes the names in the graph unique."""
     return int((model.metadata.adapted or {}).get("changes", 0))
 
 
@@ -118,7 +116,7 @@ def _metadata(model: LandmarkModel, change: Adaptation) -> ModelMetadata:
         landmarks=change.landmarks,
         schemes=change.schemes,
         canonical_points=change.mix @ before.canonical_points + change.offset,
-        # Relative to the radius of the model before.
+        # The factors apply to the radius of the model before the adaptation.
         calibration=Calibration(
             factors=tuple(np.round(change.factors.astype(float), 4).tolist()),
             rows=change.rows,
@@ -135,7 +133,7 @@ def _metadata(model: LandmarkModel, change: Adaptation) -> ModelMetadata:
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:
-    """Rename values inside a graph; the names of its outputs stay."""
+    """Rename values inside a graph. The names of its outputs stay."""
     for node in graph.node:
         for values in (node.input, node.output):
             for index, name in enumerate(values):
@@ -146,7 +144,7 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
 
 
 def _append(graph: Any, before: dict[str, str], change: Adaptation) -> None:
-    """Append the nodes of an adaptation, with the renamed points and radii as inputs."""
+    """Append the nodes of an adaptation. Their inputs are the renamed points and radii."""
     from onnx import helper, numpy_helper
 
     points, radius = (before[name] for name in OUTPUTS[:2])

@@ -3,7 +3,7 @@
     facepoints export --model runs/first                  # writes runs/first/model.onnx
     facepoints export --model runs/first --out points.onnx
 
-`inference.landmark_model` reads the file and documents its metadata.
+`inference.landmark_model` reads the file. `inference.model_metadata` documents its metadata.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from facepoints.errors import MissingExtraError
 from facepoints.inference.landmark_model import INPUT, OUTPUTS
 from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.models.networks import KeypointModel, RawOutput
-from facepoints.models.onnx_edit import seal
+from facepoints.models.onnx_edit import with_metadata
 from facepoints.models.run import Run
 
 __all__ = [
@@ -35,8 +35,8 @@ __all__ = [
     "export",
     "graph_of",
     "run_metadata",
-    "seal",
     "traced",
+    "with_metadata",
 ]
 
 REFINEMENT_PASSES = 1
@@ -123,11 +123,11 @@ def export(run: Run, path: Path, refinement_passes: int = REFINEMENT_PASSES) -> 
         WriteError: `path` cannot be written.
     """
     check_installed()
-    write_bytes(path, seal(graph_of(run), run_metadata(run, refinement_passes)))
+    write_bytes(path, with_metadata(graph_of(run), run_metadata(run, refinement_passes)))
 
 
 def run_metadata(run: Run, refinement_passes: int = REFINEMENT_PASSES) -> dict[str, Any]:
-    """The metadata that `seal` writes beside the graph of a run."""
+    """The metadata that `with_metadata` writes beside the graph of a run."""
     return ModelMetadata(
         landmarks=run.landmarks,
         schemes=run.schemes,

@@ -32,7 +32,7 @@ from facepoints.errors import DataError
 from facepoints.evaluation.evaluate import evaluate
 from facepoints.imaging import affine
 from facepoints.inference.landmark_model import LandmarkModel
-from facepoints.models.onnx_export import check_installed, graph_of, run_metadata, seal
+from facepoints.models.onnx_export import check_installed, graph_of, run_metadata, with_metadata
 from facepoints.models.run import Run
 
 __all__ = [
@@ -121,11 +121,13 @@ def quantize(run: Run, faces: Samples, out: Path) -> Cost:
     ranges, rest = split_groups(faces.group, 0.5, seed=0)
     ranges = ranges[spread_rows(len(ranges), RANGES_ON)]
     rest = rest[spread_rows(len(rest), MEASURED_ON)]
-    graph, header = graph_of(run), run_metadata(run)
+    graph, metadata = graph_of(run), run_metadata(run)
     with TemporaryDirectory() as folder:
         plain, small = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
-        plain.write_bytes(seal(graph, header))
-        small.write_bytes(seal(quantize_graph(graph, in_batches(faces.images[ranges])), header))
+        plain.write_bytes(with_metadata(graph, metadata))
+        small.write_bytes(
+            with_metadata(quantize_graph(graph, in_batches(faces.images[ranges])), metadata)
+        )
         (floats, normalizer), (int8, _) = (_measure(f, faces.take(rest)) for f in (plain, small))
         write_bytes(out, small.read_bytes())
     return Cost(len(ranges), len(rest), normalizer, floats, int8)

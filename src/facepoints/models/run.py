@@ -34,7 +34,7 @@ from facepoints.inference.landmark_model import LandmarkOutput, predict_resized
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.ensemble import Merge, NetworkOutput, combine, merge_matrix
-from facepoints.models.networks import KeypointModel, build
+from facepoints.models.networks import KeypointModel, build_model
 
 __all__ = [
     "FORMAT",
@@ -120,7 +120,7 @@ class Run:
             members = []
             for entry in header["members"]:
                 landmarks = LandmarkSet.from_dict(entry["landmarks"])
-                model = build(
+                model = build_model(
                     entry["network"],
                     len(landmarks),
                     (height, width),

@@ -15,12 +15,12 @@ from facepoints.errors import DataError
 from facepoints.imaging.image_io import STDIN
 from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.records import FrameResult, Record, Records, face_from_dict, json_line
+from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict, json_line
 
 __all__ = ["read_coco", "write_coco"]
 
 
-def write_coco(records: Records, landmarks: LandmarkSet, out: Path) -> None:
+def write_coco(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     """Write an image per record and an annotation per face, with score, radius and track besides
     the fields of the format.
 
@@ -43,7 +43,7 @@ def write_coco(records: Records, landmarks: LandmarkSet, out: Path) -> None:
 
 
 def _write_list(file: TextIO, items: Iterable[Record]) -> None:
-    """A JSON list, written item by item, since there may be millions."""
+    """Write a JSON list item by item, because there may be millions."""
     separator = "[\n"
     for item in items:
         file.write(separator + json_line(item).rstrip("\n"))
@@ -90,9 +90,10 @@ def _annotations(records: Iterable[Record]) -> Iterator[Record]:
 
 
 def read_coco(path: Path) -> list[FrameResult]:
-    """The images of a file that `write_coco` wrote, those that could not be read at the end.
+    """The images of a file that `write_coco` wrote. Unreadable images come last.
 
-    File names are resolved from the folder of `path`. The format holds no times of frames.
+    File names are resolved from the folder of `path`. The format holds no times: they
+    are None.
 
     Raises:
         DataError: the file cannot be read, or was not written by `write_coco`. (COCO files of
@@ -126,7 +127,7 @@ def read_coco(path: Path) -> list[FrameResult]:
 
 
 def _face_dict(annotation: dict[str, Any]) -> dict[str, Any]:
-    """The face of an annotation, as in a record."""
+    """An annotation as a face of a record, for `face_from_dict`."""
     values = annotation["keypoints"]
     points = [values[k : k + 2] for k in range(0, len(values), 3)]
     kept = {key: annotation[key] for key in ("score", "radius", "track")}

@@ -13,7 +13,7 @@ from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.records import FrameResult, Record, Records, face_from_dict
+from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict
 
 __all__ = ["read_csv", "table_columns", "table_rows", "write_csv"]
 
@@ -35,7 +35,7 @@ def table_rows(record: Record) -> Iterator[list]:
         yield row
 
 
-def write_csv(records: Records, landmarks: LandmarkSet, out: Path) -> None:
+def write_csv(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     """Write a row per face. Images without a face, and files that could not be read, have none.
 
     Raises:
@@ -52,7 +52,8 @@ def write_csv(records: Records, landmarks: LandmarkSet, out: Path) -> None:
 def read_csv(path: Path) -> list[FrameResult]:
     """The images of a table that `write_csv` wrote.
 
-    The table holds no image sizes and no times: they are (0, 0) and None.
+    Images without a face are missing, because the table has a row per face. It holds no image
+    sizes and no times: they are (0, 0) and None.
 
     Raises:
         DataError: the file cannot be read, or is not such a table.
@@ -86,7 +87,7 @@ def _landmarks(header: Sequence[str], path: Path) -> LandmarkSet:
 def _add_row(
     results: list[FrameResult], cells: list[str], landmarks: LandmarkSet, place: str
 ) -> None:
-    """Add a row's face to its image, which is the last one or a new one."""
+    """Add the face of a row to the last image, or to a new one if the row begins one."""
     try:
         file, frame, number = cells[0], int(cells[1]), int(cells[2])
         face = _parse_face(cells, landmarks)

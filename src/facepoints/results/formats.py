@@ -1,4 +1,4 @@
-"""The output formats, each with its writer, its reader and the suffixes that choose it."""
+"""The output formats: the writer, the reader and the file suffixes of each."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ from facepoints.results.coco import read_coco, write_coco
 from facepoints.results.csv_table import read_csv, write_csv
 from facepoints.results.jsonl import read_jsonl, write_jsonl
 from facepoints.results.pts import read_pts, write_pts
-from facepoints.results.records import FrameResult, Records, result_record
+from facepoints.results.records import FrameResult, RecordSource, result_record
 
-__all__ = ["FORMATS", "Format", "common_landmarks", "format_of", "read_faces", "write_faces"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "common_landmarks",
+    "format_of",
+    "read_faces",
+    "suffixes_text",
+    "write_faces",
+]
 
 
 @dataclass(frozen=True)
@@ -25,27 +33,33 @@ class Format:
     """An output format.
 
     Attributes:
-        write: writes records to a path; all faces have the points of the landmark set.
+        write: writes records to a path. All faces must have the points of the landmark set.
         read: reads what `write` wrote.
-        suffixes: file suffixes that choose the format.
+        suffixes: file suffixes that choose the format, in lower case.
+        content: what a file of the format holds, for messages.
+        holds_video: whether one file can hold the faces of many frames.
     """
 
-    write: Callable[[Records, LandmarkSet, Path], None]
+    write: Callable[[RecordSource, LandmarkSet, Path], None]
     read: Callable[[Path], list[FrameResult]]
     suffixes: tuple[str, ...]
+    content: str
+    holds_video: bool = True
 
 
 FORMATS: dict[str, Format] = {
-    "jsonl": Format(write_jsonl, read_jsonl, (".jsonl", ".ndjson")),
-    "csv": Format(write_csv, read_csv, (".csv",)),
-    "coco": Format(write_coco, read_coco, (".json",)),
-    "pts": Format(write_pts, read_pts, (".pts",)),
+    "jsonl": Format(write_jsonl, read_jsonl, (".jsonl", ".ndjson"), "JSON lines"),
+    "csv": Format(write_csv, read_csv, (".csv",), "table"),
+    "coco": Format(write_coco, read_coco, (".json",), "COCO keypoints"),
+    "pts": Format(write_pts, read_pts, (".pts",), "one face", holds_video=False),
 }
-"""Formats by name. A new one is a module with a writer and a reader, and a line here."""
+"""Formats by name. A new format is a module with a writer and a reader, and an entry here."""
 
 
 def format_of(path: Path) -> str:
-    """The format that a file name chooses, a key of `FORMATS`. A folder holds .pts files.
+    """The format that a path chooses: the key in `FORMATS` of the format with its suffix.
+
+    A folder, or a path without a suffix, is a folder of .pts files.
 
     Raises:
         SettingsError: no format has this suffix.
@@ -53,25 +67,28 @@ def format_of(path: Path) -> str:
     suffix = path.suffix.lower()
     if path.is_dir() or not suffix:
         return "pts"
-    for name, format in FORMATS.items():
-        if suffix in format.suffixes:
+    for name, candidate in FORMATS.items():
+        if suffix in candidate.suffixes:
             return name
     raise SettingsError(
-        f"no format for {path}: expected a name in .jsonl, .csv, .json (COCO keypoints) or .pts, "
+        f"no format for {path}: expected a name in {suffixes_text(FORMATS.values())}, "
         f"or a folder (a .pts file per face)"
     )
 
 
-def read_faces(path: str | Path) -> list[FrameResult]:
-    """The faces in a file that `facepoints predict` or `write_faces` wrote.
+def suffixes_text(formats: Iterable[Format]) -> str:
+    """The suffixes of formats for a message: ".jsonl or .ndjson (JSON lines), .csv (table)"."""
+    return ", ".join(f"{' or '.join(each.suffixes)} ({each.content})" for each in formats)
 
-    Not every format holds everything. .jsonl holds all. .csv has no image sizes, no times and no
-    images without a face. COCO has no times. .pts has only points: the radius is then 0, the
-    score 1, the box the bounding box of the points, and the file the .pts file without suffix.
-    The number of points decides their names: 68 are the iBUG set, others are "0", "1", ....
+
+def read_faces(path: str | Path) -> list[FrameResult]:
+    """Read faces from a file that `facepoints predict` or `write_faces` wrote.
+
+    Only JSON lines hold everything. The values that another format does not hold get defaults,
+    which its reader documents: `csv_table.read_csv`, `coco.read_coco`, `pts.read_pts`.
 
     Args:
-        path: .jsonl, .csv, .json (COCO keypoints) or .pts file, or a folder of .pts files.
+        path: file in a format of `FORMATS`, which its suffix chooses, or a folder of .pts files.
 
     Returns:
         A result per image or frame, in the order of the file.
@@ -85,17 +102,17 @@ def read_faces(path: str | Path) -> list[FrameResult]:
 
 
 def write_faces(results: Iterable[FrameResult], path: str | Path) -> None:
-    """Write faces to a file, in the format of its suffix. `read_faces` reads them back.
+    """Write faces to a file. `read_faces` reads them back.
 
     Args:
         results: images or frames with their faces. All faces have the same landmark set.
-        path: .jsonl, .csv, .json (COCO keypoints) or .pts file, or a new or empty folder for a
-            .pts file per face. A .pts file holds exactly one face.
+        path: file in a format of `FORMATS`, which its suffix chooses, or a new or empty folder
+            that gets a .pts file per face. One .pts file holds exactly one face.
 
     Raises:
         SettingsError: no format has this suffix, or `path` is a .pts file and there is not
             exactly one face.
-        DataError: faces with different landmark sets, or with values that are not finite.
+        DataError: the faces have different landmark sets, or values that are not finite.
         WriteError: the file cannot be written, or the folder is not empty.
     """
     path, listed = Path(path), list(results)
@@ -119,7 +136,7 @@ def common_landmarks(results: Iterable[FrameResult]) -> LandmarkSet:
     if len(sets) > 1:
         counts = " and ".join(str(len(names)) for names in sets)
         raise DataError(
-            f"all faces of a file need the same landmark set, these have sets of {counts} points; "
+            f"all faces of a file need the same landmark set, got sets of {counts} points; "
             f"convert them with Face.as_landmarks"
         )
     return next(iter(sets.values()), IBUG_68)

@@ -14,7 +14,7 @@ from facepoints.landmarks.known_sets import KNOWN_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.records import (
     FrameResult,
-    Records,
+    RecordSource,
     face_from_dict,
     json_line,
     landmarks_from_json,
@@ -23,7 +23,7 @@ from facepoints.results.records import (
 __all__ = ["iter_jsonl", "read_jsonl", "write_jsonl"]
 
 
-def write_jsonl(records: Records, landmarks: LandmarkSet, out: Path) -> None:
+def write_jsonl(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     """Write a line per record. The lines themselves name the points, so `landmarks` is not used.
 
     Raises:
@@ -44,7 +44,8 @@ def iter_jsonl(path: Path, fps: float | None = None) -> Iterator[FrameResult]:
     Args:
         path: file that `write_jsonl` wrote. Lines that do not name their points must have as
             many as a known landmark set.
-        fps: frames per second, for frames of a video that have no time. None: they get none.
+        fps: frames per second, for frames of a video that have no time. None: their
+            time stays None.
 
     Raises:
         DataError: the file cannot be read, or a line is not one that `write_jsonl` writes.
@@ -91,8 +92,8 @@ def _parse_line(line: str, place: str, fps: float | None, video: str) -> FrameRe
 
 
 def _landmarks(record: dict, place: str) -> LandmarkSet:
-    """The points of a line's faces. Lines of the first versions do not name them, but no two
-    known sets have the same number of points."""
+    """The landmark set of a line's faces. Lines of the first versions do not name it; the number of
+    points then decides."""
     if "landmarks" in record:
         return landmarks_from_json(record["landmarks"], place)
     count = len(record["faces"][0]["points"])

@@ -16,12 +16,12 @@ from facepoints.imaging.input_paths import relative_to_common
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import numbered_set
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.records import FrameResult, Records
+from facepoints.results.records import FrameResult, RecordSource
 
 __all__ = ["read_pts", "write_pts"]
 
 
-def write_pts(records: Records, landmarks: LandmarkSet, out: Path) -> None:
+def write_pts(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     """Write a .pts file per face (1-based, as in 300-W) into a new or empty folder; or, if `out`
     ends in .pts, the one file of the only face.
 
@@ -56,7 +56,7 @@ def write_pts(records: Records, landmarks: LandmarkSet, out: Path) -> None:
 
 
 def _file_names(name: str, faces: int) -> list[str]:
-    """Files of an image's faces. An image without a face reserves the name of its first."""
+    """Names of the files of an image's faces. An image without a face reserves the first name."""
     return [f"{name}.pts", *(f"{name}.{face}.pts" for face in range(2, faces + 1))]
 
 
@@ -98,7 +98,7 @@ _NUMBERED = re.compile(r"(.+)\.([2-9]|[1-9]\d+)", re.DOTALL)
 
 
 def _first_and_number(file: Path) -> tuple[Path, int]:
-    """The file of the image's first face, and the number of this face, from 1."""
+    """The file of the first face of the same image, and the number of this face, from 1."""
     numbered = _NUMBERED.fullmatch(file.stem)
     if numbered is None:
         return file, 1

@@ -1,4 +1,4 @@
-"""The faces of one image or video frame: as an object, and as the record that files hold.
+"""The faces of one image or video frame, as an object and as a record of a results file.
 
 A record is the content of one line of ``faces.jsonl``. Coordinates are pixels of the image as a
 person sees it (EXIF rotation applied). The center of the top-left pixel is (0, 0):
@@ -31,7 +31,7 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 __all__ = [
     "FrameResult",
     "Record",
-    "Records",
+    "RecordSource",
     "error_record",
     "face_from_dict",
     "json_line",
@@ -42,8 +42,9 @@ __all__ = [
 ]
 
 Record = dict[str, Any]
-Records = Callable[[], Iterable[Record]]
-"""Call it for all records from the first on. A format may call it several times."""
+RecordSource = Callable[[], Iterable[Record]]
+"""A function that returns all records from the first on at every call. Some formats need several
+passes over the records."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +86,10 @@ def record(
     Args:
         file: name of the image or video.
         size: (height, width) in pixels.
-        faces: in the image.
+        faces: the faces in the image.
         frame: number of the frame, from 0.
         time: of the frame in seconds, rounded to microseconds; None for an image.
-        landmarks: the points of every face; None: those of the first face.
+        landmarks: the landmark set of every face; None: that of the first face.
     """
     height, width = size
     if landmarks is None and faces:
@@ -110,7 +111,7 @@ def error_record(file: str, error: str) -> Record:
 
 
 def result_record(result: FrameResult, landmarks: LandmarkSet | None = None) -> Record:
-    """The record of a result; `landmarks` are the points of every face, as in `record`."""
+    """The record of a result. `landmarks`: see `record`."""
     if result.error:
         return error_record(result.file, result.error)
     return record(

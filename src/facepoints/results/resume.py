@@ -23,9 +23,9 @@ __all__ = ["ResumableRecords"]
 class ResumableRecords:
     """Records of images, in the order of the images, that survive an interruption.
 
-    Records of an earlier run are kept if it depended on the same settings: those of its first
-    images, as far as `files` lists the same images and they have not changed since. An image
-    from standard input may be another one each time, so it is never kept.
+    If an earlier run depended on the same settings, its records are kept up to the first image
+    that differs: another name in `files`, or changed since. The record of standard input is never
+    kept, because it may be another image each time.
 
     Args:
         out: output that the records will become; nothing is written there.
@@ -57,7 +57,7 @@ class ResumableRecords:
             raise WriteError(f"could not write {self.path}: {error.strerror or error}") from error
 
     def _bytes_to_keep(self, head: bytes, files: Sequence[str]) -> int:
-        """Number of bytes of an existing file to keep; counts their records in `done`."""
+        """Number of bytes of an existing file to keep. Sets `done` to their number of records."""
         end = 0
         try:
             written = os.stat(self.path).st_mtime_ns
@@ -109,8 +109,8 @@ class ResumableRecords:
 
 
 def _time_of_change(name: str) -> int:
-    """When a file got its content or its name, in nanoseconds; 0 if it does not exist. The name
-    counts because an older file may have been moved to it."""
+    """Time at which a file got its content or its name, in nanoseconds; 0 if it does not exist. The
+    name counts, because another, older file may have been moved to it."""
     try:
         status = os.stat(name)
     except (OSError, ValueError):
@@ -119,5 +119,5 @@ def _time_of_change(name: str) -> int:
 
 
 def _as_json(name: str) -> str:
-    """A file name as it is read back from a record."""
+    """A file name as reading a record returns it: escaped where it is not UTF-8."""
     return json.loads(json_line({"file": name}))["file"]

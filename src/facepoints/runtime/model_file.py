@@ -5,9 +5,9 @@ The metadata is the ONNX property ``facepoints``:
     {"format": 1, "facepoints": "0.1.0", ..., "checksum": "64 hex digits"}
 
 The checksum is the SHA-256 of the file with these 64 digits replaced by zeros. It is compared
-before onnxruntime sees the file, so that a damaged file gets a clear message. The keys between
-are up to the kind of model: `inference.model_metadata` for landmark models; ``"kind":
-"face-detector"`` for face detectors.
+before onnxruntime loads the file, so that a damaged file gets a clear message. The keys between
+"facepoints" and "checksum" depend on the model: `inference.model_metadata` documents those of
+landmark models. Face detectors have ``"kind": "face-detector"`` and, as a record, "validation".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMAT = 1
 PROPERTY = "facepoints"
 """Name of the ONNX property that holds the metadata."""
 
-_BEGIN = b'{"format": '  # of the JSON, so that it is found without an ONNX parser
+_BEGIN = b'{"format": '  # start of the JSON; finds it without an ONNX parser
 _DIGITS = re.compile(rb'("checksum": ")([0-9a-f]{64})"')
 
 
@@ -39,7 +39,7 @@ def checksum(data: bytes) -> str:
 
 
 def read_model_file(path: Path) -> tuple[dict[str, Any] | None, bytes]:
-    """Metadata and bytes of a model file. The metadata is None if facepoints wrote none.
+    """Metadata and bytes of a model file. The metadata is None if the file has none.
 
     Raises:
         ModelError: the file is missing, damaged or of a newer format.
@@ -48,26 +48,26 @@ def read_model_file(path: Path) -> tuple[dict[str, Any] | None, bytes]:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"could not read {path}: {error.strerror or error}") from error
-    return _header(data, path), data
+    return _metadata(data, path), data
 
 
-def _header(data: bytes, path: Path) -> dict[str, Any] | None:
+def _metadata(data: bytes, path: Path) -> dict[str, Any] | None:
     begin = data.rfind(_BEGIN)
     if begin < 0:
         return None
     try:
         text = data[begin:].decode("utf-8", errors="replace")
-        header, _ = json.JSONDecoder().raw_decode(text)
-        stored, version = header["checksum"], header["format"]
+        metadata, _ = json.JSONDecoder().raw_decode(text)
+        stored, version = metadata["checksum"], metadata["format"]
     except (ValueError, LookupError, TypeError, RecursionError):
-        stored, version, header = "", FORMAT, {}
+        stored, version, metadata = "", FORMAT, {}
     if stored != checksum(data):
         raise ModelError(
             f"{path} is damaged: its checksum differs from its content; download or export it again"
         )
     if not isinstance(version, int) or version > FORMAT:
         raise ModelError(
-            f"{path} was made by facepoints {header.get('facepoints', '?')} (model format "
+            f"{path} was made by facepoints {metadata.get('facepoints', '?')} (model format "
             f"{version}); this is {__version__} and reads up to format {FORMAT}: upgrade it"
         )
-    return header
+    return metadata

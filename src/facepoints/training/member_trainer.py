@@ -24,7 +24,7 @@ from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import SettingsError
-from facepoints.models.networks import KeypointModel, RawOutput, build
+from facepoints.models.networks import KeypointModel, RawOutput, build_model
 from facepoints.models.run import Run
 from facepoints.training.batches import Batch, Batches, DeviceFaces, seed_of
 from facepoints.training.distributed import DistributedContext
@@ -236,7 +236,7 @@ class MemberTrainer:
 def _build_model(rows: Samples, settings: TrainSettings, has_face_score: bool) -> KeypointModel:
     """A fresh model, normalized by the gray values of the images, that starts at the mean face."""
     values = rows.images[:: max(1, len(rows) // 2000)]
-    model = build(
+    model = build_model(
         settings.network,
         len(rows.landmarks),
         rows.size,

@@ -35,7 +35,7 @@ LEARNING_RATES: dict[str, float] = {
 """Default of the highest learning rate, by network: the usual 1e-3 of Adam; less for vggface,
 which has no batch norm; more for heatnet, which is small and has batch norm."""
 
-FINE_TUNING = 1 / 3
+FINE_TUNING_RATE_FACTOR = 1 / 3
 """Factor on the default learning rate for a network that starts from trained weights. A higher
 rate would destroy what the weights have learned."""
 
@@ -199,7 +199,9 @@ class TrainSettings:
         """Highest learning rate of the schedule: `learning_rate`, or the network's default."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return LEARNING_RATES[self.network] * (1 if self.init in (None, "random") else FINE_TUNING)
+        return LEARNING_RATES[self.network] * (
+            1 if self.init in (None, "random") else FINE_TUNING_RATE_FACTOR
+        )
 
 
 def _check_choice(

@@ -1,13 +1,23 @@
 """Networks by name, and the model that wraps one.
 
 A backbone maps normalized images (B, 1, H, W) to (B, K, 2) coordinates in [-1, 1], or to
-(B, K, 3) with the logarithm of the scale as well. `build` wraps it in a `KeypointModel`, which
-works in gray values and pixels.
+(B, K, 3) with the logarithm of the scale as well. `build_model` wraps it in a `KeypointModel`,
+which works in gray values and pixels.
+
+A new network needs:
+
+- a module here with a function that builds the backbone, and an entry in `NETWORKS`;
+- its name in `training.settings.Network`, and a rate in `training.settings.LEARNING_RATES`
+  (settings repeat the names because they need no PyTorch; a test compares them);
+- the names of the tensors that have a row per point in `training.initialization._OUTPUT_LAYERS`,
+  unless its last layer is called ``output``;
+- its name in the row ``--network`` of ``docs/how-to/train.md``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from torch import nn
 
@@ -20,20 +30,59 @@ from facepoints.models.networks.naimishnet import naimishnet
 from facepoints.models.networks.net2 import net2
 from facepoints.models.networks.vggface import vggface
 
-__all__ = ["NETWORKS", "KeypointModel", "RawOutput", "build"]
+__all__ = ["NETWORKS", "BackboneBuilder", "KeypointModel", "RawOutput", "build_model"]
 
-NETWORKS: dict[str, Callable[[int, tuple[int, int]], nn.Module]] = {
-    "lenet5": lenet5,
-    "naimishnet": naimishnet,
-    "vggface": vggface,
-    "net2": net2,
-    "deepcnn": deepcnn,
+
+class BackboneBuilder(Protocol):
+    """Builds a backbone. The arguments are those of `build_model`.
+
+    Raises:
+        SettingsError: the network has no face score or no annotator bias but one is wanted, or
+            the size is too small for it.
+    """
+
+    def __call__(
+        self,
+        points: int,
+        size: tuple[int, int],
+        has_face_score: bool = False,
+        annotators: int = 0,
+    ) -> nn.Module: ...
+
+
+def _points_only(
+    network: str, build: Callable[[int, tuple[int, int]], nn.Module]
+) -> BackboneBuilder:
+    """The builder of a network that predicts points only: no face score, no annotator bias."""
+
+    def build_backbone(
+        points: int,
+        size: tuple[int, int],
+        has_face_score: bool = False,
+        annotators: int = 0,
+    ) -> nn.Module:
+        if has_face_score or annotators:
+            raise SettingsError(
+                f"'{network}' has no face score and no annotator bias; leave out the images "
+                f"without a face, or choose heatnet"
+            )
+        return build(points, size)
+
+    return build_backbone
+
+
+NETWORKS: dict[str, BackboneBuilder] = {
+    "lenet5": _points_only("lenet5", lenet5),
+    "naimishnet": _points_only("naimishnet", naimishnet),
+    "vggface": _points_only("vggface", vggface),
+    "net2": _points_only("net2", net2),
+    "deepcnn": _points_only("deepcnn", deepcnn),
     "heatnet": heatnet,
 }
-"""Name to the function that builds a backbone for K points and a size (H, W)."""
+"""The function that builds each network's backbone, by the name of the network."""
 
 
-def build(
+def build_model(
     network: str,
     points: int,
     size: tuple[int, int],
@@ -42,7 +91,7 @@ def build(
     has_face_score: bool = False,
     annotators: int = 0,
 ) -> KeypointModel:
-    """A fresh model.
+    """A new model with random weights.
 
     Args:
         network: name in `NETWORKS`.
@@ -55,20 +104,13 @@ def build(
             correction (heatnet only).
 
     Raises:
-        SettingsError: unknown network, one without face score or annotator bias that was asked
-            for it, no points, a size too small for the network, or a mean or std out of range.
+        SettingsError: the network is unknown, has no face score or annotator bias but one is
+            wanted, or needs a larger size; there are no points; or `mean` or `std` is out of
+            range.
     """
     if network not in NETWORKS:
         raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
     if points < 1:
-        raise SettingsError(f"a network needs at least 1 point to predict, {points} came")
-    if network == "heatnet":
-        backbone = heatnet(points, size, has_face_score, annotators)
-    elif has_face_score or annotators:
-        raise SettingsError(
-            f"'{network}' has no face score and no annotator bias; leave out the images without a "
-            f"face, or choose heatnet"
-        )
-    else:
-        backbone = NETWORKS[network](points, size)
+        raise SettingsError(f"a network needs at least 1 point to predict, got {points}")
+    backbone = NETWORKS[network](points, size, has_face_score, annotators)
     return KeypointModel(backbone, points, size, mean, std)

@@ -24,7 +24,8 @@ __all__ = ["HeatNet", "heatnet"]
 _WIDTHS = (16, 32, 64, 128)  # channels at strides 2, 4, 8 and 16
 
 SMALLEST_SIDE = 32
-"""Pixels. With smaller images the deepest feature map would have fewer than 2x2 cells."""
+"""Smallest side of an image, in pixels. With less, the deepest feature map would have fewer than
+2x2 cells."""
 
 
 class _Residual(nn.Module):
@@ -66,7 +67,7 @@ def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequentia
 
 
 class HeatNet(nn.Module):
-    """The network; see the module's docstring.
+    """The network that the module's docstring describes.
 
     ``forward``: normalized images (B, 1, H, W) to raw (B, K, 3), x and y in [-1, 1] over the image
     and the log of the scale in half sides. With a face score, a pair of that and (B,), the log
@@ -96,10 +97,10 @@ class HeatNet(nn.Module):
         self.at_quarter = _conv(quarter, 64, 3)
         self.heat = nn.Conv2d(64, points, 1)
         self.log_scale = nn.Conv2d(64, points, 1)
-        # At first the scale is the heatmap's own deviation.
+        # The initial scale is the standard deviation of the heatmap.
         for parameter in self.log_scale.parameters():
             nn.init.zeros_(parameter)
-        # Only if trained: DistributedDataParallel waits for the gradient of every parameter.
+        # Absent unless trained: DistributedDataParallel waits for every parameter's gradient.
         self.face_score = nn.Linear(sixteenth, 1) if has_face_score else None
         self.annotator_bias = AnnotatorBias(points, sixteenth, annotators) if annotators else None
 
@@ -155,6 +156,6 @@ def heatnet(
     if min(size) < SMALLEST_SIDE:
         raise SettingsError(
             f"heatnet needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
-            f"{size[1]}x{size[0]} came; choose a larger size or another network"
+            f"got {size[1]}x{size[0]}; choose a larger size or another network"
         )
     return HeatNet(points, has_face_score, annotators)

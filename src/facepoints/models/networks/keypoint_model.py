@@ -83,7 +83,7 @@ class KeypointModel(nn.Module):
         if not (math.isfinite(mean) and math.isfinite(std) and 0 <= mean <= 255 and std > 0):
             raise SettingsError(
                 f"a model needs a mean gray value in [0, 255] and a std over 0, "
-                f"{mean} and {std} came; are all images of one color?"
+                f"got {mean} and {std}; are all images of one color?"
             )
         self.backbone = backbone
         self.points = points

@@ -1,5 +1,4 @@
-"""Parts that the networks share: feature map sizes, initial weights, the regression head, and full
-precision under autocast."""
+"""Parts that networks share: feature map sizes, initial weights, regression head, precision."""
 
 from __future__ import annotations
 
@@ -115,5 +114,5 @@ def _check_size(name: str, features: nn.Module, size: tuple[int, int]) -> None:
     smallest = next(n for n in range(1, 10_000) if min(map_size(features, (n, n))) >= 1)
     raise SettingsError(
         f"{name} needs images of at least {smallest}x{smallest} pixels, "
-        f"{size[1]}x{size[0]} came; choose a larger size or another network"
+        f"got {size[1]}x{size[0]}; choose a larger size or another network"
     )
