@@ -19,7 +19,8 @@ from facepoints.evaluation.calibration import calibrate
 from facepoints.imaging import affine
 from facepoints.inference import cropping
 from facepoints.models.loading import RunModel
-from facepoints.models.onnx_export import graph_of, run_metadata, with_metadata
+from facepoints.models.onnx_edit import with_metadata
+from facepoints.models.onnx_export import graph_of, run_metadata
 from facepoints.models.quantize import in_batches, quantize_graph
 from facepoints.models.run import Run, read_header, save_run, save_weights
 

@@ -37,7 +37,8 @@ from facepoints.detection.builtin import INPUT, KIND, OUTPUTS, decode
 from facepoints.errors import FacepointsError
 from facepoints.imaging import affine
 from facepoints.models.networks.face_detector import DetectorGraph, FaceNet
-from facepoints.models.onnx_export import traced, with_metadata
+from facepoints.models.onnx_edit import with_metadata
+from facepoints.models.onnx_export import traced
 from facepoints.models.quantize import quantize_graph
 from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.train_state import read_checkpoint, write_checkpoint

@@ -39,7 +39,7 @@ from facepoints.imaging.input_paths import find_images
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
-from facepoints.models.onnx_export import with_metadata
+from facepoints.models.onnx_edit import with_metadata
 from facepoints.runtime.model_file import checksum
 
 FACE = (55.0, 55.5)  # the middle of the face on the portrait of these tests

@@ -25,7 +25,7 @@ from facepoints import weights
 from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.onnx_export import with_metadata
+from facepoints.models.onnx_edit import with_metadata
 from facepoints.runtime.model_file import FORMAT, checksum
 
 EYES = LandmarkSet.of_names(("left_eye", "right_eye"))

@@ -39,7 +39,7 @@ __all__ = [
 LOW_SCORE_THRESHOLD = 0.15
 """Minimum score of detections that the landmark model judges afterwards. On photos of the
 validation people with half of the face covered, 99 % of the faces score at least this much, and
-92 % at least 0.5. The lower threshold costs 0.3 extra crops a photo."""
+92 % at least 0.5. The lower threshold costs 0.3 extra crops per photo."""
 
 
 def make_detector(name: str) -> FaceDetector:

@@ -1,11 +1,11 @@
-"""The built-in face detector: a network that sees the whole image in one pass.
+"""The built-in face detector: a network that searches the whole image in one pass.
 
 The file is ONNX. Its input "pictures" is uint8 (B, H, W), with H and W multiples of `_MULTIPLE`.
 Its output "cells" is float32 (B, 16, N): a column for each of the N cells of three grids, one of
-every 8th pixel, one of every 16th and one of every 32nd, in this order and row by row. Cell (i, j)
-of stride s lies at x = (i + 0.5) s - 0.5, and y likewise. The 16 values of a cell are:
+every 8th pixel, one of every 16th and one of every 32nd, in this order, each row by row. Cell
+(i, j) of stride s lies at x = (i + 0.5) s - 0.5, and y likewise. The 16 values of a cell are:
 
-- 0: log odds that there is a face; 0 is where the detector alone would accept it.
+- 0: log odds that there is a face. 0 is the threshold for a detector without a landmark model.
 - 1, 2: from the cell to the center of the face, x and y in pixels.
 - 3: natural logarithm of the longer side of the face's box in pixels.
 - 4, 5: vector along the brows, from left to right on the screen, of any length.
@@ -238,7 +238,8 @@ class BuiltinDetector:
 
 
 def _joined(coarse: DetectorOutput, fine: DetectorOutput, small: float) -> DetectorOutput:
-    """The faces of two passes. If both have a face, the finer pass is right if it is small."""
+    """The faces of two passes. If both found a face, the detection of the finer pass is kept if
+    the face is smaller than `small` pixels, else that of the coarse pass."""
     kept = [
         face
         for face in coarse
@@ -249,13 +250,13 @@ def _joined(coarse: DetectorOutput, fine: DetectorOutput, small: float) -> Detec
 
 
 def _is_same(a: Detection, b: Detection) -> bool:
-    """Whether two boxes are of one face: they overlap, or one lies within the other."""
+    """Whether two boxes show the same face: they overlap, or one lies within the other."""
     return overlap_of_smaller(a.box, b.box) > _SAME_OVERLAP or iou(a.box, b.box) > _SAME_IOU
 
 
 def _resized(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """A gray image of about `side` pixels at most, padded to a multiple, and the factors (x, y)
-    that it was resized by. Shrinking by a whole number is preferred, because it is far faster."""
+    """A gray image of about `side` pixels at most, padded to multiples of `_MULTIPLE`, and the
+    factors (x, y) of the resizing. Shrinking by a whole number is preferred: it is far faster."""
     gray = to_gray(image)
     height, width = gray.shape
     longest = max(height, width)

@@ -116,7 +116,7 @@ def _fixed(point: NDArray) -> tuple[int, int]:
 
 
 def _disc(canvas: Image, point: NDArray, radius: float, color: Color) -> None:
-    """A round dot, blended by the covered share of each pixel (small cv2.circle are square)."""
+    """A round dot, blended by the covered share of each pixel. Small dots of OpenCV are square."""
     height, width = canvas.shape[:2]
     low = np.floor(point - radius - 1).astype(int)
     high = np.ceil(point + radius + 2).astype(int)

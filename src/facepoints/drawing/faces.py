@@ -86,7 +86,8 @@ def _rgb(image: NDArray[np.uint8] | str | Path) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class _Pen:
-    """In pixels: width of lines, radius of dots, width of the rim around both, height of digits."""
+    """Sizes in pixels: width of lines, radius of dots, width of the rim around both, height of
+    digits."""
 
     line: float
     dot: float
@@ -100,7 +101,7 @@ def _extent(face: Face) -> float:
 
 
 def _pen(canvas: NDArray[np.uint8], face: Face, size: float) -> _Pen:
-    """Widths that suit a face of 60 pixels as well as one of 2000.
+    """The pen for a face. It suits faces of 60 pixels and of 2000.
 
     Lines of large faces are relatively thinner. Lines of small faces in a large image are thick
     enough to be seen when the whole image is shown. Dots do not touch their neighbors on an edge.

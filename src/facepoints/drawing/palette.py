@@ -1,4 +1,4 @@
-"""What all drawings of faces share: the colors of the tracks, and the edges between points."""
+"""Colors of tracks and edges between points, shared by all drawings of faces."""
 
 from __future__ import annotations
 

@@ -21,20 +21,20 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 __all__ = ["calibrate", "radius_factors", "radius_report", "uncalibrated"]
 
 _OWN_LABELS = 25
-"""Number of labels at which a quantile counts as much as the value that it is shrunk to. With so
-few labels, the coverage of the quantile has a standard deviation of 6 %."""
+"""Number of labels with which the quantile of a point has the same weight as the quantile of all
+points. With 25 labels, the coverage of a quantile has a standard deviation of 6 %."""
 
 _TENTH = 10
 
 
 def uncalibrated(loss: str, landmarks: LandmarkSet) -> Calibration:
-    """Factors for a run without held-out faces: those of errors with the density that the loss
-    assumes (see `losses`)."""
+    """Factors for a run without held-out faces. They hold if the errors have the density that the
+    loss assumes (see `training.losses`)."""
     return Calibration((_assumed(loss),) * len(landmarks))
 
 
 def _assumed(loss: str) -> float:
-    """The radius over the scale that contains `COVERAGE` of the density of the loss."""
+    """The radius that contains `COVERAGE` of the density that a loss assumes, for a scale of 1."""
     if loss != "laplace":  # a round Gaussian, also for losses that assume no density
         return math.sqrt(-2 * math.log(1 - COVERAGE))
     # P(r > q s) = (1 + 2 q) exp(-2 q), solved for q by Newton's method
@@ -104,8 +104,8 @@ def radius_factors(
 
 
 def _shrink(value: float, count: int, towards: float) -> float:
-    """The mean of a value measured `count` times and of another one that counts
-    `_OWN_LABELS` times."""
+    """The weighted mean of a value with weight `count` and of `towards` with weight
+    `_OWN_LABELS`."""
     share = count / (count + _OWN_LABELS)
     return share * value + (1 - share) * towards
 

@@ -138,8 +138,11 @@ def predict_samples(model: CropModel, samples: Samples) -> NDArray[np.float32]:
 def _match(
     points: NDArray[np.float32], radius: NDArray[np.float32], have: LandmarkSet, samples: Samples
 ) -> _Matched:
-    """Predictions in the columns of the data; or both in the columns of the model, if that
-    measures more points."""
+    """Bring labels and predictions into the same columns.
+
+    The predictions are converted to the points of the data. If the labels can be converted to the
+    points of the model and more columns can then be compared, the labels are converted instead.
+    """
     direct = _in_columns_of(points, radius, have, samples)
     names = [n for n in have.names if not scheme_of(n)]
     if names and samples.landmarks.names in CONVERSIONS:
@@ -171,7 +174,7 @@ def _has_labels(samples: Samples) -> NDArray[np.bool_]:
 def _in_columns_of(
     points: NDArray[np.float32], radius: NDArray[np.float32], have: LandmarkSet, samples: Samples
 ) -> _Matched:
-    """Predictions in the columns of the data; labels that the model does not predict removed."""
+    """Convert predictions to the columns of the data. Labels that are not predicted are removed."""
     predicted = np.zeros(samples.points.shape, dtype=np.float32)
     squares = np.zeros(samples.labelled.shape, dtype=np.float32)
     labelled = samples.labelled.copy()
@@ -219,7 +222,7 @@ def _report(matched: _Matched) -> dict[str, Any]:
 
 
 def _normalizers(truth: Samples) -> dict[str, tuple[str, NDArray[np.float64]]]:
-    """The description of each normalizer and its pixels per face (N,)."""
+    """Each normalizer: its description, and its length in pixels for each face (N,)."""
     eyes = truth.landmarks.eyes
     normalizers = {}
     if eyes:
@@ -231,7 +234,7 @@ def _normalizers(truth: Samples) -> dict[str, tuple[str, NDArray[np.float64]]]:
 
 
 def _errors(matched: _Matched, rows: NDArray[np.bool_], length: NDArray) -> NDArray[np.float64]:
-    """NME of some of the rows, for a normalizer of so many pixels (N,)."""
+    """NME of some rows. `length` (N,) is the normalizer of each row in pixels."""
     truth = matched.truth
     return metrics.nme(
         matched.predicted[rows], truth.points[rows], truth.labelled[rows], length[rows]
@@ -239,7 +242,7 @@ def _errors(matched: _Matched, rows: NDArray[np.bool_], length: NDArray) -> NDAr
 
 
 def _summary(matched: _Matched, rows: NDArray[np.bool_]) -> dict[str, Any]:
-    """The figures for some of the rows."""
+    """The errors of some rows, for the report."""
     truth = matched.truth
     chosen = (matched.predicted[rows], truth.points[rows], truth.labelled[rows])
     faces = int(chosen[2].any(axis=1).sum())
@@ -268,7 +271,7 @@ def _summary(matched: _Matched, rows: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def _worst(matched: _Matched) -> list[tuple[int, float]]:
-    """The rows with the largest mean distances, and these distances, worst first."""
+    """Rows with the largest mean distance, and that distance, largest first."""
     truth = matched.truth
     distance = metrics.nme(matched.predicted, truth.points, truth.labelled, np.ones(len(truth)))
     rows = np.flatnonzero(truth.labelled.any(axis=1))

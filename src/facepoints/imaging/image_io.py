@@ -144,7 +144,7 @@ def composite_on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDAr
 
 
 def to_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image (H, W) or (H, W, 3) RGB as gray (H, W)."""
+    """Convert an image (H, W) or (H, W, 3) RGB to gray (H, W)."""
     if image.ndim == 2:
         return image
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)

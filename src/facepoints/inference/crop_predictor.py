@@ -25,7 +25,7 @@ __all__ = [
 
 
 class HasPoints(Protocol):
-    """Output that has points."""
+    """The output of a `CropModel`, as far as it is used: the points."""
 
     @property
     def points(self) -> NDArray[np.float32]: ...
@@ -50,7 +50,7 @@ class CroppingModel:
     Attributes:
         model: predicts on the crops.
         schemes: marking schemes of its training data, each with the names of its landmarks.
-        framing: where the face is in the images.
+        framing: detector that returns the place of the face in every image.
     """
 
     model: LandmarkNetwork

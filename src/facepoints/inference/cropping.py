@@ -41,7 +41,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class CropConfig:
-    """When a crop is refined, and by how much.
+    """Settings of the refinement of crops: when a crop is refined, and how far.
 
     A crop within all three tolerances is used as it is: refining it did not reduce the error on
     the validation people.

@@ -1,4 +1,4 @@
-"""A predicted face: its landmarks and how far off each may be."""
+"""A predicted face: its landmarks, with an error radius for each."""
 
 from __future__ import annotations
 

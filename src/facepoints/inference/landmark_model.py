@@ -58,7 +58,7 @@ class LandmarkOutput(NamedTuple):
 
 @dataclass(frozen=True)
 class LandmarkModel:
-    """A model file that is ready to predict.
+    """A loaded model file.
 
     It may be called from several threads, pickled and copied.
 

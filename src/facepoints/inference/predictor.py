@@ -202,8 +202,10 @@ def _checksum(part: object) -> str:
 
 
 def _combined_score(model_score: float, detector_score: float) -> float:
-    """Score of a face, [0, 1]: the detector's log odds are added to the model's where the
-    detector takes it for none (score below 0.5).
+    """Score of a face, [0, 1], from the scores of the model and of the detector.
+
+    It is the model's score if the detector's score is 0.5 or more. Otherwise the weighted log odds
+    of the detector, which are negative, are added to those of the model.
 
     Most of the model's false positives are places with a low detector score. The weight of the
     detector was set on photos of the validation people and on scikit-image's astronaut.
@@ -261,7 +263,7 @@ def _rotations(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], af
 
 
 def _without_duplicates(faces: Sequence[Face]) -> list[Face]:
-    """Faces that do not overlap with a better one, highest score first."""
+    """The best of every group of overlapping faces, highest score first."""
 
     def rank(face: Face) -> float:  # between equal scores, the smaller radii are better
         return face.score - float(face.radius.mean()) / max(*face.box[2:], 1e-6)

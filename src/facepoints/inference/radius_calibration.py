@@ -31,7 +31,7 @@ class Calibration:
     coverage: float = COVERAGE
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, read back by `from_dict`."""
+        """JSON-ready form, which `from_dict` reads."""
         return {
             "coverage": self.coverage,
             "factors": list(self.factors),
@@ -41,7 +41,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], points: int) -> Calibration:
-        """Inverse of `to_dict` for a model of so many points. Raises DataError."""
+        """Inverse of `to_dict`. Raises DataError if it does not fit a model of `points` points."""
         try:
             calibration = cls(
                 factors=tuple(map(float, data["factors"])),

@@ -41,7 +41,7 @@ landmark challenges (https://fllc-icpr2020.github.io/evaluation/, which also div
 
 
 def rmse(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> float:
-    """Root mean square error over all labelled coordinates, as in the competition.
+    """Root mean square error over all labelled coordinates, as in Kaggle's competition.
 
     x and y are separate values: a point with an error of (3, 4) has an RMSE of sqrt(12.5), not 5.
 
@@ -254,7 +254,7 @@ def _difference(predicted: NDArray, truth: NDArray) -> NDArray[np.float64]:
 
 
 def _errors(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Differences (M, 2) of the labelled points."""
+    """Predicted minus true positions (M, 2) of the labelled points."""
     if not labelled.any():
         raise DataError("nothing to measure: none of the points is labelled")
     return _difference(predicted[labelled], truth[labelled])

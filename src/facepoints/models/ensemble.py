@@ -18,7 +18,8 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 __all__ = ["Merge", "NetworkOutput", "combine", "merge", "merge_matrix"]
 
 Merge = Literal["replace", "average"]
-"""How a column that several parts predict is merged: the last part's values, or the mean."""
+"""Method to merge a column that several parts predict. "replace": take the values of the last
+part; "average": take the mean."""
 
 
 class NetworkOutput(NamedTuple):

@@ -82,7 +82,7 @@ def load_model(model: str | Path = weights.BUILTIN) -> Run | LandmarkModel:
 
 
 def run_folder(model: str | Path) -> Path:
-    """The run folder of a model; for "builtin" the run that the package's model was exported
+    """The run folder of a model. For "builtin" it is the run that the built-in model was exported
     from."""
     return weights.POINTS_RUN if str(model) == weights.BUILTIN else Path(model)
 
@@ -93,7 +93,7 @@ def select_crop_model(
     """Adapt a model to images that show one face each, cropped like a data set.
 
     A model that has all the wanted points was trained on such images, unless it was adapted, and
-    predicts on them directly. Any other is given crops framed like its own training crops.
+    predicts on them directly. Any other model predicts on crops framed like its own training crops.
 
     Args:
         model: a run or a model file.

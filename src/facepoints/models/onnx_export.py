@@ -36,7 +36,6 @@ __all__ = [
     "graph_of",
     "run_metadata",
     "traced",
-    "with_metadata",
 ]
 
 REFINEMENT_PASSES = 1

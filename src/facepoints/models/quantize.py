@@ -32,7 +32,8 @@ from facepoints.errors import DataError
 from facepoints.evaluation.evaluate import evaluate
 from facepoints.imaging import affine
 from facepoints.inference.landmark_model import LandmarkModel
-from facepoints.models.onnx_export import check_installed, graph_of, run_metadata, with_metadata
+from facepoints.models.onnx_edit import with_metadata
+from facepoints.models.onnx_export import check_installed, graph_of, run_metadata
 from facepoints.models.run import Run
 
 __all__ = [

@@ -119,7 +119,7 @@ class SharedSession:
 
     @cached_property
     def _single_threaded(self) -> tuple[InferenceSession, ThreadPoolExecutor]:
-        """A session that computes in the thread that calls it, and the threads to call it."""
+        """A session that computes in the calling thread, and a pool of threads to call it from."""
         session = open_session(self._data, self._path, threads=1)
         return session, ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
 
@@ -139,7 +139,8 @@ class SharedSession:
 def _reopen(
     data: bytes | None, checksum: str, path: Path, device: str, threads: int | None
 ) -> SharedSession:
-    """A pickled session. Raises ModelError if its file is gone or has changed since."""
+    """Open a session again from its pickled parts. Raises ModelError if its file is gone or has
+    changed since."""
     if data is None:
         try:
             data = path.read_bytes()
@@ -189,7 +190,7 @@ def _options(threads: int | None) -> Any:
 
 
 def _cores() -> int:
-    """Number of processors that this process may use; 0, onnxruntime's default, if it is all.
+    """Number of processors that this process may use; 0 (onnxruntime's default) if it may use all.
 
     By default onnxruntime pins its threads to processors, even to those that a container does
     not have.

@@ -143,7 +143,7 @@ class Batches:
         return Batch(images, points, labelled)
 
     def _draw_negatives(self, faces: int, generator: torch.Generator) -> Tensor:
-        """Images without a face to go with this many faces.
+        """Random images without a face: `NEGATIVES` per face, at least one.
 
         They get the mildest augmentation of the preset: some show a face just outside the
         reach of a detector's crop, and a stronger change could move it back into view.

@@ -1,10 +1,10 @@
 """Initial weights from a finished run (transfer learning).
 
-Layers that all points share are copied; what they learned on faces helps other sets of points
-too (Yosinski et al. 2014, https://arxiv.org/abs/1411.1792). The output layer of each point is
-copied from the same point, or is the mean of the points that it can be computed from
-(`known_sets.CONVERSIONS`). Output layers of other points stay random. `MemberTrainer` then
-trains all layers, at a lower learning rate.
+Layers that all points share are copied, because what they learned on faces helps other sets of
+points too (Yosinski et al. 2014, https://arxiv.org/abs/1411.1792). The rows of the output
+layer that belong to a point are copied from the same point, or are the mean over the points that it
+can be computed from (`known_sets.CONVERSIONS`). The rows of other points stay random.
+`MemberTrainer` then trains all layers, at a lower learning rate.
 """
 
 from __future__ import annotations
@@ -49,14 +49,17 @@ _OUTPUT_LAYERS = {
     "log_scale",
     "mirror_bias",
 }
-"""Tensors whose rows belong to points, the same number of rows for each."""
+"""Tensors of the output layers of all networks. Each point has the same number of rows in them."""
 
 _COMPARED_ON = 256  # maximum number of faces
 
 
 def resolve_init(init: str | None, network: str, landmarks: LandmarkSet) -> str:
-    """Replace the default (None) of `TrainSettings.init`: the built-in weights for a heatnet and
-    points of which the built-in model knows at least one, else random weights."""
+    """`TrainSettings.init` with its default (None) resolved.
+
+    The default is the built-in weights if the network is a heatnet and the built-in model can
+    predict at least one of the landmarks. Otherwise it is random weights.
+    """
     if init is not None:
         return init
     known = convertible(IBUG_68, landmarks)
@@ -90,8 +93,8 @@ def load_init_run(init: str) -> Run | None:
 
 
 def digest(run: Run) -> str:
-    """Fingerprint of a run's weights: a training resumes only if its initial weights are still
-    the same."""
+    """Fingerprint of a run's weights. A training resumes only if its initial weights still have
+    the same one."""
     fingerprint = hashlib.blake2b(digest_size=16)
     for member in run.members:
         for name, tensor in sorted(member.model.state_dict().items()):
@@ -104,17 +107,17 @@ def init_from_run(
 ) -> NDArray[np.bool_]:
     """Copy the weights of a run into a fresh model.
 
-    The mean and std of the gray values are those of the new images or of the run, whichever
-    gives the smaller error on these faces.
+    The mean and std of the gray values come from the new images or from the run: the pair with
+    the smaller error on these faces is used.
 
     Args:
         model: on the CPU, predicts the columns of `rows`; changed in place.
         network: its name.
         rows: faces to train on, of the size of the network input.
         run: to copy from.
-        number: index of the member; members of an ensemble start from different members of
+        number: index of the new member. Members of an ensemble start from different members of
             the run's ensemble.
-        part: name of the plan's part that the member is for; the run's members of the same
+        part: name of the plan's part that the member belongs to. Members of the run for the same
             part are preferred.
 
     Returns:
@@ -134,7 +137,7 @@ def init_from_run(
     source = member.model.state_dict()
     for name, tensor in model.state_dict().items():
         if name not in source or name in ("mean", "std"):
-            continue  # only one of the two may have a face score
+            continue  # a tensor of the face score may be in one of the two models only
         if name in _OUTPUT_LAYERS:
             _copy_rows(tensor, source[name], mix, known)
         elif tensor.shape == source[name].shape:
@@ -150,23 +153,23 @@ def init_from_run(
 
 
 def _mix(member: Member, rows: Samples) -> tuple[Tensor, Tensor]:
-    """Weights (K, k) of a member's k points in each of K columns, and which columns (K,) can be
-    computed from them."""
+    """The weights (K, k) that compute K columns from a member's k points, and the mask (K,) of the
+    columns that can be computed."""
     scheme = widest_scheme(points_by_scheme(rows))
     mix, known = scheme_matrix(member.landmarks, rows.landmarks, scheme)
     return torch.from_numpy(mix), torch.from_numpy(known)
 
 
 def _copy_rows(target: Tensor, source: Tensor, mix: Tensor, known: Tensor) -> None:
-    """Set the rows of known points to weighted means of the source's rows. The mean of two
-    heatmap weights gives the mean of two log heatmaps, which peaks between them."""
+    """Set the rows of known points to weighted means of the source's rows. The mean of the weights
+    of two heatmaps gives the mean of their logarithms, which peaks between them."""
     old, new = source.float().reshape(mix.shape[1], -1), target.reshape(mix.shape[0], -1)
     target.copy_(torch.where(known[:, None], mix @ old, new).reshape(target.shape))
 
 
 @torch.inference_mode()
 def _choose_gray_values(model: KeypointModel, source: KeypointModel, rows: Samples) -> None:
-    """Keep the model's mean and std of gray values, or take the source's if they suit better."""
+    """Set the mean and std of gray values to those of the source if they give a smaller error."""
     training = model.training
     model.eval()
     images = torch.from_numpy(np.array(rows.images))[:, None]

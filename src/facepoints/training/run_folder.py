@@ -1,4 +1,4 @@
-"""The folder of a run while it is trained: may it be written, resumed, or is it finished?"""
+"""The folder of a run during training: begins, resumes and finishes it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ from facepoints.models.ensemble import Merge
 
 __all__ = ["LEARNING_RATES", "TrainSettings"]
 
+# Names of entries in registries that need PyTorch, such as `models.networks.NETWORKS`. A test
+# compares them.
 Network = Literal["heatnet", "net2", "deepcnn", "naimishnet", "lenet5", "vggface"]
 Missing = Literal["per-scheme", "mask", "specialist", "fill", "median", "drop"]
 LossName = Literal["laplace", "gaussian", "wing", "smooth_l1", "mse", "rmse"]
@@ -32,8 +34,8 @@ LEARNING_RATES: dict[str, float] = {
     "lenet5": 1e-3,
     "vggface": 1e-4,
 }
-"""Default of the highest learning rate, by network: the usual 1e-3 of Adam; less for vggface,
-which has no batch norm; more for heatnet, which is small and has batch norm."""
+"""Default of the highest learning rate of each network. It is 1e-3, as usual for Adam; less for
+vggface, which has no batch norm; more for heatnet, which is small and has batch norm."""
 
 FINE_TUNING_RATE_FACTOR = 1 / 3
 """Factor on the default learning rate for a network that starts from trained weights. A higher
@@ -54,7 +56,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 
 def _option(help: str, metavar: str | None = None, default: str | None = None) -> object:
-    """Help of a field on the command line; `default` describes a default of None in words."""
+    """Help of a field on the command line. `default` describes a default of None in words."""
     hint = None if default is None else f"(default: {default})"
     return tyro.conf.arg(help=help, metavar=metavar, help_behavior_hint=hint)
 

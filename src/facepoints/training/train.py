@@ -61,7 +61,7 @@ _DRAWN = 24
 
 @dataclass(frozen=True)
 class _Job:
-    """What the members of a run are trained with.
+    """Data and settings that all members of a run are trained with.
 
     Attributes:
         plan: parts to train.

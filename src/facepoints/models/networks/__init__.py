@@ -6,9 +6,10 @@ which works in gray values and pixels.
 
 A new network needs:
 
-- a module here with a function that builds the backbone, and an entry in `NETWORKS`;
+- a module here with a function that builds the backbone, and an entry in `NETWORKS` (with
+  `_points_only`, unless the network can predict a face score and an annotator bias);
 - its name in `training.settings.Network`, and a rate in `training.settings.LEARNING_RATES`
-  (settings repeat the names because they need no PyTorch; a test compares them);
+  (importing the settings must not load PyTorch, so they repeat the names; a test compares them);
 - the names of the tensors that have a row per point in `training.initialization._OUTPUT_LAYERS`,
   unless its last layer is called ``output``;
 - its name in the row ``--network`` of ``docs/how-to/train.md``.

@@ -17,7 +17,7 @@ __all__ = ["AnnotatorBias"]
 
 
 class AnnotatorBias(nn.Module):
-    """Corrects points by the probable annotator; see the module's docstring. Zero offsets at first.
+    """Adds the offset of the probable annotator to points. All offsets are 0 before the training.
 
     ``forward``: points (B, K, 2), in half sides of the image, and features (B, C) to corrected
     points (B, K, 2).

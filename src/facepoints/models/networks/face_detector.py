@@ -101,7 +101,7 @@ def _head(width: int) -> nn.Sequential:
 
 
 class FaceNet(nn.Module):
-    """The network; see the module's docstring.
+    """The network that the module's docstring describes.
 
     ``forward``: images (B, 1, H, W) in [0, 255], H and W multiples of 32, to `DetectorMaps`.
     """

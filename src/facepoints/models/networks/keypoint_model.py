@@ -18,8 +18,8 @@ from facepoints.errors import SettingsError
 __all__ = ["KeypointModel", "RawOutput"]
 
 MIN_SCALE = 0.05
-"""Pixels. Labels are not more precise; without a limit, a likelihood would reward ever smaller
-scales."""
+"""Lower limit of the scale in pixels. Labels are not more precise, and without a limit the
+likelihood would reward ever smaller scales."""
 
 INITIAL_SCALE = 0.1
 """Initial scale of a network that predicts none, in half sides of the image: about the error of
