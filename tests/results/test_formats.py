@@ -192,7 +192,7 @@ def test_nothing_is_written_by_halves(format: str, tmp_path: Path) -> None:
 
 def test_names_say_the_format(tmp_path: Path) -> None:
     (tmp_path / "v1.2").mkdir()
-    for name, format in (
+    for name, chosen in (
         ("faces.jsonl", "jsonl"),
         ("faces.NDJSON", "jsonl"),
         ("faces.csv", "csv"),
@@ -201,9 +201,11 @@ def test_names_say_the_format(tmp_path: Path) -> None:
         ("points", "pts"),
         ("v1.2", "pts"),
     ):
-        assert format_of(tmp_path / name) == format
-    with pytest.raises(SettingsError, match=r"no format for .*faces\.xml"):
+        assert format_of(tmp_path / name) == chosen
+    with pytest.raises(SettingsError, match=r"no format for .*faces\.xml") as refused:
         format_of(tmp_path / "faces.xml")
+    for each in FORMATS.values():
+        assert all(suffix in str(refused.value) for suffix in each.suffixes)
 
 
 @pytest.mark.parametrize(

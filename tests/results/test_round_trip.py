@@ -258,7 +258,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_suffix_belongs_to_one_format() -> None:
-    suffixes = [suffix for format in FORMATS.values() for suffix in format.suffixes]
+    suffixes = [suffix for each in FORMATS.values() for suffix in each.suffixes]
     assert len(set(suffixes)) == len(suffixes)
 
 

@@ -1,4 +1,4 @@
-"""Detectors of faces whose places are known: whole images, and boxes from a file."""
+"""Detectors for faces at known places: whole images, and boxes from a file."""
 
 from __future__ import annotations
 

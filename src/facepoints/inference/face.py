@@ -97,7 +97,7 @@ class Face:
         return mean_of_parts(self.points[None], [parts])[0, 0]
 
     def _parts(self, name: str) -> list[int]:
-        """Columns whose mean is the point of this name; empty if there is no such point."""
+        """Columns that are averaged for the point of this name; empty if there is no such point."""
         return conversion_parts(self.landmarks, LandmarkSet((str(name),), mirrorable=False))[0]
 
     def _names(self) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def wing(output: RawOutput, target: Tensor) -> Tensor:
 
 def laplace(output: RawOutput, target: Tensor) -> Tensor:
     """Half the negative log likelihood of an isotropic Laplace density around the predicted
-    point, whose scale is the mean distance; formula in the module's docstring. Errors count
+    point, with the mean distance as its scale; formula in the module's docstring. Errors count
     linearly, not squared, so wrong labels have less influence. The density is that of LUVLi
     (Kumar et al. 2020, https://arxiv.org/abs/2004.02980) with one scale for x and y."""
     square = _error(output, target).square().sum(dim=-1)
@@ -154,9 +154,8 @@ def laplace(output: RawOutput, target: Tensor) -> Tensor:
 
 
 def gaussian(output: RawOutput, target: Tensor) -> Tensor:
-    """Half the negative log likelihood of an isotropic Gaussian around the predicted point,
-    whose scale is the standard deviation of each coordinate; formula in the module's docstring.
-    Nix & Weigend 1994, Estimating the mean and variance of the target probability
+    """Half the negative log likelihood of an isotropic Gaussian around the predicted point, with
+    the standard deviation of each coordinate as its scale; formula in the module's docstring. Nix & Weigend 1994, Estimating the mean and variance of the target probability
     distribution."""
     square = _error(output, target).square().sum(dim=-1)
     scale = output.scale
