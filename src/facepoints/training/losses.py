@@ -155,7 +155,8 @@ def laplace(output: RawOutput, target: Tensor) -> Tensor:
 
 def gaussian(output: RawOutput, target: Tensor) -> Tensor:
     """Half the negative log likelihood of an isotropic Gaussian around the predicted point, with
-    the standard deviation of each coordinate as its scale; formula in the module's docstring. Nix & Weigend 1994, Estimating the mean and variance of the target probability
+    the standard deviation of each coordinate as its scale; formula in the module's docstring.
+    Nix & Weigend 1994, Estimating the mean and variance of the target probability
     distribution."""
     square = _error(output, target).square().sum(dim=-1)
     scale = output.scale
