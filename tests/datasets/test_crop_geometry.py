@@ -20,7 +20,7 @@ from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import MEAN_BOX, MEAN_FACE, mean_points
 
-CORE = KAGGLE_15.subset(synthetic.CORE)
+CORE = KAGGLE_15.subset(synthetic.NARROW_POINTS)
 PLAIN = LandmarkSet(tuple("abc"), mirrorable=False)
 SCHEMES = LandmarkSet((*CORE.names, *(f"{n}@4-point" for n in CORE.names)))
 

@@ -179,11 +179,11 @@ def test_kaggle_like_has_the_two_schemes_of_the_competition() -> None:
     np.testing.assert_array_equal(marked.images, truth.images)
     np.testing.assert_array_equal(marked.group, truth.group)
     assert marked.landmarks == KAGGLE_15
-    assert marked.schemes == {"15-point": KAGGLE_15.names, "4-point": synthetic.CORE}
+    assert marked.schemes == {"15-point": KAGGLE_15.names, "4-point": synthetic.NARROW_POINTS}
     narrow = marked.scheme == 1
     assert narrow.sum() == 60
     assert not narrow[:30].any()
-    core = KAGGLE_15.columns(synthetic.CORE)
+    core = KAGGLE_15.columns(synthetic.NARROW_POINTS)
     rest = [i for i in range(15) if i not in core]
     assert not marked.labelled[np.ix_(narrow, rest)].any()
     assert marked.labelled[~narrow].mean() > 0.95

@@ -32,7 +32,7 @@ from facepoints.models.onnx_export import RunGraph, export
 from facepoints.models.run import Member, Run
 
 COMMITTED = Path(__file__).resolve().parents[2] / "runs" / "kaggle-like"
-CORE = KAGGLE_15.subset(synthetic.CORE)
+CORE = KAGGLE_15.subset(synthetic.NARROW_POINTS)
 SIDE = 32
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -34,7 +34,7 @@ from facepoints.training.train import train
 pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
 
 SIZE = (32, 40)  # height, width
-CORE = KAGGLE_15.subset(synthetic.CORE)
+CORE = KAGGLE_15.subset(synthetic.NARROW_POINTS)
 
 
 def member(landmarks: LandmarkSet, seed: int, part: str = "all-points") -> Member:

@@ -1,4 +1,4 @@
-"""The commands for label files: convert, show, synthetic."""
+"""The commands that write or draw labelled faces: convert, show, synthetic."""
 
 from __future__ import annotations
 

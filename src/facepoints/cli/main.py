@@ -1,4 +1,4 @@
-"""The command line: arguments mapped to commands, errors to one line and an exit status.
+"""Runs the command that the arguments name. An error becomes one line and an exit status.
 
 Exit status 0: done; 1: the reader of the output closed it; 2: an input or a setting cannot
 be used, or an output cannot be written; 130: stopped, ready to resume.

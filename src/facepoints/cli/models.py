@@ -1,4 +1,4 @@
-"""The commands that apply models or write them: adapt, export, submit."""
+"""The commands that write models or submissions: adapt, export, submit."""
 
 from __future__ import annotations
 

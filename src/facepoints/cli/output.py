@@ -1,4 +1,4 @@
-"""What the commands print: results on standard output, notes and errors on standard error."""
+"""Prints results to standard output, and notes and errors to standard error."""
 
 from __future__ import annotations
 

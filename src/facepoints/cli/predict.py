@@ -248,7 +248,7 @@ def align(
 
 
 def _end(report: Report, results: InputStream, message: str) -> None:
-    """Print the summary. Ctrl-C is the normal end of a camera; it interrupts all else."""
+    """Print the summary. Raises Stopped if Ctrl-C ended an input other than a camera or stream."""
     if report.stopped and not results.live:
         raise Stopped(message)
     note(message)

@@ -39,7 +39,7 @@ _Onnx = Annotated[
 
 
 def train(settings_before: TrainSettings) -> Callable[..., None]:
-    """The command, with the settings that it starts from (see `settings_to_resume`)."""
+    """Build the command `train` with `settings_before` as its defaults."""
 
     def train(
         data: Data,
@@ -79,7 +79,7 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
 
 
 def settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
-    """Defaults of `train`: the settings of the run that is resumed, if one is."""
+    """Defaults of the command `train`: with --resume, the settings of the interrupted run."""
     if arguments[:1] != ["train"] or "--resume" not in arguments:
         return _DEFAULTS
     words = [word for argument in arguments for word in argument.split("=", 1)]
@@ -125,7 +125,7 @@ def evaluate(
 
 
 def _without(names: set[str]) -> type:
-    """`TrainSettings` without some fields, for a command that sets these itself."""
+    """`TrainSettings` without the fields `names`, for a command that sets these itself."""
     hints = get_type_hints(TrainSettings, include_extras=True)
     kept = [f for f in fields(TrainSettings) if f.name not in names]
     spec = [(f.name, hints[f.name], field(default=f.default)) for f in kept]

@@ -1,1 +1,1 @@
-"""What each command of the command line does, on files."""
+"""The work of each command of the command line: files in, files out."""

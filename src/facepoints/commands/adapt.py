@@ -9,11 +9,11 @@ rotates and scales with the face. Matrix and offset become part of the graph, af
 so any program that reads the old file reads the new one. PyTorch is not needed, only the package
 onnx.
 
-A mean over few faces is uncertain. It is shrunk towards 0 by its share of chance (empirical Bayes,
-Efron & Morris 1973, doi:10.1080/01621459.1973.10481350), so one face does no harm and a hundred
-faces count in full. Labels far from all others are left out: there the model missed the face, or
-the label is wrong. A scale along each axis, for the whole face or for each point, did not reduce
-the error on other faces.
+A mean over few faces is uncertain. It is shrunk towards 0 as far as it may be chance (empirical
+Bayes, Efron & Morris 1973, doi:10.1080/01621459.1973.10481350), so one face does no harm and a
+hundred faces count in full. Labels far from all others are left out: there the model missed the
+face, or the label is wrong. A scale along each axis, for the whole face or for each point, did not
+reduce the error on other faces.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def adapt(
     split: str = "training",
     exclude_people: str | Path | None = None,
 ) -> AdaptReport:
-    """Write a model that gives the points of labelled faces as their labels mark them.
+    """Write a model that predicts points where the labels of some labelled faces place them.
 
     Args:
         data: one file or folder of labelled faces, or several, in any format of
@@ -135,7 +135,7 @@ def adapt(
 
 
 class _DataSet(NamedTuple):
-    """Labelled faces of one data set with the points that the model can give."""
+    """Labelled faces of one data set, with only the points that the model can predict."""
 
     faces: Samples
     left_out: int
@@ -143,8 +143,11 @@ class _DataSet(NamedTuple):
 
 
 def _read(path: Path, model: LandmarkModel, split: str, excluded: set[str]) -> _DataSet:
-    """Read the faces with at least two points that the model can give. Faces in photos are cut
-    upright, in crops larger than the model's. Raises DataError if there are none."""
+    """Read the faces with at least two labelled points that the model can predict.
+
+    Photos are cut into upright crops that are larger than the model's. Raises DataError if there
+    is no such face.
+    """
     data = readers.read(path, split=split)
     names = data.landmarks.names
     able = convertible_as_marked(model.landmarks, data.landmarks, "")
@@ -202,7 +205,7 @@ def _gaps(
 
 
 def mean_gaps(gaps: NDArray[np.float64], labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The offset of every column: its mean gap, shrunk towards 0 by its share of chance.
+    """The offset of every column: its mean gap, shrunk towards 0 as far as it may be chance.
 
     Args:
         gaps: (N, K, 2) labels minus predictions.
@@ -229,7 +232,7 @@ def mean_gaps(gaps: NDArray[np.float64], labelled: NDArray[np.bool_]) -> NDArray
 
 
 def _without_outliers(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values (n,) without those far from their median."""
+    """Drop values (n,) that are far from their median."""
     if not len(values):
         return values
     away = np.abs(values - np.median(values))
@@ -237,7 +240,7 @@ def _without_outliers(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _validation_offsets(gaps: NDArray[np.float64], faces: Samples) -> NDArray[np.float64]:
-    """Offsets (N, K, 2) for every face, fitted on the faces of other people."""
+    """For cross-validation: offsets (N, K, 2) for each face, fitted on other people's faces."""
     _, person = np.unique(faces.group, return_inverse=True)
     fold = (person if person.max() else np.arange(len(faces))) % _FOLDS
     offsets = np.zeros_like(gaps)

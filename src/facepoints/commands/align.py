@@ -1,4 +1,4 @@
-"""Upright images of all faces in images or a video, a file for each face."""
+"""Writes an upright image file of every face in images or a video."""
 
 from __future__ import annotations
 

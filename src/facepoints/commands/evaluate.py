@@ -1,4 +1,4 @@
-"""Evaluate any model on label files, or on labelled faces that are in memory."""
+"""Evaluates a model on label files, or on labelled faces in memory."""
 
 from __future__ import annotations
 

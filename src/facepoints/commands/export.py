@@ -1,4 +1,4 @@
-"""Export a run as one ONNX file."""
+"""Exports a run as one ONNX file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces of image files: read ahead in threads, predicted several at a time, drawn."""
+"""Predicts the faces of image files in batches, and draws them on the images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BATCH_PIXELS = 40_000_000  # at most, of all images of a batch
 
 
 class _ImageFile(NamedTuple):
-    """An image file that was read: its pixels, or why there are none."""
+    """An image file: its pixels, or why it could not be read."""
 
     name: str
     image: NDArray[np.uint8] | None
@@ -37,9 +37,9 @@ class _ImageFile(NamedTuple):
 
 
 def predict_in_batches(predictor: Predictor, names: Sequence[str]) -> Iterator[list[FrameResult]]:
-    """The faces of image files, in their order, a batch at a time.
+    """Predict the faces of image files, and yield the results of a batch of files at a time.
 
-    A file that cannot be read gives a result with an error.
+    The order is that of the files. A file that cannot be read gives a result with an error.
     """
     for batch in _batches(names):
         read = [(file.name, file.image) for file in batch if file.image is not None]
@@ -62,7 +62,7 @@ def _read(name: str) -> _ImageFile:
 
 
 def _batches(names: Sequence[str]) -> Iterator[list[_ImageFile]]:
-    """Image files in order, several at once, while threads read the next ones."""
+    """Yield batches of image files in order, while threads read the next ones."""
     batch: list[_ImageFile] = []
     pending: deque[Future[_ImageFile]] = deque()
     remaining = iter(names)
@@ -87,11 +87,11 @@ def _batches(names: Sequence[str]) -> Iterator[list[_ImageFile]]:
 
 
 class ImageDrawings:
-    """Files of the images with their faces drawn on them.
+    """Writes copies of images with their faces drawn on them to a folder.
 
-    JPEG stays JPEG, all else becomes PNG. Drawings lie in the folder as the images do, under
-    their names (`files.unique_names`): b.webp becomes b.png; beside an image b.png, it becomes
-    b.webp.png, and b.png becomes b.png.png.
+    JPEG stays JPEG, and all other formats become PNG. The copies have the names and subfolders of
+    the images: b.webp becomes b.png. If there is an image b.png too, both keep their suffixes
+    (`files.unique_names`): b.webp.png and b.png.png.
 
     Args:
         images: files that will be drawn.
@@ -122,15 +122,17 @@ class ImageDrawings:
                 )
 
     def describe(self) -> list:
-        """JSON-ready: the settings on which the drawings depend, and the names that tell whether
-        an interrupted run named them alike: the first, and those that are not those of their
-        images alone."""
+        """The settings and file names of the drawings, JSON-ready.
+
+        An interrupted run is resumed only if these are the same. The file names are the first
+        one and those that keep the suffix of their image.
+        """
         named = [(Path(image).stem, path) for image, path in self._paths.items()]
         telling = [str(path) for n, (stem, path) in enumerate(named) if n == 0 or path.stem != stem]
         return [os.path.realpath(self._folder), self._radius, telling]
 
     def write(self, result: FrameResult) -> None:
-        """Draw an image with its faces. A file that could not be read is left out.
+        """Draw an image with its faces. Does nothing for a file that could not be read.
 
         Raises:
             WriteError: the drawing cannot be written.

@@ -1,4 +1,4 @@
-"""Faces of the inputs of a command: images, a video, or JSON lines of `facepoints predict`."""
+"""Gives commands the faces of their inputs: images, a video, or JSON lines of predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures of faces to a table, a row per face and frame, and events of each person in a video."""
+"""Writes a table of measures, a row per face and frame, and the events of people in videos."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ __all__ = ["MeasureReport", "measure_inputs"]
 
 @dataclass
 class _MeasuredFace:
-    """A face of a frame. `events` holds, for each kind that can be detected in its track,
-    whether it happens in this frame; None if no kind can be."""
+    """The measures and events of a face in a frame.
+
+    `events` has a key for each kind that can be detected in the face's track. The value is True
+    if such an event happens in this frame. None: no kind can be detected.
+    """
 
     number: int
     track_id: int | None
@@ -39,18 +42,18 @@ class _MeasuredFace:
 
 
 class _MeasuredFrame(NamedTuple):
-    """A frame without its faces and pixels, and the measures of its faces."""
+    """A frame, stored without faces and pixels, and its measured faces."""
 
     frame: FrameResult
     faces: list[_MeasuredFace]
 
 
 _Track = list[tuple[FrameResult, _MeasuredFace]]
-"""One person in one video, frame by frame."""
+"""The frames of one person in one video, in order."""
 
 
 class _TrackEvent(NamedTuple):
-    """What a person did, with the numbers of the frames from first to last."""
+    """An event of a person in a video file, with the numbers of its first and last frame."""
 
     file: str
     track_id: int
@@ -64,11 +67,11 @@ _PLURALS = {"blink": "blinks", "eyes_closed": "times eyes closed", "yawn": "yawn
 
 @dataclass
 class MeasureReport(Report):
-    """Counts of `measure_inputs`; see `Report`, too.
+    """Counts of `measure_inputs`, in addition to those of `Report`.
 
     Attributes:
         unavailable: measures that cannot be computed from the points.
-        events: what the people in videos did.
+        events: the events of all people in videos.
     """
 
     unavailable: list[str] = field(default_factory=list)
@@ -97,7 +100,7 @@ def measure_inputs(
 ) -> MeasureReport:
     """Measure faces and write a table.
 
-    After Ctrl-C, what was measured so far is written as if the inputs ended there.
+    After Ctrl-C, the faces measured so far are written, as if the inputs ended there.
 
     Args:
         results: images or frames with their faces (`inputs.iter_inputs`).
@@ -139,7 +142,7 @@ def _measure_frames(
     console: Console | None,
     stop: StopRequest,
 ) -> list[_MeasuredFrame]:
-    """Measures of all results, or of those before Ctrl-C; counts them."""
+    """Measure the faces of all results, or of those before Ctrl-C, and count them in `report`."""
     frames: list[_MeasuredFrame] = []
     sets: dict[tuple[str, ...], LandmarkSet] = {}
     for result in results:
@@ -171,7 +174,7 @@ def _measure_frame(result: FrameResult, mm_per_pixel: float | None) -> _Measured
 
 
 def _tracks(frames: Sequence[_MeasuredFrame]) -> Iterator[_Track]:
-    """The tracks of all videos."""
+    """Yield the tracks of all videos. A frame number that does not increase begins a new video."""
     tracks: dict[tuple[str, int], _Track] = {}
     for frame, faces in frames:
         for face in faces:
@@ -185,7 +188,7 @@ def _tracks(frames: Sequence[_MeasuredFrame]) -> Iterator[_Track]:
 
 
 def _events(track: _Track) -> Iterator[_TrackEvent]:
-    """Events of one person, in order; also sets `events` of the faces."""
+    """Yield the events of one person in order of time, and set `events` of the track's faces."""
     events: list[tuple[Event, _Track]] = []
     for detect, kinds, names in (
         (eye_events, ("blink", "eyes_closed"), ("eye_opening", "yaw", "pitch")),

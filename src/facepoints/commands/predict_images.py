@@ -1,4 +1,4 @@
-"""Faces of image files to a file of faces, to standard output, or drawn on the images."""
+"""Predicts the faces of image files, and writes them to a file, standard output or drawings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["PredictReport", "output_landmarks", "predict_images"]
 
 @dataclass
 class PredictReport(Report):
-    """Counts of `predict_images`; see `Report`, too.
+    """Counts of `predict_images`, in addition to those of `Report`.
 
     Attributes:
         resumed: images that an interrupted run had done; the other counts include them.
@@ -119,8 +119,9 @@ def output_landmarks(predictor: Predictor, want: LandmarkSet | None) -> Landmark
 
 
 class _Outputs:
-    """Where results go: to a file, to drawings, or to standard output. Arguments and errors are
-    those of `predict_images`.
+    """The outputs of `predict_images`: a file, drawings, or standard output.
+
+    Arguments and errors are those of `predict_images`.
 
     Attributes:
         kept: the records so far; None without an output file.
@@ -151,7 +152,7 @@ class _Outputs:
             self.kept = _resumable_records(out, images, depends_on)
 
     def add(self, result: FrameResult) -> None:
-        """Draw and keep, or print, the next result. Raises WriteError."""
+        """Write the next result to each output. Raises WriteError."""
         result = replace(result, faces=[f.as_landmarks(self._landmarks) for f in result.faces])
         if self._drawings is not None:
             self._drawings.write(result)
@@ -162,7 +163,7 @@ class _Outputs:
             sys.stdout.write(json_line(record))
 
     def flush(self) -> None:
-        """Let a reader of standard output see the results so far."""
+        """Flush standard output, so that a program that reads it gets the results so far."""
         if self.kept is None and self._drawings is None:
             sys.stdout.flush()
 
@@ -176,7 +177,7 @@ class _Outputs:
 def _resumable_records(
     out: Path, images: Sequence[str], depends_on: dict[str, Any]
 ) -> ResumableRecords:
-    """The records so far, once it is known that the output can be written."""
+    """The records of an interrupted run, or none. Checks first that the output can be written."""
     format_of(out)
     files.check_output(out, [Path(image) for image in images])
     if out.is_dir() and any(not other.name.startswith(".") for other in out.iterdir()):

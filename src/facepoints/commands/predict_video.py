@@ -1,4 +1,4 @@
-"""Faces of a video to a file of faces, to standard output, or drawn into another video."""
+"""Tracks the faces of a video, and writes them to a file, standard output or another video."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _VIDEO_SUFFIXES = {".mp4", ".m4v"}
 
 @dataclass
 class VideoReport(Report):
-    """Counts of `predict_video`; see `Report`, too.
+    """Counts of `predict_video`, in addition to those of `Report`.
 
     Attributes:
-        track_ids: tracks of the faces.
+        track_ids: identities of all tracks.
         lost: frames that could not be decoded, as far as is known.
         seconds: time taken.
-        length: of the video in seconds.
+        length: length of the video in seconds.
         note: why the source ended early; empty if it did not.
         not_drawn: why no video was drawn although one was wanted.
     """
@@ -62,7 +62,7 @@ class VideoReport(Report):
 
     @property
     def tracks(self) -> int:
-        """Number of tracks: of people, as far as they were recognized."""
+        """Number of tracks. A person who returns unrecognized gets another track."""
         return len(self.track_ids)
 
     def count_frame(self, frame: Frame, faces: Sequence[Face]) -> None:
@@ -114,8 +114,8 @@ def predict_video(
 ) -> VideoReport:
     """Track the faces of a video.
 
-    Reading, predicting and writing each have a thread. After Ctrl-C, what was processed so far
-    is written as if the video ended there.
+    Reading, predicting and writing each have a thread. After Ctrl-C, the frames processed so far
+    are written, as if the video ended there.
 
     Args:
         predictor: finds the faces.
@@ -191,8 +191,12 @@ def _open_drawing(
     *,
     required: bool,
 ) -> _DrawingThread | None:
-    """What draws the video, if one is wanted. Without PyAV, the report notes that none is drawn,
-    or MissingExtraError is raised if it is required."""
+    """Start the thread that draws the video; None if none is wanted or PyAV is not installed.
+
+    Raises:
+        MissingExtraError: PyAV is not installed, and `required` is True. Otherwise the error
+            becomes `report.not_drawn`.
+    """
     if drawn is None:
         return None
     try:
@@ -244,7 +248,7 @@ class _DrawingThread:
 
 
 class _TemporaryRecords:
-    """Records of all frames, in a file without a name beside the output."""
+    """Stores the records of all frames in a temporary file in the folder of the output."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
@@ -257,7 +261,7 @@ class _TemporaryRecords:
             raise self._failed(error) from error
 
     def records(self) -> Iterator[Record]:
-        """All records, from the first on."""
+        """Read all records, from the first on."""
         try:
             self._file.seek(0)
         except OSError as error:  # what is still buffered may not fit on the disk

@@ -1,4 +1,4 @@
-"""What the commands count while they work, and how they summarize it."""
+"""Counts of a command that finds faces, and their summary in one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Report:
 
     Attributes:
         images: images and frames that were processed, and files that could not be read.
-        faces: in all of them.
+        faces: number of faces in all of them.
         without_faces: images and frames in which no face was found.
         unreadable: files that could not be read.
         error: why the first of them could not be read; empty if all could.
@@ -66,9 +66,9 @@ class Report:
         return stopped + "; ".join([", ".join([*counts, *self._counts()]), *self._remarks()])
 
     def _counts(self) -> list[str]:
-        """More counts for the summary, of a subclass."""
+        """Counts that a subclass adds to the summary."""
         return []
 
     def _remarks(self) -> list[str]:
-        """What follows the counts in the summary, of a subclass."""
+        """Texts that a subclass adds to the summary after the counts."""
         return []

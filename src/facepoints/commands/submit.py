@@ -1,8 +1,8 @@
 """Writes a submission for Kaggle's Facial Keypoints Detection, and scores it offline.
 
-The lookup table (IdLookupTable.csv) asks for single coordinates of single images. Rows are joined
-by feature name, never by position. Each image is predicted in the marking scheme of its requested
-points: an image with requests for only eyes, nose and lip was marked by the 4-point scheme.
+Each row of the lookup table (IdLookupTable.csv) requests one coordinate of one image, by the name
+of its feature. Each image is predicted in the marking scheme that has its requested points: an
+image with requests for only eyes, nose and lip was marked by the 4-point scheme.
 Format: https://www.kaggle.com/c/facial-keypoints-detection/data
 """
 
@@ -94,7 +94,7 @@ class SubmitReport:
 def submit(
     model: Run | LandmarkModel, test: Path, lookup: Path, out: Path, *, score: Path | None = None
 ) -> SubmitReport:
-    """Write the coordinates that a lookup table asks for.
+    """Write the coordinates that a lookup table requests.
 
     A run that was trained on the requested points predicts on each image as it is. A model with
     other points, such as the built-in one, predicts on a crop of the face, and the requested
@@ -147,8 +147,11 @@ def submit(
 
 
 def _schemes(model: CropModel, requested: set[str]) -> dict[str, tuple[str, ...]]:
-    """The marking schemes that images may have: those of the model's training data, or those of
-    the competition if only these have all requested points."""
+    """The marking schemes that images may have.
+
+    They are those of the model's training data, or those of the competition if only these have
+    all requested points.
+    """
     marked = {base_name(name) for names in model.schemes.values() for name in names}
     known = {name for names in KAGGLE_SCHEMES.values() for name in names}
     return KAGGLE_SCHEMES if requested <= known and not requested <= marked else model.schemes
@@ -157,7 +160,7 @@ def _schemes(model: CropModel, requested: set[str]) -> dict[str, tuple[str, ...]
 def _predict(
     model: CropModel, samples: Samples, requests: Sequence[LookupRow], scheme: dict[int, str]
 ) -> NDArray[np.float64]:
-    """The coordinate (R,) of each request; `samples` are in the order of `scheme`."""
+    """Predict the coordinate (R,) of each request. `samples` are in the order of `scheme`."""
     points = model.predict(samples.images).points
     names = tuple(dict.fromkeys(row.point for row in requests))
     want = LandmarkSet(names, mirrorable=False)
@@ -202,7 +205,7 @@ def _check_points(
     scheme: dict[int, str],
     lookup: Path,
 ) -> None:
-    """Raises RunError or DataError for the first request that the model does not predict."""
+    """Check that the model predicts all requested points. Raises RunError or DataError."""
     want = LandmarkSet(tuple(dict.fromkeys(row.point for row in requests)), mirrorable=False)
     can_predict = {
         name: dict(zip(want.names, convertible_as_marked(have, want, name), strict=True))
@@ -230,7 +233,7 @@ def _check_points(
 def _rows_of_images(
     samples: Samples, requests: Sequence[LookupRow], test: Path, lookup: Path
 ) -> dict[int, int]:
-    """Row of each image in the test data."""
+    """The row of the test data that holds each image, by image id."""
     rows: dict[int, int] = {}
     for row, name in enumerate(samples.names):
         image_id = whole_number(str(name))

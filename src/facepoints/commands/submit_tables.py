@@ -1,4 +1,4 @@
-"""The tables of Kaggle's Facial Keypoints Detection: what to predict, and known coordinates."""
+"""Reads the tables of Kaggle's Facial Keypoints Detection: requests and true coordinates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AXES = {"_x": 0, "_y": 1}
 
 
 class LookupRow(NamedTuple):
-    """A row of the lookup table: a coordinate of an image to predict. `axis`: 0 is x, 1 is y."""
+    """A row of the lookup table: the request for one coordinate. `axis`: 0 is x, 1 is y."""
 
     row_id: int
     image_id: int
@@ -81,7 +81,7 @@ def read_solution(path: Path, lookup: Sequence[LookupRow]) -> NDArray[np.float64
 
 
 def _read_table(path: Path, part: str, columns: Sequence[str]) -> list[tuple[int, list[str]]]:
-    """Line number and the fields of `columns` for every row of a CSV file, plain or zipped.
+    """Line number and the cells of `columns` for every row of a CSV file, plain or zipped.
 
     A byte order mark, CRLF, quotes and further columns are accepted.
     """
@@ -116,7 +116,7 @@ def _read_table(path: Path, part: str, columns: Sequence[str]) -> list[tuple[int
 
 
 def whole_number(text: str) -> int | None:
-    """A whole number, which may be written as 7.0; None for other text."""
+    """Parse a whole number, which may be written as 7.0; None for other text."""
     try:
         value = float(text)
     except ValueError:
@@ -125,5 +125,5 @@ def whole_number(text: str) -> int | None:
 
 
 def first_ids(ids: Sequence[int]) -> str:
-    """The first five of some ids, as a text."""
+    """Text that lists the first five ids."""
     return ", ".join(map(str, ids[:5])) + (", ..." if len(ids) > 5 else "")

@@ -1,4 +1,4 @@
-"""Train on label files, or on labelled faces that are in memory."""
+"""Trains networks on label files, or on labelled faces in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several data sets read as one, with people to exclude or to include."""
+"""Reads several data sets as one, with people to exclude or to include."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def load_dataset(
 
 
 def _groups_across(sets: Sequence[Samples], data: Samples) -> NDArray[np.str_]:
-    """Groups (N,) of all rows, with new clusters of duplicates across the sets.
+    """Groups (N,) of all rows, with duplicates clustered anew across the sets.
 
-    Each set numbers its own clusters. Without new ones, a number would mean different images in
-    two sets, and an image in two sets would be in two clusters.
+    Each set numbers its own clusters. Kept as they are, one number would mean different images
+    in two sets, and an image in both sets would be in two clusters.
     """
     clusters = np.concatenate([np.char.startswith(s.group, CLUSTER) for s in sets])
     rows = np.flatnonzero(clusters)
@@ -90,9 +90,10 @@ def read_people(path: Path) -> set[str]:
 
 
 def concatenate(parts: Sequence[Samples]) -> Samples:
-    """Join data sets: all rows, the union of the columns, images resized to the first's size.
+    """Join data sets to one table with all rows and all columns.
 
-    Columns that a set does not have are unlabelled in its rows.
+    Images are resized to the size of the first set. Columns that a set lacks are unlabelled in
+    its rows.
 
     Raises:
         DataError: no set was given, or two schemes of one name mark different points.
@@ -127,7 +128,7 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
 
 
 def _in_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
-    """The samples in the columns of a larger set; the other columns are unlabelled."""
+    """Move samples to the columns of a larger landmark set. New columns are unlabelled."""
     index = landmarks.columns(samples.landmarks.names)
     points = np.zeros((len(samples), len(landmarks), 2), dtype=np.float32)
     labelled = np.zeros((len(samples), len(landmarks)), dtype=bool)

@@ -1,9 +1,10 @@
 """Marking schemes: points of one name that annotators place differently.
 
-A data set may hold labels of several marking schemes, which mark different places under one name
-(`Samples.scheme`). A table has such a point in one column for all schemes (``nose_tip``), or in a
-column of one scheme (``nose_tip@4-point``). This module finds the column of a point for a scheme
-and moves labels and predictions between columns.
+A marking scheme is a set of rules by which annotators place points. A data set may hold labels of
+several schemes, in which one name means different places (`Samples.scheme`). A table has such a
+point in one column for all schemes (``nose_tip``), or in a column for one scheme
+(``nose_tip@4-point``). This module finds the column of a point for a scheme and moves labels and
+predictions between columns.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ __all__ = [
 
 
 def _column(landmarks: LandmarkSet, name: str, scheme: str) -> int | None:
-    """The column of a point for a scheme: its own column, else that of the plain name."""
+    """The column of a point for a scheme: ``name@scheme`` if there is one, else the plain name."""
     own = name if scheme_of(name) else with_scheme(name, scheme)
     for candidate in (own, name, base_name(name)):
         if candidate in landmarks.names:
@@ -44,13 +45,14 @@ def _column(landmarks: LandmarkSet, name: str, scheme: str) -> int | None:
 
 
 def pick_scheme(requested: set[str], schemes: Mapping[str, Sequence[str]]) -> str:
-    """The smallest marking scheme that marks all `requested` points (ties: the first).
+    """The marking scheme with the fewest points that has all `requested` points (ties: the first).
 
     In the competition, an image with requests for eyes, nose and lip belongs to the 4-point
     scheme, and one with a request for a brow to the 15-point scheme.
 
     Returns:
-        The largest scheme if none marks all points; "" if there are no schemes.
+        Its name. If no scheme has all points, the one with the most points; "" if there are no
+        schemes.
     """
     covering = [s for s, names in schemes.items() if requested <= {*map(base_name, names)}]
     if covering:
@@ -59,8 +61,10 @@ def pick_scheme(requested: set[str], schemes: Mapping[str, Sequence[str]]) -> st
 
 
 def points_by_scheme(samples: Samples) -> dict[str, tuple[str, ...]]:
-    """The points of each scheme with labelled rows: the points that the scheme lists and those
-    that are labelled."""
+    """The points of each scheme that has labelled rows.
+
+    These are the points that the scheme lists and any others that are labelled in its rows.
+    """
     marked = {}
     for index, (scheme, listed) in enumerate(samples.schemes.items()):
         labelled = np.any(samples.labelled[samples.scheme == index], axis=0)
@@ -119,7 +123,7 @@ def in_scheme_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
 def points_as_marked(
     points: NDArray[np.float32], have: LandmarkSet, want: LandmarkSet, scheme: str
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Predicted points as the points `want` of one marking scheme.
+    """Convert predicted points to the points `want` of one marking scheme.
 
     A point comes from the model's column for that scheme, else from its plain column, else
     from a conversion (`conversion.convert`: eye centers from the 68 points), which may depend
@@ -143,7 +147,7 @@ def points_as_marked(
 def scheme_matrix(
     have: LandmarkSet, want: LandmarkSet, scheme: str
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """`points_as_marked` as a matrix, as `conversion.conversion_matrix` is for `convert`.
+    """The matrix of `points_as_marked`; compare `conversion.conversion_matrix`.
 
     Returns:
         Weights (len(want), len(have)): a row sums to 1, or is 0 for a point that the model
@@ -159,7 +163,7 @@ def convertible_as_marked(have: LandmarkSet, want: LandmarkSet, scheme: str) -> 
 
 
 def _marked_parts(have: LandmarkSet, want: LandmarkSet, scheme: str) -> Parts:
-    """The columns of `have` whose mean is each point of `want` as the scheme marks it."""
+    """For each point of `want` as the scheme marks it: the columns of `have` to average."""
     parts = conversion_parts(have, _with_scheme_names(want, scheme))
     for row, name in enumerate(want.names):
         column = _column(have, name, scheme)
@@ -169,7 +173,7 @@ def _marked_parts(have: LandmarkSet, want: LandmarkSet, scheme: str) -> Parts:
 
 
 def _with_scheme_names(want: LandmarkSet, scheme: str) -> LandmarkSet:
-    """Points with the scheme in every name, except where two names would then be the same."""
+    """Add the scheme to every name, except where two names would then be the same."""
     own = [name if scheme_of(name) else with_scheme(name, scheme) for name in want.names]
     pairs = zip(want.names, own, strict=True)
     names = tuple(name if own.count(named) > 1 else named for name, named in pairs)
@@ -177,6 +181,8 @@ def _with_scheme_names(want: LandmarkSet, scheme: str) -> LandmarkSet:
 
 
 def widest_scheme(marked: Mapping[str, Sequence[str]]) -> str:
-    """The scheme with the most points (ties: the first); "" if there is none. In
-    `scheme_columns` its points have the plain names."""
+    """The scheme with the most points (ties: the first); "" if there is none.
+
+    In `scheme_columns` its points keep their plain names.
+    """
     return max(marked, key=lambda scheme: len(marked[scheme]), default="")

@@ -1,9 +1,9 @@
-"""Training crops aligned to the mean shape of all faces (Procrustes analysis).
+"""Cuts training crops in which faces are aligned to their mean shape (Procrustes analysis).
 
 All points together locate a face better than its bounding box, which changes as the head turns
 or the mouth opens. So each face is mapped to the mean shape by the best similarity (generalized
-Procrustes analysis, Gower 1975, doi:10.1007/BF02291478). Prediction crops a face again in the
-same way, by the points of its first pass.
+Procrustes analysis, Gower 1975, doi:10.1007/BF02291478). Prediction frames refined crops in the
+same way, by the points that it predicted in the first crop.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROUNDS = 5  # alignments of all shapes to their mean; after three it moves by u
 def mean_shape(
     points: NDArray[np.float32], labelled: NDArray[np.bool_], landmarks: LandmarkSet
 ) -> NDArray[np.float64]:
-    """Mean of the shapes without their positions, sizes and rotations.
+    """The mean of the shapes after their positions, sizes and rotations are removed.
 
     The mean shape is symmetric and upright (the subject's left at the larger x) if the set can
     be mirrored. Otherwise it is rotated like the first complete face. Only complete faces are

@@ -1,4 +1,7 @@
-"""Labelled faces as a table of points and a mask; no other part of a data set is passed on."""
+"""Labelled faces as a table of points with a mask of the labelled ones.
+
+All data sets become `Samples` (crops or images of one size) or `Photos` (images of any size).
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,8 @@ class Samples:
         points: (N, K, 2) float32, (x, y) in pixels of the image, 0 where not labelled.
         labelled: (N, K) bool.
         landmarks: the names of the K columns.
-        group: (N,) str: the person, or a cluster of duplicates. A split never separates the
-            rows of one group.
+        group: (N,) str: the person, or a cluster of near-identical images. A split never
+            separates the rows of one group.
         names: (N,) str: where the row comes from (file, frame, image id).
         scheme: (N,) int16: the marking scheme of the row, an index into `schemes`.
         schemes: the names of the marking schemes and the points that each of them marks.
@@ -74,7 +77,7 @@ class Samples:
         return self.images.shape[1], self.images.shape[2]
 
     def take(self, rows: NDArray | Sequence[int] | slice) -> Samples:
-        """The samples of these rows (indices, mask or slice)."""
+        """Select rows by indices, mask or slice."""
         return replace(
             self,
             images=self.images[rows],
@@ -96,14 +99,14 @@ class Samples:
         return replace(self, points=clean, labelled=labelled, landmarks=landmarks or self.landmarks)
 
     def select(self, names: Sequence[str]) -> Samples:
-        """The columns `names`, in that order. Raises DataError for an unknown name."""
+        """Select the columns `names`, in that order. Raises DataError for an unknown name."""
         index = self.landmarks.columns(names)
         return self.with_points(
             self.points[:, index], self.labelled[:, index], self.landmarks.subset(names)
         )
 
     def as_landmarks(self, want: LandmarkSet) -> Samples:
-        """The columns of `want`: converted if a conversion is known, else unlabelled."""
+        """Convert to another landmark set. Points without a conversion are unlabelled."""
         points, labelled = convert(self.points, self.labelled, self.landmarks, want)
         return self.with_points(points, labelled, want)
 
@@ -132,7 +135,7 @@ class Photos:
         return len(self.points)
 
     def take(self, keep: NDArray[np.bool_]) -> Photos:
-        """The photos of a mask (N,), in the same order."""
+        """Select photos by a mask (N,)."""
 
         def kept() -> Iterator[NDArray[np.uint8]]:
             return (image for image, k in zip(self.read_images(), keep, strict=True) if k)
@@ -154,8 +157,8 @@ class Photos:
 
         Args:
             images: (M, H, W) uint8, the crops.
-            points: (M, K, 2) in pixels of the crops. Those that are not labelled become 0.
-            rows: (M,) the row of each crop's photo.
+            points: (M, K, 2) in pixels of the crops. Unlabelled points become 0.
+            rows: (M,) row number of each crop's photo.
         """
         labelled = self.labelled[rows]
         return Samples(

@@ -1,4 +1,4 @@
-"""Splits by person, and groups of near-identical images."""
+"""Splits rows by person, and finds groups of near-identical images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SAME = 0.995  # two images are duplicates if their thumbnails correlate at leas
 
 
 def duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """Names (N,) of the clusters of near-identical images that the images (N, H, W) belong to.
+    """Cluster near-identical images (N, H, W). Returns the name of each image's cluster (N,).
 
     Two images are duplicates if their 16x16 thumbnails, normalized for brightness and
     contrast, correlate at 0.995 or more. This finds re-encoded copies and neighboring video
@@ -52,7 +52,7 @@ def duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.str_]:
 def split_groups(
     group: NDArray[np.str_], share: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split rows into training and held-out rows, so that no group is in both.
+    """Split row numbers into training and held-out rows, so that no group is in both.
 
     Args:
         group: (N,) the person or duplicate cluster of every row.
@@ -84,5 +84,5 @@ def split_groups(
 
 
 def spread_rows(rows: int, count: int) -> NDArray[np.int64]:
-    """At most `count` of the row numbers from 0 to `rows` - 1, evenly spaced, with both ends."""
+    """At most `count` evenly spaced row numbers from 0 to `rows` - 1, including both."""
     return np.unique(np.linspace(0, rows - 1, min(count, rows)).round().astype(np.int64))

@@ -1,5 +1,6 @@
-"""Definitions of measures: openings of eyes and mouth, and the distances, slants and ratios that
-dysmorphology uses.
+"""Definitions of measures: openings of eyes and mouth, and distances, slants and ratios.
+
+Dysmorphology (the study of congenital anomalies) defines the distances, slants and ratios.
 
 Nothing here is a diagnosis. Measures are taken in an image, not on a body. Distances are
 projections: a head turned by 20 degrees looks 6 % narrower. An image has no scale, so distances
@@ -61,12 +62,12 @@ def _distance(p: Array) -> Array:
 
 
 def _ratio(p: Array) -> Array:
-    """The distance of the first two points as a fraction of that of the next two."""
+    """Distance of the first two points, divided by the distance of the next two."""
     return _between(p, 0, 1) / np.maximum(_between(p, 2, 3), 1e-9)
 
 
 def _eye_opening(p: Array) -> Array:
-    """From the corners of an eye, then two pairs of lid points."""
+    """Eye opening: mean height over width. The points: two corners, two pairs of lid points."""
     heights = _between(p, 2, 3) + _between(p, 4, 5)
     return heights / (2 * np.maximum(_between(p, 0, 1), 1e-9))
 
@@ -76,14 +77,17 @@ def _both_openings(p: Array) -> Array:
 
 
 def _mouth_opening(p: Array) -> Array:
-    """From the inner corners of the mouth, then three pairs of inner lip points."""
+    """Mouth opening: mean height over width. The points: two corners, three pairs of lip points."""
     heights = _between(p, 2, 3) + _between(p, 4, 5) + _between(p, 6, 7)
     return heights / (3 * np.maximum(_between(p, 0, 1), 1e-9))
 
 
 def _slant(p: Array) -> Array:
-    """Degrees by which the second point lies above the first, relative to the line through the
-    inner corners of the subject's left eye (third point) and right eye (fourth point)."""
+    """Slant of the line from the first to the second point, in degrees upward.
+
+    It is relative to the line through the inner corners of the subject's left eye (third point)
+    and right eye (fourth point).
+    """
     level, eye = p[..., 2, :] - p[..., 3, :], p[..., 1, :] - p[..., 0, :]
     along = np.abs((level * eye).sum(axis=-1))
     above = level[..., 1] * eye[..., 0] - level[..., 0] * eye[..., 1]

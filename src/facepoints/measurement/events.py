@@ -54,26 +54,29 @@ class EventConfig:
     """Limits of events.
 
     Attributes:
-        closed_ratio: part of the open level below which eyes are closed. Larger: more blinks,
+        closed_ratio: fraction of the open level. Eyes below it are closed. Larger: more blinks,
             more false ones.
-        narrowed_ratio: part of the open level below which an eye event lasts. Larger: longer
-            events.
+        narrowed_ratio: fraction of the open level. An eye event lasts while the eyes are below
+            it. Larger: longer events.
         max_blink_seconds: longest blink; a longer event is "eyes_closed".
-        yawn_peak: least opening of the mouth above its level at the widest point of a yawn.
+        yawn_peak: smallest opening of the mouth above its level at the widest point of a yawn.
             Larger: fewer yawns, fewer false ones.
         yawn_opening: opening of the mouth above its level while a yawn lasts. Larger: shorter
             yawns.
         min_yawn_seconds: shortest yawn.
-        noise_factor: least change of an opening, in standard deviations of its noise. Larger:
+        noise_factor: smallest change of an opening, in standard deviations of its noise. Larger:
             fewer events in shaky videos.
-        max_turn: yaw and pitch in degrees by which the head may turn during an eye event. Closing
-            the eyes alone seems to lift the chin by up to six.
-        turn_margin: seconds before and after an eye event that this includes.
-        level_seconds: seconds before and after a frame that its level is taken from. Larger:
-            steadier levels, slower to adapt.
-        min_seconds: time that a person must be visible for the level to be known.
-        min_frames: number of frames, likewise.
-        max_gap: seconds without a frame above which nothing is known about the time between.
+        max_turn: largest change of (yaw, pitch) in degrees during an eye event. Closing the eyes
+            alone changes the measured pitch by up to six degrees. Larger: more events, more
+            false ones.
+        turn_margin: seconds before and after an eye event in which the head must not turn
+            either.
+        level_seconds: seconds before and after a frame over which its level is computed.
+            Larger: steadier levels, slower to adapt.
+        min_seconds: time that a person must be visible for the level to be known, in seconds.
+        min_frames: number of frames in which the person must be visible for the same reason.
+        max_gap: longest time between two frames of one event, in seconds. Nothing is known
+            about a longer gap, so it interrupts events.
     """
 
     closed_ratio: float = 0.85
@@ -100,7 +103,7 @@ class Event:
     """A blink, closed eyes or a yawn.
 
     Attributes:
-        kind: which of these.
+        kind: "blink", "eyes_closed" or "yawn".
         first: index of its first frame.
         last: index of its last frame.
         start: time of its first frame in seconds.
@@ -169,13 +172,15 @@ def yawns(time: Array, opening: Array, *, config: EventConfig = EVENT_CONFIG) ->
 
 
 def has_level(time: Array, config: EventConfig = EVENT_CONFIG) -> bool:
-    """True if a person is visible at these times (T,) for long enough to know the level: by
-    default, two seconds and 15 frames."""
+    """True if the times (T,) of a person's frames span long enough to know the level.
+
+    The default is two seconds and 15 frames.
+    """
     return len(time) >= config.min_frames and time[-1] - time[0] >= config.min_seconds
 
 
 def _level(time: Array, opening: Array, percentile: float, reach: float) -> Array:
-    """The usual opening (T,) at each time: a percentile of `reach` seconds before and after."""
+    """The usual opening (T,) at each time: a percentile over `reach` seconds before and after."""
     marks = np.append(np.arange(time[0], time[-1], 1.0), time[-1])
     marks = marks[np.diff(np.searchsorted(time, [marks - reach, marks + reach]), axis=0)[0] > 0]
     around = np.searchsorted(time, [marks - reach, marks + reach]).T
@@ -203,8 +208,12 @@ def _head_turns(time: Array, pose: Array, first: int, last: int, config: EventCo
 def _intervals(
     time: Array, inside: NDArray[np.bool_], max_gap: float
 ) -> Iterator[tuple[int, int, bool]]:
-    """First and last index of each uninterrupted interval, and True if both its beginning and
-    its end were seen."""
+    """Intervals of frames in which `inside` is true and that no gap interrupts.
+
+    Yields:
+        First index, last index, and True if the frames just before and after are known too, so
+        that the interval is complete.
+    """
     breaks = np.flatnonzero(np.diff(time) > max_gap)  # nothing is known after these
     edges = np.flatnonzero(np.diff(inside.astype(np.int8)))
     cuts = np.union1d(breaks, edges)
@@ -218,7 +227,10 @@ def _intervals(
 
 
 def _duration(time: Array, first: int, last: int) -> float:
-    """Seconds from a frame to the frame after another; the usual step if there is none."""
+    """Seconds from the start of frame `first` to the end of frame `last`.
+
+    A frame ends when the next one begins, at most two usual steps later.
+    """
     usual = float(np.median(np.diff(time)))
     after = float(time[last + 1]) if last + 1 < len(time) else float(time[last]) + usual
     return min(after, float(time[last]) + max(usual, 1e-9) * 2) - float(time[first])

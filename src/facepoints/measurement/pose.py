@@ -56,9 +56,9 @@ _MAX_TURN, _MAX_LOG_SCALE = 0.5, 0.3  # of one iteration: radians, log scale
 
 @dataclass(frozen=True)
 class HeadPose:
-    """The rotation, scale and position of a head. All angles are 0 for a face that looks straight
-    at the camera.
+    """The rotation, scale and position of a head.
 
+    All angles are 0 for a face that looks straight at the camera.
     The head is rotated by `pitch` about its own ear-to-ear axis, then by `yaw` about the image's
     vertical, then by `roll` in the image. Rotating the image clockwise by d degrees adds d to the
     roll and leaves the others. Mirroring it changes the signs of yaw and roll.
@@ -101,14 +101,14 @@ class HeadFit:
     covariance: Array
 
     def __call__(self, shape: Array) -> Array:
-        """Pixels (N, K, 2) of points (K, 3) or (N, K, 3) of the head."""
+        """Project points (K, 3) or (N, K, 3) of the head to pixels (N, K, 2)."""
         turned = shape @ self.turn.transpose(0, 2, 1)
         return turned[..., :2] * self.scale[:, None, None] + self.shift[:, None]
 
 
 @lru_cache(maxsize=16)  # a video needs it in every frame
 def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """The landmarks of a set on the mean head.
+    """Where the landmarks of a set lie on the mean head.
 
     Returns:
         Positions (K, 3) on the mean head; the standard deviation (K,) of people's landmarks
@@ -166,7 +166,7 @@ def angles(turn: Array) -> Array:
 
 
 def _rotation_per_angle(yaw: float, roll: float) -> Array:
-    """(3, 3): small rotation about x, y and z per change of yaw, pitch and roll (columns)."""
+    """Derivative (3, 3) of a small rotation about x, y, z (rows) by yaw, pitch, roll (columns)."""
     level = np.array([-np.sin(roll), np.cos(roll), 0])  # the ear-to-ear axis, rotated by the roll
     ears = np.array([np.cos(roll) * np.cos(yaw), np.sin(roll) * np.cos(yaw), -np.sin(yaw)])
     return np.column_stack([level, ears, [0, 0, 1]])
@@ -203,7 +203,7 @@ def fit_heads(points: Array, sigma: Array, shape: Array, spread: Array) -> HeadF
 
 
 def _affine_start(points: Array, shape: Array, weights: Array) -> HeadFit:
-    """The least-squares affine camera, made orthographic (POS)."""
+    """First estimate of a fit: the least-squares affine camera, made orthographic (POS)."""
     share = weights / weights.sum()
     center = share @ points
     middle = share @ shape
@@ -230,7 +230,8 @@ def _jacobian(fit: HeadFit, shape: Array) -> Array:
 
 
 def _rotation(vector: Array) -> Array:
-    """Rotations (N, 3, 3) about vectors (N, 3) by their length in radians (Rodrigues)."""
+    """Rotations (N, 3, 3) about the axes of vectors (N, 3), by their lengths in radians
+    (Rodrigues' formula)."""
     angle = np.linalg.norm(vector, axis=1)[:, None, None]
     x, y, z = vector.T
     zero = np.zeros_like(x)

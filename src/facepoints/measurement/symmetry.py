@@ -1,4 +1,4 @@
-"""Asymmetry: how much the left of a face differs from its right."""
+"""Asymmetry: how much the left half of a face differs from the right half."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def asymmetry(face: Face, pose: HeadPose) -> Measurement:
     Both are scaled to unit size (root of the summed squares about the center) and aligned
     (Klingenberg, Barluenga & Meyer 2002, doi:10.1111/j.0014-3820.2002.tb00117.x). 0 is a symmetric
     face, 0.05 is much. The landmarks of the jaw are not used, since they lie on a different line of
-    the head as it turns. A crooked smile counts like a crooked face.
+    the head as it turns. A crooked smile counts as asymmetry too.
 
     Returns:
         The distance. Note: for asymmetry, `radius` is a noise floor, not an interval: the 90th
-        percentile of the distance that landmark errors cause in a symmetric face. A distance below
-        it says nothing.
+        percentile of the distance that landmark errors cause in a symmetric face. A smaller
+        distance does not show that a face is asymmetric.
 
     Raises:
         DataError: the landmarks have no known mirror image, fewer than six can be used, or the
@@ -77,14 +77,15 @@ def asymmetry(face: Face, pose: HeadPose) -> Measurement:
 
 @lru_cache(maxsize=16)
 def _pairs(landmarks: LandmarkSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Columns of the landmarks to use, and for each the index of its mirror partner among them."""
+    """Columns (M,) of the usable landmarks, and the index (M,) of each one's mirror partner in
+    them."""
     known, mirror = head_points(landmarks)[2], landmarks.mirror
     rows = np.flatnonzero(known & known[mirror])
     return rows, np.searchsorted(rows, mirror[rows])
 
 
 def _noise(sigma: Array, partner: NDArray[np.int64], pose: HeadPose) -> float:
-    """90th percentile of the distance of a symmetric face.
+    """90th percentile of the distance that landmark errors cause in a symmetric face.
 
     The squared distance is a sum of squares of normal numbers. It is approximated by a scaled
     chi-square of the same mean and variance (Satterthwaite 1946), and that by the formula of

@@ -1,9 +1,10 @@
-"""The error radius of a number that is computed from landmarks with a radius each.
+"""The error radius of a number that is computed from landmarks.
 
-A landmark's radius holds its true place in 90 % of cases. Taken as a normal error that is the same
-in all directions, it gives the standard deviation of each coordinate. To first order, a number
-varies by its slope times that (Gauss's law of error propagation). The landmarks' errors are taken
-as independent. They are not: `radius_factors` corrects for that by measured factors.
+A landmark lies within its radius in 90 % of cases. If errors are normal and the same in all
+directions, the radius gives the standard deviation of each coordinate. To first order, the
+standard deviation of a number is its slope times that (Gauss's law of error propagation). The
+computation assumes that the errors of landmarks are independent. They are not: the measured
+factors in `radius_factors` correct for that.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Measurement:
 
 
 def slopes(function: Function, points: Array) -> Array:
-    """How fast a number changes when a point moves, (K,), per pixel.
+    """Change of a number per pixel that each point moves (K,).
 
     At a kink, such as the distance of lips that meet, changes to both sides count.
 

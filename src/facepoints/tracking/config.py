@@ -75,7 +75,7 @@ class DetectionConfig(_Checked):
 
 @dataclass(frozen=True)
 class AcceptanceConfig(_Checked):
-    """Which observations a track accepts as its face, and when it gets its identity.
+    """Conditions for a track to accept an observation, and to get its identity.
 
     Attributes:
         instant_score: face score in [0, 1] from which a track gets its identity at once.
@@ -142,7 +142,7 @@ class AppearanceConfig(_Checked):
 
 @dataclass(frozen=True)
 class AssociationConfig(_Checked):
-    """Which observation belongs to which track.
+    """How observations are assigned to tracks.
 
     Attributes:
         same_face_distance: two observations closer than this, in face sizes, show one face.
@@ -323,15 +323,16 @@ class TrackerConfig(_Checked):
         smooth: smooth the landmarks (default). False: landmarks as the model predicts them.
         detect_every: run the face detector every so many frames, 1 or more. None (default): in
             every frame while anything changes, then less often, down to twice a second.
-        lost_track_seconds: how long a face that is not seen keeps its identity. Larger: longer
-            absences are bridged, more confusions.
-        max_frame_gap: seconds between two frames above which all tracks end.
-        prefetch_frames: frames read ahead. Larger: more memory.
+        lost_track_seconds: time for which a face that is not visible keeps its identity, in
+            seconds. Larger: longer absences are bridged, more confusions.
+        max_frame_gap: longest time between two frames, in seconds. After a longer gap all
+            tracks end.
+        prefetch_frames: number of frames that are read ahead. Larger: more memory.
         detection: when the face detector runs.
-        acceptance: which observations a track accepts.
+        acceptance: conditions for a track to accept an observation.
         recrop: when a face is cropped again.
         appearance: how appearance is remembered.
-        association: which observation belongs to which track.
+        association: how observations are assigned to tracks.
         kalman: motion filters; also the live smoother of the pose.
         one_euro: live smoother of the shape.
         offline_smoothing: smoother of recorded video.

@@ -20,7 +20,7 @@ _MAX_FPS = 10_000
 
 
 def check_fps(fps: float | None) -> None:
-    """Check a frame rate that a user gave. None, the default, is fine.
+    """Check a frame rate that a user gave. None (the default rate) is accepted.
 
     Raises:
         SettingsError: it is not above 0 and below 10000.
@@ -48,13 +48,13 @@ class Frame:
 
 
 class VideoSource(Protocol):
-    """Something that yields frames. It can be iterated once.
+    """A video, camera or image sequence. Iterating it yields its frames, once.
 
     Attributes:
-        name: as the user gave it.
+        name: file, folder, camera number or address, as the user gave it.
         fps: frames per second, or `DEFAULT_FPS` if that is not known in advance.
         total: number of frames to come, or 0 if that is not known.
-        live: True for cameras and streams: frames that are not taken in time are lost.
+        live: True for cameras and streams: frames that are not read in time are lost.
         lost: number of frames so far that could not be decoded or read, as far as is known.
         note: why the source ended early; empty if it did not.
     """

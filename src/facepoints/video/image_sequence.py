@@ -1,4 +1,4 @@
-"""A folder of numbered images read as a video."""
+"""Reads numbered images as a video."""
 
 from __future__ import annotations
 

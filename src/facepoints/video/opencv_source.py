@@ -1,4 +1,4 @@
-"""Video files, cameras and streams read by OpenCV."""
+"""Reads video files, cameras and streams with OpenCV."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_STEP = 86_400  # seconds between two frames; a larger step is a wrong time 
 
 
 class OpenCVSource:
-    """A `VideoSource` that OpenCV's VideoCapture reads. Use its class methods to make one.
+    """A `VideoSource` that OpenCV's VideoCapture reads. Create it with its class methods.
 
     Args:
         name: as the user gave it.
@@ -120,7 +120,7 @@ class OpenCVSource:
         self._report_losses(index, stamps)
 
     def _next(self) -> NDArray | None:
-        """The next frame, BGR, or None at the end."""
+        """The next frame (H, W, 3) in BGR order; None at the end."""
         failures, since = 0, time.monotonic()
         while True:
             try:
@@ -138,7 +138,7 @@ class OpenCVSource:
                 return None
 
     def _report_losses(self, frames: int, stamps: Sequence[float]) -> None:
-        """Set `lost` and `note` at the end. Raises DataError if there was no frame."""
+        """Set `lost` and `note` after the last frame. Raises DataError if there was no frame."""
         if frames == 0:
             raise DataError(f"{self.name} has no frame that could be decoded")
         if self.live:

@@ -19,12 +19,12 @@ _JOIN_SECONDS = 10.0  # wait for the thread's last item: a camera may take 5 s t
 
 
 def prefetch(items: Iterator[Item], count: int, newest: bool = False) -> Iterator[Item]:
-    """The same items, made by a background thread.
+    """Iterate `items` in a background thread, ahead of the caller.
 
     Args:
-        items: iterated in that thread.
+        items: the items; a background thread makes them.
         count: number of finished items that may wait. Larger: more memory, fewer pauses.
-        newest: if that many wait, drop the oldest instead of pausing: for cameras.
+        newest: if `count` items wait, drop the oldest instead of pausing. Meant for cameras.
 
     Raises:
         Any error of `items`, after the items before it.
@@ -53,7 +53,7 @@ def prefetch(items: Iterator[Item], count: int, newest: bool = False) -> Iterato
 def _work(
     items: Iterator[Item], finished: _Finished[Item], stop: threading.Event, newest: bool
 ) -> None:
-    """Make the items, then add an entry for the end or the error."""
+    """Make the items and put them in the queue, then an entry for the end or the error."""
     try:
         for item in items:
             _put(finished, (True, item), stop, newest)
@@ -70,7 +70,7 @@ def _put(
     stop: threading.Event,
     drop: bool = False,
 ) -> None:
-    """Add an entry. If the queue is full, drop the oldest entry, or wait until `stop` is set."""
+    """Put an entry in the queue. If it is full, drop the oldest entry (`drop`) or wait."""
     while not stop.is_set():
         try:
             finished.put(entry, timeout=0.0 if drop else 0.1)

@@ -1,4 +1,4 @@
-"""Tells the kind of an input: a camera, a stream or a video file."""
+"""Finds out whether an input is a camera, a stream or a video file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SIGNATURES = {  # first bytes of other video files
 
 
 def is_camera(name: str) -> bool:
-    """True if a name is the number of a camera, and there is no file of that name."""
+    """True if a name is a number of up to three digits, and no file has that name."""
     return name.isascii() and name.isdigit() and len(name) < 4 and not os.path.exists(name)
 
 
@@ -35,9 +35,9 @@ def is_stream(name: str) -> bool:
 
 
 def is_video(path: str | Path) -> bool:
-    """True if the content of a file is a video (or sound in the same containers).
+    """True if a file begins like a video. A sound file in the same container counts too.
 
-    False for a pipe: reading from it would take its first bytes away.
+    False for a pipe, because reading it here would remove its first bytes.
     """
     if not Path(path).is_file():
         return False

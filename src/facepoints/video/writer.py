@@ -1,4 +1,4 @@
-"""Writes video files that play in a browser: H.264, yuv420p, MP4 with its index in front.
+"""Writes video files that browsers can play: H.264, yuv420p, MP4 with the index at the start.
 
 PyAV encodes; it is installed by the extra ``facepoints[video]``.
 """
@@ -28,8 +28,8 @@ _QUALITY = {"crf": "20", "preset": "veryfast"}
 class VideoWriter:
     """Writes a video frame by frame; use it as a context manager.
 
-    At the end of the block, also after Ctrl-C, the file is complete. After any other error, or
-    if the disk is full, `path` is what it was before.
+    After the block, also after Ctrl-C, the file is complete. After any other error, or if the
+    disk is full, `path` is as it was before.
 
     The first frame sets the size, rounded up to even sides as the format requires. Frames of
     another size are fitted into it with their proportions. Frames keep their times.
@@ -129,13 +129,16 @@ class VideoWriter:
 
 
 def _side(pixels: int) -> int:
-    """Side of the video for a side of the first frame, in pixels."""
+    """Width or height of the video for that of the first frame, in pixels: even, 16 or more."""
     return max(pixels + pixels % 2, _MIN_SIDE)
 
 
 def _fit(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """An image of exactly this size: padded by its own border if only the rounding differs, else
-    scaled to fit and centered on black."""
+    """Bring an image to exactly this size.
+
+    If only the rounding to even sides differs, the border is repeated. Otherwise the image is
+    scaled to fit and centered on black.
+    """
     have_h, have_w = image.shape[:2]
     exact = (have_w, have_h) == (width, height)
     if (width, height) == (_side(have_w), _side(have_h)):

@@ -1,9 +1,9 @@
-"""A cache of data sets as memory-mapped arrays, which open at once.
+"""Caches data sets as memory-mapped arrays, which open in an instant.
 
 An entry is a folder with .npy files and a ``meta.json``. It is written to a temporary folder and
 renamed, so it is complete or missing. Its name is a digest of the data set's path and of all that
 the result depends on: sizes and times of the files, the version of the readers, the options.
-Entries of the same path in another state are removed.
+Outdated entries of the same path are removed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ABANDONED = 24 * 3600  # age in seconds after which a half-written entry is rem
 
 
 def cache_folder() -> Path:
-    """The folder of the cache: FACEPOINTS_CACHE, else ``facepoints`` in the user's cache folder."""
+    """The folder in FACEPOINTS_CACHE, else ``facepoints`` in the user's cache folder."""
     if own := os.environ.get("FACEPOINTS_CACHE"):
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -50,7 +50,7 @@ def cached(
     options: dict[str, Any],
     make: Callable[[Path | None], Samples],
 ) -> Samples:
-    """Samples from the cache. Missing ones are read and written to the cache.
+    """Load samples from the cache. If they are not there, read the data set and cache it.
 
     If the cache cannot be written, the samples are read into memory.
 
@@ -94,7 +94,7 @@ class _Entry:
         return cls(cache_folder() / name, json.loads(json.dumps(key)))
 
     def open(self) -> Samples | None:
-        """The samples of the entry; None if it is missing or damaged."""
+        """Load the samples of the entry; None if it is missing or damaged."""
         try:
             meta = json.loads((self.folder / "meta.json").read_text(encoding="utf-8"))
             if meta["key"] != self.key:
@@ -116,7 +116,7 @@ class _Entry:
             return None
 
     def write(self, samples: Samples, temporary: Path) -> None:
-        """Write the tables to the folder that has the images, and rename it to the entry."""
+        """Write the tables to `temporary`, which has the images, and rename it to the entry."""
         for name in _TABLES:
             np.save(temporary / f"{name}.npy", getattr(samples, name), allow_pickle=False)
         meta = {
@@ -132,7 +132,7 @@ class _Entry:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Remove entries of this path in another state, and abandoned half-written entries."""
+        """Remove outdated entries of this path and abandoned half-written entries."""
         for other in self.folder.parent.glob(f"{self.folder.name.split('-')[0]}-*"):
             try:
                 key = json.loads((other / "meta.json").read_text(encoding="utf-8"))["key"]

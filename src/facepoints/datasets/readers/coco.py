@@ -1,4 +1,4 @@
-"""COCO keypoints JSON: categories name the points, annotations give x, y, visibility.
+"""Reads COCO keypoints JSON: categories name the points, annotations give x, y, visibility.
 
 Coordinates are 0-based pixels. Visibility 0 means not labelled, 1 and 2 mean labelled. Source:
 https://cocodataset.org/#format-data
@@ -150,9 +150,10 @@ def _points(
 
 
 def find_image(labels: Path, file: str) -> Path:
-    """The path of an image of a label file: next to it, or in ``images`` there or one folder up.
+    """The path of an image that a label file names.
 
-    A missing image gives the first of these paths, which the reader reports.
+    It may be beside the label file, or in a folder ``images`` there or one folder up. For a
+    missing image it is the first of these paths, for the error message.
     """
     folder = labels.parent
     paths = [folder / file, folder / "images" / file, folder.parent / "images" / file]

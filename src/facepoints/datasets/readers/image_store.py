@@ -17,7 +17,7 @@ _BATCH = 128  # images per write
 
 
 class StoreError(Exception):
-    """The folder for pixels cannot be written, such as on a full disk. Users never see it."""
+    """The folder for pixels cannot be written, such as on a full disk. `cache` catches it."""
 
 
 class ImageStore:
@@ -65,7 +65,7 @@ class ImageStore:
             raise StoreError(str(error)) from error
 
     def finish(self) -> NDArray[np.uint8]:
-        """All images (N, height, width); read-only and memory-mapped if in a folder."""
+        """All images (N, height, width). With a folder they are read-only and memory-mapped."""
         self._flush()
         if self._file is None or self._path is None:
             return np.concatenate(self._blocks)
@@ -85,12 +85,12 @@ class ImageStore:
 
 
 def open_images(folder: Path) -> NDArray[np.uint8]:
-    """The images of a folder, memory-mapped and read-only."""
+    """Open the stored images of a folder, memory-mapped and read-only."""
     return np.asarray(np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False))
 
 
 def reserve_images(folder: Path, count: int, height: int, width: int) -> NDArray[np.uint8]:
-    """A writable memory map (count, height, width) with reserved disk space.
+    """Create a writable memory map (count, height, width) and reserve its disk space.
 
     Without the reservation, a full disk would kill the process when it writes a pixel.
 

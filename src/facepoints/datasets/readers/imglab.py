@@ -1,4 +1,4 @@
-"""dlib's imglab XML: boxes with named parts, some of which may be missing.
+"""Reads dlib's imglab XML: boxes with named parts, of which some may be missing.
 
 Coordinates are 0-based pixels. Source: the tool imglab of dlib,
 https://github.com/davisking/dlib/tree/master/tools/imglab
@@ -58,7 +58,7 @@ def _order(name: str) -> tuple[int, int, str]:
 
 
 class _Boxes:
-    """The boxes with parts of one file, read as a stream.
+    """Reads the boxes that have parts from an imglab file, as a stream.
 
     It uses expat directly to reject a document type before any entity is expanded: entities may
     grow without limit or read other files.
@@ -75,7 +75,7 @@ class _Boxes:
         self._parser.StartDoctypeDeclHandler = self._refuse
 
     def read(self) -> list[tuple[str, dict[str, tuple[float, float]]]]:
-        """(file, parts) per box, parts as name to (x, y). Raises DataError."""
+        """Read the file: (image file, parts by name as (x, y)) per box. Raises DataError."""
         try:
             with self._path.open("rb") as file:
                 self._parser.ParseFile(file)

@@ -1,4 +1,4 @@
-"""Kaggle's Facial Keypoints Detection files: a row per face, pixels as text.
+"""Reads tables of Kaggle's Facial Keypoints Detection: a row per face, pixels as text.
 
 ``training.csv`` has a pair of columns ``<point>_x,<point>_y`` per point, and the pixels of a
 square image in ``Image``. A blank label means not labelled. ``test.csv`` has ``ImageId,Image``.

@@ -1,4 +1,7 @@
-"""Faces in image files: a row of points per face, with the path of its image."""
+"""Builds `Photos` from rows: the points of a face and the path of its image.
+
+The readers of formats with image files share this.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _FAR = 1e6  # pixels; no image is that large, so such a coordinate is damage
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One face.
+    """One labelled face in an image file.
 
     Attributes:
         file: the image.
@@ -79,15 +82,15 @@ def open_gray(path: Path) -> NDArray[np.uint8]:
 
 
 def finite_point(x: float, y: float) -> bool:
-    """True if both are finite numbers in the range of image coordinates."""
+    """True if both numbers are finite and small enough to be image coordinates."""
     return abs(x) < _FAR and abs(y) < _FAR
 
 
 def set_of_names(names: Sequence[str]) -> LandmarkSet:
     """The landmark set for the point names of a file.
 
-    Consecutive numbers are the numbered set of that count, such as the 68 iBUG points. Other
-    names give the known set with these names, or a plain set.
+    If the names are consecutive numbers, it is the numbered set of that many points, such as the
+    68 iBUG points. Otherwise it is the known set with these names, or a plain set.
     """
     if names and all(n.isdecimal() and len(n) < 20 for n in names):
         numbers = [int(n) for n in names]
@@ -103,7 +106,7 @@ def photos_of_rows(
     scheme: str,
     schemes: dict[str, tuple[str, ...]] | None = None,
 ) -> Photos:
-    """Photos of these faces. Adjacent rows of one file read it once.
+    """Join rows to `Photos`. Adjacent rows of one file read it only once.
 
     Args:
         rows: at least one.
@@ -131,7 +134,7 @@ def photos_of_rows(
 
 @dataclass(frozen=True)
 class _ImageFiles:
-    """A call yields the gray images of the files, in order."""
+    """Image files. A call yields their gray images in order."""
 
     files: tuple[Path, ...]
 

@@ -32,12 +32,11 @@ def parse_pixels(text: bytes, count: int) -> NDArray[np.uint8]:
 
 
 def _parse_digits(text: bytes) -> NDArray[np.uint8] | None:
-    """The numbers of a simple text; None for a text that `_parse_tokens` must parse.
+    """Parse a text of digits and spaces fast; None for a text that `_parse_tokens` must parse.
 
-    It works on characters, not on numbers: at each character, the number that would end there
-    is its digit plus ten times the digit before, and so on; only the values at the last
-    characters of numbers are kept. A row of 9216 numbers is about 33 kB, so all passes below
-    stay in the processor's cache.
+    It computes one value per character: the number that would end there, which is its digit plus
+    ten times the digit before, and so on. Only the values at the last characters of numbers are
+    kept. A row of 9216 numbers has about 33 kB, so all steps work in the processor's cache.
     """
     chars = np.frombuffer(b"   " + text + b" ", dtype=np.uint8)
     digit = chars - _ZERO  # wraps around to more than 9 for all other characters
@@ -62,7 +61,7 @@ def _parse_digits(text: bytes) -> NDArray[np.uint8] | None:
 
 
 def _parse_tokens(text: bytes, count: int) -> NDArray[np.uint8]:
-    """The same, one number after the other, with an error for the first bad number."""
+    """Parse any text number by number. Raises ValueError for the first bad number."""
     tokens = text.split()
     if len(tokens) != count:
         raise ValueError(f"expected {count} pixels, found {len(tokens)}")

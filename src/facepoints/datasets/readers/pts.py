@@ -1,4 +1,4 @@
-"""iBUG .pts files next to images, as in 300-W, LFPW, HELEN and AFW.
+"""Reads iBUG .pts files next to images, as in 300-W, LFPW, HELEN and AFW.
 
 A file lists "x y" per line between braces. Coordinates are 1-based, as in MATLAB, so 1 is
 subtracted. "nan nan" means that a point is not labelled. Source:

@@ -1,4 +1,4 @@
-"""Finds the format of a data set by its content, and the files that it consists of."""
+"""Detects the format of a data set by its content, and lists its files."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def find_format(path: Path, split: str) -> tuple[str, Path]:
-    """The name of the reader for a path (`READERS`), and the path that the reader takes.
+    """The name of the reader for a path (a key of `READERS`), and the path for that reader.
 
-    For a folder with tables that is the table of the split, for a folder with a single COCO or
-    imglab file that file.
+    If a folder has tables, that path is the table of the split. If it has a single COCO or imglab
+    file, it is that file. Otherwise it is `path` itself.
 
     Raises:
         DataError: there is no such path, the file is empty, or its format is unknown.
@@ -140,7 +140,7 @@ _NAMES = (
 
 
 def _listed_images(labels: Path) -> list[Path]:
-    """Images that a label file lists, found without parsing the whole file."""
+    """The images that a label file lists, found by a text search instead of a slow parser."""
     try:
         data = labels.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""YouTube Faces with 68 keypoints, as frames with a table or as one npz per video.
+"""Reads YouTube Faces with 68 keypoints: frames with a table, or one npz per video.
 
 The points are the output of a landmark detector; some are wrong. Checked on real frames: they
 are in the iBUG order, left and right are the subject's, and they are whole 0-based pixels. The
@@ -66,13 +66,13 @@ def person(name: str) -> str:
 
 
 def is_frames_header(line: bytes) -> bool:
-    """True if a table's first line is a file column and then 0, 1, 2, ..."""
+    """True if a table's first line names a column for the file and then columns 0, 1, 2, ..."""
     names = [cell.strip() for cell in csv_cells(line)]
     return len(names) > 2 and names[1:] == [b"%d" % i for i in range(len(names) - 1)]
 
 
 def table_of(path: Path, split: str) -> Path:
-    """The table itself, or the table of the split in a folder. Raises DataError."""
+    """`path` itself if it is a table, or the table of the split in a folder. Raises DataError."""
     if path.is_file():
         return path
     tables = sorted(path.glob(f"*{TABLE_SUFFIX}"))
@@ -85,7 +85,7 @@ def table_of(path: Path, split: str) -> Path:
 
 
 def frames_folder(table: Path) -> Path:
-    """The folder of a table's images: the one named like its split, else the table's folder."""
+    """The folder of a table's images: the one named after its split, else the table's folder."""
     named = table.parent / table.name.removesuffix(TABLE_SUFFIX)
     return named if named.is_dir() else table.parent
 
@@ -180,7 +180,7 @@ def read_npz(path: Path, options: Options) -> Photos:
 
 @dataclass(frozen=True)
 class _Frames:
-    """A call yields the gray frames of the videos, in order."""
+    """Videos as npz files. A call yields their gray frames in order."""
 
     files: tuple[Path, ...]
     every: int
@@ -221,7 +221,7 @@ def _array(file: Path, name: str) -> NDArray:
 
 
 def _shape(file: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of an array, checked against its file size before it is loaded."""
+    """The shape and type of an array in an npz, checked against its file size before loading."""
     try:
         with zipfile.ZipFile(file) as archive:
             info = archive.getinfo(f"{name}.npy")

@@ -18,13 +18,13 @@ from facepoints.datasets.synthetic.shape import Expression, express, neutral_sha
 from facepoints.errors import SettingsError
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 
-__all__ = ["CORE", "ROWS_PER_PERSON", "kaggle_like", "render"]
+__all__ = ["NARROW_POINTS", "ROWS_PER_PERSON", "kaggle_like", "render"]
 
 ROWS_PER_PERSON = 4
 """Consecutive rows that show the same person in other poses, expressions and light."""
 
-CORE = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
-"""The points that are labelled in every row of a Kaggle file."""
+NARROW_POINTS = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
+"""The points of the narrow marking scheme. Nearly every row of Kaggle's file has all of them."""
 
 _PERSON, _SHOT, _BLANKS = 1, 2, 3  # uses of the random streams
 
@@ -66,7 +66,7 @@ def render(count: int, *, seed: int = 0, size: int = 96) -> Samples:
 
 
 def _face(row: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Image (size, size) and points (68, 2) of one row."""
+    """Render the image (size, size) and the points (68, 2) of one row."""
     who = np.random.default_rng([seed, _PERSON, row // ROWS_PER_PERSON])
     rng = np.random.default_rng([seed, _SHOT, row])
     look, shape = paint.Look.draw(who), neutral_shape(who)
@@ -94,27 +94,27 @@ def _face(row: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np
 
 
 def kaggle_like(count: int, *, seed: int = 0, size: int = 96) -> Samples:
-    """Render faces labelled as in Kaggle's training.csv, with holes and two marking schemes.
+    """Render faces labelled as in Kaggle's training.csv: two marking schemes, missing labels.
 
     The first third of the rows has 15 points ("15-point"). The other rows have only the four
-    core points ("4-point"), with the nose tip 7 px lower and the bottom lip 5 px higher (in
-    images of 96 px), as in the competition's file. In all rows about 1 % of the labels are blank.
+    points of the narrow scheme ("4-point"). Their nose tip is 7 px lower and their bottom lip 5 px
+    higher (in images of 96 px), as in the competition's file. About 1 % of all labels are blank.
 
     Arguments and errors are those of `render`.
     """
     whole = render(count, seed=seed, size=size).as_landmarks(KAGGLE_15)
-    core = KAGGLE_15.columns(CORE)
-    narrow = np.arange(count) >= -(-count // 3)
+    columns = KAGGLE_15.columns(NARROW_POINTS)
+    narrow_rows = np.arange(count) >= -(-count // 3)
     points = whole.points.copy()
     unit = size / 96
-    points[narrow, core[2], 1] += 7 * unit
-    points[narrow, core[3], 1] -= 5 * unit
+    points[narrow_rows, columns[2], 1] += 7 * unit
+    points[narrow_rows, columns[3], 1] -= 5 * unit
     rng = np.random.default_rng([seed, _BLANKS])
     labelled = rng.random((count, len(KAGGLE_15))) >= 0.01
     outside = np.ones(len(KAGGLE_15), dtype=bool)
-    outside[core] = False
-    labelled[np.ix_(narrow, outside)] = False
-    labelled[:, core[2]] = True  # the real file has the nose tip in every row
+    outside[columns] = False
+    labelled[np.ix_(narrow_rows, outside)] = False
+    labelled[:, columns[2]] = True  # the real file has the nose tip in every row
     marked = whole.with_points(points, labelled)
     return Samples(
         images=marked.images,
@@ -123,6 +123,6 @@ def kaggle_like(count: int, *, seed: int = 0, size: int = 96) -> Samples:
         landmarks=KAGGLE_15,
         group=marked.group,
         names=marked.names,
-        scheme=narrow.astype(np.int16),
-        schemes={"15-point": KAGGLE_15.names, "4-point": CORE},
+        scheme=narrow_rows.astype(np.int16),
+        schemes={"15-point": KAGGLE_15.names, "4-point": NARROW_POINTS},
     )

@@ -1,4 +1,4 @@
-"""A gray canvas finer than the image, with drawing in the coordinates of the image."""
+"""A gray canvas with more pixels than the image, and drawing in the image's coordinates."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def blob(middle: Array, radius_x: float, radius_y: float, angle: float = 0.0) ->
 
 @cache
 def _noise_bank(kind: str) -> Field:
-    """Fixed noise (768, 768) with mean 0 and standard deviation 1, a source of random pieces."""
+    """Fixed noise (768, 768) with mean 0 and standard deviation 1, from which `noise` cuts."""
     rng = np.random.default_rng(["fine", "soft", "strands"].index(kind))
     raw = rng.normal(size=(768, 768)).astype(np.float32)
     if kind == "soft":
@@ -40,7 +40,7 @@ def _noise_bank(kind: str) -> Field:
 
 
 def noise(kind: str, height: int, width: int, rng: np.random.Generator) -> Field:
-    """A random piece (height, width) of the noise "fine", "soft" or "strands"."""
+    """Cut a random piece (height, width) of the noise "fine", "soft" or "strands"."""
     bank = _noise_bank(kind)
     if max(height, width) > bank.shape[0]:
         side = max(height, width)
@@ -52,7 +52,7 @@ def noise(kind: str, height: int, width: int, rng: np.random.Generator) -> Field
 
 @lru_cache(maxsize=64)
 def _weights(count: int, steps: int, closed: bool) -> Array:
-    """Catmull-Rom weights: (curve points, count control points)."""
+    """Weights (curve points, `count` control points) of a Catmull-Rom spline."""
     spans = count if closed else count - 1
     t = np.arange(steps) / steps
     basis = 0.5 * np.stack(
@@ -119,7 +119,7 @@ class Canvas:
         return slice(y0, y1), slice(x0, x1)
 
     def blend(self, cover: NDArray, other: NDArray, where: tuple[slice, slice]) -> None:
-        """Mix `other` into a window of the canvas, with the cover [0, 255] as its share."""
+        """Mix `other` into a window of the canvas; `cover` 0 keeps the canvas, 255 replaces it."""
         if 0 in cover.shape:
             return
         share = cover.astype(np.float32) * (1 / 255)

@@ -1,4 +1,4 @@
-"""The light on a synthetic face, and the camera."""
+"""Shades a synthetic face by a light, and turns the canvas into a camera image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _BRIDGE = ((0.05, 0.13, 0.18), (0.14, 0.14, 0.18), (0.22, 0.16, 0.18), (0.26, 0.
 
 
 def _bumps(points: Array) -> tuple[Array, Array]:
-    """The relief of the face: bump centers (n, 2) in pixels, and heights and reaches (n, 3)."""
+    """The bumps that shape the face: centers (n, 2) in pixels; (height, reach in x, reach in y)
+    (n, 3) in head units."""
     eyes = [points[36:42].mean(axis=0), points[42:48].mean(axis=0)]
     brows = [points[18:21].mean(axis=0), points[23:26].mean(axis=0)]
     cheeks = [points[36] * 0.5 + points[48] * 0.5, points[45] * 0.5 + points[54] * 0.5]
@@ -99,7 +100,7 @@ def shine(
 
 
 def camera(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The image (size, size) with focus, exposure, contrast, dark noise and grain applied."""
+    """The image (size, size) that a camera takes: with blur, exposure, contrast and noise."""
     size = canvas.size
     unit = size / 96
     canvas.soften(float(0.25 + 0.9 * rng.random() ** 2.5) * unit)

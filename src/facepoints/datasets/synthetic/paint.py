@@ -46,7 +46,7 @@ class Look:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Look:
-        """A random person."""
+        """Choose a random appearance."""
         u, n = rng.random(10), np.clip(rng.normal(size=4), -2, 2)
         skin = 70 + 140 * u[0] ** 0.7
         gray = u[1] < 0.25

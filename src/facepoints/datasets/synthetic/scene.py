@@ -67,14 +67,14 @@ _FLIP = np.array([-1, 1, 1])
 
 
 def _both_sides(left: Array) -> Array:
-    """The outline from the left side over the top to the right side."""
+    """An outline from the left side over the top to the right side, mirrored from the left half."""
     return np.concatenate([left, (left[:-1] * _FLIP)[::-1]])
 
 
 def _strands(
     canvas: Canvas, cover: NDArray, outline: Array, tone: float, rng: np.random.Generator
 ) -> None:
-    """Draw hair within a mask."""
+    """Draw hair with visible strands inside an outline; `cover` [0, 255] is its mask."""
     where = canvas.window(outline)
     piece = cover[where]
     if 0 in piece.shape:

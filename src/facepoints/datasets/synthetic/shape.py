@@ -1,4 +1,4 @@
-"""The 68 points of a synthetic face: a 3-D head with its persons, expressions and poses.
+"""The 68 points of a synthetic face: a 3-D head of a random person, expression and pose.
 
 The head unit is the distance between the eye centers. x points to the subject's left (right in the
 image), y down, z towards the camera. The origin is between the eyes.
@@ -275,7 +275,7 @@ def pose(points: Array, rng: np.random.Generator, size: int) -> tuple[Array, Pro
 
 
 def _fit(projection: Projection, points: Array, size: int) -> Projection:
-    """The projection, shrunk and moved by the least amount that puts all points inside."""
+    """Shrink and move a projection as little as possible, so that all points are in the image."""
     edge = 2 * size / 96 - 0.5  # in the smallest images just inside the last pixel
     flat = projection(points)
     low, high = flat.min(axis=0), flat.max(axis=0)
