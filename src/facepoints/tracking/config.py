@@ -226,8 +226,8 @@ class KalmanConfig(_Checked):
         noise_learning_rate: weight of one frame in the running estimate of the measurement
             noise. Larger: the estimate adapts faster and is less exact.
         noise_floor: lowest noise estimate of a frame, as a fraction of
-            `initial_measurement_std`. Larger: hardly any noise, and small
-            movements, are less often taken for a change of motion.
+            `initial_measurement_std`. Larger: small movements are less often taken for a change
+            of motion.
         noise_ceiling: highest noise estimate of a frame, as a multiple of the running estimate,
             so that a jolt does not count as noise. Larger: jolts raise the estimate more.
         velocity_seconds: time constant of the mean velocity, in seconds. A lost face is expected

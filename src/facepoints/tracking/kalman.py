@@ -40,8 +40,8 @@ class PoseKalmanFilter:
 
     Args:
         pose: first observation.
-        std: (4,) standard deviation of one observation (see `pose2d.measurement_std`).
-        size: of the face in pixels.
+        std: (4,) first guess of an observation's standard deviation (`pose2d.measurement_std`).
+        size: size of the face in pixels.
         config: settings; None: the defaults.
         agile: use a single constant-velocity model with `agile_process_noise` instead. It
             follows every turn but jitters: for predicting where to crop.

@@ -32,7 +32,7 @@ _IMAGE, _ID = "Image", "ImageId"
 _BLANK = {b"", b"NA"}
 # a point that is labelled in at least this share of the rows belongs to the narrow scheme
 _NARROW_SHARE = 0.9
-# rows that each scheme needs. In fewer, one missing label takes a point below `_NARROW_SHARE`
+# rows that each scheme needs: among fewer, one missing label lowers a share below 0.9
 _MIN_SCHEME_ROWS = 10
 
 
