@@ -35,7 +35,7 @@ This page is generated from `facepoints COMMAND --help` by `python docs/generate
 |---|---|
 | 0 | done |
 | 1 | the program that reads the output has closed it, for example `head` |
-| 2 | an input, a setting or an output cannot be used; one line on standard error says why |
+| 2 | an input, a setting or an output cannot be used; one line on standard error gives the reason |
 | 130 | stopped by Ctrl-C; run the same command again to resume (`train`: with `--resume`) |
 
 Results go to standard output or to `--out`. Messages and progress go to standard error.

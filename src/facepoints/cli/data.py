@@ -1,4 +1,4 @@
-"""The commands that write or draw labelled faces: convert, show, synthetic."""
+"""The commands that write or draw labeled faces: convert, show, synthetic."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def convert(
     crop_size: CropSize = 96,
     split: Split = "training",
 ) -> None:
-    """Write labelled faces in another format, as square gray crops."""
+    """Write labeled faces in another format, as square gray crops."""
     from facepoints.datasets.writers import WRITERS
 
     for written in (out, out / "training.csv", out / "test.csv"):
@@ -51,7 +51,7 @@ def show(
     crop_size: CropSize = 96,
     split: Split = "training",
 ) -> None:
-    """Draw labelled faces on one sheet, with the predictions of a model if one is named."""
+    """Draw labeled faces on one sheet, and with --model also the predictions of a model."""
     from facepoints.commands.show import show as draw
 
     check_output(out, data)
@@ -71,10 +71,15 @@ def synthetic(
         ),
     ],
     count: Annotated[int, option("Number of training faces.", metavar="N")] = 2000,
-    test: Annotated[int, option("Number of test faces, of other people.", metavar="N")] = 200,
+    test: Annotated[
+        int,
+        option(
+            "Number of test faces. They show other people than the training faces.", metavar="N"
+        ),
+    ] = 200,
     seed: Seed = 0,
 ) -> None:
-    """Render artificial faces with known points, as the files of Kaggle's competition."""
+    """Render artificial faces with known points, in the format of Kaggle's competition."""
     from facepoints.datasets.synthetic.kaggle_files import write_kaggle_files
 
     write_kaggle_files(out, count=count, test=test, seed=seed)

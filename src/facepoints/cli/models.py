@@ -46,7 +46,8 @@ def submit(
     score: Annotated[
         Path | None,
         option(
-            "Known answers (a CSV table with RowId,Location) to score the submission against.",
+            "CSV table of the true values, with the columns RowId,Location. Print the RMSE "
+            "against them.",
             metavar="FILE",
             default_text="default: no score",
         ),
@@ -72,7 +73,7 @@ def adapt(
     out: Annotated[
         Path,
         option(
-            "ONNX file to write. Other commands take it as --model.",
+            "ONNX file to write. Use it as --model of other commands.",
             metavar="FILE",
         ),
     ],
@@ -80,10 +81,10 @@ def adapt(
     split: Split = "training",
     exclude_people: ExcludePeople = None,
 ) -> None:
-    """Fit a model to your own labels with a handful of labelled faces, in seconds.
+    """Fit a model to your own labels with about 20 labeled faces, in seconds.
 
-    Nothing is trained. Your points are computed from the model's points; the mean difference to
-    your labels is then added as a constant offset. Twenty faces are enough.
+    Nothing is trained. Your points are computed from the model's points. The mean difference to
+    your labels is then added as a constant offset.
     """
     from facepoints.commands.adapt import adapt
 
@@ -113,7 +114,8 @@ _OnnxPath = Annotated[
     option(
         "ONNX file to write.",
         metavar="FILE",
-        default_text="default: model.onnx or model-int8.onnx in the run folder",
+        default_text="default: model.onnx or model-int8.onnx in the run folder; required for "
+        "builtin",
     ),
 ]
 
@@ -123,12 +125,13 @@ def export(
     out: _OnnxPath = None,
     int8: Annotated[
         bool,
-        flag("Quantize to 8 bits, and print the error and the time before and after."),
+        flag("Quantize the model to 8 bits. Print its error and time before and after."),
     ] = False,
     data: Annotated[
         tuple[Path, ...],
         option(
-            "Label files or folders of real faces, to calibrate and measure the quantized model.",
+            "Label files or folders of real faces. The quantized model is calibrated and measured "
+            "on them.",
             metavar="DATA [DATA ...]",
             default_text="required with --int8",
         ),
@@ -142,7 +145,7 @@ def export(
     path = export_path(model, out, int8=int8)
     if int8:
         if not data:
-            raise SettingsError("--int8 needs labelled faces to measure on: --data DATA")
+            raise SettingsError("--int8 needs labeled faces to measure on: --data DATA")
         from facepoints.models import quantize
         from facepoints.models.loading import run_folder
         from facepoints.models.run import Run
@@ -157,4 +160,4 @@ def export(
 
 def _check_data(paths: Sequence[Path]) -> None:
     if not paths:
-        raise SettingsError("expected at least one file or folder of labelled faces, none came")
+        raise SettingsError("expected at least one file or folder of labeled faces, none came")

@@ -89,7 +89,7 @@ AnyModel = Annotated[
     ),
 ]
 
-Split = Annotated[Literal["training", "test"], option("Split to read, where the data holds both.")]
+Split = Annotated[Literal["training", "test"], option("Split to read, if the data has both.")]
 
 CropSize = Annotated[
     int,
@@ -99,7 +99,7 @@ CropSize = Annotated[
 ExcludePeople = Annotated[
     Path | None,
     option(
-        "Text file with the names of people to leave out, one per line.",
+        "Text file with the names of the people to leave out, one per line.",
         metavar="FILE",
         default_text="default: nobody",
     ),
@@ -121,7 +121,7 @@ ImagesAreVideo = Annotated[
 Fps = Annotated[
     float,
     option(
-        "Frames per second of inputs that do not state it, such as numbered images.",
+        "Frames per second of an input that has no frame rate, such as numbered images.",
         metavar="FPS",
         default_text="default: 30",
     ),
@@ -155,13 +155,13 @@ class PredictorOptions:
         ),
     ] = "builtin"
     min_score: Annotated[
-        float, option("Leave out faces with a lower score, from 0 to 1.", metavar="SCORE")
+        float, option("Drop faces with a score below this, from 0 to 1.", metavar="SCORE")
     ] = 0.5
     any_angle: Annotated[
         bool,
         flag(
-            "Also find faces that lie or are upside down. The face detector, which runs on the "
-            "CPU, then runs four times per image."
+            "Also find faces that are tilted by more than 45 degrees or upside down. The face "
+            "detector then runs four times per image."
         ),
     ] = False
 
@@ -217,11 +217,11 @@ def load_samples(
     exclude_people: Path | None = None,
     include_people: Path | None = None,
 ) -> Samples:
-    """Read the labelled faces that a command is given. Raises SettingsError if there is no file."""
+    """Read the labeled faces that a command is given. Raises SettingsError if there is no file."""
     from facepoints.datasets.combine import load_dataset
 
     if not data:
-        raise SettingsError("expected at least one file or folder of labelled faces, none came")
+        raise SettingsError("expected at least one file or folder of labeled faces, none came")
     return load_dataset(
         data,
         split=split,

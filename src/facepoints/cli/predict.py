@@ -51,9 +51,9 @@ _ResultsPath = Annotated[
 _DrawPath = Annotated[
     Path | None,
     option(
-        "Draw the faces into images in this folder, or for a video into this .mp4 file. Drawings "
-        "are named like their images. If two would have the same name, both keep their old "
-        "suffix as well (a.png.png, a.webp.png).",
+        "Write images with the points drawn to this folder, or a drawn video to this .mp4 file. "
+        "Each drawing is named like its image. If two drawings would get the same name, both "
+        "keep the suffix of their image as well (a.png.png, a.webp.png).",
         metavar="FOLDER|VIDEO",
         default_text="default: no drawings",
     ),
@@ -73,16 +73,18 @@ def predict(
     inputs: Inputs,
     out: _ResultsPath = None,
     draw: _DrawPath = None,
-    radius: Annotated[bool, flag("Also draw the 90 % radius of every point.")] = False,
+    radius: Annotated[
+        bool, flag("With --draw: also draw the 90 % error radius of every point.")
+    ] = False,
     landmarks: _LandmarksName = None,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     tracking: Annotated[TrackingOptions, group("video")] = _TRACKING,
 ) -> None:
     """Find faces and their landmarks in images, or track them through a video.
 
-    Without --out and --draw, the results go to standard output, one line of JSON per image. An
-    image that cannot be read becomes a line with an error. Run the same command again to resume
-    an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
+    Without --out and --draw, the results go to standard output, one line of JSON per image. For
+    an image that cannot be read, the line holds an error message. Run the same command again to
+    resume an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
     """
     from facepoints.landmarks.known_sets import known_set
     from facepoints.tracking.config import TrackerConfig
@@ -173,8 +175,8 @@ def measure(
     events: Annotated[
         Path | None,
         option(
-            "Also write the events of a video to this .csv file, a row per blink, closing of "
-            "the eyes and yawn.",
+            "Also write the events of a video to this .csv file, one row per blink, period of "
+            "closed eyes, or yawn.",
             metavar="FILE",
             default_text="default: not written",
         ),
@@ -182,7 +184,7 @@ def measure(
     mm_per_pixel: Annotated[
         float | None,
         option(
-            "Size of a pixel on the face in millimeters. Distances are then in millimeters.",
+            "Size of one pixel on the face, in millimeters. With it, distances are in millimeters.",
             metavar="MM",
             default_text="default: distances in pixels",
         ),
@@ -192,9 +194,10 @@ def measure(
 ) -> None:
     """Measure faces: head pose, eye and mouth opening, asymmetry, distances and ratios.
 
-    This is not a diagnosis. Yaw is positive to the subject's left, pitch is positive up, roll is
-    positive clockwise on the screen, all in degrees. Every value has a 90 % error radius that
-    covers landmark error only. Videos also give blinks and yawns.
+    This is not a diagnosis. Yaw is positive to the subject's left, pitch is positive up, and roll
+    is positive clockwise on the screen. All three are in degrees. Every value has a 90 % error
+    radius that covers landmark error only. In videos, blinks, closed eyes and yawns are detected,
+    too.
     """
     from facepoints.commands.inputs import iter_inputs
     from facepoints.commands.measure import measure_inputs
@@ -221,15 +224,14 @@ def align(
     template: Annotated[
         Literal["eyes", "arcface-112"],
         option(
-            "Where the points of a face are placed. eyes: the eyes are level and always in the "
-            "same places. arcface-112: five points are where face-recognition networks expect "
-            "them."
+            "Places for the points of a face. eyes: the eyes are level and always in the same "
+            "places. arcface-112: five points are where face-recognition networks expect them."
         ),
     ] = "eyes",
     size: Annotated[
         int | None,
         option(
-            "Side of the written images in pixels.",
+            "Side of the written images, in pixels.",
             metavar="PIXELS",
             default_text="default: 256 for eyes, 112 for arcface-112",
         ),

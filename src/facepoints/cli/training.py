@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field, fields, make_dataclass
+from dataclasses import field, fields, make_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from facepoints import weights
 from facepoints.cli.options import (
@@ -51,7 +51,7 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         split: Split = "training",
         exclude_people: ExcludePeople = None,
     ) -> None:
-        """Train networks on labelled faces.
+        """Train networks on labeled faces.
 
         The run folder holds the weights, model.onnx, the settings, the metrics and charts.
         Ctrl-C stops and saves a checkpoint; --resume continues from it.
@@ -106,7 +106,11 @@ def evaluate(
     exclude_people: ExcludePeople = None,
     include_people: IncludePeople = None,
 ) -> None:
-    """Measure the error of a model on labelled faces."""
+    """Measure the error of a model on labeled faces.
+
+    The table shows the RMSE, the NME, the failure rate and the share of points within their
+    radius. The built-in model is measured as it predicts, with 8-bit layers.
+    """
     from facepoints.evaluation.evaluate import evaluate
     from facepoints.evaluation.table import table
     from facepoints.models.loading import load_model
@@ -124,15 +128,19 @@ def evaluate(
         say(f"report and charts are in {out}")
 
 
-def _without(names: set[str]) -> type:
+def _without(names: set[str], default_of_init: str) -> type:
     """`TrainSettings` without the fields `names`, for a command that sets these itself."""
     hints = get_type_hints(TrainSettings, include_extras=True)
+    kind, init = get_args(hints["init"])
+    hints["init"] = Annotated[
+        kind, replace(init, help_behavior_hint=f"(default: {default_of_init})")
+    ]
     kept = [f for f in fields(TrainSettings) if f.name not in names]
     spec = [(f.name, hints[f.name], field(default=f.default)) for f in kept]
     return make_dataclass("TrainSettings", spec, frozen=True)
 
 
-CompareSettings: Any = _without({"network", "missing"})
+CompareSettings: Any = _without({"network", "missing"}, default_of_init="random")
 _COMPARE_DEFAULTS = CompareSettings()
 
 
@@ -155,7 +163,8 @@ def compare(
 ) -> None:
     """Compare networks and strategies for missing labels at an equal budget.
 
-    Run the same command again to resume an interrupted comparison.
+    Each pair of a network and a strategy trains on the same number of rows, or, with --minutes,
+    for the same time. Run the same command again to resume an interrupted comparison.
     """
     from facepoints.training.compare import compare, table
 

@@ -85,22 +85,23 @@ class TrainSettings:
         Missing,
         _option(
             "Strategy for missing labels. per-scheme and mask train on all rows and skip the "
-            "missing labels; specialist adds a second network for the points that nearly all "
-            "rows have; fill and median fill in; drop leaves incomplete rows out."
+            "missing labels. specialist adds a second network for the points that nearly all "
+            "rows have. fill copies a label from the row before, median takes the median of all "
+            "rows. drop leaves incomplete rows out."
         ),
     ] = "per-scheme"
     merge: Annotated[
         Merge,
         _option(
-            "How specialist merges its two networks: replace takes the points of the "
-            "second, average the mean."
+            "How specialist merges its two networks, where both predict a point. replace takes "
+            "the point of the second network. average takes the mean of both."
         ),
     ] = "replace"
     loss: Annotated[
         LossName,
         _option("Training loss. laplace and gaussian also learn the error of every point."),
     ] = "laplace"
-    epochs: Annotated[int, _option("Number of passes over the training rows.")] = 60
+    epochs: Annotated[int, _option("Number of passes over the training rows.", "N")] = 60
     minutes: Annotated[
         float | None,
         _option(
@@ -109,23 +110,32 @@ class TrainSettings:
             "train for --epochs",
         ),
     ] = None
-    batch: Annotated[int, _option("Rows per step, over all processes together.", "ROWS")] = 32
+    batch: Annotated[int, _option("Rows per step, summed over all processes.", "ROWS")] = 32
     learning_rate: Annotated[
         float | None,
         _option(
             "Highest learning rate.",
             "RATE",
-            "3e-3 for heatnet, 1e-4 for vggface, else 1e-3; a third from trained weights",
+            "3e-3 for heatnet, 1e-4 for vggface, else 1e-3; a third of it when starting from "
+            "trained weights",
         ),
     ] = None
     schedule: Annotated[
         Schedule,
-        _option("one-cycle: the learning rate rises and falls once. constant: it stays."),
+        _option(
+            "Schedule of the learning rate. one-cycle: it rises, then falls. constant: it does "
+            "not change."
+        ),
     ] = "one-cycle"
-    weight_decay: Annotated[float, _option("Weight decay of AdamW; 0 makes it Adam.")] = 0.01
+    weight_decay: Annotated[float, _option("Weight decay of AdamW. 0 is plain Adam.", "DECAY")] = (
+        0.01
+    )
     ema: Annotated[
         float,
-        _option("Decay of the moving average of the weights per step; 0 switches it off."),
+        _option(
+            "Decay per step of the moving average of the weights. 0 switches the average off.",
+            "DECAY",
+        ),
     ] = 0.998
     augment: Annotated[
         str,
@@ -138,39 +148,49 @@ class TrainSettings:
     input_size: Annotated[
         int | None,
         _option(
-            "Side in pixels of the network input. With larger crops, augmentation moves real "
-            "surroundings into view.",
+            "Side of the network input, in pixels. If the crops are larger, augmentation can move "
+            "real surroundings into view.",
             "PIXELS",
             "the size of the crops",
         ),
     ] = None
     keep: Annotated[
         Keep,
-        _option("Weights to keep: those of the best epoch on the validation rows, or the last."),
+        _option(
+            "Weights to keep. best: those of the epoch with the smallest error on the validation "
+            "rows. last: those of the last epoch."
+        ),
     ] = "best"
     validation: Annotated[
         float,
         _option(
-            "Share of the rows that is held out, by person where known, else by image; 0 trains "
-            "on everything.",
+            "Share of the rows to hold out, from 0 to 0.9. All rows of a person (of an image, if "
+            "people are unknown) stay together. With 0, all rows train the network, and the "
+            "radius is not calibrated.",
             "SHARE",
         ),
     ] = 0.15
     ensemble: Annotated[
-        int, _option("Number of networks whose predictions are averaged.", "NETWORKS")
+        int,
+        _option(
+            "Number of networks to train. Their predictions are averaged. Time grows in "
+            "proportion.",
+            "NETWORKS",
+        ),
     ] = 1
     half: Annotated[
         bool,
         _option(
-            "Store the weights as float16, which halves the size. Points move by about 0.01 px.",
+            "Store the weights as float16. This halves their size and moves points by about "
+            "0.01 px.",
             default="off",
         ),
     ] = False
     precision: Annotated[
         Precision,
         _option(
-            "auto: bfloat16 where the processor or GPU supports it, coordinates in float32. "
-            "float32: everything in float32."
+            "auto: compute in bfloat16 where the processor or GPU supports it, and coordinates in "
+            "float32. float32: compute everything in float32."
         ),
     ] = "auto"
     seed: Annotated[
