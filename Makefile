@@ -22,7 +22,7 @@ MINUTES ?= 1
 DATA ?= ../shared/data
 PYTEST ?=
 WORKERS ?= 2
-CHECKED := src tests benchmarks recipes examples
+CHECKED := src tests benchmarks recipes examples docs
 
 # Keep the caller's Python settings out; pyright must not look for newer versions of itself.
 unexport PYTHONPATH PYTHONHOME

@@ -1,10 +1,11 @@
 """facepoints: facial landmarks with a 90 % radius for every point, and training on partial labels.
 
->>> import facepoints
->>> model = facepoints.load()  # doctest: +SKIP
->>> faces = model("photo.jpg")  # doctest: +SKIP
->>> faces[0]["nose_tip"], faces[0].radius[30]  # doctest: +SKIP
->>> image = facepoints.draw("photo.jpg", faces, radius=True)  # doctest: +SKIP
+Examples:
+    >>> import facepoints
+    >>> model = facepoints.load()  # doctest: +SKIP
+    >>> faces = model("photo.jpg")  # doctest: +SKIP
+    >>> faces[0]["nose_tip"], faces[0].radius[30]  # doctest: +SKIP
+    >>> image = facepoints.draw("photo.jpg", faces, radius=True)  # doctest: +SKIP
 
 The names below are imported when they are first used: importing the package takes
 no time and needs no PyTorch.

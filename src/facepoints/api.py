@@ -29,9 +29,10 @@ def load(
 ) -> FaceModel:
     """Load a model that finds faces and their landmarks.
 
-    >>> model = load()  # doctest: +SKIP
-    >>> for face in model("photo.jpg"):  # doctest: +SKIP
-    ...     print(face["nose_tip"], face.score)
+    Examples:
+        >>> model = load()  # doctest: +SKIP
+        >>> for face in model("photo.jpg"):  # doctest: +SKIP
+        ...     print(face["nose_tip"], face.score)
 
     Args:
         model: "builtin", an ONNX file, or a run folder that holds model.onnx.
@@ -80,8 +81,9 @@ class FaceModel(Predictor):
     ) -> Iterator[tuple[Frame, list[Face]]]:
         """Track the faces of a video.
 
-        >>> for frame, faces in model.track("clip.mp4"):  # doctest: +SKIP
-        ...     print(frame.time, [face.track_id for face in faces])
+        Examples:
+            >>> for frame, faces in model.track("clip.mp4"):  # doctest: +SKIP
+            ...     print(frame.time, [face.track_id for face in faces])
 
         Args:
             source: a video file, the number of a camera, the address of a stream, or a folder of

@@ -18,8 +18,9 @@ def wrap_degrees(angle: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def wrap_degrees(angle: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
     """Angle or angles in degrees, wrapped into [-180, 180).
 
-    >>> wrap_degrees(190.0), wrap_degrees(180.0), wrap_degrees(-45.0)
-    (-170.0, -180.0, -45.0)
+    Examples:
+        >>> wrap_degrees(190.0), wrap_degrees(180.0), wrap_degrees(-45.0)
+        (-170.0, -180.0, -45.0)
     """
     return (angle + 180) % 360 - 180
 
@@ -31,7 +32,8 @@ def wrap_radians(angle: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def wrap_radians(angle: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
     """Angle or angles in radians, wrapped into [-pi, pi).
 
-    >>> wrap_radians(math.pi), wrap_radians(-math.pi / 2) == -math.pi / 2
-    (-3.141592653589793, True)
+    Examples:
+        >>> wrap_radians(math.pi), wrap_radians(-math.pi / 2) == -math.pi / 2
+        (-3.141592653589793, True)
     """
     return (angle + math.pi) % (2 * math.pi) - math.pi

@@ -187,9 +187,10 @@ def unique_names(
     same output, both keep their suffix. If that does not help, all but the first get a number.
     Names that differ only in case are taken as the same, because some file systems do so.
 
-    >>> images = [PurePath(p) for p in ("a.png", "a.webp", "b.png", "more/a.png")]
-    >>> unique_names(images, lambda index, name: [f"{name}.pts"])
-    ['a.png', 'a.webp', 'b', 'more/a']
+    Examples:
+        >>> images = [PurePath(p) for p in ("a.png", "a.webp", "b.png", "more/a.png")]
+        >>> unique_names(images, lambda index, name: [f"{name}.pts"])
+        ['a.png', 'a.webp', 'b', 'more/a']
 
     Args:
         images: paths below a common folder.

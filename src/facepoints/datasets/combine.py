@@ -29,7 +29,8 @@ def load_dataset(
 ) -> Samples:
     """Read labelled faces as rows of one table.
 
-    >>> faces = load_dataset("training.csv")  # doctest: +SKIP
+    Examples:
+        >>> faces = load_dataset("training.csv")  # doctest: +SKIP
 
     Args:
         paths: one file or folder, or several, each in any format of `readers.READERS`.

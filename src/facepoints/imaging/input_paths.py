@@ -89,8 +89,9 @@ def make_image_folder(path: Path) -> Path:
 def relative_to_common(paths: Sequence[str]) -> list[PurePath]:
     """Paths relative to the folder that holds all the files; standard input is ``stdin``.
 
-    >>> [str(p) for p in relative_to_common(["photos/a.jpg", "photos/new/b.jpg", "-"])]
-    ['a.jpg', 'new/b.jpg', 'stdin']
+    Examples:
+        >>> [str(p) for p in relative_to_common(["photos/a.jpg", "photos/new/b.jpg", "-"])]
+        ['a.jpg', 'new/b.jpg', 'stdin']
     """
     whole = [PurePath(os.path.abspath(path)) for path in paths if path != STDIN]
     try:

@@ -29,7 +29,8 @@ class Face:
     Pixels are those of the image with its EXIF rotation applied. The center of the top-left
     pixel is (0, 0). Faces are equal if all their values are; like lists, they are not hashable.
 
-    >>> face["nose_tip"], face.region("left_eye")  # doctest: +SKIP
+    Examples:
+        >>> face["nose_tip"], face.region("left_eye")  # doctest: +SKIP
 
     Attributes:
         box: (x, y, width, height), the bounding box of all landmarks of the model, in pixels.

@@ -1,8 +1,9 @@
 """Faces with their landmarks in images: a detector finds them, a model predicts the landmarks.
 
->>> import facepoints
->>> model = facepoints.load()  # doctest: +SKIP
->>> faces = model("photo.jpg")  # doctest: +SKIP
+Examples:
+    >>> import facepoints
+    >>> model = facepoints.load()  # doctest: +SKIP
+    >>> faces = model("photo.jpg")  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -41,10 +41,11 @@ def conversion_matrix(
         Weights (len(want), len(have)): a row sums to 1, or is 0 for a point that cannot be
         computed. Mask (len(want),) of the points that can be computed.
 
-    >>> from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
-    >>> weights, known = conversion_matrix(IBUG_68, KAGGLE_15)
-    >>> weights.shape, bool(known.all())
-    ((15, 68), True)
+    Examples:
+        >>> from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+        >>> weights, known = conversion_matrix(IBUG_68, KAGGLE_15)
+        >>> weights.shape, bool(known.all())
+        ((15, 68), True)
     """
     parts = conversion_parts(have, want)
     return parts_matrix(parts, len(have)), np.array([bool(columns) for columns in parts])

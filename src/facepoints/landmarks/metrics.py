@@ -56,11 +56,12 @@ def rmse(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> flo
     Raises:
         DataError: nothing is labelled.
 
-    >>> import numpy as np
-    >>> truth = np.zeros((1, 2, 2))
-    >>> predicted = np.array([[[3.0, 4.0], [99.0, 99.0]]])
-    >>> round(rmse(predicted, truth, np.array([[True, False]])), 4)
-    3.5355
+    Examples:
+        >>> import numpy as np
+        >>> truth = np.zeros((1, 2, 2))
+        >>> predicted = np.array([[[3.0, 4.0], [99.0, 99.0]]])
+        >>> round(rmse(predicted, truth, np.array([[True, False]])), 4)
+        3.5355
     """
     return float(np.sqrt(np.mean(_errors(predicted, truth, labelled) ** 2)))
 
@@ -76,11 +77,12 @@ def point_rmse(
     Returns:
         Pixels (K,), 0 where no face has the point, and counts (K,).
 
-    >>> import numpy as np
-    >>> truth = np.zeros((2, 2, 2))
-    >>> errors, counts = point_rmse(truth + 2, truth, np.array([[True, False], [True, False]]))
-    >>> errors.tolist(), counts.tolist()
-    ([2.0, 0.0], [2, 0])
+    Examples:
+        >>> import numpy as np
+        >>> truth = np.zeros((2, 2, 2))
+        >>> errors, counts = point_rmse(truth + 2, truth, np.array([[True, False], [True, False]]))
+        >>> errors.tolist(), counts.tolist()
+        ([2.0, 0.0], [2, 0])
     """
     squares = np.where(labelled[..., None], _difference(predicted, truth), 0) ** 2
     counts = labelled.sum(axis=0)
@@ -99,9 +101,10 @@ def mean_distance(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_
     Raises:
         DataError: nothing is labelled.
 
-    >>> import numpy as np
-    >>> mean_distance(np.array([[[3.0, 4.0]]]), np.zeros((1, 1, 2)), np.array([[True]]))
-    5.0
+    Examples:
+        >>> import numpy as np
+        >>> mean_distance(np.array([[[3.0, 4.0]]]), np.zeros((1, 1, 2)), np.array([[True]]))
+        5.0
     """
     return float(np.mean(np.linalg.norm(_errors(predicted, truth, labelled), axis=-1)))
 
@@ -122,10 +125,12 @@ def eye_distance(
     Returns:
         Pixels (N,), 0 if an eye is not labelled or the set has no eyes.
 
-    >>> import numpy as np
-    >>> pair = LandmarkSet(("left_eye", "right_eye"), eyes=("left_eye", "right_eye"))
-    >>> eye_distance(np.array([[[40.0, 9.0], [10.0, 9.0]]]), np.ones((1, 2), bool), pair).tolist()
-    [30.0]
+    Examples:
+        >>> import numpy as np
+        >>> pair = LandmarkSet(("left_eye", "right_eye"), eyes=("left_eye", "right_eye"))
+        >>> truth = np.array([[[40.0, 9.0], [10.0, 9.0]]])
+        >>> eye_distance(truth, np.ones((1, 2), bool), pair).tolist()
+        [30.0]
     """
     if not landmarks.eyes:
         return np.zeros(len(truth))
@@ -145,10 +150,11 @@ def box_side(truth: NDArray, labelled: NDArray[np.bool_]) -> NDArray[np.float64]
     Returns:
         Pixels (N,), 0 if fewer than two points are labelled or their box has no area.
 
-    >>> import numpy as np
-    >>> truth = np.array([[[0.0, 0.0], [8.0, 2.0], [500.0, 500.0]]])
-    >>> box_side(truth, np.array([[True, True, False]])).tolist()
-    [4.0]
+    Examples:
+        >>> import numpy as np
+        >>> truth = np.array([[[0.0, 0.0], [8.0, 2.0], [500.0, 500.0]]])
+        >>> box_side(truth, np.array([[True, True, False]])).tolist()
+        [4.0]
     """
     mask, points = labelled[..., None], np.asarray(truth, dtype=np.float64)
     low = np.where(mask, points, np.inf).min(axis=1, initial=np.inf)
@@ -161,9 +167,10 @@ def box_side(truth: NDArray, labelled: NDArray[np.bool_]) -> NDArray[np.float64]
 def measurable(labelled: NDArray[np.bool_], normalizer: NDArray) -> NDArray[np.bool_]:
     """Mask (N,) of the faces that `nme` measures: they have a labelled point and a normalizer.
 
-    >>> import numpy as np
-    >>> measurable(np.array([[True], [True], [False]]), np.array([30.0, 0.0, 30.0])).tolist()
-    [True, False, False]
+    Examples:
+        >>> import numpy as np
+        >>> measurable(np.array([[True], [True], [False]]), np.array([30.0, 0.0, 30.0])).tolist()
+        [True, False, False]
     """
     return labelled.any(axis=1) & (normalizer > 0)
 
@@ -181,11 +188,12 @@ def nme(
         (M,) in units of the normalizer, for the M `measurable` faces in row order. The other
         N - M faces are left out.
 
-    >>> import numpy as np
-    >>> truth = np.zeros((2, 1, 2))
-    >>> predicted = truth + [3.0, 4.0]
-    >>> nme(predicted, truth, np.array([[True], [True]]), np.array([50.0, 0.0])).tolist()
-    [0.1]
+    Examples:
+        >>> import numpy as np
+        >>> truth = np.zeros((2, 1, 2))
+        >>> predicted = truth + [3.0, 4.0]
+        >>> nme(predicted, truth, np.array([[True], [True]]), np.array([50.0, 0.0])).tolist()
+        [0.1]
     """
     chosen = measurable(labelled, normalizer)
     mask = labelled[chosen]
@@ -204,9 +212,10 @@ def failure_rate(errors: NDArray, threshold: float = FAILURE) -> float:
     Returns:
         [0, 1]; 0 is best. 0 for no faces.
 
-    >>> import numpy as np
-    >>> failure_rate(np.array([0.02, 0.05, 0.09, 0.30]))
-    0.5
+    Examples:
+        >>> import numpy as np
+        >>> failure_rate(np.array([0.02, 0.05, 0.09, 0.30]))
+        0.5
     """
     return float(np.mean(errors > threshold)) if len(errors) else 0.0
 
@@ -224,9 +233,10 @@ def auc(errors: NDArray, threshold: float = FAILURE) -> float:
     Returns:
         [0, 1]; 1 is best. 0 for no faces.
 
-    >>> import numpy as np
-    >>> round(auc(np.array([0.02, 0.06, 0.30])), 6)
-    0.333333
+    Examples:
+        >>> import numpy as np
+        >>> round(auc(np.array([0.02, 0.06, 0.30])), 6)
+        0.333333
     """
     return float(np.mean(np.clip(1 - errors / threshold, 0, 1))) if len(errors) else 0.0
 
@@ -241,9 +251,10 @@ def ced(errors: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         Errors (M,) in ascending order, and the share of faces (M,) in (0, 1] up to each of
         them, which are the upper ends of the curve's steps.
 
-    >>> import numpy as np
-    >>> [part.tolist() for part in ced(np.array([0.3, 0.1]))]
-    [[0.1, 0.3], [0.5, 1.0]]
+    Examples:
+        >>> import numpy as np
+        >>> [part.tolist() for part in ced(np.array([0.3, 0.1]))]
+        [[0.1, 0.3], [0.5, 1.0]]
     """
     ordered = np.sort(np.asarray(errors, dtype=np.float64))
     return ordered, np.arange(1, len(ordered) + 1) / max(len(ordered), 1)

@@ -45,10 +45,11 @@ def measure(face: Face) -> dict[str, Measurement]:
     Each radius is a 90 % error radius that accounts for landmark error only. Note: for asymmetry,
     `radius` is a noise floor (90th percentile for a symmetric face), not an interval.
 
-    >>> import facepoints
-    >>> for face in facepoints.load()("photo.jpg"):  # doctest: +SKIP
-    ...     print(facepoints.measure(face)["yaw"])
-    Measurement(value=12.3, radius=3.1)
+    Examples:
+        >>> import facepoints
+        >>> for face in facepoints.load()("photo.jpg"):  # doctest: +SKIP
+        ...     print(facepoints.measure(face)["yaw"])
+        Measurement(value=12.3, radius=3.1)
     """
     measures: dict[str, Measurement] = {}
     try:

@@ -1,7 +1,8 @@
 """Readers of labelled faces. The content of a file decides its format, not its name.
 
->>> from pathlib import Path
->>> samples = load(Path("training.zip"))  # doctest: +SKIP
+Examples:
+    >>> from pathlib import Path
+    >>> samples = load(Path("training.zip"))  # doctest: +SKIP
 """
 
 from __future__ import annotations
