@@ -1,7 +1,7 @@
-"""Every example of the README and of docs/ runs, on the inputs that its page names.
+"""Every example of the README, CONTRIBUTING.md and docs/ runs, on the inputs that its page names.
 
-A page is run from top to bottom in a folder of its own. Its first line names the inputs:
-`<!-- needs: photo.jpg clip.mp4 -->`. Python blocks share one namespace. Shell blocks run line by
+A page is run from top to bottom in a folder of its own, with the files that it includes. Its first
+line names the inputs: `<!-- needs: photo.jpg clip.mp4 -->`. Python blocks share one namespace. Shell blocks run line by
 line; lines that do not start with `facepoints` are skipped. A block below
 `<!-- not run: reason -->` is skipped.
 """
@@ -27,35 +27,52 @@ from facepoints.datasets import synthetic
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "shell")
 NEEDS = re.compile(r"<!-- needs: (.*?) -->")
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 FENCE = re.compile(r"( *)```(\w*)")
+INCLUDE = re.compile(r'--8<-- "(.+)"')
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page: its language, text, first line, and whether it is to run."""
+    """A fenced block of a page: its language, text, first line, and whether it runs. `file` is the
+    page or a file that it includes; `line` counts in that file."""
 
+    file: Path
     language: str
     text: str
     line: int
     run: bool
+
+    @property
+    def where(self) -> str:
+        return f"{named(self.file)}:{self.line}"
+
+
+def lines_of(page: Path) -> Iterator[tuple[Path, int, str]]:
+    """The lines of a page and of the files that it includes: file, line number, text."""
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1):
+        include = INCLUDE.fullmatch(line.strip())
+        if include:
+            yield from lines_of(ROOT / include[1])
+        else:
+            yield page, number, line
 
 
 def blocks(page: Path) -> Iterator[Block]:
     """The fenced blocks of a page, in order."""
     above, opened = "", None
     body: list[str] = []
-    for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1):
+    for file, number, line in lines_of(page):
         fence = FENCE.match(line)
         if opened is None and fence:
             opened = (fence[2], number + 1, NOT_RUN.fullmatch(above) is None, len(fence[1]))
             body = []
         elif opened is not None and fence:
             language, first, run, _ = opened
-            yield Block(language, "\n".join(body), first, run)
+            yield Block(file, language, "\n".join(body), first, run)
             opened = None
         elif opened is not None:
             body.append(line[opened[3] :])
@@ -80,14 +97,29 @@ def test_blocks_are_cut_out_of_a_page(tmp_path: Path) -> None:
         "\n  ```json\n  {}\n  ```\n"
     )
     assert list(blocks(page)) == [
-        Block("python", "a = 1", 4, True),
-        Block("shell", "facepoints train x", 9, False),
-        Block("json", "{}", 13, True),
+        Block(page, "python", "a = 1", 4, True),
+        Block(page, "shell", "facepoints train x", 9, False),
+        Block(page, "json", "{}", 13, True),
     ]
     shell = (
         "facepoints predict a.jpg \\\n  --out 'b c.jsonl'  # words\ncat a | facepoints predict -\n"
     )
     assert list(commands(shell)) == [["predict", "a.jpg", "--out", "b c.jsonl"]]
+
+
+def test_blocks_of_included_files_belong_to_the_page(tmp_path: Path) -> None:
+    page, included = tmp_path / "page.md", tmp_path / "included.md"
+    page.write_text(f'text\n--8<-- "{included}"\n```json\n{{}}\n```\n')
+    included.write_text("```python\na = 1\n```\n")
+    assert list(blocks(page)) == [
+        Block(included, "python", "a = 1", 2, True),
+        Block(page, "json", "{}", 4, True),
+    ]
+
+
+def test_the_card_of_a_run_shows_its_commands() -> None:
+    shown = list(blocks(ROOT / "docs" / "cards" / "kaggle-like.md"))
+    assert {b.file for b in shown} == {ROOT / "runs/kaggle-like/README.md"}
 
 
 # Inputs
@@ -198,11 +230,11 @@ def test_examples_run(
         if not block.run:
             continue
         if block.language == "python":
-            lines = "\n" * (block.line - 1)  # so that a traceback names the page's line
-            exec(compile(lines + block.text, str(page), "exec"), namespace)
+            lines = "\n" * (block.line - 1)  # so that a traceback names the file's line
+            exec(compile(lines + block.text, str(block.file), "exec"), namespace)
         elif block.language == "shell":
             for words in commands(block.text):
-                _command(words, f"{named(page)}:{block.line}: {shlex.join(words)}", capsys)
+                _command(words, f"{block.where}: {shlex.join(words)}", capsys)
 
 
 def _command(words: list[str], where: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,7 +248,7 @@ def _command(words: list[str], where: str, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_blocks_name_their_language_and_json_parses(page: Path) -> None:
     for block in blocks(page):
-        where = f"{named(page)}:{block.line}"
+        where = block.where
         assert block.language, f"{where}: name the language after ```; text if it is none"
         assert block.language not in ("sh", "bash", "console", "py"), f"{where}: shell or python"
         if block.language == "json":
@@ -229,7 +261,7 @@ def test_python_blocks_parse_even_if_they_are_not_run() -> None:
     for page in PAGES:
         for block in blocks(page):
             if block.language == "python":
-                compile(block.text, f"{named(page)}:{block.line}", "exec")
+                compile(block.text, block.where, "exec")
 
 
 def test_the_readme_stays_short() -> None:
