@@ -61,5 +61,8 @@ def test_the_source_archive_holds_what_its_tests_need(built: Path) -> None:
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and not ignored.intersection(path.parts):
                 assert path.relative_to(ROOT).as_posix() in names
-    single = {"README.md", "pyproject.toml", "Makefile", "constraints.txt", "mkdocs.yml", ".ci/run"}
+    single = {
+        "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-WEIGHTS.md",
+        "Makefile", "README.md", "constraints.txt", "mkdocs.yml", "pyproject.toml", ".ci/run",
+    }  # fmt: skip
     assert single - names == set()
