@@ -1,8 +1,8 @@
 """Every example of the README, CONTRIBUTING.md and docs/ runs, on the inputs that its page names.
 
 A page is run from top to bottom in a folder of its own, with the files that it includes. Its first
-line names the inputs: `<!-- needs: photo.jpg clip.mp4 -->`. Python blocks share one namespace. Shell blocks run line by
-line; lines that do not start with `facepoints` are skipped. A block below
+line names the inputs: `<!-- needs: photo.jpg clip.mp4 -->`. Python blocks share one namespace.
+Shell blocks run line by line; lines that do not start with `facepoints` are skipped. A block below
 `<!-- not run: reason -->` is skipped.
 """
 
