@@ -59,7 +59,7 @@ Move = NDArray[np.float64]
 def frame(points: NDArray[np.float64]) -> Face:
     """Frame of a face: the mean face fitted to its points."""
     matrix = affine.fit_similarity(MEAN_FACE, points)
-    angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    angle = affine.rotation_of(matrix)
     x, y = map(float, matrix[:, 2])
     return Face(x, y, float(np.hypot(*matrix[:, 0])), angle)
 
@@ -74,7 +74,7 @@ def moved(detection: Detection, move: Move) -> Face:
 
 
 def same(one: Face, face: Face) -> bool:
-    """Whether a detected frame is that of a labeled face."""
+    """True if a detected frame is that of a labeled face."""
     far = np.hypot(one.x - face.x, one.y - face.y)
     return bool(far < CENTER * face.side and 1 / SIZE < one.side / face.side < SIZE)
 

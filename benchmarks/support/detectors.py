@@ -74,7 +74,7 @@ def _predictor(model: Path | None) -> Detect:
 def _frame(face: Face) -> Detection:
     matrix = affine.fit_similarity(MEAN_FACE, face.points)
     (x, y), side = matrix[:, 2], float(np.hypot(*matrix[:, 0]))
-    angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    angle = affine.rotation_of(matrix)
     return Detection((x - side / 2, y - side / 2, side, side), face.score, angle)
 
 

@@ -59,6 +59,12 @@ def test_a_positive_rotation_takes_x_towards_y_and_keeps_its_center():
     np.testing.assert_allclose(moved, [[10, 20], [10, 21]], atol=1e-5)
 
 
+@given(st.floats(-179, 179), FACTORS)
+def test_the_rotation_of_a_similarity_is_its_angle(angle, k):
+    matrix = affine.compose(affine.rotation_matrix(angle, (3, 4)), affine.resize_matrix(k, k))
+    assert affine.rotation_of(matrix) == pytest.approx(angle, abs=1e-9)
+
+
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(5, 80), st.floats(5, 80), FACTORS)
 def test_a_crop_has_the_box_at_its_center_with_the_margin_around(x, y, width, height, margin):
     matrix = affine.crop_matrix((x, y, width, height), 96, margin)
@@ -69,32 +75,32 @@ def test_a_crop_has_the_box_at_its_center_with_the_margin_around(x, y, width, he
 
 
 @pytest.mark.parametrize("scale", [0.3, 0.5, 0.8, 1.7])
-def test_warped_images_and_points_move_alike(scale):
+def test_a_warp_moves_pixels_and_points_equally(scale):
     matrix = affine.compose(
         affine.rotation_matrix(10, (32, 24)), affine.resize_matrix(scale, scale)
     )
     x, y = 33.3, 22.6
     warped = affine.warp(dot(x, y), matrix, round(64 * scale), round(48 * scale))
-    want = affine.apply(matrix, np.array([x, y]))
-    np.testing.assert_allclose(centroid(warped), want, atol=0.1)
+    expected = affine.apply(matrix, np.array([x, y]))
+    np.testing.assert_allclose(centroid(warped), expected, atol=0.1)
 
 
 @pytest.mark.parametrize(("width", "height"), [(32, 24), (128, 96), (50, 31)])
-def test_resized_images_and_points_move_alike(width, height):
+def test_resizing_moves_pixels_and_points_equally(width, height):
     resized = affine.resize(dot(30.4, 20.7), width, height)
     assert resized.shape == (height, width)
     matrix = affine.resize_matrix(width / 64, height / 48)
-    want = affine.apply(matrix, np.array([30.4, 20.7]))
-    np.testing.assert_allclose(centroid(resized), want, atol=0.1)
+    expected = affine.apply(matrix, np.array([30.4, 20.7]))
+    np.testing.assert_allclose(centroid(resized), expected, atol=0.1)
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 5])
-def test_shrunk_images_and_points_move_alike(factor):
+def test_shrinking_moves_pixels_and_points_equally(factor):
     small = affine.shrink(dot(30.4, 20.7), factor)
     assert small.shape == (48 // factor, 64 // factor)
     matrix = affine.resize_matrix(1 / factor, 1 / factor)
-    want = affine.apply(matrix, np.array([30.4, 20.7]))
-    np.testing.assert_allclose(centroid(small), want, atol=0.1)
+    expected = affine.apply(matrix, np.array([30.4, 20.7]))
+    np.testing.assert_allclose(centroid(small), expected, atol=0.1)
 
 
 def test_a_side_shorter_than_the_factor_becomes_one_pixel():
@@ -103,8 +109,8 @@ def test_a_side_shorter_than_the_factor_becomes_one_pixel():
     small = affine.shrink(strip, 8)
     assert small.shape == (1, 75)
     matrix = affine.resize_matrix(1 / 8, 1 / 2)
-    want = affine.apply(matrix, np.array([303.5, 0.5]))
-    np.testing.assert_allclose(centroid(small), want, atol=0.1)
+    expected = affine.apply(matrix, np.array([303.5, 0.5]))
+    np.testing.assert_allclose(centroid(small), expected, atol=0.1)
 
 
 @pytest.mark.parametrize("shape", [(1, 4000), (1, 40_000), (40_000, 1)])
@@ -120,7 +126,7 @@ def test_a_strip_is_averaged_along_its_length_too(shape):
 @pytest.mark.parametrize("border", ["repeat", "black"])
 @pytest.mark.parametrize("scale", [0.1, 0.9])
 @pytest.mark.parametrize("x", [20.0, 39_980.0])
-def test_images_larger_than_opencv_accepts_are_warped_alike(x, scale, border):
+def test_images_larger_than_opencv_accepts_are_warped_like_small_ones(x, scale, border):
     wide = np.zeros((80, 40_000), np.uint8)
     first = int(x) - 20
     wide[20:60, first : first + 40] = dot(20.2, 20.3)[:40, :40]
@@ -131,22 +137,22 @@ def test_images_larger_than_opencv_accepts_are_warped_alike(x, scale, border):
     near = slice(max(0, first - 4000), first + 4040)
     moved = matrix.copy()
     moved[:, 2] += matrix[:, 0] * near.start
-    want = affine.warp(wide[:, near], moved, 60, 60, border)
+    expected = affine.warp(wide[:, near], moved, 60, 60, border)
     got = affine.warp(wide, matrix, 60, 60, border)
     assert got.any()
-    assert np.abs(got.astype(int) - want).max() <= 8
+    assert np.abs(got.astype(int) - expected).max() <= 8
 
 
 def test_a_mirrored_image_follows_the_mirror_matrix():
     flipped = np.asarray(cv2.flip(dot(20.2, 30.1), 1))
-    want = affine.apply(affine.mirror_matrix(64), np.array([20.2, 30.1]))
-    np.testing.assert_allclose(centroid(flipped), want, atol=0.05)
+    expected = affine.apply(affine.mirror_matrix(64), np.array([20.2, 30.1]))
+    np.testing.assert_allclose(centroid(flipped), expected, atol=0.05)
 
 
 def test_a_box_needs_a_labelled_point():
     points = np.array([[1.0, 2.0], [5.0, 9.0], [100.0, 100.0]])
     assert affine.bounding_box(points, np.array([True, True, False])) == (1, 2, 4, 7)
-    with pytest.raises(DataError, match="at least one labelled"):
+    with pytest.raises(DataError, match="at least one labeled"):
         affine.bounding_box(points, np.zeros(3, dtype=bool))
 
 
@@ -159,9 +165,9 @@ def test_a_similarity_is_recovered_and_points_of_weight_0_are_ignored(angle, k, 
     target = affine.apply(matrix, points).astype(np.float64)
     target[-1] += 1000
     weights = np.array([1, 2, 1, 0.5, 1, 0])
-    found = affine.fit_similarity(points, target, weights)
-    np.testing.assert_allclose(found[:, :2], matrix[:, :2], atol=1e-4)
-    np.testing.assert_allclose(affine.apply(found, points)[:-1], target[:-1], atol=1e-2)
+    fitted = affine.fit_similarity(points, target, weights)
+    np.testing.assert_allclose(fitted[:, :2], matrix[:, :2], atol=1e-4)
+    np.testing.assert_allclose(affine.apply(fitted, points)[:-1], target[:-1], atol=1e-2)
 
 
 def test_a_similarity_of_one_place_is_refused():

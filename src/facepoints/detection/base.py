@@ -142,7 +142,7 @@ def map_detection(detection: Detection, matrix: affine.Matrix) -> Detection:
     scale = float(np.hypot(*back[:, 0]))
     x, y, width, height = detection.box
     center = affine.apply(back, np.array([x + width / 2, y + height / 2]))
-    turn = float(np.degrees(np.arctan2(back[1, 0], back[0, 0])))
+    turn = affine.rotation_of(back)
     width, height = width * scale, height * scale
     left, top = float(center[0]) - width / 2, float(center[1]) - height / 2
     angle = wrap_degrees(detection.angle + turn)

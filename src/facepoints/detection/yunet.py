@@ -103,7 +103,7 @@ def _detection(row: NDArray[np.float64], back: affine.Matrix) -> Detection:
     mean = mean_points(KAGGLE_15.subset(_POINTS))[0]
     matrix = affine.fit_similarity(mean, points)
     size = float(np.hypot(*matrix[:, 0]))
-    angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    angle = affine.rotation_of(matrix)
     x, y = matrix[:, 2]  # the origin of the mean face is the center of its box
     width, height = MEAN_BOX[2] * size, MEAN_BOX[3] * size
     return Detection(

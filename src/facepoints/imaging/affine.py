@@ -30,6 +30,7 @@ __all__ = [
     "resize_images",
     "resize_matrix",
     "rotation_matrix",
+    "rotation_of",
     "shrink",
     "warp",
 ]
@@ -89,6 +90,12 @@ def rotation_matrix(degrees: float, center: tuple[float, float]) -> Matrix:
     return np.column_stack([turn, middle - turn @ middle])
 
 
+def rotation_of(matrix: Matrix) -> float:
+    """Degrees that a similarity (2, 3) rotates by, [-180, 180]; positive is clockwise on the
+    screen."""
+    return float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+
+
 def fit_similarity(source: NDArray, target: NDArray, weights: NDArray | None = None) -> Matrix:
     """The similarity (rotation, scale and shift) that maps points (K, 2) closest to others
     (K, 2), by least squares (Umeyama 1991, doi:10.1109/34.88573). It never mirrors.
@@ -117,14 +124,14 @@ def fit_similarity(source: NDArray, target: NDArray, weights: NDArray | None = N
 def bounding_box(
     points: NDArray, labelled: NDArray[np.bool_] | None = None
 ) -> tuple[float, float, float, float]:
-    """Bounding box (x, y, width, height) of the labelled points (K, 2).
+    """Bounding box (x, y, width, height) of the labeled points (K, 2).
 
     Raises:
-        DataError: no point is labelled.
+        DataError: no point is labeled.
     """
     chosen = points if labelled is None else points[labelled]
     if len(chosen) == 0:
-        raise DataError("a box needs at least one labelled point, got none")
+        raise DataError("a box needs at least one labeled point, got none")
     low, high = chosen.min(axis=0), chosen.max(axis=0)
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 
