@@ -7,7 +7,6 @@ output means.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +29,7 @@ __all__ = [
     "LandmarkModel",
     "LandmarkOutput",
     "find_model_file",
-    "predict_resized",
+    "undo_resize",
 ]
 
 INPUT = "crops"
@@ -162,31 +161,26 @@ class LandmarkModel:
     def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
         """Landmarks of gray images (N, H, W) uint8 of any one size, each a whole crop, in their
         pixels."""
-        return predict_resized(self, images, self.size)
+        output = self(resize_images(images, *self.size))
+        points, factor = undo_resize(output.points, self.size, images.shape[1:])
+        return LandmarkOutput(points, output.radius * factor, output.score)
 
 
-def predict_resized(
-    network: Callable[[NDArray[np.uint8]], LandmarkOutput],
-    images: NDArray[np.uint8],
-    size: tuple[int, int],
-) -> LandmarkOutput:
-    """Resize images to the size of a network, predict, and scale its output back.
+def undo_resize(
+    points: NDArray[np.float32], size: tuple[int, ...], original: tuple[int, ...]
+) -> tuple[NDArray[np.float32], np.float32]:
+    """Map points in resized images to pixels of the images before.
 
     Args:
-        network: called with the resized images (N, *size).
-        images: gray, (N, H, W) uint8.
-        size: (height, width).
+        points: (N, K, 2) in pixels of the resized images.
+        size: (height, width) of the resized images.
+        original: (height, width) of the images before.
 
     Returns:
-        Its output in pixels of `images`.
+        The points, and the factor for distances: the mean of the factors along x and y.
     """
-    height, width = images.shape[1:]
-    output = network(resize_images(images, *size))
-    factors = np.array([width / size[1], height / size[0]], dtype=np.float32)
-    points = (output.points + np.float32(0.5)) * factors - np.float32(0.5)
-    factor = factors.mean()
-    scale = None if output.scale is None else output.scale * factor
-    return LandmarkOutput(points, output.radius * factor, output.score, scale)
+    factors = np.array([original[1] / size[1], original[0] / size[0]], dtype=np.float32)
+    return (points + np.float32(0.5)) * factors - np.float32(0.5), factors.mean()
 
 
 def find_model_file(model: str | Path) -> Path:

@@ -23,7 +23,9 @@ part; "average": take the mean."""
 
 
 class NetworkOutput(NamedTuple):
-    """Output of one network, or of several that were combined, for N images.
+    """Output of one network for N images, before the merge; and of all, after it.
+
+    `Run.predict` makes the output in pixels of the images, with radii: a `LandmarkOutput`.
 
     Attributes:
         points: (N, k, 2) float32, pixels.

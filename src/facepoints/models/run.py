@@ -30,7 +30,8 @@ from facepoints._version import __version__
 from facepoints.datasets.crop_geometry import CropRule
 from facepoints.errors import DataError, FacepointsError, RunError
 from facepoints.evaluation.calibration import uncalibrated
-from facepoints.inference.landmark_model import LandmarkOutput, predict_resized
+from facepoints.imaging.affine import resize_images
+from facepoints.inference.landmark_model import LandmarkOutput, undo_resize
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.ensemble import Merge, NetworkOutput, combine, merge_matrix
@@ -155,14 +156,12 @@ class Run:
 
     def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
         """Landmarks of gray images (N, H, W) uint8 of any one size, with `scale`."""
-        output = predict_resized(self._predict, images, self.size)
-        return output._replace(radius=output.radius * self.radius_factors)
-
-    def _predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
-        """Output for images of the run's size. The radius is the scale, without its factors."""
-        outputs = [[_predict(m, images, self.mirror) for m in part] for part in self.parts]
-        points, scale, score = combine(outputs, self.merge_matrix())
-        return LandmarkOutput(points, scale, score, scale)
+        resized = resize_images(images, *self.size)
+        outputs = [[_predict(m, resized, self.mirror) for m in part] for part in self.parts]
+        combined = combine(outputs, self.merge_matrix())
+        points, factor = undo_resize(combined.points, self.size, images.shape[1:])
+        scale = combined.scale * factor
+        return LandmarkOutput(points, scale * self.radius_factors, combined.score, scale)
 
     @property
     def parts(self) -> list[tuple[Member, ...]]:
