@@ -140,7 +140,7 @@ def test_submit_writes_every_row_and_scores(
     assert f"RMSE {np.sqrt(np.mean(np.square(gap))):.4f} px" in message
 
 
-def test_compare_prints_a_table_and_goes_on(
+def test_compare_prints_a_table_and_resumes(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["compare", str(files / "training.csv"), "--out", str(tmp_path / "c"), *TINY[2:]]
@@ -157,7 +157,7 @@ def test_compare_prints_a_table_and_goes_on(
 @pytest.mark.parametrize(
     ("to", "read_back"), [("kaggle", "t.csv"), ("coco", "t.json"), ("pts", "t")]
 )
-def test_convert_writes_what_is_read_again(
+def test_converted_files_can_be_read_again(
     to: str, read_back: str, files: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / read_back
@@ -268,11 +268,11 @@ BAD = {
     "a row short of pixels": ("train {files}/short.csv --out {out}", "row 2"),
     "no labels": ("train {files}/test.csv --out {out}", "label"),
     "no complete row": ("train {files}/narrow.csv --out {out} --missing drop", "drop"),
-    "no run": ("evaluate {files}/training.csv --model {files}/nowhere", "no run folder"),
+    "no run": ("evaluate {files}/training.csv --model {files}/nowhere", "no model at"),
     "a folder that is no run": ("evaluate {files}/training.csv --model {files}", "not a run"),
     "no run to submit with": (
         "submit {files}/test.csv {files}/IdLookupTable.csv --model {files}/nowhere --out {out}",
-        "no run folder",
+        "no model at",
     ),
     "no lookup table": (
         "submit {files}/test.csv {files}/nowhere.csv --model {run} --out {out}",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crop_rules import mean_face_rule
+from fakes import mean_face_rule
 
 from facepoints.datasets.synthetic.kaggle_files import write_kaggle_files
 from facepoints.detection import FullImageDetector
@@ -18,7 +18,7 @@ from facepoints.errors import ModelError, RunError
 from facepoints.imaging import affine
 from facepoints.inference.crop_predictor import CroppingModel
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
-from facepoints.models.loading import RunModel, load_model, select_crop_model
+from facepoints.models.loading import RunModel, load_model, run_folder, select_crop_model
 
 RULE = mean_face_rule(IBUG_68, (96, 96))
 EYES = np.stack(
@@ -49,7 +49,7 @@ def run(landmarks: Any = IBUG_68) -> Any:
     )
 
 
-def picture(matrix: affine.Matrix, side: int = 120) -> np.ndarray:
+def image_of_dots(matrix: affine.Matrix, side: int = 120) -> np.ndarray:
     """Gray with a round bright dot at each eye of the layout moved by `matrix`."""
     ys, xs = np.mgrid[:side, :side]
     image = np.zeros((side, side))
@@ -61,11 +61,11 @@ def picture(matrix: affine.Matrix, side: int = 120) -> np.ndarray:
 def test_a_turned_or_shifted_face_is_cropped_as_the_model_expects() -> None:
     turned = affine.rotation_matrix(20, (48, 48))
     moved = np.array([[0.9, 0, 30], [0, 0.9, 20.0]])
-    images = np.stack([picture(m) for m in (turned, moved, affine.compose(turned, moved))])
-    found = CroppingModel(RunModel(run()), {}, FullImageDetector(0.8)).predict(images)
+    images = np.stack([image_of_dots(m) for m in (turned, moved, affine.compose(turned, moved))])
+    predictions = CroppingModel(RunModel(run()), {}, FullImageDetector(0.8)).predict(images)
     for points, radius, matrix in zip(
-        found.points,
-        found.radius,
+        predictions.points,
+        predictions.radius,
         (turned, moved, affine.compose(turned, moved)),
         strict=True,
     ):
@@ -83,7 +83,7 @@ def test_a_run_with_the_wanted_points_is_used_directly() -> None:
 
 
 def test_the_error_for_a_missing_model_fits_what_was_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(ModelError, match="no model at .*ONNX file, a run folder, or builtin"):
         load_model(tmp_path / "absent")
     with pytest.raises(ModelError, match="no model at"):
         load_model(tmp_path / "absent.onnx")
@@ -92,6 +92,8 @@ def test_the_error_for_a_missing_model_fits_what_was_named(tmp_path: Path) -> No
         load_model(tmp_path / "odd.onnx")
     with pytest.raises(RunError, match=r"no run\.json"):
         load_model(tmp_path)
+    with pytest.raises(RunError, match="is a file, and only a run can be exported"):
+        run_folder(tmp_path / "odd.onnx")
 
 
 @pytest.mark.slow

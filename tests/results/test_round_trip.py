@@ -246,7 +246,7 @@ def test_labels_in_coco_are_not_predictions(tmp_path: Path) -> None:
         read_faces(tmp_path / "labels.json")
 
 
-def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_faces_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "faces.jsonl"
     with pytest.raises(DataError, match=r"of \d+ and \d+ points"):
         write_faces([FrameResult("a", [a_face(IBUG_68), a_face(KAGGLE_15)])], path)
@@ -298,3 +298,29 @@ def test_without_pandas_the_error_names_the_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(MissingExtraError, match="install it with: pip install pandas"):
         to_dataframe([a_face()])
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".json"])
+@pytest.mark.parametrize(
+    "landmarks",
+    [
+        KAGGLE_15,
+        LandmarkSet(("l", "r", "n"), eyes=("l", "r"), edges=(("l", "n"),), mirrorable=False),
+    ],
+)
+def test_a_face_with_all_its_digits_equals_itself_after_writing_and_reading(
+    landmarks: LandmarkSet, suffix: str, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    x, y, width, height, score = random.uniform(0.1, 0.9, 5).tolist()  # float64, as predicted
+    points = random.uniform(0, 99, (len(landmarks), 2)).astype(np.float32)
+    radius = random.uniform(1, 9, len(landmarks)).astype(np.float32)
+    face = Face((x, y, width, height), score, points, radius, landmarks, np.int64(3))  # type: ignore[arg-type]
+    name = 'a\rb,"c"\n.jpg'
+    out = tmp_path / f"faces{suffix}"
+    write_faces([FrameResult(name, [face], (9, 9), frame=2)], out)
+    (result,) = read_faces(out)
+    assert result.faces == [face]
+    assert result.faces[0].to_dict() == face.to_dict()
+    if suffix != ".json":  # COCO names files relative to its folder
+        assert result.file == name

@@ -1,4 +1,4 @@
-"""Evaluates a model on label files, or on labelled faces in memory."""
+"""Evaluates a model on label files, or on labeled faces in memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from facepoints import weights
+from facepoints.api import FaceModel
 from facepoints.datasets.combine import load_dataset
 from facepoints.datasets.samples import Samples
+from facepoints.errors import SettingsError
 from facepoints.evaluation.evaluate import CalibratedModel
 from facepoints.evaluation.evaluate import evaluate as evaluate_samples
 from facepoints.models.loading import load_model
@@ -19,14 +21,15 @@ __all__ = ["evaluate"]
 def evaluate(
     data: Samples | str | Path | Sequence[str | Path],
     *,
-    model: str | Path | CalibratedModel = weights.BUILTIN,
+    model: str | Path | FaceModel | CalibratedModel = weights.BUILTIN,
     out: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Measure the error of a model on labelled faces.
+    """Measure the error of a model on labeled faces.
 
     Args:
-        data: labelled faces, or label files that `load_dataset` reads with its defaults.
-        model: "builtin", an ONNX file, a run folder, or a loaded model.
+        data: labeled faces, or label files that `load_dataset` reads with its defaults.
+        model: "builtin", an ONNX file, a run folder, or a model that `load` returned; its
+            landmark model is measured, without its face detector.
         out: folder for ``evaluation.json``, the error curve and the worst faces; None: nothing
             is written.
 
@@ -34,12 +37,20 @@ def evaluate(
         The report; its keys are those of ``evaluation.json``.
 
     Raises:
-        DataError: no label, or no labelled point that the model predicts.
+        DataError: no label, or no labeled point that the model predicts.
         ModelError, RunError: the model is missing, damaged or newer.
+        SettingsError: `model` is none of these.
         WriteError: `out` cannot be written.
     """
     if not isinstance(data, Samples):
         data = load_dataset(data)
-    ready = load_model(model) if isinstance(model, str | Path) else model
+    ready: Any = model.model if isinstance(model, FaceModel) else model
+    if isinstance(ready, str | Path):
+        ready = load_model(ready)
+    if not (hasattr(ready, "predict") and hasattr(ready, "calibration")):
+        raise SettingsError(
+            f"expected a model's name, file, run folder or a loaded model, got "
+            f"{type(model).__name__}"
+        )
     folder = None if out is None else Path(out)
-    return evaluate_samples(ready, data, out=folder, pictures=folder is not None)
+    return evaluate_samples(ready, data, out=folder, charts=folder is not None)

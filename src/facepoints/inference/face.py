@@ -71,16 +71,18 @@ class Face:
         if not isinstance(other, Face):
             return NotImplemented
         return (
-            (self.box, self.score, self.track_id) == (other.box, other.score, other.track_id)
-            and self.landmarks == other.landmarks
+            self.track_id == other.track_id
+            and self.landmarks.names == other.landmarks.names
+            and np.array_equal(_as_float32(self), _as_float32(other))
             and np.array_equal(self.points, other.points)
             and np.array_equal(self.radius, other.radius)
         )
 
     __hash__ = None  # type: ignore[assignment]
+    __iter__ = None  # else __getitem__ would make a face look like a sequence of points
 
     def __contains__(self, name: str) -> bool:
-        """Whether the face has a point of this name, or one that can be computed."""
+        """True if the face has a point of this name, or one that can be computed."""
         return bool(self._parts(name))
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
@@ -128,7 +130,7 @@ class Face:
         return {
             "box": _float32_list(np.array(self.box)),
             "score": _float32_list(np.array([self.score]))[0],
-            "track": self.track_id,
+            "track": None if self.track_id is None else int(self.track_id),
             "points": [_float32_list(point) for point in self.points],
             "radius": _float32_list(self.radius),
         }
@@ -147,6 +149,11 @@ class Face:
         points, _ = convert(self.points[None], every, self.landmarks, want)
         squares, _ = convert(self.radius[None] ** 2, every, self.landmarks, want)
         return replace(self, points=points[0], radius=np.sqrt(squares[0]), landmarks=want)
+
+
+def _as_float32(face: Face) -> NDArray[np.float32]:
+    """Box and score (5,) with the digits that files keep."""
+    return np.array([*face.box, face.score], dtype=np.float32)
 
 
 def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facepoints import weights
 from facepoints.detection import FullImageDetector
+from facepoints.errors import RunError
 from facepoints.inference.crop_predictor import CropModel, CroppingModel
 from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name
@@ -72,7 +73,7 @@ def load_model(model: str | Path = weights.BUILTIN) -> Run | LandmarkModel:
     """
     path = Path(model)
     onnx = path / "model.onnx"
-    if str(model) == weights.BUILTIN or path.is_file() or path.suffix == ".onnx":
+    if str(model) == weights.BUILTIN or not path.is_dir():
         return LandmarkModel.load(model)
     if onnx.is_file() and (find_spec("torch") is None or not (path / "run.json").is_file()):
         return LandmarkModel.load(path)
@@ -83,8 +84,17 @@ def load_model(model: str | Path = weights.BUILTIN) -> Run | LandmarkModel:
 
 def run_folder(model: str | Path) -> Path:
     """The run folder of a model. For "builtin" it is the run that the built-in model was exported
-    from."""
-    return weights.POINTS_RUN if str(model) == weights.BUILTIN else Path(model)
+    from.
+
+    Raises:
+        RunError: `model` is a file.
+    """
+    path = weights.POINTS_RUN if str(model) == weights.BUILTIN else Path(model)
+    if path.is_file():
+        raise RunError(
+            f"{path} is a file, and only a run can be exported; name a run folder, or builtin"
+        )
+    return path
 
 
 def select_crop_model(

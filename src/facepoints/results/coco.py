@@ -97,7 +97,7 @@ def read_coco(path: Path) -> list[FrameResult]:
 
     Raises:
         DataError: the file cannot be read, or was not written by `write_coco`. (COCO files of
-            labelled faces are data sets: see `load_dataset`.)
+            labeled faces are data sets: see `load_dataset`.)
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -121,7 +121,7 @@ def read_coco(path: Path) -> list[FrameResult]:
     except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(
             f"{path}: expected a COCO file written by facepoints predict, got another "
-            f"({error!r:.80}); labelled faces are read by load_dataset"
+            f"({error!r:.80}); labeled faces are read by load_dataset"
         ) from error
     return [*results.values(), *errors]
 

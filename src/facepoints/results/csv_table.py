@@ -43,10 +43,13 @@ def write_csv(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     """
     with atomic_file(out) as temporary, open_text(temporary) as file:
         table = csv.writer(file, lineterminator="\n")
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         table.writerow(table_columns(landmarks))
         for record in records():
             for name, *cells in table_rows(record):
-                table.writerow([printable(name), *cells])  # None is written as an empty cell
+                # csv does not quote a carriage return by itself, and readers end a row there
+                writer = quoted if "\r" in name else table
+                writer.writerow([printable(name), *cells])  # None is written as an empty cell
 
 
 def read_csv(path: Path) -> list[FrameResult]:

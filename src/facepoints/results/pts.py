@@ -76,7 +76,7 @@ def read_pts(path: Path) -> list[FrameResult]:
     them.
 
     Raises:
-        DataError: no .pts file, one that cannot be read, or one with unlabelled points.
+        DataError: no .pts file, one that cannot be read, or one with unlabeled points.
     """
     files = pts_files(path)
     if not files:
@@ -108,7 +108,7 @@ def _first_and_number(file: Path) -> tuple[Path, int]:
 def _read_face(file: Path) -> Face:
     points = parse_pts(file)
     if not np.isfinite(points).all():
-        raise DataError(f"{file}: a face needs all its points, some are not labelled")
+        raise DataError(f"{file}: a face needs all its points, some are not labeled")
     low, size = points.min(axis=0), np.ptp(points, axis=0)
     box = (float(low[0]), float(low[1]), float(size[0]), float(size[1]))
     radius = np.zeros(len(points), dtype=np.float32)

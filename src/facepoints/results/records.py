@@ -96,10 +96,10 @@ def record(
         landmarks = faces[0].landmarks
     return {
         "file": file,
-        "frame": frame,
-        **({} if time is None else {"time": round(time, 6)}),
-        "width": width,
-        "height": height,
+        "frame": int(frame),
+        **({} if time is None else {"time": round(float(time), 6)}),
+        "width": int(width),
+        "height": int(height),
         **({} if landmarks is None else {"landmarks": landmarks_to_json(landmarks)}),
         "faces": [face.to_dict() for face in faces],
     }

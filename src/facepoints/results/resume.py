@@ -1,7 +1,7 @@
 """Records of work in progress, in a file beside the output, to resume an interrupted run.
 
 The file is OUT.part: a line of JSON that states what the records depend on, then a record per
-line. It exists while the work goes on and after an interruption. The finished output replaces it.
+line. It exists during the work and after an interruption. The finished output replaces it.
 """
 
 from __future__ import annotations
