@@ -14,7 +14,7 @@ from facepoints import errors
 
 PROMISED = {
     "DEFINITIONS", "IBUG_68", "KAGGLE_15", "KNOWN_SETS", "MEASURES",
-    "Detection", "Face", "FaceModel", "FrameResult", "LandmarkSet", "TrackerConfig",
+    "CropConfig", "Detection", "Face", "FaceModel", "FrameResult", "LandmarkSet", "TrackerConfig",
     "TrainSettings", "__version__", "adapt", "align", "draw", "evaluate", "export", "load",
     "load_dataset", "measure", "read_faces", "read_image", "to_dataframe", "train", "write_faces",
 }  # fmt: skip

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from facepoints.errors import WriteError as WriteError
     from facepoints.imaging.image_io import read_image as read_image
     from facepoints.inference.alignment import align as align
+    from facepoints.inference.cropping import CropConfig as CropConfig
     from facepoints.inference.face import Face as Face
     from facepoints.landmarks.known_sets import IBUG_68 as IBUG_68
     from facepoints.landmarks.known_sets import KAGGLE_15 as KAGGLE_15
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AdaptReport": "commands.adapt",
+    "CropConfig": "inference.cropping",
     "DEFINITIONS": "measurement",
     "IBUG_68": "landmarks.known_sets",
     "KAGGLE_15": "landmarks.known_sets",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facepoints import weights
 from facepoints.detection import FaceDetector, make_detector
+from facepoints.inference.cropping import CROP_CONFIG, CropConfig
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
@@ -26,6 +27,7 @@ def load(
     min_score: float = 0.5,
     any_angle: bool = False,
     threads: int | None = None,
+    crop_config: CropConfig | None = None,
 ) -> FaceModel:
     """Load a model that finds faces and their landmarks.
 
@@ -45,6 +47,7 @@ def load(
         any_angle: also detect faces that lie on their side or are upside down. The detector
             then runs four times per image.
         threads: processor threads for the landmark model. None: all.
+        crop_config: settings of the refinement of crops; None: the defaults.
 
     Returns:
         A model that is called with images; see `FaceModel`.
@@ -56,7 +59,13 @@ def load(
     """
     face_detector = make_detector(detector) if isinstance(detector, str) else detector
     landmark_model = LandmarkModel.load(model, device, threads)
-    return FaceModel(landmark_model, face_detector, min_score=min_score, any_angle=any_angle)
+    return FaceModel(
+        landmark_model,
+        face_detector,
+        min_score=min_score,
+        any_angle=any_angle,
+        crop_config=crop_config or CROP_CONFIG,
+    )
 
 
 class FaceModel(Predictor):
@@ -70,6 +79,7 @@ class FaceModel(Predictor):
         detector: the face detector.
         min_score: minimum score of a face, [0, 1].
         any_angle: whether faces at any angle are detected.
+        crop_config: settings of the refinement of crops.
     """
 
     def track(

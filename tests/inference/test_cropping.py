@@ -7,6 +7,7 @@ import pytest
 from fakes import DiscModel
 from numpy.typing import NDArray
 
+from facepoints.api import load
 from facepoints.detection import Detection
 from facepoints.imaging import affine
 from facepoints.inference.cropping import (
@@ -18,6 +19,7 @@ from facepoints.inference.cropping import (
     run_crops,
 )
 from facepoints.inference.landmark_model import LandmarkOutput
+from facepoints.inference.predictor import Predictor
 
 DETECTION = Detection((60.0, 50.0, 80.0, 80.0))
 
@@ -49,6 +51,13 @@ def test_no_crops_give_no_output() -> None:
     assert crops.shape == (0, 64, 64)
 
 
+class BoxDetector:
+    """Detects one face."""
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        return [DETECTION]
+
+
 class Rotated(DiscModel):
     """Predicts the canonical points rotated by 5 degrees, with a score of 0.1."""
 
@@ -77,6 +86,25 @@ def test_a_crop_outside_a_tolerance_is_refined(config: CropConfig, passes: int) 
     assert len(model.calls) == 1 + passes
     turn = np.degrees(np.arctan2(refined[0].matrix[1, 0], refined[0].matrix[0, 0]))
     assert turn == pytest.approx(-5 * passes, abs=1e-3)
+
+
+def test_a_predictor_refines_by_its_settings() -> None:
+    detector, config = BoxDetector(), CropConfig(rotation_tolerance=4.9)
+    default, exact = Rotated(refinement_passes=3), Rotated(refinement_passes=3)
+    Predictor(default, detector, min_score=0.1)(noise())
+    predictor = Predictor(exact, detector, min_score=0.1, crop_config=config)
+    predictor(noise())
+    assert (len(default.calls), len(exact.calls)) == (1, 4)
+    described = predictor.describe()
+    assert described["crop_config"]["rotation_tolerance"] == 4.9
+    assert described != Predictor(exact, detector, min_score=0.1).describe()
+
+
+def test_loading_passes_the_settings_on() -> None:
+    config = CropConfig(max_zoom=2.0)
+    model = load(detector="full-image", threads=1, crop_config=config)
+    assert model.crop_config == config
+    assert load(detector="full-image", threads=1).crop_config == CropConfig()
 
 
 @pytest.mark.parametrize(("retry_score", "left"), [(0.0, 1), (0.19, 1), (0.21, 0)])

@@ -1,6 +1,6 @@
 """Cuts face crops for prediction, framed like the training crops, and runs the model on them.
 
-`datasets/crops.py` cuts training crops from labelled photos. `datasets/crop_geometry.py` measures
+`datasets/crops.py` cuts training crops from labeled photos. `datasets/crop_geometry.py` measures
 where faces lie in them; the model file holds the result.
 
 The first crop of a face follows the detector's box. A refined crop follows the landmarks that
@@ -189,8 +189,8 @@ def run_crops(
     Args:
         images: the image of each of the B crops, (H, W) gray or (H, W, 3) RGB.
         matrices: affine (2, 3) of each crop, from image pixels to crop pixels; similarities.
-        radius_type: float type that radii are computed in. float64 is for filters that go on
-            computing with them.
+        radius_type: float type that radii are computed in. float64 is for filters that compute
+            with them.
 
     Returns:
         The output with points and radii in pixels of the images, and the crops (B, H, W).
@@ -207,7 +207,7 @@ def run_crops(
 
 
 def _is_near(first: affine.Matrix, second: affine.Matrix, side: int, config: CropConfig) -> bool:
-    """Whether two crops of `side` pixels, both similarities, agree within the tolerances."""
+    """True if two crops of `side` pixels, both similarities, agree within the tolerances."""
     (a, _, x), (b, _, y) = first.tolist()
     (c, _, u), (d, _, v) = second.tolist()
     size = a * a + b * b

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, overload
 
@@ -31,6 +32,8 @@ from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import composite_on_white, read_image
 from facepoints.inference.cropping import (
+    CROP_CONFIG,
+    CropConfig,
     FaceCrop,
     LandmarkNetwork,
     initial_crop,
@@ -61,6 +64,7 @@ class Predictor:
             if the model has none. Larger: fewer false faces, more missed ones.
         any_angle: also detect faces that lie on their side or are upside down, by running the
             detector on the image in four rotations. Detection then takes four times as long.
+        crop_config: settings of the refinement of crops.
 
     Raises:
         SettingsError: `min_score` is out of range.
@@ -73,6 +77,7 @@ class Predictor:
         *,
         min_score: float = 0.5,
         any_angle: bool = False,
+        crop_config: CropConfig = CROP_CONFIG,
     ) -> None:
         if not 0 <= min_score <= 1:
             raise SettingsError(f"min_score must lie in [0, 1], is {min_score}")
@@ -80,6 +85,7 @@ class Predictor:
         self.detector: FaceDetector = make_detector("builtin") if detector is None else detector
         self.min_score = min_score
         self.any_angle = any_angle
+        self.crop_config = crop_config
 
     @property
     def landmarks(self) -> LandmarkSet:
@@ -93,6 +99,7 @@ class Predictor:
             "detector": [repr(self.detector), _checksum(self.detector)],
             "min_score": self.min_score,
             "any_angle": self.any_angle,
+            "crop_config": asdict(self.crop_config),
         }
 
     @overload
@@ -186,7 +193,9 @@ class Predictor:
         if not crops:
             return
         min_score = self.min_score if has_face_score else 0.0
-        refined, output = predict_refined(self.model, images, crops, min_score)
+        refined, output = predict_refined(
+            self.model, images, crops, min_score, config=self.crop_config
+        )
         rows = zip(refined, output.points, output.radius, output.score, strict=True)
         for crop, points, radius, model_score in rows:
             score = float(model_score) if has_face_score else crop.detection.score
