@@ -1,4 +1,4 @@
-"""Adapting a model to a marking scheme with a few labelled faces: errors, file, bad input."""
+"""Adapting a model to a marking scheme with a few labeled faces: errors, file, bad input."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def test_bad_input_raises_an_error_and_writes_no_file(model: Path, tmp_path: Pat
     strange = samples.with_points(samples.points, samples.labelled, renamed)
     table = WRITERS["kaggle"](strange, tmp_path / "strange.csv")
     out = tmp_path / "out.onnx"
-    with pytest.raises(DataError, match="no face with two labelled points that this model can"):
+    with pytest.raises(DataError, match="no face with two labeled points that this model can"):
         adapt([table], out, model=model)
     with pytest.raises(ModelError, match="no model at"):
         adapt([table], out, model=tmp_path / "absent.onnx")

@@ -93,7 +93,7 @@ def test_faces_with_one_label_are_left_out_and_no_face_is_an_error():
     few[1, 1:] = False
     assert len(procrustes.align_crops(replace(photos, labelled=few), shape, 64, 40)) == 2
     few[:, 1:] = False
-    with pytest.raises(DataError, match="two labelled points"):
+    with pytest.raises(DataError, match="two labeled points"):
         procrustes.align_crops(replace(photos, labelled=few), shape, 64, 40)
     with pytest.raises(DataError, match="every point"):
         procrustes.mean_shape(photos.points, few, photos.landmarks)

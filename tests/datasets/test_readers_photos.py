@@ -324,7 +324,7 @@ def annotation(keypoints: Any, **more: Any) -> dict[str, Any]:
         (annotation([1, float("nan"), 2] * 3), ("annotation 4", "left_eye", "nan")),
         (annotation([1, 1e12, 2] * 3), ("annotation 4", "left_eye")),
         (annotation([1, 2, 2] * 3, image_id=5), ("annotation 4", "image 5")),
-        (annotation([0] * 9), ("no annotation with a labelled keypoint",)),
+        (annotation([0] * 9), ("no annotation with a labeled keypoint",)),
         ({"annotations": [{"category_id": 1}]}, ("'image_id'",)),
         ({"annotations": 3}, ("not COCO keypoints JSON",)),
         ({"categories": [{"id": 1, "name": "face"}]}, ("no category with keypoints",)),

@@ -199,7 +199,7 @@ def test_faces_without_a_label_are_left_out_of_crops(tmp_path: Path) -> None:
     assert faces.labelled.all()
     (tmp_path / "000001.pts").unlink()
     (tmp_path / "000003.pts").unlink()
-    with pytest.raises(DataError, match="no face has a labelled point"):
+    with pytest.raises(DataError, match="no face has a labeled point"):
         load(tmp_path, size=24)
     with pytest.raises(SettingsError, match="size"):
         load(tmp_path, size=0)

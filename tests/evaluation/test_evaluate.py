@@ -235,7 +235,7 @@ def test_the_error_curve_and_the_worst_faces_are_drawn_on_request(tmp_path: Path
 
     samples = two_schemes()
     points = np.concatenate([samples.points, samples.points[:, :4]], axis=1) + 1
-    evaluate(run_of(SPLIT, points), samples, out=tmp_path, pictures=True)
+    evaluate(run_of(SPLIT, points), samples, out=tmp_path, charts=True)
     for name in ("ced.png", "worst.png"):
         image = cv2.imread(str(tmp_path / name))
         assert image is not None

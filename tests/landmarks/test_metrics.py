@@ -19,7 +19,7 @@ Faces = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @st.composite
 def faces(draw: st.DrawFn) -> Faces:
-    """Predicted and true points and a mask with at least one label; junk where unlabelled."""
+    """Predicted and true points and a mask with at least one label; junk where unlabeled."""
     n, k = draw(st.integers(1, 6)), draw(st.integers(1, 6))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     labelled = rng.random((n, k)) < draw(st.floats(0, 1))
@@ -96,9 +96,9 @@ def test_rmse_counts_coordinates_over_all_faces_at_once() -> None:
 
 def test_no_labelled_point_is_an_error() -> None:
     nothing = (np.zeros((2, 3, 2)), np.zeros((2, 3, 2)), np.zeros((2, 3), bool))
-    with pytest.raises(DataError, match="labelled"):
+    with pytest.raises(DataError, match="labeled"):
         metrics.rmse(*nothing)
-    with pytest.raises(DataError, match="labelled"):
+    with pytest.raises(DataError, match="labeled"):
         metrics.mean_distance(*nothing)
     assert metrics.point_rmse(*nothing)[0].tolist() == [0, 0, 0]
     assert len(metrics.nme(*nothing, np.ones(2))) == 0

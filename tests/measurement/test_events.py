@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -107,3 +110,9 @@ def test_the_limits_can_be_changed() -> None:
     still = np.zeros((len(time), 2))
     assert len(eye_events(time, opening, still)) == 1
     assert eye_events(time, opening, still, config=EventConfig(closed_ratio=0.5)) == []
+
+
+def test_the_effect_of_a_larger_value_of_every_setting_is_documented() -> None:
+    texts = dict(re.findall(r"^        (\w+): (.+(?:\n {12}.+)*)", EventConfig.__doc__ or "", re.M))
+    assert list(texts) == [field.name for field in fields(EventConfig)]
+    assert [name for name, text in texts.items() if "Larger:" not in text] == []

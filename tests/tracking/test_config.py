@@ -35,6 +35,9 @@ def test_every_field_is_documented(part: Any) -> None:
         *(f.name for f in fields(part)),
         *(["SettingsError"] if isinstance(part, TrackerConfig) else []),
     ]
+    texts = dict(re.findall(r"^        (\w+): (.+(?:\n {12}.+)*)", doc, re.M))
+    numbers = [f.name for f in fields(part) if re.search(r"\b(int|float)\b", str(f.type))]
+    assert [n for n in numbers if not re.search(r"\b(Larger|Smaller):\s", texts[n])] == []
 
 
 @pytest.mark.parametrize(("part", "name"), NUMBERS)

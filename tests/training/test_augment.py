@@ -45,7 +45,7 @@ def centroids(images: Tensor) -> Tensor:
 
 
 def faces(seed: int, batch: int = 4, height: int = 40, width: int = 56, k: int = 5):
-    """Random pictures with random points, some of them not labelled."""
+    """Random images with random points, some of them not labeled."""
     source = seeded(seed)
     images = torch.rand(batch, 1, height, width, generator=source) * 255
     labelled = torch.rand(batch, k, generator=source) < 0.7

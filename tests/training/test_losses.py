@@ -1,4 +1,4 @@
-"""Losses: their values and gradients, over labelled points only."""
+"""Losses: their values and gradients, over labeled points only."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ faces = st.tuples(st.integers(1, 5), st.integers(1, 6), seeds)
 def example(
     batch: int, count: int, seed: int, chance: float = 0.6
 ) -> tuple[RawOutput, Tensor, Tensor]:
-    """Predictions with gradients, true points, and where they are labelled."""
+    """Predictions with gradients, true points, and where they are labeled."""
     generator = torch.Generator().manual_seed(seed)
     true = torch.rand(batch, count, 2, generator=generator) * 96
     points = true + torch.randn(batch, count, 2, generator=generator) * 8

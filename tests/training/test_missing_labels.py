@@ -39,7 +39,7 @@ def faces(labelled: np.ndarray, source: np.ndarray | None = None, seed: int = 0)
 
 @st.composite
 def two_schemes(draw: st.DrawFn) -> Samples:
-    """Rows of both schemes with holes; every column labelled at least once."""
+    """Rows of both schemes with holes; every column labeled at least once."""
     n = draw(st.integers(2, 12))
     bits = draw(st.lists(st.booleans(), min_size=n * 5, max_size=n * 5))
     source = np.array(draw(st.lists(st.integers(0, 1), min_size=n, max_size=n)))

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-__all__ = ["ImageProgress", "StopRequest", "Stopped", "TrainingProgress", "format_seconds"]
+__all__ = ["ImageProgress", "StopRequest", "Stopped", "TrainingProgress"]
 
 
 class Stopped(Exception):

@@ -122,7 +122,7 @@ def evaluate(
         exclude_people=exclude_people,
         include_people=include_people,
     )
-    report = evaluate(load_model(model), faces, out=out, pictures=out is not None)
+    report = evaluate(load_model(model), faces, out=out, charts=out is not None)
     OUT.print(table(report))
     if out is not None:
         say(f"report and charts are in {out}")

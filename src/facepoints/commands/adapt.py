@@ -1,19 +1,19 @@
-"""Fits a model to another marking scheme with a few labelled faces.
+"""Fits a model to another marking scheme with a few labeled faces.
 
     facepoints adapt my-labels/ --out mine.onnx
 
-Nothing is trained. The model predicts the landmarks of the labelled faces, the labelled points are
+Nothing is trained. The model predicts the landmarks of the labeled faces, the labeled points are
 computed from them (`marking_schemes.scheme_matrix`), and the mean difference to the labels is
 added to each point as a constant offset. The offset is in pixels of the upright crop, so it
 rotates and scales with the face. Matrix and offset become part of the graph, after the networks,
 so any program that reads the old file reads the new one. PyTorch is not needed, only the package
 onnx.
 
-A mean over few faces is uncertain. It is shrunk towards 0 as far as it may be chance (empirical
-Bayes, Efron & Morris 1973, doi:10.1080/01621459.1973.10481350), so one face does no harm and a
-hundred faces count in full. Labels far from all others are left out: there the model missed the
-face, or the label is wrong. A scale along each axis, for the whole face or for each point, did not
-reduce the error on other faces.
+A mean over few faces is uncertain. An uncertain mean is shrunk towards 0 (empirical Bayes,
+Efron & Morris 1973, doi:10.1080/01621459.1973.10481350), so one face does no harm and a hundred
+faces count in full. Labels far from all others are left out: there the model missed the face, or
+the label is wrong. A scale along each axis, for the whole face or for each point, did not reduce
+the error on other faces.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class AdaptReport:
     Attributes:
         out: the file written.
         points: the points of the new model.
-        faces: number of labelled faces that it was fitted on.
-        left_out: number of faces with fewer than two labelled points that the model can give.
-        unknown: labelled points that cannot be computed from the model's points.
+        faces: number of labeled faces that it was fitted on.
+        left_out: number of faces with fewer than two labeled points that the model can give.
+        unknown: labeled points that cannot be computed from the model's points.
         before, after: mean distance of predictions and labels without and with the offset, in
             sizes of the face (the longer side of the box of its 68 points). `after` is
             measured by cross-validation, on faces that the offset was not fitted on.
@@ -85,10 +85,10 @@ def adapt(
     split: str = "training",
     exclude_people: str | Path | None = None,
 ) -> AdaptReport:
-    """Write a model that predicts points where the labels of some labelled faces place them.
+    """Write a model that predicts points where the labels of some labeled faces place them.
 
     Args:
-        data: one file or folder of labelled faces, or several, in any format of
+        data: one file or folder of labeled faces, or several, in any format of
             `readers.READERS`.
         out: ONNX file to write.
         model: "builtin", an ONNX file, or a run folder with one.
@@ -96,7 +96,7 @@ def adapt(
         exclude_people: text file with people to leave out; None: nobody is left out.
 
     Raises:
-        DataError: a data set cannot be read, or has no face with two labelled points that can
+        DataError: a data set cannot be read, or has no face with two labeled points that can
             be computed from the model's points.
         ModelError: the model is missing, damaged or newer.
         MissingExtraError: the package onnx is not installed.
@@ -135,7 +135,7 @@ def adapt(
 
 
 class _DataSet(NamedTuple):
-    """Labelled faces of one data set, with only the points that the model can predict."""
+    """Labeled faces of one data set, with only the points that the model can predict."""
 
     faces: Samples
     left_out: int
@@ -143,7 +143,7 @@ class _DataSet(NamedTuple):
 
 
 def _read(path: Path, model: LandmarkModel, split: str, excluded: set[str]) -> _DataSet:
-    """Read the faces with at least two labelled points that the model can predict.
+    """Read the faces with at least two labeled points that the model can predict.
 
     Photos are cut into upright crops that are larger than the model's. Raises DataError if there
     is no such face.
@@ -158,7 +158,7 @@ def _read(path: Path, model: LandmarkModel, split: str, excluded: set[str]) -> _
     rows = np.flatnonzero((labelled.sum(axis=1) > 1) & included)
     if not len(rows):
         raise DataError(
-            f"{path}: no face with two labelled points that this model can give; the labels are "
+            f"{path}: no face with two labeled points that this model can give; the labels are "
             f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
         )
     if isinstance(data, Samples):
@@ -205,7 +205,7 @@ def _gaps(
 
 
 def mean_gaps(gaps: NDArray[np.float64], labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The offset of every column: its mean gap, shrunk towards 0 as far as it may be chance.
+    """The offset of every column: its mean gap, shrunk towards 0 if it is uncertain.
 
     Args:
         gaps: (N, K, 2) labels minus predictions.

@@ -45,7 +45,7 @@ class VideoReport(Report):
 
     Attributes:
         track_ids: identities of all tracks.
-        lost: frames that could not be decoded, as far as is known.
+        lost: number of frames that could not be decoded, 0 if that is not known.
         seconds: time taken.
         length: length of the video in seconds.
         note: why the source ended early; empty if it did not.

@@ -1,4 +1,4 @@
-"""Draws a sheet of labelled faces, to check the labels or the predictions of a model."""
+"""Draws a sheet of labeled faces, to check the labels or the predictions of a model."""
 
 from __future__ import annotations
 

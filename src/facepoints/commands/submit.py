@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["FRAME", "Score", "SubmitReport", "submit"]
 
 FRAME = FullImageDetector(part=0.87, down=0.17)
-"""Where the face is in the competition's images. In the 7,049 labelled rows, the eye centers are
+"""Place of the face in the competition's images. In the 7,049 labeled rows, the eye centers are
 36.2 px of 96 apart and 37.6 px from the top; this places the mean face of 68 points there."""
 
 

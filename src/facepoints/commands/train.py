@@ -1,4 +1,4 @@
-"""Trains networks on label files, or on labelled faces in memory."""
+"""Trains networks on label files, or on labeled faces in memory."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def train(
     onnx: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Train networks on labelled faces and write a run folder.
+    """Train networks on labeled faces and write a run folder.
 
     Args:
-        data: labelled faces, or label files that `load_dataset` reads with its defaults.
+        data: labeled faces, or label files that `load_dataset` reads with its defaults.
         out: run folder to write.
         settings: how to train; None: `TrainSettings()`.
         resume: continue an interrupted training in `out` with the same data and settings.

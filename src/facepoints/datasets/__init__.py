@@ -1,1 +1,1 @@
-"""Labelled faces: reading, cropping, splitting, combining, writing, rendering."""
+"""Labeled faces: reading, cropping, splitting, combining, writing, rendering."""

@@ -27,7 +27,7 @@ def load_dataset(
     exclude_people: str | Path | None = None,
     include_people: str | Path | None = None,
 ) -> Samples:
-    """Read labelled faces as rows of one table.
+    """Read labeled faces as rows of one table.
 
     Examples:
         >>> faces = load_dataset("training.csv")  # doctest: +SKIP
@@ -93,7 +93,7 @@ def read_people(path: Path) -> set[str]:
 def concatenate(parts: Sequence[Samples]) -> Samples:
     """Join data sets to one table with all rows and all columns.
 
-    Images are resized to the size of the first set. Columns that a set lacks are unlabelled in
+    Images are resized to the size of the first set. Columns that a set lacks are unlabeled in
     its rows.
 
     Raises:
@@ -129,7 +129,7 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
 
 
 def _in_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
-    """Move samples to the columns of a larger landmark set. New columns are unlabelled."""
+    """Move samples to the columns of a larger landmark set. New columns are unlabeled."""
     index = landmarks.columns(samples.landmarks.names)
     points = np.zeros((len(samples), len(landmarks), 2), dtype=np.float32)
     labelled = np.zeros((len(samples), len(landmarks)), dtype=bool)

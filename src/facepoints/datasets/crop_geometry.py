@@ -19,7 +19,7 @@ __all__ = ["CropRule", "crop_rule_of"]
 
 
 class CropRule(NamedTuple):
-    """Where faces lie in the training crops of a network of K points.
+    """Position of faces in the training crops of a network of K points.
 
     Crops for prediction are framed in the same way.
 
@@ -34,7 +34,7 @@ class CropRule(NamedTuple):
 
 
 def crop_rule_of(samples: Samples) -> CropRule:
-    """Measure where faces lie in labelled crops.
+    """Measure where faces lie in labeled crops.
 
     The mean face is fitted to the labels of each row, and its box is rotated upright. The face
     box is the median of these boxes. If the mean face has fewer than two of the points, the face

@@ -1,4 +1,4 @@
-"""Cuts labelled photos into square crops for training, and resizes crops.
+"""Cuts labeled photos into square crops for training, and resizes crops.
 
 `crop_geometry` measures where faces lie in such crops. `inference/cropping.py` cuts crops for
 prediction, framed in the same way. The training data of the built-in model is not cut here:
@@ -21,7 +21,7 @@ __all__ = ["CROP_MARGIN", "center_crop", "cut_crops", "resize_samples"]
 
 CROP_MARGIN = 0.4
 """Margin around a face: the crop's side is 1.4 times the longer side of the box around its
-labelled points."""
+labeled points."""
 
 
 def cut_crops(
@@ -30,23 +30,23 @@ def cut_crops(
     margin: float = CROP_MARGIN,
     out: NDArray[np.uint8] | None = None,
 ) -> Samples:
-    """Cut a square crop around the labelled points of every face.
+    """Cut a square crop around the labeled points of every face.
 
-    Faces without a labelled point are left out.
+    Faces without a labeled point are left out.
 
     Args:
         size: side of the crops in pixels.
         margin: the side of a crop is 1 + margin times the longer side of the box around the
-            labelled points. Larger: more surroundings, a smaller face.
+            labeled points. Larger: more surroundings, a smaller face.
         out: (faces with a label, size, size) uint8 to write the crops into, such as a memory
             map; None: a new array.
 
     Raises:
-        DataError: an image cannot be read, or no face has a labelled point.
+        DataError: an image cannot be read, or no face has a labeled point.
     """
     rows = np.flatnonzero(photos.labelled.any(axis=1))
     if not len(rows):
-        raise DataError("no face has a labelled point to crop it by")
+        raise DataError("no face has a labeled point to crop it by")
     number = {int(row): k for k, row in enumerate(rows)}
     images = np.empty((len(rows), size, size), dtype=np.uint8) if out is None else out
     points = np.zeros((len(rows), *photos.points.shape[1:]), dtype=np.float32)

@@ -61,9 +61,9 @@ def pick_scheme(requested: set[str], schemes: Mapping[str, Sequence[str]]) -> st
 
 
 def points_by_scheme(samples: Samples) -> dict[str, tuple[str, ...]]:
-    """The points of each scheme that has labelled rows.
+    """The points of each scheme that has labeled rows.
 
-    These are the points that the scheme lists and any others that are labelled in its rows.
+    These are the points that the scheme lists and any others that are labeled in its rows.
     """
     marked = {}
     for index, (scheme, listed) in enumerate(samples.schemes.items()):

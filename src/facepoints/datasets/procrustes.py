@@ -43,7 +43,7 @@ def mean_shape(
     """
     complete = points[labelled.all(axis=1)].astype(np.float64)
     if not len(complete):
-        raise DataError("a mean shape needs a face with every point labelled, none has")
+        raise DataError("a mean shape needs a face with every point labeled, none has")
     mean = complete[0] - complete[0].mean(axis=0)
     if landmarks.mirrorable:
         sides = np.array([("left" in n) - ("right" in n) for n in landmarks.names], float)
@@ -80,18 +80,18 @@ def canonical_points(shape: NDArray[np.float64], size: int, face: float) -> NDAr
 def align_crops(photos: Photos, shape: NDArray[np.float64], size: int, face: float) -> Samples:
     """Cut square crops in which every face is aligned to the mean shape by a similarity.
 
-    Faces with fewer than two labelled points are left out.
+    Faces with fewer than two labeled points are left out.
 
     Args:
         photos: the faces.
         shape, size, face: as for `canonical_points`.
 
     Raises:
-        DataError: an image cannot be read, or no face has two labelled points.
+        DataError: an image cannot be read, or no face has two labeled points.
     """
     rows = np.flatnonzero(photos.labelled.sum(axis=1) > 1)
     if not len(rows):
-        raise DataError("no face has two labelled points to align it by")
+        raise DataError("no face has two labeled points to align it by")
     number = {int(row): k for k, row in enumerate(rows)}
     target = canonical_points(shape, size, face)
     images = np.empty((len(rows), size, size), dtype=np.uint8)

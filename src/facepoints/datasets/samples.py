@@ -1,4 +1,4 @@
-"""Labelled faces as a table of points with a mask of the labelled ones.
+"""Labeled faces as a table of points with a mask of the labeled ones.
 
 All data sets become `Samples` (crops or images of one size) or `Photos` (images of any size).
 """
@@ -23,11 +23,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Samples:
-    """Labelled faces in images of one size.
+    """Labeled faces in images of one size.
 
     Attributes:
         images: (N, H, W) uint8, gray, [0, 255]. May be memory-mapped: read-only.
-        points: (N, K, 2) float32, (x, y) in pixels of the image, 0 where not labelled.
+        points: (N, K, 2) float32, (x, y) in pixels of the image, 0 where not labeled.
         labelled: (N, K) bool.
         landmarks: the names of the K columns.
         group: (N,) str: the person, or a cluster of near-identical images. A split never
@@ -106,19 +106,19 @@ class Samples:
         )
 
     def as_landmarks(self, want: LandmarkSet) -> Samples:
-        """Convert to another landmark set. Points without a conversion are unlabelled."""
+        """Convert to another landmark set. Points without a conversion are unlabeled."""
         points, labelled = convert(self.points, self.labelled, self.landmarks, want)
         return self.with_points(points, labelled, want)
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Labelled faces in images of any size, which are read on demand.
+    """Labeled faces in images of any size, which are read on demand.
 
     Attributes:
         read_images: a call yields the N gray images (h, w) uint8 in row order, one in
             memory at a time. It raises DataError for an image that cannot be read.
-        points: (N, K, 2) float32, (x, y) in pixels of each image, 0 where not labelled.
+        points: (N, K, 2) float32, (x, y) in pixels of each image, 0 where not labeled.
         labelled, landmarks, group, names, scheme, schemes: as in `Samples`.
     """
 
@@ -157,7 +157,7 @@ class Photos:
 
         Args:
             images: (M, H, W) uint8, the crops.
-            points: (M, K, 2) in pixels of the crops. Unlabelled points become 0.
+            points: (M, K, 2) in pixels of the crops. Unlabeled points become 0.
             rows: (M,) row number of each crop's photo.
         """
         labelled = self.labelled[rows]

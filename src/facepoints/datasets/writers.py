@@ -185,7 +185,7 @@ def _coco_points(points: NDArray[np.float32], labelled: NDArray[np.bool_]) -> di
 
 
 def write_pts(samples: Samples, out: Path) -> Path:
-    """Write a folder with a PNG and a .pts (1-based, "nan nan" where not labelled) per face.
+    """Write a folder with a PNG and a .pts (1-based, "nan nan" where not labeled) per face.
 
     The format does not name points. The points of a set in `NUMBERED_SETS` are written in its
     order; points of another set get the names "0", "1", ... when they are read. Groups and

@@ -250,7 +250,7 @@ def _joined(coarse: DetectorOutput, fine: DetectorOutput, small: float) -> Detec
 
 
 def _is_same(a: Detection, b: Detection) -> bool:
-    """Whether two boxes show the same face: they overlap, or one lies within the other."""
+    """True if two boxes show the same face: they overlap, or one lies within the other."""
     return overlap_of_smaller(a.box, b.box) > _SAME_OVERLAP or iou(a.box, b.box) > _SAME_IOU
 
 

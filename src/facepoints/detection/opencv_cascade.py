@@ -21,14 +21,14 @@ from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
 
-__all__ = ["OpenCVCascadeDetector", "centered_guesses"]
+__all__ = ["OpenCVCascadeDetector"]
 
 
 class _Cascade(NamedTuple):
     """A cascade and where the box of the 68 landmarks lies in its windows.
 
     `right` and `down` are the shift of the box's center and `size` its longer side, all as
-    fractions of the window's side. They are medians over the windows that hit the labelled face
+    fractions of the window's side. They are medians over the windows that hit the labeled face
     on 343 photos of LFPW and 576 frames of YouTube Faces (none of the held-out people). A window
     hits if its center is within a quarter of the box and its size within half of the box's.
     `smallest` is the side of the smallest window as a fraction of the image's longer side, if

@@ -57,7 +57,7 @@ class Patch:
 
     @property
     def empty(self) -> bool:
-        """Whether no pixel of the part lies in the image."""
+        """True if no pixel of the part lies in the image."""
         return self.part.size == 0
 
 

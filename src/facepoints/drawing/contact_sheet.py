@@ -1,4 +1,4 @@
-"""Labelled faces side by side on one sheet, with labels and predictions drawn."""
+"""Labeled faces side by side on one sheet, with labels and predictions drawn."""
 
 from __future__ import annotations
 

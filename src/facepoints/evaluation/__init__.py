@@ -1,1 +1,1 @@
-"""Errors of predictions on labelled faces, and radius calibration."""
+"""Errors of predictions on labeled faces, and radius calibration."""

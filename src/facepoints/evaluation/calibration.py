@@ -56,7 +56,7 @@ def calibrate(
         held: the N faces. Each row has its labels in the columns of its own marking scheme.
 
     Returns:
-        None if no point is labelled, or if an error or a scale is not a finite number.
+        None if no point is labeled, or if an error or a scale is not a finite number.
     """
     if not held.labelled.any():
         return None
@@ -85,7 +85,7 @@ def radius_factors(
         labelled: (N, K), at least one True.
         landmarks: of the K columns.
         prior: the factor that is right without any labels. The factor of all points is shrunk
-            towards it by the number of labelled faces. None: it is not shrunk.
+            towards it by the number of labeled faces. None: it is not shrunk.
 
     Returns:
         K factors, at least 1e-4, rounded to 4 decimals.
@@ -128,7 +128,7 @@ def radius_report(
         labelled: (N, K), at least one True.
 
     Returns:
-        "within": share of the labelled points within their radius. "mean": mean radius.
+        "within": share of the labeled points within their radius. "mean": mean radius.
         "ratio": mean error of the 10 % of points with the largest radii over that of the 10 %
         with the smallest, None for fewer than ten points or if the latter have no error.
     """

@@ -1,4 +1,4 @@
-"""Measures the errors of a model on labelled faces: a report, a JSON file and images.
+"""Measures the errors of a model on labeled faces: a report, a JSON file and images.
 
 Each row is measured in the columns of its own marking scheme. Points that the model does not
 predict are listed and not measured. A model for 68 points can be measured on 15-point labels, and
@@ -68,20 +68,20 @@ class CalibratedModel(Protocol):
 
 
 def evaluate(
-    model: CalibratedModel, samples: Samples, *, out: Path | None = None, pictures: bool = False
+    model: CalibratedModel, samples: Samples, *, out: Path | None = None, charts: bool = False
 ) -> dict[str, Any]:
-    """Measure the errors of a model on labelled faces.
+    """Measure the errors of a model on labeled faces.
 
     Args:
         model: a run or a model file: it has `landmarks`, `calibration` and `predict(images)`.
-        samples: labelled faces of any size; errors are in pixels of their images.
+        samples: labeled faces of any size; errors are in pixels of their images.
         out: folder for ``evaluation.json``; None: no file is written.
-        pictures: also draw ``ced.png`` and ``worst.png`` into `out`.
+        charts: also draw ``ced.png`` and ``worst.png`` into `out`.
 
     Returns:
         A JSON-ready report:
 
-        - "faces", "labelled": number of faces and of labelled points that were measured.
+        - "faces", "labelled": number of faces and of labeled points that were measured.
         - "rmse", "mean_distance": in pixels.
         - "nme": for each normalizer ("eyes", "box") mean, median, failure rate, AUC, and the
           number of faces measured and left out.
@@ -96,12 +96,12 @@ def evaluate(
         - "coverage": the share of labels that the radii should contain.
 
     Raises:
-        DataError: no point is labelled, or the model predicts none of the labelled points.
+        DataError: no point is labeled, or the model predicts none of the labeled points.
         RunError: the model predicts values that are not numbers.
         WriteError: `out` cannot be written.
     """
     if not samples.labelled.any():
-        raise DataError("evaluation needs labelled faces, the data set has no label at all")
+        raise DataError("evaluation needs labeled faces, the data set has no label at all")
     output = model.predict(samples.images)
     points = output.points
     if not np.isfinite(points).all():
@@ -116,7 +116,7 @@ def evaluate(
     if out is not None:
         files.make_folder(out)
         files.write_json(out / "evaluation.json", report)
-        if pictures:
+        if charts:
             _draw(matched, report, out)
     return report
 
@@ -155,7 +155,7 @@ def _match(
             return replace(indirect, left_out=left_out, converted=True)
     if not _count_columns(direct):
         raise DataError(
-            f"the run predicts none of the labelled points; it predicts {', '.join(have.names)}, "
+            f"the run predicts none of the labeled points; it predicts {', '.join(have.names)}, "
             f"the data has {', '.join(samples.landmarks.names)}"
         )
     return direct
@@ -229,7 +229,7 @@ def _normalizers(truth: Samples) -> dict[str, tuple[str, NDArray[np.float64]]]:
         length = metrics.eye_distance(truth.points, truth.labelled, truth.landmarks)
         normalizers[_EYES] = (f"distance of {eyes[0]} and {eyes[1]}", length)
     box = metrics.box_side(truth.points, truth.labelled)
-    normalizers[_BOX] = ("sqrt(width x height) of the box of the labelled points", box)
+    normalizers[_BOX] = ("sqrt(width x height) of the box of the labeled points", box)
     return normalizers
 
 

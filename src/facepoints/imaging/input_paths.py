@@ -34,12 +34,12 @@ def find_images(inputs: Sequence[str | Path], results: Path | None = None) -> li
     """
     if not inputs:
         raise DataError("expected at least one image or folder of images, got none")
-    found: dict[str, str] = {}
+    paths: dict[str, str] = {}
     skipped = os.path.realpath(results) if results is not None else ""
     for given in inputs:
         for path in _of_input(str(given), skipped):
-            found.setdefault(path if path == STDIN else os.path.realpath(path), path)
-    return list(found.values())
+            paths.setdefault(path if path == STDIN else os.path.realpath(path), path)
+    return list(paths.values())
 
 
 def _of_input(given: str, skipped: str) -> list[str]:
@@ -103,8 +103,8 @@ def relative_to_common(paths: Sequence[str]) -> list[PurePath]:
 
 
 def _may_be_image(path: str) -> bool:
-    """Whether a file is an image by its suffix or its content. If only its suffix is right, the
-    reader reports it."""
+    """True if the suffix or the content of a file is that of an image. If only the suffix is, the
+    reader reports the file."""
     if not os.path.isfile(path):  # reading from a pipe would block
         return False
     if os.path.splitext(path)[1].lower() in _SUFFIXES:

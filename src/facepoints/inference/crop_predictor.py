@@ -25,7 +25,7 @@ __all__ = [
 
 
 class HasPoints(Protocol):
-    """The output of a `CropModel`, as far as it is used: the points."""
+    """The output of a `CropModel`. Only its points are used."""
 
     @property
     def points(self) -> NDArray[np.float32]: ...

@@ -28,7 +28,7 @@ __all__ = ["ModelMetadata"]
 
 @dataclass(frozen=True, eq=False)
 class ModelMetadata:
-    """What a landmark model predicts and expects.
+    """Description of the input and output of a landmark model.
 
     Attributes:
         landmarks: the K landmarks.

@@ -75,8 +75,8 @@ def convert(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Compute the points of the set `want` from the points of the set `have`.
 
-    A point in both sets is copied. A point that is a mean of points of `have` is labelled where
-    all of them are labelled. Any other point is unlabelled. A column of a marking scheme
+    A point in both sets is copied. A point that is a mean of points of `have` is labeled where
+    all of them are labeled. Any other point is unlabeled. A column of a marking scheme
     ("nose_tip@4-point") falls back to the plain name if nothing is known for the scheme.
 
     Args:
@@ -85,7 +85,7 @@ def convert(
         labelled: (N, K).
 
     Returns:
-        Points (N, len(want), ...), 0 where unlabelled, and the mask (N, len(want)).
+        Points (N, len(want), ...), 0 where unlabeled, and the mask (N, len(want)).
     """
     parts = conversion_parts(have, want)
     out = mean_of_parts(points, parts)

@@ -1,7 +1,7 @@
 """Errors of predicted points.
 
-All functions take predicted and true points (N, K, 2) in pixels and the mask (N, K) of labelled
-points; values at unlabelled points are ignored. Errors in pixels are `rmse`, `point_rmse` and
+All functions take predicted and true points (N, K, 2) in pixels and the mask (N, K) of labeled
+points; values at unlabeled points are ignored. Errors in pixels are `rmse`, `point_rmse` and
 `mean_distance`. `nme` compares across image sizes: it divides each face's error by a length that
 the caller chooses, `eye_distance` or `box_side`. Results contain no NaN: faces without such a
 length are left out, and points without a label are 0 with a count of 0.
@@ -41,7 +41,7 @@ landmark challenges (https://fllc-icpr2020.github.io/evaluation/, which also div
 
 
 def rmse(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> float:
-    """Root mean square error over all labelled coordinates, as in Kaggle's competition.
+    """Root mean square error over all labeled coordinates, as in Kaggle's competition.
 
     x and y are separate values: a point with an error of (3, 4) has an RMSE of sqrt(12.5), not 5.
 
@@ -54,7 +54,7 @@ def rmse(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> flo
         Pixels, 0 or more.
 
     Raises:
-        DataError: nothing is labelled.
+        DataError: nothing is labeled.
 
     Examples:
         >>> import numpy as np
@@ -69,7 +69,7 @@ def rmse(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> flo
 def point_rmse(
     predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """`rmse` of each point, and the number of faces in which it is labelled.
+    """`rmse` of each point, and the number of faces in which it is labeled.
 
     Args:
         predicted, truth, labelled: as in `rmse`.
@@ -90,7 +90,7 @@ def point_rmse(
 
 
 def mean_distance(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> float:
-    """Mean Euclidean distance over all labelled points.
+    """Mean Euclidean distance over all labeled points.
 
     Args:
         predicted, truth, labelled: as in `rmse`.
@@ -99,7 +99,7 @@ def mean_distance(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_
         Pixels, 0 or more.
 
     Raises:
-        DataError: nothing is labelled.
+        DataError: nothing is labeled.
 
     Examples:
         >>> import numpy as np
@@ -123,7 +123,7 @@ def eye_distance(
         landmarks: of the K columns.
 
     Returns:
-        Pixels (N,), 0 if an eye is not labelled or the set has no eyes.
+        Pixels (N,), 0 if an eye is not labeled or the set has no eyes.
 
     Examples:
         >>> import numpy as np
@@ -141,14 +141,14 @@ def eye_distance(
 
 
 def box_side(truth: NDArray, labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """sqrt(width * height) of the box of the labelled points, per face.
+    """sqrt(width * height) of the box of the labeled points, per face.
 
     Args:
         truth: (N, K, 2) in pixels.
         labelled: (N, K).
 
     Returns:
-        Pixels (N,), 0 if fewer than two points are labelled or their box has no area.
+        Pixels (N,), 0 if fewer than two points are labeled or their box has no area.
 
     Examples:
         >>> import numpy as np
@@ -165,7 +165,7 @@ def box_side(truth: NDArray, labelled: NDArray[np.bool_]) -> NDArray[np.float64]
 
 
 def measurable(labelled: NDArray[np.bool_], normalizer: NDArray) -> NDArray[np.bool_]:
-    """Mask (N,) of the faces that `nme` measures: they have a labelled point and a normalizer.
+    """Mask (N,) of the faces that `nme` measures: they have a labeled point and a normalizer.
 
     Examples:
         >>> import numpy as np
@@ -178,7 +178,7 @@ def measurable(labelled: NDArray[np.bool_], normalizer: NDArray) -> NDArray[np.b
 def nme(
     predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_], normalizer: NDArray
 ) -> NDArray[np.float64]:
-    """Normalized mean error: mean distance of a face's labelled points over its normalizer.
+    """Normalized mean error: mean distance of a face's labeled points over its normalizer.
 
     Args:
         predicted, truth, labelled: as in `rmse`.
@@ -265,7 +265,7 @@ def _difference(predicted: NDArray, truth: NDArray) -> NDArray[np.float64]:
 
 
 def _errors(predicted: NDArray, truth: NDArray, labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Predicted minus true positions (M, 2) of the labelled points."""
+    """Predicted minus true positions (M, 2) of the labeled points."""
     if not labelled.any():
-        raise DataError("nothing to measure: none of the points is labelled")
+        raise DataError("nothing to measure: none of the points is labeled")
     return _difference(predicted[labelled], truth[labelled])

@@ -58,25 +58,28 @@ class EventConfig:
             more false ones.
         narrowed_ratio: fraction of the open level. An eye event lasts while the eyes are below
             it. Larger: longer events.
-        max_blink_seconds: longest blink; a longer event is "eyes_closed".
+        max_blink_seconds: longest blink, in seconds; a longer event is "eyes_closed". Larger:
+            more blinks, fewer "eyes_closed".
         yawn_peak: smallest opening of the mouth above its level at the widest point of a yawn.
             Larger: fewer yawns, fewer false ones.
         yawn_opening: opening of the mouth above its level while a yawn lasts. Larger: shorter
             yawns.
-        min_yawn_seconds: shortest yawn.
+        min_yawn_seconds: shortest yawn, in seconds. Larger: fewer yawns, fewer false ones.
         noise_factor: smallest change of an opening, in standard deviations of its noise. Larger:
             fewer events in shaky videos.
         max_turn: largest change of (yaw, pitch) in degrees during an eye event. Closing the eyes
             alone changes the measured pitch by up to six degrees. Larger: more events, more
             false ones.
         turn_margin: seconds before and after an eye event in which the head must not turn
-            either.
+            either. Larger: fewer events, fewer false ones.
         level_seconds: seconds before and after a frame over which its level is computed.
             Larger: steadier levels, slower to adapt.
         min_seconds: time that a person must be visible for the level to be known, in seconds.
+            Larger: fewer events of people who are visible for a short time.
         min_frames: number of frames in which the person must be visible for the same reason.
+            Larger: as for `min_seconds`.
         max_gap: longest time between two frames of one event, in seconds. Nothing is known
-            about a longer gap, so it interrupts events.
+            about a longer gap, so it interrupts events. Larger: events span longer gaps.
     """
 
     closed_ratio: float = 0.85

@@ -108,7 +108,7 @@ class HeadFit:
 
 @lru_cache(maxsize=16)  # a video needs it in every frame
 def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Where the landmarks of a set lie on the mean head.
+    """Positions of the landmarks of a set on the mean head.
 
     Returns:
         Positions (K, 3) on the mean head; the standard deviation (K,) of people's landmarks
@@ -119,10 +119,10 @@ def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]
     variance, _ = convert((HEAD_STD[None] ** 2).astype(np.float32), every, IBUG_68, landmarks)
     shape = head[0].astype(np.float64)
     fixed = known[0] & ~np.isin(landmarks.names, IBUG_68.names[:_JAW_POINTS])
-    spread = np.sqrt(variance[0].astype(np.float64))
-    for shared in (shape, spread, fixed):
+    std = np.sqrt(variance[0].astype(np.float64))
+    for shared in (shape, std, fixed):
         shared.setflags(write=False)
-    return shape, spread, fixed
+    return shape, std, fixed
 
 
 def head_pose(face: Face) -> HeadPose:
@@ -132,7 +132,7 @@ def head_pose(face: Face) -> HeadPose:
         DataError: fewer than six of its landmarks are known on the mean head, or they coincide
             or lie on a line.
     """
-    shape, spread, known = head_points(face.landmarks)
+    shape, std, known = head_points(face.landmarks)
     if known.sum() < MIN_POINTS:
         raise DataError(
             f"head pose needs {MIN_POINTS} points that the mean head has, such as those of 300-W; "
@@ -142,7 +142,7 @@ def head_pose(face: Face) -> HeadPose:
     if np.linalg.matrix_rank(points - points.mean(axis=0), tol=1e-3) < 2:
         raise DataError("head pose needs points that do not lie on a line; these do")
     sigma = face.radius[known].astype(np.float64) / DISC_90
-    fit = fit_heads(points[None], sigma[None], shape[known], spread[known])
+    fit = fit_heads(points[None], sigma[None], shape[known], std[known])
     yaw, pitch, roll = angles(fit.turn)[0]
     jacobian = _rotation_per_angle(np.deg2rad(yaw), np.deg2rad(roll))
     try:
@@ -172,19 +172,19 @@ def _rotation_per_angle(yaw: float, roll: float) -> Array:
     return np.column_stack([level, ears, [0, 0, 1]])
 
 
-def fit_heads(points: Array, sigma: Array, shape: Array, spread: Array) -> HeadFit:
+def fit_heads(points: Array, sigma: Array, shape: Array, std: Array) -> HeadFit:
     """Fit a head to faces by weighted least squares (Gauss-Newton).
 
     Args:
         points: (N, K, 2) pixels.
         sigma: (N, K) standard deviation of a coordinate of each point, in pixels.
         shape: (K, 3) the head; or (N, K, 3), a head for each face.
-        spread: (K,) standard deviation of people's points about it, in its units.
+        std: (K,) standard deviation of people's points about it, in its units.
     """
-    fit = _affine_start(points, shape, 1 / np.maximum(spread, 1e-6) ** 2)
+    fit = _affine_start(points, shape, 1 / np.maximum(std, 1e-6) ** 2)
     information = np.zeros((len(points), 6, 6))
     for _ in range(_MAX_ITERATIONS):
-        size = np.maximum(spread * fit.scale[:, None], 1e-6)
+        size = np.maximum(std * fit.scale[:, None], 1e-6)
         weights = 1 / (size**2 + sigma**2)
         jacobian = _jacobian(fit, shape)
         error = points - fit(shape)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facepoints.measurement.pose import DISC_90, INTERVAL_90
 
-__all__ = ["Measurement", "measure_points", "slopes"]
+__all__ = ["Measurement", "measure_points"]
 
 Array = NDArray[np.floating]
 Function = Callable[[Array], Array]
@@ -32,7 +32,7 @@ class Measurement:
 
     Attributes:
         value: the number.
-        radius: the true value lies within this of `value` in 90 % of cases, as far as the
+        radius: the true value lies within this of `value` in 90 % of cases, if only the
             landmarks' errors cause the difference. Note: for asymmetry, `radius` is a noise
             floor instead (90th percentile for a symmetric face), not an interval.
     """
@@ -66,5 +66,5 @@ def measure_points(function: Function, points: Array, radius: Array) -> Measurem
         points: (K, 2).
         radius: (K,) of the points.
     """
-    spread = float(np.sqrt(((slopes(function, points) * radius) ** 2).sum()))
-    return Measurement(float(function(points)), INTERVAL_90 / DISC_90 * spread)
+    std = float(np.sqrt(((slopes(function, points) * radius) ** 2).sum()))
+    return Measurement(float(function(points)), INTERVAL_90 / DISC_90 * std)

@@ -100,7 +100,7 @@ def quantize(run: Run, faces: Samples, out: Path) -> Cost:
 
     Args:
         run: on the CPU.
-        faces: labelled real faces of at least two people. The ranges are measured on half of the
+        faces: labeled real faces of at least two people. The ranges are measured on half of the
             people, the effect on the other half.
         out: file to write.
 
@@ -222,7 +222,7 @@ def _layers_to_quantize(graph: Any) -> list[str]:
 
 
 def _is_large(kind: str, weights: list[int]) -> bool:
-    """Whether a layer with weights of this shape has several input channels and a kernel over
+    """True if a layer with weights of this shape has several input channels and a kernel over
     1x1."""
     return kind != "Conv" or (weights[1] > 1 and max(weights[2:]) > 1)
 
@@ -250,7 +250,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _measure(file: Path, faces: Samples) -> tuple[Measured, str]:
-    """Evaluate a model file on labelled faces; also the normalizer of its NME."""
+    """Evaluate a model file on labeled faces; also the normalizer of its NME."""
     model = LandmarkModel.load(file, threads=1)
     report = evaluate(model, faces)
     nme = next(iter(report["nme"].values()))

@@ -18,7 +18,7 @@ from facepoints.errors import ModelError, SettingsError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["SharedSession", "open_session"]
+__all__ = ["SharedSession"]
 
 _MIN_PART = 8  # rows; fewer are not worth a processor of their own
 _MAX_PART = 64  # rows; larger batches only take memory, even on all processors together

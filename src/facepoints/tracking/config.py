@@ -50,12 +50,13 @@ class _Checked:
 
 @dataclass(frozen=True)
 class DetectionConfig(_Checked):
-    """When the face detector runs, and how its boxes start and end tracks.
+    """Schedule of the face detector, and rules by which its boxes start and end tracks.
 
     Attributes:
         quiet_interval: longest time between two runs while all faces are tracked, in seconds.
             Larger: fewer runs, new faces appear later.
-        busy_interval: the same while no face is tracked or a track is lost.
+        busy_interval: the same while no face is tracked or a track is lost. Larger: fewer runs, new
+            and lost faces appear later. No effect above `quiet_interval`.
         new_face_iou: a detection whose box overlaps a tracked face by at least this
             intersection over union is that face, not a new one. Larger: more detections are
             examined as new faces.
@@ -104,18 +105,20 @@ class AcceptanceConfig(_Checked):
 
 @dataclass(frozen=True)
 class RecropConfig(_Checked):
-    """When a face is cropped and measured again because it moved more than predicted.
+    """Limits of motion above which a face is cropped and measured again.
 
-    Landmarks are exact only if the face lies in its crop as faces did in training. Larger
-    values save time and cost accuracy in fast motion.
+    Landmarks are exact only if the face lies in its crop as faces did in training. A
+    face that moved further from its predicted pose than a limit is cropped again.
 
     Attributes:
         max_offset: allowed distance from the crop's center, as a fraction of the crop's side.
-        max_log_scale: allowed difference in size, a log scale.
-        max_turn: allowed rotation, in radians.
+            Larger: less time, less accuracy in fast motion.
+        max_log_scale: allowed difference in size, a log scale. Larger: as for `max_offset`.
+        max_turn: allowed rotation, in radians. Larger: as for `max_offset`.
         young_observations: a track with fewer observations than this is young: its speed is
-            not well known yet.
-        young_factor: factor on the three limits for a young track.
+            not well known yet. Larger: new tracks are cropped again for longer, which takes time.
+        young_factor: factor on the three limits for a young track. Larger: young tracks are
+            cropped again less often, which saves time and costs accuracy.
     """
 
     max_offset: float = _positive(0.08)
@@ -127,7 +130,7 @@ class RecropConfig(_Checked):
 
 @dataclass(frozen=True)
 class AppearanceConfig(_Checked):
-    """How the appearance of a face is described and remembered.
+    """Description and memory of the appearance of a face.
 
     Attributes:
         side: side of the small image that describes a face, in pixels. Larger: finer detail,
@@ -142,12 +145,13 @@ class AppearanceConfig(_Checked):
 
 @dataclass(frozen=True)
 class AssociationConfig(_Checked):
-    """How observations are assigned to tracks.
+    """Rules that assign observations to tracks.
 
     Attributes:
         same_face_distance: two observations closer than this, in face sizes, show one face.
             Larger: near faces are merged.
         same_face_log_scale: largest difference in size of two such observations, a log scale.
+            Larger: faces of different sizes in one place are merged.
         near_distance: two faces are near, and thus crowded, if their centers are closer than
             this times the sum of their sizes. Larger: more faces count as crowded, and their
             appearance is not learned.
@@ -158,22 +162,28 @@ class AssociationConfig(_Checked):
         match_distance_weight: subtracted from the match score per face size of distance.
             Larger: place counts more, appearance less.
         match_max_distance: distance in face sizes above which the match score falls no further.
+            Larger: distant matches get lower scores.
         drift_threshold: an observation is rejected if its prediction error exceeds that of a near
             face by this much, in face sizes or as a log scale: its landmarks have then drifted
             to the other face. Larger: fewer rejections.
         reid_distance: a lost face may return this far from its predicted place, in face
             sizes. Larger: more returns are recognized, more confusions.
         reid_distance_growth: growth of `reid_distance` in face sizes per second of absence.
+            Larger: more returns after a long absence are recognized, more confusions.
         reid_similarity: least appearance similarity, in [-1, 1], of a face that returns.
             Larger: more new identities, fewer confusions.
-        reid_log_scale: largest difference in size of a face that returns, a log scale.
+        reid_log_scale: largest difference in size of a face that returns, a log scale. Larger:
+            more returns are recognized, more confusions.
         reid_distance_weight: subtracted from the similarity per face size of distance when
             several lost tracks fit. Larger: place counts more, appearance less.
         crowded_reid_distance: a crowded face that is closer than this to the predicted place of
-            a lost track, in face sizes, needs only `crowded_reid_similarity`.
+            a lost track, in face sizes, needs only `crowded_reid_similarity`. Larger: more
+            half-hidden faces are recognized, more confusions.
         crowded_reid_similarity: smallest appearance similarity of such a face, in [-1, 1]. It is
-            low because a half-hidden face resembles nobody.
-        crowded_reid_log_scale: largest difference in size of a crowded face that returns.
+            low because a half-hidden face resembles nobody. Larger: fewer half-hidden faces are
+            recognized, fewer confusions.
+        crowded_reid_log_scale: largest difference in size of a crowded face that returns, a log
+            scale. Larger: more crowded faces are recognized, more confusions.
     """
 
     same_face_distance: float = _positive(0.3)
@@ -233,7 +243,7 @@ class KalmanConfig(_Checked):
         velocity_seconds: time constant of the mean velocity, in seconds. A lost face is expected
             to keep this velocity. Larger: a short turn just before the loss counts less.
         crowded_velocity_seconds: the same while crowded, when the other face may attract the
-            landmarks.
+            landmarks. Larger: the other face changes the velocity less.
         crowded_size_seconds: time constant of the remembered size and rotation while crowded,
             in seconds. At other times they are those of the last observation. Larger: the other
             face changes them less.
@@ -298,13 +308,15 @@ class OfflineSmoothingConfig(_Checked):
     Attributes:
         window_seconds: seconds that the wide fit reaches back and ahead. Larger: smoother,
             output comes later.
-        narrow_window_seconds: the same for the narrow fit, which is used in quick motion.
+        narrow_window_seconds: the same for the narrow fit, which is used in quick motion. Larger:
+            quick motion is smoother and less exact.
         max_delay_frames: most frames that are held back, at any frame rate. Larger: more memory.
         motion_threshold: difference between the two fits, in standard deviations of the noise.
             Above it, the motion is quick. Larger: blinks and jolts are smoothed away.
         pose_tolerance: smallest difference in pose that can be quick motion, as a fraction of
             the mean radius. Larger: smoother poses.
-        shape_tolerance: the same for single landmarks, as a fraction of their radius.
+        shape_tolerance: the same for single landmarks, as a fraction of their radius. Larger:
+            smoother landmarks, small quick movements are lost.
     """
 
     window_seconds: float = _positive(0.5)
@@ -317,16 +329,17 @@ class OfflineSmoothingConfig(_Checked):
 
 @dataclass(frozen=True)
 class TrackerConfig(_Checked):
-    """How faces are tracked. The defaults suit people in front of ordinary cameras.
+    """Settings of the face tracker. The defaults suit people in front of ordinary cameras.
 
     Attributes:
         smooth: smooth the landmarks (default). False: landmarks as the model predicts them.
         detect_every: run the face detector every so many frames, 1 or more. None (default): in
-            every frame while anything changes, then less often, down to twice a second.
+            every frame while anything changes, then less often, down to twice a second. Larger:
+            less time, new faces appear later.
         lost_track_seconds: time for which a face that is not visible keeps its identity, in
             seconds. Larger: longer absences are bridged, more confusions.
         max_frame_gap: longest time between two frames, in seconds. After a longer gap all
-            tracks end.
+            tracks end. Larger: tracks survive longer gaps, more confusions.
         prefetch_frames: number of frames that are read ahead. Larger: more memory.
         detection: when the face detector runs.
         acceptance: conditions for a track to accept an observation.

@@ -15,7 +15,6 @@ __all__ = [
     "measurement_std",
     "pose_difference",
     "pose_to_similarity",
-    "similarity_to_pose",
 ]
 
 SimilarityPose = NDArray[np.float64]

@@ -73,7 +73,7 @@ class Track:
         return affine.invert(pose_to_similarity(self.predict_pose(time), self._center))
 
     def match_score(self, observation: Observation, time: float) -> float:
-        """How well an observation fits this track in appearance and place; larger is better."""
+        """Score of an observation's appearance and place for this track; larger is better."""
         config = self._config.association
         size = max(self.observation.size, 1e-3)
         distance = np.hypot(*(observation.pose - self.predict_pose(time))[:2]) / size

@@ -1,4 +1,4 @@
-"""How the C library treats memory that a training step frees."""
+"""Keeps the memory that a training step frees in the process, for the next step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def keep_freed_memory() -> bool:
     about a tenth of a step of net2 (benchmarks/throughput.py). See mallopt(3).
 
     Returns:
-        Whether it was done: False where the C library is not glibc.
+        True if the setting was accepted, False if the C library is not glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -103,7 +103,7 @@ class Batches:
 
     @property
     def has_negatives(self) -> bool:
-        """Whether there are images without a face to learn from."""
+        """True if there are images without a face to learn from."""
         return self.negatives is not None
 
     def draw(self, epoch: int, step: int, seed: int, mirror_bias: Tensor) -> Batch:

@@ -46,7 +46,7 @@ def compare(
     strategy that drops rows makes more passes over the rest.
 
     Args:
-        data: labelled rows; `settings.validation` of them are held out.
+        data: labeled rows; `settings.validation` of them are held out.
         out: folder for the runs, ``compare.json`` and ``compare.png``.
         networks: values of `settings.network`.
         missing: values of `settings.missing`.

@@ -41,7 +41,7 @@ class DistributedContext:
 
     @property
     def is_rank0(self) -> bool:
-        """Whether this process writes the files."""
+        """True if this process writes the files."""
         return self.rank == 0
 
     def total(self, value: Tensor) -> Tensor:
@@ -167,7 +167,7 @@ a place in gloo's source, such as [/path/third_party/gloo/gloo/transport/tcp/pai
 
 
 def _is_lost_connection(error: BaseException) -> bool:
-    """Whether this error means that another process has ended."""
+    """True if this error means that another process has ended."""
     if isinstance(error, distributed.DistError):
         return True
     return isinstance(error, RuntimeError) and _GLOO.search(str(error)) is not None

@@ -121,7 +121,7 @@ def init_from_run(
             part are preferred.
 
     Returns:
-        Which columns (K,) were initialized from the run; the others are unchanged.
+        Mask (K,) of the columns that were initialized from the run; the others are unchanged.
 
     Raises:
         SettingsError: the run has another network, or another input size where that matters.
@@ -134,14 +134,14 @@ def init_from_run(
             f"--network {member.network}, another run or --init random"
         )
     mix, known = _mix(member, rows)
-    source = member.model.state_dict()
+    initial = member.model.state_dict()
     for name, tensor in model.state_dict().items():
-        if name not in source or name in ("mean", "std"):
+        if name not in initial or name in ("mean", "std"):
             continue  # a tensor of the face score may be in one of the two models only
         if name in _OUTPUT_LAYERS:
-            _copy_rows(tensor, source[name], mix, known)
-        elif tensor.shape == source[name].shape:
-            tensor.copy_(source[name])
+            _copy_rows(tensor, initial[name], mix, known)
+        elif tensor.shape == initial[name].shape:
+            tensor.copy_(initial[name])
         else:
             raise SettingsError(
                 f"{network} cannot start from {run.name}, which is for images of "
@@ -160,22 +160,22 @@ def _mix(member: Member, rows: Samples) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(mix), torch.from_numpy(known)
 
 
-def _copy_rows(target: Tensor, source: Tensor, mix: Tensor, known: Tensor) -> None:
-    """Set the rows of known points to weighted means of the source's rows. The mean of the weights
-    of two heatmaps gives the mean of their logarithms, which peaks between them."""
-    old, new = source.float().reshape(mix.shape[1], -1), target.reshape(mix.shape[0], -1)
+def _copy_rows(target: Tensor, initial: Tensor, mix: Tensor, known: Tensor) -> None:
+    """Set the rows of known points to weighted means of the run's rows. The mean of the weights of
+    two heatmaps gives the mean of their logarithms, which peaks between them."""
+    old, new = initial.float().reshape(mix.shape[1], -1), target.reshape(mix.shape[0], -1)
     target.copy_(torch.where(known[:, None], mix @ old, new).reshape(target.shape))
 
 
 @torch.inference_mode()
-def _choose_gray_values(model: KeypointModel, source: KeypointModel, rows: Samples) -> None:
-    """Set the mean and std of gray values to those of the source if they give a smaller error."""
+def _choose_gray_values(model: KeypointModel, initial: KeypointModel, rows: Samples) -> None:
+    """Set the mean and std of gray values to those of the run if they give a smaller error."""
     training = model.training
     model.eval()
     images = torch.from_numpy(np.array(rows.images))[:, None]
     own = {name: getattr(model, name).clone() for name in ("mean", "std")}
     errors = []
-    for values in (own, source.state_dict()):
+    for values in (own, initial.state_dict()):
         model.load_state_dict({n: values[n] for n in own}, strict=False)
         points = torch.cat([model(batch).points for batch in images.split(64)]).numpy()
         distance = np.linalg.norm(points - rows.points, axis=-1)[rows.labelled]

@@ -1,6 +1,6 @@
-"""Losses over the labelled points of a batch.
+"""Losses over the labeled points of a batch.
 
-A loss gives one value per point, (B, K); `masked_loss` averages them over the labelled points.
+A loss gives one value per point, (B, K); `masked_loss` averages them over the labeled points.
 Everything is in pixels of the network input. Every value is a mean over x and y, so losses of
 different networks and numbers of points can be compared.
 
@@ -37,7 +37,7 @@ WING_EPS = 2.0
 """Pixels; w and eps of the wing loss as its paper chooses them (Feng et al. 2018, table 1)."""
 
 MAX_COORDINATE = 1e6
-"""Pixels. The target of an unlabelled entry may be anything, so it is clamped to finite
+"""Pixels. The target of an unlabeled entry may be anything, so it is clamped to finite
 numbers: 0 times infinity in a gradient would be NaN."""
 
 _TINY = 1e-12
@@ -48,7 +48,7 @@ class Loss(NamedTuple):
 
     Attributes:
         per_point: (RawOutput, target (B, K, 2) in pixels) -> (B, K). Finite whatever the target
-            holds at unlabelled entries, NaN included.
+            holds at unlabeled entries, NaN included.
         root: whether the root is taken of the masked mean.
     """
 
@@ -78,7 +78,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 def masked_loss(
     loss: Loss, output: RawOutput, target: Tensor, mask: Tensor, ctx: DistributedContext
 ) -> MaskedLoss:
-    """The loss over the labelled points.
+    """The loss over the labeled points.
 
     DistributedDataParallel averages gradients over the processes. Each process therefore weights
     its mean by its share of all labels: the step is that of one process with the whole batch.
@@ -87,7 +87,7 @@ def masked_loss(
         loss: one of `LOSSES`.
         output: of B images and K points.
         target: (B, K, 2) true points in pixels of the network input.
-        mask: (B, K) bool, where `target` is labelled.
+        mask: (B, K) bool, where `target` is labeled.
         ctx: the processes that train together.
     """
     mean = masked_mean(loss.per_point(output, target), mask)

@@ -6,7 +6,7 @@ network, and how the predictions of the networks are merged.
 ========== ===========================================================================
 per-scheme as mask, and every marking scheme has columns of its own: ``nose_tip`` of the
            widest scheme and ``nose_tip@4-point`` are two columns
-mask       all rows; the loss counts labelled points only
+mask       all rows; the loss counts labeled points only
 specialist one network for all points, on complete rows, and one for the points that
            nearly every row has, on all rows that have them
 fill       all rows; a missing point takes the value of the row before (pandas' ffill)
@@ -35,7 +35,6 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.ensemble import Merge
 
 __all__ = [
-    "CORE_SHARE",
     "MISSING",
     "Part",
     "Plan",
@@ -74,10 +73,10 @@ def _one(name: str, samples: Samples) -> Plan:
 
 
 def drop(samples: Samples) -> Plan:
-    """Only rows in which every point is labelled.
+    """Only rows in which every point is labeled.
 
     Raises:
-        DataError: there are no rows, or a point is labelled in none of them.
+        DataError: there are no rows, or a point is labeled in none of them.
         SettingsError: no row is complete.
     """
     return _one("all-points", _complete(samples, "drop"))
@@ -87,10 +86,10 @@ def fill(samples: Samples) -> Plan:
     """All rows; a missing point is copied from the nearest earlier row that has it.
 
     Missing points before the first label of a column take that label, as with pandas'
-    ``ffill().bfill()`` per column. Afterwards every point counts as labelled.
+    ``ffill().bfill()`` per column. Afterwards every point counts as labeled.
 
     Raises:
-        DataError: there are no rows, or a point is labelled in none of them.
+        DataError: there are no rows, or a point is labeled in none of them.
     """
     _check_every_column_labelled(samples, "fill")
     rows = np.arange(len(samples))[:, None]
@@ -105,7 +104,7 @@ def median(samples: Samples) -> Plan:
     """All rows; a missing point takes the median of its column, separately for x and y.
 
     Raises:
-        DataError: there are no rows, or a point is labelled in none of them.
+        DataError: there are no rows, or a point is labeled in none of them.
     """
     _check_every_column_labelled(samples, "median")
     points = samples.points.copy()
@@ -118,17 +117,17 @@ def median(samples: Samples) -> Plan:
 def specialist(samples: Samples, merge: Merge = "replace") -> Plan:
     """One network for all points, and one for the points that nearly every row has.
 
-    Part "all-points" has the complete rows. Part "core" has the points that are labelled in at
+    Part "all-points" has the complete rows. Part "core" has the points that are labeled in at
     least `CORE_SHARE` of the rows, on all rows that have them. There is only one part if that
     holds for every point.
 
     Args:
-        samples: labelled faces.
+        samples: labeled faces.
         merge: "replace": the points of the core network replace those of the other; "average":
             both are averaged.
 
     Raises:
-        DataError: there are no rows, or a point is labelled in none of them.
+        DataError: there are no rows, or a point is labeled in none of them.
         SettingsError: no row is complete, no point is in nearly all rows, or an unknown
             `merge`.
     """
@@ -164,7 +163,7 @@ def mask(samples: Samples) -> Plan:
 
 
 def per_scheme(samples: Samples) -> Plan:
-    """As `mask`, with separate columns for every marking scheme that has labelled rows.
+    """As `mask`, with separate columns for every marking scheme that has labeled rows.
 
     The scheme with the most points keeps the plain names; points of the others are named
     ``name@scheme``. With one scheme this is `mask`.
@@ -193,7 +192,7 @@ def make_plan(samples: Samples, strategy: str, merge: Merge = "replace") -> Plan
     """The plan of a strategy.
 
     Args:
-        samples: labelled faces.
+        samples: labeled faces.
         strategy: name in `MISSING`.
         merge: for `specialist`.
 
@@ -247,7 +246,7 @@ def _trainable(samples: Samples) -> Samples:
     """Columns that have a label, or a mirror partner that has one, and rows with a label."""
     known = _any(samples.labelled, 0)
     if not known.any():
-        raise DataError(f"none of the {len(samples)} rows has a labelled point to train on")
+        raise DataError(f"none of the {len(samples)} rows has a labeled point to train on")
     if samples.landmarks.mirrorable:
         known |= known[samples.landmarks.mirror]
     if not known.all():

@@ -110,7 +110,7 @@ def data_digest(data: Samples, negatives: NDArray[np.uint8] | None) -> str:
 
 
 def _is_finished(out: Path, header: dict[str, Any]) -> bool:
-    """Whether `out` holds this training, finished. Raises RunError if it holds another."""
+    """True if `out` holds this training, finished. Raises RunError if it holds another."""
     stored = read_header(out)
     try:
         same_data = stored["data"]["digest"] == header["data"]["digest"]

@@ -1,4 +1,4 @@
-"""Training: labelled faces in, a run folder out.
+"""Training: labeled faces in, a run folder out.
 
     facepoints train training.csv --out runs/first --minutes 10
     facepoints train training.csv --out runs/first --resume          # after Ctrl-C
@@ -97,10 +97,10 @@ def train(
     onnx: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Train on labelled faces and write a run to `out`.
+    """Train on labeled faces and write a run to `out`.
 
     Args:
-        data: labelled rows; `settings.validation` of them are held out.
+        data: labeled rows; `settings.validation` of them are held out.
         out: folder of the run; must not hold one unless `resume`.
         resume: continue an interrupted training; starts a new one if there is none.
         data_names: names of the data sets, for the record.
@@ -252,7 +252,7 @@ def _complete(held: Samples, out: Path, onnx: bool) -> dict[str, Any]:
         run = Run.load(out)
         if held.labelled.any():
             run = _calibrate(run, held, out)
-            evaluate(run, held, out=folder, pictures=True)
+            evaluate(run, held, out=folder, charts=True)
             drawn = held.take(spread_rows(len(held), _DRAWN))
             draw_sheet(drawn, folder / "predictions.png", predicted=predict_samples(run, drawn))
         if onnx:

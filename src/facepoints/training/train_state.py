@@ -82,7 +82,7 @@ class TrainState:
         """Keep the averaged weights if this validation RMSE is the lowest so far.
 
         Returns:
-            Whether it is.
+            True if it is the lowest.
         """
         if not rmse < self.best_rmse:  # NaN is no improvement
             return False

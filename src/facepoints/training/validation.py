@@ -1,4 +1,4 @@
-"""Measurements of a model on labelled faces while it trains."""
+"""Measurements of a model on labeled faces while it trains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BATCH = 128  # images per forward pass
 
 @torch.inference_mode()
 def validation_rmse(model: KeypointModel, held: DeviceFaces) -> float | None:
-    """RMSE in pixels over the labelled coordinates; None without labels."""
+    """RMSE in pixels over the labeled coordinates; None without labels."""
     model.eval()
     square, count = 0.0, 0
     for start in range(0, len(held.images), _BATCH):

@@ -55,7 +55,8 @@ class VideoSource(Protocol):
         fps: frames per second, or `DEFAULT_FPS` if that is not known in advance.
         total: number of frames to come, or 0 if that is not known.
         live: True for cameras and streams: frames that are not read in time are lost.
-        lost: number of frames so far that could not be decoded or read, as far as is known.
+        lost: number of frames so far that could not be decoded or read, 0 if that is not
+            known.
         note: why the source ended early; empty if it did not.
     """
 

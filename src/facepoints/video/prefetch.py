@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-__all__ = ["Item", "prefetch"]
+__all__ = ["prefetch"]
 
 Item = TypeVar("Item")
 

@@ -1,4 +1,4 @@
-"""Readers of labelled faces. The content of a file decides its format, not its name.
+"""Readers of labeled faces. The content of a file decides its format, not its name.
 
 Examples:
     >>> from pathlib import Path
@@ -88,7 +88,7 @@ def load(
             return data
         faces = int(data.labelled.any(axis=1).sum())
         if not faces:
-            raise DataError(f"{path}: no face has a labelled point to crop it by")
+            raise DataError(f"{path}: no face has a labeled point to crop it by")
         out = reserve_images(scratch, faces, size, size) if scratch else None
         return cut_crops(data, size, margin, out)
 

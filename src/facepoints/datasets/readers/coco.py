@@ -1,6 +1,6 @@
 """Reads COCO keypoints JSON: categories name the points, annotations give x, y, visibility.
 
-Coordinates are 0-based pixels. Visibility 0 means not labelled, 1 and 2 mean labelled. Source:
+Coordinates are 0-based pixels. Visibility 0 means not labeled, 1 and 2 mean labeled. Source:
 https://cocodataset.org/#format-data
 
 Files written by facepoints have a further field ``facepoints``, at the top and in each annotation,
@@ -36,7 +36,7 @@ __all__ = ["find_image", "read_coco"]
 def read_coco(path: Path, options: Options) -> Photos:
     """Read a COCO keypoints file with images next to it or in a folder ``images``.
 
-    Annotations without a labelled point are left out. Groups are the image files, unless the
+    Annotations without a labeled point are left out. Groups are the image files, unless the
     annotations have a group (see above).
 
     Raises:
@@ -88,7 +88,7 @@ def _photos(data: Mapping[str, Any], path: Path) -> Photos:
             )
         )
     if not rows:
-        raise DataError(f"{path}: no annotation with a labelled keypoint")
+        raise DataError(f"{path}: no annotation with a labeled keypoint")
     if any(row.scheme not in schemes for row in rows):
         schemes = {}
     return photos_of_rows(rows, landmarks, "coco", schemes)

@@ -1,7 +1,7 @@
 """Reads tables of Kaggle's Facial Keypoints Detection: a row per face, pixels as text.
 
 ``training.csv`` has a pair of columns ``<point>_x,<point>_y`` per point, and the pixels of a
-square image in ``Image``. A blank label means not labelled. ``test.csv`` has ``ImageId,Image``.
+square image in ``Image``. A blank label means not labeled. ``test.csv`` has ``ImageId,Image``.
 Source: https://www.kaggle.com/c/facial-keypoints-detection/data
 
 Pixels are row-major. The center of pixel (x, y) is at (x, y), as everywhere in this package.
@@ -30,7 +30,7 @@ __all__ = ["find_marking_schemes", "is_kaggle_header", "read_kaggle"]
 
 _IMAGE, _ID = "Image", "ImageId"
 _BLANK = {b"", b"NA"}
-# a point that is labelled in at least this share of the rows belongs to the narrow scheme
+# a point that is labeled in at least this share of the rows belongs to the narrow scheme
 _NARROW_SHARE = 0.9
 # rows that each scheme needs: among fewer, one missing label lowers a share below 0.9
 _MIN_SCHEME_ROWS = 10
@@ -107,7 +107,7 @@ def find_marking_schemes(
     """Find the marking scheme of each row from the mask of its labels.
 
     The competition joins two sets of faces: one has labels for 15 points, the other for 4, and
-    points of the same name lie in different places. Points that are labelled in at least 90 % of
+    points of the same name lie in different places. Points that are labeled in at least 90 % of
     the rows form the narrow scheme. Rows without a label for any other point belong to it, and
     all other rows to the wide scheme. Without clear signs of two schemes (`_has_two_schemes`)
     all rows belong to one.

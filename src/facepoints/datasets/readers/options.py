@@ -13,7 +13,7 @@ SPLITS = ("training", "test")
 
 @dataclass(frozen=True)
 class Options:
-    """How to read a data set.
+    """Settings for reading a data set.
 
     Attributes:
         split: "training" or "test", for data sets that hold both.

@@ -22,7 +22,6 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "FaceRow",
     "finite_point",
-    "open_gray",
     "photos_of_rows",
     "set_of_names",
 ]
@@ -35,13 +34,13 @@ _FAR = 1e6  # pixels; no image is that large, so such a coordinate is damage
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One labelled face in an image file.
+    """One labeled face in an image file.
 
     Attributes:
         file: the image.
         name: where the row comes from, unique in the data set.
         group: what a split must not separate, such as the person or the photo.
-        points: (K, 2), (x, y) in pixels, NaN where not labelled.
+        points: (K, 2), (x, y) in pixels, NaN where not labeled.
         scheme: name of the marking scheme; empty if unknown.
     """
 

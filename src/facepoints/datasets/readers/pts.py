@@ -1,7 +1,7 @@
 """Reads iBUG .pts files next to images, as in 300-W, LFPW, HELEN and AFW.
 
 A file lists "x y" per line between braces. Coordinates are 1-based, as in MATLAB, so 1 is
-subtracted. "nan nan" means that a point is not labelled. Source:
+subtracted. "nan nan" means that a point is not labeled. Source:
 https://ibug.doc.ic.ac.uk/resources/facial-point-annotations/
 """
 
@@ -68,7 +68,7 @@ def read_pts(path: Path, options: Options) -> Photos:
 
 
 def parse_pts(file: Path) -> NDArray[np.float32]:
-    """The points (K, 2) of a .pts file, 0-based, NaN where not labelled. Raises DataError."""
+    """The points (K, 2) of a .pts file, 0-based, NaN where not labeled. Raises DataError."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:

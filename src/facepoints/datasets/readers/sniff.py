@@ -19,7 +19,7 @@ from facepoints.datasets.readers.photo_rows import IMAGE_SUFFIXES
 from facepoints.datasets.readers.pts import pts_files
 from facepoints.errors import DataError
 
-__all__ = ["KNOWN_FORMATS", "find_format", "fingerprint"]
+__all__ = ["find_format", "fingerprint"]
 
 KNOWN_FORMATS = (
     "a Kaggle training.csv or test.csv (plain, zipped, in the competition's zip), "

@@ -33,7 +33,7 @@ def render(count: int, *, seed: int = 0, size: int = 96) -> Samples:
     """Render faces with 68 exact points, all inside the image.
 
     Row i depends only on `seed`, `size` and i, not on `count`. Points hidden by glasses, hair or
-    a hand are labelled too. `as_landmarks(KAGGLE_15)` gives Kaggle's 15 points.
+    a hand are labeled too. `as_landmarks(KAGGLE_15)` gives Kaggle's 15 points.
 
     Args:
         count: number of faces. Four consecutive rows show one person, which is their group.
@@ -94,7 +94,7 @@ def _face(row: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np
 
 
 def kaggle_like(count: int, *, seed: int = 0, size: int = 96) -> Samples:
-    """Render faces labelled as in Kaggle's training.csv: two marking schemes, missing labels.
+    """Render faces labeled as in Kaggle's training.csv: two marking schemes, missing labels.
 
     The first third of the rows has 15 points ("15-point"). The other rows have only the four
     points of the narrow scheme ("4-point"). Their nose tip is 7 px lower and their bottom lip 5 px

@@ -48,10 +48,10 @@ def write_kaggle_files(out: Path, *, count: int, test: int, seed: int) -> None:
 
 def _write_solution(samples: Samples, out: Path) -> None:
     lookup, solution = io.StringIO(), io.StringIO()
-    requests = csv.writer(lookup, lineterminator="\n")
-    answers = csv.writer(solution, lineterminator="\n")
-    requests.writerow(["RowId", "ImageId", "FeatureName", "Location"])
-    answers.writerow(["RowId", "Location"])
+    lookup_rows = csv.writer(lookup, lineterminator="\n")
+    solution_rows = csv.writer(solution, lineterminator="\n")
+    lookup_rows.writerow(["RowId", "ImageId", "FeatureName", "Location"])
+    solution_rows.writerow(["RowId", "Location"])
     row_id = 0
     for image in range(len(samples)):
         for column, name in enumerate(samples.landmarks.names):
@@ -59,7 +59,7 @@ def _write_solution(samples: Samples, out: Path) -> None:
                 continue
             for axis, letter in enumerate("xy"):
                 row_id += 1
-                requests.writerow([row_id, image + 1, f"{name}_{letter}", ""])
-                answers.writerow([row_id, f"{samples.points[image, column, axis]:.6f}"])
+                lookup_rows.writerow([row_id, image + 1, f"{name}_{letter}", ""])
+                solution_rows.writerow([row_id, f"{samples.points[image, column, axis]:.6f}"])
     files.write_text(out / "IdLookupTable.csv", lookup.getvalue())
     files.write_text(out / "solution.csv", solution.getvalue())

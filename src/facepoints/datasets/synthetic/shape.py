@@ -109,7 +109,7 @@ CROWN: Array = np.array(
         (-1.12, -0.30, -0.98),
     ]
 )
-"""Outline of the skull above the ends of the jaw, from the left ear over the top; unlabelled."""
+"""Outline of the skull above the ends of the jaw, from the left ear over the top; unlabeled."""
 
 
 def neutral_shape(rng: np.random.Generator) -> Array:

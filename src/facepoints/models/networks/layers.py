@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from facepoints.errors import SettingsError
 
-__all__ = ["PointRegressor", "full_precision", "init_weights", "map_size"]
+__all__ = ["PointRegressor", "full_precision"]
 
 OUTPUT_SCALE = 0.01
 """Initial distance of the last layer's output from its bias, in half sides, for features of unit

@@ -52,7 +52,7 @@ def augment(
 
     Returns:
         Images, points and mask on the same device, images of `size`. Points outside the image
-        (beyond the outer edge of a border pixel) are no longer labelled. Points without a label
+        (beyond the outer edge of a border pixel) are no longer labeled. Points without a label
         are 0 if the settings change geometry.
     """
     batch, device = len(images), images.device

@@ -47,7 +47,7 @@ def warp(
         size: (height, width) of the output, a window at the center of the input.
 
     Returns:
-        Images, points and mask. Points outside the image are no longer labelled; points without a
+        Images, points and mask. Points outside the image are no longer labeled; points without a
         label are 0.
     """
     device = images.device

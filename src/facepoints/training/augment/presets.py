@@ -75,14 +75,14 @@ class Augment:
 
     @property
     def geometric(self) -> bool:
-        """Whether any change that moves points is on (mirroring included)."""
+        """True if any change that moves points is on (mirroring included)."""
         return any((self.rotation, self.scale, self.shift, self.mirror, self.perspective)) or (
             self.elastic > 0
         )
 
     @property
     def photometric(self) -> bool:
-        """Whether any change of gray values is on."""
+        """True if any change of gray values is on."""
         tones = (self.brightness, self.contrast, self.gamma, self.shade)
         return any((*tones, self.blur, self.noise, self.occlusion))
 
