@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 
 from facepoints._util.console import count_noun
 from facepoints._util.files import check_output
-from facepoints.cli.options import CropSize, Data, Seed, Split, load_samples, option
+from facepoints._util.option_help import option
+from facepoints.cli.options import (
+    CropSize,
+    Data,
+    Seed,
+    Split,
+    load_samples,
+)
 from facepoints.cli.output import say
 from facepoints.errors import SettingsError
 

@@ -10,15 +10,14 @@ import tyro
 
 from facepoints import weights
 from facepoints._util.console import count_noun
+from facepoints._util.option_help import flag, option
 from facepoints.cli.options import (
     AnyModel,
     CropSize,
     Data,
     ExcludePeople,
     Split,
-    flag,
     load_samples,
-    option,
 )
 from facepoints.cli.output import OUT, say
 from facepoints.errors import SettingsError

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from facepoints import weights
+from facepoints._util.option_help import DEVICE, SEED, flag, option
 from facepoints.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -31,28 +32,9 @@ __all__ = [
     "TrackingOptions",
     "VideoOptions",
     "detector_files",
-    "flag",
     "group",
     "load_samples",
-    "option",
 ]
-
-
-def option(help: str, *, metavar: str | None = None, default_text: str | None = None) -> object:
-    """The help of an option, as an annotation for tyro.
-
-    Args:
-        help: what the option does, in a sentence or two.
-        metavar: name of its value; None: made from its type.
-        default_text: text about the default, shown in parentheses; None: made from its value.
-    """
-    hint = None if default_text is None else f"({default_text})"
-    return tyro.conf.arg(help=help, metavar=metavar, help_behavior_hint=hint)
-
-
-def flag(help: str) -> object:
-    """The help of an option without a value that is off by default, as an annotation for tyro."""
-    return option(help, default_text="default: off")
 
 
 def group(name: str) -> object:
@@ -127,9 +109,7 @@ Fps = Annotated[
     ),
 ]
 
-Seed = Annotated[
-    int, option("Seed of the random numbers. The same seed gives the same result.", metavar="N")
-]
+Seed = Annotated[int, SEED]
 
 
 @dataclass(frozen=True)
@@ -137,14 +117,7 @@ class PredictorOptions:
     """Options of the commands that find faces in images."""
 
     model: AnyModel = weights.BUILTIN
-    device: Annotated[
-        str,
-        option(
-            "Device that runs the network: cpu, cuda, cuda:N, or auto (cuda if there is one, "
-            "else cpu).",
-            metavar="DEVICE",
-        ),
-    ] = "cpu"
+    device: Annotated[str, DEVICE] = "cpu"
     detector: Annotated[
         str,
         option(

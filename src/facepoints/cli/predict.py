@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from facepoints._util.console import quiet_libraries
 from facepoints._util.files import check_output
+from facepoints._util.option_help import flag, option
 from facepoints._util.progress import Stopped
 from facepoints.cli.options import (
     ImagesAreVideo,
@@ -15,9 +16,7 @@ from facepoints.cli.options import (
     TrackingOptions,
     VideoOptions,
     detector_files,
-    flag,
     group,
-    option,
 )
 from facepoints.cli.output import ERR, note
 from facepoints.errors import DataError

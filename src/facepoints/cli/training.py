@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from facepoints import weights
+from facepoints._util.option_help import flag, option
 from facepoints.cli.options import (
     AnyModel,
     CropSize,
@@ -15,10 +16,8 @@ from facepoints.cli.options import (
     ExcludePeople,
     IncludePeople,
     Split,
-    flag,
     group,
     load_samples,
-    option,
 )
 from facepoints.cli.output import OUT, say
 from facepoints.training.settings import Missing, Network, TrainSettings

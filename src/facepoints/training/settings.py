@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-import tyro
-
+from facepoints._util.option_help import DEVICE, SEED, flag, option
 from facepoints.errors import SettingsError
 from facepoints.models.ensemble import Merge
 
@@ -55,12 +54,6 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-def _option(help: str, metavar: str | None = None, default: str | None = None) -> object:
-    """Help of a field on the command line. `default` describes a default of None in words."""
-    hint = None if default is None else f"(default: {default})"
-    return tyro.conf.arg(help=help, metavar=metavar, help_behavior_hint=hint)
-
-
 @dataclass(frozen=True)
 class TrainSettings:
     """Settings of a training.
@@ -71,19 +64,19 @@ class TrainSettings:
         SettingsError: an unknown name or a number out of its range.
     """
 
-    network: Annotated[Network, _option("Network to train.")] = "heatnet"
+    network: Annotated[Network, option("Network to train.")] = "heatnet"
     init: Annotated[
         str | None,
-        _option(
+        option(
             "Initial weights: builtin (those of the package), random, or a run folder. Output "
             "layers of points that the initial model knows or can compute are copied.",
             "builtin|random|RUN",
-            "builtin for heatnet on faces, else random",
+            default_text="default: builtin for heatnet on faces, else random",
         ),
     ] = None
     missing: Annotated[
         Missing,
-        _option(
+        option(
             "Strategy for missing labels. per-scheme and mask train on all rows and skip the "
             "missing labels. specialist adds a second network for the points that nearly all "
             "rows have. fill copies a label from the row before, median takes the median of all "
@@ -92,54 +85,54 @@ class TrainSettings:
     ] = "per-scheme"
     merge: Annotated[
         Merge,
-        _option(
+        option(
             "How specialist merges its two networks, where both predict a point. replace takes "
             "the point of the second network. average takes the mean of both."
         ),
     ] = "replace"
     loss: Annotated[
         LossName,
-        _option("Training loss. laplace and gaussian also learn the error of every point."),
+        option("Training loss. laplace and gaussian also learn the error of every point."),
     ] = "laplace"
-    epochs: Annotated[int, _option("Number of passes over the training rows.", "N")] = 60
+    epochs: Annotated[int, option("Number of passes over the training rows.", "N")] = 60
     minutes: Annotated[
         float | None,
-        _option(
+        option(
             "Train for this many minutes instead of a number of epochs.",
             "MINUTES",
-            "train for --epochs",
+            default_text="default: train for --epochs",
         ),
     ] = None
-    batch: Annotated[int, _option("Rows per step, summed over all processes.", "ROWS")] = 32
+    batch: Annotated[int, option("Rows per step, summed over all processes.", "ROWS")] = 32
     learning_rate: Annotated[
         float | None,
-        _option(
+        option(
             "Highest learning rate.",
             "RATE",
-            "3e-3 for heatnet, 1e-4 for vggface, else 1e-3; a third of it when starting from "
-            "trained weights",
+            default_text="default: 3e-3 for heatnet, 1e-4 for vggface, else 1e-3; a third of it "
+            "when starting from trained weights",
         ),
     ] = None
     schedule: Annotated[
         Schedule,
-        _option(
+        option(
             "Schedule of the learning rate. one-cycle: it rises, then falls. constant: it does "
             "not change."
         ),
     ] = "one-cycle"
-    weight_decay: Annotated[float, _option("Weight decay of AdamW. 0 is plain Adam.", "DECAY")] = (
+    weight_decay: Annotated[float, option("Weight decay of AdamW. 0 is plain Adam.", "DECAY")] = (
         0.01
     )
     ema: Annotated[
         float,
-        _option(
+        option(
             "Decay per step of the moving average of the weights. 0 switches the average off.",
             "DECAY",
         ),
     ] = 0.998
     augment: Annotated[
         str,
-        _option(
+        option(
             "Strength of the random changes to training faces: geometry, light, blur, noise, "
             "occlusion.",
             "{none,light,default,strong}",
@@ -147,23 +140,23 @@ class TrainSettings:
     ] = "default"
     input_size: Annotated[
         int | None,
-        _option(
+        option(
             "Side of the network input, in pixels. If the crops are larger, augmentation can move "
             "real surroundings into view.",
             "PIXELS",
-            "the size of the crops",
+            default_text="default: the size of the crops",
         ),
     ] = None
     keep: Annotated[
         Keep,
-        _option(
+        option(
             "Weights to keep. best: those of the epoch with the smallest error on the validation "
             "rows. last: those of the last epoch."
         ),
     ] = "best"
     validation: Annotated[
         float,
-        _option(
+        option(
             "Share of the rows to hold out, from 0 to 0.9. All rows of a person (of an image, if "
             "people are unknown) stay together. With 0, all rows train the network, and the "
             "radius is not calibrated.",
@@ -172,7 +165,7 @@ class TrainSettings:
     ] = 0.15
     ensemble: Annotated[
         int,
-        _option(
+        option(
             "Number of networks to train. Their predictions are averaged. Time grows in "
             "proportion.",
             "NETWORKS",
@@ -180,30 +173,20 @@ class TrainSettings:
     ] = 1
     half: Annotated[
         bool,
-        _option(
+        flag(
             "Store the weights as float16. This halves their size and moves points by about "
-            "0.01 px.",
-            default="off",
+            "0.01 px."
         ),
     ] = False
     precision: Annotated[
         Precision,
-        _option(
+        option(
             "auto: compute in bfloat16 where the processor or GPU supports it, and coordinates in "
             "float32. float32: compute everything in float32."
         ),
     ] = "auto"
-    seed: Annotated[
-        int, _option("Seed of the random numbers. The same seed gives the same result.", "N")
-    ] = 0
-    device: Annotated[
-        str,
-        _option(
-            "Device that runs the network: cpu, cuda, cuda:N, or auto (cuda if there is one, "
-            "else cpu).",
-            "DEVICE",
-        ),
-    ] = "auto"
+    seed: Annotated[int, SEED] = 0
+    device: Annotated[str, DEVICE] = "auto"
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
