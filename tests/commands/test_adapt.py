@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crop_rules import mean_face_rule
+from fakes import mean_face_rule
 
 from facepoints.commands.adapt import AdaptReport, adapt, mean_gaps
 from facepoints.datasets.samples import Samples
@@ -127,8 +127,8 @@ def faces(count: int, seed: int, noise: float, narrow: int = 0, side: int = SIDE
             image += 200 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 18)
         images.append(image.clip(0, 255).astype(np.uint8))
         names = KAGGLE_15.names if row < count - narrow else _marked("4-point")
-        want = LandmarkSet(names, mirrorable=False)
-        at = convert(RULE.canonical_points[None], every, IBUG_68, want)[0][0]
+        landmarks = LandmarkSet(names, mirrorable=False)
+        at = convert(RULE.canonical_points[None], every, IBUG_68, landmarks)[0][0]
         shape = at + SHIFT + rng.normal(0, noise, (15, 2))
         points.append(affine.apply(change, shape))
     labelled = np.ones((count, 15), dtype=bool)
@@ -264,10 +264,10 @@ def test_a_mean_of_few_faces_is_shrunk_and_outliers_are_left_out() -> None:
     real = rng.normal(0, 2, (15, 2))
     labelled = np.ones((20, 15), dtype=bool)
     gaps = real + rng.normal(0, 1, (20, 15, 2))
-    found = mean_gaps(gaps, labelled)
-    assert np.abs(found - real).mean() < 0.3
+    means = mean_gaps(gaps, labelled)
+    assert np.abs(means - real).mean() < 0.3
     gaps[3, 4] = (40, -40)
-    assert np.abs(mean_gaps(gaps, labelled)[4] - found[4]).max() < 0.3
+    assert np.abs(mean_gaps(gaps, labelled)[4] - means[4]).max() < 0.3
     labelled[:, 7] = False
     assert (mean_gaps(gaps, labelled)[7] == 0).all()
     chance = rng.normal(0, 3, (200, 4, 15, 2))  # only chance, in many sets of four faces

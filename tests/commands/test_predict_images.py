@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import onnx.parser
 import pytest
-from crop_rules import mean_face_rule
+from fakes import mean_face_rule
 from numpy.typing import NDArray
 from skimage import data
 
@@ -115,7 +115,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def fails(words: Sequence[str | Path], capsys: pytest.CaptureFixture[str], status: int = 2) -> str:
-    """The last line that a command ends with that cannot be done."""
+    """The error, the last line of a command that fails."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main(["predict", *map(str, words)])
@@ -133,9 +133,9 @@ def test_lines_of_json_go_to_standard_output(
 ) -> None:
     predict(album, model=model)
     captured = capsys.readouterr()
-    found = [json.loads(line) for line in captured.out.splitlines()]
-    assert [os.path.relpath(f["file"], album) for f in found] == ORDER
-    a, b, c, d, e, more = found
+    records = [json.loads(line) for line in captured.out.splitlines()]
+    assert [os.path.relpath(f["file"], album) for f in records] == ORDER
+    a, b, c, d, e, more = records
     assert "not an image of a known kind" in c["error"]
     assert e["faces"] == []
     for image in (a, b, d, more):
@@ -271,7 +271,7 @@ def many(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["faces.jsonl", "faces.csv", "faces.json", "points"])
-def test_an_interrupted_run_goes_on(
+def test_an_interrupted_run_is_resumed(
     name: str, many: list[str], model: Path, tmp_path: Path
 ) -> None:
     landmark_model = LandmarkModel.load(model)
@@ -328,7 +328,7 @@ def test_other_settings_start_over(many: list[str], model: Path, tmp_path: Path)
 
 
 class _AnyNet:
-    """Stands in for OpenCV's YuNet, which takes any file then."""
+    """Replaces OpenCV's YuNet and accepts any file."""
 
     create = classmethod(lambda cls, *_: cls())
 
@@ -350,7 +350,7 @@ def test_another_detector_of_the_same_name_processes_every_image_again(
     monkeypatch.setattr(cv2, "FaceDetectorYN", _AnyNet)
 
     def run(content: bytes, stop_at: int | None = None) -> tuple[int, int]:
-        """Pictures done before, and looked at now."""
+        """Number of images taken from the interrupted run, and of those processed now."""
         file.write_bytes(content)
         detector, blob = getattr(kind, "load", kind)(file), Blob(stop_at)
         monkeypatch.setattr(kind, "detect", lambda _, image: blob.detect(image))
@@ -496,7 +496,9 @@ def test_one_unreadable_file_is_an_error_and_a_record(
     assert "not an image of a known kind" in line["error"]
 
 
-def test_no_face_is_no_error(album: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_image_without_a_face_is_not_an_error(
+    album: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     predict(album / "e.png", model=model)
     captured = capsys.readouterr()
     assert json.loads(captured.out)["faces"] == []
@@ -544,8 +546,8 @@ def test_points_that_the_model_lacks_are_refused_before_work_begins(
 ) -> None:
     detector = Blob()
     predictor = Predictor(LandmarkModel.load(model), detector)
-    want = KAGGLE_15.union(IBUG_68.subset(["chin"]))
-    assert predict_images(predictor, [str(album / "a.jpg")], drawn=album / "d", landmarks=want)
+    landmarks = KAGGLE_15.union(IBUG_68.subset(["chin"]))
+    assert predict_images(predictor, [str(album / "a.jpg")], drawn=album / "d", landmarks=landmarks)
     ears = type(KAGGLE_15)(("left_ear", "right_ear"))
     detector.detected = 0
     with pytest.raises(DataError, match="left_ear"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
-from crop_rules import mean_face_rule
+from fakes import mean_face_rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,13 +36,13 @@ def fake_run(
     sources: dict[str, tuple[str, ...]] | None = None,
     points: np.ndarray | None = None,
 ) -> Run:
-    """Answers every image with the same points: column k is at (k / 4, k / 4 + 0.1)."""
+    """A run that predicts the same points for every image: column k is at (k / 4, k / 4 + 0.1)."""
     if points is None:
         column = np.arange(len(landmarks)) / 4
         points = np.stack([column, column + 0.1], axis=1)
 
     def predict(images: np.ndarray) -> SimpleNamespace:
-        shade = images[:, 0, 0].astype(np.float32)[:, None, None] / 1000  # tells images apart
+        shade = images[:, 0, 0].astype(np.float32)[:, None, None] / 1000  # distinguishes the images
         return SimpleNamespace(points=(points + shade).astype(np.float32))
 
     fields = SimpleNamespace(
@@ -52,8 +52,8 @@ def fake_run(
 
 
 @pytest.fixture
-def test_csv(tmp_path: Path) -> Path:
-    """Three images whose ids are not their places; image n is of shade n."""
+def images_csv(tmp_path: Path) -> Path:
+    """A test table of three images, not in the order of their ids; image n has gray value n."""
     path = tmp_path / "test.csv"
     rows = [f"{i},{' '.join([str(i)] * SIDE * SIDE)}\n" for i in (2, 5, 1)]
     path.write_text("ImageId,Image\n" + "".join(rows))
@@ -73,7 +73,9 @@ def written(path: Path) -> list[tuple[int, float]]:
         return [(int(row), float(value)) for row, value in csv.reader(file)]
 
 
-def test_rows_are_joined_by_name_in_the_order_of_the_lookup(test_csv: Path, tmp_path: Path) -> None:
+def test_rows_are_joined_by_name_in_the_order_of_the_lookup(
+    images_csv: Path, tmp_path: Path
+) -> None:
     rows = [
         (7, 5, "nose_tip_y"),
         (3, 1, "nose_tip_x"),
@@ -81,12 +83,12 @@ def test_rows_are_joined_by_name_in_the_order_of_the_lookup(test_csv: Path, tmp_
         (1, 1, "left_eyebrow_inner_end_y"),
     ]
     out = tmp_path / "out.csv"
-    report = submit(fake_run(), test_csv, lookup_of(tmp_path, rows), out)
+    report = submit(fake_run(), images_csv, lookup_of(tmp_path, rows), out)
     nose, brow = KAGGLE_15.names.index("nose_tip"), KAGGLE_15.names.index(rows[3][2][:-2])
     narrow_nose = ALL.names.index("nose_tip@4-point")
     assert written(out) == [
-        (7, pytest.approx(narrow_nose / 4 + 0.105, abs=1e-5)),  # image 5: asks for core only
-        (3, pytest.approx(nose / 4 + 0.001, abs=1e-5)),  # image 1: asks for a brow too
+        (7, pytest.approx(narrow_nose / 4 + 0.105, abs=1e-5)),  # image 5: core points only
+        (3, pytest.approx(nose / 4 + 0.001, abs=1e-5)),  # image 1: a brow, too
         (4, pytest.approx(ALL.names.index("left_eye_center@4-point") / 4 + 0.005, abs=1e-5)),
         (1, pytest.approx(brow / 4 + 0.101, abs=1e-5)),
     ]
@@ -109,14 +111,14 @@ def test_the_order_of_the_lookup_changes_no_value(
     run = fake_run(landmarks, {"4-point": CORE}, points)
     rows = [(100 + k, image, f"{name}_{axis}") for k, (image, name, axis) in enumerate(requests)]
     submit(run, path, lookup_of(folder, rows), folder / "out.csv")
-    answers = written(folder / "out.csv")
-    assert [row for row, _ in answers] == [row for row, _, _ in rows]
-    for (image, name, axis), (_, value) in zip(requests, answers, strict=True):
-        want = points[CORE.index(name), "xy".index(axis)] + image / 1000
-        assert value == pytest.approx(want, abs=1e-5)
+    rows_written = written(folder / "out.csv")
+    assert [row for row, _ in rows_written] == [row for row, _, _ in rows]
+    for (image, name, axis), (_, value) in zip(requests, rows_written, strict=True):
+        expected = points[CORE.index(name), "xy".index(axis)] + image / 1000
+        assert value == pytest.approx(expected, abs=1e-5)
 
 
-def test_values_are_clipped_to_the_pixels_of_the_image(test_csv: Path, tmp_path: Path) -> None:
+def test_values_are_clipped_to_the_pixels_of_the_image(images_csv: Path, tmp_path: Path) -> None:
     points = np.array([[-3.0, 99.0], [2.5, 3.5]])
     landmarks = LandmarkSet(("left_eye_center", "right_eye_center"))
     rows = [
@@ -124,7 +126,7 @@ def test_values_are_clipped_to_the_pixels_of_the_image(test_csv: Path, tmp_path:
         for k, (n, a) in enumerate([(n, a) for n in landmarks.names for a in "xy"])
     ]
     out = tmp_path / "out.csv"
-    report = submit(fake_run(landmarks, {}, points), test_csv, lookup_of(tmp_path, rows), out)
+    report = submit(fake_run(landmarks, {}, points), images_csv, lookup_of(tmp_path, rows), out)
     assert [value for _, value in written(out)] == [0, SIDE - 1, 2.501, 3.501]
     assert report.clipped == 2
 
@@ -132,8 +134,8 @@ def test_values_are_clipped_to_the_pixels_of_the_image(test_csv: Path, tmp_path:
 def test_a_68_point_model_predicts_both_schemes_at_the_place_of_the_face(
     tmp_path: Path,
 ) -> None:
-    """A run that answers every crop with the mean face says where the competition's pictures
-    are taken to have it: the mean of its labels, in each of its two schemes."""
+    """A run that predicts the mean face for every crop gives the mean of the labels of the
+    competition, in each of its two schemes."""
     rule = mean_face_rule(IBUG_68, (64, 64))
 
     def predict(crops: np.ndarray) -> SimpleNamespace:
@@ -163,32 +165,32 @@ def test_a_68_point_model_predicts_both_schemes_at_the_place_of_the_face(
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_quotes_byte_order_marks_and_zips_are_read(
-    test_csv: Path, tmp_path: Path, end: str
+    images_csv: Path, tmp_path: Path, end: str
 ) -> None:
     plain = lookup_of(tmp_path, [(1, 5, "nose_tip_x"), (2, 5, "nose_tip_y")], end)
-    submit(fake_run(), test_csv, plain, tmp_path / "plain.csv")
+    submit(fake_run(), images_csv, plain, tmp_path / "plain.csv")
     text = "﻿" + plain.read_text().replace("nose_tip_x", '"nose_tip_x"')
     odd = tmp_path / "odd.csv"
     odd.write_bytes(text.encode())
-    submit(fake_run(), test_csv, odd, tmp_path / "odd-out.csv")
+    submit(fake_run(), images_csv, odd, tmp_path / "odd-out.csv")
     packed = tmp_path / "packed.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(odd, "IdLookupTable.csv")
         archive.writestr("SampleSubmission.csv", "RowId,Location\n")
-    submit(fake_run(), test_csv, packed, tmp_path / "packed-out.csv")
+    submit(fake_run(), images_csv, packed, tmp_path / "packed-out.csv")
     texts = {(tmp_path / f"{n}.csv").read_text() for n in ("plain", "odd-out", "packed-out")}
     assert len(texts) == 1
 
 
-def test_the_score_is_the_rmse_of_what_was_written(test_csv: Path, tmp_path: Path) -> None:
+def test_the_score_is_the_rmse_of_what_was_written(images_csv: Path, tmp_path: Path) -> None:
     rows = [(1, 5, "nose_tip_x"), (2, 5, "nose_tip_y"), (3, 1, "left_eyebrow_inner_end_x")]
     lookup, out = lookup_of(tmp_path, rows), tmp_path / "out.csv"
-    submit(fake_run(), test_csv, lookup, out)
+    submit(fake_run(), images_csv, lookup, out)
     values = dict(written(out))
     solution = tmp_path / "solution.csv"
     truth = {3: values[3] + 5, 1: values[1] - 1, 2: values[2] + 2}
     solution.write_text("RowId,Location\n" + "".join(f"{k},{v}\n" for k, v in truth.items()))
-    score = submit(fake_run(), test_csv, lookup, out, score=solution).score
+    score = submit(fake_run(), images_csv, lookup, out, score=solution).score
     assert score is not None
     assert score.rmse == pytest.approx(np.sqrt(30 / 3))
     assert score.schemes == pytest.approx({"4-point": np.sqrt(5 / 2), "15-point": 5})
@@ -216,12 +218,12 @@ BAD_LOOKUPS = {
 
 @pytest.mark.parametrize("text", list(BAD_LOOKUPS), ids=range(len(BAD_LOOKUPS)))
 def test_a_bad_lookup_is_one_line_and_writes_nothing(
-    test_csv: Path, tmp_path: Path, text: str
+    images_csv: Path, tmp_path: Path, text: str
 ) -> None:
     lookup, out = tmp_path / "lookup.csv", tmp_path / "out.csv"
     lookup.write_text(text)
     with pytest.raises(DataError, match=BAD_LOOKUPS[text]) as caught:
-        submit(fake_run(), test_csv, lookup, out)
+        submit(fake_run(), images_csv, lookup, out)
     assert "\n" not in str(caught.value)
     assert not out.exists()
 
@@ -238,34 +240,34 @@ BAD_SOLUTIONS = {
 
 @pytest.mark.parametrize("text", list(BAD_SOLUTIONS), ids=range(len(BAD_SOLUTIONS)))
 def test_a_bad_solution_is_one_line_and_writes_nothing(
-    test_csv: Path, tmp_path: Path, text: str
+    images_csv: Path, tmp_path: Path, text: str
 ) -> None:
     solution, out = tmp_path / "solution.csv", tmp_path / "out.csv"
     solution.write_text(text)
     lookup = lookup_of(tmp_path, [(1, 1, "nose_tip_x"), (2, 1, "nose_tip_y")])
     with pytest.raises(DataError, match=BAD_SOLUTIONS[text]):
-        submit(fake_run(), test_csv, lookup, out, score=solution)
+        submit(fake_run(), images_csv, lookup, out, score=solution)
     assert not out.exists()
 
 
-def test_a_point_that_the_run_lacks_is_named(test_csv: Path, tmp_path: Path) -> None:
+def test_a_point_that_the_run_lacks_is_named(images_csv: Path, tmp_path: Path) -> None:
     run = fake_run(LandmarkSet(CORE), {"4-point": CORE})
     lookup = lookup_of(tmp_path, [(1, 1, "nose_tip_x"), (2, 1, "mouth_left_corner_x")])
     with pytest.raises(RunError, match=r"'mouth_left_corner'.* in 1 rows; it predicts: left_eye"):
-        submit(run, test_csv, lookup, tmp_path / "out.csv")
+        submit(run, images_csv, lookup, tmp_path / "out.csv")
 
 
-def test_a_run_that_diverged_writes_nothing(test_csv: Path, tmp_path: Path) -> None:
+def test_a_run_that_diverged_writes_nothing(images_csv: Path, tmp_path: Path) -> None:
     run = fake_run(points=np.full((len(ALL), 2), np.nan))
     with pytest.raises(RunError, match="not finite"):
-        submit(run, test_csv, lookup_of(tmp_path, [(1, 1, "nose_tip_x")]), tmp_path / "out.csv")
+        submit(run, images_csv, lookup_of(tmp_path, [(1, 1, "nose_tip_x")]), tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_missing_files_and_repeated_images_are_one_line(test_csv: Path, tmp_path: Path) -> None:
+def test_missing_files_and_repeated_images_are_one_line(images_csv: Path, tmp_path: Path) -> None:
     lookup, out = lookup_of(tmp_path, [(1, 1, "nose_tip_x")]), tmp_path / "out.csv"
     with pytest.raises(DataError, match=r"no-such\.csv"):
-        submit(fake_run(), test_csv, tmp_path / "no-such.csv", out)
+        submit(fake_run(), images_csv, tmp_path / "no-such.csv", out)
     twice = tmp_path / "twice.csv"
     twice.write_text("ImageId,Image\n1,0 0 0 0\n1,0 0 0 0\n")
     with pytest.raises(DataError, match="ImageId 1 is there more than once"):
@@ -276,21 +278,21 @@ def test_missing_files_and_repeated_images_are_one_line(test_csv: Path, tmp_path
         submit(fake_run(), unnamed, lookup, out)
 
 
-def test_an_unwritable_place_is_one_line(test_csv: Path, tmp_path: Path) -> None:
+def test_an_unwritable_place_is_one_line(images_csv: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     lookup = lookup_of(tmp_path, [(1, 1, "nose_tip_x")])
     with pytest.raises(FacepointsError, match="could not write"):
-        submit(fake_run(), test_csv, lookup, tmp_path / "file" / "out.csv")
+        submit(fake_run(), images_csv, lookup, tmp_path / "file" / "out.csv")
 
 
-@pytest.mark.parametrize(("answer", "below"), [("mask", 4.30), ("per-scheme", 4.16)])
+@pytest.mark.parametrize(("strategy", "below"), [("mask", 4.30), ("per-scheme", 4.16)])
 def test_mean_points_score_as_they_should_on_real_faces(
-    shared: Path, solution: Path, tmp_path: Path, answer: str, below: float
+    shared: Path, solution: Path, tmp_path: Path, strategy: str, below: float
 ) -> None:
     """The means of both schemes' labels, each in its columns, beat the mixed mean."""
     folder = shared / "kaggle-like"
     training = readers.load(folder / "training.csv.zip")
-    data = MISSING[answer](training).parts[0].samples
+    data = MISSING[strategy](training).parts[0].samples
     mean = (data.points.sum(axis=0) / data.labelled.sum(axis=0)[:, None]).astype(np.float32)
 
     def predict(images: np.ndarray) -> SimpleNamespace:
@@ -312,7 +314,7 @@ def test_mean_points_score_as_they_should_on_real_faces(
     assert below - 0.1 < report.score.rmse < below
 
 
-def test_the_competitions_own_lookup_table_is_answered_in_full(
+def test_every_row_of_the_competitions_lookup_table_is_predicted(
     shared: Path, tmp_path: Path
 ) -> None:
     test = tmp_path / "test.csv"
@@ -326,19 +328,21 @@ def test_the_competitions_own_lookup_table_is_answered_in_full(
 
 
 @pytest.mark.parametrize("which", ["test.csv", "lookup.csv", "solution.csv"])
-def test_a_submission_never_replaces_what_it_is_made_of(
-    which: str, test_csv: Path, tmp_path: Path
+def test_a_submission_never_replaces_its_inputs(
+    which: str, images_csv: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "lookup.csv").write_text("RowId,ImageId,FeatureName\n1,1,nose_tip_x\n")
     (tmp_path / "solution.csv").write_text("RowId,Location\n1,3\n")
     out = tmp_path / which
     before = out.read_bytes()
     with pytest.raises(FacepointsError, match="would destroy it"):
-        submit(fake_run(), test_csv, tmp_path / "lookup.csv", out, score=tmp_path / "solution.csv")
+        submit(
+            fake_run(), images_csv, tmp_path / "lookup.csv", out, score=tmp_path / "solution.csv"
+        )
     assert out.read_bytes() == before
 
 
-def test_a_training_table_is_no_test_table(tmp_path: Path) -> None:
+def test_a_training_table_is_refused_as_a_test_table(tmp_path: Path) -> None:
     table, lookup = tmp_path / "training.csv", tmp_path / "lookup.csv"
     table.write_text("nose_tip_x,nose_tip_y,Image\n1,1,1 2 3 4\n")
     lookup.write_text("RowId,ImageId,FeatureName\n1,1,nose_tip_x\n")

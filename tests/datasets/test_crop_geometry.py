@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crop_rules import mean_face_rule
+from fakes import mean_face_rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

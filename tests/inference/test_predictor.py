@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fakes import DISC_LANDMARKS, DISC_SHAPE, DiscModel, FixedDetector
+from fakes import DISC_LANDMARKS, DISC_SHAPE, DiscModel, DriftingDiscs, FixedDetector, center_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -62,41 +62,7 @@ def canvas(width: int = 320, height: int = 240) -> NDArray[np.uint8]:
 
 
 @dataclass
-class Discs(DiscModel):
-    """A model that reads the discs.
-
-    Attributes:
-        drift: by how much of their way from the canonical points its points are off. Refinement
-            makes the error smaller.
-    """
-
-    face_box: tuple[float, float, float, float] = (11.5, 13.5, 40.0, 36.0)
-    drift: float = 0.0
-
-    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-        assert crops.dtype == np.uint8
-        assert crops.shape[1:] == self.size
-        self.calls.append(len(crops))
-        output = LandmarkOutput(
-            np.full((len(crops), 4, 2), np.nan, np.float32),
-            np.ones((len(crops), 4), np.float32),
-            np.zeros(len(crops), np.float32),
-        )
-        for row, crop in enumerate(crops):
-            discs = [_center(crop > 200), _center(crop < 56)]
-            if any(len(center) == 0 for center in discs):
-                output.points[row] = self.canonical_points
-                continue
-            fit = affine.fit_similarity(DISC_SHAPE[:2], np.array(discs))
-            points = affine.apply(fit, DISC_SHAPE)
-            output.points[row] = points + self.drift * (points - self.canonical_points)
-            output.radius[row] = 0.05 * np.hypot(*fit[:, 0]) * np.array([1, 1, 2, 2])
-            output.score[row] = crop.max() / 255 * 0.99
-        return output
-
-
-@dataclass
-class RecordingDiscs(Discs):
+class RecordingDiscs(DriftingDiscs):
     """It keeps the crops of each call."""
 
     crops: list[NDArray[np.uint8]] = field(default_factory=list)
@@ -104,11 +70,6 @@ class RecordingDiscs(Discs):
     def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
         self.crops.append(crops.copy())
         return super().__call__(crops)
-
-
-def _center(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    down, across = np.nonzero(mask)
-    return np.array([across.mean(), down.mean()]) if len(down) > 8 else np.zeros(0)
 
 
 def around(x: float, y: float, size: float, score: float = 0.9, angle: float = 0) -> Detection:
@@ -133,7 +94,7 @@ def test_predicted_points_match_the_drawn_face(
     image = canvas()
     truth = draw_face(image, x, y, size, angle)
     detection = around(x + off[0] * size, y + off[1] * size, size * off[2], angle=angle + 15)
-    (face,) = Predictor(Discs(passes), FixedDetector([detection]))(image)
+    (face,) = Predictor(DriftingDiscs(passes), FixedDetector([detection]))(image)
     assert np.abs(face.points - truth).max() < 0.04 * size
     np.testing.assert_allclose(face.radius, 0.05 * size * np.array([1, 1, 2, 2]), rtol=0.1)
     np.testing.assert_allclose(face.box, affine.bounding_box(face.points))
@@ -146,9 +107,9 @@ def test_the_initial_crop_puts_the_detected_box_where_training_had_it() -> None:
     draw_face(image, 150, 120, 100, 90)
     model = RecordingDiscs(refinement_passes=0)
     Predictor(model, FixedDetector([around(150, 120, 100, angle=90)]))(image)
-    want = np.full((64, 64), PLAIN, dtype=np.uint8)
-    draw_face(want, 31.5, 31.5, 40)  # upright, in the middle of `face_box`, its longer side 40
-    assert np.abs(model.crops[0][0].astype(int) - want).mean() < 1.5
+    expected = np.full((64, 64), PLAIN, dtype=np.uint8)
+    draw_face(expected, 31.5, 31.5, 40)  # upright, in the middle of `face_box`, its longer side 40
+    assert np.abs(model.crops[0][0].astype(int) - expected).mean() < 1.5
 
 
 @pytest.mark.parametrize(
@@ -166,7 +127,7 @@ def test_a_crop_within_the_tolerances_is_not_refined(
 ) -> None:
     image = canvas()
     truth = draw_face(image, 160, 120, 100, 20)
-    model = Discs()
+    model = DriftingDiscs()
     (face,) = Predictor(model, FixedDetector([detection]))(image)
     assert model.calls == calls
     assert np.abs(face.points - truth).max() < 4
@@ -178,7 +139,7 @@ def test_refinement_corrects_the_first_prediction() -> None:
     detection = around(170, 112, 110)
     off = {}
     for passes in (0, 1):
-        (face,) = Predictor(Discs(passes, drift=0.15), FixedDetector([detection]))(image)
+        (face,) = Predictor(DriftingDiscs(passes, drift=0.15), FixedDetector([detection]))(image)
         off[passes] = np.abs(face.points - truth).max()
     assert off[0] > 2
     assert off[1] < off[0] / 3
@@ -197,16 +158,16 @@ def test_refinement_weighs_points_with_a_small_radius_more(doubt: float) -> None
             return output
 
     model = Unsure()
-    image, want = canvas(), canvas(64, 64)
+    image, expected = canvas(), canvas(64, 64)
     draw_face(image, 160, 120, 100, 20)
     Predictor(model, FixedDetector([around(160, 120, 100)]))(image)
-    draw_face(want, 31.5, 31.5, 40)
-    off = np.abs(model.crops[1][0].astype(int) - want).mean()
+    draw_face(expected, 31.5, 31.5, 40)
+    off = np.abs(model.crops[1][0].astype(int) - expected).mean()
     assert off < 1.5 if doubt > 1 else off > 5
 
 
 def test_points_in_one_place_do_not_move_the_crop() -> None:
-    class Wild(Discs):
+    class Wild(DriftingDiscs):
         def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
             output = super().__call__(crops)
             output.score[:] = 1
@@ -249,21 +210,21 @@ def test_low_scores_are_no_faces() -> None:
     image = canvas()
     draw_face(image, 80, 120, 100)
     detector = FixedDetector([around(90, 120, 120, 0.2), around(240, 120, 100, 0.95)])
-    model = Discs()
+    model = DriftingDiscs()
     faces = Predictor(model, detector)(image)
     assert len(faces) == 1
     assert faces[0].box[0] < 160
     assert faces[0].score == pytest.approx(0.99)
     assert model.calls == [2, 1]  # a hopeless crop is not refined
-    assert Predictor(Discs(), detector, min_score=0.995)(image) == []
-    assert len(Predictor(Discs(), detector, min_score=0)(image)) == 2
+    assert Predictor(DriftingDiscs(), detector, min_score=0.995)(image) == []
+    assert len(Predictor(DriftingDiscs(), detector, min_score=0)(image)) == 2
 
 
 def test_without_a_face_score_the_detector_decides() -> None:
     image = canvas()
     draw_face(image, 80, 120, 100)
     detector = FixedDetector([around(80, 120, 100, 0.4), around(240, 120, 100, 0.7)])
-    (face,) = Predictor(Discs(has_face_score=False), detector)(image)
+    (face,) = Predictor(DriftingDiscs(has_face_score=False), detector)(image)
     assert face.score == 0.7
     assert face.box[0] > 160
 
@@ -273,7 +234,7 @@ def test_a_face_that_is_detected_twice_is_returned_once() -> None:
     truth = draw_face(image, 160, 120, 100)
     detections = [around(160, 120, 100), around(162, 119, 104), around(175, 120, 130, 0.5)]
     detections += [around(150, 130, 80, 0.3), around(160, 120, 100, angle=60)]
-    (face,) = Predictor(Discs(), FixedDetector(detections))(image)
+    (face,) = Predictor(DriftingDiscs(), FixedDetector(detections))(image)
     assert np.abs(face.points - truth).max() < 3
 
 
@@ -282,7 +243,7 @@ def test_neighbors_are_two_faces_and_the_highest_score_comes_first() -> None:
     draw_face(image, 90, 120, 100, bright=220)
     draw_face(image, 200, 120, 100)
     detections = [around(90, 120, 100), around(200, 120, 100)]
-    faces = Predictor(Discs(), FixedDetector(detections))(image)
+    faces = Predictor(DriftingDiscs(), FixedDetector(detections))(image)
     assert len(faces) == 2
     assert faces[0].score > faces[1].score
     assert faces[0].box[0] > faces[1].box[0]
@@ -293,14 +254,14 @@ def test_fallback_detections_are_used_only_without_a_face() -> None:
     truth = draw_face(image, 160, 120, 100)
     nothing, there = around(40, 60, 60), around(160, 120, 100)
     detector = FixedDetector([nothing], [[], [nothing], [there], [nothing]])
-    (face,) = Predictor(Discs(), detector)(image)
+    (face,) = Predictor(DriftingDiscs(), detector)(image)
     assert np.abs(face.points - truth).max() < 3
     assert detector.attempts == 3
     eager = FixedDetector([there], [[nothing]])
-    assert len(Predictor(Discs(), eager)(image)) == 1
+    assert len(Predictor(DriftingDiscs(), eager)(image)) == 1
     assert eager.attempts == 0
     vain = FixedDetector([], [[nothing], []])
-    assert Predictor(Discs(), vain)(image) == []
+    assert Predictor(DriftingDiscs(), vain)(image) == []
     assert vain.attempts == 2
 
 
@@ -308,7 +269,7 @@ class Upright:
     """A detector that finds faces within 40 degrees of upright only."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        brow, chin = _center(image > 200), _center(image < 56)
+        brow, chin = center_of(image > 200), center_of(image < 56)
         way = chin - brow
         if abs(np.degrees(np.arctan2(way[0], way[1]))) > 40:
             return []
@@ -321,9 +282,9 @@ class Upright:
 def test_any_angle_finds_faces_on_their_side_and_upside_down(angle: float) -> None:
     image = canvas()
     truth = draw_face(image, 140, 110, 100, angle)
-    (face,) = Predictor(Discs(), Upright(), any_angle=True)(image)
+    (face,) = Predictor(DriftingDiscs(), Upright(), any_angle=True)(image)
     assert np.abs(face.points - truth).max() < 3
-    assert bool(Predictor(Discs(), Upright())(image)) == (angle == 0)
+    assert bool(Predictor(DriftingDiscs(), Upright())(image)) == (angle == 0)
 
 
 def test_any_angle_uses_fallback_detections_in_every_rotation() -> None:
@@ -338,7 +299,7 @@ def test_any_angle_uses_fallback_detections_in_every_rotation() -> None:
             yield []
             yield Upright.detect(self, image)
 
-    (face,) = Predictor(Discs(), Patient(), any_angle=True)(image)
+    (face,) = Predictor(DriftingDiscs(), Patient(), any_angle=True)(image)
     assert np.abs(face.points - truth).max() < 3
 
 
@@ -351,7 +312,7 @@ def test_several_images_go_through_the_model_together() -> None:
         image = canvas()
         truths.append(draw_face(image, x, 120, 100))
         images.append(image)
-    model = Discs()
+    model = DriftingDiscs()
     batch = Predictor(model, FixedDetector([around(130, 110, 130)]))([*images, canvas()])
     assert model.calls == [4, 3]
     assert [len(faces) for faces in batch] == [1, 1, 1, 0]
@@ -360,7 +321,7 @@ def test_several_images_go_through_the_model_together() -> None:
 
 
 def test_no_images_have_no_faces() -> None:
-    model = Discs()
+    model = DriftingDiscs()
     assert Predictor(model, FixedDetector([]))([]) == []
     assert Predictor(model, FixedDetector([]))([canvas()]) == [[]]
     assert Predictor(model, FixedDetector([]))(canvas()) == []
@@ -373,7 +334,7 @@ def test_every_kind_of_image(tmp_path: Path) -> None:
     opaque = np.dstack([rgb, np.full(gray.shape, 255, np.uint8)])
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), gray)
-    predictor = Predictor(Discs(), FixedDetector([around(160, 120, 100)]))
+    predictor = Predictor(DriftingDiscs(), FixedDetector([around(160, 120, 100)]))
     kinds = [gray, rgb, opaque, gray[..., None], rgb[:, ::-1][:, ::-1], path, str(path)]
     for kind in kinds:
         (face,) = predictor(kind)
@@ -393,7 +354,7 @@ def test_every_kind_of_image(tmp_path: Path) -> None:
     ],
 )
 def test_arrays_that_are_not_images_are_refused(wrong: NDArray) -> None:
-    predictor = Predictor(Discs(), FixedDetector([]))
+    predictor = Predictor(DriftingDiscs(), FixedDetector([]))
     with pytest.raises(DataError, match="an image"):
         predictor(wrong)
     with pytest.raises(DataError, match="an image"):
@@ -403,20 +364,20 @@ def test_arrays_that_are_not_images_are_refused(wrong: NDArray) -> None:
 @pytest.mark.parametrize("wrong", [None, 3, b"bytes", object(), [3], [[canvas()]], [b"bytes"]])
 def test_objects_that_are_neither_array_nor_path_are_refused(wrong: Any) -> None:
     with pytest.raises(DataError, match=r"got \w+; numpy.asarray"):
-        Predictor(Discs(), FixedDetector([]))(wrong)
+        Predictor(DriftingDiscs(), FixedDetector([]))(wrong)
 
 
 def test_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no image at"):
-        Predictor(Discs(), FixedDetector([]))(tmp_path / "nowhere.jpg")
+        Predictor(DriftingDiscs(), FixedDetector([]))(tmp_path / "nowhere.jpg")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (2, 700), (700, 1, 3), (30, 30)])
 def test_tiny_images_have_no_face(shape: tuple[int, ...]) -> None:
     image = np.full(shape, 90, dtype=np.uint8)
-    assert Predictor(Discs())(image) == []
-    assert Predictor(Discs(), any_angle=True)(image) == []
-    assert Predictor(Discs(), FullImageDetector())(image) == []
+    assert Predictor(DriftingDiscs())(image) == []
+    assert Predictor(DriftingDiscs(), any_angle=True)(image) == []
+    assert Predictor(DriftingDiscs(), FullImageDetector())(image) == []
 
 
 def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
@@ -425,7 +386,7 @@ def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), image)
     (tmp_path / "boxes.csv").write_text("file,x,y,w,h\na.png,110,70,100,100\n")
-    predictor = Predictor(Discs(), BoxFileDetector.load(tmp_path / "boxes.csv"))
+    predictor = Predictor(DriftingDiscs(), BoxFileDetector.load(tmp_path / "boxes.csv"))
     (face,), none = predictor([tmp_path / "a.png", tmp_path / "b.png"])
     assert none == []
     assert np.abs(face.points - truth).max() < 3
@@ -438,7 +399,7 @@ def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
 
 def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="min_score"):
-        Predictor(Discs(), min_score=1.5)
+        Predictor(DriftingDiscs(), min_score=1.5)
     with pytest.raises(SettingsError, match="no face detector 'eyes'"):
         load(detector="eyes")
     with pytest.raises(ModelError, match="no model at"):

@@ -50,7 +50,7 @@ def run(landmarks: Any = IBUG_68) -> Any:
 
 
 def image_of_dots(matrix: affine.Matrix, side: int = 120) -> np.ndarray:
-    """Gray with a round bright dot at each eye of the layout moved by `matrix`."""
+    """Black with a round bright dot at each eye of the mean face, moved by `matrix`."""
     ys, xs = np.mgrid[:side, :side]
     image = np.zeros((side, side))
     for x, y in affine.apply(matrix, EYES):

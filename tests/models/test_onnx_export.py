@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from crop_rules import mean_face_rule
+from fakes import mean_face_rule
 from numpy.typing import NDArray
 from torch import Tensor, nn
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from crop_rules import mean_face_rule
+from fakes import mean_face_rule
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -57,7 +57,7 @@ def run_of(*members: Member, **changes: Any) -> Run:
     return Run(members=members, **fields)
 
 
-def pictures(count: int = 3, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
+def random_images(count: int = 3, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (count, *size), dtype=np.uint8)
 
 
@@ -68,39 +68,40 @@ def alone(one: Member, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def test_a_run_of_one_network_predicts_as_the_network() -> None:
     one = member(KAGGLE_15, 0)
-    found = run_of(one).predict(pictures())
-    np.testing.assert_allclose(found.points, alone(one, pictures()), atol=1e-4)
-    assert found.points.shape == (3, 15, 2)
-    assert found.scale is not None
-    assert found.scale.shape == (3, 15)
-    assert found.points.dtype == found.scale.dtype == np.float32
-    assert (found.scale > 0).all()
+    predictions = run_of(one).predict(random_images())
+    np.testing.assert_allclose(predictions.points, alone(one, random_images()), atol=1e-4)
+    assert predictions.points.shape == (3, 15, 2)
+    assert predictions.scale is not None
+    assert predictions.scale.shape == (3, 15)
+    assert predictions.points.dtype == predictions.scale.dtype == np.float32
+    assert (predictions.scale > 0).all()
 
 
-def test_no_images_no_points() -> None:
-    found = run_of(member(KAGGLE_15, 0)).predict(pictures(0))
-    assert found.points.shape == (0, 15, 2)
-    assert found.scale is not None
-    assert found.scale.shape == (0, 15)
+def test_no_images_have_no_points() -> None:
+    predictions = run_of(member(KAGGLE_15, 0)).predict(random_images(0))
+    assert predictions.points.shape == (0, 15, 2)
+    assert predictions.scale is not None
+    assert predictions.scale.shape == (0, 15)
 
 
 def test_the_mirror_is_averaged_with_names_swapped() -> None:
     one = member(KAGGLE_15, 0)
-    images = pictures()
-    found = run_of(one, mirror=True).predict(images).points
+    images = random_images()
+    points = run_of(one, mirror=True).predict(images).points
     other = alone(one, np.ascontiguousarray(images[:, :, ::-1]))
     turned = np.empty_like(other)
     for column, name in enumerate(KAGGLE_15.names):
         swapped = name.replace("left", "*").replace("right", "left").replace("*", "right")
         turned[:, KAGGLE_15.names.index(swapped)] = other[:, column]
     turned[..., 0] = SIZE[1] - 1 - turned[..., 0]
-    np.testing.assert_allclose(found, (alone(one, images) + turned) / 2, atol=1e-4)
+    np.testing.assert_allclose(points, (alone(one, images) + turned) / 2, atol=1e-4)
 
 
-def test_a_mirrored_picture_gets_mirrored_points() -> None:
+def test_a_mirrored_image_has_mirrored_points() -> None:
     run = run_of(member(KAGGLE_15, 0), mirror=True)
-    there = run.predict(pictures()).points
-    back = run.predict(np.ascontiguousarray(pictures()[:, :, ::-1])).points[:, KAGGLE_15.mirror]
+    there = run.predict(random_images()).points
+    mirrored = np.ascontiguousarray(random_images()[:, :, ::-1])
+    back = run.predict(mirrored).points[:, KAGGLE_15.mirror]
     back[..., 0] = SIZE[1] - 1 - back[..., 0]
     np.testing.assert_allclose(there, back, atol=1e-3)
 
@@ -108,31 +109,31 @@ def test_a_mirrored_picture_gets_mirrored_points() -> None:
 @pytest.mark.parametrize("size", [(64, 80), (96, 96), (17, 25)])
 def test_points_are_in_pixels_of_the_given_image(size: tuple[int, int]) -> None:
     run = run_of(member(KAGGLE_15, 0))
-    images = pictures(2, size)
-    given, seen = run.predict(images), run.predict(resize_images(images, *SIZE))
+    images = random_images(2, size)
+    given, resized = run.predict(images), run.predict(resize_images(images, *SIZE))
     factor = np.array([size[1] / SIZE[1], size[0] / SIZE[0]])
-    np.testing.assert_allclose(given.points, (seen.points + 0.5) * factor - 0.5, atol=1e-3)
+    np.testing.assert_allclose(given.points, (resized.points + 0.5) * factor - 0.5, atol=1e-3)
     assert given.scale is not None
-    assert seen.scale is not None
-    np.testing.assert_allclose(given.scale, seen.scale * factor.mean(), rtol=1e-4)
+    assert resized.scale is not None
+    np.testing.assert_allclose(given.scale, resized.scale * factor.mean(), rtol=1e-4)
 
 
 def test_networks_of_one_part_are_averaged() -> None:
     a, b = member(KAGGLE_15, 0), member(KAGGLE_15, 1)
-    found = run_of(a, b).predict(pictures()).points
-    expected = (alone(a, pictures()) + alone(b, pictures())) / 2
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    points = run_of(a, b).predict(random_images()).points
+    expected = (alone(a, random_images()) + alone(b, random_images())) / 2
+    np.testing.assert_allclose(points, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("merge", ["replace", "average"])
 def test_a_specialist_replaces_or_is_averaged(merge: str) -> None:
     whole, core = member(KAGGLE_15, 0), member(CORE, 1, "core")
-    found = run_of(whole, core, merge=merge).predict(pictures()).points
-    expected = alone(whole, pictures())
+    points = run_of(whole, core, merge=merge).predict(random_images()).points
+    expected = alone(whole, random_images())
     columns = KAGGLE_15.columns(CORE.names)
-    special = alone(core, pictures())
+    special = alone(core, random_images())
     expected[:, columns] = special if merge == "replace" else (expected[:, columns] + special) / 2
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(points, expected, atol=1e-4)
 
 
 def test_every_row_is_predicted_in_its_own_scheme() -> None:
@@ -140,20 +141,20 @@ def test_every_row_is_predicted_in_its_own_scheme() -> None:
     one = member(both, 0)
     run = run_of(one, landmarks=both)
     data = synthetic.kaggle_like(6, seed=0, size=40)
-    answer, found = predict_samples(run, data), run.predict(data.images).points
+    points, predictions = predict_samples(run, data), run.predict(data.images).points
     narrow = data.scheme == list(data.schemes).index("4-point")
-    np.testing.assert_array_equal(answer[~narrow], found[~narrow][:, :15])
+    np.testing.assert_array_equal(points[~narrow], predictions[~narrow][:, :15])
     columns = data.landmarks.columns(CORE.names)
-    np.testing.assert_array_equal(answer[narrow][:, columns], found[narrow][:, 15:])
+    np.testing.assert_array_equal(points[narrow][:, columns], predictions[narrow][:, 15:])
 
 
 def test_points_that_the_run_does_not_predict_are_zero() -> None:
     run = run_of(member(CORE, 0), landmarks=CORE)
     data = synthetic.kaggle_like(3, seed=0, size=40)
-    answer = predict_samples(run, data)
+    points = predict_samples(run, data)
     known = np.isin(data.landmarks.names, CORE.names)
-    assert (answer[:, ~known] == 0).all()
-    assert (answer[:, known] != 0).all()
+    assert (points[:, ~known] == 0).all()
+    assert (points[:, known] != 0).all()
 
 
 # On disk
@@ -174,7 +175,7 @@ def trained(data: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(trained: Path, tmp_path: Path) -> Path:
-    """The run, for damaging."""
+    """A copy of the run that a test may damage."""
     for path in (trained / "run.json", *(trained / "weights").iterdir()):
         target = tmp_path / "copy" / path.relative_to(trained)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -183,8 +184,8 @@ def copy(trained: Path, tmp_path: Path) -> Path:
 
 
 def test_a_copied_run_predicts_the_same(trained: Path, copy: Path, data: Samples) -> None:
-    found, same = Run.load(trained).predict(data.images), Run.load(copy).predict(data.images)
-    np.testing.assert_array_equal(found.points, same.points)
+    predictions, same = Run.load(trained).predict(data.images), Run.load(copy).predict(data.images)
+    np.testing.assert_array_equal(predictions.points, same.points)
     run = Run.load(copy)
     assert run.size == (32, 32)
     assert run.schemes == data.schemes
@@ -207,7 +208,7 @@ class Intruder:
         return intrude, ()
 
 
-def test_the_intruder_would_be_called_by_pickle() -> None:
+def test_pickle_would_call_the_intruder() -> None:
     pickle.loads(pickle.dumps(Intruder()))
     assert CALLED.pop()
 
@@ -289,7 +290,7 @@ def test_a_damaged_run_is_one_clear_line(damage: str, copy: Path) -> None:
     assert CALLED == []
 
 
-def test_no_folder_no_run(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no run folder at .*train one") as error:
         Run.load(tmp_path / "nowhere")
     assert "\n" not in str(error.value)
@@ -301,4 +302,4 @@ def test_no_folder_no_run(tmp_path: Path) -> None:
 def test_a_column_that_no_part_predicts_is_an_error() -> None:
     wide = replace(run_of(member(CORE, 0)), landmarks=KAGGLE_15)
     with pytest.raises(RunError, match="none of the 1 networks predicts"):
-        wide.predict(pictures())
+        wide.predict(random_images())

@@ -1,4 +1,4 @@
-"""The tracker: a face keeps its identity whatever passes in front of it, and its points are steady.
+"""The tracker: faces keep their identity behind obstacles, and their points are steady.
 
 A "face" is a bright disc above a dark one, with a cheek of its own. The model reads the two discs,
 with noise if asked. So the true position is known in every frame.
@@ -12,14 +12,12 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 import pytest
-from fakes import DISC_SHAPE, DiscModel
+from fakes import DISC_SHAPE, NoisyDiscs
 from numpy.typing import NDArray
 
 from facepoints.detection import BoxFileDetector, Detection
 from facepoints.errors import SettingsError
-from facepoints.imaging import affine
 from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.tracking.association import reject_occlusion_drift
@@ -124,48 +122,15 @@ class Clip:
         return detections
 
 
-@dataclass
-class Discs(DiscModel):
-    """A model that reads the discs, with noise in crop pixels."""
-
-    noise: float = 0.0
-    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-
-    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
-        self.calls.append(len(crops))
-        points = np.repeat(self.canonical_points[None], len(crops), axis=0)
-        radius = np.full((len(crops), 4), 2.0, np.float32)
-        score = np.zeros(len(crops), np.float32)
-        for row, crop in enumerate(crops):
-            discs = [_center(crop > 225), _center(crop < 40)]
-            if any(len(m) == 0 for m in discs):
-                continue
-            fit = affine.fit_similarity(DISC_SHAPE[:2], np.array(discs))
-            if np.hypot(*(affine.apply(fit, np.zeros(2)) - 31.5)) > 20:
-                continue  # a face beside the crop does not count
-            points[row] = affine.apply(fit, DISC_SHAPE)
-            points[row] += self.random.normal(0, 1, (4, 2)) * self.noise
-            score[row] = 0.99
-        return LandmarkOutput(points, radius, score)
-
-
-def _center(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    count, _, stats, centers = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count < 2:
-        return np.zeros(0)
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return centers[largest] if stats[largest, cv2.CC_STAT_AREA] > 20 else np.zeros(0)
-
-
 def line(start: float, step: float, count: int, y: float = 80) -> NDArray[np.float64]:
     return np.stack([start + step * np.arange(count), np.full(count, y)], axis=1)
 
 
 def run(
     clip: Clip, config: TrackerConfig | None = None, **model: object
-) -> tuple[list[list[Face]], Discs]:
+) -> tuple[list[list[Face]], NoisyDiscs]:
     """The faces of each frame, and the model."""
-    discs = Discs(**model)  # type: ignore[arg-type]
+    discs = NoisyDiscs(**model)  # type: ignore[arg-type]
     predictor = Predictor(discs, clip)
     tracker = FaceTracker(predictor, config)
     return [tracker(frame) for frame in clip], discs
@@ -224,11 +189,11 @@ def pair() -> tuple[list[Track], list[Observation]]:
         appearance = appearance_descriptor(
             crop_of(Actor(np.array([(middle, 80.0)]), cheek=(cheek, 0.0))), side=24
         )
-        pose = fit_pose(points, np.ones(4), Discs().canonical_points)
+        pose = fit_pose(points, np.ones(4), NoisyDiscs().canonical_points)
         assert pose is not None
         observations.append(Observation(points, np.ones(4, np.float32), 0.99, pose, appearance))
     tracks = [
-        Track(observation, 0.0, Discs().canonical_points, TrackerConfig())
+        Track(observation, 0.0, NoisyDiscs().canonical_points, TrackerConfig())
         for observation in observations
     ]
     for index in range(1, 10):
@@ -408,7 +373,7 @@ def test_tracking_depends_on_time_and_not_on_the_frame_rate() -> None:
 
 def test_a_frame_in_another_resolution_shows_the_same_faces() -> None:
     clip = Clip([Actor(line(160, 1, 20))], 20)
-    tracker = FaceTracker(Predictor(Discs(), clip), TrackerConfig(detect_every=1000))
+    tracker = FaceTracker(Predictor(NoisyDiscs(), clip), TrackerConfig(detect_every=1000))
     for frame in clip:
         image = frame.image
         if frame.index >= 10:
@@ -420,7 +385,7 @@ def test_a_frame_in_another_resolution_shows_the_same_faces() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 2)])
 def test_tiny_frames_have_no_faces(size: tuple[int, int]) -> None:
     clip = Clip([], 3)
-    tracker = FaceTracker(Predictor(Discs(), clip))
+    tracker = FaceTracker(Predictor(NoisyDiscs(), clip))
     for index in range(3):
         assert tracker(Frame(np.zeros((*size, 3), np.uint8), index, index / 30, "clip")) == []
 
@@ -432,13 +397,13 @@ def test_settings_out_of_range_raise_settings_error() -> None:
         TrackerConfig(lost_track_seconds=-1)
     boxes = BoxFileDetector(path=None, _boxes={})  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="boxes from a file"):
-        FaceTracker(Predictor(Discs(), boxes))
+        FaceTracker(Predictor(NoisyDiscs(), boxes))
 
 
 def live_or_recorded(clip: Clip, live: bool, noise: float) -> list[list[Face]]:
     if live:  # without the thread that drops frames for a slow consumer
         return run(clip, noise=noise)[0]
-    return [faces for _, faces in track_video(Predictor(Discs(noise=noise), clip), clip)]
+    return [faces for _, faces in track_video(Predictor(NoisyDiscs(noise=noise), clip), clip)]
 
 
 def points_of(tracked: Sequence[Sequence[Face]]) -> NDArray[np.float64]:
@@ -464,7 +429,7 @@ def test_the_live_smoother_runs_for_live_sources_only(monkeypatch: pytest.Monkey
         clip = Clip([Actor(line(160, 0, 8))], 8, live=live)
         # for a live source, all frames fit into the queue, so none is dropped
         config = TrackerConfig(prefetch_frames=8)
-        for _ in track_video(Predictor(Discs(), clip), clip, config):
+        for _ in track_video(Predictor(NoisyDiscs(), clip), clip, config):
             pass
         assert len(calls) == (7 if live else 0)
 
@@ -472,12 +437,12 @@ def test_the_live_smoother_runs_for_live_sources_only(monkeypatch: pytest.Monkey
 def test_track_video_checks_its_arguments_before_the_first_frame() -> None:
     boxes = BoxFileDetector(path=None, _boxes={})  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="boxes from a file"):
-        track_video(Predictor(Discs(), boxes), Clip([], 0))
+        track_video(Predictor(NoisyDiscs(), boxes), Clip([], 0))
 
 
 def test_identities_are_numbered_from_0() -> None:
     clip = Clip([Actor(line(60 + 100 * n, 0.5, 4)) for n in range(3)], 4)
-    tracker = FaceTracker(Predictor(Discs(), clip))
+    tracker = FaceTracker(Predictor(NoisyDiscs(), clip))
     faces = [face for frame in clip for face in tracker(frame)]
     assert {face.track_id for face in faces} == {0, 1, 2}
     assert tracker.next_id == 3

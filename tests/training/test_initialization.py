@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from crop_rules import mean_face_rule
+from fakes import mean_face_rule
 from rich.console import Console
 
 from facepoints import weights
@@ -37,7 +37,7 @@ COLUMNS = LandmarkSet(
 
 
 def run_of(network: str, landmarks: LandmarkSet, size: int = 48, parts: int = 1) -> Run:
-    """Random weights; batch norm with figures of its own."""
+    """A run with random weights and random statistics of the batch norms."""
     torch.manual_seed(1)
     members = []
     for _ in range(parts):
@@ -117,13 +117,13 @@ def test_a_heatnet_of_another_size_and_with_a_face_score_is_initialized_too() ->
 @pytest.mark.parametrize("network", ["lenet5", "heatnet"])
 def test_a_network_that_starts_from_its_own_points_predicts_as_the_run(network: str) -> None:
     before = run_of(network, KAGGLE_15)
-    want = KAGGLE_15.subset(["nose_tip", "right_eye_center", "left_eye_center"])
-    points = before.predict(faces(want).images).points[:, KAGGLE_15.columns(want.names)]
-    rows = replace(faces(want), points=points)
-    model = fresh(network, want)
+    landmarks = KAGGLE_15.subset(["nose_tip", "right_eye_center", "left_eye_center"])
+    points = before.predict(faces(landmarks).images).points[:, KAGGLE_15.columns(landmarks.names)]
+    rows = replace(faces(landmarks), points=points)
+    model = fresh(network, landmarks)
     initialization.init_from_run(model, network, rows, before, 0, "all-points")
     np.testing.assert_allclose(predict(model, rows), points, atol=1e-3)
-    assert (float(model.mean), float(model.std)) == (100.0, 50.0)  # as the run's pictures
+    assert (float(model.mean), float(model.std)) == (100.0, 50.0)  # as of the run's images
 
 
 def test_gray_values_of_the_new_images_are_kept_if_they_suit_better() -> None:
