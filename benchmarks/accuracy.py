@@ -47,32 +47,35 @@ HEADS = ("NME eyes, 68", "eyes, 51", "box, 68", "box, 51", "FR 8", "FR 10")
 
 
 def predictions(side: str, faces: FaceSet, model: Path | None) -> tuple[NDArray, NDArray[np.bool_]]:
-    """One side's points (N, 68, 2) of every face, and whether it found the face (N,)."""
+    """One side's points (N, 68, 2) of every face, and True for each face that it detected (N,)."""
     if side == OURS:
-        found = [np.array([f.points for f in some]) for some in find_faces(faces.files, model)]
+        detected = [np.array([f.points for f in some]) for some in find_faces(faces.files, model)]
     else:
-        found = peers.predictions(side, faces.files)
-    chosen = match(faces.points, found)
+        detected = peers.predictions(side, faces.files)
+    chosen = match(faces.points, detected)
     points = np.zeros_like(faces.points)
     for row, index in enumerate(chosen):
         if index >= 0:
-            points[row] = found[row][index]
+            points[row] = detected[row][index]
     return points, chosen >= 0
 
 
 def measure_side(side: str, split: Split, model: Path | None) -> list[dict[str, Any]]:
     """A row per correction."""
-    points, found = predictions(side, split.held_out, model)
-    fitted, seen = predictions(side, split.training, model)
-    rows = [{"correction": "none"} | measure(split.held_out, points, found)]
+    points, detected = predictions(side, split.held_out, model)
+    fit_points, fit_detected = predictions(side, split.training, model)
+    rows = [{"correction": "none"} | measure(split.held_out, points, detected)]
     for kind in correction.KINDS:
         correct = correction.fit(
-            kind, fitted[seen], split.training.points[seen], split.training.people[seen]
+            kind,
+            fit_points[fit_detected],
+            split.training.points[fit_detected],
+            split.training.people[fit_detected],
         )
-        corrected = np.where(found[:, None, None], points, 0.0)
-        corrected[found] = correct(points[found])
-        row = {"correction": kind, "fitted_on": int(seen.sum())}
-        rows.append(row | measure(split.held_out, corrected, found))
+        corrected = np.where(detected[:, None, None], points, 0.0)
+        corrected[detected] = correct(points[detected])
+        row = {"correction": kind, "fitted_on": int(fit_detected.sum())}
+        rows.append(row | measure(split.held_out, corrected, detected))
     return rows
 
 

@@ -82,8 +82,8 @@ def error_of(name: str, side: str) -> float | None:
     kept = RESULTS / "accuracy.json"
     wanted = ("none" if side == OURS else "linear", name, side)
     rows = read_json(kept)["rows"] if kept.exists() else []
-    found = [r for r in rows if (r["correction"], r["set"], r["side"]) == wanted]
-    return found[0][NME[name][0]] if found else None
+    matching = [r for r in rows if (r["correction"], r["set"], r["side"]) == wanted]
+    return matching[0][NME[name][0]] if matching else None
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ Each side goes into a fresh environment of the same Python: this checkout withou
 pip's cache. Then, in new processes (medians of --repeats):
 
 - import: the package alone.
-- first answer: from the start of the process to the points of the face in skimage's
+- first result: from the start of the process to the points of the face in skimage's
   astronaut, read from a PNG file, with all defaults.
 
 Results: benchmarks/results/install.json and install.md.
@@ -32,7 +32,7 @@ from skimage import data
 from support import peers, tables
 from support.cli import ROOT, make_parser
 
-FLOORS = {"first_answer_s": 1.2, "import_s": 0.15}
+FLOORS = {"first_result_s": 1.2, "import_s": 0.15}
 SIDES = {"facepoints": str(ROOT), "mediapipe": "mediapipe==0.10.14"}
 OURS = "import sys, facepoints; print(len(facepoints.load(*sys.argv[2:])(sys.argv[1])), flush=True)"
 
@@ -71,7 +71,7 @@ def size(folder: Path) -> int:
     )
 
 
-def first_answer(command: list[str], repeats: int) -> tuple[float, float]:
+def first_result(command: list[str], repeats: int) -> tuple[float, float]:
     """Median seconds from the start of a process to its first line of output, and median processor
     time until it ends, which a busy machine changes less. The line must name a face."""
     times, busy = [], []
@@ -110,16 +110,16 @@ def side(name: str, folder: Path, photo: Path, repeats: int, model: Path | None)
     torch = any(line.split()[0] == "torch" for line in row["which"])
     if name == "facepoints" and torch:
         raise SystemExit("the core install must not install torch, but it did")
-    answer = {
+    arguments = {
         "facepoints": ["-c", OURS, str(photo), *([str(model.resolve())] if model else [])],
         "mediapipe": [str(peers.WORKER), "first", str(photo)],
     }[name]
-    wall, busy = first_answer([str(python), *answer], repeats)
+    wall, busy = first_result([str(python), *arguments], repeats)
     return row | {
         "torch": torch,
         "import_s": round(import_time(python, name, repeats), 3),
-        "first_answer_s": round(wall, 3),
-        "first_answer_processor_s": round(busy, 3),
+        "first_result_s": round(wall, 3),
+        "first_result_processor_s": round(busy, 3),
     }
 
 
@@ -140,14 +140,14 @@ def main() -> None:
     if Path(peers.base_python()) != Path(sys.executable):
         python = peers.base_python()
     heads = ["side", "disk, MiB", "packages", "install, s", "PyTorch", "import, s"]
-    cells = [[*heads, "first answer, s"]]
+    cells = [[*heads, "first result, s"]]
     for name, row in rows.items():
         cells.append(
             [
                 name,
                 *(str(row[k]) for k in ("mebibytes", "packages", "install_s")),
                 "yes" if row["torch"] else "no",
-                *(f"{row[k]:.2f}" for k in ("import_s", "first_answer_s")),
+                *(f"{row[k]:.2f}" for k in ("import_s", "first_result_s")),
             ]
         )
     tables.show("cost of an install", cells)

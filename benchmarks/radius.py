@@ -61,11 +61,11 @@ class Measured:
 
 
 def measure(faces: FaceSet, model: Path | None) -> Measured:
-    """Errors and radii of all faces that are found."""
-    found = find_faces(faces.files, model)
-    chosen = match(faces.points, [np.array([f.points for f in some]) for some in found])
+    """Errors and radii of all detected faces."""
+    detected = find_faces(faces.files, model)
+    chosen = match(faces.points, [np.array([f.points for f in row]) for row in detected])
     rows = np.flatnonzero(chosen >= 0)
-    matched = [found[row][chosen[row]] for row in rows]
+    matched = [detected[row][chosen[row]] for row in rows]
     points = np.array([face.points for face in matched])
     return Measured(
         error=np.linalg.norm(points - faces.points[rows], axis=2),
@@ -164,7 +164,9 @@ def hide(faces: FaceSet, model: LandmarkModel) -> Hidden:
         gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         patched, covers = add_patch(gray, points, random)
         predict = Predictor(model, _OneBox(affine.bounding_box(points)), min_score=0)
-        clear, changed = (found[0].as_landmarks(IBUG_68) for found in predict([gray, patched]))
+        clear, changed = (
+            detected[0].as_landmarks(IBUG_68) for detected in predict([gray, patched])
+        )
         off = np.linalg.norm(changed.points - points, axis=1)
         rows.append((changed.radius / clear.radius, covers, off <= changed.radius))
     return Hidden(*(np.array(column) for column in zip(*rows, strict=True)))

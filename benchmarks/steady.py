@@ -5,7 +5,7 @@
 Photos of held-out people are moved by known motion (pan at walking speed, stroll, zoom, turn,
 changing light, standing still), each frame with the noise of a camera, so that the truth is
 known in every frame. Four ways are compared: prediction of each frame alone, tracking without
-smoothing ("followed"), tracking with the smoother of cameras, which knows the past only ("live"),
+smoothing ("tracked"), tracking with the smoother of cameras, which knows the past only ("live"),
 and with the smoother of video files, which also knows what comes next ("recorded").
 
 Jitter: root mean square, over points and frames, of the change of the error from a frame to the
@@ -42,7 +42,7 @@ from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.tracker import FaceTracker, track_video
 
-WAYS = ("frame by frame", "followed", "live", "recorded")
+WAYS = ("frame by frame", "tracked", "live", "recorded")
 OUTER_EYES = [36, 45]
 
 
@@ -66,11 +66,11 @@ def nearest(faces: Sequence[Face], truth: NDArray) -> Face | None:
     return min(near, key=lambda pair: pair[0])[1] if near else None
 
 
-def motion_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, float]:
+def motion_figures(clip: Clip, predictions: Sequence[Sequence[Face]]) -> dict[str, float]:
     """Jitter and error (percent), lag (frames) and share of missed frames of the clip's face."""
     truth = clip.points[:, 0]
     eyes = np.hypot(*(truth[:, OUTER_EYES[0]] - truth[:, OUTER_EYES[1]]).T)
-    faces = [nearest(f, t) for f, t in zip(found, truth, strict=True)]
+    faces = [nearest(f, t) for f, t in zip(predictions, truth, strict=True)]
     error = np.full(truth.shape, np.nan)
     for row, face in enumerate(faces):
         if face is not None:
@@ -92,11 +92,11 @@ def motion_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, flo
     }
 
 
-def identity_figures(clip: Clip, found: Sequence[Sequence[Face]]) -> dict[str, int]:
+def identity_figures(clip: Clip, predictions: Sequence[Sequence[Face]]) -> dict[str, int]:
     """Number of changes of a true face's track, and of frames in which a face was missed."""
     last: dict[int, int | None] = {}
     switches = missed = 0
-    for row, faces in enumerate(found):
+    for row, faces in enumerate(predictions):
         for person in range(clip.points.shape[1]):
             if not clip.visible[row, person]:
                 continue

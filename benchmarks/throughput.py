@@ -75,7 +75,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure."""
+    """Options of the measurement."""
 
     networks: tuple[str, ...] = tuple(NETWORKS)
     """Names of networks."""
@@ -280,8 +280,8 @@ def measure(options: Options, device: str) -> dict[str, dict[str, Any]]:
         for _ in range(options.repeats):
             for name in SIDES:
                 with ProcessPoolExecutor(1, mp_context=spawn) as process:
-                    rate = process.submit(turn_alone, network, name, options, device).result()
-                rates[name].append(round(rate, 1))
+                    speed = process.submit(turn_alone, network, name, options, device).result()
+                rates[name].append(round(speed, 1))
         medians = {name: statistics.median(values) for name, values in rates.items()}
         results[network] = {
             "samples_per_s": medians,
@@ -304,8 +304,8 @@ def table(results: dict[str, Any]) -> tables.Cells:
     cells = [["network", "sample by sample", "facepoints, float32", "facepoints", "ratio"]]
     for device, networks in results.items():
         for network, row in networks.items():
-            rate = row["samples_per_s"]
-            figures = [f"{rate[side]:.0f}" for side in ("samples", "float32", "facepoints")]
+            per_second = row["samples_per_s"]
+            figures = [f"{per_second[side]:.0f}" for side in ("samples", "float32", "facepoints")]
             name = network if device == "cpu" else f"{network} on {device}"
             cells.append([name, *figures, f"{row['ratio']:.2f}"])
     return cells

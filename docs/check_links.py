@@ -142,7 +142,7 @@ def _outside(address: str) -> bool:
 
 
 def _dead(link: str, page: Path, site: Path, pages: dict[Path, Page]) -> list[str]:
-    """Why a link of a page leads nowhere; nothing if it leads somewhere or outside."""
+    """The problem of a dead link of a page; empty if the link works or leads outside."""
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return []
@@ -162,12 +162,12 @@ def _dead(link: str, page: Path, site: Path, pages: dict[Path, Page]) -> list[st
 
 def _foreign(script: str, on_demand: bool = False) -> list[str]:
     """Outside addresses in a script."""
-    found = []
+    problems = []
     for address in dict.fromkeys(_SCRIPT.findall(script)):
         known = NAMES_ONLY + (tuple(ON_DEMAND) if on_demand else ())
         if not address.startswith(known):
-            found.append(f"a script holds the outside address {address}")
-    return found
+            problems.append(f"a script holds the outside address {address}")
+    return problems
 
 
 def main() -> None:

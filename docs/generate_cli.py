@@ -45,7 +45,7 @@ _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def help_of(*words: str) -> str:
-    """What `facepoints WORDS --help` prints at 80 columns."""
+    """The output of `facepoints WORDS --help` at 80 columns."""
     environment = {**os.environ, "COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(
         [sys.executable, "-m", "facepoints", *words, "--help"],

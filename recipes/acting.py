@@ -62,8 +62,15 @@ def acted(photo: Image, points: Array, closed: float = 0.0, gape: float = 0.0) -
 
 
 def _falls(name: str, below: float) -> bool:
-    """Whether a point moves with the jaw, given its pixels below the line where the lips meet. The
-    lower lip always does: labels of a closed mouth have it above that line half of the time."""
+    """True for a point that moves with the jaw.
+
+    The lower lip always does: half of the labels of closed mouths have it above the line where the
+    lips meet.
+
+    Args:
+        name: of the point.
+        below: distance of the point below that line, pixels.
+    """
     return "lower_lip" in name or (name not in STAYING and below > 0)
 
 

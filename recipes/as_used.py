@@ -55,18 +55,18 @@ def as_detected(photos: Photos, faces: Samples, run: Run) -> Samples:
     """
     detector, model = BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD), RunModel(run)
     rows, crops, truths = [], [], []
-    for row, (picture, points) in enumerate(zip(photos.read_images(), photos.points, strict=True)):
+    for row, (image, points) in enumerate(zip(photos.read_images(), photos.points, strict=True)):
         center = points.mean(axis=0)
 
         def distance(detection: Detection, center: np.ndarray = center) -> float:
             x, y, width, height = detection.box
             return float(np.hypot(x + width / 2 - center[0], y + height / 2 - center[1])) / width
 
-        nearest = min(detector.detect(picture), key=distance, default=None)
+        nearest = min(detector.detect(image), key=distance, default=None)
         if nearest is not None and distance(nearest) < 0.5:
             matrix = cropping.initial_crop(model, 0, nearest).matrix
             rows.append(row)
-            crops.append(cropping.crop(picture, matrix, run.size))
+            crops.append(cropping.crop(image, matrix, run.size))
             truths.append(affine.apply(matrix, points))
     detected = faces.take(np.isin(np.arange(len(faces)), rows))
     return replace(detected, images=np.stack(crops)).with_points(
@@ -93,7 +93,7 @@ def nme(run: Run, faces: Samples) -> float:
     return 100 * float((off.mean(axis=1) / apart).mean())
 
 
-def install(run: Run, folder: Path, package: Path, seen: Samples) -> None:
+def install(run: Run, folder: Path, package: Path, faces: Samples) -> None:
     """Write a run to the package: the ONNX file with 8-bit layers, and the run folder that other
     trainings start from.
 
@@ -101,9 +101,9 @@ def install(run: Run, folder: Path, package: Path, seen: Samples) -> None:
         run: to install.
         folder: of the run.
         package: folder `facepoints/weights`.
-        seen: faces at the run's size, to measure the ranges of 8-bit values on.
+        faces: crops at the run's size, to measure the ranges of 8-bit values on.
     """
-    graph = quantize_graph(graph_of(run), in_batches(seen.images))
+    graph = quantize_graph(graph_of(run), in_batches(faces.images))
     write_bytes(package / "points.onnx", with_metadata(graph, run_metadata(run)))
     (package / "points" / "weights").mkdir(parents=True, exist_ok=True)
     for number, member in enumerate(run.members):

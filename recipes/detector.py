@@ -24,8 +24,8 @@ import cv2
 import numpy as np
 import torch
 import tyro
-from detector_photos import sources, without_faces
-from detector_scenes import PADDING, SIDE, Gray, Source, draw_scene
+from detector_photos import scene_photos, without_faces
+from detector_scenes import PADDING, SIDE, Gray, ScenePhoto, draw_scene
 from detector_targets import Targets, loss
 from numpy.typing import NDArray
 from torch import Tensor
@@ -65,7 +65,7 @@ class Recipe:
     """Number of steps."""
     batch: int = 24
     """Scenes per step."""
-    rate: float = 3e-3
+    learning_rate: float = 3e-3
     """Highest learning rate."""
     install: bool = False
     """Write the finished model to the package, too."""
@@ -79,22 +79,22 @@ RANGES_ON = 8
 
 @torch.no_grad()
 def detections(
-    graph: DetectorGraph, pictures: list[tuple[Gray, NDArray]], longest: int, least: float
+    graph: DetectorGraph, photos: list[tuple[Gray, NDArray]], longest: int, least: float
 ) -> Iterator[list[Detection]]:
     """Detections of a network in images that are shrunk to `longest` pixels."""
-    for picture, _ in pictures:
-        height, width = picture.shape
+    for image, _ in photos:
+        height, width = image.shape
         scale = min(1.0, longest / max(height, width))
         new = max(1, round(width * scale)), max(1, round(height * scale))
         fitted = np.full([-(-n // 32) * 32 for n in new[::-1]], PADDING, np.uint8)
-        fitted[: new[1], : new[0]] = affine.resize(picture, *new)
+        fitted[: new[1], : new[0]] = affine.resize(image, *new)
         cells = graph(torch.from_numpy(fitted)[None])[0].numpy()
-        found = decode(cells, fitted.shape, least, (1.0, 1.0))
-        yield [detection for detection, _ in found]
+        decoded = decode(cells, fitted.shape, least, (1.0, 1.0))
+        yield [detection for detection, _ in decoded]
 
 
 def validate(
-    graph: DetectorGraph, pictures: list[tuple[Gray, NDArray]], longest: int = SIDE
+    graph: DetectorGraph, photos: list[tuple[Gray, NDArray]], longest: int = SIDE
 ) -> dict[str, float]:
     """Evaluate a network on labelled photos.
 
@@ -104,17 +104,17 @@ def validate(
         the lowest score of a labelled face.
     """
     faces, rest = [], []
-    found = detections(graph, pictures, longest, 0.02)
-    for (picture, points), seen in zip(pictures, found, strict=True):
-        scale = min(1.0, longest / max(picture.shape))
+    predictions = detections(graph, photos, longest, 0.02)
+    for (image, points), detected in zip(photos, predictions, strict=True):
+        scale = min(1.0, longest / max(image.shape))
         box = affine.bounding_box((points + 0.5) * scale - 0.5)
-        shared = [iou(f.box, box) for f in seen]
-        mine = [f.score for f, s in zip(seen, shared, strict=True) if s > 0.4]
-        faces.append(max(mine, default=0.0))
-        rest += [f.score for f, s in zip(seen, shared, strict=True) if s < 0.2]
+        overlap = [iou(d.box, box) for d in detected]
+        scores = [d.score for d, o in zip(detected, overlap, strict=True) if o > 0.4]
+        faces.append(max(scores, default=0.0))
+        rest += [d.score for d, o in zip(detected, overlap, strict=True) if o < 0.2]
     return {
         "missed": float((np.array(faces) < THRESHOLD).mean()),
-        "extra": float((np.array(rest) >= THRESHOLD).sum() / len(pictures)),
+        "extra": float((np.array(rest) >= THRESHOLD).sum() / len(photos)),
         "lowest": float(min(faces)),
     }
 
@@ -146,22 +146,24 @@ def write(
     print(f"{path}: {json.dumps(report)}")
 
 
-def batch(recipe: Recipe, step: int, faces: list[list[Source]], empty: list[Source]):
+def batch(recipe: Recipe, step: int, faces: list[list[ScenePhoto]], empty: list[ScenePhoto]):
     """Images (B, 1, SIDE, SIDE) and targets of a step; the same for the same step."""
     rng = np.random.default_rng((recipe.seed, step))
     scenes = [draw_scene(rng, faces, empty) for _ in range(recipe.batch)]
-    pictures = torch.from_numpy(np.stack([s.picture for s in scenes]))[:, None].float()
-    return pictures.contiguous(memory_format=torch.channels_last), Targets(scenes)
+    images = torch.from_numpy(np.stack([s.image for s in scenes]))[:, None].float()
+    return images.contiguous(memory_format=torch.channels_last), Targets(scenes)
 
 
-def rate(recipe: Recipe, step: int) -> float:
-    """Learning rate: a short warm-up, then a half cosine (Loshchilov and Hutter 2017)."""
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Learning rate of a step: a short warm-up, then a half cosine (Loshchilov and Hutter 2017)."""
     warm = min(1.0, (step + 1) / 200)
     done = step / recipe.steps
-    return recipe.rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
+    return recipe.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
 
 
-def ignore_own_detections(run: Run, faces: list[list[Source]], folder: Path) -> list[list[Source]]:
+def ignore_own_detections(
+    run: Run, faces: list[list[ScenePhoto]], folder: Path
+) -> list[list[ScenePhoto]]:
     """The photos, with other detections of the half-trained network marked as unknown: it detects
     faces that a cascade does not. The detections are kept in the run folder."""
     kept = folder / "noticed.json"
@@ -180,15 +182,15 @@ def ignore_own_detections(run: Run, faces: list[list[Source]], folder: Path) -> 
     ]
 
 
-def own_detections(graph: DetectorGraph, photo: Source) -> list[tuple[float, float, float]]:
+def own_detections(graph: DetectorGraph, photo: ScenePhoto) -> list[tuple[float, float, float]]:
     """Center and side of detections other than the labelled face."""
-    picture = photo.levels[0]
-    scale = min(1.0, NOTICE_SIDE / max(picture.shape))
+    image = photo.levels[0]
+    scale = min(1.0, NOTICE_SIDE / max(image.shape))
     assert photo.face is not None
     own, side = photo.face[:, 2], float(np.hypot(*photo.face[:, 0]))
     places = []
-    for found in next(detections(graph, [(picture, photo.points)], NOTICE_SIDE, NOTICE_SCORE)):
-        x, y, width, height = found.box
+    for detection in next(detections(graph, [(image, photo.points)], NOTICE_SIDE, NOTICE_SCORE)):
+        x, y, width, height = detection.box
         x, y = ((np.array([x + width / 2, y + height / 2]) + 0.5) / scale - 0.5).tolist()
         if np.hypot(x - own[0], y - own[1]) > 0.6 * max(side, width / scale):
             places.append((x, y, width / scale))
@@ -252,7 +254,7 @@ def main(recipe: Recipe) -> None:
     keep_freed_memory()
     cv2.setNumThreads(1)
     files.make_folder(recipe.out)
-    faces, validation = sources(recipe.data, recipe.out, recipe.seed)
+    faces, validation = scene_photos(recipe.data, recipe.out, recipe.seed)
     empty = without_faces()
     print(
         f"{' + '.join(str(len(s)) for s in faces)} photos to train on, {len(validation)} to "
@@ -260,17 +262,17 @@ def main(recipe: Recipe) -> None:
         flush=True,
     )
     run = Run(recipe)
-    begin, first, said = time.monotonic(), run.step, {}
-    taught = faces
+    start, first_step, losses = time.monotonic(), run.step, {}
+    photos = faces
     while run.step < recipe.steps:
-        if taught is faces and run.step >= NOTICE_AT:
-            taught = ignore_own_detections(run, faces, recipe.out)
+        if photos is faces and run.step >= NOTICE_AT:
+            photos = ignore_own_detections(run, faces, recipe.out)
         for group in run.optimizer.param_groups:
-            group["lr"] = rate(recipe, run.step)
-        pictures, targets = batch(recipe, run.step, taught, empty)
+            group["lr"] = learning_rate(recipe, run.step)
+        images, targets = batch(recipe, run.step, photos, empty)
         run.net.train()
         with torch.autocast("cpu", torch.bfloat16):
-            maps = run.net(pictures)
+            maps = run.net(images)
         whole, parts = loss(maps, targets)
         run.optimizer.zero_grad()
         whole.backward()
@@ -279,22 +281,22 @@ def main(recipe: Recipe) -> None:
         run.average.update_parameters(run.net)
         run.step += 1
         for name, part in parts.items():
-            said[name] = said.get(name, 0.0) + float(part)
+            losses[name] = losses.get(name, 0.0) + float(part)
         if run.step % SAVE_EVERY == 0 or run.step == recipe.steps:
             run.save()
-            row = {name: round(part / SAVE_EVERY, 4) for name, part in said.items()}
+            row = {name: round(part / SAVE_EVERY, 4) for name, part in losses.items()}
             graph = DetectorGraph(run.mean).eval()
             checked = validation if run.step == recipe.steps else validation[::3]
             row |= {name: round(part, 4) for name, part in validate(graph, checked).items()}
-            seconds = (time.monotonic() - begin) / (run.step - first)
+            seconds = (time.monotonic() - start) / (run.step - first_step)
             row |= {"step": run.step, "ms_per_step": round(seconds * 1000)}
             print(json.dumps(row), flush=True)
             with open(recipe.out / "metrics.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-            said = {}
-    seen = (batch(recipe, step, taught, empty)[0][:, 0] for step in range(RANGES_ON))
+            losses = {}
+    scenes = (batch(recipe, step, photos, empty)[0][:, 0] for step in range(RANGES_ON))
     written = recipe.out / "detector.onnx"
-    write(run, validation, (part.byte().numpy() for part in seen), written)
+    write(run, validation, (part.byte().numpy() for part in scenes), written)
     if recipe.install:
         files.write_bytes(PACKAGE / "detector.onnx", written.read_bytes())
 

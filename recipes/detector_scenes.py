@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facepoints.imaging import affine
 
-__all__ = ["SIDE", "Scene", "Source", "draw_scene", "source"]
+__all__ = ["SIDE", "Scene", "ScenePhoto", "draw_scene", "scene_photo"]
 
 SIDE = 256
 """Side of a scene, pixels."""
@@ -34,7 +34,7 @@ Gray = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Source:
+class ScenePhoto:
     """A photo to compose scenes of.
 
     Attributes:
@@ -61,30 +61,32 @@ class Scene:
         unknown: squares (x, y, side) that may show a face.
     """
 
-    picture: Gray
+    image: Gray
     faces: list[NDArray[np.float64]] = field(default_factory=list)
     unknown: list[tuple[float, float, float]] = field(default_factory=list)
 
 
-def source(
-    picture: Gray,
+def scene_photo(
+    image: Gray,
     points: NDArray[np.float32] | None = None,
     shape: NDArray | None = None,
     unknown: NDArray[np.float64] | None = None,
-) -> Source:
-    """A photo with its 68 points, if it has a face, laid on the mean shape (68, 2)."""
-    levels = [picture]
+) -> ScenePhoto:
+    """A photo with its 68 points, if it has a face, aligned to the mean shape (68, 2)."""
+    levels = [image]
     while min(levels[-1].shape) >= 32:
         height, width = levels[-1].shape
         levels.append(affine.resize(levels[-1], -(-width // 2), -(-height // 2)))
     if points is None or shape is None:
-        return Source(tuple(levels))
+        return ScenePhoto(tuple(levels))
     five = np.stack([points[part].mean(axis=0) for part in _EYES_NOSE_MOUTH])
     matrix = affine.fit_similarity(shape, points)
-    return Source(tuple(levels), matrix, five, np.zeros((0, 3)) if unknown is None else unknown)
+    return ScenePhoto(tuple(levels), matrix, five, np.zeros((0, 3)) if unknown is None else unknown)
 
 
-def draw_scene(rng: np.random.Generator, faces: list[list[Source]], empty: list[Source]) -> Scene:
+def draw_scene(
+    rng: np.random.Generator, faces: list[list[ScenePhoto]], empty: list[ScenePhoto]
+) -> Scene:
     """A random scene.
 
     Args:
@@ -103,17 +105,17 @@ def draw_scene(rng: np.random.Generator, faces: list[list[Source]], empty: list[
         start = 0 if rng.random() < 0.5 else int(rng.integers(SIDE - short + 1))
         upright = rng.random() < 0.5
         tiles = [(start, 0, short, SIDE) if upright else (0, start, SIDE, short)]
-        scene.picture[:] = PADDING
+        scene.image[:] = PADDING
     for tile in tiles:
         if rng.random() < 0.08:
             _fill(rng, scene, empty[rng.integers(len(empty))], tile)
         else:
             chosen = faces[rng.integers(len(faces))]
             _fill(rng, scene, chosen[rng.integers(len(chosen))], tile)
-    inside = scene.picture
+    inside = scene.image
     if len(tiles) == 1:
         x, y, width, height = tiles[0]
-        inside = scene.picture[y : y + height, x : x + width]
+        inside = scene.image[y : y + height, x : x + width]
     _degrade(rng, inside)
     return scene
 
@@ -135,14 +137,14 @@ def _cut(rng: np.random.Generator, grid: tuple[int, int]) -> list[Tile]:
     ]
 
 
-def _background(rng: np.random.Generator, empty: list[Source]) -> Gray:
+def _background(rng: np.random.Generator, empty: list[ScenePhoto]) -> Gray:
     """Background around the photos: a texture or one gray level."""
     if rng.random() < 0.5:
         return np.full((SIDE, SIDE), rng.integers(256), np.uint8)
     return _patch(rng, empty, SIDE, SIDE)
 
 
-def _patch(rng: np.random.Generator, empty: list[Source], width: int, height: int) -> Gray:
+def _patch(rng: np.random.Generator, empty: list[ScenePhoto], width: int, height: int) -> Gray:
     """A random part of an image without a face."""
     levels = empty[rng.integers(len(empty))].levels
     level = levels[rng.integers(min(3, len(levels)))]
@@ -154,12 +156,12 @@ def _patch(rng: np.random.Generator, empty: list[Source], width: int, height: in
     return affine.warp(level, matrix, width, height)
 
 
-def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> None:
+def _fill(rng: np.random.Generator, scene: Scene, photo: ScenePhoto, tile: Tile) -> None:
     """Draw a photo into a tile of the scene, and add its faces."""
     left, top, width, height = tile
     matrix = _placement(rng, photo, width, height)
-    view = scene.picture[top : top + height, left : left + width]
-    _lay(rng, photo.levels, matrix, view)
+    view = scene.image[top : top + height, left : left + width]
+    _draw_photo(rng, photo.levels, matrix, view)
     _relight(rng, view)
     shift = np.array([left, top], dtype=float)
     for x, y, side in photo.unknown:
@@ -170,14 +172,14 @@ def _fill(rng: np.random.Generator, scene: Scene, photo: Source, tile: Tile) -> 
     frame = affine.compose(photo.face, matrix)
     side = float(np.hypot(*frame[:, 0]))
     middle = frame[:, 2]
-    seen = _visible(middle, side, width, height)
-    if seen > _VISIBLE and rng.random() < 0.05:
+    visible = _visible(middle, side, width, height)
+    if visible > _VISIBLE and rng.random() < 0.05:
         _empty_face(rng, view, frame, side)
         return
-    if seen > _VISIBLE and rng.random() < 0.25:
+    if visible > _VISIBLE and rng.random() < 0.25:
         _cover(rng, view, middle, side)
-    if seen < _VISIBLE or not SMALLEST < side < LARGEST:
-        if seen > _GLIMPSE:
+    if visible < _VISIBLE or not SMALLEST < side < LARGEST:
+        if visible > _GLIMPSE:
             right, down = map(float, middle + shift)
             scene.unknown.append((right, down, side * 1.1))
         return
@@ -197,7 +199,7 @@ def _visible(middle: NDArray[np.float64], side: float, width: int, height: int) 
 
 
 def _placement(
-    rng: np.random.Generator, photo: Source, width: int, height: int
+    rng: np.random.Generator, photo: ScenePhoto, width: int, height: int
 ) -> NDArray[np.float64]:
     """Similarity, mirrored or not, from the photo to the tile."""
     size = min(width, height)
@@ -230,7 +232,7 @@ def _placement(
     return np.column_stack([linear, place - linear @ about])
 
 
-def _lay(
+def _draw_photo(
     rng: np.random.Generator,
     levels: tuple[Gray, ...],
     matrix: NDArray[np.float64],
@@ -264,7 +266,7 @@ def _empty_face(
     height, width = view.shape
     mask = np.zeros(view.shape, np.uint8)
     middle = tuple(int(v) for v in np.rint(frame[:, 2]))
-    angle = float(np.degrees(np.arctan2(frame[1, 0], frame[0, 0])))
+    angle = affine.rotation_of(frame)
     axes = (int(side * 0.5) + 2, int(side * rng.uniform(0.58, 0.7)) + 2)
     cv2.ellipse(mask, middle, axes, angle, 0, 360, 255, -1)
     soft = cv2.GaussianBlur(mask, (0, 0), max(0.5, side * rng.uniform(0.01, 0.06)))
@@ -306,22 +308,22 @@ def _relight(rng: np.random.Generator, view: Gray) -> None:
     view[:] = cv2.LUT(view, (values * 255).clip(0, 255).astype(np.uint8))
 
 
-def _degrade(rng: np.random.Generator, picture: Gray) -> None:
+def _degrade(rng: np.random.Generator, image: Gray) -> None:
     """Degrade an image in place: low resolution, blur, noise, JPEG artifacts."""
-    height, width = picture.shape
+    height, width = image.shape
     if rng.random() < 0.15:
         part = rng.uniform(0.3, 0.9)
-        small = cv2.resize(picture, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
-        picture[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        small = cv2.resize(image, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
+        image[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.2:
-        picture[:] = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.6))
+        image[:] = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6))
     if rng.random() < 0.2:
         noise = np.empty((height, width), np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))
         cv2.randn(noise, 0, rng.uniform(2, 14))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        picture[:] = cv2.add(picture, noise, dtype=cv2.CV_8U)
+        image[:] = cv2.add(image, noise, dtype=cv2.CV_8U)
     if rng.random() < 0.2:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))]
-        done, data = cv2.imencode(".jpg", picture, quality)
+        done, data = cv2.imencode(".jpg", image, quality)
         if done:
-            picture[:] = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+            image[:] = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))

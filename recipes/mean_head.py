@@ -93,18 +93,18 @@ def _pair(a: Array, b: Array) -> Array:
     return np.stack([x * u, x * v + y * u, x * w + z * u, y * v, y * w + z * v, z * w], axis=1)
 
 
-def faced(head: Array) -> Array:
-    """A head brought into our axes (x to its left, y down, z ahead), and made symmetric."""
+def align_axes(head: Array) -> Array:
+    """Rotate a head into our axes (x to its left, y down, z ahead), and make it symmetric."""
     head = head - head.mean(axis=0)
     left = np.linalg.svd(head - head[MIRROR])[2][0]
     left *= np.sign((head[EYES[1]] - head[EYES[0]]) @ left)
     chin_ward = head[IBUG_68.names.index("lower_lip_center")] - head[EYES].mean(axis=0)
     down = chin_ward - chin_ward @ left * left
     down /= np.linalg.norm(down)
-    ahead = np.cross(left, down)
+    forward = np.cross(left, down)
     tip = head[IBUG_68.names.index("nose_bridge_4")] - head.mean(axis=0)
     # depth may be the other way round, as far as parallel light can tell: the nose decides
-    head = head @ np.column_stack([left, down, ahead * np.sign(tip @ ahead)])
+    head = head @ np.column_stack([left, down, forward * np.sign(tip @ forward)])
     return symmetric(head)
 
 
@@ -115,55 +115,55 @@ def symmetric(head: Array) -> Array:
     return (head - head[EYES].mean(axis=0)) / np.hypot(*(head[EYES[1]] - head[EYES[0]])[:2])
 
 
-def laid(points: Array, head: Array, spread: Array) -> HeadFit:
+def fit_head(points: Array, head: Array, std: Array) -> HeadFit:
     """Fit a head to faces by the points that are not of the jaw."""
     inner = points[:, FACE:]
-    return fit_heads(inner, np.zeros(inner.shape[:2]), head[FACE:], spread[FACE:])
+    return fit_heads(inner, np.zeros(inner.shape[:2]), head[FACE:], std[FACE:])
 
 
-def recovered(points: Array) -> tuple[Array, Array]:
+def reconstruct(points: Array) -> tuple[Array, Array]:
     """The mean head (68, 3) of faces, and the scatter (68,) of the points around it."""
     start = factorize(np.concatenate([points, points[:, MIRROR] * (-1, 1)])[:, FACE:])
     whole = np.zeros((68, 3))
     whole[FACE:] = start
-    whole[:FACE] = start.mean(axis=0)  # not used before the first round has found them
-    head, spread = faced(whole), np.full(68, 0.05)
+    whole[:FACE] = start.mean(axis=0)  # not used before the first round has estimated them
+    head, std = align_axes(whole), np.full(68, 0.05)
     both = np.concatenate([points, points[:, MIRROR] * (-1, 1)])
     for _ in range(ROUNDS):
-        fit = laid(both, head, spread)
+        fit = fit_head(both, head, std)
         axes = fit.turn[:, :2]  # in units of the head, all faces count the same
-        seen = (both - fit.shift[:, None]) / fit.scale[:, None, None]
+        aligned = (both - fit.shift[:, None]) / fit.scale[:, None, None]
         normal = np.einsum("nai,naj->ij", axes, axes)
-        head = np.linalg.solve(normal, np.einsum("nai,nka->ik", axes, seen)).T
-        off = seen - np.einsum("nai,ki->nka", axes, head)
+        head = np.linalg.solve(normal, np.einsum("nai,nka->ik", axes, aligned)).T
+        off = aligned - np.einsum("nai,ki->nka", axes, head)
         head = symmetric(head)
-        spread = np.sqrt((off**2).mean(axis=(0, 2)))
-    spread = np.sqrt((spread**2 + spread[MIRROR] ** 2) / 2)
-    return ahead(head, spread, points)
+        std = np.sqrt((off**2).mean(axis=(0, 2)))
+    std = np.sqrt((std**2 + std[MIRROR] ** 2) / 2)
+    return level_pitch(head, std, points)
 
 
-def ahead(head: Array, spread: Array, points: Array) -> tuple[Array, Array]:
-    """The head turned so that the median pitch of the faces is 0 (step 3)."""
-    fit = laid(points, head, spread)
+def level_pitch(head: Array, std: Array, points: Array) -> tuple[Array, Array]:
+    """Rotate the head so that the median pitch of the faces is 0 (step 3)."""
+    fit = fit_head(points, head, std)
     pitch = np.deg2rad(np.median(angles(fit.turn)[:, 1]))
     cos, sin = np.cos(pitch), np.sin(pitch)
     about_x = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    return symmetric(head @ about_x.T), spread
+    return symmetric(head @ about_x.T), std
 
 
 def main(recipe: Recipe) -> None:
     held_out = read_people(recipe.data / "held-out.txt")
     points = faces(recipe.data / "lfpw" / "train", held_out)
-    head, spread = recovered(points)
+    head, std = reconstruct(points)
     print(f"# {len(points)} faces")
-    for row, sure in zip(head, spread, strict=True):
-        print(f"({', '.join(f'{v:.4f}' for v in row)}), {sure:.4f}")
-    fit = laid(points, head, spread)
+    for row, scatter in zip(head, std, strict=True):
+        print(f"({', '.join(f'{v:.4f}' for v in row)}), {scatter:.4f}")
+    fit = fit_head(points, head, std)
     low, high = np.percentile(angles(fit.turn), (5, 95), axis=0)
-    print(f"# yaw, pitch, roll of 9 in 10 faces from {low.round(1)} to {high.round(1)}")
+    print(f"# yaw, pitch, roll of 90 % of the faces from {low.round(1)} to {high.round(1)}")
     frames = recipe.data / "youtube-faces"
     if frames.is_dir():
-        other = recovered(faces(frames, held_out))[0]
+        other = reconstruct(faces(frames, held_out))[0]
         difference = np.sqrt(((other - head)[FACE:] ** 2).mean(axis=0))
         print(f"# from {frames.name}: differs by {difference.round(4)} (x, y, z; rms)")
 

@@ -1,4 +1,4 @@
-"""Count the blinks and yawns that are found of people who blink, yawn, talk, nod and turn.
+"""Count the detected blinks and yawns of people who blink, yawn, talk, nod and turn.
 
     python recipes/measure_events.py --data DATA          # two minutes on one core
 
@@ -46,7 +46,7 @@ LIMITS = (
     ((0.6, 0.8), (0.8, 0.9), (0.85, 0.925), (0.9, 0.95)),
     ((0.6, 0.35), (0.2, 0.12), (0.15, 0.08)),
 )
-"""What --limits tries: pairs of `closed_ratio` and `narrowed_ratio`, and of `yawn_peak` and
+"""Limits that --limits tries: pairs of `closed_ratio` and `narrowed_ratio`, and of `yawn_peak` and
 `yawn_opening`."""
 
 
@@ -99,7 +99,7 @@ class Clip:
 
 
 def close_up(photo: Image, points: Array) -> tuple[Image, Array]:
-    """The face and its points in the middle of a picture of `SIDE` pixels."""
+    """The face and its points in the middle of an image of `SIDE` pixels."""
     x, y, width, height = affine.bounding_box(points)
     size = min(FACE / max(width, height), 1.5)
     middle = np.array([x + width / 2, y + height / 2])
@@ -114,8 +114,8 @@ def course(model: FaceModel, of: Callable[[float], Image]) -> Array:
     rows = []
     for frame, faces in model.track(Clip(of)):
         for face in faces[:1]:
-            found = measure(face)
-            rows.append([frame.time, *(found[name].value for name in names)])
+            measures = measure(face)
+            rows.append([frame.time, *(measures[name].value for name in names)])
     return np.array(rows).reshape(-1, 5)
 
 
@@ -132,12 +132,12 @@ def counted(courses: list[Array], config: events.EventConfig) -> list[int]:
 def main(recipe: Recipe) -> None:
     (photos,) = photos_of(recipe.data, held_out=False)["lfpw"]
     model = facepoints.load()
-    found: dict[str, list[Array]] = {name: [] for name in CLIPS}
+    courses: dict[str, list[Array]] = {name: [] for name in CLIPS}
     for photo, points in list(zip(photos.read_images(), photos.points, strict=True))[::EVERY]:
         image, place = close_up(photo, points)
         for name, made in CLIPS.items():
-            found[name].append(course(model, partial(made, image, place)))
-    people = len(found["blinks"])
+            courses[name].append(course(model, partial(made, image, place)))
+    people = len(courses["blinks"])
     print(f"{people} people, {len(BLINKS) * people} blinks, {people} yawns")
     default = events.EVENT_CONFIG
     chosen = (
@@ -152,8 +152,8 @@ def main(recipe: Recipe) -> None:
             yawn_opening=mouth[1],
         )
         print(f"shut {eyes}, gape {mouth}: " + ", ".join(events.KINDS))
-        for name, courses in found.items():
-            print(f"    {name:12}", *(f"{count:4}" for count in counted(courses, config)))
+        for name, clips in courses.items():
+            print(f"    {name:12}", *(f"{count:4}" for count in counted(clips, config)))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
     ):
         read = [readers.read(data / folder, split=part) for part in parts]
         if not all(isinstance(photos, Photos) for photos in read):
-            raise DataError(f"{data / folder} should hold pictures with points")
+            raise DataError(f"{data / folder} should hold photos with points")
         whole = [photos for photos in read if isinstance(photos, Photos)]
         sets[name] = [p.take(np.isin(p.group, sorted(chosen))) for p in whole]
     return sets
@@ -91,29 +91,29 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
 def predictions(photos: Photos) -> Iterator[tuple[Face, Array]]:
     """Each detected face with its true points (K, 2)."""
     model = facepoints.load()
-    pictures = list(photos.read_images())
-    for start in range(0, len(pictures), BATCH):
-        some = pictures[start : start + BATCH]
+    images = list(photos.read_images())
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
         truths = photos.points[start : start + BATCH]
-        for found, truth in zip(model(some), truths, strict=True):
-            off = [np.linalg.norm(face.points - truth, axis=1).mean() for face in found]
+        for detected, truth in zip(model(batch), truths, strict=True):
+            off = [np.linalg.norm(face.points - truth, axis=1).mean() for face in detected]
             if off and min(off) < MAX_ERROR * np.ptp(truth, axis=0).max():
-                yield found[int(np.argmin(off))], truth
+                yield detected[int(np.argmin(off))], truth
 
 
 def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
     """Error over radius of each measure that both the face and its labels have."""
-    found: dict[str, list[float]] = {name: [] for name in MEASURES}
+    collected: dict[str, list[float]] = {name: [] for name in MEASURES}
     for face, truth in faces:
         labels = replace(face, points=truth.astype(np.float32), radius=np.zeros_like(face.radius))
         here, there = measure(face), measure(labels)
         for name in here.keys() & there.keys() - {"asymmetry"}:
             error = here[name].value - there[name].value
             error = wrap_degrees(error) if name == "roll" else error
-            found[name].append(abs(error) / here[name].radius)
+            collected[name].append(abs(error) / here[name].radius)
         if "asymmetry" in here:
-            found["asymmetry"].append(_asymmetry_of_errors(face, truth))
-    return {name: np.array(several) for name, several in found.items()}
+            collected["asymmetry"].append(_asymmetry_of_errors(face, truth))
+    return {name: np.array(values) for name, values in collected.items()}
 
 
 def _asymmetry_of_errors(face: Face, truth: Array) -> float:
@@ -155,20 +155,22 @@ def install(factors: dict[str, float], path: Path = INSTALLED) -> None:
 
 
 def main(recipe: Recipe) -> None:
-    found: dict[str, Ratios] = {}
+    by_set: dict[str, Ratios] = {}
     for name, parts in photos_of(recipe.data, recipe.held_out).items():
         faces = [pair for photos in parts for pair in predictions(photos)]
-        found[name] = ratios(faces)
+        by_set[name] = ratios(faces)
         print(f"# {name}: {len(faces)} of {sum(map(len, parts))} faces found")
     if recipe.held_out:
-        rows = {n: [np.mean(r[n] <= 1) * 100 for r in found.values()] for n in MEASURES}
+        rows = {n: [np.mean(r[n] <= 1) * 100 for r in by_set.values()] for n in MEASURES}
         for name, held in rows.items():
             print(f"{name:30}" + "".join(f"{h:8.1f}" for h in held))
         print(f"{'mean':30}" + "".join(f"{h:8.1f}" for h in np.mean(list(rows.values()), axis=0)))
         return
     factors = {}
     for name in MEASURES:
-        several = [np.concatenate([r[n] for n in sorted(both_sides(name))]) for r in found.values()]
+        several = [
+            np.concatenate([r[n] for n in sorted(both_sides(name))]) for r in by_set.values()
+        ]
         factors[name] = RADIUS_FACTORS.get(name, 1.0) * factor(several)
     print(source_of(factors))
     if recipe.install:

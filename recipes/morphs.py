@@ -24,27 +24,27 @@ Gray = NDArray[np.uint8]
 ALIKE = 60
 """Faces of other people among which the other one is drawn: those whose shape is nearest."""
 BENT = (0.3, 1.1)
-"""How far a face is bent towards the other's shape, if it is alone in the picture."""
+"""Range of the warp to the other's shape where one face fills the image: 0 none, 1 the other's."""
 MIXED = (0.3, 0.7)
-"""The same, and what the other counts in the picture, if it is a mixture."""
+"""Range of the warp in a blend, and of the weight of the other face in it."""
 PATCHED = (-0.2, 1.1)
-"""How far it is bent towards the other's shape if it is a part of a patchwork, ..."""
+"""Range of the warp in a patchwork."""
 BLOB = (0.15, 0.4)
-"""... the radius of the other's part, if that is no half of the picture, by the face's size, ..."""
+"""Radius of the other's part in a patchwork, in face sizes, unless it is half of the image."""
 SEAM = (0.02, 0.08)
-"""... and the width of the seam, likewise."""
-_STEP = 8  # pixels between the places where the spline is computed; in between it is all but even
-_SMOOTH = 1.0  # added to the spline's diagonal: points that lie on each other must not fold it
+"""Width of the seam of a patchwork, in face sizes."""
+_STEP = 8  # pixels between the places where the spline is computed; it is interpolated in between
+_SMOOTH = 1.0  # added to the spline's diagonal: points at the same place must not fold it
 
 
 @dataclass(frozen=True)
 class Faces:
-    """N square pictures with their points.
+    """N square images with their points.
 
     Attributes:
         images: (N, S, S) uint8.
         points: (N, K, 2) float64, pixels.
-        people: (N,) names: nobody is mixed with himself.
+        people: (N,) names; a person's faces are not blended with each other.
     """
 
     images: Gray
@@ -53,7 +53,7 @@ class Faces:
 
 
 def joined(parts: Sequence[Faces]) -> Faces:
-    """Several sets as one."""
+    """Concatenate several sets."""
     return Faces(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.points for part in parts]),
@@ -62,15 +62,18 @@ def joined(parts: Sequence[Faces]) -> Faces:
 
 
 def halved(faces: Faces) -> Faces:
-    """Half as many pixels a side."""
+    """Images and points at half the side."""
     side = faces.images.shape[1] // 2
     small = [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i in faces.images]
     return Faces(np.stack(small).astype(np.uint8), (faces.points + 0.5) / 2 - 0.5, faces.people)
 
 
 def morphs(faces: Faces, times: int, rng: np.random.Generator) -> Faces:
-    """Every face `times` bent to others' shapes, `times` mixed with others and `times` with a part
-    of them, (3 N times)."""
+    """Make 3 * N * `times` morphs of N faces.
+
+    Every face is warped to the shape of others, blended with others and combined with others in a
+    patchwork, each `times` times. Faces without a partner of another person are left out.
+    """
     shapes = faces.points - faces.points.mean(axis=1, keepdims=True)
     flat = (shapes / np.linalg.norm(shapes, axis=(1, 2), keepdims=True)).reshape(len(shapes), -1)
     alike = flat @ flat.T
@@ -97,8 +100,7 @@ def morphs(faces: Faces, times: int, rng: np.random.Generator) -> Faces:
 
 
 def bent(image: Gray, points: NDArray[np.float64], target: NDArray[np.float64]) -> Gray:
-    """A square picture bent so that its points (K, 2) come to lie at the target's, its border
-    staying where it is."""
+    """Warp a square image so that its points (K, 2) move to the target's. Its border stays."""
     side = len(image)
     ends = np.linspace(0, side - 1, 5)
     rim = np.array([(x, y) for x in ends for y in ends if {x, y} & {ends[0], ends[-1]}])
@@ -137,7 +139,7 @@ def _bends(places: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[n
 
 
 def _patch(points: NDArray[np.float64], side: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(side, side) what a face counts in a patchwork: 0 here, 1 there."""
+    """(side, side) weight of the second face in a patchwork, from 0 to 1."""
     low, high = points.min(axis=0), points.max(axis=0)
     size = float((high - low).max())
     ys, xs = np.indices((side, side))
@@ -152,10 +154,10 @@ def _patch(points: NDArray[np.float64], side: int, rng: np.random.Generator) -> 
 
 
 def _mixed(first: Gray, second: Gray, part: float | NDArray[np.float64]) -> Gray:
-    """Two pictures on each other, the second as bright and contrasty as the first.
+    """Blend two images, the second with the brightness and contrast of the first.
 
     Args:
-        part: what the second counts, the same everywhere or of every pixel.
+        part: weight of the second, [0, 1]; one for all pixels or one for each.
     """
     other = (second - second.mean()) / (second.std() + 5) * (first.std() + 5) + first.mean()
     return ((1 - part) * first + part * other).clip(0, 255).astype(np.uint8)

@@ -16,7 +16,7 @@ Differences from `facepoints train` with its defaults:
   hundred photos. In some photos eyes are closed and mouths opened (`acting`), which few photos
   show.
 - Three of four faces of every step are framed as by a refinement pass, the others as by a detector
-  (`--augment closer`).
+  (the preset `closer` in `facepoints/training/augment/presets.py`).
 - The Laplace likelihood counts errors linearly and learns a large scale where points are uncertain:
   under hair, or where the labels are wrong.
 - Two trainings (OUT-second, OUT-third) start from the weights of OUT-first with other morphs, and
@@ -61,7 +61,7 @@ from facepoints.training.train import train
 PARTS = (
     "first", "second", "third", "mean", "fourth", "fifth", "settled", "sixth", "seventh", "eighth"
 )  # fmt: skip
-"""Suffixes of the folders of the parts."""
+"""Suffixes of the folders of the parts. "mean" and "settled" hold means of weights."""
 RANGES_ON = 512
 """Number of faces that the ranges of 8-bit values are measured on."""
 
@@ -109,44 +109,52 @@ def learn(
     )
 
 
-def trained(recipe: Recipe, given: Material, console: Console) -> None:
+def train_parts(recipe: Recipe, given: Material, console: Console) -> None:
     """Train all parts in order, and write the mean of the last two to the recipe's folder."""
-    first, second, third, mean, fourth, fifth, settled, sixth, seventh, eighth = (
+    first, second, third, first_mean, fourth, fifth, second_mean, sixth, seventh, eighth = (
         sibling(recipe.out, name) for name in PARTS
     )
     seed, sets = recipe.seed, given.morphs
-    begin = TrainSettings(
+    first_part = TrainSettings(
         init="random", input_size=VIEW, missing="mask", augment="closer", epochs=recipe.epochs,
         learning_rate=3e-3, weight_decay=0.05, ema=0.999, keep="last", validation=0, seed=seed,
     )  # fmt: skip
-    learn(given, sets[:1], first, begin, console)
-    go_on = replace(begin, init=str(first), learning_rate=2e-3, epochs=recipe.second)
-    learn(given, sets[:2], second, replace(go_on, seed=seed + 1), console)
-    learn(given, sets[2:3], third, replace(go_on, seed=seed + 2), console)
-    averaged([second, third], mean)
-    settle = replace(
-        begin, init=str(mean), learning_rate=1e-3, epochs=recipe.settle, augment="settle"
+    learn(given, sets[:1], first, first_part, console)
+    second_part = replace(first_part, init=str(first), learning_rate=2e-3, epochs=recipe.second)
+    learn(given, sets[:2], second, replace(second_part, seed=seed + 1), console)
+    learn(given, sets[2:3], third, replace(second_part, seed=seed + 2), console)
+    averaged([second, third], first_mean)
+    fourth_part = replace(
+        first_part,
+        init=str(first_mean),
+        learning_rate=1e-3,
+        epochs=recipe.settle,
+        augment="settle",
     )
     for number, out in ((1, fourth), (2, fifth)):
         rows = [*given.own, sets[number]]
-        learn(given, rows, out, replace(settle, seed=seed + 2 + number), console)
-    averaged([fourth, fifth], settled)
+        learn(given, rows, out, replace(fourth_part, seed=seed + 2 + number), console)
+    averaged([fourth, fifth], second_mean)
     rows = [*given.own, *given.acted]
-    last = replace(
-        settle, init=str(settled), learning_rate=1.5e-3, epochs=recipe.last, seed=seed + 5
+    sixth_part = replace(
+        fourth_part,
+        init=str(second_mean),
+        learning_rate=1.5e-3,
+        epochs=recipe.last,
+        seed=seed + 5,
     )
-    learn(given, [*rows, *sets[1:3]], sixth, last, console)
-    last = replace(last, init=str(sixth), learning_rate=1e-3)
+    learn(given, [*rows, *sets[1:3]], sixth, sixth_part, console)
+    seventh_part = replace(sixth_part, init=str(sixth), learning_rate=1e-3)
     for number, out in ((3, seventh), (2, eighth)):
-        some = [*rows, sets[number], sets[4]]
-        learn(given, some, out, replace(last, seed=seed + 3 + number), console)
+        samples = [*rows, sets[number], sets[4]]
+        learn(given, samples, out, replace(seventh_part, seed=seed + 3 + number), console)
     averaged([seventh, eighth], recipe.out)
 
 
 def main(recipe: Recipe) -> None:
     console = Console()
     given = material(recipe.data, sibling(recipe.out, "morphs"), recipe.seed)
-    trained(recipe, given, console)
+    train_parts(recipe, given, console)
     add_annotator_bias(recipe.out, [given.photos, given.frames])
     run = Run.load(recipe.out)
     detected = [as_detected(photos, faces, run) for photos, faces in given.held]

@@ -238,7 +238,7 @@ def material(data: Path, folder: Path, seed: int) -> Material:
     photos, frames = (labelled(some, shape, seed) for some in ([by_hand], by_detector))
     further = beside(by_hand, shape)
     own, *rest = (procrustes.align_crops(p.training, shape, WIDE, FACE) for p in parts.values())
-    sources = {"photos": joined([photos, further]), "frames": frames}
+    faces_by_kind = {"photos": joined([photos, further]), "frames": frames}
     kept = files.make_folder(folder)
     rng = np.random.default_rng(seed)
     return Material(
@@ -248,7 +248,9 @@ def material(data: Path, folder: Path, seed: int) -> Material:
             as_rows(halved(frames), own, "frame"),
         ],
         own=[*[own] * OWN, *rest],
-        morphs=[as_rows(morphed(kept, n, sources, seed), own, f"morph-{n}") for n in range(SETS)],
+        morphs=[
+            as_rows(morphed(kept, n, faces_by_kind, seed), own, f"morph-{n}") for n in range(SETS)
+        ],
         acted=[
             as_rows(halved(acting(faces, ACTED[name], seed)), own, f"acted-{name}")
             for name, faces in (("photos", photos), ("frames", frames))

@@ -30,7 +30,7 @@ def main(model: int) -> None:
         model_selection=model, min_detection_confidence=0.5
     )
 
-    def answer(file: str) -> dict[str, Any]:
+    def respond(file: str) -> dict[str, Any]:
         image = cv2.imread(file)
         if image is None:
             raise SystemExit(f"could not read image {file!r}")
@@ -51,7 +51,7 @@ def main(model: int) -> None:
             faces.append([*corner, *size, face.score[0], math.degrees(angle)])
         return {"seconds": seconds, "faces": faces}
 
-    serve(answer)
+    serve(respond)
 
 
 if __name__ == "__main__":

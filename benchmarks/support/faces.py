@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facepoints.datasets import readers
 from facepoints.datasets.combine import read_people
 from facepoints.datasets.samples import Photos
+from facepoints.detection.base import overlaps
 from facepoints.errors import DataError
 from facepoints.landmarks import metrics
 from facepoints.landmarks.known_sets import IBUG_68
@@ -132,28 +133,22 @@ def match(
         overlaps by `OVERLAP`: that face is missed.
     """
     chosen = np.full(len(truth), -1)
-    for row, (true, found) in enumerate(zip(truth, predictions, strict=True)):
-        if len(found):
-            overlap = _overlap(_corners(true[None]), _corners(np.asarray(found, np.float64)))
+    for row, (true, predicted) in enumerate(zip(truth, predictions, strict=True)):
+        if len(predicted):
+            overlap, _ = overlaps(_boxes(np.asarray(predicted, np.float64)), _boxes(true[None])[0])
             best = int(overlap.argmax())
             chosen[row] = best if overlap[best] > OVERLAP else -1
     return chosen
 
 
-def _corners(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.stack([points.min(axis=1), points.max(axis=1)], axis=1)
-
-
-def _overlap(one: NDArray[np.float64], many: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of boxes (.., 2 corners, 2)."""
-    low, high = np.maximum(one[:, 0], many[:, 0]), np.minimum(one[:, 1], many[:, 1])
-    both = np.clip(high - low, 0, None).prod(axis=1)
-    area = [(boxes[:, 1] - boxes[:, 0]).prod(axis=1) for boxes in (one, many)]
-    return both / np.maximum(area[0] + area[1] - both, 1e-9)
+def _boxes(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bounding boxes (N, 4) of points (N, K, 2): x, y, width, height."""
+    low, high = points.min(axis=1), points.max(axis=1)
+    return np.concatenate([low, high - low], axis=1)
 
 
 def measure(
-    faces: FaceSet, points: NDArray[np.floating], found: NDArray[np.bool_]
+    faces: FaceSet, points: NDArray[np.floating], detected: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """Compute the figures of one side on one set, in percent.
 
@@ -163,12 +158,12 @@ def measure(
     and every missed face.
 
     Args:
-        points: (N, 68, 2); ignored where not found.
-        found: (N,).
+        points: (N, 68, 2); ignored where `detected` is false.
+        detected: (N,), false for missed faces.
     """
-    distance = np.linalg.norm(points - faces.points, axis=-1)[found]
+    distance = np.linalg.norm(points - faces.points, axis=-1)[detected]
     inner = distance[:, INNER].mean(axis=1)
-    eyes, box = faces.eye_distance[found], faces.box_side[found]
+    eyes, box = faces.eye_distance[detected], faces.box_side[detected]
     by_eyes = distance.mean(axis=1) / eyes
     return {
         "faces": len(faces),
@@ -178,11 +173,11 @@ def measure(
         "box_51": percent(inner / box),
         **{
             f"fr_{limit}": round(
-                float((by_eyes > limit / 100).sum() + (~found).sum()) / len(faces) * 100, 2
+                float((by_eyes > limit / 100).sum() + (~detected).sum()) / len(faces) * 100, 2
             )
             for limit in (8, 10)
         },
-        "missed": [name for name, seen in zip(faces.names, found, strict=True) if not seen],
+        "missed": [name for name, hit in zip(faces.names, detected, strict=True) if not hit],
     }
 
 

@@ -78,7 +78,7 @@ def photos(files: Path, model: Path | None) -> None:
     predict = load(model or weights.BUILTIN)
     names = json.loads(files.read_text())
 
-    def answer(line: str) -> float | list[float]:
+    def respond(line: str) -> float | list[float]:
         if line == "memory":
             return peak_mb()
         image = read_image(Path(names[int(line)]))
@@ -86,7 +86,7 @@ def photos(files: Path, model: Path | None) -> None:
         faces = predict(image)
         return [time.perf_counter() - start, len(faces)]
 
-    serve(answer)
+    serve(respond)
 
 
 def main(arguments: list[str]) -> None:

@@ -145,7 +145,7 @@ def photos(peer: str, files: Path) -> None:
     names = json.loads(files.read_text())
     predict_image = PEERS[peer]()
 
-    def answer(line: str) -> float | list[float]:
+    def respond(line: str) -> float | list[float]:
         if line == "memory":
             return peak_mb()
         image = read_rgb(names[int(line)])
@@ -153,7 +153,7 @@ def photos(peer: str, files: Path) -> None:
         faces = predict_image(image)
         return [time.perf_counter() - start, len(faces)]
 
-    serve(answer)
+    serve(respond)
 
 
 def first(file: str) -> None:

@@ -87,8 +87,8 @@ def base_python() -> str:
     if f"python{sys.version_info.major}.{sys.version_info.minor}" in PYTHONS:
         return sys.executable
     for name in PYTHONS:
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     raise SystemExit(f"MediaPipe 0.10.14 needs one of {', '.join(PYTHONS)} on the path")
 
 
@@ -137,7 +137,7 @@ def _key(peer: str, files: Sequence[Path]) -> str:
 
 
 class Server:
-    """A process that answers lines; see `worker_loop.serve`.
+    """A process that responds to lines; see `worker_loop.serve`.
 
     Args:
         command: interpreter, script and arguments.
@@ -162,7 +162,7 @@ class Server:
         return self.ask(str(calls))
 
     def ask(self, line: str) -> Any:
-        """Send a line and return the answer."""
+        """Send a line and return the response."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()

@@ -16,15 +16,15 @@ from typing import Any
 __all__ = ["peak_mb", "serve", "time_calls"]
 
 
-def serve(answer: Callable[[str], Any]) -> None:
+def serve(respond: Callable[[str], Any]) -> None:
     """Print "ready", then a line of JSON for every line of standard input.
 
     Args:
-        answer: from a line without its end to what is printed.
+        respond: maps a line without its end to the value to print.
     """
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
-        print(json.dumps(answer(line.rstrip("\n"))), flush=True)
+        print(json.dumps(respond(line.rstrip("\n"))), flush=True)
 
 
 def time_calls(call: Callable[[], object], line: str) -> list[float]:

@@ -1,9 +1,9 @@
 """Draw the 68 points with their numbers, and list their names.
 
-    python docs/draw_points_picture.py
+    python docs/draw_points_image.py
 
 Writes docs/images/ibug-68.png and docs/tables/ibug-68.md from the landmark set `IBUG_68` and the
-mean face. The picture shows no person. Needs matplotlib: pip install 'facepoints[train]'.
+mean face. The image shows no person. Needs matplotlib: pip install 'facepoints[train]'.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from facepoints import IBUG_68
 from facepoints.landmarks.mean_face import MEAN_FACE
 
 HERE = Path(__file__).parent
-PICTURE = HERE / "images" / "ibug-68.png"
+IMAGE = HERE / "images" / "ibug-68.png"
 TABLE = HERE / "tables" / "ibug-68.md"
 
 REGIONS: dict[str, range] = {
@@ -90,7 +90,7 @@ def draw_region(axes: Axes, name: str, away: np.ndarray) -> None:
 
 
 def draw(path: Path) -> None:
-    """Write the picture."""
+    """Write the image."""
     figure, axes = plt.subplots(figsize=(9, 9.2), dpi=130)
     away = label_directions()
     for name in REGIONS:
@@ -136,11 +136,11 @@ def table() -> str:
 
 
 def main() -> None:
-    """Write the picture and the table."""
-    draw(PICTURE)
+    """Write the image and the table."""
+    draw(IMAGE)
     TABLE.parent.mkdir(parents=True, exist_ok=True)
     TABLE.write_text(table(), "utf-8")
-    print(f"{PICTURE}, {TABLE}")
+    print(f"{IMAGE}, {TABLE}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write the image of the README: a face with its points, and with their radii.
 
-    python examples/readme_picture.py docs/astronaut.png
+    python examples/readme_image.py docs/astronaut.png
 
 Needs scikit-image, which contains the photo. The photo is enlarged first, so that lines are thin.
 """
