@@ -55,6 +55,11 @@ def test_photos_are_cropped_to_the_crop_size_and_tables_keep_theirs(tmp_path: Pa
         load_dataset(tmp_path / "a.csv", crop_size=0)
 
 
+def test_no_path_is_an_error() -> None:
+    with pytest.raises(DataError, match="at least one file or folder of labeled faces, got none"):
+        load_dataset([])
+
+
 def test_one_scheme_name_for_different_points_is_an_error() -> None:
     faces = synthetic.render(2, seed=0, size=24)
     other = replace(faces, schemes={"synthetic": ("chin",)})

@@ -8,17 +8,13 @@ from typing import Annotated, Literal
 from facepoints._util.console import count_noun
 from facepoints._util.files import check_output
 from facepoints._util.option_help import option
-from facepoints.cli.options import (
-    CropSize,
-    Data,
-    Seed,
-    Split,
-    load_samples,
-)
+from facepoints.cli.options import Data, ReadOptions, Seed, group
 from facepoints.cli.output import say
 from facepoints.errors import SettingsError
 
 __all__ = ["convert", "show", "synthetic"]
+
+_DATA = ReadOptions()
 
 
 def convert(
@@ -28,15 +24,14 @@ def convert(
         option("CSV file (kaggle) or new folder (coco, pts) to write.", metavar="PATH"),
     ],
     to: Annotated[Literal["kaggle", "coco", "pts"], option("Format to write.")] = "coco",
-    crop_size: CropSize = 96,
-    split: Split = "training",
+    options: Annotated[ReadOptions, group("")] = _DATA,
 ) -> None:
     """Write labeled faces in another format, as square gray crops."""
     from facepoints.datasets.writers import WRITERS
 
     for written in (out, out / "training.csv", out / "test.csv"):
         check_output(written, data)
-    faces = load_samples(data, split=split, crop_size=crop_size)
+    faces = options.load(data)
     written = WRITERS[to](faces, out)
     say(f"{count_noun(len(faces), 'face')} with {len(faces.landmarks)} points written to {written}")
 
@@ -55,8 +50,7 @@ def show(
     count: Annotated[
         int, option("Number of faces to draw, spread evenly over the data.", metavar="N")
     ] = 24,
-    crop_size: CropSize = 96,
-    split: Split = "training",
+    options: Annotated[ReadOptions, group("")] = _DATA,
 ) -> None:
     """Draw labeled faces on one sheet, and with --model also the predictions of a model."""
     from facepoints.commands.show import show as draw
@@ -64,7 +58,7 @@ def show(
     check_output(out, data)
     if out.suffix.lower() != ".png":
         raise SettingsError(f"the sheet is a PNG: expected a name that ends in .png, got {out}")
-    faces = load_samples(data, split=split, crop_size=crop_size)
+    faces = options.load(data)
     shown = draw(faces, out, count=count, model=model)
     say(f"{count_noun(shown, 'face')} drawn on {out}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +12,18 @@ from facepoints._util.console import count_noun
 from facepoints._util.option_help import flag, option
 from facepoints.cli.options import (
     AnyModel,
-    CropSize,
     Data,
+    DataOptions,
     ExcludePeople,
     Split,
-    load_samples,
+    group,
 )
 from facepoints.cli.output import OUT, say
 from facepoints.errors import SettingsError
 
 __all__ = ["adapt", "export", "submit"]
+
+_DATA = DataOptions()
 
 
 def submit(
@@ -87,7 +88,6 @@ def adapt(
     """
     from facepoints.commands.adapt import adapt
 
-    _check_data(data)
     report = adapt(data, out, model=model, split=split, exclude_people=exclude_people)
     left = f", {report.left_out} left out" if report.left_out else ""
     fitted_on = count_noun(report.faces, "face")
@@ -135,8 +135,7 @@ def export(
             default_text="required with --int8",
         ),
     ] = (),
-    crop_size: CropSize = 96,
-    exclude_people: ExcludePeople = None,
+    options: Annotated[DataOptions, group("")] = _DATA,
 ) -> None:
     """Write a run as one ONNX file, for prediction without PyTorch."""
     from facepoints.commands.export import export, export_path
@@ -150,13 +149,8 @@ def export(
         from facepoints.models.run import Run
 
         run = Run.load(run_folder(model))
-        faces = load_samples(data, crop_size=crop_size, exclude_people=exclude_people)
+        faces = options.load(data)
         OUT.print(quantize.table(quantize.quantize(run, faces, path)))
     else:
         export(path, model=model)
     say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-
-
-def _check_data(paths: Sequence[Path]) -> None:
-    if not paths:
-        raise SettingsError("expected at least one file or folder of labeled faces, none came")

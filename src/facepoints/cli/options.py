@@ -11,7 +11,6 @@ import tyro
 
 from facepoints import weights
 from facepoints._util.option_help import DEVICE, SEED, flag, option
-from facepoints.errors import SettingsError
 
 if TYPE_CHECKING:
     from facepoints.api import FaceModel
@@ -21,24 +20,27 @@ __all__ = [
     "AnyModel",
     "CropSize",
     "Data",
+    "DataOptions",
+    "EvaluationDataOptions",
     "ExcludePeople",
     "Fps",
     "ImagesAreVideo",
     "IncludePeople",
     "Inputs",
     "PredictorOptions",
+    "ReadOptions",
     "Seed",
     "Split",
     "TrackingOptions",
     "VideoOptions",
     "detector_files",
     "group",
-    "load_samples",
 ]
 
 
 def group(name: str) -> object:
-    """The help section of a dataclass of options, as an annotation for tyro."""
+    """The help section of a dataclass of options, as an annotation for tyro. An empty name is the
+    section of the command's own options."""
     return tyro.conf.arg(name=name, help="")
 
 
@@ -152,6 +154,35 @@ class PredictorOptions:
 
 
 @dataclass(frozen=True)
+class ReadOptions:
+    """Options of the commands that read labeled faces. The fields are arguments of
+    `datasets.combine.load_dataset`."""
+
+    crop_size: CropSize = 96
+    split: Split = "training"
+
+    def load(self, data: Sequence[Path]) -> Samples:
+        """Read the labeled faces of files and folders. Raises DataError if there is none."""
+        from facepoints.datasets.combine import load_dataset
+
+        return load_dataset(data, **vars(self))
+
+
+@dataclass(frozen=True)
+class DataOptions(ReadOptions):
+    """Options of the commands that fit something to labeled faces."""
+
+    exclude_people: ExcludePeople = None
+
+
+@dataclass(frozen=True)
+class EvaluationDataOptions(DataOptions):
+    """Options of the command that measures errors on labeled faces."""
+
+    include_people: IncludePeople = None
+
+
+@dataclass(frozen=True)
 class VideoOptions:
     """Options for images that are frames of a video."""
 
@@ -180,25 +211,3 @@ def detector_files(options: PredictorOptions) -> list[Path]:
     """The files in the value of ``--detector``, such as FILE of ``boxes:FILE``."""
     file = options.detector.partition(":")[2]
     return [Path(file)] if file else []
-
-
-def load_samples(
-    data: Sequence[Path],
-    *,
-    split: str = "training",
-    crop_size: int = 96,
-    exclude_people: Path | None = None,
-    include_people: Path | None = None,
-) -> Samples:
-    """Read the labeled faces that a command is given. Raises SettingsError if there is no file."""
-    from facepoints.datasets.combine import load_dataset
-
-    if not data:
-        raise SettingsError("expected at least one file or folder of labeled faces, none came")
-    return load_dataset(
-        data,
-        split=split,
-        crop_size=crop_size,
-        exclude_people=exclude_people,
-        include_people=include_people,
-    )

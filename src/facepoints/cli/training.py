@@ -11,13 +11,10 @@ from facepoints import weights
 from facepoints._util.option_help import flag, option
 from facepoints.cli.options import (
     AnyModel,
-    CropSize,
     Data,
-    ExcludePeople,
-    IncludePeople,
-    Split,
+    DataOptions,
+    EvaluationDataOptions,
     group,
-    load_samples,
 )
 from facepoints.cli.output import OUT, say
 from facepoints.training.settings import Missing, Network, TrainSettings
@@ -25,7 +22,8 @@ from facepoints.training.settings import Missing, Network, TrainSettings
 __all__ = ["compare", "evaluate", "settings_to_resume", "train"]
 
 _DEFAULTS = TrainSettings()
-
+_DATA = DataOptions()
+_EVALUATION_DATA = EvaluationDataOptions()
 
 _Resume = Annotated[
     bool, flag("Continue the interrupted training in --out, with the settings of that run.")
@@ -43,12 +41,10 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
     def train(
         data: Data,
         out: Annotated[Path, option("Folder for the run.", metavar="FOLDER")],
-        settings: Annotated[TrainSettings, group("training")] = settings_before,
         resume: _Resume = False,
         onnx: _Onnx = True,
-        crop_size: CropSize = 96,
-        split: Split = "training",
-        exclude_people: ExcludePeople = None,
+        options: Annotated[DataOptions, group("")] = _DATA,
+        settings: Annotated[TrainSettings, group("training")] = settings_before,
     ) -> None:
         """Train networks on labeled faces.
 
@@ -58,7 +54,7 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         from facepoints.evaluation.table import table
         from facepoints.training.train import train
 
-        faces = load_samples(data, split=split, crop_size=crop_size, exclude_people=exclude_people)
+        faces = options.load(data)
         report = train(
             faces,
             out,
@@ -100,10 +96,7 @@ def evaluate(
             default_text="default: only print the table",
         ),
     ] = None,
-    crop_size: CropSize = 96,
-    split: Split = "training",
-    exclude_people: ExcludePeople = None,
-    include_people: IncludePeople = None,
+    options: Annotated[EvaluationDataOptions, group("")] = _EVALUATION_DATA,
 ) -> None:
     """Measure the error of a model on labeled faces.
 
@@ -114,13 +107,7 @@ def evaluate(
     from facepoints.evaluation.table import table
     from facepoints.models.loading import load_model
 
-    faces = load_samples(
-        data,
-        split=split,
-        crop_size=crop_size,
-        exclude_people=exclude_people,
-        include_people=include_people,
-    )
+    faces = options.load(data)
     report = evaluate(load_model(model), faces, out=out, charts=out is not None)
     OUT.print(table(report))
     if out is not None:
@@ -155,10 +142,8 @@ def compare(
         "mask",
         "per-scheme",
     ),
+    options: Annotated[DataOptions, group("")] = _DATA,
     settings: Annotated[CompareSettings, group("training")] = _COMPARE_DEFAULTS,  # pyright: ignore[reportInvalidTypeForm]
-    crop_size: CropSize = 96,
-    split: Split = "training",
-    exclude_people: ExcludePeople = None,
 ) -> None:
     """Compare networks and strategies for missing labels at an equal budget.
 
@@ -167,7 +152,7 @@ def compare(
     """
     from facepoints.training.compare import compare, table
 
-    faces = load_samples(data, split=split, crop_size=crop_size, exclude_people=exclude_people)
+    faces = options.load(data)
     report = compare(
         faces,
         out,

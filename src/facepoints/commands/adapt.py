@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from facepoints import weights
 from facepoints._util import files
 from facepoints.datasets import procrustes, readers
-from facepoints.datasets.combine import concatenate, read_people
+from facepoints.datasets.combine import concatenate, dataset_paths, read_people
 from facepoints.datasets.marking_schemes import (
     convertible_as_marked,
     in_scheme_columns,
@@ -103,7 +103,7 @@ def adapt(
         WriteError: `out` cannot be written, or is one of the inputs.
     """
     check_onnx()
-    paths = [Path(one) for one in ([data] if isinstance(data, str | Path) else data)]
+    paths = dataset_paths(data)
     out, path = Path(out), find_model_file(model)
     files.check_output(out, [*paths, path])
     landmarker = LandmarkModel.load(path)

@@ -16,7 +16,7 @@ from facepoints.datasets.splits import CLUSTER, duplicate_groups
 from facepoints.errors import DataError
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["concatenate", "load_dataset", "read_people"]
+__all__ = ["concatenate", "dataset_paths", "load_dataset", "read_people"]
 
 
 def load_dataset(
@@ -45,8 +45,8 @@ def load_dataset(
         DataError: a data set cannot be read, no path was given, or no face is left.
         SettingsError: `crop_size` is not positive.
     """
-    paths = [paths] if isinstance(paths, str | Path) else paths
-    sets = [readers.load(Path(path), split=split, size=crop_size) for path in paths]
+    paths = dataset_paths(paths)
+    sets = [readers.load(path, split=split, size=crop_size) for path in paths]
     data = concatenate(sets)
     if len(sets) > 1:
         data = replace(data, group=_groups_across(sets, data))
@@ -57,6 +57,18 @@ def load_dataset(
     if len(data) == 0:
         raise DataError(f"no face of {', '.join(map(str, paths))} is left")
     return data
+
+
+def dataset_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    """One path or several as a list.
+
+    Raises:
+        DataError: there is none.
+    """
+    several = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not several:
+        raise DataError("expected at least one file or folder of labeled faces, got none")
+    return several
 
 
 def _groups_across(sets: Sequence[Samples], data: Samples) -> NDArray[np.str_]:
@@ -100,7 +112,7 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
         DataError: no set was given, or two schemes of one name mark different points.
     """
     if not parts:
-        raise DataError("expected at least one data set, none came")
+        raise DataError("expected at least one data set, got none")
     if len(parts) == 1:
         return parts[0]
     landmarks = parts[0].landmarks
