@@ -83,7 +83,7 @@ def test_a_run_with_the_wanted_points_is_used_directly() -> None:
 
 
 def test_the_error_for_a_missing_model_fits_what_was_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model at .*ONNX file, a run folder, or builtin"):
+    with pytest.raises(ModelError, match=r"no model at .*ONNX file, a run folder, or builtin"):
         load_model(tmp_path / "absent")
     with pytest.raises(ModelError, match="no model at"):
         load_model(tmp_path / "absent.onnx")

@@ -1,4 +1,4 @@
-"""What is written to a format is read back, as far as the format holds it."""
+"""Faces written to a format are read back, as far as the format can hold them."""
 
 from __future__ import annotations
 
