@@ -1,4 +1,4 @@
-"""The shape of the package: which package may import which, and what needs no PyTorch."""
+"""Architecture: allowed imports between packages, and modules that need no PyTorch."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ NEED_TORCH = {
 
 def modules() -> dict[str, ast.Module]:
     """Every module by its dotted name inside the package; a package by the folder's."""
-    found = {}
+    trees = {}
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         name = ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
-        found[name] = ast.parse(path.read_text(encoding="utf-8"))
-    return found
+        trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return trees
 
 
 MODULES = modules()
@@ -68,20 +68,20 @@ PACKAGED = [name for name in MODULES if name != "__init__"]
 
 def at_import(tree: ast.Module) -> list[ast.stmt]:
     """Statements that run when the module is imported; not those for the type checker."""
-    found, todo = [], list(tree.body)
+    statements, todo = [], list(tree.body)
     while todo:
         node = todo.pop()
         typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         if typing_only:
             continue
-        found.append(node)
+        statements.append(node)
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             todo += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
-    return found
+    return statements
 
 
 def imported(nodes: list[ast.stmt] | list[ast.AST]) -> set[str]:
-    """Full names of what import statements bring in."""
+    """Full names that import statements import."""
     names = set()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -94,15 +94,15 @@ def imported(nodes: list[ast.stmt] | list[ast.AST]) -> set[str]:
 
 def own(names: set[str]) -> set[str]:
     """Modules of the package among full names."""
-    found = set()
+    modules = set()
     for name in names:
         first, _, inner = name.partition(".")
         if first != "facepoints":
             continue
         while inner and inner not in MODULES:
             inner = inner.rpartition(".")[0]
-        found.add(inner or "__init__")
-    return found
+        modules.add(inner or "__init__")
+    return modules
 
 
 def package(module: str) -> str:
@@ -158,8 +158,8 @@ def test_no_module_of_a_package_imports_itself_through_others(name: str) -> None
 
 
 @pytest.mark.parametrize("module", PACKAGED)
-def test_what_works_without_pytorch_imports_none(module: str) -> None:
-    """It names no package of facepoints[train] when it is imported, nor a module that does."""
+def test_modules_that_work_without_pytorch_import_none_of_its_packages(module: str) -> None:
+    """Its import needs no package of facepoints[train] and no module that needs one."""
     if may_need_torch(module):
         return
     names = imported(at_import(MODULES[module]))
@@ -168,14 +168,14 @@ def test_what_works_without_pytorch_imports_none(module: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["detection", "inference", "tracking"])
-def test_finding_points_needs_no_data_set_code(name: str) -> None:
-    todo, seen = [m for m in PACKAGED if package(m) == name], set()
+def test_prediction_needs_no_data_set_code(name: str) -> None:
+    todo, visited = [m for m in PACKAGED if package(m) == name], set()
     while todo:
         module = todo.pop()
-        if module not in seen:
-            seen.add(module)
+        if module not in visited:
+            visited.add(module)
             todo += needs(module)
-    assert not {module for module in seen if package(module) == "datasets"}
+    assert not {module for module in visited if package(module) == "datasets"}
 
 
 def test_importing_the_command_line_and_the_core_loads_no_torch() -> None:

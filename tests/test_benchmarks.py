@@ -1,4 +1,4 @@
-"""The benchmarks start, describe the machine, and their tables say what their figures say."""
+"""The benchmarks start and describe the machine; their tables are made from their figures."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_every_result_has_figures_and_a_table(script: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_say_what_the_figures_say(name: str) -> None:
+def test_tables_are_made_from_the_figures_in_the_json_files(name: str) -> None:
     content = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     page = (RESULTS / f"{name}.md").read_text("utf-8")
     for make in TABLES[name]:

@@ -1,4 +1,4 @@
-"""A new landmark set needs entries in `known_sets` only; then all works, from training to files.
+"""A new landmark set needs entries in `known_sets` only; everything else works with it.
 
 The set is like that of WFLW, with 98 points (https://wywu.github.io/projects/LAB/WFLW.html).
 """

@@ -41,7 +41,7 @@ def test_the_wheel_holds_the_package_alone_and_whole(wheel: zipfile.ZipFile) -> 
     assert modules - names == set()
 
 
-def test_the_metadata_say_that_the_weights_are_for_research(wheel: zipfile.ZipFile) -> None:
+def test_the_metadata_state_that_the_weights_are_for_research(wheel: zipfile.ZipFile) -> None:
     (name,) = [n for n in wheel.namelist() if n.endswith(".dist-info/METADATA")]
     metadata = email.message_from_bytes(wheel.read(name))
     assert metadata["License-Expression"].startswith("MIT AND LicenseRef-")

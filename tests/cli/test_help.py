@@ -93,7 +93,7 @@ def test_help_is_not_written_in_python(pages: dict[str, str]) -> None:
             assert word not in page, (name, word)
 
 
-def test_switches_that_turn_something_off_do_not_say_the_opposite(pages: dict[str, str]) -> None:
+def test_help_of_switches_that_turn_something_off_is_not_reversed(pages: dict[str, str]) -> None:
     switches = {
         option: text
         for page in pages.values()
@@ -112,7 +112,7 @@ def test_the_same_option_has_the_same_help_everywhere(pages: dict[str, str]) -> 
         for option, (metavar, text) in options_of(page).items():
             if name not in DIFFER.get(option, ()):
                 texts[option].add((metavar, re.sub(r" \([^()]*\)$", "", text)))
-    assert {option: found for option, found in texts.items() if len(found) > 1} == {}
+    assert {option: wordings for option, wordings in texts.items() if len(wordings) > 1} == {}
 
 
 def test_help_that_the_output_cannot_encode_is_replaced() -> None:

@@ -1,4 +1,4 @@
-"""The command line: every command once from files to files, and one line for bad input."""
+"""The command line: every command runs from files to files; bad input is an error of one line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command ends with that cannot be done."""
+    """The error, of one line, that a command ends with."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main(words)

@@ -46,7 +46,7 @@ def album(tmp_path: Path) -> Path:
         image = np.full((100, 100, 3), 40 * number + 60, np.uint8)
         image[..., 0] = 200  # blue, as OpenCV writes it
         cv2.imwrite(str(folder / name), image)
-    (folder / "c.jpg").write_text("no picture")
+    (folder / "c.jpg").write_text("no image")
     return folder
 
 
@@ -74,8 +74,7 @@ LOOKS = 21
 
 
 def clip(path: Path, frames: int = 40, rate: float = 10, times: bool = False) -> Path:
-    """Lines as of a video in which person 4 blinks twice and yawns; person 5 just looks, and
-    leaves when that is known."""
+    """Lines of a video: person 4 blinks twice and yawns, person 5 does nothing and leaves early."""
     head = MEAN_HEAD[:, :2] * 100 + 200
     upper = IBUG_68.columns(
         f"{side}_eye_upper_{part}" for side in ("left", "right") for part in ("inner", "outer")
@@ -144,7 +143,9 @@ def test_lines_that_predict_wrote_give_the_same(
                 )
 
 
-def test_millimeters(album: Path, mean: FaceModel, tmp_path: Path) -> None:
+def test_measures_are_converted_to_millimeters(
+    album: Path, mean: FaceModel, tmp_path: Path
+) -> None:
     for words, out in (([], "px.csv"), (["--mm-per-pixel", "0.25"], "mm.csv")):
         main(["measure", str(album / "a.png"), "--out", str(tmp_path / out), *words])
     (px,), (mm,) = rows_of(tmp_path / "px.csv"), rows_of(tmp_path / "mm.csv")
@@ -193,7 +194,7 @@ def test_frames_of_a_folder_are_tracked(
     assert "4 images or frames: 4 faces" in capsys.readouterr().err
 
 
-def test_fifteen_points_leave_blanks_and_say_so(
+def test_fifteen_points_leave_blanks_and_print_a_note(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     face = a_face(MEAN_HEAD[:, :2] * 50 + 100).as_landmarks(KAGGLE_15)
@@ -304,7 +305,7 @@ def test_a_folder_of_images_does_not_take_the_name_of_an_image(
     assert not face.exists()
 
 
-def test_outputs_that_cannot_be(
+def test_invalid_inputs_and_outputs_are_refused(
     album: Path, mean: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.csv"
@@ -331,7 +332,7 @@ def test_faces_are_cut_out_upright(
     assert files == ["a-face1.png", "b-face1.png", "more/a-face1.png"]
     crop = read_image(out / "b-face1.png")
     assert crop.shape == (64, 64, 3)
-    np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # colours as they were
+    np.testing.assert_allclose(crop[32, 32], (100, 100, 200), atol=3)  # the colors are unchanged
     message = capsys.readouterr().err
     assert "4 images or frames: 3 faces, 1 unreadable" in message
 
@@ -379,7 +380,7 @@ def test_align_needs_images(
 # Both with the built-in model
 
 
-def test_a_portrait(tmp_path: Path) -> None:
+def test_a_portrait_on_its_side_has_the_same_measures(tmp_path: Path) -> None:
     """The same photo upright and lying on its side gives the same measures and image."""
     photo, lying = tmp_path / "photo.png", tmp_path / "lying.png"
     portrait = data.astronaut()[16:240, 116:340]

@@ -52,8 +52,8 @@ def film(path: Path, seconds: float, frame: Callable[[float], Image]) -> Path:
             time = index / RATE
             sway = cv2.getRotationMatrix2D((85, 85), 3 * np.sin(2 * time), 1)
             sway[:, 2] += 5 * np.sin(2.7 * time), 3 * np.sin(3.5 * time)
-            shown = cv2.warpAffine(frame(time), sway, (170, 170), borderMode=cv2.BORDER_REPLICATE)
-            noisy = shown + random.normal(0, 4, shown.shape)
+            moved = cv2.warpAffine(frame(time), sway, (170, 170), borderMode=cv2.BORDER_REPLICATE)
+            noisy = moved + random.normal(0, 4, moved.shape)
             writer.add(np.clip(noisy, 0, 255).astype(np.uint8), time)
     return path
 
@@ -86,7 +86,7 @@ def test_blinks_are_counted(
     assert "51 images or frames: 51 faces; 3 blinks" in capsys.readouterr().err
 
 
-def test_eyes_that_stay_closed(tmp_path: Path, points: NDArray[np.float32]) -> None:
+def test_eyes_that_stay_closed_are_one_event(tmp_path: Path, points: NDArray[np.float32]) -> None:
     shut = acted(PHOTO, points, closed=1)
     clip = film(tmp_path / "a.mp4", 3.4, lambda t: shut if 1 <= t < 1.8 else PHOTO)
     (event,) = events_of(clip)
@@ -94,7 +94,7 @@ def test_eyes_that_stay_closed(tmp_path: Path, points: NDArray[np.float32]) -> N
     assert float(event["seconds"]) == pytest.approx(0.8, abs=0.3)  # 15 frames a second, smoothed
 
 
-def test_a_yawn_is_counted_and_talking_is_none(tmp_path: Path, points: NDArray[np.float32]) -> None:
+def test_a_yawn_is_counted_and_talking_is_not(tmp_path: Path, points: NDArray[np.float32]) -> None:
     def frame(time: float) -> Image:
         talks = 0.06 * (1 - np.cos(2 * np.pi * 4 * time)) if time > 3.8 else 0
         return acted(PHOTO, points, gape=0.6 * gaping(time, (0.1,)) + talks)
@@ -105,7 +105,7 @@ def test_a_yawn_is_counted_and_talking_is_none(tmp_path: Path, points: NDArray[n
 
 
 @pytest.mark.parametrize("does", ["is still", "shakes", "nods"])
-def test_a_still_or_turning_head_does_nothing(
+def test_a_still_or_turning_head_has_no_events(
     does: str, tmp_path: Path, points: NDArray[np.float32]
 ) -> None:
     def frame(time: float) -> Image:
@@ -162,7 +162,7 @@ def test_ctrl_c_ends_align_after_the_current_image(tmp_path: Path) -> None:
 
 
 class Camera:
-    """Shows a photo for ever; somebody presses Ctrl-C while it does."""
+    """A camera that shows the same photo until Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         assert number == 0
@@ -186,7 +186,7 @@ class Camera:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("command", ["predict", "measure", "align"])
-def test_ctrl_c_is_how_a_camera_ends(
+def test_ctrl_c_ends_a_camera(
     command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -222,7 +222,9 @@ def test_ctrl_c_on_a_file_gives_align_the_status_130(
     assert len(list((tmp_path / "out").iterdir())) == 3
 
 
-def test_a_video_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_video_is_an_error_and_writes_no_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     clip, out = film(tmp_path / "a.mp4", 0.4, lambda t: PHOTO), tmp_path / "out.csv"
     clip.write_bytes(clip.read_bytes()[:600])
     with pytest.raises(SystemExit) as ended:

@@ -187,7 +187,7 @@ def test_drawings_are_named_like_their_images(
     assert (plain == 70).all()  # nobody is on it
 
 
-def test_points_of_another_set(album: Path, model: Path, tmp_path: Path) -> None:
+def test_points_are_written_in_another_set(album: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces.csv"
     predict(album / "a.jpg", "--landmarks", "kaggle-15", "--out", out, model=model)
     header = out.read_text().splitlines()[0].split(",")
@@ -556,7 +556,7 @@ def test_points_that_the_model_lacks_are_refused_before_work_begins(
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_standard_output_that_is_full(album: Path, model: Path) -> None:
+def test_a_full_standard_output_is_an_error(album: Path, model: Path) -> None:
     words = [sys.executable, "-m", "facepoints", "predict", str(album), "--model", str(model)]
     with open("/dev/full", "w") as full:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)

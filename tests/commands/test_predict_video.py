@@ -1,4 +1,4 @@
-"""Videos through the command line: in one end, files that others read out of the other."""
+"""facepoints predict on videos: tables, drawn videos, errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FRAMES = 12
 
 
 def scene(index: int) -> NDArray[np.uint8]:
-    """`skimage.data.astronaut()` going by."""
+    """`skimage.data.astronaut()` that moves through the image."""
     matrix = np.array([[0.6, 0, -20 + STEP * index], [0, 0.6, 0]])
     return np.asarray(cv2.warpAffine(PHOTO, matrix, (240, 200)), np.uint8)
 
@@ -205,7 +205,7 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
-    """Address of a server of the test's folder."""
+    """Address of a server that serves the folder of the test."""
     handler = functools.partial(_Quiet, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -182,7 +182,7 @@ def test_quotes_byte_order_marks_and_zips_are_read(
     assert len(texts) == 1
 
 
-def test_the_score_is_the_rmse_of_what_was_written(images_csv: Path, tmp_path: Path) -> None:
+def test_the_score_is_the_rmse_of_the_written_values(images_csv: Path, tmp_path: Path) -> None:
     rows = [(1, 5, "nose_tip_x"), (2, 5, "nose_tip_y"), (3, 1, "left_eyebrow_inner_end_x")]
     lookup, out = lookup_of(tmp_path, rows), tmp_path / "out.csv"
     submit(fake_run(), images_csv, lookup, out)

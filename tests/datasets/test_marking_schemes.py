@@ -1,4 +1,4 @@
-"""Marking schemes: the column of a point, and which scheme a request belongs to."""
+"""Marking schemes: the column of a point, and the scheme of a request."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def test_labels_move_to_the_columns_of_their_own_scheme() -> None:
 
 def test_points_as_marked_prefers_the_column_of_the_scheme_and_masks_unknown_points() -> None:
     have = LandmarkSet(("nose", "nose@narrow"))
-    want = LandmarkSet(("nose", "chin"))
+    wanted = LandmarkSet(("nose", "chin"))
     points = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
-    found, able = points_as_marked(points, have, want, "narrow")
+    converted, able = points_as_marked(points, have, wanted, "narrow")
     assert able.tolist() == [True, False]
-    np.testing.assert_array_equal(found, [[[2, 3], [0, 0]]])
+    np.testing.assert_array_equal(converted, [[[2, 3], [0, 0]]])
 
 
 @pytest.mark.parametrize(
-    ("requested", "want"),
+    ("requested", "expected"),
     [
         ({"left_eye"}, "narrow"),
         (set(FOUR), "narrow"),
@@ -61,9 +61,9 @@ def test_points_as_marked_prefers_the_column_of_the_scheme_and_masks_unknown_poi
     ],
 )
 def test_pick_scheme_returns_the_smallest_scheme_that_covers_the_request(
-    requested: set[str], want: str
+    requested: set[str], expected: str
 ) -> None:
-    assert pick_scheme(requested, SCHEMES) == want
+    assert pick_scheme(requested, SCHEMES) == expected
 
 
 def test_pick_scheme_returns_the_first_of_equals_and_accepts_no_schemes() -> None:
@@ -71,34 +71,34 @@ def test_pick_scheme_returns_the_first_of_equals_and_accepts_no_schemes() -> Non
     assert pick_scheme({"a"}, {}) == ""
 
 
-def test_68_points_are_converted_as_the_given_scheme_marks_them() -> None:
+def test_68_points_are_converted_to_the_points_of_the_chosen_scheme() -> None:
     points = np.arange(68 * 2, dtype=np.float32).reshape(1, 68, 2) ** 1.2
-    want = LandmarkSet(("nose_tip", "mouth_center_bottom_lip"))
+    wanted = LandmarkSet(("nose_tip", "mouth_center_bottom_lip"))
     for scheme, tip, lip in (("15-point", 30, [57]), ("4-point", 33, [62, 66]), ("", 30, [57])):
-        found, able = points_as_marked(points, IBUG_68, want, scheme)
+        converted, able = points_as_marked(points, IBUG_68, wanted, scheme)
         assert able.all()
-        np.testing.assert_array_equal(found[0, 0], points[0, tip])
-        np.testing.assert_allclose(found[0, 1], points[0, lip].mean(axis=0), rtol=1e-6)
+        np.testing.assert_array_equal(converted[0, 0], points[0, tip])
+        np.testing.assert_allclose(converted[0, 1], points[0, lip].mean(axis=0), rtol=1e-6)
     both = LandmarkSet(("nose_tip", "nose_tip@4-point"))
-    found, able = points_as_marked(points, IBUG_68, both, "4-point")
-    np.testing.assert_array_equal(found[0], points[0, [30, 33]])
+    converted, able = points_as_marked(points, IBUG_68, both, "4-point")
+    np.testing.assert_array_equal(converted[0], points[0, [30, 33]])
 
 
 def test_scheme_matrix_gives_the_same_points_as_points_as_marked() -> None:
     points = np.arange(68 * 2, dtype=np.float32).reshape(1, 68, 2) ** 1.2
-    want = LandmarkSet(("nose_tip", "left_eye_center", "ear"), mirrorable=False)
-    weights, known = scheme_matrix(IBUG_68, want, "4-point")
-    found, able = points_as_marked(points, IBUG_68, want, "4-point")
+    wanted = LandmarkSet(("nose_tip", "left_eye_center", "ear"), mirrorable=False)
+    weights, known = scheme_matrix(IBUG_68, wanted, "4-point")
+    converted, able = points_as_marked(points, IBUG_68, wanted, "4-point")
     assert known.tolist() == able.tolist() == [True, True, False]
     assert weights.sum(axis=1).tolist() == pytest.approx([1, 1, 0])
-    np.testing.assert_allclose(weights @ points[0], found[0], rtol=1e-6)
-    assert convertible_as_marked(IBUG_68, want, "4-point").tolist() == [True, True, False]
+    np.testing.assert_allclose(weights @ points[0], converted[0], rtol=1e-6)
+    assert convertible_as_marked(IBUG_68, wanted, "4-point").tolist() == [True, True, False]
 
 
 def test_values_of_points_are_converted_as_points_are() -> None:
     squares = np.arange(68, dtype=np.float32)[None]
-    want = LandmarkSet(("left_eye_center", "nose_tip"), mirrorable=False)
-    means, _ = points_as_marked(squares, IBUG_68, want, "4-point")
+    wanted = LandmarkSet(("left_eye_center", "nose_tip"), mirrorable=False)
+    means, _ = points_as_marked(squares, IBUG_68, wanted, "4-point")
     assert means.tolist() == [[44.5, 33.0]]  # six points 42 to 47, and the nose base
 
 

@@ -83,7 +83,7 @@ def test_a_plain_table_is_read(tmp_path: Path) -> None:
     ],
     ids=["bom", "crlf", "no end", "blank lines", "quoted", "line ends in quotes", "nan"],
 )
-def test_dialects_of_csv_are_read_alike(tmp_path: Path, content: bytes) -> None:
+def test_dialects_of_csv_give_the_same_samples(tmp_path: Path, content: bytes) -> None:
     check_rows(samples(put(tmp_path, content)))
 
 
@@ -117,7 +117,7 @@ def check_test(data: Samples) -> None:
         ),
     ],
 )
-def test_zips_are_read_alike(tmp_path: Path, name: str, content: bytes) -> None:
+def test_zips_give_the_same_samples_as_tables(tmp_path: Path, name: str, content: bytes) -> None:
     path = put(tmp_path, content, name)
     check_rows(samples(path))
     if name == "all.zip":

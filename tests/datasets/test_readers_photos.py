@@ -268,7 +268,7 @@ def test_all_photos_of_a_real_folder_are_read(shared: Path) -> None:
 
 
 def coco(folder: Path, **changes: Any) -> Path:
-    """Two pictures with three faces of a left eye, a right eye and a nose."""
+    """Two images with three faces of a left eye, a right eye and a nose."""
     write_image(folder / "images" / "b.png")
     write_image(folder / "a.png")
     content: dict[str, Any] = {

@@ -108,8 +108,8 @@ def test_pupils_are_dark_at_the_points_of_the_eyes(
         moved = affine.apply(affine.mirror_matrix(96), points)
         points = moved[:, IBUG_68.mirror]
     index = [i for i, n in enumerate(IBUG_68.names) if n.startswith(f"{eye}_eye_")]
-    found = [_pupil_offset(i, p[index]) for i, p in zip(images, points, strict=True)]
-    offsets = np.array([f for f in found if f is not None])
+    measured = [_pupil_offset(i, p[index]) for i, p in zip(images, points, strict=True)]
+    offsets = np.array([f for f in measured if f is not None])
     assert len(offsets) > 20
     middle = np.median(offsets, axis=0)
     assert abs(middle[0]) < 0.25

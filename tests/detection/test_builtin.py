@@ -1,4 +1,4 @@
-"""The finder that comes along: what it was taught to say, what it says, and its file."""
+"""The built-in face detector: training targets, decoding, detection on photos, model file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from detector_scenes import SIDE, Scene, draw_scene, source
+from detector_scenes import SIDE, Scene, draw_scene, scene_photo
 from detector_targets import Targets, loss
 from numpy.typing import NDArray
 from skimage import data
 
 from facepoints import weights
-from facepoints.detection import Detection, iou
-from facepoints.detection import builtin as reading
+from facepoints.detection import Detection, builtin, iou
 from facepoints.detection.builtin import BuiltinDetector, decode
 from facepoints.errors import ModelError, SettingsError
 from facepoints.imaging import affine
@@ -23,9 +22,9 @@ from facepoints.landmarks.mean_face import MEAN_BOX
 from facepoints.models.networks.face_detector import DetectorGraph, DetectorMaps, FaceNet, cells
 
 FACE = (180.0, 76.0, 93.0, 101.0)
-"""Brows to chin and ear to ear on `skimage.data.astronaut()`, looked up by hand."""
+"""Box of the face on `skimage.data.astronaut()`, brows to chin and ear to ear, by hand."""
 FIVE = np.array([(204, 102), (247, 104), (223, 127), (203, 142), (243, 144)], float)
-"""Eyes, nose tip and corners of the mouth there, looked up likewise."""
+"""Eyes, nose tip and corners of the mouth of that face, by hand."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def middle(box: tuple[float, float, float, float]) -> NDArray[np.float64]:
     return np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
 
 
-# -- what it is taught ---------------------------------------------------------------------
+# -- training targets ---------------------------------------------------------------------
 
 
 def a_face(x: float, y: float, side: float, degrees: float) -> NDArray[np.float64]:
@@ -61,8 +60,8 @@ FACES = [
 ]
 
 
-def told(targets: Targets) -> DetectorMaps:
-    """What a network says that says what the targets want."""
+def maps_of(targets: Targets) -> DetectorMaps:
+    """The output of a network that predicts its targets exactly."""
     face, place = targets.face, targets.place
     reference = targets.reference[None, :, None]
     return DetectorMaps(
@@ -75,7 +74,7 @@ def told(targets: Targets) -> DetectorMaps:
 
 
 def as_file(maps: DetectorMaps) -> NDArray[np.float32]:
-    """The same as the model file says it: (16, N) in pixels."""
+    """The output of the model file for the same maps: (16, N) in pixels."""
     reference = cells(SIDE, SIDE)[1]
     rows = [maps.logit, *(maps.shift * reference[:, None]).unbind(-1)]
     rows += [maps.size + reference.log(), *maps.turn.unbind(-1)]
@@ -87,39 +86,41 @@ def as_file(maps: DetectorMaps) -> NDArray[np.float32]:
 
 def test_a_network_that_outputs_its_targets_detects_every_face_and_has_no_loss() -> None:
     targets = Targets([Scene(np.zeros((SIDE, SIDE), np.uint8), FACES)])
-    whole, parts = loss(told(targets), targets)
+    whole, parts = loss(maps_of(targets), targets)
     assert float(whole) < 1e-3, parts
-    found = decode(as_file(told(targets)), (SIDE, SIDE), 0.5, (0.5, 0.5))
-    assert len(found) == len(FACES)
+    detections = decode(as_file(maps_of(targets)), (SIDE, SIDE), 0.5, (0.5, 0.5))
+    assert len(detections) == len(FACES)
     for face in FACES:
-        want = affine.apply(affine.resize_matrix(2, 2), face[[0, 1, *range(5, 15)]].reshape(6, 2))
-        one, five = min(found, key=lambda f: float(np.hypot(*(middle(f[0].box) - want[0]))))
-        assert middle(one.box) == pytest.approx(want[0], abs=0.1)
+        expected = affine.apply(
+            affine.resize_matrix(2, 2), face[[0, 1, *range(5, 15)]].reshape(6, 2)
+        )
+        one, five = min(
+            detections, key=lambda f: float(np.hypot(*(middle(f[0].box) - expected[0])))
+        )
+        assert middle(one.box) == pytest.approx(expected[0], abs=0.1)
         assert one.box[2] == pytest.approx(2 * face[2] * MEAN_BOX[2], rel=1e-3)
         assert one.angle == pytest.approx(np.degrees(np.arctan2(face[4], face[3])), abs=0.1)
-        assert five == pytest.approx(want[1:], abs=0.1)
+        assert five == pytest.approx(expected[1:], abs=0.1)
 
 
 def test_cells_without_finite_numbers_are_ignored() -> None:
-    told = np.zeros((16, 84), np.float32)
-    told[0], told[3], told[4] = -5.0, 3.0, 1.0
-    told[0, [3, 20, 40]] = 4.0, 3.0, 2.0
-    told[1, 3] = np.nan
-    told[4:6, 20] = 0.0  # no direction
-    ((found, _),) = decode(told, (64, 64), 0.5, (1.0, 1.0))
-    assert found.score == pytest.approx(1 / (1 + np.exp(-2.0)))
+    output = np.zeros((16, 84), np.float32)
+    output[0], output[3], output[4] = -5.0, 3.0, 1.0
+    output[0, [3, 20, 40]] = 4.0, 3.0, 2.0
+    output[1, 3] = np.nan
+    output[4:6, 20] = 0.0  # no direction
+    ((detection, _),) = decode(output, (64, 64), 0.5, (1.0, 1.0))
+    assert detection.score == pytest.approx(1 / (1 + np.exp(-2.0)))
 
 
 def test_the_graph_of_a_network_has_the_same_output_in_pixels() -> None:
     net = FaceNet().eval()
-    pictures = torch.from_numpy(
-        np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
-    )
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8))
     with torch.no_grad():
-        maps, said = net(pictures[:, None].float()), DetectorGraph(net, threshold=0.7)(pictures)
+        maps, output = net(images[:, None].float()), DetectorGraph(net, threshold=0.7)(images)
     expected = as_file(maps)
     expected[0] -= 0.7
-    np.testing.assert_allclose(said[0].numpy(), expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(output[0].numpy(), expected, rtol=1e-4, atol=1e-3)
 
 
 def test_ignored_regions_have_no_loss_except_for_faces_on_them() -> None:
@@ -134,18 +135,18 @@ def test_ignored_regions_have_no_loss_except_for_faces_on_them() -> None:
 
 
 def test_labels_of_scenes_follow_the_image() -> None:
-    """The labels follow the picture: bright dots on a dark photo stay under them."""
+    """Bright dots that are drawn at the labels of a dark photo stay at the labels."""
     from facepoints.landmarks.mean_face import MEAN_FACE
 
     points = (MEAN_FACE * 160 + (150, 140)).astype(np.float32)
     dark = np.full((300, 320), 20, np.uint8)
-    photo = source(dark, points, MEAN_FACE.astype(np.float64))
+    photo = scene_photo(dark, points, MEAN_FACE.astype(np.float64))
     drawn = dark.copy()
     for x, y in photo.points:
         cv2.circle(drawn, (round(float(x)), round(float(y))), 9, 255, -1)
-    photo = source(drawn, points, MEAN_FACE.astype(np.float64))
+    photo = scene_photo(drawn, points, MEAN_FACE.astype(np.float64))
     rng = np.random.default_rng(0)
-    empty = [source(np.full((64, 64), 20, np.uint8))]
+    empty = [scene_photo(np.full((64, 64), 20, np.uint8))]
     on, off = [], []
     for _ in range(60):
         scene = draw_scene(rng, [[photo]], empty)
@@ -154,9 +155,9 @@ def test_labels_of_scenes_follow_the_image() -> None:
             if side < 30:
                 continue
             for at in face[5:].reshape(5, 2):
-                on.append(_gray(scene.picture, *at))
+                on.append(_gray(scene.image, *at))
             # below the mouth, where nothing was drawn
-            off.append(_gray(scene.picture, x - sin * side * 0.62, y + cos * side * 0.62))
+            off.append(_gray(scene.image, x - sin * side * 0.62, y + cos * side * 0.62))
             eyes = face[5:9].reshape(2, 2)
             along = (eyes[1] - eyes[0]) / np.linalg.norm(eyes[1] - eyes[0])
             assert along @ (cos, sin) > 0.99
@@ -165,12 +166,12 @@ def test_labels_of_scenes_follow_the_image() -> None:
     assert np.mean(np.array(on) > np.median(off) + 40) > 0.85  # the rest is covered
 
 
-def _gray(picture: NDArray[np.uint8], x: float, y: float) -> float:
+def _gray(image: NDArray[np.uint8], x: float, y: float) -> float:
     column, row = (int(np.clip(round(float(v)), 0, SIDE - 1)) for v in (x, y))
-    return float(picture[row, column])
+    return float(image[row, column])
 
 
-# -- what it says --------------------------------------------------------------------------
+# -- detection on photos ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("gray", [False, True])
@@ -178,9 +179,9 @@ def test_a_face_is_detected_with_eyes_nose_and_mouth(
     own: BuiltinDetector, photo: NDArray[np.uint8], gray: bool
 ) -> None:
     image = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), dtype=np.uint8) if gray else photo
-    ((found, five),) = own.detect_points(image)
-    assert iou(found.box, FACE) > 0.6
-    assert abs(found.angle) < 12
+    ((detection, five),) = own.detect_points(image)
+    assert iou(detection.box, FACE) > 0.6
+    assert abs(detection.angle) < 12
     assert np.linalg.norm(five - FIVE, axis=1).max() < 10
 
 
@@ -191,9 +192,9 @@ def test_a_rotated_face_is_detected_with_its_angle(
     (upright,) = own.detect(photo)
     center = middle(FACE)
     turned = affine.warp(photo, affine.rotation_matrix(degrees, (center[0], center[1])), 512, 512)
-    (found,) = own.detect(turned)
-    assert np.hypot(*(middle(found.box) - middle(upright.box))) < 12
-    assert found.angle - upright.angle == pytest.approx(degrees, abs=12)
+    (detection,) = own.detect(turned)
+    assert np.hypot(*(middle(detection.box) - middle(upright.box))) < 12
+    assert detection.angle - upright.angle == pytest.approx(degrees, abs=12)
 
 
 @pytest.mark.parametrize("side", [16, 24, 50, 110, 200])
@@ -201,8 +202,8 @@ def test_faces_of_every_size_are_detected(
     own: BuiltinDetector, photo: NDArray[np.uint8], side: float
 ) -> None:
     matrix = affine.crop_matrix(FACE, 256, 256 / side - 1)
-    found = own.detect(affine.warp(photo, matrix, 256, 256))
-    places = [one for one in found if abs(one.box[3] / side - 1) < 0.4]
+    detections = own.detect(affine.warp(photo, matrix, 256, 256))
+    places = [one for one in detections if abs(one.box[3] / side - 1) < 0.4]
     assert len(places) == 1
     assert np.hypot(*(middle(places[0].box) - 127.5)) < 0.25 * side
 
@@ -211,8 +212,8 @@ def test_several_faces_are_detected_once_each(
     own: BuiltinDetector, photo: NDArray[np.uint8]
 ) -> None:
     row = np.hstack([photo[:250, 100:350], photo[:250, 100:350][:, ::-1]])
-    found = own.detect(np.vstack([row, row]))
-    assert len(found) == 4
+    detections = own.detect(np.vstack([row, row]))
+    assert len(detections) == 4
 
 
 @pytest.mark.parametrize("name", ["grass", "coins", "brick", "text", "coffee"])
@@ -229,8 +230,8 @@ def test_detections_of_a_large_image_are_in_its_own_pixels(
     own: BuiltinDetector, photo: NDArray[np.uint8]
 ) -> None:
     (once,) = own.detect(photo)
-    (found,) = own.detect(affine.resize(photo, 2048, 2048))
-    assert np.divide(found.box, 4) == pytest.approx(once.box, abs=4)
+    (detection,) = own.detect(affine.resize(photo, 2048, 2048))
+    assert np.divide(detection.box, 4) == pytest.approx(once.box, abs=4)
 
 
 def test_a_small_face_calls_for_a_pass_with_more_pixels(
@@ -244,23 +245,23 @@ def test_a_small_face_calls_for_a_pass_with_more_pixels(
         x, y = 20 + 310 * (place % 4), 20 + 310 * (place // 4)
         crowd[y : y + head.shape[0], x : x + head.shape[1]] = head
         truth.append((x + (FACE[0] + FACE[2] / 2 - 90) * scale, y + (FACE[1] + 50 - 20) * scale))
-    found = own.detect(crowd)
+    detections = own.detect(crowd)
     for x, y in truth:
-        near = [f for f in found if np.hypot(*(middle(f.box) - (x, y))) < 0.3 * max(f.box[2:])]
+        near = [f for f in detections if np.hypot(*(middle(f.box) - (x, y))) < 0.3 * max(f.box[2:])]
         assert len(near) == 1
-    assert len(found) <= 14
+    assert len(detections) <= 14
 
 
 def test_fallback_passes_detect_small_faces(own: BuiltinDetector, photo: NDArray[np.uint8]) -> None:
     wide = np.full((1024, 1024, 3), 120, np.uint8)
     small = affine.resize(photo, 100, 100)  # the face has 20 pixels
     wide[700:800, 300:400] = small
-    tries = [found for again in own.detect_fallback(wide) for found in again]
-    want = middle(FACE) * 100 / 512 + (300, 700)
-    assert any(np.hypot(*(middle(f.box) - want)) < 8 and f.score > 0.25 for f in tries)
+    fallback = [one for detections in own.detect_fallback(wide) for one in detections]
+    expected = middle(FACE) * 100 / 512 + (300, 700)
+    assert any(np.hypot(*(middle(f.box) - expected)) < 8 and f.score > 0.25 for f in fallback)
 
 
-# -- which cells are one face --------------------------------------------------------------
+# -- decoding -----------------------------------------------------------------------------
 
 
 def test_cells_of_one_face_are_merged_and_those_of_two_are_not() -> None:
@@ -269,30 +270,30 @@ def test_cells_of_one_face_are_merged_and_those_of_two_are_not() -> None:
         np.float32,
     )
     scores = np.array([0.9, 0.8, 0.7, 0.6, 0.01], np.float32)
-    said = np.zeros((16, len(cells(SIDE, SIDE)[0])), np.float32)
-    said[0] = -20
+    output = np.zeros((16, len(cells(SIDE, SIDE)[0])), np.float32)
+    output[0] = -20
     places = cells(SIDE, SIDE)[0].numpy()
-    said[0, :5] = np.log(scores / (1 - scores))
-    said[1:3, :5] = (frames[:, :2] - places[:5]).T
-    said[3, :5] = np.log(np.hypot(frames[:, 2], frames[:, 3]))
-    said[4:6, :5] = 3 * frames[:, 2:].T  # its length does not count
-    found = decode(said, (SIDE, SIDE), 0.05, (1.0, 1.0))
-    assert [f.score for f, _ in found] == pytest.approx([0.9, 0.7])
-    assert middle(found[0][0].box) == pytest.approx((50.5, 50), abs=0.2)
+    output[0, :5] = np.log(scores / (1 - scores))
+    output[1:3, :5] = (frames[:, :2] - places[:5]).T
+    output[3, :5] = np.log(np.hypot(frames[:, 2], frames[:, 3]))
+    output[4:6, :5] = 3 * frames[:, 2:].T  # its length does not count
+    detections = decode(output, (SIDE, SIDE), 0.05, (1.0, 1.0))
+    assert [f.score for f, _ in detections] == pytest.approx([0.9, 0.7])
+    assert middle(detections[0][0].box) == pytest.approx((50.5, 50), abs=0.2)
 
 
-# -- its file ------------------------------------------------------------------------------
+# -- model file ---------------------------------------------------------------------------
 
 
 def test_the_file_takes_images_of_any_size_alone_and_in_batches(own: BuiltinDetector) -> None:
     assert own._session is not None
     rng = np.random.default_rng(0)
     for height, width in ((32, 32), (96, 160)):
-        pictures = rng.integers(0, 256, (2, height, width), dtype=np.uint8)
-        both = own._session.run(reading.OUTPUTS, reading.INPUT, pictures)
+        images = rng.integers(0, 256, (2, height, width), dtype=np.uint8)
+        both = own._session.run(builtin.OUTPUTS, builtin.INPUT, images)
         assert np.asarray(both[0]).shape == (2, 16, len(cells(height, width)[0]))
         for row in range(2):
-            alone = own._session.run(reading.OUTPUTS, reading.INPUT, pictures[row : row + 1])
+            alone = own._session.run(builtin.OUTPUTS, builtin.INPUT, images[row : row + 1])
             for a, b in zip(both, alone, strict=True):
                 assert np.asarray(a)[row] == pytest.approx(np.asarray(b)[0], abs=1e-2)
 

@@ -44,7 +44,7 @@ def photo() -> NDArray[np.uint8]:
 def hit(
     detections: list[Detection], box: tuple[float, float, float, float] = FACE
 ) -> list[Detection]:
-    """Those within a fifth of a face's size of it, and of about its size."""
+    """Detections within a fifth of a face's size of its center, and of about its size."""
     side = max(box[2:])
     middle = box[0] + box[2] / 2, box[1] + box[3] / 2
     near = []
@@ -217,8 +217,8 @@ def test_yunet_fits_the_mean_face_to_its_five_points(
         np.zeros((1024, 2048, 3), dtype=np.uint8)
     )
     assert abs(detection.angle - angle) < 0.1
-    want = (1000 + 400 * MEAN_BOX[0], 500 + 400 * MEAN_BOX[1], 400 * MEAN_BOX[2])
-    np.testing.assert_allclose(detection.box[:3], want, atol=0.1)
+    expected = (1000 + 400 * MEAN_BOX[0], 500 + 400 * MEAN_BOX[1], 400 * MEAN_BOX[2])
+    np.testing.assert_allclose(detection.box[:3], expected, atol=0.1)
     assert detection.score == pytest.approx(0.9)
 
 
@@ -297,7 +297,7 @@ def test_boxes_of_one_face_are_merged_into_their_mean() -> None:
 def test_detections_are_mapped_back_to_the_original_image(
     angle: float, scale: float, shift: tuple[float, float], turned: float
 ) -> None:
-    """A face detected in a rotated, scaled and shifted image is mapped to where it was before."""
+    """A face of a rotated, scaled and shifted image is mapped to its position in the original."""
     matrix = affine.compose(
         affine.rotation_matrix(turned, (10, 20)),
         affine.resize_matrix(scale, scale),

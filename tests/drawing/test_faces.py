@@ -1,4 +1,4 @@
-"""facepoints.draw: paint lies where the points are, suits every size, shows on every tone."""
+"""facepoints.draw: position, size and contrast of what it draws."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def a_face(size: float, left: float = 0.0, top: float = 0.0, track: int | None =
 
 
 def change(image: np.ndarray, tone: int | np.ndarray) -> np.ndarray:
-    """How much each pixel differs from what was there, (H, W)."""
+    """Difference (H, W) of each pixel from its old value."""
     before = np.broadcast_to(np.asarray(tone, np.uint8), image.shape).copy()
     return cv2.absdiff(image, before).max(axis=2).astype(int)
 
@@ -79,7 +79,7 @@ def test_strokes_suit_the_size_of_the_face(size: int) -> None:
     assert 1.5 < (column[round(y - 0.05 * size) : round(y + 0.05 * size)] > 25).sum() < size / 15
 
 
-def test_what_was_given_stays_as_it_is_and_may_be_of_any_kind(tmp_path: Path) -> None:
+def test_every_kind_of_image_is_drawn_on_a_copy(tmp_path: Path) -> None:
     gray = np.random.default_rng(0).integers(0, 256, (90, 80), dtype=np.uint8)
     rgb, face = np.repeat(gray[..., None], 3, axis=2), a_face(50, 10, 10)
     opaque = np.dstack([rgb, np.full_like(gray, 255)])
@@ -97,7 +97,7 @@ def test_what_was_given_stays_as_it_is_and_may_be_of_any_kind(tmp_path: Path) ->
     assert (facepoints.draw(clear, [])[5:, 5:] == 255).all()
 
 
-def test_without_faces_it_is_a_copy() -> None:
+def test_without_faces_the_drawing_is_a_copy() -> None:
     image = np.arange(75, dtype=np.uint8).reshape(5, 5, 3)
     drawn = facepoints.draw(image, [])
     np.testing.assert_array_equal(drawn, image)
@@ -127,7 +127,7 @@ def test_discs_side_by_side_are_one_layer() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1e30, 1e9, 400.0, -400.0])
-def test_points_that_are_nowhere_or_far_are_left_out(bad: float) -> None:
+def test_points_that_are_not_finite_or_far_outside_are_not_drawn(bad: float) -> None:
     image = np.full((80, 80, 3), 100, np.uint8)
     face = a_face(50, 10, 10)
     face.points[20] = bad
@@ -182,7 +182,9 @@ def test_a_box_is_drawn_on_request() -> None:
         (np.zeros((9, 9), np.uint8), {"size": 0}, "above 0"),
     ],
 )
-def test_what_cannot_be_drawn_on_is_an_error(image: np.ndarray, extra: dict, words: str) -> None:
+def test_inputs_that_cannot_be_drawn_on_are_an_error(
+    image: np.ndarray, extra: dict, words: str
+) -> None:
     with pytest.raises(DataError, match=words):
         facepoints.draw(image, [], **extra)
 

@@ -58,8 +58,8 @@ def test_a_dot_lies_at_its_point(x: float, y: float, scale: int, tone: int, in_c
     np.testing.assert_array_equal(image, before)
     assert drawn.shape == (31 * scale, 42 * scale, 3)
     assert drawn.dtype == np.uint8
-    found = _middle_of_red(drawn)
-    np.testing.assert_allclose((found + 0.5) / scale - 0.5, [x, y], atol=0.06)
+    center = _middle_of_red(drawn)
+    np.testing.assert_allclose((center + 0.5) / scale - 0.5, [x, y], atol=0.06)
 
 
 def test_a_dot_stands_out_on_light_and_dark() -> None:
@@ -85,7 +85,7 @@ def test_edges_join_labelled_points_only() -> None:
     assert not none.any()
 
 
-def test_points_nobody_can_see_do_no_harm() -> None:
+def test_points_outside_the_image_and_not_finite_ones_are_not_drawn() -> None:
     points = np.array([[np.nan, 3], [1e30, -1e30], [-5, -5], [70, 20], [20.0, 20.0]])
     five = LandmarkSet(tuple("abcde"), edges=(("a", "e"), ("b", "e"), ("d", "e")), mirrorable=False)
     image = np.zeros((40, 40), dtype=np.uint8)
@@ -123,7 +123,7 @@ def test_all_of_68_points_are_drawn() -> None:
         (np.zeros((9, 9), np.uint8), np.zeros((1, 2)), {"labelled": np.ones(3, bool)}, "labelled"),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_points_that_cannot_be_drawn_are_refused(
     image: np.ndarray, points: np.ndarray, extra: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(DataError, match=words):
@@ -174,7 +174,7 @@ def test_sheet_without_labels_or_faces(faces: Samples) -> None:
     assert drawing.draw_sheet(faces.take([])).shape[2] == 3
 
 
-def test_sheet_refuses_what_does_not_fit(faces: Samples, tmp_path: Path) -> None:
+def test_a_sheet_of_predictions_that_do_not_fit_is_refused(faces: Samples, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="predictions to draw must have shape"):
         drawing.draw_sheet(faces, predicted=faces.points[:, :4])
     with pytest.raises(DataError, match="needs 7 captions"):

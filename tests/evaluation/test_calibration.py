@@ -52,11 +52,12 @@ def drawn(n: int, seed: int, kind: str = "laplace") -> tuple[NDArray, NDArray, N
 
 def test_radii_contain_90_percent_of_the_points_of_new_faces() -> None:
     points, scale, truth = drawn(1500, seed=0)
-    found = calibrate(points, scale, rows(truth))
-    assert found is not None
-    assert (found.rows, found.calibrated, found.coverage) == (1500, True, COVERAGE)
+    calibration = calibrate(points, scale, rows(truth))
+    assert calibration is not None
+    assert (calibration.rows, calibration.coverage) == (1500, COVERAGE)
+    assert calibration.calibrated is True
     points, scale, truth = drawn(4000, seed=1)
-    inside = np.linalg.norm(points - truth, axis=-1) <= scale * np.array(found.factors)
+    inside = np.linalg.norm(points - truth, axis=-1) <= scale * np.array(calibration.factors)
     np.testing.assert_allclose(inside.mean(axis=0), 0.9, atol=0.02)
 
 
@@ -83,9 +84,9 @@ def test_fewer_than_nine_labels_take_the_largest_error() -> None:
     points = np.zeros((4, 3, 2), np.float32)
     truth = np.zeros((4, 3, 2))
     truth[:, :, 0] = np.array([1, 2, 3, 4])[:, None]
-    found = calibrate(points, np.ones((4, 3), np.float32), rows(truth))
-    assert found is not None
-    assert found.factors == (4, 4, 4)
+    calibration = calibrate(points, np.ones((4, 3), np.float32), rows(truth))
+    assert calibration is not None
+    assert calibration.factors == (4, 4, 4)
 
 
 def test_no_labels_or_no_finite_numbers_give_no_calibration() -> None:
@@ -98,9 +99,9 @@ def test_no_labels_or_no_finite_numbers_give_no_calibration() -> None:
 
 def test_exact_predictions_give_a_positive_radius() -> None:
     points = np.ones((20, 3, 2), np.float32)
-    found = calibrate(points, np.ones((20, 3), np.float32), rows(points))
-    assert found is not None
-    assert min(found.factors) > 0
+    calibration = calibrate(points, np.ones((20, 3), np.float32), rows(points))
+    assert calibration is not None
+    assert min(calibration.factors) > 0
 
 
 def test_mirror_partners_share_a_factor_from_the_labels_of_both() -> None:

@@ -43,7 +43,7 @@ def faces(landmarks: LandmarkSet, n: int = 6, scheme: str = "15-point") -> Sampl
 
 
 def two_schemes(n: int = 6) -> Samples:
-    """The second half of the rows has the four core points only."""
+    """Rows of both schemes: the second half has the four core points only."""
     samples = faces(KAGGLE_15, n)
     labelled = samples.labelled.copy()
     labelled[n // 2 :] = [name in CORE for name in KAGGLE_15.names]
@@ -57,7 +57,7 @@ def two_schemes(n: int = 6) -> Samples:
 
 
 def run_of(landmarks: LandmarkSet, points: np.ndarray, radius: np.ndarray | None = None) -> Run:
-    """Predicts row n of `points` and of `radius` (default 1 px) for the image of shade n."""
+    """A run that predicts row n of `points` and `radius` (default 1 px) for gray value n."""
     radius = np.ones(points.shape[:2]) if radius is None else radius
 
     def predict(images: np.ndarray) -> SimpleNamespace:
@@ -92,9 +92,9 @@ def test_the_share_within_the_radius_is_counted_per_scheme_and_point() -> None:
     assert report["points"]["nose_tip"]["within_radius"] == pytest.approx(5 / 6)
     assert report["coverage"] == 0.9
     assert report["calibrated"] is False
-    shown = io.StringIO()
-    Console(file=shown, width=200).print(table(report))
-    assert "73.7%" in shown.getvalue()
+    output = io.StringIO()
+    Console(file=output, width=200).print(table(report))
+    assert "73.7%" in output.getvalue()
 
 
 def test_a_mean_of_points_has_the_root_mean_square_of_their_radii() -> None:
@@ -214,11 +214,11 @@ def test_the_table_shows_all_faces_schemes_points_and_points_left_out() -> None:
     names = tuple(n for n in SPLIT.names if n != "mouth_center_top_lip")
     points = np.concatenate([samples.points, samples.points[:, :4]], axis=1)
     keep = SPLIT.columns(names)
-    shown = _text(evaluate(run_of(SPLIT.subset(names), points[:, keep]), samples))
-    for want in ("RMSE, all", "RMSE, 15-point", "RMSE, 4-point", "RMSE nose_tip", "NME by eyes"):
-        assert want in shown
-    assert "distance of left_eye_center and right_eye_center" in shown
-    assert "not predicted by the run: mouth_center_top_lip" in shown
+    output = _text(evaluate(run_of(SPLIT.subset(names), points[:, keep]), samples))
+    for row in ("RMSE, all", "RMSE, 15-point", "RMSE, 4-point", "RMSE nose_tip", "NME by eyes"):
+        assert row in output
+    assert "distance of left_eye_center and right_eye_center" in output
+    assert "not predicted by the run: mouth_center_top_lip" in output
 
 
 def test_the_report_is_written_as_json(tmp_path: Path) -> None:
@@ -268,9 +268,9 @@ def test_predictions_that_are_not_numbers_are_an_error_that_names_the_face() -> 
 def test_names_with_brackets_are_not_markup() -> None:
     names = LandmarkSet(("[/b]", "[red]"))
     samples = faces(names)
-    shown = _text(evaluate(run_of(names, samples.points), samples))
-    assert "RMSE [/b]" in shown
-    assert "RMSE [red]" in shown
+    output = _text(evaluate(run_of(names, samples.points), samples))
+    assert "RMSE [/b]" in output
+    assert "RMSE [red]" in output
 
 
 def test_predict_samples_places_each_row_as_its_scheme_marks_it() -> None:

@@ -115,7 +115,7 @@ def test_a_side_shorter_than_the_factor_becomes_one_pixel():
 
 @pytest.mark.parametrize("shape", [(1, 4000), (1, 40_000), (40_000, 1)])
 def test_a_strip_is_averaged_along_its_length_too(shape):
-    """Every other pixel is white: whoever picks pixels gets stripes, whoever averages gray."""
+    """Every other pixel is white: picked pixels would give stripes, averaged ones give gray."""
     strip = np.zeros(shape, np.uint8)
     strip.reshape(-1)[::2] = 200
     scale = 96 / max(shape)

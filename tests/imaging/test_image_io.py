@@ -116,12 +116,12 @@ def test_transparent_pixels_are_composited_on_white(suffix: str, bits: int) -> N
     alpha[:, 20:30], alpha[:, 30:] = 0, 51
     image = np.dstack([RGB, alpha])
     stored = image if bits == 8 else image.astype(np.uint16) * 257
-    want = np.rint(RGB * (alpha[..., None] / 255) + 255 - alpha[..., None])
+    expected = np.rint(RGB * (alpha[..., None] / 255) + 255 - alpha[..., None])
     composited = read_image(encode(suffix, stored))
     loss = 3 if suffix == ".webp" else 1
-    shown = alpha > 0  # WebP keeps no color of transparent pixels
-    assert np.abs(composited.astype(float) - want)[shown].max() <= loss
-    assert (composited[~shown] == 255).all()
+    visible = alpha > 0  # WebP keeps no color of transparent pixels
+    assert np.abs(composited.astype(float) - expected)[visible].max() <= loss
+    assert (composited[~visible] == 255).all()
 
 
 def test_a_palette_with_a_transparent_color() -> None:
@@ -146,15 +146,15 @@ def test_an_unused_alpha_channel_is_ignored() -> None:
 
 @pytest.mark.parametrize("orientation", TURNS)
 def test_exif_rotation_is_applied(orientation: int) -> None:
-    want = TURNS[orientation](RGB)
-    assert (read_image(turned(".png", orientation, RGB)) == want).all()
+    expected = TURNS[orientation](RGB)
+    assert (read_image(turned(".png", orientation, RGB)) == expected).all()
     jpeg = read_image(turned(".jpg", orientation, RGB))
-    assert jpeg.shape == want.shape
-    assert np.abs(jpeg.astype(int) - want).mean() < 8
+    assert jpeg.shape == expected.shape
+    assert np.abs(jpeg.astype(int) - expected).mean() < 8
     alpha = np.full(RGB.shape[:2], 255, dtype=np.uint8)
     alpha[:6, :6] = 0  # rotates with the colors
     composited = read_image(turned(".png", orientation, np.dstack([RGB, alpha])))
-    assert (composited == np.where(TURNS[orientation](alpha)[..., None] > 0, want, 255)).all()
+    assert (composited == np.where(TURNS[orientation](alpha)[..., None] > 0, expected, 255)).all()
 
 
 def test_an_animation_gives_its_first_frame() -> None:
@@ -228,12 +228,12 @@ def test_a_file_that_is_not_an_image_raises_one_line(tmp_path: Path) -> None:
         read_image("a\0b.jpg")
 
 
-def test_the_kind_is_known_by_content(tmp_path: Path) -> None:
+def test_the_format_is_recognized_by_content(tmp_path: Path) -> None:
     (tmp_path / "photo.txt").write_bytes(encode(".png", RGB))
     assert (read_image(tmp_path / "photo.txt") == RGB).all()
 
 
-def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(encode(".png", RGB))))
     assert (read_image("-") == RGB).all()
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
@@ -283,7 +283,7 @@ def album(tmp_path: Path) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode(".png", RGB))
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "broken.jpg").write_text("calls itself one")
     (tmp_path / "empty").mkdir()
     os.mkfifo(tmp_path / "pipe.jpg")  # reading it would wait for ever
@@ -295,23 +295,23 @@ def names(paths: list[str], base: Path) -> list[str]:
 
 
 def test_a_folder_gives_its_images_in_order(album: Path) -> None:
-    found = find_images([album])
-    want = ["a.png", "b.jpg", "broken.jpg", "sub/c.webp", "sub/deep/d"]
-    assert names(found, album) == want
-    assert [str(p) for p in relative_to_common(found)] == want
+    files = find_images([album])
+    expected = ["a.png", "b.jpg", "broken.jpg", "sub/c.webp", "sub/deep/d"]
+    assert names(files, album) == expected
+    assert [str(p) for p in relative_to_common(files)] == expected
 
 
 def test_patterns_files_and_folders_together_give_each_once(album: Path) -> None:
-    found = find_images([album / "sub" / "c.webp", f"{album}/*.png", album / "sub", album])
-    want = ["sub/c.webp", "a.png", "sub/deep/d", "b.jpg", "broken.jpg"]
-    assert names(found, album) == want
+    files = find_images([album / "sub" / "c.webp", f"{album}/*.png", album / "sub", album])
+    expected = ["sub/c.webp", "a.png", "sub/deep/d", "b.jpg", "broken.jpg"]
+    assert names(files, album) == expected
     deep = find_images([f"{album}/**/*.webp"])
     assert names(deep, album) == ["sub/c.webp"]
 
 
 def test_a_folder_of_results_is_not_searched(album: Path) -> None:
-    found = find_images([album], results=album / "sub")
-    assert names(found, album) == ["a.png", "b.jpg", "broken.jpg"]
+    files = find_images([album], results=album / "sub")
+    assert names(files, album) == ["a.png", "b.jpg", "broken.jpg"]
     named = find_images([album / "sub"], results=album / "sub")
     assert names(named, album) == ["sub/c.webp", "sub/deep/d"]
 

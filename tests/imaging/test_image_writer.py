@@ -32,7 +32,7 @@ def test_jpeg_is_written_for_its_suffixes(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes()[:2] == b"\xff\xd8"
 
 
-def test_what_cannot_be_encoded_is_one_error(tmp_path: Path) -> None:
+def test_images_that_cannot_be_encoded_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="could not encode"):
         write_image(tmp_path / "a.png", np.zeros((0, 4, 3), np.uint8))
     with pytest.raises(WriteError, match="could not encode"):

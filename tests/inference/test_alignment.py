@@ -1,4 +1,4 @@
-"""Faces cut out upright: where their points come to lie, and the files."""
+"""Faces cut out upright: positions of their points, and the files."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_face_has_a_short_repr() -> None:
     assert repr(a_face()) == text
 
 
-def test_a_point_is_found_by_its_name() -> None:
+def test_a_point_is_read_by_its_name() -> None:
     face = a_face(KAGGLE_15)
     np.testing.assert_array_equal(face["nose_tip"], face.points[KAGGLE_15.names.index("nose_tip")])
     assert "nose_tip" in face

@@ -327,7 +327,7 @@ def test_no_images_have_no_faces() -> None:
     assert Predictor(model, FixedDetector([]))(canvas()) == []
 
 
-def test_every_kind_of_image(tmp_path: Path) -> None:
+def test_every_kind_of_image_gives_the_same_faces(tmp_path: Path) -> None:
     gray = canvas()
     truth = draw_face(gray, 160, 120, 100)
     rgb = np.repeat(gray[..., None], 3, axis=2)

@@ -64,8 +64,8 @@ def test_the_matrix_gives_the_same_points_as_convert():
 
 
 def test_the_matrix_holds_the_share_of_each_point_in_a_mean():
-    want = LandmarkSet(("left_eyebrow_outer_end", "chin", "ear"), mirrorable=False)
-    weights, known = conversion_matrix(IBUG_68, want)
+    landmarks = LandmarkSet(("left_eyebrow_outer_end", "chin", "ear"), mirrorable=False)
+    weights, known = conversion_matrix(IBUG_68, landmarks)
     assert known.tolist() == [True, True, False]
     assert {int(i): float(weights[0, i]) for i in np.flatnonzero(weights[0])} == {
         26: 7 / 8,
@@ -78,8 +78,8 @@ def test_the_matrix_holds_the_share_of_each_point_in_a_mean():
 def test_values_of_points_are_averaged_as_points_are():
     values = np.arange(68, dtype=np.float32)[None]
     every = np.ones((1, 68), dtype=bool)
-    want = LandmarkSet(("left_eye_center", "left_eyebrow_outer_end"), mirrorable=False)
-    out, mask = convert(values, every, IBUG_68, want)
+    landmarks = LandmarkSet(("left_eye_center", "left_eyebrow_outer_end"), mirrorable=False)
+    out, mask = convert(values, every, IBUG_68, landmarks)
     assert out.tolist() == [[44.5, 26 + (45 - 26) / 8]]
     assert mask.all()
 

@@ -40,7 +40,7 @@ def gray(batch: int, height: int, width: int, seed: int = 0) -> Tensor:
 
 
 def objective(loss: str, output: RawOutput, target: Tensor) -> Tensor:
-    """The loss over all points, to differentiate."""
+    """The mean loss over all points."""
     mask = torch.ones(target.shape[:2], dtype=torch.bool)
     ctx = DistributedContext(0, 1, torch.device("cpu"))
     return masked_loss(LOSSES[loss], output, target, mask, ctx).objective
@@ -88,7 +88,7 @@ def test_parameter_counts_at_the_size_of_the_competition(name):
 
 
 def test_heatnet_is_small_enough_to_ship():
-    """With the points, annotators and face score of the built-in model, whose file is in 8 bits."""
+    """Points, annotators and face score are those of the built-in model in 8 bits."""
     with torch.device("meta"):
         model = build_model("heatnet", 68, (96, 96), 120, 60, has_face_score=True, annotators=2)
     assert parameters(model) < min(parameters(build_meta(name)) for name in ("net2", "deepcnn"))
@@ -102,9 +102,9 @@ def test_heatnet_is_small_enough_to_ship():
 def test_any_number_of_points_and_any_size(name, points, height, width):
     with torch.device("meta"):
         model = build_model(name, points, (height, width), 120, 60)
-        found = model(torch.empty(2, 1, height, width))
-    assert found.points.shape == (2, points, 2)
-    assert found.scale.shape == (2, points)
+        output = model(torch.empty(2, 1, height, width))
+    assert output.points.shape == (2, points, 2)
+    assert output.scale.shape == (2, points)
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -112,13 +112,13 @@ def test_any_number_of_points_and_any_size(name, points, height, width):
 @pytest.mark.parametrize("size", [(96, 96), (64, 80), (128, 128)])
 def test_points_start_inside_the_image_with_a_scale(name, points, size):
     torch.manual_seed(0)
-    found = build_model(name, points, size, 127.5, 74).eval()(gray(2, *size))
-    assert found.points.shape == (2, points, 2)
-    assert found.points.dtype == found.scale.dtype == torch.float32
-    assert (found.points > -0.5).all()
-    assert (found.points < torch.tensor([size[1], size[0]])).all()
-    assert (found.scale > 0.5).all()
-    assert (found.scale <= max(size)).all()
+    output = build_model(name, points, size, 127.5, 74).eval()(gray(2, *size))
+    assert output.points.shape == (2, points, 2)
+    assert output.points.dtype == output.scale.dtype == torch.float32
+    assert (output.points > -0.5).all()
+    assert (output.points < torch.tensor([size[1], size[0]])).all()
+    assert (output.scale > 0.5).all()
+    assert (output.scale <= max(size)).all()
 
 
 @pytest.mark.parametrize("name", sorted(SMALLEST))
@@ -148,12 +148,12 @@ def test_every_parameter_learns(name, loss):
     assert loss == "mse" or not still
 
 
-def test_vggface_runs_and_learns_throughout():
+def test_vggface_predicts_and_every_parameter_has_a_gradient():
     torch.manual_seed(0)
     model = build_model("vggface", 3, (32, 32), 127.5, 74)
-    found = model(gray(2, 32, 32))
-    assert found.points.shape == (2, 3, 2)
-    objective("laplace", found, torch.zeros(2, 3, 2)).backward()
+    output = model(gray(2, 32, 32))
+    assert output.points.shape == (2, 3, 2)
+    objective("laplace", output, torch.zeros(2, 3, 2)).backward()
     for label, parameter in model.named_parameters():
         assert parameter.grad is not None, label
         assert parameter.grad.isfinite().all(), label
@@ -360,10 +360,10 @@ def test_annotator_bias_adds_the_offset_of_the_probable_annotator():
             bias.annotator_logits.weight.zero_()
             bias.annotator_logits.bias.copy_(torch.tensor(logits))
             moved = model(images)
-            want = before.points.clone()
-            want[:, 0, 0] += share * 8
-            want[:, 2, 1] += share * 0.5 * (before.points[:, 1, 1] + 0.5 - 32)
-            torch.testing.assert_close(moved.points, want, atol=1e-3, rtol=0)
+            expected = before.points.clone()
+            expected[:, 0, 0] += share * 8
+            expected[:, 2, 1] += share * 0.5 * (before.points[:, 1, 1] + 0.5 - 32)
+            torch.testing.assert_close(moved.points, expected, atol=1e-3, rtol=0)
             torch.testing.assert_close(moved.scale, before.scale)
 
 

@@ -128,12 +128,12 @@ def drawn(faces: Samples, matrix: NDArray) -> Samples:
 def test_faces_are_framed_like_the_training_crops(run: Run, faces: Samples) -> None:
     assert as_cropped_for(run, faces) is faces
     smaller = drawn(faces, np.array([[0.7, 0, 6], [0, 0.7, 2]]))
-    found = as_cropped_for(run, smaller)
-    np.testing.assert_allclose(found.points, faces.points, atol=0.1)
-    np.testing.assert_array_equal(found.labelled, faces.labelled)
+    framed = as_cropped_for(run, smaller)
+    np.testing.assert_allclose(framed.points, faces.points, atol=0.1)
+    np.testing.assert_array_equal(framed.labelled, faces.labelled)
     before, after = (
         np.abs(images[:, 8:-8, 8:-8].astype(float) - faces.images[:, 8:-8, 8:-8]).mean()
-        for images in (smaller.images, found.images)
+        for images in (smaller.images, framed.images)
     )
     assert after < 0.4 * before
     wide = synthetic.kaggle_like(4, seed=2, size=64)
@@ -141,7 +141,9 @@ def test_faces_are_framed_like_the_training_crops(run: Run, faces: Samples) -> N
 
 
 @pytest.mark.slow
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_smaller_file_and_prints_its_effect(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, table = str(tmp_path / "run"), str(tmp_path / "training.csv")
     main(["synthetic", "--out", str(tmp_path), "--count", "24", "--test", "3"])
     words = "--network lenet5 --epochs 1 --batch 8 --device cpu --augment none --no-onnx"
@@ -151,7 +153,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert ended.value.code == 2
     assert "--data" in capsys.readouterr().err
     main(["export", "--model", folder, "--int8", "--data", table])
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in ("RMSE", "NME", "within the radius", "8 bits", "model-int8.onnx"):
-        assert word in said
+        assert word in output
     assert LandmarkModel.load(tmp_path / "run" / "model-int8.onnx").size == (96, 96)

@@ -34,7 +34,7 @@ def test_left_and_right_share_a_factor() -> None:
 
 @pytest.mark.slow
 def test_the_factors_in_the_package_fit_its_model(shared: Path) -> None:
-    """On the photos that they were measured on; frames count half there, but not here."""
+    """Checked on the photos of the measurement, but frames count fully, not half as there."""
     (photos,) = recipe.photos_of(shared, held_out=False)["lfpw"]
     faces = list(recipe.predictions(photos))
     assert len(faces) == len(photos)

@@ -1,4 +1,4 @@
-"""Morphs of faces: the points stay on what they mark."""
+"""Morphs of faces: points move with the pixels that they mark."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def dots(points: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def light_at(image: NDArray[np.uint8], point: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Middle of the light within 8 pixels of a place."""
+    """Center of mass of the light within 8 pixels of a point."""
     y, x = np.indices(image.shape)
     near = image * (np.hypot(x - point[0], y - point[1]) < 8).astype(float)
     return np.array([(near * x).sum(), (near * y).sum()]) / near.sum()
@@ -37,13 +37,13 @@ def light_at(image: NDArray[np.uint8], point: NDArray[np.float64]) -> NDArray[np
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000))
-def test_a_bent_picture_has_its_dots_at_the_targets(seed: int) -> None:
+def test_a_warped_image_has_its_dots_at_the_targets(seed: int) -> None:
     rng = np.random.default_rng(seed)
     places = np.stack(np.meshgrid([40.0, 80, 120], [40.0, 80, 120]), -1).reshape(-1, 2)
     target = places + rng.uniform(-6, 6, places.shape)
-    picture = bent(dots(places), places, target)
+    image = bent(dots(places), places, target)
     for point in target:
-        assert light_at(picture, point) == pytest.approx(point, abs=0.9)
+        assert light_at(image, point) == pytest.approx(point, abs=0.9)
     assert np.array_equal(bent(dots(places), places, places), dots(places))
 
 
@@ -65,7 +65,7 @@ def test_morphs_are_between_two_people_and_look_like_their_points(faces: Faces) 
         apart = [np.abs(points - other).max() for other in mine]
         assert min(apart) > 0  # never the face itself
         assert image.std() > 10
-    # a face bent back is nearer to its own picture again
+    # a face bent back is nearer to its own image again
     first = bent(made.images[0], made.points[0], faces.points[0])
     own = faces.images[0].astype(float)
     assert np.abs(first - own).mean() < np.abs(made.images[0] - own).mean()
@@ -91,20 +91,20 @@ def test_a_patchwork_is_one_face_here_and_another_there(faces: Faces) -> None:
 
 
 @pytest.mark.parametrize(("closed", "gape"), [(0.0, 0.3), (0.0, 0.6), (1.0, 0.2)])
-def test_points_go_where_acting_takes_what_they_mark(
+def test_points_move_with_the_chin_and_lips_of_an_acted_face(
     faces: Faces, closed: float, gape: float
 ) -> None:
     points = 0.7 * faces.points[0] + 20
     points[65:68, 1] = points[61:64, 1][::-1] - 1.0  # labels cross in a mouth that is closed
     low = [7, 8, 9, 56, 57, 58, 65, 66, 67]  # of chin and lower lip
     for row in low:
-        picture = np.repeat(dots(points[[row]])[..., None], 3, axis=2)
+        image = np.repeat(dots(points[[row]])[..., None], 3, axis=2)
         after = acted_points(points, closed, gape)[row]
         assert after[1] > points[row, 1] + 3
         if row > 60:
             continue  # on the edge of what is painted
         # the inside of the mouth is painted nearly black, dots are not
-        drawn = acted(picture, points, closed, gape).max(axis=2)
+        drawn = acted(image, points, closed, gape).max(axis=2)
         drawn = np.where(drawn > 60, drawn, 0).astype(np.uint8)
         assert light_at(drawn, after) == pytest.approx(after, abs=1.5)
 

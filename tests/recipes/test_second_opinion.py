@@ -1,4 +1,4 @@
-"""Unlabelled faces, by two predictions that agree."""
+"""Unlabeled faces are labeled where two predictions agree."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_every_unlabelled_face_is_used_even_if_the_labelled_one_was_missed(
     photo = tmp_path / "three.png"
     cv2.imwrite(str(photo), np.full((200, 600), 90, np.uint8))
     labelled, beside = a_face(100, 100), [a_face(300, 100), a_face(500, 100)]
-    seen = np.array(beside if missed else [beside[0], labelled, beside[1]])
+    predicted = np.array(beside if missed else [beside[0], labelled, beside[1]])
     monkeypatch.setattr(
-        second_opinion.peers, "predictions", lambda _peer, files: [seen] * len(files)
+        second_opinion.peers, "predictions", lambda _peer, files: [predicted] * len(files)
     )
     monkeypatch.setattr(second_opinion.correction, "fit", lambda *_: lambda points: points)
 
-    def model(_picture: np.ndarray) -> list[SimpleNamespace]:
+    def model(_image: np.ndarray) -> list[SimpleNamespace]:
         return [SimpleNamespace(score=1.0, points=face.astype(np.float32)) for face in beside]
 
     target = procrustes.canonical_points(MEAN_FACE.astype(np.float64), 96, 60)

@@ -101,7 +101,7 @@ def test_a_table_has_a_row_per_face(tmp_path: Path) -> None:
     assert float(rows[1]["score"]) == pytest.approx(0.6)
 
 
-def test_coco_holds_faces_and_what_could_not_be_read(tmp_path: Path) -> None:
+def test_coco_holds_faces_and_unreadable_images(tmp_path: Path) -> None:
     records = album(PAIR)
     for entry in records:
         entry["file"] = str(tmp_path / entry["file"])
@@ -125,7 +125,7 @@ def test_coco_holds_faces_and_what_could_not_be_read(tmp_path: Path) -> None:
 
 
 def test_coco_is_labels_to_train_on(tmp_path: Path) -> None:
-    """What was predicted is read as any other data set is."""
+    """Predicted faces are read like any other data set."""
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos" / "a.png"), np.full((48, 64), 90, dtype=np.uint8))
     one = face(KAGGLE_15)
@@ -138,7 +138,7 @@ def test_coco_is_labels_to_train_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("records", [[], [error_record("a", "b")], [record("a", (1, 1), [])]])
-def test_files_without_a_face_are_files_all_the_same(records: list[Record], tmp_path: Path) -> None:
+def test_files_are_written_even_without_a_face(records: list[Record], tmp_path: Path) -> None:
     for format in ("jsonl", "csv", "coco", "pts"):
         written(format, records, PAIR, tmp_path / format)
     assert json.loads((tmp_path / "coco").read_text())["annotations"] == []
@@ -178,7 +178,7 @@ def test_files_are_never_mixed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "coco"])
-def test_nothing_is_written_by_halves(format: str, tmp_path: Path) -> None:
+def test_an_error_leaves_no_partial_file(format: str, tmp_path: Path) -> None:
     def breaks() -> Iterable[Record]:
         yield album(PAIR)[0]
         raise KeyboardInterrupt
@@ -190,7 +190,7 @@ def test_nothing_is_written_by_halves(format: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
-def test_names_say_the_format(tmp_path: Path) -> None:
+def test_the_suffix_determines_the_format(tmp_path: Path) -> None:
     (tmp_path / "v1.2").mkdir()
     for name, chosen in (
         ("faces.jsonl", "jsonl"),
@@ -222,7 +222,7 @@ def test_names_say_the_format(tmp_path: Path) -> None:
         (["b", ".b.jpg"], ["b", ".b"]),
     ],
 )
-def test_names_are_given_once(images: list[str], names: list[str]) -> None:
+def test_every_image_has_its_own_file_name(images: list[str], names: list[str]) -> None:
     given = unique_names([PurePath(p) for p in images], lambda _, name: [f"{name}.pts"])
     assert given == names
 
@@ -240,8 +240,8 @@ def test_second_faces_do_not_take_the_files_of_other_images(tmp_path: Path) -> N
         for number, (name, count) in enumerate(images)
     ]
     FORMATS["pts"].write(lambda: records, NOSE, tmp_path / "points")
-    found = {p.name: p.read_text().splitlines()[3] for p in (tmp_path / "points").iterdir()}
-    assert found == {
+    first_points = {p.name: p.read_text().splitlines()[3] for p in (tmp_path / "points").iterdir()}
+    assert first_points == {
         "a.jpg.pts": "1 1",
         "a.jpg.2.pts": "2 1",
         "a.2.jpg.pts": "101 1",

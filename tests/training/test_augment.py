@@ -29,14 +29,14 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def dots(points: Tensor, height: int, width: int, sigma: float = 1.2) -> Tensor:
-    """(B, 1, height, width) with a Gaussian dot at the one point (B, 2) of each picture."""
+    """(B, 1, height, width) with a Gaussian dot at the one point (B, 2) of each image."""
     x = torch.arange(width) - points[:, 0, None, None]
     y = torch.arange(height)[:, None] - points[:, 1, None, None]
     return (200 * torch.exp(-(x**2 + y**2) / (2 * sigma**2)))[:, None]
 
 
 def centroids(images: Tensor) -> Tensor:
-    """(B, 2) x and y of the centre of mass."""
+    """(B, 2) x and y of the center of mass."""
     height, width = images.shape[-2:]
     weight = images[:, 0] / images.sum((1, 2, 3))[:, None, None]
     x = (weight * torch.arange(width)).sum((1, 2))
@@ -62,7 +62,7 @@ def faces(seed: int, batch: int = 4, height: int = 40, width: int = 56, k: int =
         st.tuples(st.floats(0.25, 0.75), st.floats(0.25, 0.75)), min_size=12, max_size=12
     ),
 )
-def test_points_stay_on_what_they_mark(names, shape, seed, spots):
+def test_points_stay_on_the_dots_that_they_mark(names, shape, seed, spots):
     height, width = shape
     points = torch.tensor(spots) * torch.tensor([width - 1.0, height - 1.0])
     labelled = torch.ones(len(points), 1, dtype=torch.bool)
@@ -76,7 +76,7 @@ def test_points_stay_on_what_they_mark(names, shape, seed, spots):
     )
     assert moved.shape == (len(points), 1, 2)
     moved = moved[:, 0]
-    # A dot that is cut off by the edge has its centre of mass elsewhere
+    # A dot that is cut off by the edge has its center of mass elsewhere
     whole = kept[:, 0] & ((moved > 6) & (moved < torch.tensor([width - 7, height - 7]))).all(-1)
     off = (centroids(images) - moved).norm(dim=-1)[whole]
     assert (off < 0.1).all(), off
@@ -84,8 +84,8 @@ def test_points_stay_on_what_they_mark(names, shape, seed, spots):
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31), height=st.integers(48, 128), width=st.integers(48, 128))
-def test_moved_points_name_the_exact_place(seed, height, width):
-    """A picture of its own x coordinate tells where each output pixel came from."""
+def test_points_move_exactly_with_the_pixels(seed, height, width):
+    """Images whose gray values are x or y show the origin of each output pixel."""
     ramp_x = torch.arange(width).float().expand(6, 1, height, width)
     ramp_y = torch.arange(height).float()[:, None].expand(6, 1, height, width)
     points = torch.rand(6, 9, 2, generator=seeded(seed)) * torch.tensor([width - 1, height - 1])
@@ -94,7 +94,7 @@ def test_moved_points_name_the_exact_place(seed, height, width):
     from_x, moved, kept = augment(ramp_x, points, labelled, strong, None, seeded(seed))
     from_y, _, _ = augment(ramp_y, points, labelled, strong, None, seeded(seed))
     inside = kept & ((moved > 1) & (moved < torch.tensor([width - 2, height - 2]))).all(-1)
-    # Borders repeat, so only places off the border of the input are told
+    # Borders repeat, so only points away from the border of the input can be compared
     inside &= ((points > 2) & (points < torch.tensor([width - 3, height - 3]))).all(-1)
     scale = torch.tensor([2 / width, 2 / height])
     grid = ((moved + 0.5) * scale - 1)[:, None]
@@ -103,7 +103,7 @@ def test_moved_points_name_the_exact_place(seed, height, width):
         assert ((read - points[..., axis])[inside].abs() < 0.06).all()
 
 
-def test_mirror_swaps_picture_names_and_mask():
+def test_mirror_flips_the_image_and_swaps_points_and_mask():
     images, points, labelled = faces(1, batch=64)
     width = images.shape[-1]
     changed, moved, kept = augment(images, points, labelled, only("mirror"), MIRROR, seeded())
@@ -121,7 +121,7 @@ def test_mirror_swaps_picture_names_and_mask():
 
 @pytest.mark.parametrize("landmarks", [KAGGLE_15, IBUG_68])
 def test_left_stays_left_under_every_mirror(landmarks):
-    """A left point lies right of its partner in a frontal picture, mirrored or not."""
+    """A left point lies right of its partner in a frontal image, mirrored or not."""
     mirror = torch.from_numpy(landmarks.mirror)
     left = torch.tensor(["left" in n and "right" not in n for n in landmarks.names])
     right = torch.tensor(["right" in n and "left" not in n for n in landmarks.names])
@@ -141,7 +141,7 @@ def test_nothing_is_mirrored_without_a_known_mirror():
     assert (kept == labelled).all()
 
 
-def test_all_off_changes_nothing():
+def test_settings_that_are_all_off_change_nothing():
     images, points, labelled = faces(3)
     changed = augment(images, points, labelled, OFF, MIRROR, seeded())
     for after, before in zip(changed, (images, points, labelled), strict=True):
@@ -149,7 +149,7 @@ def test_all_off_changes_nothing():
 
 
 @pytest.mark.parametrize("name", AUGMENTS)
-def test_what_comes_in_is_left_as_it_is(name):
+def test_augmentation_does_not_change_its_input(name):
     batch = faces(4)
     before = [t.clone() for t in batch]
     augment(*batch, AUGMENTS[name], MIRROR, seeded())
@@ -158,7 +158,7 @@ def test_what_comes_in_is_left_as_it_is(name):
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**31), name=st.sampled_from(["light", "default", "strong"]))
-def test_values_mask_and_repetition(seed, name):
+def test_values_are_in_range_and_the_same_seed_gives_the_same_output(seed, name):
     batch = faces(seed)
     chosen = AUGMENTS[name]
     images, points, labelled = augment(*batch, chosen, MIRROR, seeded(seed))
@@ -173,12 +173,12 @@ def test_values_mask_and_repetition(seed, name):
     x, y = points[labelled].unbind(-1)
     assert ((x >= -0.5) & (x <= 55.5) & (y >= -0.5) & (y <= 39.5)).all()
     assert (points[~labelled] == 0).all()
-    # Never more labels than came, in either order of the columns
+    # No label is added, in either order of the columns
     swapped = batch[2][:, MIRROR]
     assert (((labelled & ~batch[2]).sum(1) == 0) | ((labelled & ~swapped).sum(1) == 0)).all()
 
 
-def test_a_point_is_masked_just_when_it_leaves_the_picture():
+def test_a_point_is_masked_only_if_it_leaves_the_image():
     width, height = 60, 40
     x = torch.linspace(0, width - 1, 60)
     points = torch.stack([x, torch.full_like(x, 20.0)], -1).expand(16, 60, 2)
@@ -201,13 +201,13 @@ def test_unlabelled_entries_may_hold_anything():
     images, points, labelled = faces(6)
     wild = torch.where(labelled[..., None], points, torch.nan)
     expected = augment(images, points, labelled, STRONG, MIRROR, seeded())
-    found = augment(images, wild, labelled, STRONG, MIRROR, seeded())
-    for a, b in zip(found, expected, strict=True):
+    augmented = augment(images, wild, labelled, STRONG, MIRROR, seeded())
+    for a, b in zip(augmented, expected, strict=True):
         assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize("name", PHOTOMETRIC)
-def test_light_changes_the_picture_and_not_the_labels(name):
+def test_light_changes_the_image_and_not_the_labels(name):
     images, points, labelled = faces(7, batch=16)
     changed, moved, kept = augment(images, points, labelled, only(name), MIRROR, seeded())
     assert torch.equal(moved, points)
@@ -217,7 +217,7 @@ def test_light_changes_the_picture_and_not_the_labels(name):
     assert changed.max() <= 255
 
 
-def test_light_does_what_its_units_say():
+def test_light_stays_within_the_limits_of_its_settings():
     gray = torch.full((400, 1, 8, 8), 100.0)
     none = torch.zeros(400, 1, 2), torch.zeros(400, 1, dtype=torch.bool)
 
@@ -245,7 +245,7 @@ def test_contrast_scales_about_the_mean():
     assert 1.25 < gain.max() < 1.301
 
 
-def test_blur_and_noise_have_the_spread_they_are_given():
+def test_blur_and_noise_reach_their_maximum_sigma():
     point = torch.full((64, 2), 20.0)
     labels = torch.zeros(64, 1, 2), torch.zeros(64, 1, dtype=torch.bool)
     before = dots(point, 41, 41, sigma=2.0)
@@ -261,7 +261,7 @@ def test_blur_and_noise_have_the_spread_they_are_given():
     assert noise.min() < 1
 
 
-def test_occlusion_covers_a_part_of_as_many_pictures_as_asked():
+def test_occlusion_covers_part_of_the_set_fraction_of_images():
     images = torch.full((400, 1, 40, 40), 300.0 / 2)
     labels = torch.zeros(400, 1, 2), torch.zeros(400, 1, dtype=torch.bool)
     changed = augment(images, *labels, Augment(occlusion=0.5), None, seeded())[0]
@@ -286,7 +286,7 @@ def test_shade_is_light_from_one_side():
         assert side.max() > 0.5
 
 
-def test_a_cover_can_show_another_picture():
+def test_a_cover_can_show_another_image():
     images = torch.arange(200.0)[:, None, None, None].expand(-1, 1, 40, 40) + 20
     labels = torch.zeros(200, 1, 2), torch.zeros(200, 1, dtype=torch.bool)
     chosen = Augment(occlusion=1, borrowed=1)
@@ -296,14 +296,14 @@ def test_a_cover_can_show_another_picture():
     part = (changed == other).float().mean((1, 2, 3))
     assert (part > 0).float().mean() > 0.95
     assert part.max() < 0.3
-    # from anywhere in it: a picture that tells its columns
+    # the patch comes from any column: gray values are column numbers
     images = torch.arange(40.0)[None, None, None].expand(200, 1, 40, -1) + 100
     changed = augment(images, *labels, chosen, None, seeded())[0]
     moved = (changed - images)[changed != images] % 40
     assert len(moved.unique()) > 30
 
 
-def test_what_one_change_draws_does_not_depend_on_the_others():
+def test_random_values_of_one_change_do_not_depend_on_the_others():
     images, points, labelled = faces(8)
     few = augment(images, points, labelled, only("rotation", "shift"), None, seeded())
     more = augment(
@@ -313,7 +313,7 @@ def test_what_one_change_draws_does_not_depend_on_the_others():
     assert torch.equal(few[2], more[2])
 
 
-def test_the_generator_moves_on_alike_for_all_settings():
+def test_all_settings_advance_the_generator_equally():
     states = []
     for chosen in AUGMENTS.values():
         source = seeded()
@@ -322,7 +322,7 @@ def test_the_generator_moves_on_alike_for_all_settings():
     assert all(torch.equal(states[0], state) for state in states)
 
 
-def test_presets_grow_and_all_but_none_do_something():
+def test_presets_get_stronger_in_order_and_only_none_changes_nothing():
     assert AUGMENTS["none"] == OFF
     for weak, strong in (("none", "light"), ("light", "default"), ("default", "strong")):
         pairs = [
@@ -347,8 +347,8 @@ def test_lowered_precision_elsewhere_does_not_move_the_sampling():
     batch = faces(10)
     expected = augment(*batch, STRONG, MIRROR, seeded())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = augment(*batch, STRONG, MIRROR, seeded())
-    for a, b in zip(found, expected, strict=True):
+        augmented = augment(*batch, STRONG, MIRROR, seeded())
+    for a, b in zip(augmented, expected, strict=True):
         assert torch.equal(a, b)
 
 
@@ -358,7 +358,7 @@ def test_the_gpu_moves_points_as_the_cpu_does():
     chosen = replace(STRONG, noise=0, occlusion=0)  # the noise is the device's own
     expected = augment(*batch, chosen, MIRROR, seeded())
     images, points, labelled = (t.cuda() for t in batch)
-    found = augment(images, points, labelled, chosen, MIRROR, seeded())
-    for a, b, far in zip(found, expected, (0.5, 1e-3, 0), strict=True):
+    augmented = augment(images, points, labelled, chosen, MIRROR, seeded())
+    for a, b, far in zip(augmented, expected, (0.5, 1e-3, 0), strict=True):
         assert a.is_cuda
         torch.testing.assert_close(a.cpu(), b, atol=far, rtol=0)

@@ -49,7 +49,7 @@ def run(data: Samples, out: Path, strategies: list[Any], **more: Any) -> dict[st
     )
 
 
-def shown(report: dict[str, Any]) -> str:
+def printed(report: dict[str, Any]) -> str:
     console = Console(file=io.StringIO(), width=120)
     console.print(table(report))
     file = console.file
@@ -75,7 +75,7 @@ def test_two_strategies_and_two_networks_are_trained_once(faces: Samples, tmp_pa
     assert json.loads((tmp_path / "compare.json").read_text()) == report
     assert cv2.imread(str(tmp_path / "compare.png")) is not None
     for cell in report["cells"]:
-        assert f"{cell['rmse']:.3f}" in shown(report)
+        assert f"{cell['rmse']:.3f}" in printed(report)
     before = written(tmp_path)
     assert len(before) == 6  # specialists are two each
     assert run(faces, tmp_path, ["specialist", "per-scheme"]) == report
@@ -96,7 +96,7 @@ def test_a_cell_that_cannot_be_trained_is_skipped_with_its_error(
     assert errors[("mask", "net2")] is None
     assert "drop" in str(errors[("drop", "lenet5")])
     assert "\n" not in str(errors[("drop", "lenet5")])
-    assert "drop" in shown(report)
+    assert "drop" in printed(report)
     assert not (tmp_path / "drop-lenet5").exists()
 
 

@@ -155,7 +155,9 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("loss", ["mse", "rmse"])
-def test_a_step_of_two_is_the_step_of_one(loss: str, together: Path, tmp_path: Path) -> None:
+def test_a_step_of_two_processes_equals_the_step_of_one(
+    loss: str, together: Path, tmp_path: Path
+) -> None:
     alone = one_step(loss, DistributedContext(0, 1, torch.device("cpu")), tmp_path)
     shared = load_file(together / "0.safetensors")
     for name, tensor in alone.items():
@@ -163,14 +165,14 @@ def test_a_step_of_two_is_the_step_of_one(loss: str, together: Path, tmp_path: P
         torch.testing.assert_close(shared[name], tensor, rtol=1e-3, atol=1e-4 * scale, msg=name)
 
 
-def test_both_end_with_the_same_weights(together: Path) -> None:
+def test_both_processes_end_with_the_same_weights(together: Path) -> None:
     first, second = (load_file(together / f"{rank}.safetensors") for rank in range(2))
     assert first.keys() == second.keys()
     for name, tensor in first.items():
         assert torch.equal(tensor, second[name]), name
 
 
-def test_a_comparison_by_two_and_errors_reach_both(together: Path) -> None:
+def test_both_processes_get_the_comparison_and_its_errors(together: Path) -> None:
     first, second = (json.loads((together / f"{rank}.json").read_text()) for rank in range(2))
     assert first == second
     report, message = first
@@ -186,7 +188,7 @@ def test_when_one_process_fails_the_other_ends_with_a_clear_line(together: Path)
 
 
 def test_no_thread_of_the_group_outlives_its_context(together: Path) -> None:
-    """One that did could abort the process when the interpreter ends."""
+    """A thread that does can abort the process when the interpreter ends."""
     for rank in range(2):
         threads = json.loads((together / f"threads-{rank}.json").read_text())
         assert [name for name in threads if "gloo" in name or "store" in name] == []

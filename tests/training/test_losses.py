@@ -148,7 +148,7 @@ def test_squared_error_is_the_mean_of_both_coordinates():
     assert value("mse", 3, -1) == pytest.approx(5)
 
 
-def test_root_is_taken_once_of_all_labelled_coordinates():
+def test_the_root_is_taken_once_over_all_labelled_coordinates():
     points = torch.tensor([[[3.0, 1.0], [0.0, 0.0]]])
     predicted = RawOutput(points, torch.ones(1, 2), torch.ones(1))
     loss = masked_loss("rmse", predicted, torch.zeros(1, 2, 2), torch.ones(1, 2) > 0)
@@ -205,7 +205,7 @@ def test_likelihoods_do_not_depend_on_the_direction_of_an_error(name, angle):
     assert turned == pytest.approx(value(name, 5, 0, scale=3), rel=1e-4)
 
 
-def test_a_masked_mean_ignores_what_is_not_a_number_elsewhere():
+def test_a_masked_mean_ignores_nan_at_unlabelled_entries():
     values = torch.tensor([[1.0, math.nan], [math.inf, 5.0]], requires_grad=True)
     mean = masked_mean(values, torch.tensor([[True, False], [False, True]]))
     (gradient,) = torch.autograd.grad(mean, values)

@@ -58,21 +58,21 @@ def test_every_strategy_keeps_points_and_mask_consistent(samples: Samples) -> No
         except SettingsError:
             assert name == "specialist"  # no point in nearly all rows
             continue
-        seen: set[str] = set()
+        labelled_names: set[str] = set()
         for part in plan.parts:
             data = part.samples
             assert len(data) > 0
             assert data.labelled.any(axis=1).all() or name in ("fill", "median")
             assert not data.points[~data.labelled].any()
             assert np.isfinite(data.points).all()
-            seen |= set(data.landmarks.names)
-        assert seen == set(plan.landmarks.names)
+            labelled_names |= set(data.landmarks.names)
+        assert labelled_names == set(plan.landmarks.names)
         if name not in ("mask", "per-scheme"):
             assert all(part.samples.labelled.all() for part in plan.parts)
 
 
 def columns_of_scheme(have: LandmarkSet, points: LandmarkSet, scheme: str) -> list[int]:
-    """The column of `have` that holds each of the points as a scheme marks it."""
+    """For each point, the column of `have` that a scheme uses for it."""
     weights, _ = scheme_matrix(have, points, scheme)
     assert ((weights == 1).sum(axis=1) == 1).all()
     return weights.argmax(axis=1).tolist()
@@ -98,9 +98,9 @@ def test_each_row_keeps_its_labels_in_the_columns_of_its_scheme(samples: Samples
 def test_fill_is_pandas_forward_fill_then_backward_fill(samples: Samples) -> None:
     pandas = pytest.importorskip("pandas")
     holes = np.where(samples.labelled[..., None], samples.points, np.nan)
-    want = pandas.DataFrame(holes.reshape(len(samples), -1)).ffill().bfill().to_numpy()
+    expected = pandas.DataFrame(holes.reshape(len(samples), -1)).ffill().bfill().to_numpy()
     filled = MISSING["fill"](samples).parts[0].samples
-    np.testing.assert_array_equal(filled.points.reshape(len(samples), -1), want)
+    np.testing.assert_array_equal(filled.points.reshape(len(samples), -1), expected)
 
 
 def test_fill_takes_the_row_before_or_for_a_leading_gap_the_next() -> None:
@@ -120,9 +120,9 @@ def test_median_fills_with_the_median_of_the_labelled(samples: Samples) -> None:
     known = samples.labelled
     np.testing.assert_array_equal(filled.points[known], samples.points[known])
     for column in range(5):
-        want = np.median(samples.points[known[:, column], column].astype(np.float64), axis=0)
+        expected = np.median(samples.points[known[:, column], column].astype(np.float64), axis=0)
         for row in np.flatnonzero(~known[:, column]):
-            np.testing.assert_allclose(filled.points[row, column], want, rtol=1e-6)
+            np.testing.assert_allclose(filled.points[row, column], expected, rtol=1e-6)
 
 
 def test_drop_keeps_the_complete_rows() -> None:
@@ -232,7 +232,7 @@ def test_per_scheme_of_joined_data_sets_keeps_every_label() -> None:
     np.testing.assert_array_equal(data.points[:3, own], small.points)
     own = columns_of_scheme(plan.landmarks, IBUG_68, "ibug")
     np.testing.assert_array_equal(data.points[3:, own], large.points)
-    # the columns of 68 still make an eye centre for a scheme that has none of its own
+    # the columns of 68 still make an eye center for a scheme without a column for it
     points, able = points_as_marked(data.points[3:], plan.landmarks, KAGGLE_15, "other")
     assert able.all()
     np.testing.assert_allclose(points, large.as_landmarks(KAGGLE_15).points, atol=1e-5)

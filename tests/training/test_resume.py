@@ -57,7 +57,7 @@ def weights(out: Path) -> dict[str, bytes]:
 
 
 def everything(out: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file of a folder: time of writing and contents."""
+    """Time of writing and contents of every file of a folder."""
     files = (p for p in sorted(out.rglob("*")) if p.is_file())
     return {str(p.relative_to(out)): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
 

@@ -119,7 +119,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert weights(tmp_path / "a") != weights(tmp_path / "c")
 
 
-def test_nothing_held_out(faces: Samples, tmp_path: Path) -> None:
+def test_training_without_held_out_rows_writes_a_run(faces: Samples, tmp_path: Path) -> None:
     report = run(faces, tmp_path / "run", replace(TINY, validation=0, epochs=1))
     assert report == {}
     assert json.loads((tmp_path / "run" / "run.json").read_text())["members"][0]["rows"] == 64
@@ -164,7 +164,7 @@ def test_zero_minutes_give_a_run(faces: Samples, tmp_path: Path) -> None:
     st.floats(0.01, 0.9),
     st.integers(0, 1000),
 )
-def test_no_group_is_on_both_sides(people: list[int], share: float, seed: int) -> None:
+def test_no_group_is_in_training_and_validation(people: list[int], share: float, seed: int) -> None:
     group = np.array([f"person-{p}" for p in people])
     if len(set(people)) < 2:
         with pytest.raises(DataError, match="one person"):
@@ -227,14 +227,14 @@ def test_settings_survive_run_json() -> None:
 
 
 @pytest.mark.parametrize("device", ["tpu", "mps", "cuda:99", "meta"])
-def test_a_device_that_is_not_there(device: str, faces: Samples, tmp_path: Path) -> None:
+def test_an_absent_device_is_an_error(device: str, faces: Samples, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=device) as error:
         run(faces, tmp_path / "run", replace(TINY, device=device))
     one_line(error)
     assert not (tmp_path / "run").exists()
 
 
-def test_data_that_cannot_be_trained_on(faces: Samples, tmp_path: Path) -> None:
+def test_data_that_cannot_be_trained_on_are_refused(faces: Samples, tmp_path: Path) -> None:
     narrow = faces.take(faces.scheme == 1)
     with pytest.raises(FacepointsError, match="drop") as error:
         run(narrow, tmp_path / "run", replace(TINY, missing="drop"))
@@ -252,7 +252,7 @@ def test_data_that_cannot_be_trained_on(faces: Samples, tmp_path: Path) -> None:
     one_line(error)
 
 
-def test_a_folder_that_cannot_be_written(faces: Samples, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(faces: Samples, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(FacepointsError, match="file") as error:
         run(faces, tmp_path / "file" / "run")
