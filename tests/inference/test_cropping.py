@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 import pytest
 from fakes import DiscModel
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 
 from facepoints.api import load
 from facepoints.detection import Detection
+from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.inference.cropping import (
     CropConfig,
@@ -124,3 +128,12 @@ def test_a_refinement_beyond_the_zoom_is_ignored(max_zoom: float, kept: bool) ->
     config = CropConfig(max_zoom=max_zoom)
     second = recrop_from_landmarks(model, first, points, np.ones(4, np.float32), config)
     assert (second is first) == kept
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.5, None, "a"])
+@pytest.mark.parametrize("name", [f.name for f in fields(CropConfig)])
+def test_a_setting_of_crops_that_is_no_number_in_its_range_is_refused(
+    name: str, value: Any
+) -> None:
+    with pytest.raises(SettingsError, match=rf"CropConfig\.{name} must be"):
+        CropConfig(**{name: value})

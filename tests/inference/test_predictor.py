@@ -482,3 +482,8 @@ def test_the_shipped_model_finds_the_points_of_a_photo(turns: int) -> None:
         away = np.hypot(*(kaggle.points[column] - affine.apply(matrix, np.array(position))))
         assert away < 4
         assert away < kaggle.radius[column] + 2  # where it was looked up is not exact either
+
+
+def test_a_detector_without_the_method_detect_is_refused() -> None:
+    with pytest.raises(SettingsError, match="method detect"):
+        Predictor(DiscModel(), 3)  # type: ignore[arg-type]

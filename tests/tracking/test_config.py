@@ -46,8 +46,11 @@ def test_a_number_out_of_range_raises_settings_error(part: Any, name: str) -> No
     low, high = field.metadata["range"]
     assert replace(part, **{name: low}) is not None
     for wrong in (low - 1, float("nan"), *([] if high == float("inf") else [high * 2 + 1])):
-        with pytest.raises(SettingsError, match=f"{type(part).__name__}.{name} must be from"):
+        reason = r"must be (a finite number|from|\S+ or more)"
+        with pytest.raises(SettingsError, match=rf"{type(part).__name__}\.{name} {reason}"):
             replace(part, **{name: wrong})
+    with pytest.raises(SettingsError, match="must be a finite number, got 'a'"):
+        replace(part, **{name: "a"})
 
 
 def test_steady_process_noise_needs_two_numbers_above_0() -> None:

@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from facepoints._util.checked_config import CheckedConfig, within
 from facepoints.detection import Detection
 from facepoints.errors import DataError
 from facepoints.imaging import affine
@@ -40,11 +41,11 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class CropConfig:
+class CropConfig(CheckedConfig):
     """Settings of the refinement of crops: when a crop is refined, and how far.
 
     A crop within all three tolerances is used as it is: refining it did not reduce the error on
-    the validation people.
+    the validation people. A negative tolerance refines every crop.
 
     Attributes:
         retry_score: fraction of the minimum score, [0, 1]. A face that scores less in its first
@@ -60,13 +61,16 @@ class CropConfig:
             refinement beyond it is ignored, because the first crop showed no face. Larger:
             faces that the detector's box misses by more are still found, as are more false
             ones.
+
+    Raises:
+        SettingsError: a field is out of its range.
     """
 
-    retry_score: float = 0.2
-    rotation_tolerance: float = 10.0
-    scale_tolerance: float = 0.14
-    shift_tolerance: float = 0.055
-    max_zoom: float = 4.0
+    retry_score: float = within(0.2, 0, 1)
+    rotation_tolerance: float = within(10.0, -1, 180)
+    scale_tolerance: float = within(0.14, -1, 10)
+    shift_tolerance: float = within(0.055, -1, 10)
+    max_zoom: float = within(4.0, 1, 1000)
 
 
 CROP_CONFIG = CropConfig()

@@ -133,7 +133,7 @@ class LandmarkModel:
 
     @property
     def has_face_score(self) -> bool:
-        """Whether the model predicts if a crop shows a face. If not, every score is 1."""
+        """True if the model predicts whether a crop shows a face. If not, every score is 1."""
         return self.metadata.has_face_score
 
     @property

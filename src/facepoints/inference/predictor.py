@@ -67,7 +67,7 @@ class Predictor:
         crop_config: settings of the refinement of crops.
 
     Raises:
-        SettingsError: `min_score` is out of range.
+        SettingsError: `min_score` is out of range, or the detector has no method `detect`.
     """
 
     def __init__(
@@ -81,6 +81,11 @@ class Predictor:
     ) -> None:
         if not 0 <= min_score <= 1:
             raise SettingsError(f"min_score must lie in [0, 1], is {min_score}")
+        if detector is not None and not hasattr(detector, "detect"):
+            raise SettingsError(
+                f"a detector is a name or an object with a method detect(image), got "
+                f"{type(detector).__name__}"
+            )
         self.model = model
         self.detector: FaceDetector = make_detector("builtin") if detector is None else detector
         self.min_score = min_score

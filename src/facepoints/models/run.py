@@ -180,7 +180,7 @@ class Run:
 
     @property
     def has_face_score(self) -> bool:
-        """Whether any network predicts if there is a face."""
+        """True if a network predicts whether there is a face."""
         return any(member.model.has_face_score for member in self.members)
 
     @property

@@ -8,9 +8,10 @@ says otherwise. A *log scale* is the natural logarithm of a ratio of sizes: 0.1 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from numbers import Integral
 
+from facepoints._util.checked_config import CheckedConfig, positive, within
 from facepoints.errors import SettingsError
 
 __all__ = [
@@ -26,30 +27,8 @@ __all__ = [
 ]
 
 
-def _within(default: float, low: float, high: float) -> Any:
-    """A number with a default that must lie from `low` to `high`."""
-    return field(default=default, metadata={"range": (low, high)})
-
-
-def _positive(default: float) -> Any:
-    """A number with a default that must lie above 0, such as a length or a time."""
-    return _within(default, 1e-9, 1e9)
-
-
-class _Checked:
-    """Base of the dataclasses below: raises SettingsError for a field outside its range."""
-
-    def __post_init__(self) -> None:
-        for one in fields(self):  # type: ignore[arg-type]
-            low, high = one.metadata.get("range", (None, None))
-            value = getattr(self, one.name)
-            if low is not None and not low <= value <= high:
-                where = f"{type(self).__name__}.{one.name}"
-                raise SettingsError(f"{where} must be from {low:g} to {high:g}, is {value}")
-
-
 @dataclass(frozen=True)
-class DetectionConfig(_Checked):
+class DetectionConfig(CheckedConfig):
     """Schedule of the face detector, and rules by which its boxes start and end tracks.
 
     Attributes:
@@ -67,15 +46,15 @@ class DetectionConfig(_Checked):
             if the landmark model predicts a face score. Larger: wrong tracks live longer.
     """
 
-    quiet_interval: float = _within(0.5, 0, 3600)
-    busy_interval: float = _within(0.1, 0, 3600)
-    new_face_iou: float = _within(0.3, 0, 1)
-    confirmation_iou: float = _within(0.2, 0, 1)
-    max_missed: int = _within(3, 1, math.inf)
+    quiet_interval: float = within(0.5, 0, 3600)
+    busy_interval: float = within(0.1, 0, 3600)
+    new_face_iou: float = within(0.3, 0, 1)
+    confirmation_iou: float = within(0.2, 0, 1)
+    max_missed: int = within(3, 1, math.inf)
 
 
 @dataclass(frozen=True)
-class AcceptanceConfig(_Checked):
+class AcceptanceConfig(CheckedConfig):
     """Conditions for a track to accept an observation, and to get its identity.
 
     Attributes:
@@ -94,17 +73,17 @@ class AcceptanceConfig(_Checked):
         min_size: smallest face, in pixels. Larger: distant faces are dropped.
     """
 
-    instant_score: float = _within(0.95, 0, 1)
-    min_observations: int = _within(3, 1, math.inf)
-    tracked_score_factor: float = _within(0.5, 0, 1)
-    min_similarity: float = _within(0.35, -1, 1)
-    max_distance: float = _positive(1.0)
-    max_log_scale: float = _positive(0.7)
-    min_size: float = _positive(4.0)
+    instant_score: float = within(0.95, 0, 1)
+    min_observations: int = within(3, 1, math.inf)
+    tracked_score_factor: float = within(0.5, 0, 1)
+    min_similarity: float = within(0.35, -1, 1)
+    max_distance: float = positive(1.0)
+    max_log_scale: float = positive(0.7)
+    min_size: float = positive(4.0)
 
 
 @dataclass(frozen=True)
-class RecropConfig(_Checked):
+class RecropConfig(CheckedConfig):
     """Limits of motion above which a face is cropped and measured again.
 
     Landmarks are exact only if the face lies in its crop as faces did in training. A
@@ -121,15 +100,15 @@ class RecropConfig(_Checked):
             cropped again less often, which saves time and costs accuracy.
     """
 
-    max_offset: float = _positive(0.08)
-    max_log_scale: float = _positive(0.12)
-    max_turn: float = _positive(0.14)
-    young_observations: int = _within(6, 0, math.inf)
-    young_factor: float = _within(0.05, 0, 1)
+    max_offset: float = positive(0.08)
+    max_log_scale: float = positive(0.12)
+    max_turn: float = positive(0.14)
+    young_observations: int = within(6, 0, math.inf)
+    young_factor: float = within(0.05, 0, 1)
 
 
 @dataclass(frozen=True)
-class AppearanceConfig(_Checked):
+class AppearanceConfig(CheckedConfig):
     """Description and memory of the appearance of a face.
 
     Attributes:
@@ -139,12 +118,12 @@ class AppearanceConfig(_Checked):
             remembered for longer, slow changes are learned later.
     """
 
-    side: int = _within(24, 4, 1024)
-    averaging_seconds: float = _positive(0.5)
+    side: int = within(24, 4, 1024)
+    averaging_seconds: float = positive(0.5)
 
 
 @dataclass(frozen=True)
-class AssociationConfig(_Checked):
+class AssociationConfig(CheckedConfig):
     """Rules that assign observations to tracks.
 
     Attributes:
@@ -186,26 +165,26 @@ class AssociationConfig(_Checked):
             scale. Larger: more crowded faces are recognized, more confusions.
     """
 
-    same_face_distance: float = _positive(0.3)
-    same_face_log_scale: float = _positive(0.6)
-    near_distance: float = _positive(0.6)
-    swap_margin: float = _within(0.15, 0, 2)
-    visible_bonus: float = _within(0.05, 0, 2)
-    match_distance_weight: float = _within(0.3, 0, math.inf)
-    match_max_distance: float = _positive(2.0)
-    drift_threshold: float = _positive(0.2)
-    reid_distance: float = _positive(1.0)
-    reid_distance_growth: float = _within(2.5, 0, math.inf)
-    reid_similarity: float = _within(0.55, -1, 1)
-    reid_log_scale: float = _positive(0.6)
-    reid_distance_weight: float = _within(0.2, 0, math.inf)
-    crowded_reid_distance: float = _positive(0.4)
-    crowded_reid_similarity: float = _within(-0.2, -1, 1)
-    crowded_reid_log_scale: float = _positive(0.3)
+    same_face_distance: float = positive(0.3)
+    same_face_log_scale: float = positive(0.6)
+    near_distance: float = positive(0.6)
+    swap_margin: float = within(0.15, 0, 2)
+    visible_bonus: float = within(0.05, 0, 2)
+    match_distance_weight: float = within(0.3, 0, math.inf)
+    match_max_distance: float = positive(2.0)
+    drift_threshold: float = positive(0.2)
+    reid_distance: float = positive(1.0)
+    reid_distance_growth: float = within(2.5, 0, math.inf)
+    reid_similarity: float = within(0.55, -1, 1)
+    reid_log_scale: float = positive(0.6)
+    reid_distance_weight: float = within(0.2, 0, math.inf)
+    crowded_reid_distance: float = positive(0.4)
+    crowded_reid_similarity: float = within(-0.2, -1, 1)
+    crowded_reid_log_scale: float = positive(0.3)
 
 
 @dataclass(frozen=True)
-class KalmanConfig(_Checked):
+class KalmanConfig(CheckedConfig):
     """The motion filters of a face's pose: position, log size and rotation.
 
     A track has two filters. The steady one smooths the pose of live video. The agile one predicts
@@ -250,18 +229,18 @@ class KalmanConfig(_Checked):
     """
 
     steady_process_noise: tuple[float, float] = (3.0, 100.0)
-    agile_process_noise: float = _positive(1e5)
-    agile_threshold: float = _positive(0.015)
-    model_persistence: float = _within(0.95, 0.5, 1)
-    surprise_threshold: float = _positive(9.0)
-    initial_speed: float = _positive(0.05)
-    initial_measurement_std: float = _positive(0.03)
-    noise_learning_rate: float = _within(0.03, 0, 1)
-    noise_floor: float = _positive(0.5)
-    noise_ceiling: float = _within(3.0, 1, math.inf)
-    velocity_seconds: float = _positive(0.25)
-    crowded_velocity_seconds: float = _positive(1.0)
-    crowded_size_seconds: float = _positive(1.0)
+    agile_process_noise: float = positive(1e5)
+    agile_threshold: float = positive(0.015)
+    model_persistence: float = within(0.95, 0.5, 1)
+    surprise_threshold: float = positive(9.0)
+    initial_speed: float = positive(0.05)
+    initial_measurement_std: float = positive(0.03)
+    noise_learning_rate: float = within(0.03, 0, 1)
+    noise_floor: float = positive(0.5)
+    noise_ceiling: float = within(3.0, 1, math.inf)
+    velocity_seconds: float = positive(0.25)
+    crowded_velocity_seconds: float = positive(1.0)
+    crowded_size_seconds: float = positive(1.0)
 
     def __post_init__(self) -> None:
         if len(self.steady_process_noise) != 2 or not all(
@@ -275,7 +254,7 @@ class KalmanConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class OneEuroConfig(_Checked):
+class OneEuroConfig(CheckedConfig):
     """The live smoother of a face's shape; "radius" is the predicted radius of a landmark.
 
     The defaults give the least jitter under changing light with which a blink and an opening
@@ -294,15 +273,15 @@ class OneEuroConfig(_Checked):
             to noise too.
     """
 
-    min_cutoff: float = _positive(0.08)
-    max_confidence_gain: float = _positive(2.0)
-    speed_gain: float = _within(1.0, 0, math.inf)
-    half_gain_speed: float = _positive(15.0)
-    speed_cutoff: float = _positive(2.0)
+    min_cutoff: float = positive(0.08)
+    max_confidence_gain: float = positive(2.0)
+    speed_gain: float = within(1.0, 0, math.inf)
+    half_gain_speed: float = positive(15.0)
+    speed_cutoff: float = positive(2.0)
 
 
 @dataclass(frozen=True)
-class OfflineSmoothingConfig(_Checked):
+class OfflineSmoothingConfig(CheckedConfig):
     """The smoother of recorded video: two local polynomial fits, wide and narrow.
 
     Attributes:
@@ -319,16 +298,16 @@ class OfflineSmoothingConfig(_Checked):
             smoother landmarks, small quick movements are lost.
     """
 
-    window_seconds: float = _positive(0.5)
-    narrow_window_seconds: float = _positive(0.1)
-    max_delay_frames: int = _within(16, 1, math.inf)
-    motion_threshold: float = _positive(3.0)
-    pose_tolerance: float = _positive(0.1)
-    shape_tolerance: float = _positive(0.3)
+    window_seconds: float = positive(0.5)
+    narrow_window_seconds: float = positive(0.1)
+    max_delay_frames: int = within(16, 1, math.inf)
+    motion_threshold: float = positive(3.0)
+    pose_tolerance: float = positive(0.1)
+    shape_tolerance: float = positive(0.3)
 
 
 @dataclass(frozen=True)
-class TrackerConfig(_Checked):
+class TrackerConfig(CheckedConfig):
     """Settings of the face tracker. The defaults suit people in front of ordinary cameras.
 
     Attributes:
@@ -357,8 +336,8 @@ class TrackerConfig(_Checked):
     smooth: bool = True
     detect_every: int | None = None
     lost_track_seconds: float = 1.0
-    max_frame_gap: float = _positive(60.0)
-    prefetch_frames: int = _within(4, 1, 10_000)
+    max_frame_gap: float = positive(60.0)
+    prefetch_frames: int = within(4, 1, 10_000)
     detection: DetectionConfig = field(default_factory=DetectionConfig)
     acceptance: AcceptanceConfig = field(default_factory=AcceptanceConfig)
     recrop: RecropConfig = field(default_factory=RecropConfig)
@@ -369,8 +348,9 @@ class TrackerConfig(_Checked):
     offline_smoothing: OfflineSmoothingConfig = field(default_factory=OfflineSmoothingConfig)
 
     def __post_init__(self) -> None:
-        if self.detect_every is not None and self.detect_every < 1:
-            raise SettingsError(f"detect_every must be 1 or more, is {self.detect_every}")
+        every = self.detect_every
+        if every is not None and (not isinstance(every, Integral) or every < 1):
+            raise SettingsError(f"detect_every must be a whole number, 1 or more, got {every!r}")
         if not 0 <= self.lost_track_seconds < 3600:
             raise SettingsError(
                 f"lost_track_seconds must be from 0 to below 3600, is {self.lost_track_seconds}"

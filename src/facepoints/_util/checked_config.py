@@ -1,0 +1,42 @@
+"""Settings whose numbers are checked against a range when they are made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field, fields
+from numbers import Real
+from typing import Any
+
+from facepoints.errors import SettingsError
+
+__all__ = ["CheckedConfig", "positive", "within"]
+
+
+def within(default: float, low: float, high: float) -> Any:
+    """A dataclass field: a number with a default that must lie from `low` to `high`.
+
+    `high` may be infinity: then any finite number from `low` on is allowed.
+    """
+    return field(default=default, metadata={"range": (low, high)})
+
+
+def positive(default: float) -> Any:
+    """A dataclass field: a number with a default that must lie above 0, such as a length."""
+    return within(default, 1e-9, 1e9)
+
+
+class CheckedConfig:
+    """Base of dataclasses with fields from `within`: raises SettingsError for any other value."""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):  # type: ignore[arg-type]
+            low, high = one.metadata.get("range", (None, None))
+            value = getattr(self, one.name)
+            if low is None:
+                continue
+            where = f"{type(self).__name__}.{one.name}"
+            if not isinstance(value, Real) or not math.isfinite(value):
+                raise SettingsError(f"{where} must be a finite number, got {value!r}")
+            if not low <= value <= high:
+                limits = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+                raise SettingsError(f"{where} must be {limits}, is {value}")
