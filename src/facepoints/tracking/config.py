@@ -350,7 +350,7 @@ class TrackerConfig(CheckedConfig):
     def __post_init__(self) -> None:
         every = self.detect_every
         if every is not None and (not isinstance(every, Integral) or every < 1):
-            raise SettingsError(f"detect_every must be a whole number, 1 or more, got {every!r}")
+            raise SettingsError(f"detect_every must be 1 or more, a whole number, got {every!r}")
         if not 0 <= self.lost_track_seconds < 3600:
             raise SettingsError(
                 f"lost_track_seconds must be from 0 to below 3600, is {self.lost_track_seconds}"
