@@ -70,7 +70,7 @@ class Recipe:
     install: bool = False
     """Write the finished model to the package, too."""
     seed: int = 0
-    """Seed of everything random."""
+    """Random seed. The same seed gives the same training."""
 
 
 RANGES_ON = 8

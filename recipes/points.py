@@ -83,7 +83,7 @@ class Recipe:
     last: int = 14
     """Epochs of the sixth, the seventh and the eighth part."""
     seed: int = 0
-    """Seed of everything random."""
+    """Random seed. The same seed gives the same training."""
     install: bool = False
     """Write the run to the package (src/facepoints/weights)."""
 

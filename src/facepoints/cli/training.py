@@ -103,13 +103,10 @@ def evaluate(
     The table shows the RMSE, the NME, the failure rate and the share of points within their
     radius. The built-in model is measured as it predicts, with 8-bit layers.
     """
-    from facepoints.evaluation.evaluate import evaluate
+    from facepoints.commands.evaluate import evaluate
     from facepoints.evaluation.table import table
-    from facepoints.models.loading import load_model
 
-    faces = options.load(data)
-    report = evaluate(load_model(model), faces, out=out, charts=out is not None)
-    OUT.print(table(report))
+    OUT.print(table(evaluate(options.load(data), model=model, out=out)))
     if out is not None:
         say(f"report and charts are in {out}")
 

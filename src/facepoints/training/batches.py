@@ -112,7 +112,7 @@ class Batches:
         Args:
             epoch: decides the order of the rows.
             step: of the epoch, from 0.
-            seed: of everything random except the order of the rows.
+            seed: random seed of every draw but the order of the rows.
             mirror_bias: (K, 2) pixels, the part of the labels' position that is not mirrored
                 with a face (see `MemberTrainer.estimate_mirror_bias`).
         """
