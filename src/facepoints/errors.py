@@ -8,12 +8,16 @@ FacepointsError            one line for the user: what was expected, what came, 
 ├── MissingExtraError      an optional package (facepoints[train], ...) that is not installed
 └── WriteError             an output that could not be written
 
+DataWarning                what a reader left out of label files, changed or doubts
+
 The command line prints them as one line and exits with 2; nothing else is caught there,
-so a traceback is always a bug.
+so a traceback is always a bug. It prints a DataWarning as one line and goes on. In Python it is
+issued by `warnings.warn`.
 """
 
 __all__ = [
     "DataError",
+    "DataWarning",
     "FacepointsError",
     "MissingExtraError",
     "ModelError",
@@ -62,3 +66,7 @@ class MissingExtraError(FacepointsError):
 
 class WriteError(FacepointsError):
     """An output that could not be written."""
+
+
+class DataWarning(UserWarning):
+    """Labels that were left out, changed or look wrong. The message says how many and which."""

@@ -19,7 +19,7 @@ from facepoints._util.progress import Stopped
 from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.help import command_type, wrapped_help
 from facepoints.cli.models import adapt, export, submit
-from facepoints.cli.output import ERR, fail
+from facepoints.cli.output import ERR, fail, shown_warnings
 from facepoints.cli.predict import align, measure, predict
 from facepoints.cli.training import compare, evaluate, settings_to_resume, train
 from facepoints.errors import FacepointsError, MissingExtraError
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with checked_output():
+        with checked_output(), shown_warnings():
             _run(arguments)
     except FacepointsError as error:
         fail(str(error))

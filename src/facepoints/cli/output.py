@@ -7,32 +7,34 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
+
+from facepoints._util.console import PlainConsole, print_line
+from facepoints._util.text_files import escape_controls
 
 __all__ = ["ERR", "OUT", "fail", "note", "say"]
 
-OUT = Console(quiet=os.environ.get("RANK", "0") != "0")
+OUT = PlainConsole(quiet=os.environ.get("RANK", "0") != "0")
 """Standard output. In distributed training, only the first process prints."""
 
-ERR = Console(stderr=True, soft_wrap=True)
+ERR = PlainConsole(stderr=True, soft_wrap=True)
 """Standard error."""
 
 
 def say(text: str) -> None:
     """Print a line to standard output."""
-    text = text.encode(errors="backslashreplace").decode()  # file names need not be UTF-8
-    OUT.print(escape(text), soft_wrap=True, highlight=False)
+    print_line(OUT, text)
 
 
 def note(text: str) -> None:
     """Print a line to standard error, so that it does not mix with results."""
     with suppress(OSError):
-        ERR.print(escape(text), highlight=False)
+        print_line(ERR, text)
 
 
 def fail(text: str) -> NoReturn:
     """Print an error on one line and exit with status 2."""
+    line = Text.assemble(("error:", "bold red"), " ", escape_controls(text.strip()))
     with suppress(OSError):  # the exit status reports the error as well
-        ERR.print(f"[bold red]error:[/bold red] {escape(' '.join(text.split()))}", highlight=False)
+        ERR.print(line, soft_wrap=True)
     sys.exit(2)
