@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import operator
 import os
+import sys
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +27,7 @@ __all__ = ["SharedSession"]
 _MIN_PART = 8  # rows; fewer are not worth a processor of their own
 _MAX_PART = 64  # rows; larger batches only take memory, even on all processors together
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_MAX_THREADS = 256  # or the number of processors, if that is larger
 
 
 def open_session(
@@ -38,7 +43,7 @@ def open_session(
 
     Raises:
         ModelError: onnxruntime cannot run the model.
-        SettingsError: this machine has no such device, or `threads` is below 1.
+        SettingsError: this machine has no such device, or `threads` is out of range.
     """
     import onnxruntime  # takes a third of a second, which `import facepoints` should not
 
@@ -85,7 +90,8 @@ class SharedSession:
     threads together.
 
     A session can be pickled: it is opened again from its file, or from the bytes if the file is
-    gone. Copies share the session, which has no state.
+    gone. Copies share the session, which has no state. After a fork, the child opens the session
+    again when it first uses it, because threads do not survive a fork.
 
     Args:
         data, path, device, threads: see `open_session`.
@@ -97,31 +103,64 @@ class SharedSession:
     def __init__(
         self, data: bytes, path: Path, device: str = "cpu", threads: int | None = None
     ) -> None:
-        self._together = open_session(data, path, device, threads)
-        on_cpu = _CPU in self._together.get_providers()[:1]
-        self._workers = (threads or len(_allowed()) or 1) if on_cpu else 1
+        self._together: InferenceSession | None = open_session(data, path, device, threads)
+        self._parts: tuple[InferenceSession, ThreadPoolExecutor] | None = None
+        self._on_cpu = _CPU in self._together.get_providers()[:1]
+        self._workers = (threads or len(_allowed()) or 1) if self._on_cpu else 1
         self._data, self._path = data, Path(os.path.abspath(path))
         self._device, self._threads = device, threads
+        _OPEN.add(self)
 
     def run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
-        """Values of the named outputs for rows (B, ...) of the model's one input, `name`."""
+        """Values of the named outputs for rows (B, ...) of the model's one input, `name`.
+
+        Raises:
+            SettingsError: the model runs on CUDA and this process is a fork of the one that
+                loaded it.
+        """
         share = min(self._workers, len(rows) // _MIN_PART)
         if share < 2 and len(rows) <= _MAX_PART:
-            return [np.asarray(part) for part in self._together.run(outputs, {name: rows})]
+            return [np.asarray(part) for part in self._shared().run(outputs, {name: rows})]
         largest = max(_MAX_PART // max(share, 1), _MIN_PART)
         parts = np.array_split(rows, max(share, -(-len(rows) // largest)))
         if share > 1:
-            single, pool = self._single_threaded
+            single, pool = self._single_threaded()
             results = list(pool.map(lambda part: single.run(outputs, {name: part}), parts))
         else:
-            results = [self._together.run(outputs, {name: part}) for part in parts]
+            results = [self._shared().run(outputs, {name: part}) for part in parts]
         return [np.concatenate(part) for part in zip(*results, strict=True)]
 
-    @cached_property
+    def _shared(self) -> InferenceSession:
+        """The session that computes with all threads together."""
+        session = self._together
+        if session is None:
+            if not self._on_cpu:
+                raise SettingsError(
+                    "a model on CUDA cannot be used after a fork; start the processes with "
+                    "multiprocessing.get_context('spawn'), or load the model in each of them"
+                )
+            session = open_session(self._data, self._path, self._device, self._threads)
+            self._together = session
+        return session
+
     def _single_threaded(self) -> tuple[InferenceSession, ThreadPoolExecutor]:
         """A session that computes in the calling thread, and a pool of threads to call it from."""
-        session = open_session(self._data, self._path, threads=1)
-        return session, ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
+        parts = self._parts
+        if parts is None:
+            session = open_session(self._data, self._path, threads=1)
+            pool = ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
+            parts = self._parts = session, pool
+        return parts
+
+    def forget(self) -> None:
+        """Forget the sessions in a forked child. Their threads exist in the parent only.
+
+        onnxruntime would wait for these threads forever when it destroys a session, at the latest
+        at the end of the process. So their memory is never freed.
+        """
+        for session in (self._together, *(self._parts or ())[:1]):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+        self._together = self._parts = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SharedSession:
         return self
@@ -134,6 +173,30 @@ class SharedSession:
             in_file = False
         data = None if in_file else self._data
         return _reopen, (data, checksum, self._path, self._device, self._threads)
+
+
+_OPEN: weakref.WeakSet[SharedSession] = weakref.WeakSet()
+"""All sessions of this process."""
+
+
+def _after_fork() -> None:
+    """In the child: forget the parent's sessions, and leave onnxruntime's exit handler out.
+
+    That handler waits forever for threads of the parent, so `sys.exit` in the child would hang.
+    glibc runs exit handlers in the reverse order of their registration and passes on the exit
+    status: with `_exit` as the newest handler, the process ends after Python's own clean-up.
+    Processes of multiprocessing end in this way anyway.
+    """
+    for session in list(_OPEN):
+        session.forget()
+    if "onnxruntime" in sys.modules and sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # not glibc
+            libc = ctypes.CDLL(None)
+            libc.on_exit(libc._exit, None)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _reopen(
@@ -157,14 +220,15 @@ def _sha256(data: bytes) -> str:
 
 def _provider(device: str, has_cuda: bool) -> tuple[str, int]:
     """The execution provider of a device, and the number of the GPU."""
-    if device == "auto":
+    name = str(device)
+    kind, colon, number = name.partition(":")
+    if name == "auto":
         return (_CUDA if has_cuda else _CPU), 0
-    kind, colon, number = device.partition(":")
-    if device == "cpu":
+    if name == "cpu":
         return _CPU, 0
-    if kind == "cuda" and (number.isdecimal() or not colon):
+    if kind == "cuda" and (number.isdecimal() and len(number) < 4 or not colon):
         return _CUDA, int(number or 0)
-    raise SettingsError(f"no device '{device}'; choose auto, cpu, cuda or cuda:N")
+    raise SettingsError(f"no device '{name}'; choose auto, cpu, cuda or cuda:N")
 
 
 def _no_cuda(reason: str) -> str:
@@ -177,16 +241,32 @@ def _no_cuda(reason: str) -> str:
 def _options(threads: int | None) -> Any:
     import onnxruntime
 
-    if threads is not None and threads < 1:
-        raise SettingsError(f"threads must be 1 or more, is {threads}")
+    count = _thread_count(threads)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # failures are raised; nothing else belongs on the console
     options.inter_op_num_threads = 1
-    options.intra_op_num_threads = threads or _cores()
+    options.intra_op_num_threads = count or _cores()
     # Threads must not spin between two calls: they would take the processors from the other
     # session (detector or landmark model) and from everything else.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
+
+
+def _thread_count(threads: int | None) -> int:
+    """A number of threads that a user gave; 0 for None. Raises SettingsError."""
+    if threads is None:
+        return 0
+    largest = max(_MAX_THREADS, os.cpu_count() or 0)
+    try:
+        count = -1 if isinstance(threads, bool) else operator.index(threads)
+    except TypeError:
+        count = -1
+    if not 1 <= count <= largest:
+        raise SettingsError(
+            f"threads must be a whole number from 1 to {largest}, or None for all processors; is "
+            f"{threads!r:.40}"
+        )
+    return count
 
 
 def _cores() -> int:
