@@ -226,7 +226,7 @@ def _provider(device: str, has_cuda: bool) -> tuple[str, int]:
         return (_CUDA if has_cuda else _CPU), 0
     if name == "cpu":
         return _CPU, 0
-    if kind == "cuda" and (number.isdecimal() and len(number) < 4 or not colon):
+    if kind == "cuda" and ((number.isdecimal() and len(number) < 4) or not colon):
         return _CUDA, int(number or 0)
     raise SettingsError(f"no device '{name}'; choose auto, cpu, cuda or cuda:N")
 
