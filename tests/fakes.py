@@ -44,6 +44,7 @@ class DiscModel:
 
     Attributes:
         calls: the number of crops in each call.
+        visible: visibility of each point; None: it does not predict it.
     """
 
     refinement_passes: int = 1
@@ -52,6 +53,7 @@ class DiscModel:
     landmarks: LandmarkSet = DISC_LANDMARKS
     size: tuple[int, int] = (64, 64)
     face_box: tuple[float, float, float, float] = (11.5, 11.5, 40.0, 40.0)
+    visible: tuple[float, ...] | None = None
 
     @property
     def canonical_points(self) -> NDArray[np.float32]:
@@ -63,7 +65,14 @@ class DiscModel:
         self.calls.append(count)
         points = np.repeat(self.canonical_points[None], count, axis=0)
         ones = np.ones(points.shape[:2], np.float32)
-        return LandmarkOutput(points, ones, np.ones(count, np.float32))
+        score = np.ones(count, np.float32)
+        return LandmarkOutput(points, ones, score, visible=self.visibility(count))
+
+    def visibility(self, count: int) -> NDArray[np.float32] | None:
+        """The visibility of the points in `count` crops."""
+        if self.visible is None:
+            return None
+        return np.tile(np.array(self.visible, np.float32), (count, 1))
 
 
 @dataclass
@@ -105,6 +114,7 @@ class DriftingDiscs(Discs):
             np.full((len(crops), 4, 2), np.nan, np.float32),
             np.ones((len(crops), 4), np.float32),
             np.zeros(len(crops), np.float32),
+            visible=self.visibility(len(crops)),
         )
         for row, crop in enumerate(crops):
             fit = self.fit(crop)
@@ -143,7 +153,7 @@ class NoisyDiscs(Discs):
             points[row] = affine.apply(fit, DISC_SHAPE)
             points[row] += self.random.normal(0, 1, (4, 2)) * self.noise
             score[row] = 0.99
-        return LandmarkOutput(points, radius, score)
+        return LandmarkOutput(points, radius, score, visible=self.visibility(len(crops)))
 
 
 def center_of(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -13,13 +13,16 @@ import facepoints
 from facepoints import errors
 
 PROMISED = {
-    "DEFINITIONS", "IBUG_68", "KAGGLE_15", "KNOWN_SETS", "MEASURES",
+    "DEFINITIONS", "IBUG_68", "KAGGLE_15", "KNOWN_SETS", "MEASURES", "OPENPOSE_70",
     "CropConfig", "Detection", "Face", "FaceModel", "FrameResult", "LandmarkSet", "TrackerConfig",
     "TrainSettings", "__version__", "adapt", "align", "draw", "evaluate", "export", "load",
     "load_dataset", "measure", "read_faces", "read_image", "to_dataframe", "train", "write_faces",
 }  # fmt: skip
 HEAVY = {"torch", "cv2", "onnxruntime", "onnx", "matplotlib", "pandas", "numpy", "rich", "tyro"}
-CONSTANTS = {"DEFINITIONS", "IBUG_68", "KAGGLE_15", "KNOWN_SETS", "MEASURES", "__version__"}
+CONSTANTS = {
+    *("DEFINITIONS", "IBUG_68", "KAGGLE_15", "KNOWN_SETS", "MEASURES", "OPENPOSE_70"),
+    "__version__",
+}
 
 
 def modules_after(code: str) -> set[str]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from facepoints.detection.base import Detection as Detection
     from facepoints.drawing import draw as draw
     from facepoints.errors import DataError as DataError
+    from facepoints.errors import DataWarning as DataWarning
     from facepoints.errors import FacepointsError as FacepointsError
     from facepoints.errors import MissingExtraError as MissingExtraError
     from facepoints.errors import ModelError as ModelError
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from facepoints.landmarks.known_sets import IBUG_68 as IBUG_68
     from facepoints.landmarks.known_sets import KAGGLE_15 as KAGGLE_15
     from facepoints.landmarks.known_sets import KNOWN_SETS as KNOWN_SETS
+    from facepoints.landmarks.known_sets import OPENPOSE_70 as OPENPOSE_70
     from facepoints.landmarks.landmark_set import LandmarkSet as LandmarkSet
     from facepoints.measurement import DEFINITIONS as DEFINITIONS
     from facepoints.measurement import MEASURES as MEASURES
@@ -65,7 +67,9 @@ _HOMES = {
     "KAGGLE_15": "landmarks.known_sets",
     "KNOWN_SETS": "landmarks.known_sets",
     "MEASURES": "measurement",
+    "OPENPOSE_70": "landmarks.known_sets",
     "DataError": "errors",
+    "DataWarning": "errors",
     "Detection": "detection.base",
     "Face": "inference.face",
     "FaceModel": "api",

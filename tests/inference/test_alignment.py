@@ -135,3 +135,21 @@ def test_wrong_templates_sizes_and_faces_are_refused() -> None:
         align(image, face_of(np.arange(8).reshape(4, 2), few), "arcface-112")
     with pytest.raises(DataError, match="different places"):
         align(image, face_of(np.full((68, 2), 9.0)))
+
+
+def test_a_hidden_point_hardly_moves_the_aligned_image() -> None:
+    names = tuple(ARCFACE)
+    target = np.array(list(ARCFACE.values()))
+    astray = target.copy()
+    astray[3] += (30, 10)  # the right corner of the mouth
+    face = face_of(astray, KAGGLE_15.subset(names))
+    others = [0, 1, 2, 4]
+
+    def error(visible: list[float] | None) -> float:
+        seen = None if visible is None else np.array(visible, np.float32)
+        matrix = align_matrix(replace(face, visible=seen), "arcface-112")
+        return float(np.abs(affine.apply(matrix, astray[others]) - target[others]).max())
+
+    assert error(None) > 5
+    assert error([1, 1, 1, 1, 1]) == pytest.approx(error(None))
+    assert error([1, 1, 1, 0, 1]) < 0.3

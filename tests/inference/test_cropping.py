@@ -16,6 +16,7 @@ from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.inference.cropping import (
     CropConfig,
+    FaceCrop,
     crop,
     initial_crop,
     predict_refined,
@@ -137,3 +138,85 @@ def test_a_setting_of_crops_that_is_no_number_in_its_range_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=rf"CropConfig\.{name} must be"):
         CropConfig(**{name: value})
+
+
+HALF = (1.0, 1.0, 1.0, 0.0)  # the right ear is hidden
+
+
+def shifted(model: DiscModel, first: FaceCrop) -> NDArray[np.float32]:
+    """The canonical points in the image, with the last one far off."""
+    points = affine.apply(affine.invert(first.matrix), model.canonical_points)
+    points[3] += np.float32(40)
+    return points.astype(np.float32)
+
+
+def test_hidden_landmarks_hardly_move_the_refined_crop() -> None:
+    model = DiscModel()
+    first = initial_crop(model, 0, DETECTION)
+    points, radius = shifted(model, first), np.ones(4, np.float32)
+
+    def moved(visible: tuple[float, ...] | None) -> float:
+        seen = None if visible is None else np.array(visible, np.float32)
+        second = recrop_from_landmarks(model, first, points, radius, visible=seen)
+        both = affine.apply(second.matrix, points[:3]), model.canonical_points[:3]
+        return float(np.abs(both[0] - both[1]).max())
+
+    assert moved(None) > 4
+    assert moved((1.0,) * 4) == pytest.approx(moved(None))
+    assert moved((0.0,) * 4) == pytest.approx(moved(None)), "all are hidden alike"
+    assert moved(HALF) < 0.3
+    assert moved(HALF) < moved((1, 1, 1, 0.3)) < moved((1, 1, 1, 0.6)) < moved(None)
+
+
+class Stray(DiscModel):
+    """Predicts the canonical points; the hidden right ear 20 pixels off."""
+
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
+        output = super().__call__(crops)
+        output.points[:, 3, 0] += 20
+        return output
+
+
+def test_visibility_is_carried_through_refinement() -> None:
+    images, visible = [noise()], (1.0, 0.75, 0.25, 0.0)
+    model = Stray(visible=visible, refinement_passes=2)
+    crops = [initial_crop(model, 0, DETECTION)] * 2
+    refined, output = predict_refined(model, images, crops, 0.0, always=True)
+    assert output.visible is not None
+    np.testing.assert_array_equal(output.visible, np.array([visible] * 2, np.float32))
+    assert len(model.calls) == 3
+    kept, rest = predict_refined(Stray(), images, crops, 0.0)
+    assert rest.visible is None
+    side = 64
+    seeing, blind = (
+        np.abs(affine.apply(r[0].matrix, affine.apply(affine.invert(crops[0].matrix), CENTER))
+               - CENTER).max() / side
+        for r in (refined, kept)
+    )  # fmt: skip
+    assert seeing < 0.01 < blind, "the stray point moves the crop only if it may be visible"
+
+
+CENTER = np.array([31.5, 31.5])
+
+
+class Scored(DiscModel):
+    """Crops of a brighter image score higher."""
+
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
+        output = super().__call__(crops)
+        score = crops.mean(axis=(1, 2)).astype(np.float32) / 255
+        assert output.visible is not None
+        return output._replace(score=score, visible=output.visible * score[:, None])
+
+
+def test_faces_have_the_visibility_of_their_own_crop() -> None:
+    model = Scored(visible=(1.0, 1.0, 1.0, 0.5), refinement_passes=0)
+    images = [np.full((200, 240), tone, np.uint8) for tone in (20, 240, 200)]
+    faces = Predictor(model, BoxDetector(), min_score=0.5)(images)
+    assert [len(each) for each in faces] == [0, 1, 1]
+    for each, tone in zip(faces[1:], (240, 200), strict=True):
+        visible = each[0].visible
+        assert visible is not None
+        np.testing.assert_allclose(visible, np.array([1, 1, 1, 0.5]) * tone / 255, rtol=1e-5)
+    (plain,) = Predictor(DiscModel(), BoxDetector())(images[1])
+    assert plain.visible is None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 
@@ -127,3 +129,61 @@ def test_points_of_other_known_sets_are_computed() -> None:
     assert "left_ear" not in face
     with pytest.raises(DataError, match="choose one of: nose_tip"):
         face["nose_tipp"]
+
+
+def seen(landmarks: LandmarkSet = OPENPOSE_70) -> Face:
+    """A face with a known visibility."""
+    visible = np.random.default_rng(1).uniform(0, 1, len(landmarks)).astype(np.float32)
+    return replace(a_face(landmarks), visible=visible)
+
+
+def test_the_visibility_must_fit_the_names() -> None:
+    with pytest.raises(DataError, match=r"visible must have shape \(70,\), has \(68,\)"):
+        replace(a_face(OPENPOSE_70), visible=np.ones(68, np.float32))
+
+
+def test_visibility_is_a_value_of_a_face() -> None:
+    face = seen()
+    assert face.visible is not None
+    assert face == seen()
+    assert face != a_face(OPENPOSE_70)
+    assert a_face(OPENPOSE_70) != face
+    assert face != replace(face, visible=1 - face.visible)
+    exact = replace(face, visible=np.round(face.visible, 2))
+    assert face == exact, "files keep two decimals"
+    for same in (pickle.loads(pickle.dumps(face)), copy.deepcopy(face)):
+        assert same == face
+        np.testing.assert_array_equal(same.visible, face.visible)
+
+
+def test_the_dictionary_has_the_visibility_if_it_is_known() -> None:
+    face = replace(seen(KAGGLE_15), visible=np.linspace(0, 1, 15, dtype=np.float32))
+    data = json.loads(json.dumps(face.to_dict()))
+    assert list(data) == ["box", "score", "track", "points", "radius", "visible"]
+    assert data["visible"][:3] == [0.0, 0.07, 0.14]
+    assert data["visible"][-1] == 1.0
+    assert "visible" not in a_face().to_dict()
+
+
+def test_a_point_is_as_visible_as_its_least_visible_part() -> None:
+    face = seen()
+    assert face.visible is not None
+    less = face.as_landmarks(KAGGLE_15)
+    assert less.visible is not None
+    assert less.visible.dtype == np.float32
+    center = KAGGLE_15.names.index("left_eye_center")
+    assert less.visible[center] == face.visible[42:48].min()
+    tip = KAGGLE_15.names.index("nose_tip")
+    assert less.visible[tip] == face.visible[30]
+    same = face.as_landmarks(IBUG_68)
+    np.testing.assert_array_equal(same.visible, face.visible[:68])
+    np.testing.assert_array_equal(same.points, face.points[:68])
+    assert a_face(OPENPOSE_70).as_landmarks(KAGGLE_15).visible is None
+
+
+def test_regions_of_70_points_are_those_of_68() -> None:
+    face = a_face(OPENPOSE_70)
+    np.testing.assert_array_equal(face.region("right_eye"), face.points[36:42])
+    np.testing.assert_array_equal(face.region("pupils"), face.points[68:])
+    np.testing.assert_array_equal(face["left_pupil"], face.points[69])
+    np.testing.assert_allclose(face["left_eye_center"], face.points[42:48].mean(axis=0), rtol=1e-5)

@@ -103,6 +103,48 @@ def test_any_number_of_crops_is_predicted_in_order(
     assert {a.dtype for a in output[:3]} == {np.dtype(np.float32)}
 
 
+SEEING = (
+    GRAPH.replace("float[B] score)", "float[B] score, float[B,2] visible)")
+    .replace(
+        "  last =",
+        "  eighth = Slice(row, seven, nine, one)\n  visible = Div(eighth, most)\n  last =",
+    )
+    .replace(
+        "int64[1] six = {6},", "int64[1] six = {6}, int64[1] seven = {7}, int64[1] nine = {9},"
+    )
+)
+"""The same graph, whose eighth and ninth value, divided by 255, are the visibility."""
+
+
+@pytest.mark.parametrize("count", [0, 1, 65])
+def test_a_model_may_predict_visibility(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "seeing.onnx"
+    graph = onnx.parser.parse_model(SEEING)
+    path.write_bytes(with_metadata(graph, {**HEADER, "has_visibility": True}))
+    model, images = LandmarkModel.load(path), crops(count)
+    assert model.has_visibility
+    output = model(images)
+    flat = images.reshape(count, 24).astype(np.float32)
+    assert output.visible is not None
+    assert output.visible.dtype == np.float32
+    np.testing.assert_allclose(output.visible, flat[:, 7:9] / 255)
+    np.testing.assert_array_equal(output.radius, flat[:, 4:6])
+    larger = model.predict(np.repeat(images, 2, axis=2)) if count else output
+    assert larger.visible is not None
+    assert larger.visible.shape == (count, 2)
+
+
+def test_a_model_without_visibility_says_so(file: Path, tmp_path: Path) -> None:
+    model = LandmarkModel.load(file)
+    assert not model.has_visibility
+    assert model(crops(2)).visible is None
+    assert model(crops(0)).visible is None
+    assert model.predict(crops(2)).visible is None
+    path = tmp_path / "seeing.onnx"  # the metadata decides, so other tools may add outputs
+    path.write_bytes(with_metadata(onnx.parser.parse_model(SEEING), HEADER))
+    assert LandmarkModel.load(path)(crops(2)).visible is None
+
+
 def test_several_threads_may_call_a_model_at_once(file: Path) -> None:
     model, images = LandmarkModel.load(file, threads=2), crops(160)
     expected = model(images).points

@@ -24,6 +24,7 @@ METADATA = ModelMetadata(
     has_face_score=True,
     calibration=Calibration((1.5, 2.5), rows=7, calibrated=True),
     adapted={"changes": 1},
+    has_visibility=True,
 )
 
 
@@ -36,6 +37,13 @@ def test_metadata_is_restored_from_its_json() -> None:
     assert restored.schemes == METADATA.schemes
     assert restored.canonical_points.dtype == np.float32
     assert restored.adapted == {"changes": 1}
+    assert restored.has_visibility is True
+
+
+def test_a_file_of_a_model_without_visibility_may_lack_the_entry() -> None:
+    header = METADATA.to_dict()
+    assert header.pop("has_visibility") is True
+    assert ModelMetadata.from_dict(header).has_visibility is False
 
 
 def test_a_model_that_was_not_adapted_has_no_such_entry() -> None:
@@ -68,7 +76,7 @@ def test_damaged_metadata_is_refused(change: dict[str, Any]) -> None:
         ModelMetadata.from_dict({**METADATA.to_dict(), **change}, "a.onnx")
 
 
-@pytest.mark.parametrize("key", sorted(METADATA.to_dict().keys() - {"adapted"}))
+@pytest.mark.parametrize("key", sorted(METADATA.to_dict().keys() - {"adapted", "has_visibility"}))
 def test_missing_metadata_is_refused(key: str) -> None:
     header = METADATA.to_dict()
     del header[key]

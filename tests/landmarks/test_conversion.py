@@ -13,7 +13,13 @@ from facepoints.landmarks.conversion import (
     convert,
     convertible,
 )
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, known_set, numbered_set
+from facepoints.landmarks.known_sets import (
+    IBUG_68,
+    KAGGLE_15,
+    OPENPOSE_70,
+    known_set,
+    numbered_set,
+)
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 
@@ -92,8 +98,25 @@ def test_convertible_marks_points_that_can_be_computed_and_the_error_names_the_o
         check_convertible(KAGGLE_15, IBUG_68)
 
 
+def test_70_points_are_converted_as_68_points_are():
+    rng = np.random.default_rng(2)
+    points = rng.uniform(0, 96, (3, 70, 2)).astype(np.float32)
+    every = np.ones((3, 70), dtype=bool)
+    every[0, 68:] = False  # pupils have no part in the eye centers
+    less, mask = convert(points, every, OPENPOSE_70, IBUG_68)
+    np.testing.assert_array_equal(less, points[:, :68])
+    assert mask.all()
+    out, mask = convert(points, every, OPENPOSE_70, KAGGLE_15)
+    same, _ = convert(points[:, :68], every[:, :68], IBUG_68, KAGGLE_15)
+    np.testing.assert_array_equal(out, same)
+    assert mask.all()
+    known = convertible(IBUG_68, OPENPOSE_70)
+    assert np.flatnonzero(~known).tolist() == [68, 69]
+
+
 def test_numbered_points_are_the_set_of_their_count_or_plain_names():
     assert numbered_set(68) == (IBUG_68, "ibug")
+    assert numbered_set(70) == (OPENPOSE_70, "openpose")
     landmarks, scheme = numbered_set(3)
     assert (landmarks.names, landmarks.mirrorable, scheme) == (("0", "1", "2"), False, "3-point")
 

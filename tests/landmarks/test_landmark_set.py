@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KNOWN_SETS
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KNOWN_SETS, OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name, scheme_of, with_scheme
 
 SETS = st.sampled_from([*KNOWN_SETS.values()])
@@ -62,11 +62,25 @@ def test_invalid_sets_raise_an_error(names, message):
 
 
 def test_every_point_of_a_known_set_is_in_one_region() -> None:
-    for landmarks in (IBUG_68, KAGGLE_15):
+    for landmarks in KNOWN_SETS.values():
         named = [name for names in landmarks.regions.values() for name in names]
         assert sorted(named) == sorted(landmarks.names)
     assert next(iter(IBUG_68.regions)) == "jaw"
+    assert "pupils" not in IBUG_68.regions
     assert KAGGLE_15.regions["right_eye"] == (
         *("right_eye_center", "right_eye_inner_corner", "right_eye_outer_corner"),
     )
     assert LandmarkSet(("0", "1"), mirrorable=False).regions == {}
+
+
+def test_the_70_points_are_the_68_and_the_pupils() -> None:
+    assert OPENPOSE_70.names == (*IBUG_68.names, "right_pupil", "left_pupil")
+    assert OPENPOSE_70.eyes == ("right_eye_outer_corner", "left_eye_outer_corner")
+    assert OPENPOSE_70.edges == IBUG_68.edges
+    mirror = OPENPOSE_70.mirror
+    assert mirror[:68].tolist() == IBUG_68.mirror.tolist()
+    assert mirror[68:].tolist() == [69, 68]
+    regions = OPENPOSE_70.regions
+    assert regions["pupils"] == ("right_pupil", "left_pupil")
+    for side, first in (("right", 36), ("left", 42)):  # the outline, as in the 68 points
+        assert OPENPOSE_70.columns(regions[f"{side}_eye"]) == list(range(first, first + 6))

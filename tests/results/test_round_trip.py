@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from facepoints.errors import DataError, MissingExtraError, SettingsError
 from facepoints.inference.face import Face
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results import FrameResult, read_faces, to_dataframe, write_faces
 from facepoints.results.csv_table import table_columns
@@ -26,7 +26,10 @@ from facepoints.results.jsonl import iter_jsonl
 from facepoints.results.records import json_line, result_record
 
 PLAIN = LandmarkSet(("tip", "left_ear", "right_ear"))
+ODD = LandmarkSet(("tip_visible", "tip", "x_x"), mirrorable=False)  # as parts of columns are called
 MANY = LandmarkSet(tuple(f"p{n}" for n in range(97)), mirrorable=False)  # no real set has so many
+
+NUMBERED = [IBUG_68, KAGGLE_15, OPENPOSE_70]
 
 FLOAT = st.floats(-5000, 5000, width=32)
 SIZE = st.floats(0, 5000, width=32)
@@ -40,13 +43,18 @@ def faces(draw: Callable, landmarks: LandmarkSet) -> Face:
     radius = rng.uniform(0, 300, len(landmarks)).astype(np.float32)
     box = (draw(FLOAT), draw(FLOAT), draw(SIZE), draw(SIZE))
     track_id = draw(st.none() | st.integers(0, 10**6))
-    return Face(box, draw(st.floats(0, 1, width=32)), points, radius, landmarks, track_id)
+    visible = None
+    if draw(st.booleans()):
+        visible = rng.uniform(0, 1, len(landmarks)).astype(np.float32)
+        visible[-1] = draw(st.sampled_from([0, 0.5, 1]))
+    score = draw(st.floats(0, 1, width=32))
+    return Face(box, score, points, radius, landmarks, track_id, visible)
 
 
 @st.composite
 def results(draw: Callable) -> list[FrameResult]:
     """Images, frames of a video and unreadable files, with the same points everywhere."""
-    landmarks = draw(st.sampled_from([IBUG_68, KAGGLE_15, PLAIN, MANY]))
+    landmarks = draw(st.sampled_from([IBUG_68, KAGGLE_15, OPENPOSE_70, PLAIN, MANY, ODD]))
     listed = []
     for number in range(draw(st.integers(0, 4))):
         file = draw(st.sampled_from(["a.jpg", "sub/ü, b.png", 'c "d".webp']))
@@ -75,7 +83,12 @@ def same_faces(one: list[Face], other: list[Face]) -> None:
         np.testing.assert_array_equal(*numbers)
         assert a.track_id == b.track_id
         assert a.landmarks.names == b.landmarks.names
-        if a.landmarks in (IBUG_68, KAGGLE_15):
+        assert (a.visible is None) == (b.visible is None)
+        if a.visible is not None and b.visible is not None:
+            assert b.visible.dtype == np.float32
+            np.testing.assert_allclose(b.visible, a.visible, atol=0.00501)
+        assert a == b
+        if a.landmarks in (IBUG_68, KAGGLE_15, OPENPOSE_70):
             assert b.landmarks == a.landmarks  # with eyes and edges
 
 
@@ -126,7 +139,7 @@ def test_coco_holds_all_but_times(listed: list[FrameResult]) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.sampled_from([IBUG_68, KAGGLE_15]).flatmap(lambda s: st.lists(faces(s), min_size=1)))
+@given(st.sampled_from(NUMBERED).flatmap(lambda s: st.lists(faces(s), min_size=1)))
 def test_pts_hold_the_points_of_every_face(listed: list[Face]) -> None:
     images = [FrameResult("a.jpg", listed[:2]), FrameResult("b.jpg", listed[2:])]
     again = read_back(images, "points")
@@ -136,9 +149,11 @@ def test_pts_hold_the_points_of_every_face(listed: list[Face]) -> None:
         assert len(a.faces) == len(b.faces)
         for one, other in zip(a.faces, b.faces, strict=True):
             np.testing.assert_allclose(one.points, other.points, atol=1e-3)
-            names = tuple(map(str, range(15)))  # the format names no points; 68 are iBUG's
-            assert other.landmarks.names == (IBUG_68.names if len(one.points) == 68 else names)
-            assert (other.score, other.track_id) == (1.0, None)
+            # the format names no points; 68 are iBUG's, 70 OpenPose's
+            numbers = LandmarkSet(tuple(map(str, range(15))), mirrorable=False)
+            known = {68: IBUG_68, 70: OPENPOSE_70}
+            assert other.landmarks == known.get(len(one.points), numbers)
+            assert (other.score, other.track_id, other.visible) == (1.0, None, None)
             assert not other.radius.any()  # the points count as exact
             np.testing.assert_allclose(other.box[:2], other.points.min(axis=0))
             np.testing.assert_allclose(other.box[2:], np.ptp(other.points, axis=0))
@@ -324,3 +339,74 @@ def test_a_face_with_all_its_digits_equals_itself_after_writing_and_reading(
     assert result.faces[0].to_dict() == face.to_dict()
     if suffix != ".json":  # COCO names files relative to its folder
         assert result.file == name
+
+
+def seen(*visible: float) -> Face:
+    """A face of three points with this visibility."""
+    return a_face(visible=np.array(visible, np.float32))
+
+
+def test_the_table_has_a_column_of_visibility_after_each_radius(tmp_path: Path) -> None:
+    path = tmp_path / "faces.csv"
+    write_faces([FrameResult("a.jpg", [seen(0.5, 1, 0.123), a_face()], (9, 9))], path)
+    header, first, second = path.read_text().splitlines()
+    assert header.split(",")[9:17] == [
+        *("tip_x", "tip_y", "tip_r", "tip_visible"),
+        *("left_ear_x", "left_ear_y", "left_ear_r", "left_ear_visible"),
+    ]
+    assert first.split(",")[12::4] == ["0.5", "1.0", "0.12"]
+    assert second.split(",")[12::4] == ["", "", ""]
+    (result,) = read_faces(path)
+    assert result.faces == [seen(0.5, 1, 0.12), a_face()]
+    write_faces([FrameResult("a.jpg", [a_face()], (9, 9))], path)
+    assert "visible" not in path.read_text()
+
+
+def test_the_flags_of_coco_say_which_points_are_hidden(tmp_path: Path) -> None:
+    path = tmp_path / "faces.json"
+    listed = [seen(0.5, 1, 0.494), seen(0.9, 0.8, 0.7), a_face()]
+    write_faces([FrameResult("a.jpg", listed, (9, 9))], path)
+    content = json.loads(path.read_text())
+    flags = [annotation["keypoints"][2::3] for annotation in content["annotations"]]
+    assert flags == [[2, 2, 1], [2, 2, 2], [2, 2, 2]]
+    assert [a["num_keypoints"] for a in content["annotations"]] == [3, 3, 3]
+    assert read_faces(path)[0].faces == listed
+    for annotation in content["annotations"]:  # as another program may write it
+        annotation.pop("visible", None)
+    path.write_text(json.dumps(content))
+    assert read_faces(path)[0].faces == [seen(1, 1, 0), a_face(), a_face()]
+
+
+@pytest.mark.parametrize("name", ["faces.jsonl", "faces.json"])
+@pytest.mark.parametrize("visible", [[1, 1], [1, 1, 1.5], [1, 1, "a"], [1, 1, None], 1, [-1, 0, 0]])
+def test_a_visibility_that_does_not_fit_is_refused(
+    name: str, visible: object, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    write_faces([FrameResult("a.jpg", [seen(1, 1, 0.25)], (9, 9))], path)
+    path.write_text(path.read_text().replace("[1.0, 1.0, 0.25]", json.dumps(visible)))
+    with pytest.raises(DataError, match="expected a"):
+        read_faces(path)
+
+
+@pytest.mark.parametrize("cell", ["", "1.5", "x"])
+def test_a_cell_of_visibility_that_does_not_fit_is_refused(cell: str, tmp_path: Path) -> None:
+    path = tmp_path / "faces.csv"
+    write_faces([FrameResult("a.jpg", [seen(1, 1, 0.25)], (9, 9))], path)
+    path.write_text(path.read_text().replace("0.25", cell))
+    with pytest.raises(DataError, match="line 2: expected a row"):
+        read_faces(path)
+
+
+def test_a_dataframe_has_the_visibility_if_it_is_known() -> None:
+    pytest.importorskip("pandas")
+    table = to_dataframe([seen(0, 0.5, 1), a_face()])
+    assert list(table.columns) == table_columns(PLAIN, visible=True)
+    assert table["left_ear_visible"].tolist()[0] == 0.5
+    assert table["left_ear_visible"].isna().tolist() == [False, True]
+    assert "left_ear_visible" not in to_dataframe([a_face()]).columns
+
+
+def test_visibility_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not finite"):
+        write_faces([FrameResult("a", [seen(1, np.nan, 1)])], tmp_path / "faces.jsonl")

@@ -420,9 +420,9 @@ def test_the_live_smoother_runs_for_live_sources_only(monkeypatch: pytest.Monkey
     calls = []
     smooth = OneEuroFilter.__call__
 
-    def counted(self: OneEuroFilter, points: NDArray, radius: NDArray, seconds: float) -> NDArray:
-        calls.append(seconds)
-        return smooth(self, points, radius, seconds)
+    def counted(self: OneEuroFilter, *observed: object) -> NDArray:
+        calls.append(observed)
+        return smooth(self, *observed)  # type: ignore[arg-type]
 
     monkeypatch.setattr(OneEuroFilter, "__call__", counted)
     for live in (False, True):

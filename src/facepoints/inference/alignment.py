@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
+from facepoints.inference.landmark_weights import visibility_weights
 from facepoints.landmarks.known_sets import KAGGLE_15
 
 __all__ = ["ARCFACE", "EYES", "LARGEST", "SIZES", "TEMPLATES", "Template", "align", "align_matrix"]
@@ -60,7 +61,8 @@ another size equals that of the default size, resized."""
 
 def align_matrix(face: Face, template: Template = "eyes", size: int | None = None) -> affine.Matrix:
     """The affine (2, 3) from the pixels of a face's image to those of its aligned image: the
-    similarity that maps its points closest to the template's, by least squares.
+    similarity that maps its points closest to the template's, by least squares. Hidden points
+    weigh little (`landmark_weights`).
 
     Raises:
         SettingsError: unknown template, or a size out of range.
@@ -75,7 +77,8 @@ def align_matrix(face: Face, template: Template = "eyes", size: int | None = Non
         raise SettingsError(f"size must be 8 to {LARGEST} pixels, is {side}")
     target = TEMPLATES[template](side)
     have = face.as_landmarks(KAGGLE_15.subset(tuple(target)))
-    return affine.fit_similarity(have.points, np.array(list(target.values())))
+    weights = None if have.visible is None else visibility_weights(have.visible)
+    return affine.fit_similarity(have.points, np.array(list(target.values())), weights)
 
 
 def align(

@@ -6,7 +6,7 @@ where faces lie in them; the model file holds the result.
 The first crop of a face follows the detector's box. A refined crop follows the landmarks that
 the model predicted in the crop before: it is the least-squares similarity that maps them onto
 the model's canonical points (`affine.fit_similarity`), where landmarks with a smaller radius
-weigh more.
+weigh more, and hidden ones little (`landmark_weights`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
 from facepoints.inference.landmark_model import LandmarkOutput
+from facepoints.inference.landmark_weights import landmark_weights
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = [
@@ -152,13 +153,15 @@ def predict_refined(
     output, _ = _run(model, images, crops)
     keep = [int(k) for k in np.flatnonzero(output.score >= min_score * config.retry_score)]
     refined = [crops[k] for k in keep]
-    output = LandmarkOutput(output.points[keep], output.radius[keep], output.score[keep])
+    output = LandmarkOutput(
+        output.points[keep],
+        output.radius[keep],
+        output.score[keep],
+        visible=None if output.visible is None else output.visible[keep],
+    )
     pending = list(range(len(refined)))
     for _ in range(model.refinement_passes):
-        closer = {
-            k: recrop_from_landmarks(model, refined[k], output.points[k], output.radius[k], config)
-            for k in pending
-        }
+        closer = {k: _closer(model, refined[k], output, k, config) for k in pending}
         side = model.size[1]
         pending = [
             k
@@ -173,7 +176,18 @@ def predict_refined(
         output.points[pending] = again.points
         output.radius[pending] = again.radius
         output.score[pending] = again.score
+        if output.visible is not None and again.visible is not None:
+            output.visible[pending] = again.visible
     return refined, output
+
+
+def _closer(
+    model: LandmarkNetwork, previous: FaceCrop, output: LandmarkOutput, row: int, config: CropConfig
+) -> FaceCrop:
+    """The crop refined by the landmarks of a row of the output."""
+    visible = None if output.visible is None else output.visible[row]
+    points, radius = output.points[row], output.radius[row]
+    return recrop_from_landmarks(model, previous, points, radius, config, visible=visible)
 
 
 def _run(
@@ -207,7 +221,7 @@ def run_crops(
     for row, matrix in enumerate(matrices):
         points[row] = affine.apply(affine.invert(matrix), points[row])
         radius[row] /= float(np.hypot(*matrix[:, 0]))
-    return LandmarkOutput(points, radius, output.score), crops
+    return LandmarkOutput(points, radius, output.score, visible=output.visible), crops
 
 
 def _is_near(first: affine.Matrix, second: affine.Matrix, side: int, config: CropConfig) -> bool:
@@ -233,6 +247,8 @@ def recrop_from_landmarks(
     points: NDArray[np.float32],
     radius: NDArray[np.float32],
     config: CropConfig = CROP_CONFIG,
+    *,
+    visible: NDArray[np.float32] | None = None,
 ) -> FaceCrop:
     """The crop in which landmarks come closest to the model's canonical points.
 
@@ -240,8 +256,9 @@ def recrop_from_landmarks(
         previous: crop that the landmarks were predicted in. It is returned where the landmarks
             define no crop, or one that differs in size by more than `config.max_zoom`.
         points, radius: (K, 2) and (K,) in image pixels. A landmark weighs 1 / radius^2.
+        visible: (K,) in [0, 1]. A hidden landmark weighs little. None: unknown.
     """
-    weights = 1 / np.maximum(radius.astype(np.float64), 1e-3) ** 2
+    weights = landmark_weights(radius, visible)
     try:
         matrix = affine.fit_similarity(points, model.canonical_points, weights)
     except DataError:  # all points in one place

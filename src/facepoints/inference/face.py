@@ -27,7 +27,8 @@ class Face:
     """One face in an image.
 
     Pixels are those of the image with its EXIF rotation applied. The center of the top-left
-    pixel is (0, 0). Faces are equal if all their values are; like lists, they are not hashable.
+    pixel is (0, 0). Faces are equal if all their values are, with the digits that files keep;
+    like lists, they are not hashable.
 
     Examples:
         >>> face["nose_tip"], face.region("left_eye")  # doctest: +SKIP
@@ -40,9 +41,12 @@ class Face:
             lies in 90 % of cases.
         landmarks: names of the K points.
         track_id: number of the person in a video; None in a single image.
+        visible: (K,) float32, [0, 1]: the probability that the point can be seen, and is not
+            hidden by hair, a hand, glasses or the turned head. Points below 0.5 count as hidden.
+            None from a model that does not predict it.
 
     Raises:
-        DataError: points or radius do not fit the landmark set.
+        DataError: points, radius or visible do not fit the landmark set.
     """
 
     box: tuple[float, float, float, float]
@@ -51,12 +55,17 @@ class Face:
     radius: NDArray[np.float32]
     landmarks: LandmarkSet
     track_id: int | None = None
+    visible: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         k = len(self.landmarks)
-        shapes = (("points", self.points, (k, 2)), ("radius", self.radius, (k,)))
+        shapes = (
+            ("points", self.points, (k, 2)),
+            ("radius", self.radius, (k,)),
+            ("visible", self.visible, (k,)),
+        )
         for name, array, want in shapes:
-            if array.shape != want:
+            if array is not None and array.shape != want:
                 raise DataError(f"face: {name} must have shape {want}, has {array.shape}")
 
     def __repr__(self) -> str:
@@ -76,6 +85,7 @@ class Face:
             and np.array_equal(_as_float32(self), _as_float32(other))
             and np.array_equal(self.points, other.points)
             and np.array_equal(self.radius, other.radius)
+            and _visible_list(self) == _visible_list(other)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -114,7 +124,8 @@ class Face:
 
         Args:
             name: a key of `landmarks.regions`: jaw, right_eyebrow, left_eyebrow, nose,
-                right_eye, left_eye, mouth.
+                right_eye, left_eye, pupils, mouth. The region of an eye is its outline, without
+                the pupil.
 
         Raises:
             DataError: the face has no point of such a region.
@@ -125,21 +136,25 @@ class Face:
         return self.points[self.landmarks.columns(regions[name])]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, as in the faces of a line of faces.jsonl: box, score, track, points
-        and radius. Numbers have the fewest digits that restore them as float32."""
+        """JSON-ready form, as in the faces of a line of faces.jsonl: box, score, track, points,
+        radius and, if it is known, visible. Visible has 2 decimals. The other numbers have the
+        fewest digits that restore them as float32."""
+        visible = _visible_list(self)
         return {
             "box": _float32_list(np.array(self.box)),
             "score": _float32_list(np.array([self.score]))[0],
             "track": None if self.track_id is None else int(self.track_id),
             "points": [_float32_list(point) for point in self.points],
             "radius": _float32_list(self.radius),
+            **({} if visible is None else {"visible": visible}),
         }
 
     def as_landmarks(self, want: LandmarkSet) -> Face:
         """The same face with the points of another landmark set. Its box stays.
 
         A point that is the mean of others (an eye center) gets the root mean square of their
-        radii, which holds even if their errors all go the same way.
+        radii, which holds even if their errors all go the same way. It is as visible as the
+        least visible of them.
 
         Raises:
             DataError: a point of `want` cannot be computed from these points.
@@ -148,12 +163,27 @@ class Face:
         every = np.ones((1, len(self.landmarks)), dtype=bool)
         points, _ = convert(self.points[None], every, self.landmarks, want)
         squares, _ = convert(self.radius[None] ** 2, every, self.landmarks, want)
-        return replace(self, points=points[0], radius=np.sqrt(squares[0]), landmarks=want)
+        visible = self.visible
+        if visible is not None:
+            parts = conversion_parts(self.landmarks, want)
+            visible = np.array([visible[columns].min() for columns in parts], dtype=np.float32)
+        return replace(
+            self,
+            points=points[0],
+            radius=np.sqrt(squares[0]),
+            landmarks=want,
+            visible=visible,
+        )
 
 
 def _as_float32(face: Face) -> NDArray[np.float32]:
     """Box and score (5,) with the digits that files keep."""
     return np.array([*face.box, face.score], dtype=np.float32)
+
+
+def _visible_list(face: Face) -> list[float] | None:
+    """The visibility of the points with the digits that files keep; None if it is unknown."""
+    return None if face.visible is None else np.round(face.visible.astype(float), 2).tolist()
 
 
 def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:

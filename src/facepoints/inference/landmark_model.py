@@ -26,6 +26,7 @@ from facepoints.runtime.onnx_session import SharedSession
 __all__ = [
     "INPUT",
     "OUTPUTS",
+    "VISIBLE",
     "LandmarkModel",
     "LandmarkOutput",
     "find_model_file",
@@ -34,6 +35,10 @@ __all__ = [
 
 INPUT = "crops"
 OUTPUTS = ("points", "radius", "score")
+"""Outputs of every model file."""
+
+VISIBLE = "visible"
+"""The further output of a model that predicts visibility (`ModelMetadata.has_visibility`)."""
 
 
 class LandmarkOutput(NamedTuple):
@@ -47,12 +52,16 @@ class LandmarkOutput(NamedTuple):
             without a face score.
         scale: (B, K), pixels: the scale of the error that the networks predict, from which the
             radius is computed. None from a model file, which has only the radius.
+        visible: (B, K) in [0, 1], the probability that the point can be seen: that neither hair,
+            a hand, glasses nor the turned head hides it. None from a model that does not predict
+            it.
     """
 
     points: NDArray[np.float32]
     radius: NDArray[np.float32]
     score: NDArray[np.float32]
     scale: NDArray[np.float32] | None = None
+    visible: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,11 @@ class LandmarkModel:
         return self.metadata.has_face_score
 
     @property
+    def has_visibility(self) -> bool:
+        """True if the model predicts whether each landmark can be seen."""
+        return self.metadata.has_visibility
+
+    @property
     def calibration(self) -> Calibration:
         """The factors that make the radii contain 90 % of the true points."""
         return self.metadata.calibration
@@ -154,16 +168,21 @@ class LandmarkModel:
             )
         if not len(crops):
             k = len(self.landmarks)
-            shapes = ((0, k, 2), (0, k), (0,))
-            return LandmarkOutput(*(np.zeros(shape, np.float32) for shape in shapes))
-        return LandmarkOutput(*self._session.run(OUTPUTS, INPUT, np.ascontiguousarray(crops)))
+            shapes = ((0, k, 2), (0, k), (0,), (0, k))
+            points, radius, score, visible = (np.zeros(shape, np.float32) for shape in shapes)
+            return LandmarkOutput(
+                points, radius, score, visible=visible if self.has_visibility else None
+            )
+        names = (*OUTPUTS, VISIBLE) if self.has_visibility else OUTPUTS
+        points, radius, score, *more = self._session.run(names, INPUT, np.ascontiguousarray(crops))
+        return LandmarkOutput(points, radius, score, visible=more[0] if more else None)
 
     def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
         """Landmarks of gray images (N, H, W) uint8 of any one size, each a whole crop, in their
         pixels."""
         output = self(resize_images(images, *self.size))
         points, factor = undo_resize(output.points, self.size, images.shape[1:])
-        return LandmarkOutput(points, output.radius * factor, output.score)
+        return LandmarkOutput(points, output.radius * factor, output.score, visible=output.visible)
 
 
 def undo_resize(

@@ -1,7 +1,7 @@
 """The metadata of a landmark model's file: everything that the graph alone does not say.
 
-All keys are required, because a prediction needs them, except "adapted": only models that
-`facepoints adapt` changed have it.
+All keys are required, because a prediction needs them, except two. Only models that
+`facepoints adapt` changed have "adapted". Without "has_visibility" it is false.
 `models.onnx_export.run_metadata` makes the metadata of a run, and
 `models.onnx_edit.apply_adaptation` that of an adapted model. `runtime.model_file` describes the
 keys around it (format, version and checksum).
@@ -45,6 +45,7 @@ class ModelMetadata:
         calibration: the factors that the graph multiplies the scales by to get 90 % radii, and
             how they were measured.
         adapted: how `facepoints adapt` changed the model; None if it did not.
+        has_visibility: whether the model predicts if each landmark can be seen.
     """
 
     landmarks: LandmarkSet = field(repr=False)
@@ -56,6 +57,7 @@ class ModelMetadata:
     has_face_score: bool
     calibration: Calibration = field(repr=False)
     adapted: dict[str, Any] | None = field(default=None, repr=False)
+    has_visibility: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, which `from_dict` reads. Coordinates have 4 decimals."""
@@ -67,6 +69,7 @@ class ModelMetadata:
             "canonical_points": np.round(self.canonical_points.astype(float), 4).tolist(),
             "face_box": [round(side, 4) for side in self.face_box],
             "has_face_score": self.has_face_score,
+            "has_visibility": self.has_visibility,
             "calibration": self.calibration.to_dict(),
         }
         return metadata if self.adapted is None else {**metadata, "adapted": self.adapted}
@@ -97,6 +100,7 @@ class ModelMetadata:
                 has_face_score=bool(metadata["has_face_score"]),
                 calibration=Calibration.from_dict(metadata["calibration"], k),
                 adapted=dict(metadata["adapted"]) if "adapted" in metadata else None,
+                has_visibility=bool(metadata.get("has_visibility", False)),
             )
             if min(height, width) < 1 or min(w, h) <= 0 or made.refinement_passes < 0:
                 raise ValueError("size, face_box or refinement_passes out of range")

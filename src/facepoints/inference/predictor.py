@@ -201,14 +201,16 @@ class Predictor:
         refined, output = predict_refined(
             self.model, images, crops, min_score, config=self.crop_config
         )
-        rows = zip(refined, output.points, output.radius, output.score, strict=True)
-        for crop, points, radius, model_score in rows:
+        visible = [None] * len(refined) if output.visible is None else output.visible
+        rows = zip(refined, output.points, output.radius, output.score, visible, strict=True)
+        for crop, points, radius, model_score, seen in rows:
             score = float(model_score) if has_face_score else crop.detection.score
             if has_face_score and isinstance(self.detector, BuiltinDetector):
                 score = _combined_score(score, crop.detection.score)
             if score >= self.min_score and np.isfinite(points).all():
                 box = affine.bounding_box(points)
-                yield crop.image, Face(box, score, points, radius, self.model.landmarks)
+                landmarks = self.model.landmarks
+                yield crop.image, Face(box, score, points, radius, landmarks, visible=seen)
 
 
 def _checksum(part: object) -> str:

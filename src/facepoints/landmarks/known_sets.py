@@ -25,6 +25,7 @@ __all__ = [
     "KAGGLE_SCHEMES",
     "KNOWN_SETS",
     "NUMBERED_SETS",
+    "OPENPOSE_70",
     "known_or_plain",
     "known_set",
     "numbered_set",
@@ -156,10 +157,20 @@ IBUG_68 = _ibug_68()
 """The 68 points of 300-W (Sagonas et al. 2013, https://ibug.doc.ic.ac.uk/resources/300-W/),
 in the order of its .pts files."""
 
-KNOWN_SETS: dict[str, LandmarkSet] = {"kaggle-15": KAGGLE_15, "ibug-68": IBUG_68}
+OPENPOSE_70 = IBUG_68.union(LandmarkSet(("right_pupil", "left_pupil")))
+"""The 70 points of OpenPose's face model, in its order: the 68 of `IBUG_68`, then the centers of
+the right and the left pupil (68 and 69). Source: doc/02_output.md of
+https://github.com/CMU-Perceptual-Computing-Lab/openpose (Cao et al. 2019,
+https://doi.org/10.1109/TPAMI.2019.2929257)."""
+
+KNOWN_SETS: dict[str, LandmarkSet] = {
+    "kaggle-15": KAGGLE_15,
+    "ibug-68": IBUG_68,
+    "openpose-70": OPENPOSE_70,
+}
 """Landmark sets by the name that users type and files hold."""
 
-NUMBERED_SETS: dict[str, LandmarkSet] = {"ibug": IBUG_68}
+NUMBERED_SETS: dict[str, LandmarkSet] = {"ibug": IBUG_68, "openpose": OPENPOSE_70}
 """Landmark sets for files that number the points instead of naming them, such as .pts files. The
 number of points decides which set it is, so no two sets here have the same number. The key is the
 marking scheme of such rows. It is "ibug" and not "ibug-68", because a part of the 68 points is

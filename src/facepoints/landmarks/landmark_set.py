@@ -28,13 +28,15 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "nose": ("nose", "right_nostril", "left_nostril"),
     "right_eye": ("right_eye_",),
     "left_eye": ("left_eye_",),
+    "pupils": ("right_pupil", "left_pupil"),
     "mouth": (
         *("mouth", "upper_lip", "lower_lip"),
         *("inner_mouth", "inner_upper_lip", "inner_lower_lip"),
     ),
 }
 """Regions of a face, each with the prefixes of the names of its points. Left and right are the
-subject's."""
+subject's. Pupils are a region of their own, so that the region of an eye is its outline in every
+set."""
 
 
 def with_scheme(name: str, scheme: str) -> str:

@@ -13,6 +13,7 @@ from facepoints._util.text_files import open_text
 from facepoints.datasets.coco_and_pts import coco_category
 from facepoints.errors import DataError
 from facepoints.imaging.image_io import STDIN
+from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict, json_line
@@ -21,8 +22,11 @@ __all__ = ["read_coco", "write_coco"]
 
 
 def write_coco(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
-    """Write an image per record and an annotation per face, with score, radius and track besides
-    the fields of the format.
+    """Write an image per record and an annotation per face, with score, radius, visible (if it
+    is known) and track besides the fields of the format.
+
+    The format's own flag of a point is 2 (visible), or 1 if it is hidden: if its visibility is
+    below 0.5.
 
     Files are named relative to the folder of `out` where possible. Files that could not be read
     are listed under ``facepoints.unreadable``.
@@ -74,17 +78,26 @@ def _annotations(records: Iterable[Record]) -> Iterator[Record]:
     for image, record in enumerate((r for r in records if "error" not in r), start=1):
         for face in record["faces"]:
             number += 1
+            visible = face.get("visible")
+            flags = [2] * len(face["points"])
+            if visible is not None:
+                flags = [2 if value >= HIDDEN else 1 for value in visible]
             yield {
                 "id": number,
                 "image_id": image,
                 "category_id": 1,
                 "iscrowd": 0,
-                "keypoints": [value for x, y in face["points"] for value in (x, y, 2)],
+                "keypoints": [
+                    value
+                    for (x, y), flag in zip(face["points"], flags, strict=True)
+                    for value in (x, y, flag)
+                ],
                 "num_keypoints": len(face["points"]),
                 "bbox": face["box"],
                 "area": face["box"][2] * face["box"][3],
                 "score": face["score"],
                 "radius": face["radius"],
+                **({} if visible is None else {"visible": visible}),
                 "track": face["track"],
             }
 
@@ -93,7 +106,9 @@ def read_coco(path: Path) -> list[FrameResult]:
     """The images of a file that `write_coco` wrote. Unreadable images come last.
 
     File names are resolved from the folder of `path`. The format holds no times: they
-    are None.
+    are None. Where "visible" is absent (another program may drop it), the flags tell whether points
+    are hidden: if any is 1, the visibility of a point is 0 for the flag 1 and 1 for the flag 2.
+    If all are 2, it is unknown.
 
     Raises:
         DataError: the file cannot be read, or was not written by `write_coco`. (COCO files of
@@ -131,7 +146,10 @@ def _face_dict(annotation: dict[str, Any]) -> dict[str, Any]:
     values = annotation["keypoints"]
     points = [values[k : k + 2] for k in range(0, len(values), 3)]
     kept = {key: annotation[key] for key in ("score", "radius", "track")}
-    return {"box": annotation["bbox"], "points": points, **kept}
+    visible, flags = annotation.get("visible"), values[2::3]
+    if visible is None and any(flag != 2 for flag in flags):
+        visible = [float(flag == 2) for flag in flags]
+    return {"box": annotation["bbox"], "points": points, "visible": visible, **kept}
 
 
 def _resolve(folder: Path, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from facepoints._util.files import atomic_file
@@ -15,38 +15,52 @@ from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict
 
-__all__ = ["read_csv", "table_columns", "table_rows", "write_csv"]
+__all__ = ["has_visible", "read_csv", "table_columns", "table_rows", "write_csv"]
 
 _FIRST = ("file", "frame", "face", "track", "score", "box_x", "box_y", "box_w", "box_h")
+_PARTS, _VISIBLE = ("_x", "_y", "_r"), "_visible"
 
 
-def table_columns(landmarks: LandmarkSet) -> list[str]:
+def table_columns(landmarks: LandmarkSet, visible: bool = False) -> list[str]:
     """Column names: file, frame, face (number in its image, from 0), track, score, box_x, box_y,
-    box_w, box_h, and for each point NAME_x, NAME_y and NAME_r, its radius."""
-    return [*_FIRST, *(f"{name}_{part}" for name in landmarks.names for part in "xyr")]
+    box_w, box_h, and for each point NAME_x, NAME_y and NAME_r, its radius. With `visible`, the
+    radius is followed by NAME_visible."""
+    parts = [*_PARTS, _VISIBLE] if visible else _PARTS
+    return [*_FIRST, *(f"{name}{part}" for name in landmarks.names for part in parts)]
 
 
-def table_rows(record: Record) -> Iterator[list]:
+def has_visible(records: Iterable[Record]) -> bool:
+    """True if the visibility of a face's points is known, so that the table has columns for it."""
+    return any("visible" in face for record in records for face in record.get("faces", ()))
+
+
+def table_rows(record: Record, visible: bool = False) -> Iterator[list]:
     """A row per face of a record, in the order of `table_columns`."""
     for number, face in enumerate(record.get("faces", ())):
         row = [record["file"], record["frame"], number, face["track"], face["score"], *face["box"]]
-        for point, radius in zip(face["points"], face["radius"], strict=True):
-            row += [*point, radius]
+        values = [face["points"], face["radius"]]
+        if visible:
+            values.append(face.get("visible", [None] * len(face["points"])))
+        for point, *more in zip(*values, strict=True):
+            row += [*point, *more]
         yield row
 
 
 def write_csv(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     """Write a row per face. Images without a face, and files that could not be read, have none.
 
+    There are columns for visibility if it is known for any face. They are blank for the others.
+
     Raises:
         WriteError: `out` cannot be written.
     """
+    visible = has_visible(records())
     with atomic_file(out) as temporary, open_text(temporary) as file:
         table = csv.writer(file, lineterminator="\n")
         quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        table.writerow(table_columns(landmarks))
+        table.writerow(table_columns(landmarks, visible))
         for record in records():
-            for name, *cells in table_rows(record):
+            for name, *cells in table_rows(record, visible):
                 # csv does not quote a carriage return by itself, and readers end a row there
                 writer = quoted if "\r" in name else table
                 writer.writerow([printable(name), *cells])  # None is written as an empty cell
@@ -65,9 +79,9 @@ def read_csv(path: Path) -> list[FrameResult]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, strict=True)
-            landmarks = _landmarks(next(rows, []), path)
+            landmarks, visible = _landmarks(next(rows, []), path)
             for cells in rows:
-                _add_row(results, cells, landmarks, f"{path}, line {rows.line_num}")
+                _add_row(results, cells, landmarks, visible, f"{path}, line {rows.line_num}")
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -75,12 +89,15 @@ def read_csv(path: Path) -> list[FrameResult]:
     return results
 
 
-def _landmarks(header: Sequence[str], path: Path) -> LandmarkSet:
-    names = [column.removesuffix("_x") for column in header[len(_FIRST) :: 3]]
+def _landmarks(header: Sequence[str], path: Path) -> tuple[LandmarkSet, bool]:
+    """The landmark set of a header, and whether it has columns for visibility."""
+    first = len(_FIRST)
+    visible = "".join(header[first + 3 : first + 4]).endswith(_VISIBLE)
+    names = [column.removesuffix("_x") for column in header[first :: 4 if visible else 3]]
     if names:
         landmarks = known_or_plain(names)
-        if list(header) == table_columns(landmarks):
-            return landmarks
+        if list(header) == table_columns(landmarks, visible):
+            return landmarks, visible
     raise DataError(
         f"{path}: expected a table written by facepoints predict, with the columns "
         f"{','.join(_FIRST)}, NAME_x, NAME_y, NAME_r, ..."
@@ -88,12 +105,16 @@ def _landmarks(header: Sequence[str], path: Path) -> LandmarkSet:
 
 
 def _add_row(
-    results: list[FrameResult], cells: list[str], landmarks: LandmarkSet, place: str
+    results: list[FrameResult],
+    cells: list[str],
+    landmarks: LandmarkSet,
+    visible: bool,
+    place: str,
 ) -> None:
     """Add the face of a row to the last image, or to a new one if the row begins one."""
     try:
         file, frame, number = cells[0], int(cells[1]), int(cells[2])
-        face = _parse_face(cells, landmarks)
+        face = _parse_face(cells, landmarks, visible)
     except (IndexError, ValueError, OverflowError) as error:
         raise DataError(
             f"{place}: expected a row written by facepoints predict, got another ({error!r:.80})"
@@ -105,10 +126,12 @@ def _add_row(
     last.faces.append(face)
 
 
-def _parse_face(cells: list[str], landmarks: LandmarkSet) -> Face:
-    numbers = [float(cell) for cell in cells[len(_FIRST) :]]
-    if len(numbers) != 3 * len(landmarks) or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"not {3 * len(landmarks)} finite numbers for the points")
+def _parse_face(cells: list[str], landmarks: LandmarkSet, visible: bool) -> Face:
+    count, values = len(landmarks), cells[len(_FIRST) :]
+    seen = values[3::4] if visible else []  # blank if it is unknown for this face
+    numbers = [float(v) for k, v in enumerate(values) if not visible or k % 4 != 3]
+    if len(numbers) != 3 * count or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"not {3 * count} finite numbers for the points")
     triples = [numbers[k : k + 3] for k in range(0, len(numbers), 3)]
     data = {
         "box": cells[5:9],
@@ -116,5 +139,6 @@ def _parse_face(cells: list[str], landmarks: LandmarkSet) -> Face:
         "track": cells[3] or None,
         "points": [triple[:2] for triple in triples],
         "radius": [triple[2] for triple in triples],
+        "visible": seen if any(seen) else None,
     }
     return face_from_dict(data, landmarks)

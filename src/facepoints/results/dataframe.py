@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from facepoints.errors import MissingExtraError
 from facepoints.inference.face import Face
-from facepoints.results.csv_table import table_columns, table_rows
+from facepoints.results.csv_table import has_visible, table_columns, table_rows
 from facepoints.results.formats import common_landmarks
 from facepoints.results.records import FrameResult, result_record
 
@@ -27,7 +27,8 @@ def to_dataframe(faces: Iterable[Face] | Iterable[FrameResult]) -> pd.DataFrame:
     Returns:
         Columns: file (empty for plain faces), frame, face (number in its image, from 0), track
         (<NA> without a track), score, box_x, box_y, box_w, box_h, and for each point NAME_x,
-        NAME_y and NAME_r, its radius. Lengths are in pixels.
+        NAME_y and NAME_r, its radius. Lengths are in pixels. If visibility is known for any
+        face, NAME_visible follows; it is NaN for faces where it is unknown.
 
     Raises:
         MissingExtraError: pandas is not installed.
@@ -41,7 +42,9 @@ def to_dataframe(faces: Iterable[Face] | Iterable[FrameResult]) -> pd.DataFrame:
     single = FrameResult("", [item for item in listed if isinstance(item, Face)])
     results = [single, *(item for item in listed if isinstance(item, FrameResult))]
     landmarks = common_landmarks(results)
-    rows = chain.from_iterable(table_rows(result_record(result)) for result in results)
-    table = pd.DataFrame(list(rows), columns=table_columns(landmarks))
+    records = [result_record(result) for result in results]
+    visible = has_visible(records)
+    rows = chain.from_iterable(table_rows(record, visible) for record in records)
+    table = pd.DataFrame(list(rows), columns=table_columns(landmarks, visible))
     table["track"] = table["track"].astype("Int64")
     return table

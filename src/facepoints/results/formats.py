@@ -119,7 +119,8 @@ def write_faces(results: Iterable[FrameResult], path: str | Path) -> None:
     landmarks = common_landmarks(listed)
     for result in listed:
         for face in result.faces:
-            values = (face.points, face.radius, face.box, face.score)
+            values = [face.points, face.radius, face.box, face.score]
+            values += [] if face.visible is None else [face.visible]
             if not all(np.isfinite(value).all() for value in values):
                 raise DataError(f"{result.file}: a face has values that are not finite")
     records = [result_record(result, landmarks) for result in listed]

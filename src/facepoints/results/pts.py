@@ -27,7 +27,7 @@ def write_pts(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
 
     Files are named like their images, in the same subfolders (`files.unique_names`); the second
     face of a.jpg is a.2.pts. Points of a set in `known_sets.NUMBERED_SETS` are written in its
-    order. Box, score, radius and track are not written.
+    order. Box, score, radius, visibility and track are not written.
 
     Raises:
         WriteError: `out` cannot be written, or is a folder with files in it.
@@ -68,9 +68,10 @@ def read_pts(path: Path) -> list[FrameResult]:
     """The face of a .pts file, or the faces of a folder of them.
 
     A .pts file holds only points. Their number decides their names (`known_sets.numbered_set`):
-    68 points are the iBUG set, other counts give the names "0", "1", .... Each face gets the
-    bounding box of its points, the score 1 and the radius 0: the points are taken as exact. Its
-    result is named like the .pts file without the suffix, and has no image size.
+    68 points are the iBUG set, 70 are OpenPose's, other counts give the names "0", "1", .... Each
+    face gets the bounding box of its points, the score 1 and the radius 0: the points are taken
+    as exact. Whether they are visible is unknown. Its result is named like the .pts file without
+    the suffix, and has no image size.
 
     In a folder, a.pts, a.2.pts, a.3.pts, ... are the faces of one image, as `write_pts` names
     them.

@@ -8,6 +8,7 @@ person sees it (EXIF rotation applied). The center of the top-left pixel is (0, 
          "points": [[x, y], ...], "radius": [r, ...]}]}
     {"file": "b.jpg", "error": "b.jpg is empty (0 bytes)"}
 
+A face whose model predicts visibility also has "visible": [v, ...], in [0, 1] with 2 decimals.
 "landmarks" is the name of a known landmark set, or else the list of the point names. Frames of
 a video also have "time", in seconds from the first frame.
 """
@@ -133,7 +134,8 @@ def face_from_dict(data: dict[str, Any], landmarks: LandmarkSet) -> Face:
     """The face that a record describes.
 
     Raises:
-        KeyError, TypeError, ValueError: a part is missing, of another shape or not finite.
+        KeyError, TypeError, ValueError: a part is missing, of another shape, not finite or out
+            of its range.
     """
     with np.errstate(over="ignore"):  # infinite values are reported below
         points = np.array(data["points"], dtype=np.float32)
@@ -149,7 +151,18 @@ def face_from_dict(data: dict[str, Any], landmarks: LandmarkSet) -> Face:
     if not all(map(math.isfinite, (x, y, width, height, score))):
         raise ValueError("a box or score that is not finite")
     track_id = None if data["track"] is None else int(data["track"])
-    return Face((x, y, width, height), score, points, radius, landmarks, track_id)
+    visible = _visible(data.get("visible"), len(landmarks))
+    return Face((x, y, width, height), score, points, radius, landmarks, track_id, visible)
+
+
+def _visible(values: Any, count: int) -> NDArray[np.float32] | None:
+    """The visibility (count,) of a record's points; None if it is absent."""
+    if values is None:
+        return None
+    visible = np.array(values, dtype=np.float32)
+    if visible.shape != (count,) or not ((visible >= 0) & (visible <= 1)).all():
+        raise ValueError(f"the visibility of {count} points is as many numbers from 0 to 1")
+    return visible
 
 
 def landmarks_to_json(landmarks: LandmarkSet) -> str | list[str]:

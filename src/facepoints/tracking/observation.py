@@ -34,6 +34,7 @@ class Observation:
         score: face score, [0, 1].
         pose: fitted to the landmarks.
         appearance: from `appearance_descriptor`.
+        visible: (K,) probability in [0, 1] that each landmark can be seen; None: unknown.
     """
 
     points: NDArray[np.float32]
@@ -41,6 +42,7 @@ class Observation:
     score: float
     pose: SimilarityPose
     appearance: NDArray[np.float32]
+    visible: NDArray[np.float32] | None = None
 
     @cached_property
     def size(self) -> float:
@@ -95,15 +97,16 @@ def observe_crops(
     # radii as float64, since the filters compute with them
     output, crops = run_crops(model, [gray] * len(matrices), matrices, np.float64)
     observations: list[Observation | None] = []
-    for crop, points, radius, score in zip(crops, *output[:3], strict=True):
+    visible = [None] * len(crops) if output.visible is None else output.visible
+    for crop, points, radius, score, seen in zip(crops, *output[:3], visible, strict=True):
         pose = None
         if np.isfinite(points).all():
-            pose = fit_pose(points, radius, model.canonical_points)
+            pose = fit_pose(points, radius, model.canonical_points, seen)
         if pose is None:
             observations.append(None)
             continue
         appearance = appearance_descriptor(crop, config.side)
-        observations.append(Observation(points, radius, float(score), pose, appearance))
+        observations.append(Observation(points, radius, float(score), pose, appearance, seen))
     return observations
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from facepoints._util.angles import wrap_radians
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
+from facepoints.inference.landmark_weights import visibility_weights
 from facepoints.tracking.config import OfflineSmoothingConfig
 from facepoints.tracking.measurement_noise import noise_std
 from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
@@ -105,7 +106,7 @@ def _samples(
 ) -> dict[int, TrackSample]:
     samples = {}
     for face in faces:
-        pose = fit_pose(face.points, face.radius, canonical_points)
+        pose = fit_pose(face.points, face.radius, canonical_points, face.visible)
         if face.track_id is not None and pose is not None:
             back = affine.invert(pose_to_similarity(pose, canonical_points.mean(axis=0)))
             shape = affine.apply(back, face.points).astype(np.float64)
@@ -146,7 +147,9 @@ def _smooth_points(
     narrow = _fit_weights(times, config.narrow_window_seconds, 2)
     poses = np.array([s.pose for s in around]) - here.pose
     poses[:, 3] = wrap_radians(poses[:, 3])
-    noise = float(here.radius.mean())  # in the frame of the canonical shape
+    visible = here.face.visible
+    weights = None if visible is None else visibility_weights(visible)
+    noise = float(np.average(here.radius, weights=weights))  # in the canonical shape's frame
     unit = noise * np.array([np.exp(here.pose[2])] * 2 + [1 / np.ptp(canonical_points)] * 2)
     threshold = np.maximum(config.pose_tolerance * unit, config.motion_threshold * noise_std(poses))
     apart = np.abs((narrow - wide) @ poses) / threshold

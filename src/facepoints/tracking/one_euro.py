@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.tracking.config import OneEuroConfig
 
 __all__ = ["OneEuroFilter"]
@@ -31,13 +32,17 @@ class OneEuroFilter:
         self._config = config or OneEuroConfig()
         self._speed = np.zeros_like(self.points)
 
-    def __call__(self, points: NDArray, radius: NDArray, seconds: float) -> NDArray[np.float64]:
+    def __call__(
+        self, points: NDArray, radius: NDArray, seconds: float, visible: NDArray | None = None
+    ) -> NDArray[np.float64]:
         """The smoothed landmarks (K, 2).
 
         Args:
             points: (K, 2) observed shape.
             radius: (K,) radii of the landmarks, in the unit of `points`.
             seconds: time since the last call.
+            visible: (K,) in [0, 1], whether each landmark can be seen. The usual radius is that
+                of the visible ones. None: unknown.
         """
         config = self._config
         radius = np.maximum(np.asarray(radius, dtype=np.float64), 1e-6)
@@ -45,7 +50,10 @@ class OneEuroFilter:
         speed = (points - self.points) / seconds
         self._speed += _new_value_weight(config.speed_cutoff, seconds) * (speed - self._speed)
         moving = np.hypot(*self._speed.T) / radius
-        confidence = np.minimum(np.median(radius) / radius, config.max_confidence_gain)
+        known = slice(None)
+        if visible is not None and (visible >= HIDDEN).any():
+            known = visible >= HIDDEN
+        confidence = np.minimum(np.median(radius[known]) / radius, config.max_confidence_gain)
         cutoff = config.min_cutoff * confidence
         cutoff += config.speed_gain * moving**2 / (moving + config.half_gain_speed)
         self.points += _new_value_weight(cutoff, seconds)[:, None] * (points - self.points)

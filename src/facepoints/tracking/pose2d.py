@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from facepoints._util.angles import wrap_radians
 from facepoints.errors import DataError
 from facepoints.imaging import affine
+from facepoints.inference.landmark_weights import landmark_weights, visibility_weights
 
 __all__ = [
     "SimilarityPose",
@@ -33,18 +34,24 @@ def similarity_to_pose(matrix: affine.Matrix, center: NDArray) -> SimilarityPose
     return np.array([x, y, np.log(max(size, 1e-9)), np.arctan2(matrix[1, 0], matrix[0, 0])])
 
 
-def fit_pose(points: NDArray, radius: NDArray, canonical_points: NDArray) -> SimilarityPose | None:
-    """The pose of a face from its landmarks, weighted by 1 / radius squared.
+def fit_pose(
+    points: NDArray,
+    radius: NDArray,
+    canonical_points: NDArray,
+    visible: NDArray | None = None,
+) -> SimilarityPose | None:
+    """The pose of a face from its landmarks, weighted by 1 / radius squared and by visibility.
 
     Args:
         points: (K, 2) pixels.
         radius: (K,) pixels.
         canonical_points: (K, 2) mean shape.
+        visible: (K,) in [0, 1]. A hidden landmark weighs little. None: unknown.
 
     Returns:
         The pose, or None if all landmarks coincide.
     """
-    weights = 1 / np.maximum(np.asarray(radius, dtype=np.float64), 1e-3) ** 2
+    weights = landmark_weights(np.asarray(radius), visible)
     try:
         return similarity_to_pose(
             affine.fit_similarity(canonical_points, points, weights), canonical_points.mean(axis=0)
@@ -68,7 +75,9 @@ def pose_difference(pose: SimilarityPose, expected: SimilarityPose) -> Similarit
     return difference
 
 
-def measurement_std(radius: NDArray, size: float, fraction: float) -> NDArray[np.float64]:
+def measurement_std(
+    radius: NDArray, size: float, fraction: float, visible: NDArray | None = None
+) -> NDArray[np.float64]:
     """A first guess of the standard deviation (4,) of a pose, from the radii of its landmarks.
 
     Args:
@@ -76,7 +85,11 @@ def measurement_std(radius: NDArray, size: float, fraction: float) -> NDArray[np
         size: longer side of the landmarks' box in pixels.
         fraction: standard deviation of the position as a fraction of the mean radius
             (`KalmanConfig.initial_measurement_std`).
+        visible: (K,) in [0, 1]. The wide radii of hidden landmarks count little, because their
+            positions do, too. None: unknown.
     """
-    noise = fraction * max(float(np.sqrt(np.mean(np.square(radius, dtype=np.float64)))), 1e-3)
+    weights = None if visible is None else visibility_weights(visible)
+    mean_square = np.average(np.square(radius, dtype=np.float64), weights=weights)
+    noise = fraction * max(float(np.sqrt(mean_square)), 1e-3)
     turn = noise / max(size, 1e-3) * 2
     return np.array([noise, noise, turn, turn])

@@ -108,7 +108,7 @@ class Track:
             self._steady.update(observation.pose, std, seconds, alone=alone)
             self._agile.update(observation.pose, std, seconds, alone=alone)
             if self._shape is not None:
-                self._shape(*self._own_frame(observation), seconds)
+                self._shape(*self._own_frame(observation), seconds, observation.visible)
         self._learn(observation, seconds, alone)
         self.observation = observation
         self.observations += 1
@@ -158,7 +158,8 @@ class Track:
 
     def _measurement_std(self, observation: Observation) -> NDArray[np.float64]:
         fraction = self._config.kalman.initial_measurement_std
-        return measurement_std(observation.radius, observation.size, fraction)
+        radius, size, visible = observation.radius, observation.size, observation.visible
+        return measurement_std(radius, size, fraction, visible)
 
     def _own_frame(self, observation: Observation) -> tuple[NDArray, NDArray]:
         """Landmarks (K, 2) and radii (K,) in the frame of the canonical shape."""

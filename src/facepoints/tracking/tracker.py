@@ -304,7 +304,10 @@ class FaceTracker:
         of the first frame would differ from those of the second.
         """
         model = self.predictor.model
-        poses = [fit_pose(face.points, face.radius, model.canonical_points) for face in faces]
+        poses = [
+            fit_pose(face.points, face.radius, model.canonical_points, face.visible)
+            for face in faces
+        ]
         known = [pose for pose in poses if pose is not None]
         observations = observe_poses(model, gray, known, self.config.appearance)
         min_score = self.predictor.min_score if model.has_face_score else 0.0
@@ -312,8 +315,15 @@ class FaceTracker:
 
     def _face(self, track: Track) -> Face:
         points, observation = track.points(), track.observation
-        box, landmarks = affine.bounding_box(points), self.predictor.landmarks
-        return Face(box, observation.score, points, observation.radius, landmarks, track.track_id)
+        return Face(
+            affine.bounding_box(points),
+            observation.score,
+            points,
+            observation.radius,
+            self.predictor.landmarks,
+            track.track_id,
+            observation.visible,
+        )
 
 
 def _box(observation: Observation) -> tuple[float, float, float, float]:
