@@ -1,4 +1,5 @@
-"""Standard output and error of the commands: full disks, closed pipes, noisy libraries."""
+"""Standard output and error of the commands: safe text, full disks, closed pipes, noisy
+libraries."""
 
 from __future__ import annotations
 
@@ -8,9 +9,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO
 
+from rich.console import Console
+from rich.text import Text
+
+from facepoints._util.text_files import escape_controls
 from facepoints.errors import WriteError
 
-__all__ = ["checked_output", "count_noun", "quiet_libraries"]
+__all__ = ["PlainConsole", "checked_output", "count_noun", "print_line", "quiet_libraries"]
+
+
+class PlainConsole(Console):
+    """A console that prints strings as they are.
+
+    Names of files, columns and points come from other people. In a string, ``[red]`` and
+    ``:smile:`` are no markup here, and control characters are escaped (`escape_controls`), so a
+    string is one line and cannot move the cursor. Styles are given as arguments or as `Text`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text of a string, with its control characters escaped."""
+        return super().render_str(escape_controls(text), **options)
+
+
+def print_line(console: Console, text: str, style: str = "") -> None:
+    """Print text as one line on any console, without markup and control characters."""
+    console.print(Text(escape_controls(text), style), soft_wrap=True)
 
 
 def count_noun(count: int, noun: str, plural: str = "") -> str:

@@ -9,6 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from facepoints._util.console import print_line
+from facepoints._util.text_files import escape_controls
+
 __all__ = ["ImageProgress", "StopRequest", "Stopped", "TrainingProgress"]
 
 
@@ -39,7 +42,8 @@ class StopRequest:
     def __enter__(self) -> StopRequest:
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
-                self._before[number] = signal.signal(number, self._ask)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                    self._before[number] = signal.signal(number, self._ask)
             except ValueError:
                 break
         return self
@@ -65,7 +69,7 @@ class TrainingProgress:
     def __init__(self, console: Console, shown: bool) -> None:
         self._console, self._shown = console, shown
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%  epoch {task.fields[epoch]}"),
             TextColumn("{task.fields[metrics]}  left {task.fields[left]}"),
@@ -84,6 +88,7 @@ class TrainingProgress:
 
     def member(self, number: int, of: int, name: str) -> None:
         """Start the bar of the next network, number `number` of `of`."""
+        name = escape_controls(name)
         self._name = name if of == 1 else f"{name} ({number} of {of})"
         if self._task is not None:
             self._bar.remove_task(self._task)
@@ -105,7 +110,8 @@ class TrainingProgress:
             self._bar.update(self._task, metrics=metrics)
         if self._shown and not self._console.is_terminal:
             when = format_seconds(row["seconds"])
-            self._console.print(f"{self._name}: epoch {row['epoch']}  {metrics}  {when}")
+            line = f"{self._name}: epoch {row['epoch']}  {metrics}  {when}"
+            print_line(self._console, line)
 
 
 class ImageProgress:

@@ -1,11 +1,21 @@
-"""UTF-8 text files. File names whose bytes are not UTF-8 are escaped in them."""
+"""Text in files and on the terminal: UTF-8, without control characters, harmless as CSV cells."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["open_text", "printable"]
+__all__ = ["escape_controls", "harmless_cell", "open_text", "original_cell", "printable"]
+
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that change the direction of writing, and so the order in which text is seen."""
+
+_UNSAFE = {"Cc", "Cs", "Zl", "Zp"}  # controls, lone surrogates, line and paragraph separators
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]", re.DOTALL)
+"""Beginning of a cell that a spreadsheet may take for a formula, or of one that was escaped."""
 
 
 def open_text(path: Path) -> TextIO:
@@ -16,3 +26,40 @@ def open_text(path: Path) -> TextIO:
 def printable(name: str) -> str:
     """A file name that can be encoded as UTF-8; other bytes are escaped with a backslash."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def escape_controls(text: str) -> str:
+    """Text on one line that leaves the terminal alone.
+
+    Control characters, ends of lines, characters that change the direction of writing, and bytes
+    that are not UTF-8 are escaped as in Python.
+
+    Examples:
+        >>> print(escape_controls("a\\x1b[2Jb\\nc"))
+        a\\x1b[2Jb\\nc
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) in _UNSAFE or character in _DIRECTIONS:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def harmless_cell(text: str) -> str:
+    """Text for a CSV cell that no spreadsheet takes for a formula.
+
+    Text that begins with ``= + - @``, a tab or a carriage return gets an apostrophe in front, as
+    spreadsheets show text. So does text that begins so after apostrophes: then `original_cell`
+    gives every text back exactly. A single character is left alone.
+    """
+    text = printable(text)
+    return f"'{text}" if len(text) > 1 and _FORMULA.match(text) else text
+
+
+def original_cell(cell: str) -> str:
+    """The text that `harmless_cell` was given."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell

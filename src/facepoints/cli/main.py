@@ -1,30 +1,24 @@
 """Runs the command that the arguments name. An error becomes one line and an exit status.
 
 Exit status 0: done; 1: the reader of the output closed it; 2: an input or a setting cannot
-be used, or an output cannot be written; 130: stopped, ready to resume.
+be used, or an output cannot be written; 130: stopped by Ctrl-C or SIGTERM, ready to resume.
+
+Importing this module takes no time. The commands are imported inside `main`, so that Ctrl-C is
+quiet from the first moment on.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-
-import tyro
-from rich.markup import escape
-
-from facepoints import __version__
-from facepoints._util.console import checked_output
-from facepoints._util.progress import Stopped
-from facepoints.cli.data import convert, show, synthetic
-from facepoints.cli.help import command_type, wrapped_help
-from facepoints.cli.models import adapt, export, submit
-from facepoints.cli.output import ERR, fail, shown_warnings
-from facepoints.cli.predict import align, measure, predict
-from facepoints.cli.training import compare, evaluate, settings_to_resume, train
-from facepoints.errors import FacepointsError, MissingExtraError
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import NoReturn
 
 __all__ = ["main"]
+
+_STOPPED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,50 +27,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: words after the program's name; None: those of this process.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is not None:
+        from facepoints.cli.run import run
+
+        run(arguments)
+        return
+    _catch_signals(_leave_at_once(_STOPPED))  # an import may turn KeyboardInterrupt into an error
+    from facepoints.cli.run import run
+
+    _catch_signals(_interrupt)
+    status: object = 0
     try:
-        with checked_output(), shown_warnings():
-            _run(arguments)
-    except FacepointsError as error:
-        fail(str(error))
-    except BrokenPipeError:
-        sys.exit(1)
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRAS:
-            raise
-        fail(str(MissingExtraError(error.name, _EXTRAS[error.name], "this command")))
-    except (Stopped, KeyboardInterrupt) as stopped:
-        with suppress(OSError):  # the exit status reports the error as well
-            ERR.print(escape(str(stopped)) or "stopped", highlight=False)
-        sys.exit(130)
+        run(sys.argv[1:])
+    except SystemExit as stop:
+        status = stop.code
+        raise
+    except KeyboardInterrupt:  # between two commands of this function
+        status = _STOPPED
+        sys.exit(_STOPPED)
+    finally:
+        _catch_signals(_leave_at_once(status if isinstance(status, int) else 0))
 
 
-def _run(arguments: Sequence[str]) -> None:
-    if arguments in (["--version"], ["-V"]):
-        print(f"facepoints {__version__}")
-        sys.exit(0)
-    commands = {
-        "predict": predict,
-        "measure": measure,
-        "align": align,
-        "train": train(settings_to_resume(arguments)),
-        "evaluate": evaluate,
-        "compare": compare,
-        "adapt": adapt,
-        "export": export,
-        "submit": submit,
-        "convert": convert,
-        "show": show,
-        "synthetic": synthetic,
-    }
-    with wrapped_help(arguments):
-        tyro.cli(
-            command_type(commands, arguments),
-            prog="facepoints",
-            description="Find, measure and track facial landmarks; train on your own labels.",
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        )
+_Handler = Callable[[int, FrameType | None], NoReturn]
 
 
-_EXTRAS = dict.fromkeys(("torch", "safetensors", "matplotlib", "onnx", "onnxscript"), "train")
+def _catch_signals(handler: _Handler) -> None:
+    """Handle Ctrl-C and SIGTERM alike. A signal that the caller ignores stays ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _leave_at_once(status: int) -> _Handler:
+    """A handler of signals that ends the process, where nothing has to be tidied up."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        os._exit(status)
+
+    return leave

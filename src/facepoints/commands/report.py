@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rich.console import Console
 
-from facepoints._util.console import count_noun
+from facepoints._util.console import count_noun, print_line
 
 __all__ = ["Report"]
 
@@ -53,7 +53,7 @@ class Report:
         self.error = self.error or error
         if console is not None and self.unreadable <= _LISTED + 1:
             text = error if self.unreadable <= _LISTED else "more files, which are not listed here"
-            console.print(f"unreadable: {text}", markup=False, highlight=False, soft_wrap=True)
+            print_line(console, f"unreadable: {text}")
 
     def summary(self) -> str:
         """The closing line of the command."""

@@ -13,7 +13,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from facepoints._util.console import print_line
 from facepoints._util.files import write_json
 from facepoints._util.progress import Stopped
 from facepoints.datasets.samples import Samples
@@ -84,7 +86,7 @@ def compare(
         for strategy in missing:
             for network in networks:
                 cell = replace(settings, network=network, missing=strategy)
-                console.print(f"{strategy} x {network}", style="bold")
+                print_line(console, f"{strategy} x {network}", style="bold")
                 cells.append(_cell(data, rows, out, cell, data_names, console))
                 ctx.run_on_rank0(lambda: write_json(out / "compare.json", report))
         if not any("rmse" in cell for cell in cells):
@@ -116,7 +118,7 @@ def _cell(
         raise Stopped(f"stopped in {name}; the same command continues from there") from error
     except (SettingsError, DataError) as error:
         # A strategy or network that does not fit the data must not end the others.
-        console.print(f"left out: {error}", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"left out: {error}")
         return {**cell, "error": str(error)}
     return {
         **cell,
@@ -146,14 +148,14 @@ def table(report: dict[str, Any]) -> Table:
     for network in networks:
         shown.add_column(network, justify="right")
     for strategy in dict.fromkeys(cell["missing"] for cell in cells):
-        row = []
+        row: list[Text | str] = []
         for cell in (c for c in cells if c["missing"] == strategy):
             if "rmse" not in cell:
                 row.append("-")
                 continue
             by_scheme = "/".join(f"{value:.2f}" for value in cell["schemes"].values())
             text = f"{cell['rmse']:.3f}" + (f" ({by_scheme})" if "/" in by_scheme else "")
-            row.append(f"[bold]{text}[/bold]" if cell["rmse"] == best else text)
+            row.append(Text(text, "bold" if cell["rmse"] == best else ""))
         shown.add_row(strategy, *row)
     first = next((c for c in cells if len(c.get("schemes", {})) > 1), None)
     if first:

@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from facepoints._util.console import print_line
 from facepoints._util.files import read_json
 from facepoints._util.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.datasets import marking_schemes
@@ -70,6 +71,7 @@ class _Job:
         start: run to take the initial weights from, or None.
         settings: of the training.
         out: run folder.
+        annotators: number of annotators whose bias is learned.
     """
 
     plan: Plan
@@ -78,6 +80,7 @@ class _Job:
     start: Run | None
     settings: TrainSettings
     out: Path
+    annotators: int
 
     @property
     def members(self) -> list[Part]:
@@ -94,6 +97,7 @@ def train(
     data_names: Sequence[str] = (),
     held: Samples | None = None,
     negatives: NDArray[np.uint8] | None = None,
+    annotator_bias: bool = False,
     onnx: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
@@ -107,6 +111,8 @@ def train(
         held: rows to hold out, of the size of the network input, instead of a part of `data`.
         negatives: (N, H, W) uint8 images without a face, of the size of `data`'s images, to
             train a face score (heatnet only).
+        annotator_bias: learn how the annotators of the marking schemes in `data` differ
+            (heatnet only, one part without schemes in the columns, such as missing="mask").
         onnx: write ``model.onnx`` at the end, which takes some seconds per network.
         console: for progress and messages; default: standard output.
 
@@ -135,12 +141,13 @@ def train(
         init = resolve_init(settings.init, settings.network, plan.landmarks)
         settings = replace(settings, init=init)
         start = load_init_run(init)
-        header = _header(data, plan, settings, data_names, negatives)
+        annotators = len(data.schemes) if annotator_bias else 0
+        header = _header(data, plan, settings, data_names, negatives, annotators)
         header |= _crop_rule(rows, plan, settings)
         header["start"] = None if start is None else {"run": start.name, "digest": digest(start)}
         checkpoint = ctx.run_on_rank0(lambda: begin_run(out, header, resume))
         if checkpoint is not None:
-            job = _Job(plan, held, negatives, start, settings, out)
+            job = _Job(plan, held, negatives, start, settings, out, annotators)
             try:
                 with TrainingProgress(console, ctx.is_rank0) as progress, StopRequest() as stop:
                     _train_members(job, ctx, checkpoint, progress, stop)
@@ -149,8 +156,7 @@ def train(
                 raise
             ctx.run_on_rank0(lambda: finish_run(out, header))
         elif ctx.is_rank0:
-            message = f"{out} has finished training already; nothing to train"
-            console.print(message, markup=False, highlight=False, soft_wrap=True)
+            print_line(console, f"{out} has finished training already; nothing to train")
         return ctx.run_on_rank0(lambda: _complete(held, out, onnx))
 
 
@@ -177,7 +183,15 @@ def _train_members(
             continue
         own_held = held.select(part.samples.landmarks.names)
         trainer = MemberTrainer(
-            number, part.samples, own_held, settings, ctx, job.negatives, job.start, part.name
+            number,
+            part.samples,
+            own_held,
+            settings,
+            ctx,
+            job.negatives,
+            job.start,
+            part.name,
+            job.annotators,
         )
         if tensors and number == numbers["member"]:
             trainer.restore(tensors, numbers)
@@ -195,6 +209,7 @@ def _header(
     settings: TrainSettings,
     data_names: Sequence[str],
     negatives: NDArray[np.uint8] | None,
+    annotators: int,
 ) -> dict[str, Any]:
     """Contents of ``run.json`` that are known before the training."""
     strengths, mirror = augmentation(settings, plan.landmarks)
@@ -210,6 +225,8 @@ def _header(
                 "part": part.name,
                 "network": settings.network,
                 "has_face_score": negatives is not None and len(negatives) > 0,
+                "annotators": annotators,
+                "has_visibility": part.samples.visibility is not None,
                 "landmarks": part.samples.landmarks.to_dict(),
                 "rows": len(part.samples),
                 "file": f"weights/{number}.safetensors",

@@ -1,0 +1,112 @@
+"""Parses the command line with tyro. A word that cannot be parsed is an error of one line."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from typing import Any
+
+import tyro
+
+from facepoints.cli.help import command_type, wrapped_help
+from facepoints.errors import SettingsError
+
+__all__ = ["parse"]
+
+
+def parse(
+    commands: Mapping[str, Callable[..., None]], arguments: Sequence[str]
+) -> Callable[[], None]:
+    """The command that the arguments name, ready to be called without arguments.
+
+    Args:
+        commands: functions by command name.
+        arguments: words after the program's name.
+
+    Raises:
+        SettingsError: an unknown command or option, or a value that cannot be parsed.
+        SystemExit: the help was printed.
+    """
+    if not arguments:
+        names = ", ".join(commands)
+        raise SettingsError(f"expected a command: {names}; see facepoints --help")
+    if arguments[0] not in commands and not arguments[0].startswith("-"):
+        names = ", ".join(difflib.get_close_matches(arguments[0], commands, 1) or commands)
+        raise SettingsError(f"no command '{arguments[0]}'; choose: {names}")
+    deferred = {name: _deferred(command) for name, command in commands.items()}
+    with wrapped_help(arguments), _one_line(arguments[0]):
+        return tyro.cli(
+            command_type(deferred, arguments),
+            prog="facepoints",
+            description="Find, measure and track facial landmarks; train on your own labels.",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        )
+
+
+def _deferred(command: Callable[..., None]) -> Callable[..., Any]:
+    """The same command, but calling it only binds its arguments: tyro calls what it parses."""
+
+    @functools.wraps(command)
+    def bind(*arguments: Any, **options: Any) -> Callable[[], None]:
+        return functools.partial(command, *arguments, **options)
+
+    return bind
+
+
+@contextmanager
+def _one_line(command: str) -> Iterator[None]:
+    """Turn the box of text that tyro prints before it exits with 2 into an error."""
+    box = io.StringIO()
+    try:
+        with redirect_stderr(box):
+            yield
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise SettingsError(_message(box.getvalue(), command)) from None
+
+
+_RULE = re.compile(r"[─-]{3,}")
+_NOT_A = {
+    r"invalid literal for int\(\) with base 10: ": "expected a whole number, got ",
+    r"could not convert string to float: ": "expected a number, got ",
+}
+
+
+def _message(box: str, command: str) -> str:
+    """The first part of tyro's box on one line, and its suggestions."""
+    sections: list[list[str]] = [[]]
+    for line in _unwrapped(box):
+        if _RULE.fullmatch(line.strip()):
+            sections.append([])
+        else:
+            sections[-1].append(line)
+    text = " ".join(line.strip() for line in sections[0] if _indent(line) <= _NAME)
+    for wrong, right in _NOT_A.items():
+        text = re.sub(wrong, right, text)
+    for section in sections[1:]:
+        if section and section[0].startswith("Perhaps you meant"):
+            names = [line.split()[0] for line in section[1:] if line.strip().startswith("--")]
+            text += f"; did you mean {' or '.join(dict.fromkeys(names))}" if names else ""
+    about = "facepoints" if command.startswith("-") else f"facepoints {command}"
+    return f"{text[:1].lower()}{text[1:].rstrip('.')}; see {about} --help"
+
+
+_NAME = 4  # columns that tyro indents names of options by; their help is indented by more
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _unwrapped(box: str) -> list[str]:
+    """The lines in a box, without its border and its title."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()
+    if any(line.startswith("│") for line in lines):
+        return [line[2:-1].rstrip() for line in lines if line.startswith("│")]
+    return [line[2:].rstrip() for line in lines[2:]]  # of a stream without such characters

@@ -1,0 +1,75 @@
+"""The commands by name, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from facepoints import __version__
+from facepoints._util.console import checked_output
+from facepoints._util.progress import Stopped
+from facepoints.cli.data import convert, show, synthetic
+from facepoints.cli.models import adapt, export, submit
+from facepoints.cli.output import fail, note, shown_warnings
+from facepoints.cli.parse import parse
+from facepoints.cli.predict import align, measure, predict
+from facepoints.cli.training import compare, evaluate, settings_to_resume, train
+from facepoints.errors import FacepointsError, MissingExtraError
+
+__all__ = ["run"]
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run a command line and exit with its status if that is not 0.
+
+    Args:
+        arguments: words after the program's name.
+    """
+    arguments = list(arguments)
+    try:
+        with checked_output(), shown_warnings():
+            _run(arguments)
+    except FacepointsError as error:
+        fail(str(error))
+    except BrokenPipeError:
+        sys.exit(1)
+    except OSError as error:  # a file or a folder that no reader or writer foresaw
+        place = "" if error.filename is None else f" {os.fsdecode(error.filename)}"
+        fail(f"could not use{place}: {error.strerror or error}")
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        fail(str(MissingExtraError(error.name, _EXTRAS[error.name], "this command")))
+    except (Stopped, KeyboardInterrupt) as stopped:
+        with suppress(OSError):  # the exit status reports the error as well
+            note(str(stopped) or "stopped")
+        sys.exit(130)
+
+
+def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:
+    return {
+        "predict": predict,
+        "measure": measure,
+        "align": align,
+        "train": train(settings_to_resume(arguments)),
+        "evaluate": evaluate,
+        "compare": compare,
+        "adapt": adapt,
+        "export": export,
+        "submit": submit,
+        "convert": convert,
+        "show": show,
+        "synthetic": synthetic,
+    }
+
+
+def _run(arguments: Sequence[str]) -> None:
+    if arguments in (["--version"], ["-V"]):
+        print(f"facepoints {__version__}")
+        sys.exit(0)
+    parse(_commands(arguments), arguments)()
+
+
+_EXTRAS = dict.fromkeys(("torch", "safetensors", "matplotlib", "onnx", "onnxscript"), "train")

@@ -1,0 +1,43 @@
+"""Words that cannot be parsed: one line that says what came and what is expected."""
+
+from __future__ import annotations
+
+import pytest
+
+from facepoints.cli.main import main
+
+WRONG = {
+    "train a.csv": "error: missing from facepoints train: --out FOLDER; see",
+    "submit": "error: missing from facepoints submit: TEST LOOKUP --out FILE; see",
+    "train a.csv --out b --epochs many": "--epochs: expected a whole number, got 'many'",
+    "predict a.jpg --min-score high": "--min-score: expected a number, got 'high'",
+    "train a.csv --out b --network net9": "invalid choice 'net9' for argument '--network'",
+    "predict a.jpg --detect-evry 3": "--detect-evry, 3; did you mean --detect-every",
+    "predict a.jpg --out": "missing value for argument '--out'",
+    "tarin a.csv --out b": "error: no command 'tarin'; choose: train",
+    "--hlep": "unrecognized options: --hlep; see facepoints --help",
+    "": "error: expected a command: predict, measure, align, train",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_word_is_an_error_of_one_line(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert WRONG[words] in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_control_characters_of_a_wrong_word_are_escaped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["predict", "a.jpg", "--\x1b[2J\nerror: forged"])
+    message = capsys.readouterr().err
+    assert "\x1b" not in message
+    assert message.count("\n") == 1
