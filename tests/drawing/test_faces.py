@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 import facepoints
 from facepoints.datasets import synthetic
+from facepoints.drawing.video_frames import draw_video_faces
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68
@@ -199,3 +201,63 @@ print(sorted({"torch", "matplotlib", "PIL"} & set(sys.modules)))
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.strip() == "[]"
+
+
+def ring_of(drawn: np.ndarray, x: float, y: float, reach: float) -> tuple[float, float]:
+    """Mean change at a point, and the largest mean change at one distance from it."""
+    down, across = np.mgrid[: drawn.shape[0], : drawn.shape[1]]
+    far = np.round(np.hypot(across - x, down - y)).astype(int)
+    return float(drawn[far == 0].mean()), max(
+        float(drawn[far == r].mean()) for r in range(1, round(reach))
+    )
+
+
+@pytest.mark.parametrize("tone", [0, 128, 255])
+def test_a_hidden_point_is_a_ring_and_a_visible_one_a_dot(tone: int) -> None:
+    image = np.full((80, 80, 3), tone, np.uint8)
+    for visible, hollow in ((0.0, True), (0.49, True), (0.5, False), (1.0, False)):
+        face = replace(one_point(40, 40), visible=np.full(1, visible, np.float32))
+        drawn = change(facepoints.draw(image, [face], size=8), tone)
+        center, ring = ring_of(drawn, 40, 40, 12)
+        assert ring > 40
+        assert (center < 5) == hollow
+        if not hollow:
+            plain = facepoints.draw(image, [one_point(40, 40)], size=8)
+            np.testing.assert_array_equal(change(plain, tone), drawn)
+
+
+@pytest.mark.parametrize("size", [40, 300])
+def test_edges_of_hidden_points_are_pale(size: int) -> None:
+    image, face = np.full((3 * size // 2,) * 2 + (3,), 128, np.uint8), a_face(size, 10, 10)
+    hidden = np.isin(IBUG_68.names, IBUG_68.names[:17])  # the jaw
+    half = replace(face, visible=np.where(hidden, 0, 1).astype(np.float32))
+    before, after = (change(facepoints.draw(image, [each]), 128) for each in (face, half))
+    middle = face.points[:17][:-1] / 2 + face.points[1:17] / 2
+    columns, rows = np.rint(middle).astype(int).T
+    assert after[rows, columns].mean() < 0.7 * before[rows, columns].mean()
+    assert after[rows, columns].mean() > 5
+    mouth = face.points[48:68]
+    low, high = mouth.min(axis=0).astype(int), mouth.max(axis=0).astype(int)
+    area = np.s_[low[1] : high[1], low[0] : high[0]]
+    np.testing.assert_array_equal(after[area], before[area])
+
+
+def test_radii_are_drawn_for_hidden_points_too() -> None:
+    image = np.full((200, 200, 3), 100, np.uint8)
+    face = replace(one_point(100, 100, 30), visible=np.zeros(1, np.float32))
+    drawn = change(facepoints.draw(image, [face], radius=True), 100)
+    assert drawn[100, 125] > 8
+    plain = change(facepoints.draw(image, [one_point(100, 100, 30)], radius=True), 100)
+    np.testing.assert_array_equal(drawn[:, 115:], plain[:, 115:])
+
+
+def test_videos_show_hidden_points_as_rings_with_dark_edges() -> None:
+    image, face = np.full((900, 900, 3), 128, np.uint8), a_face(700, 80, 80)
+    seen = replace(face, visible=np.ones(68, np.float32))
+    hidden = replace(face, visible=np.zeros(68, np.float32))
+    plain, same, rings = (draw_video_faces(image, [each]) for each in (face, seen, hidden))
+    np.testing.assert_array_equal(plain, same)
+    assert rings.astype(int).sum(axis=2).max() < plain.astype(int).sum(axis=2).max()
+    changed = [(change(each, 128) > 20).sum() for each in (plain, rings)]
+    assert changed[1] < 0.85 * changed[0]
+    assert change(rings, 128).max() > 60

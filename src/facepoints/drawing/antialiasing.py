@@ -76,11 +76,15 @@ def stroke(mask: NDArray[np.uint8], points: NDArray, width: float) -> None:
 
 
 def circle(
-    mask: NDArray[np.uint8], center: NDArray, radius: float, width: int = cv2.FILLED
+    mask: NDArray[np.uint8],
+    center: NDArray,
+    radius: float,
+    width: int = cv2.FILLED,
+    color: int = 255,
 ) -> None:
-    """Draw a filled disc, or a ring of this width."""
+    """Draw a filled disc, or a ring of this width, in a gray value [0, 255]."""
     (x, y), r = _fixed(center).tolist(), round(radius * (1 << _BITS))
-    cv2.circle(mask, (x, y), r, 255, width, cv2.LINE_AA, _BITS)
+    cv2.circle(mask, (x, y), r, color, width, cv2.LINE_AA, _BITS)
 
 
 def fill(mask: NDArray[np.uint8], points: NDArray) -> None:

@@ -1,4 +1,8 @@
-"""Faces drawn on their image: points, the edges between them, and the radius of each point."""
+"""Faces drawn on their image: points, the edges between them, and the radius of each point.
+
+A point that is visible, or whose visibility is unknown, is a filled dot. A hidden one is a ring,
+and its edges are pale.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.drawing.antialiasing import Patch, circle, fill, rectangle, stroke
-from facepoints.drawing.palette import Color, edges, track_color
+from facepoints.drawing.palette import Color, edges, hidden_points, track_color
 from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import composite_on_white, read_image
@@ -35,8 +39,9 @@ def draw(
 ) -> NDArray[np.uint8]:
     """A copy of an image with faces drawn on it: their points and the edges between them.
 
-    Widths depend on the size of each face and of the image. Points that are not finite are left
-    out, and so are their edges.
+    Widths depend on the size of each face and of the image. Hidden points (visibility below 0.5)
+    are rings instead of dots, and their edges are pale. Points that are not finite are left out,
+    and so are their edges.
 
     Args:
         image: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, or an image file. It is not
@@ -142,9 +147,14 @@ def _face(
         _discs(canvas, points[shown], face.radius[shown], pen, color)
     if patch.empty:
         return
-    lines = [points[[a, b]] for a, b in edges(face.landmarks, shown)]
+    hidden = hidden_points(face)
+    pairs = edges(face.landmarks, shown)
+    lines = [points[[a, b]] for a, b in pairs if not (hidden[a] or hidden[b])]
     frame = [rectangle(*corners)] if box else []
-    placed = patch.place(points[shown])
+    if hidden.any():
+        guessed = [points[[a, b]] for a, b in pairs if hidden[a] or hidden[b]]
+        _hidden(patch, points[shown & hidden], guessed, pen, color)
+    placed = patch.place(points[shown & ~hidden])
 
     def strokes(widths: float, dots: float) -> NDArray[np.float32]:
         def paint(mask: NDArray[np.uint8]) -> None:
@@ -158,6 +168,34 @@ def _face(
     patch.lay(0.6 * strokes(pen.line + 2 * pen.rim, pen.dot + pen.rim), _INK)
     patch.lay(0.9 * strokes(pen.line, 0), color)
     patch.lay(strokes(0, pen.dot), _paler(color))
+
+
+def _hidden(
+    patch: Patch, points: NDArray, lines: Sequence[NDArray], pen: _Pen, color: Color
+) -> None:
+    """Hidden points as rings, and pale edges to them."""
+    placed = patch.place(points)
+
+    def edges_of(width: float) -> NDArray[np.float32]:
+        def paint(mask: NDArray[np.uint8]) -> None:
+            for ends in lines:
+                stroke(mask, patch.place(ends), width * patch.fine)
+            for point in placed:  # nothing shows inside a ring
+                circle(mask, point, pen.dot * patch.fine, color=0)
+
+        return patch.cover(paint)
+
+    def rings(width: float) -> NDArray[np.float32]:
+        def paint(mask: NDArray[np.uint8]) -> None:
+            for point in placed:
+                circle(mask, point, pen.dot * patch.fine, max(1, round(width * patch.fine)))
+
+        return patch.cover(paint)
+
+    patch.lay(0.3 * edges_of(pen.line + 2 * pen.rim), _INK)
+    patch.lay(0.35 * edges_of(pen.line), color)
+    patch.lay(0.6 * rings(0.7 * pen.line + pen.rim), _INK)
+    patch.lay(rings(0.7 * pen.line), _paler(color))
 
 
 def _paler(color: Color) -> Color:

@@ -1,12 +1,15 @@
-"""Colors of tracks and edges between points, shared by all drawings of faces."""
+"""Colors of tracks, edges between points and hidden points, shared by all drawings of faces."""
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.inference.face import Face
+from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["DARK", "TRACK_COLORS", "Color", "edges", "track_color"]
+__all__ = ["DARK", "TRACK_COLORS", "Color", "edges", "hidden_points", "track_color"]
 
 Color = tuple[int, int, int]
 """RGB, [0, 255]."""
@@ -42,3 +45,10 @@ def edges(landmarks: LandmarkSet, shown: NDArray | None = None) -> list[tuple[in
     """
     pairs = landmarks.edge_columns
     return [(a, b) for a, b in pairs if shown is None or (shown[a] and shown[b])]
+
+
+def hidden_points(face: Face) -> NDArray[np.bool_]:
+    """Mask (K,) of the points of a face that are hidden; none if their visibility is unknown."""
+    if face.visible is None:
+        return np.zeros(len(face.landmarks), dtype=bool)
+    return face.visible < HIDDEN

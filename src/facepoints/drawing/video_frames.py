@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.drawing.palette import DARK, Color, edges, track_color
+from facepoints.drawing.palette import DARK, Color, edges, hidden_points, track_color
 from facepoints.inference.face import Face
 
 __all__ = ["draw_video_faces"]
@@ -20,6 +20,8 @@ def draw_video_faces(
     image: NDArray[np.uint8], faces: Sequence[Face], *, radius: bool = False
 ) -> NDArray[np.uint8]:
     """A copy of a frame with faces drawn on it: points, edges and track number.
+
+    Hidden points (visibility below 0.5) are rings instead of dots, and their edges are dark.
 
     Args:
         image: (H, W, 3) RGB uint8. It is not changed.
@@ -35,17 +37,29 @@ def draw_video_faces(
         limit = 4.0 * max(canvas.shape)
         points = np.clip(np.nan_to_num(face.points.astype(np.float64)), -limit, limit)
         fixed = np.rint(points * (1 << _BITS)).astype(np.int32)
-        ends = [fixed[[a, b]] for a, b in edges(face.landmarks)]
+        hidden = hidden_points(face)
         line = max(1, round(dot * 0.6))
+        pairs = edges(face.landmarks)
+        guessed = [fixed[[a, b]] for a, b in pairs if hidden[a] or hidden[b]]
+        ends = [fixed[[a, b]] for a, b in pairs if not (hidden[a] or hidden[b])]
+        cv2.polylines(canvas, guessed, False, _darker(color), 1, cv2.LINE_AA, _BITS)
         cv2.polylines(canvas, ends, False, color, line, cv2.LINE_AA, _BITS)
-        for point, radius90 in zip(fixed.tolist(), face.radius, strict=True):
+        for point, radius90, guess in zip(fixed.tolist(), face.radius, hidden, strict=True):
             if radius:
                 _circle(canvas, point, min(float(radius90), limit), color, 1)
+            if guess:
+                _circle(canvas, point, dot * 1.6, _darker(color), line)
+                continue
             _circle(canvas, point, dot * 1.6, DARK, -1)
             _circle(canvas, point, dot, color, -1)
         if face.track_id is not None:
             _number(canvas, face, color)
     return canvas
+
+
+def _darker(color: Color) -> Color:
+    red, green, blue = (c // 2 for c in color)
+    return red, green, blue
 
 
 def _circle(
