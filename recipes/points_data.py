@@ -1,179 +1,269 @@
-"""Training data of the landmark model: labelled faces, morphs of them, and crops without a face."""
+"""Training data of the landmark model: faces of seven sets in common columns, morphs, and crops
+without a face.
+
+Every set fills the columns that it labels. The others are masked, or, where the head itself hides
+them, hold the projection of the mean head and are marked as hidden (`framing`). The marking scheme
+of a row is its set: the model learns how the annotators of the sets differ.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from acting import acted, acted_points
+from framing import fit_heads_to
 from morphs import BENT, BLOB, MIXED, PATCHED, SEAM, Faces, halved, joined, morphs
 from numpy.typing import NDArray
-from second_opinion import opinions, others
-from without_face import FACE, VIEW, WIDE, elsewhere, emptied, missed, textures
+from without_face import FACE, VIEW, WIDE, emptied, from_scenes, missed, textures
 
 from facepoints._util import files
-from facepoints.api import load
 from facepoints.datasets import procrustes, readers
 from facepoints.datasets.combine import concatenate, read_people
 from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Photos, Samples
-from facepoints.imaging import affine
+from facepoints.landmarks.known_sets import IBUG_68, OPENPOSE_70
 
-__all__ = ["Material", "material", "read_sets"]
+__all__ = ["SETS", "LabeledSet", "Material", "material", "read_sets"]
 
-NEGATIVES = 6000
-SHARES = {"lfpw": 0.1, "youtube-faces": 0.1}
+VALIDATION = 0.1
 """Fraction of each set's people who are held out for calibration and to compare recipes."""
 COPIES = ("image_0321", "image_0342", "image_0343", "image_0086", "image_0454")
 """Photos of LFPW that are left out, because copies exist under other names: of the first three in
-the test set, of the others among the held-out photos."""
-PHOTOS, BESIDE, OWN = 4, 2, 2
-"""Repetitions of photos, of unlabelled faces with second labels, and of photos with the data set's
-own labels, per morph."""
-SETS = 5
-"""Number of sets of morphs."""
-ACTED = {"photos": 4, "frames": 1}
-"""Acted copies of every face, by kind."""
+the test set, of the others among the validation photos."""
+FRONTAL = 25.0
+"""Degrees of yaw up to which all labeled points count as visible. Beyond, whether a point of the
+far side is visible is unknown."""
+NEGATIVES = 6000
+NEGATIVES_HELD = 4
+"""One in so many pictures without a face is held out, to choose thresholds on."""
+MORPHS = 1
+"""Morphs of each of the three kinds, per face of a set of morphs."""
+MORPH_SETS = 2
+MORPHED = ("lfpw", "helen", "afw")
+"""Sets whose faces are morphed and acted: labeled by hand, with all 68 points."""
 CLOSED, GAPE = (0.3, 1.0), (0.05, 0.7)
 """Range of the closure of the eyes (0 to 1), and of the opening of the mouth over its width
 (log-uniform)."""
-MORPHS = {"photos": 6, "frames": 1}
-"""Morphs of every face in a set of morphs, by kind."""
+
+RIGHT = {"right": "left", "left": "right"}
+
+INTHEWILD = {
+    "right_eye_outer": "right_eye_outer_corner",
+    "right_eye_inner": "right_eye_inner_corner",
+    "left_eye_inner": "left_eye_inner_corner",
+    "left_eye_outer": "left_eye_outer_corner",
+    "nose_base": "nose_base",
+    "nose_tip": "nose_bridge_4",
+    "upper_lip": "upper_lip_center",
+    "lower_lip": "lower_lip_center",
+    "right_pupil": "right_pupil",
+    "left_pupil": "left_pupil",
+    "right_mouth_corner": "mouth_right_corner",
+    "left_mouth_corner": "mouth_left_corner",
+}
+"""Points of `inthewild21` that mark the same place as one of iBUG's, or a pupil."""
+
+SCUT = {
+    "scut_11": "chin",
+    "scut_42": "right_eye_inner_corner",
+    "scut_46": "right_eye_outer_corner",
+    "scut_50": "left_eye_outer_corner",
+    "scut_54": "left_eye_inner_corner",
+    "scut_58": "right_pupil",
+    "scut_59": "left_pupil",
+    "scut_66": "nose_base",
+    "scut_73": "mouth_left_corner",
+    "scut_76": "upper_lip_center",
+    "scut_79": "mouth_right_corner",
+    "scut_82": "lower_lip_center",
+}
+"""The same for `scut`. The right of the subject is on the left of the picture."""
+
+SETS: dict[str, tuple[str, str, dict[str, str] | None, int]] = {
+    "lfpw": ("lfpw/train", "training", None, 3),
+    "helen": ("helen", "training", None, 3),
+    "afw": ("afw", "training", None, 3),
+    "cfp": ("cfp", "training", None, 1),
+    "inthewild21": ("inthewild21", "training", INTHEWILD, 1),
+    "scut": ("scut", "training", SCUT, 1),
+    "youtube-faces": ("youtube-faces", "training", None, 1),
+    "youtube-faces 2": ("youtube-faces", "test", None, 1),
+}
+"""Folder, split, names of the points in our columns (None: they are iBUG's), and repetitions in an
+epoch, by set. The two parts of YouTube Faces show the same people."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """People of a data set who are not the test set.
+class LabeledSet:
+    """Faces of a data set who are not the test set, in the columns of `OPENPOSE_70`.
 
     Attributes:
-        training: photos to train on.
-        files: their N files.
-        held: photos to validate and calibrate on.
+        photos: the faces; `points` are complete, see `framing`. `labelled` says which of them are
+            labels.
+        visibility: (N, 70) as in `Samples`.
+        yaw: (N,) degrees, of the mean head fitted to each face.
+        held: (N,) True for validation people.
     """
 
-    training: Photos
-    files: tuple[Path, ...]
-    held: Photos
+    photos: Photos
+    visibility: NDArray[np.int8]
+    yaw: NDArray[np.float64]
+    held: NDArray[np.bool_]
+
+    def part(self, held: bool) -> LabeledSet:
+        """The validation people, or the others."""
+        keep = self.held == held
+        return LabeledSet(
+            self.photos.take(keep), self.visibility[keep], self.yaw[keep], self.held[keep]
+        )
 
 
-def people(photos: Photos, held_out: set[str]) -> Photos:
-    """The photos of those who are not the test set."""
-    return photos.take(~np.isin(photos.group, sorted(held_out)))
-
-
-def held_people(photos: Photos, share: float, seed: int) -> NDArray[np.bool_]:
-    """Rows of the people to calibrate on."""
+def held_people(photos: Photos, seed: int) -> NDArray[np.bool_]:
+    """Rows of the validation people."""
     names = np.unique(photos.group)
-    chosen = np.random.default_rng(seed).choice(names, round(share * len(names)), replace=False)
+    count = round(VALIDATION * len(names))
+    chosen = np.random.default_rng(seed).choice(names, count, replace=False)
     return np.isin(photos.group, chosen)
 
 
-def read_sets(data: Path, seed: int) -> dict[str, tuple[Photos, NDArray[np.bool_], Path]]:
-    """Every set without the test people and without copies, which of its photos are held out, and
-    the folder that they lie in."""
-    held_out = read_people(data / "held-out.txt")
-    sets: dict[str, tuple[Photos, NDArray[np.bool_], Path]] = {}
-    for name, path, part in (
-        ("lfpw", "lfpw/train", "training"),
-        ("youtube-faces", "youtube-faces", "training"),
-        ("youtube-faces 2", "youtube-faces", "test"),
-    ):
-        photos = readers.read(data / path, split=part)
+def read_sets(data: Path, seed: int) -> dict[str, LabeledSet]:
+    """Every set without the test people and without copies."""
+    held_out = sorted(read_people(data / "held-out.txt"))
+    sets: dict[str, LabeledSet] = {}
+    youtube: NDArray[np.str_] | None = None
+    for name, (path, split, mapping, _) in SETS.items():
+        photos = readers.read(data / path, split=split)
         assert isinstance(photos, Photos)
-        photos = people(photos, held_out)
-        held = held_people(photos, SHARES[name.split()[0]], seed)
-        if name == "youtube-faces 2":  # the same people in both parts
-            before, chosen, _ = sets["youtube-faces"]
-            held = np.isin(photos.group, before.group[chosen])
-        once = ~np.isin(photos.group, COPIES)
-        folder = data / path / part if (data / path / part).is_dir() else data / path
-        sets[name] = photos.take(once), held[once], folder
+        photos = photos.take(~np.isin(photos.group, [*held_out, *COPIES]))
+        points, labelled = in_columns(photos, mapping)
+        projected, turned = fit_heads_to(points[:, :68], labelled[:, :68])
+        framed = np.isfinite(projected).all(axis=(1, 2))
+        full = np.where(labelled[..., None], points, with_pupils(projected))
+        visibility = visible_points(labelled, turned[:, 0])
+        if name == "cfp":
+            visibility = hidden_half(labelled, visibility)
+            labelled = labelled | ((visibility == 0) & (np.arange(70) < 68))
+        photos = replace(
+            photos,
+            points=full.astype(np.float32),
+            labelled=labelled,
+            landmarks=OPENPOSE_70,
+            scheme=np.zeros(len(photos), np.int16),
+            schemes={name.split()[0]: tuple(OPENPOSE_70.names)},
+        )
+        held = held_people(photos, seed)
+        if youtube is not None and name == "youtube-faces 2":
+            held = np.isin(photos.group, youtube)
+        elif name == "youtube-faces":
+            youtube = np.unique(photos.group[held])
+        sets[name] = LabeledSet(
+            photos.take(framed), visibility[framed], turned[framed, 0], held[framed]
+        )
     return sets
 
 
-def read_parts(data: Path, seed: int) -> dict[str, Part]:
-    """The data sets."""
-    parts: dict[str, Part] = {}
-    for name, (photos, held, folder) in read_sets(data, seed).items():
-        training = photos.take(~held)
-        names = tuple(folder / str(file) for file in training.names)
-        parts[name] = Part(training, names, photos.take(held))
-    return parts
+def in_columns(
+    photos: Photos, mapping: dict[str, str] | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Points (N, 70, 2) and mask (N, 70) of a set's labels in the columns of `OPENPOSE_70`."""
+    points = np.zeros((len(photos), 70, 2))
+    labelled = np.zeros((len(photos), 70), dtype=bool)
+    names = {name: name for name in IBUG_68.names} if mapping is None else mapping
+    for own, ours in names.items():
+        source, column = photos.landmarks.names.index(own), OPENPOSE_70.names.index(ours)
+        points[:, column], labelled[:, column] = (
+            photos.points[:, source],
+            photos.labelled[:, source],
+        )
+    return points, labelled
 
 
-def labelled(parts: list[Part], shape: NDArray[np.float64], seed: int) -> Faces:
-    """Training faces at twice the resolution, with the mean of both labels."""
-    points = np.concatenate([part.training.points for part in parts]).astype(np.float64)
-    names = [file for part in parts for file in part.files]
-    people = np.concatenate([part.training.group for part in parts])
-    predicted = opinions(names, points, people, seed)
-    target = procrustes.canonical_points(shape, 2 * WIDE, 2 * FACE)
-    crops = [procrustes.align_crops(part.training, shape, 2 * WIDE, 2 * FACE) for part in parts]
-    own = np.concatenate([crop.points for crop in crops]).astype(np.float64)
-    second = np.stack([
-        affine.apply(affine.fit_similarity(p, target), q)
-        for p, q in zip(points, predicted, strict=True)
-    ])  # fmt: skip
-    both = np.where(np.isfinite(second), (own + second) / 2, own)
-    return Faces(np.concatenate([crop.images for crop in crops]), both, people)
+def with_pupils(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """68 points (N, 68, 2) and the centers of the eyes."""
+    eyes = [points[:, 36:42].mean(axis=1), points[:, 42:48].mean(axis=1)]
+    return np.concatenate([points, np.stack(eyes, axis=1)], axis=1)
 
 
-def beside(part: Part, shape: NDArray[np.float64]) -> Faces:
-    """Unlabelled faces in the photos, at twice the resolution, with second labels."""
-    images, points = others(
-        part.files,
-        part.training.points.astype(np.float64),
-        part.training.group,
-        load(),
-        procrustes.canonical_points(shape, 2 * WIDE, 2 * FACE),
-        2 * WIDE,
-    )
-    return Faces(images, points, np.array([f"beside-{n}" for n in range(len(images))]))
+def _sides() -> NDArray[np.int8]:
+    """(70,): 1 for points of the subject's left, -1 for those of the right, 0 between."""
+    return np.array([("left" in n) - ("right" in n) for n in OPENPOSE_70.names], np.int8)
 
 
-def morphed(folder: Path, number: int, faces: dict[str, Faces], seed: int) -> Faces:
-    """A set of morphs, at half the resolution of the faces.
+def visible_points(labelled: NDArray[np.bool_], yaw: NDArray[np.float64]) -> NDArray[np.int8]:
+    """Visibility (N, 70) of labeled faces that show both halves."""
+    # Turned to the subject's left (yaw > 0, to the right in the image), the left side is far.
+    far = np.sign(yaw)[:, None] * _sides() > 0
+    unknown = far & (np.abs(yaw)[:, None] > FRONTAL)
+    return np.where(labelled & ~unknown, 1, -1).astype(np.int8)
 
-    Making it takes minutes, so it is kept in `folder`, under a hash of the faces and all settings.
-    """
-    settings = (seed, number, MORPHS, BENT, MIXED, PATCHED, BLOB, SEAM)
+
+def hidden_half(labelled: NDArray[np.bool_], visibility: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Visibility (N, 70) of real profiles: labeled points are visible, and the half of the face
+    without labels is hidden."""
+    sides = _sides()
+    near = np.sign((labelled * sides).sum(axis=1))[:, None]
+    far = sides * near < 0
+    return np.where(labelled, 1, np.where(far, 0, visibility * 0 - 1)).astype(np.int8)
+
+
+def crops_of(given: LabeledSet, shape: NDArray[np.float64], size: int, face: float) -> Samples:
+    """Aligned crops with the labels and visibility of their faces."""
+    every = replace(given.photos, labelled=np.ones_like(given.photos.labelled))
+    crops = procrustes.align_crops(every, shape, size, face)
+    crops = crops.with_points(crops.points, given.photos.labelled)
+    return replace(crops, visibility=given.visibility)
+
+
+def full_faces(given: LabeledSet, shape: NDArray[np.float64]) -> Faces:
+    """Crops at twice the resolution with complete points, to make morphs of."""
+    every = replace(given.photos, labelled=np.ones_like(given.photos.labelled))
+    crops = procrustes.align_crops(every, shape, 2 * WIDE, 2 * FACE)
+    return Faces(crops.images, crops.points.astype(np.float64), given.photos.group)
+
+
+def kept(
+    folder: Path, name: str, faces: Faces, settings: object, make: Callable[[], Faces]
+) -> Faces:
+    """Faces that take minutes to make, kept in `folder` under a hash of what they are made from."""
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=8)
-    for array in (array for name in MORPHS for array in vars(faces[name]).values()):
+    for array in vars(faces).values():
         digest.update(np.ascontiguousarray(array).data)
-    kept = folder / f"{number}-{digest.hexdigest()}.npz"
-    if not kept.exists():
-        rng = np.random.default_rng((seed, number))
-        made = joined([halved(morphs(faces[name], MORPHS[name], rng)) for name in MORPHS])
-        with files.atomic_file(kept) as path, open(path, "wb") as file:
+    path = folder / f"{name}-{digest.hexdigest()}.npz"
+    if not path.exists():
+        made = make()
+        with files.atomic_file(path) as unfinished, open(unfinished, "wb") as file:
             np.savez(file, images=made.images, points=made.points, people=made.people)
-    with np.load(kept) as stored:
+    with np.load(path) as stored:
         return Faces(stored["images"], stored["points"], stored["people"])
 
 
-def acting(faces: Faces, times: int, seed: int) -> Faces:
-    """`times` copies of every face, each with its eyes closed, its mouth open, or both, by a random
-    amount."""
+def acting(faces: Faces, seed: int) -> Faces:
+    """A copy of every face with its eyes closed, its mouth open, or both, by a random amount."""
     rng = np.random.default_rng((seed, len(faces.images)))
     images, points = [], []
-    for image, own in times * list(zip(faces.images, faces.points, strict=True)):
+    for image, own in zip(faces.images, faces.points, strict=True):
         what = rng.choice(3)
         closed = rng.uniform(*CLOSED) if what < 2 else 0.0
         gape = float(np.exp(rng.uniform(*np.log(GAPE)))) if what > 0 else 0.0
-        shown = acted(np.repeat(image[..., None], 3, axis=2), own, closed, gape)
+        shown = acted(np.repeat(image[..., None], 3, axis=2), own[:68], closed, gape)
         images.append(shown.mean(axis=2).astype(np.uint8))
-        points.append(acted_points(own, closed, gape))
-    return Faces(np.stack(images), np.array(points), np.tile(faces.people, times))
+        points.append(np.concatenate([acted_points(own[:68], closed, gape), own[68:]]))
+    return Faces(np.stack(images), np.array(points), faces.people)
 
 
 def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
-    """Faces as rows of a data set."""
+    """Made faces as rows of the set that they were made from; pupils are not labeled."""
     count = len(faces.images)
+    labelled = np.ones(faces.points.shape[:2], dtype=bool)
+    labelled[:, 68:] = False
     return Samples(
         images=faces.images,
-        points=faces.points.astype(np.float32),
-        labelled=np.ones(faces.points.shape[:2], dtype=bool),
+        points=np.where(labelled[..., None], faces.points, 0).astype(np.float32),
+        labelled=labelled,
         landmarks=like.landmarks,
         group=faces.people,
         names=np.array([f"{name}-{n}" for n in range(count)]),
@@ -183,17 +273,25 @@ def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
 
 
 def negatives(
-    parts: dict[str, Part], shape: NDArray[np.float64], rows: Samples, rng: np.random.Generator
+    data: Path, sets: dict[str, LabeledSet], shape: NDArray[np.float64], rows: Samples, seed: int
 ) -> NDArray[np.uint8]:
-    """Images without a face."""
+    """Crops (M, WIDE, WIDE) without a face."""
+    rng = np.random.default_rng(seed)
     crops: list[NDArray[np.uint8]] = []
-    for name, part in parts.items():
-        crops += missed(part.training, shape, NEGATIVES // 8, rng)
-        if name == "lfpw":
-            crops += elsewhere(part.training, 3 * NEGATIVES // 8, rng)
+    for name in ("lfpw", "helen", "cfp", "youtube-faces"):
+        every = replace(sets[name].photos, labelled=np.ones_like(sets[name].photos.labelled))
+        crops += missed(every, shape, NEGATIVES // 12, rng)
+    crops += from_scenes(scenes(data, held=False), NEGATIVES // 3, rng)
     crops += textures(NEGATIVES // 8, rng)
     crops += emptied(rows, crops.copy(), NEGATIVES // 8, rng)
     return np.stack(crops)
+
+
+def scenes(data: Path, held: bool) -> list[Path]:
+    """Pictures without a face: those held out to choose thresholds on, or the others."""
+    paths = sorted((data / "negatives").iterdir())
+    paths = [path for path in paths if path.suffix.lower() in (".jpg", ".png", ".jpeg")]
+    return [path for n, path in enumerate(paths) if (n % NEGATIVES_HELD == 0) == held]
 
 
 @dataclass(frozen=True)
@@ -201,62 +299,65 @@ class Material:
     """All training data.
 
     Attributes:
-        plain: labelled faces with the mean of both labels, the photos repeated.
-        own: the same with the data set's own labels.
-        morphs: sets of morphs.
-        acted: faces with closed eyes or open mouth.
-        photos, frames: each labelled photo and frame once, with the data set's own labels.
-        negatives: (N, H, W) crops without a face.
-        held: photos for validation and calibration, and their faces.
+        rows: crops of every set, without the validation people; in the order of `SETS`.
+        made: morphs and acted faces, one set per round.
+        negatives: (M, WIDE, WIDE) crops without a face.
+        held: validation people and their crops, by set.
+        shape: (70, 2) mean shape that crops are aligned to.
     """
 
-    plain: list[Samples]
-    own: list[Samples]
-    morphs: list[Samples]
-    acted: list[Samples]
-    photos: Samples
-    frames: Samples
+    rows: dict[str, Samples]
+    made: list[Samples]
     negatives: NDArray[np.uint8]
-    held: list[tuple[Photos, Samples]]
+    held: dict[str, tuple[LabeledSet, Samples]]
+    shape: NDArray[np.float64]
 
     @property
     def validation(self) -> Samples:
-        """Held-out faces, at the size of the network input."""
-        return concatenate([center_crop(faces, VIEW) for _, faces in self.held])
+        """Validation faces, at the size of the network input."""
+        return concatenate([center_crop(faces, VIEW) for _, faces in self.held.values()])
+
+
+def mean_shape_of(sets: dict[str, LabeledSet]) -> NDArray[np.float64]:
+    """Mean shape (70, 2) of the faces with all 68 points."""
+    points = np.concatenate([s.photos.points for s in sets.values()])
+    complete = np.concatenate([s.photos.labelled[:, :68].all(axis=1) for s in sets.values()])
+    hidden = np.concatenate([(s.visibility == 0).any(axis=1) for s in sets.values()])
+    use = np.repeat((complete & ~hidden)[:, None], 70, axis=1)
+    return procrustes.mean_shape(points, use, OPENPOSE_70)
 
 
 def material(data: Path, folder: Path, seed: int) -> Material:
     """Make all training data from the folder of the data sets; morphs are kept in `folder`."""
-    parts = read_parts(data, seed)
-    everybody = [photos for part in parts.values() for photos in (part.training, part.held)]
-    shape = procrustes.mean_shape(
-        np.concatenate([photos.points for photos in everybody]),
-        np.concatenate([photos.labelled for photos in everybody]),
-        everybody[0].landmarks,
-    )
-    by_hand, *by_detector = parts.values()
-    photos, frames = (labelled(some, shape, seed) for some in ([by_hand], by_detector))
-    further = beside(by_hand, shape)
-    own, *rest = (procrustes.align_crops(p.training, shape, WIDE, FACE) for p in parts.values())
-    faces_by_kind = {"photos": joined([photos, further]), "frames": frames}
-    kept = files.make_folder(folder)
-    rng = np.random.default_rng(seed)
+    sets = read_sets(data, seed)
+    shape = mean_shape_of(sets)
+    training = {name: given.part(held=False) for name, given in sets.items()}
+    held = {name: given.part(held=True) for name, given in sets.items()}
+    rows = {name: crops_of(given, shape, WIDE, FACE) for name, given in training.items()}
+    files.make_folder(folder)
+    made: list[list[Samples]] = [[] for _ in range(MORPH_SETS)]
+    for name in MORPHED:
+        faces = full_faces(training[name], shape)
+        settings = (seed, MORPHS, BENT, MIXED, PATCHED, BLOB, SEAM, CLOSED, GAPE)
+        for number in range(MORPH_SETS):
+
+            def make(faces: Faces = faces, number: int = number) -> Faces:
+                rng = np.random.default_rng((seed, number))
+                both = [morphs(faces, MORPHS, rng), acting(faces, seed + number)]
+                return halved(joined(both))
+
+            made[number].append(
+                as_rows(
+                    kept(folder, f"{name}-{number}", faces, (*settings, number), make),
+                    rows[name],
+                    f"{name}-made-{number}",
+                )
+            )
+    whole = concatenate(list(rows.values()))
     return Material(
-        plain=[
-            *[as_rows(halved(photos), own, "photo")] * PHOTOS,
-            *[as_rows(halved(further), own, "beside")] * BESIDE,
-            as_rows(halved(frames), own, "frame"),
-        ],
-        own=[*[own] * OWN, *rest],
-        morphs=[
-            as_rows(morphed(kept, n, faces_by_kind, seed), own, f"morph-{n}") for n in range(SETS)
-        ],
-        acted=[
-            as_rows(halved(acting(faces, ACTED[name], seed)), own, f"acted-{name}")
-            for name, faces in (("photos", photos), ("frames", frames))
-        ],
-        photos=own,
-        frames=concatenate(rest),
-        negatives=negatives(parts, shape, concatenate([own, *rest]), rng),
-        held=[(p.held, procrustes.align_crops(p.held, shape, WIDE, FACE)) for p in parts.values()],
+        rows=rows,
+        made=[concatenate(some) for some in made],
+        negatives=negatives(data, training, shape, whole, seed),
+        held={name: (given, crops_of(given, shape, WIDE, FACE)) for name, given in held.items()},
+        shape=shape,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from facepoints.datasets import procrustes
 from facepoints.datasets.samples import Photos, Samples
-from facepoints.detection import overlap_of_smaller
 from facepoints.imaging import affine
+from facepoints.imaging.image_io import read_image, to_gray
 
-__all__ = ["FACE", "VIEW", "WIDE", "elsewhere", "emptied", "missed", "textures"]
+__all__ = ["FACE", "VIEW", "WIDE", "emptied", "from_scenes", "missed", "textures"]
 
 VIEW = 96
 """Side of the network input, pixels."""
@@ -23,29 +24,21 @@ WIDE = 148
 """Side of the crops, pixels: larger, so that augmentation moves real surroundings into view."""
 
 
-def elsewhere(photos: Photos, count: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-    """Crops of the photos without the labelled face and without detections of a cascade, since not
-    every face is labelled."""
-    cascade = cv2.CascadeClassifier(
-        str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml")  # pyright: ignore
-    )
-    each = -(-count // len(photos))
+def from_scenes(
+    paths: Sequence[Path], count: int, rng: np.random.Generator
+) -> list[NDArray[np.uint8]]:
+    """Random crops of pictures without a face, (WIDE, WIDE) each."""
+    images = [read_image(path) for path in paths]
+    grays = [to_gray(image) for image in images]
     crops = []
-    for image, points in zip(photos.read_images(), photos.points, strict=True):
+    for _ in range(count):
+        image = grays[rng.integers(len(grays))]
         height, width = image.shape
-        faces = [affine.bounding_box(points)]
-        for left, top, wide, high in cascade.detectMultiScale(image, 1.1, 1):
-            faces.append((float(left), float(top), float(wide), float(high)))
-        for _ in range(20 * each):
-            side = float(np.exp(rng.uniform(np.log(30), np.log(min(height, width) * 0.9))))
-            x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
-            if any(overlap_of_smaller((x, y, side, side), box) > 0.02 for box in faces):
-                continue
-            matrix = affine.crop_matrix((x, y, side, side), WIDE, WIDE / VIEW - 1)
-            crops.append(affine.warp(image, matrix, WIDE, WIDE))
-            if len(crops) % each == 0:
-                break
-    return crops[:count]
+        side = float(np.exp(rng.uniform(np.log(30), np.log(min(height, width)))))
+        x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
+        matrix = affine.crop_matrix((x, y, side, side), WIDE, WIDE / VIEW - 1)
+        crops.append(affine.warp(image, matrix, WIDE, WIDE))
+    return crops
 
 
 def missed(

@@ -137,7 +137,18 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
             [np.array([order.index(s) for s in p.schemes], np.int16)[p.scheme] for p in fitted]
         ),
         schemes=schemes,
+        visibility=_joined_visibility(fitted),
     )
+
+
+def _joined_visibility(parts: Sequence[Samples]) -> NDArray[np.int8] | None:
+    """Visibility of all rows; unknown (-1) in sets that have none."""
+    if all(part.visibility is None for part in parts):
+        return None
+    return np.concatenate([
+        np.full(part.labelled.shape, -1, np.int8) if part.visibility is None else part.visibility
+        for part in parts
+    ])  # fmt: skip
 
 
 def _in_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
@@ -146,4 +157,9 @@ def _in_columns(samples: Samples, landmarks: LandmarkSet) -> Samples:
     points = np.zeros((len(samples), len(landmarks), 2), dtype=np.float32)
     labelled = np.zeros((len(samples), len(landmarks)), dtype=bool)
     points[:, index], labelled[:, index] = samples.points, samples.labelled
-    return samples.with_points(points, labelled, landmarks)
+    moved = samples.with_points(points, labelled, landmarks)
+    if samples.visibility is None:
+        return moved
+    visibility = np.full(labelled.shape, -1, dtype=np.int8)
+    visibility[:, index] = samples.visibility
+    return replace(moved, visibility=visibility)

@@ -35,6 +35,8 @@ class Samples:
         names: (N,) str: where the row comes from (file, frame, image id).
         scheme: (N,) int16: the marking scheme of the row, an index into `schemes`.
         schemes: the names of the marking schemes and the points that each of them marks.
+        visibility: (N, K) int8: 1 where a point is visible, 0 where it is hidden, -1 where this is
+            unknown; None: unknown everywhere.
 
     Raises:
         DataError: the arrays do not fit each other, or the images are not uint8 (N, H, W).
@@ -48,6 +50,7 @@ class Samples:
     names: NDArray[np.str_]
     scheme: NDArray[np.int16]
     schemes: dict[str, tuple[str, ...]]
+    visibility: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.images), len(self.landmarks)
@@ -59,6 +62,8 @@ class Samples:
             "names": (self.names.shape, (n,)),
             "scheme": (self.scheme.shape, (n,)),
         }
+        if self.visibility is not None:
+            shapes["visibility"] = (self.visibility.shape, (n, k))
         for name, (have, want) in shapes.items():
             if have != want:
                 raise DataError(f"samples: {name} must have shape {want}, has {have}")
@@ -86,6 +91,7 @@ class Samples:
             group=self.group[rows],
             names=self.names[rows],
             scheme=self.scheme[rows],
+            visibility=None if self.visibility is None else self.visibility[rows],
         )
 
     def with_points(
@@ -94,16 +100,25 @@ class Samples:
         labelled: NDArray[np.bool_],
         landmarks: LandmarkSet | None = None,
     ) -> Samples:
-        """The same images with another table of points."""
+        """The same images with another table of points. Visibility is kept if the columns are."""
         clean = np.where(labelled[..., None], points, 0).astype(np.float32)
-        return replace(self, points=clean, labelled=labelled, landmarks=landmarks or self.landmarks)
+        kept = landmarks is None or landmarks.names == self.landmarks.names
+        return replace(
+            self,
+            points=clean,
+            labelled=labelled,
+            landmarks=landmarks or self.landmarks,
+            visibility=self.visibility if kept else None,
+        )
 
     def select(self, names: Sequence[str]) -> Samples:
         """Select the columns `names`, in that order. Raises DataError for an unknown name."""
         index = self.landmarks.columns(names)
-        return self.with_points(
+        chosen = self.with_points(
             self.points[:, index], self.labelled[:, index], self.landmarks.subset(names)
         )
+        visibility = None if self.visibility is None else self.visibility[:, index]
+        return replace(chosen, visibility=visibility)
 
     def as_landmarks(self, want: LandmarkSet) -> Samples:
         """Convert to another landmark set. Points without a conversion are unlabeled."""

@@ -31,11 +31,13 @@ class NetworkOutput(NamedTuple):
         points: (N, k, 2) float32, pixels.
         scale: (N, k) float32, pixels.
         score: (N,) float32 in [0, 1].
+        visible: (N, k) float32 in [0, 1]; None from a network without visibility.
     """
 
     points: NDArray[np.float32]
     scale: NDArray[np.float32]
     score: NDArray[np.float32]
+    visible: NDArray[np.float32] | None = None
 
 
 def combine(parts: Sequence[Sequence[NetworkOutput]], matrix: NDArray[np.float32]) -> NetworkOutput:
@@ -46,12 +48,17 @@ def combine(parts: Sequence[Sequence[NetworkOutput]], matrix: NDArray[np.float32
         matrix: of `merge_matrix`, for the same parts.
 
     Returns:
-        Output in the run's K columns; the score is the mean over all networks.
+        Output in the run's K columns; the score is the mean over all networks. Visibility is None
+        unless all networks predict it.
     """
     points = [_mean([output.points for output in part]) for part in parts]
     scale = [_mean([output.scale for output in part]) for part in parts]
     score = _mean([output.score for part in parts for output in part])
-    return NetworkOutput(merge(points, matrix), merge(scale, matrix), score)
+    given = [[o.visible for o in part if o.visible is not None] for part in parts]
+    visible = None
+    if all(len(some) == len(part) for some, part in zip(given, parts, strict=True)):
+        visible = merge([_mean(some) for some in given], matrix)
+    return NetworkOutput(merge(points, matrix), merge(scale, matrix), score, visible)
 
 
 def merge_matrix(

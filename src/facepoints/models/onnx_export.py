@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from facepoints._util.files import write_bytes
 from facepoints.errors import MissingExtraError
-from facepoints.inference.landmark_model import INPUT, OUTPUTS
+from facepoints.inference.landmark_model import INPUT, OUTPUTS, VISIBLE
 from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.models.networks import KeypointModel, RawOutput
 from facepoints.models.onnx_edit import with_metadata
@@ -48,8 +48,8 @@ _OPSET = 18  # the exporter's own; onnxruntime supports it since 1.14 (2023)
 class RunGraph(nn.Module):
     """A run as one PyTorch module, with the same output as `Run.predict` for crops of its size.
 
-    ``forward``: crops (B, H, W) uint8 to points (B, K, 2) and radius (B, K) in crop pixels, and
-    score (B,) in [0, 1]; float32.
+    ``forward``: crops (B, H, W) uint8 to points (B, K, 2) and radius (B, K) in crop pixels, score
+    (B,) in [0, 1], and from a run with visibility that, (B, K) in [0, 1]; float32.
     """
 
     index: Tensor
@@ -61,6 +61,7 @@ class RunGraph(nn.Module):
         self.models = nn.ModuleList(member.model for member in run.members)
         self.parts = [[run.members.index(member) for member in part] for part in run.parts]
         self.mirror = run.mirror
+        self.has_visibility = run.has_visibility
         for number, member in enumerate(run.members):
             swap = torch.from_numpy(member.landmarks.mirror) if run.mirror else torch.zeros(0)
             self.register_buffer(f"swap{number}", swap)
@@ -72,17 +73,22 @@ class RunGraph(nn.Module):
         self.register_buffer("weights", matrix)
         self.register_buffer("factors", torch.from_numpy(run.radius_factors))
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         images = crops[:, None]
-        points, scales, scores = [], [], []
+        points, scales, scores, visible = [], [], [], []
         for numbers in self.parts:
             outputs = [self._output(number, images) for number in numbers]
             points.append(_mean([output.points for output in outputs]))
             scales.append(_mean([output.scale for output in outputs]))
             scores += [output.score for output in outputs]
+            if self.has_visibility:
+                visible.append(_mean([o.visible for o in outputs if o.visible is not None]))
         merged = self._merge(torch.cat(points, dim=1))
         scale = self._merge(torch.cat(scales, dim=1)[..., None])[..., 0]
-        return merged, scale * self.factors, _mean(scores)
+        result = (merged, scale * self.factors, _mean(scores))
+        if self.has_visibility:
+            result += (self._merge(torch.cat(visible, dim=1)[..., None])[..., 0],)
+        return result
 
     def _output(self, number: int, images: Tensor) -> RawOutput:
         model = self.models[number]
@@ -135,6 +141,7 @@ def run_metadata(run: Run, refinement_passes: int = REFINEMENT_PASSES) -> dict[s
         canonical_points=run.crop_rule.canonical_points,
         face_box=run.crop_rule.face_box,
         has_face_score=run.has_face_score,
+        has_visibility=run.has_visibility,
         calibration=run.calibration,
     ).to_dict()
 
@@ -143,7 +150,8 @@ def graph_of(run: Run) -> Any:
     """The run as an `onnx.ModelProto`, for any number of crops."""
     example = torch.zeros(2, *run.size, dtype=torch.uint8)
     shapes = {0: torch.export.Dim("batch")}
-    return traced(RunGraph(run), example, shapes, [INPUT], list(OUTPUTS))
+    outputs = [*OUTPUTS, VISIBLE] if run.has_visibility else list(OUTPUTS)
+    return traced(RunGraph(run), example, shapes, [INPUT], outputs)
 
 
 def traced(

@@ -129,6 +129,7 @@ class Run:
                     std=1.0,
                     has_face_score=bool(entry["has_face_score"]),
                     annotators=int(entry.get("annotators", 0)),
+                    has_visibility=bool(entry.get("has_visibility", False)),
                 )
                 _load_weights(model, folder / entry["file"])
                 model.eval().to(device)
@@ -161,7 +162,8 @@ class Run:
         combined = combine(outputs, self.merge_matrix())
         points, factor = undo_resize(combined.points, self.size, images.shape[1:])
         scale = combined.scale * factor
-        return LandmarkOutput(points, scale * self.radius_factors, combined.score, scale)
+        radius = scale * self.radius_factors
+        return LandmarkOutput(points, radius, combined.score, scale, combined.visible)
 
     @property
     def parts(self) -> list[tuple[Member, ...]]:
@@ -184,6 +186,11 @@ class Run:
         return any(member.model.has_face_score for member in self.members)
 
     @property
+    def has_visibility(self) -> bool:
+        """True if all networks predict whether points are visible."""
+        return all(member.model.has_visibility for member in self.members)
+
+    @property
     def radius_factors(self) -> NDArray[np.float32]:
         """(K,) radius over scale of each landmark."""
         return np.array(self.calibration.factors, dtype=np.float32)
@@ -195,12 +202,13 @@ def _predict(member: Member, images: NDArray[np.uint8], mirror: bool) -> Network
     model, device = member.model, member.model.mean.device
     swap = torch.from_numpy(member.landmarks.mirror).to(device) if mirror else None
     k = len(member.landmarks)
-    shapes = ((0, k, 2), (0, k), (0,))
+    shapes = [(0, k, 2), (0, k), (0,)] + ([(0, k)] if model.has_visibility else [])
     batches = [[np.zeros(shape, np.float32) for shape in shapes]]
     for start in range(0, len(images), _BATCH):
         batch = torch.from_numpy(np.array(images[start : start + _BATCH]))[:, None].to(device)
         output = model(batch) if swap is None else model.predict_mirrored(batch, swap)
-        batches.append([values.cpu().numpy() for values in output])
+        values = [output.points, output.scale, output.score, output.visible]
+        batches.append([tensor.cpu().numpy() for tensor in values if tensor is not None])
     return NetworkOutput(*(np.concatenate(values) for values in zip(*batches, strict=True)))
 
 

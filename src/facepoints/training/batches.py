@@ -16,7 +16,7 @@ from torch import Tensor
 from facepoints.datasets.samples import Samples
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.training.augment import STRENGTHS, Augment, augment
+from facepoints.training.augment import STRENGTHS, Augment, augment, augment_faces
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.settings import TrainSettings
 
@@ -33,6 +33,8 @@ class DeviceFaces:
     images: Tensor  # (N, H, W) uint8
     points: Tensor  # (N, K, 2) pixels
     labelled: Tensor  # (N, K) bool
+    scheme: Tensor  # (N,) int64
+    visibility: Tensor | None = None  # (N, K) int8
 
     @classmethod
     def of(cls, samples: Samples, device: torch.device) -> DeviceFaces:
@@ -40,6 +42,8 @@ class DeviceFaces:
             torch.from_numpy(np.array(samples.images)).to(device),
             torch.from_numpy(samples.points).to(device),
             torch.from_numpy(samples.labelled).to(device),
+            torch.from_numpy(samples.scheme.astype(np.int64)).to(device),
+            None if samples.visibility is None else torch.from_numpy(samples.visibility).to(device),
         )
 
 
@@ -50,11 +54,16 @@ class Batch(NamedTuple):
         images: (B + M, 1, H, W) float32: B faces, then M images without one.
         points: (B, K, 2) of the faces, in pixels.
         labelled: (B, K) bool.
+        scheme: (B,) int64, the marking scheme of each face.
+        visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; None if it is not known of any
+            face.
     """
 
     images: Tensor
     points: Tensor
     labelled: Tensor
+    scheme: Tensor
+    visibility: Tensor | None
 
 
 class Batches:
@@ -127,20 +136,25 @@ class Batches:
             self.strengths, np.array_split(chosen, len(self.strengths)), strict=True
         ):
             index = torch.from_numpy(rows).to(ctx.device)
-            images, points, labelled = augment(
+            given = self.rows.visibility
+            changed = augment_faces(
                 self.rows.images[index][:, None].float(),
                 self.rows.points[index] - mirror_bias,
                 self.rows.labelled[index],
+                None if given is None else given[index],
                 strength,
                 self.mirror,
                 generator,
                 self.size,
             )
-            parts.append((images, points + mirror_bias, labelled))
-        images, points, labelled = (torch.cat(part) for part in zip(*parts, strict=True))
+            parts.append(changed._replace(points=changed.points + mirror_bias))
+        images, points, labelled, visibility = (
+            None if part[0] is None else torch.cat(part) for part in zip(*parts, strict=True)
+        )
         if self.negatives is not None:
             images = torch.cat([images, self._draw_negatives(len(chosen), generator)])
-        return Batch(images, points, labelled)
+        scheme = self.rows.scheme[torch.from_numpy(chosen).to(ctx.device)]
+        return Batch(images, points, labelled, scheme, visibility)
 
     def _draw_negatives(self, faces: int, generator: torch.Generator) -> Tensor:
         """Random images without a face: `NEGATIVES` per face, at least one.

@@ -29,7 +29,7 @@ from facepoints.models.run import Run
 from facepoints.training.batches import Batch, Batches, DeviceFaces, seed_of
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.initialization import init_from_run
-from facepoints.training.losses import LOSSES, masked_loss
+from facepoints.training.losses import LOSSES, masked_loss, masked_mean
 from facepoints.training.run_folder import CHECKPOINT
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train_state import TrainState, write_checkpoint
@@ -45,6 +45,12 @@ PROGRESS_SECONDS = 0.5
 
 FACE_SCORE_WEIGHT = 0.1
 """Weight of the face score's cross entropy beside the loss of the points."""
+
+VISIBILITY_WEIGHT = 0.2
+"""Weight of the visibility's cross entropy beside the loss of the points."""
+
+ANNOTATOR_WEIGHT = 0.05
+"""Weight of the annotator's cross entropy beside the loss of the points."""
 
 MAX_GRADIENT_NORM = 5.0
 
@@ -65,6 +71,8 @@ class MemberTrainer:
             face score on; None: the network has no face score.
         start: run to take the initial weights from; None: random weights.
         part: name of the plan's part that the member is for.
+        annotators: number of annotators whose bias is learned, the marking schemes of `rows`; 0:
+            no bias is learned.
 
     Raises:
         SettingsError: too few rows for a step, images too small for the network, or a run
@@ -81,6 +89,7 @@ class MemberTrainer:
         negatives: NDArray[np.uint8] | None = None,
         start: Run | None = None,
         part: str = "",
+        annotators: int = 0,
     ) -> None:
         self.number, self.settings, self.ctx = number, settings, ctx
         cropped = center_crop(rows, settings.input_size)
@@ -90,7 +99,7 @@ class MemberTrainer:
         bias_rows = cropped.take(spread_rows(len(cropped), BIAS_ROWS))
         self.bias_rows = DeviceFaces.of(bias_rows, ctx.device)
         torch.manual_seed(seed_of(settings.seed, number))
-        model = _build_model(cropped, settings, self.batches.has_negatives)
+        model = _build_model(cropped, settings, self.batches.has_negatives, annotators)
         if start is not None:
             init_from_run(model, settings.network, cropped, start, number, part)
         model.to(ctx.device)
@@ -233,7 +242,9 @@ class MemberTrainer:
             model.mirror_bias.copy_(measured)
 
 
-def _build_model(rows: Samples, settings: TrainSettings, has_face_score: bool) -> KeypointModel:
+def _build_model(
+    rows: Samples, settings: TrainSettings, has_face_score: bool, annotators: int
+) -> KeypointModel:
     """A fresh model, normalized by the gray values of the images, that starts at the mean face."""
     values = rows.images[:: max(1, len(rows) // 2000)]
     model = build_model(
@@ -243,6 +254,8 @@ def _build_model(rows: Samples, settings: TrainSettings, has_face_score: bool) -
         float(values.mean(dtype=np.float64)),
         float(values.std(dtype=np.float64)),
         has_face_score,
+        annotators,
+        rows.visibility is not None,
     )
     count = np.maximum(rows.labelled.sum(axis=0), 1)[:, None]
     mean = torch.from_numpy(rows.points.sum(axis=0) / count)
@@ -284,13 +297,21 @@ def _loss(
     Images without a face count for the face score only.
     """
     faces = len(batch.points)
-    of_faces = RawOutput(*(part[:faces] for part in output))
+    of_faces = output.first(faces)
     objective, value = masked_loss(LOSSES[name], of_faces, batch.points, batch.labelled, ctx)
     if len(output.score) > faces:
         is_face = torch.zeros_like(output.score)
         is_face[:faces] = 1
         score_loss = functional.binary_cross_entropy(output.score, is_face)
         objective = objective + FACE_SCORE_WEIGHT * score_loss
+    if of_faces.visible is not None and batch.visibility is not None:
+        known = batch.visibility >= 0
+        target = (batch.visibility > 0).to(of_faces.visible.dtype)
+        errors = functional.binary_cross_entropy(of_faces.visible, target, reduction="none")
+        objective = objective + VISIBILITY_WEIGHT * masked_mean(errors, known)
+    if of_faces.annotator is not None:
+        annotator_loss = functional.cross_entropy(of_faces.annotator, batch.scheme)
+        objective = objective + ANNOTATOR_WEIGHT * annotator_loss
     return objective, value
 
 

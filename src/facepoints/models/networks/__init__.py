@@ -1,7 +1,8 @@
 """Networks by name, and the model that wraps one.
 
 A backbone maps normalized images (B, 1, H, W) to (B, K, 2) coordinates in [-1, 1], or to
-(B, K, 3) with the logarithm of the scale as well. `build_model` wraps it in a `KeypointModel`,
+(B, K, 3) with the logarithm of the scale as well; or a `layers.BackboneOutput` with a face score,
+visibility and annotators, too. `build_model` wraps it in a `KeypointModel`,
 which works in gray values and pixels.
 
 A new network needs:
@@ -48,6 +49,7 @@ class BackboneBuilder(Protocol):
         size: tuple[int, int],
         has_face_score: bool = False,
         annotators: int = 0,
+        has_visibility: bool = False,
     ) -> nn.Module: ...
 
 
@@ -61,11 +63,12 @@ def _points_only(
         size: tuple[int, int],
         has_face_score: bool = False,
         annotators: int = 0,
+        has_visibility: bool = False,
     ) -> nn.Module:
-        if has_face_score or annotators:
+        if has_face_score or annotators or has_visibility:
             raise SettingsError(
-                f"'{network}' has no face score and no annotator bias; leave out the images "
-                f"without a face, or choose heatnet"
+                f"'{network}' predicts points only: no face score, no visibility, no annotator "
+                f"bias; leave out the images without a face, or choose heatnet"
             )
         return build(points, size)
 
@@ -91,6 +94,7 @@ def build_model(
     std: float,
     has_face_score: bool = False,
     annotators: int = 0,
+    has_visibility: bool = False,
 ) -> KeypointModel:
     """A new model with random weights.
 
@@ -103,15 +107,16 @@ def build_model(
         has_face_score: also predict whether there is a face (heatnet only).
         annotators: number of annotators whose `AnnotatorBias` corrects the points; 0: no
             correction (heatnet only).
+        has_visibility: also predict whether each point is visible (heatnet only).
 
     Raises:
-        SettingsError: the network is unknown, has no face score or annotator bias but one is
-            wanted, or needs a larger size; there are no points; or `mean` or `std` is out of
+        SettingsError: the network is unknown, has no face score, visibility or annotator bias
+            but one is wanted, or needs a larger size; there are no points; or `mean` or `std` is out of
             range.
     """
     if network not in NETWORKS:
         raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
     if points < 1:
         raise SettingsError(f"a network needs at least 1 point to predict, got {points}")
-    backbone = NETWORKS[network](points, size, has_face_score, annotators)
+    backbone = NETWORKS[network](points, size, has_face_score, annotators, has_visibility)
     return KeypointModel(backbone, points, size, mean, std)

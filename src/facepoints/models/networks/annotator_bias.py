@@ -19,8 +19,9 @@ __all__ = ["AnnotatorBias"]
 class AnnotatorBias(nn.Module):
     """Adds the offset of the probable annotator to points. All offsets are 0 before the training.
 
-    ``forward``: points (B, K, 2), in half sides of the image, and features (B, C) to corrected
-    points (B, K, 2).
+    ``forward``: points (B, K, 2), in half sides of the image, and the probability of each annotator
+    (B, annotators) to corrected points (B, K, 2). `annotator_logits` maps features (B, C) to the
+    log odds of each annotator.
 
     Args:
         points: K.
@@ -34,8 +35,7 @@ class AnnotatorBias(nn.Module):
         self.weight = nn.Parameter(torch.zeros(annotators, 2 * points, 2 * points))
         self.bias = nn.Parameter(torch.zeros(annotators, 2 * points))
 
-    def forward(self, points: Tensor, features: Tensor) -> Tensor:
-        probability = self.annotator_logits(features).softmax(-1)
+    def forward(self, points: Tensor, probability: Tensor) -> Tensor:
         flat = points.flatten(1)
         offsets = (flat @ self.weight).transpose(0, 1) + self.bias  # (B, annotators, 2K)
         return points + (probability[..., None] * offsets).sum(1).view_as(points)

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from facepoints.errors import SettingsError
 from facepoints.models.networks.annotator_bias import AnnotatorBias
-from facepoints.models.networks.layers import full_precision
+from facepoints.models.networks.layers import BackboneOutput, full_precision
 
 __all__ = ["HeatNet", "heatnet"]
 
@@ -66,21 +66,40 @@ def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequentia
     )
 
 
+class _Visibility(nn.Module):
+    """Log odds (B, K) that points are visible, from the features under each heatmap (B, K, C) and
+    the pooled features of the image (B, D)."""
+
+    def __init__(self, points: int, under: int, pooled: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(points, under))
+        self.turned = nn.Linear(pooled, points)
+        nn.init.zeros_(self.turned.weight)
+
+    def forward(self, under: Tensor, pooled: Tensor) -> Tensor:
+        return (under * self.weight).sum(-1) + self.turned(pooled)
+
+
 class HeatNet(nn.Module):
     """The network that the module's docstring describes.
 
-    ``forward``: normalized images (B, 1, H, W) to raw (B, K, 3), x and y in [-1, 1] over the image
-    and the log of the scale in half sides. With a face score, a pair of that and (B,), the log
-    odds that the image shows a face.
+    ``forward``: normalized images (B, 1, H, W) to `BackboneOutput`.
 
     Args:
         points: K.
         has_face_score: also predict whether there is a face.
         annotators: number of annotators whose `AnnotatorBias` corrects the points; 0: no
             correction.
+        has_visibility: also predict whether each point is visible.
     """
 
-    def __init__(self, points: int, has_face_score: bool = False, annotators: int = 0) -> None:
+    def __init__(
+        self,
+        points: int,
+        has_face_score: bool = False,
+        annotators: int = 0,
+        has_visibility: bool = False,
+    ) -> None:
         super().__init__()
         stem, quarter, eighth, sixteenth = _WIDTHS
         self.points = points
@@ -103,8 +122,9 @@ class HeatNet(nn.Module):
         # Absent unless trained: DistributedDataParallel waits for every parameter's gradient.
         self.face_score = nn.Linear(sixteenth, 1) if has_face_score else None
         self.annotator_bias = AnnotatorBias(points, sixteenth, annotators) if annotators else None
+        self.visibility = _Visibility(points, 64, sixteenth) if has_visibility else None
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> BackboneOutput:
         quarter = self.quarter(self.stem(x))
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)
@@ -112,16 +132,20 @@ class HeatNet(nn.Module):
         up = functional.interpolate(self.at_eighth(up + eighth), size=quarter.shape[-2:])
         features = self.at_quarter(up + quarter)
         with full_precision(features.device.type):
-            raw = self._decode(features.float())
+            raw, averages = self._decode(features.float())
             pooled = sixteenth.mean((2, 3)).float()
+            annotator = None
             if self.annotator_bias is not None:
-                raw = torch.cat([self.annotator_bias(raw[..., :2], pooled), raw[..., 2:]], dim=-1)
-        if self.face_score is None:
-            return raw
-        return raw, self.face_score(pooled).squeeze(1)
+                annotator = self.annotator_bias.annotator_logits(pooled)
+                corrected = self.annotator_bias(raw[..., :2], annotator.softmax(-1))
+                raw = torch.cat([corrected, raw[..., 2:]], dim=-1)
+            visible = None if self.visibility is None else self.visibility(averages, pooled)
+        score = None if self.face_score is None else self.face_score(pooled).squeeze(1)
+        return BackboneOutput(raw, score, visible, annotator)
 
-    def _decode(self, features: Tensor) -> Tensor:
-        """Mean and log scale of each heatmap, raw (B, K, 3), from features (B, C, h, w).
+    def _decode(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log scale of each heatmap, raw (B, K, 3), and the features averaged under each
+        heatmap (B, K, C), from features (B, C, h, w).
 
         The cells tile the image: cell i of n covers [-1 + 2i/n, -1 + 2(i+1)/n] and counts with its
         center. The scale is the heatmap's own deviation times a factor that is predicted from the
@@ -141,12 +165,18 @@ class HeatNet(nn.Module):
         variance = (square - mean.square()).sum(-1).clamp_min(1e-6)
         weight, bias = self.log_scale.weight.flatten(1), self.log_scale.bias
         assert bias is not None
-        log_factor = (averages[..., :-4] * weight).sum(-1) + bias
-        return torch.cat([mean, (0.5 * variance.log() + log_factor).unsqueeze(-1)], dim=-1)
+        under = averages[..., :-4]
+        log_factor = (under * weight).sum(-1) + bias
+        raw = torch.cat([mean, (0.5 * variance.log() + log_factor).unsqueeze(-1)], dim=-1)
+        return raw, under
 
 
 def heatnet(
-    points: int, size: tuple[int, int], has_face_score: bool = False, annotators: int = 0
+    points: int,
+    size: tuple[int, int],
+    has_face_score: bool = False,
+    annotators: int = 0,
+    has_visibility: bool = False,
 ) -> nn.Module:
     """A `HeatNet` for images of `size` (H, W), at least 32 pixels a side.
 
@@ -158,4 +188,4 @@ def heatnet(
             f"heatnet needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"got {size[1]}x{size[0]}; choose a larger size or another network"
         )
-    return HeatNet(points, has_face_score, annotators)
+    return HeatNet(points, has_face_score, annotators, has_visibility)

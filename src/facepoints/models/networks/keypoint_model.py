@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facepoints.errors import SettingsError
+from facepoints.models.networks.layers import BackboneOutput
 
 __all__ = ["KeypointModel", "RawOutput"]
 
@@ -42,11 +43,22 @@ class RawOutput(NamedTuple):
             loss of the training (see `training.losses`).
         score: (B,) in [0, 1], the probability that the image shows a face; ones from a network
             without a face score.
+        visible: (B, K) in [0, 1], the probability that each point is visible, not hidden; None
+            from a network without visibility.
+        annotator: (B, annotators), log odds that each annotator labeled the image; None from a
+            network without annotator bias.
     """
 
     points: Tensor
     scale: Tensor
     score: Tensor
+    visible: Tensor | None = None
+    annotator: Tensor | None = None
+
+    def first(self, count: int) -> RawOutput:
+        """The output for the first images of the batch."""
+        parts = [None if part is None else part[:count] for part in self]
+        return RawOutput(*parts)  # pyright: ignore[reportArgumentType]
 
 
 class KeypointModel(nn.Module):
@@ -55,7 +67,7 @@ class KeypointModel(nn.Module):
     Args:
         backbone: maps normalized images (B, 1, H, W) to (B, K, 2) coordinates in [-1, 1] over the
             image, or to (B, K, 3) with the logarithm of the scale in half sides of the image; or
-            to a pair of that and (B,), the log odds that there is a face.
+            to a `BackboneOutput` that holds such a tensor.
         points: K.
         size: (H, W) of the images, in pixels.
         mean: mean gray value of the training images, in [0, 255].
@@ -95,7 +107,7 @@ class KeypointModel(nn.Module):
         self.register_buffer("mirror_bias", torch.zeros(points, 2))
         sides = torch.tensor([self.size[1], self.size[0]], dtype=torch.float32)
         self.register_buffer("sides", sides, persistent=False)
-        values, self.has_face_score = _outputs(backbone, points, self.size)
+        values, self.has_face_score, self.has_visibility = _outputs(backbone, points, self.size)
         # Only if used: DistributedDataParallel waits for the gradient of every parameter.
         log_scale = None
         if values == 2:
@@ -103,22 +115,24 @@ class KeypointModel(nn.Module):
         self.register_parameter("log_scale", log_scale)
 
     def forward(self, images: Tensor) -> RawOutput:
-        """Points, scale and score, in float32.
+        """Points, scale, score and visibility, in float32.
 
         Args:
             images: (B, 1, H, W) gray, uint8 or float in [0, 255].
         """
         output = self.backbone((images.to(self.mean.dtype) - self.mean) / self.std)
-        if self.has_face_score:
-            raw, logit = output[0].float(), output[1].float()
-            score = logit.clamp(-MAX_LOGIT, MAX_LOGIT).sigmoid()
-        else:
-            raw = output.float()
-            score = torch.ones_like(raw[:, 0, 0])
+        if not isinstance(output, BackboneOutput):
+            output = BackboneOutput(output)
+        raw = output.raw.float()
         points = (raw[..., :2] + 1) / 2 * self.sides - 0.5 + self.mirror_bias
         if self.log_scale is None:
-            return RawOutput(points, self._pixels(raw[..., 2]), score)
-        return RawOutput(points, self._pixels(self.log_scale.float()).expand(raw.shape[:2]), score)
+            scale = self._pixels(raw[..., 2])
+        else:
+            scale = self._pixels(self.log_scale.float()).expand(raw.shape[:2])
+        score = _probability(output.score)
+        if score is None:
+            score = torch.ones_like(raw[:, 0, 0])
+        return RawOutput(points, scale, score, _probability(output.visible), output.annotator)
 
     def predict_mirrored(self, images: Tensor, mirror: Tensor) -> RawOutput:
         """Mean of the outputs for the images and for their mirror images.
@@ -127,13 +141,19 @@ class KeypointModel(nn.Module):
             images: as for `forward`.
             mirror: (K,) column of each point's mirror partner.
         """
-        points, scale, score = self(images)
-        other, other_scale, other_score = self(images.flip(-1))
+        first, second = self(images), self(images.flip(-1))
         # The mirror bias is not mirrored: an annotator's bias to the left stays to the left.
-        other = (other - self.mirror_bias)[:, mirror]
+        other = (second.points - self.mirror_bias)[:, mirror]
         other = torch.stack([self.size[1] - 1 - other[..., 0], other[..., 1]], dim=-1)
-        points = (points + other + self.mirror_bias) / 2
-        return RawOutput(points, (scale + other_scale[:, mirror]) / 2, (score + other_score) / 2)
+        visible = first.visible
+        if visible is not None:
+            visible = (visible + second.visible[:, mirror]) / 2
+        return RawOutput(
+            (first.points + other + self.mirror_bias) / 2,
+            (first.scale + second.scale[:, mirror]) / 2,
+            (first.score + second.score) / 2,
+            visible,
+        )
 
     def _pixels(self, log_scale: Tensor) -> Tensor:
         """Scale in pixels from its logarithm in half sides, between MIN_SCALE and the longer
@@ -159,19 +179,24 @@ class KeypointModel(nn.Module):
         output.bias.copy_(torch.where(raw.isfinite(), raw, 0).flatten())
 
 
+def _probability(logit: Tensor | None) -> Tensor | None:
+    return None if logit is None else logit.float().clamp(-MAX_LOGIT, MAX_LOGIT).sigmoid()
+
+
 @torch.no_grad()
-def _outputs(backbone: nn.Module, points: int, size: tuple[int, int]) -> tuple[int, bool]:
+def _outputs(backbone: nn.Module, points: int, size: tuple[int, int]) -> tuple[int, bool, bool]:
     """Number of values that a backbone predicts for each point (2, or 3 with a scale), and whether
-    it has a face score."""
+    it has a face score and visibility."""
     training = backbone.training
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
     output = backbone.eval()(torch.zeros(1, 1, *size, device=device))
     backbone.train(training)
-    has_face_score = isinstance(output, tuple)
-    shape = tuple((output[0] if has_face_score else output).shape)
+    if not isinstance(output, BackboneOutput):
+        output = BackboneOutput(output)
+    shape = tuple(output.raw.shape)
     if shape not in ((1, points, 2), (1, points, 3)):
         raise SettingsError(
             f"a network for {points} points must give (B, {points}, 2) or (B, {points}, 3), "
             f"this one gives (B, {', '.join(map(str, shape[1:]))}); build it for as many points"
         )
-    return shape[2], has_face_score
+    return shape[2], output.score is not None, output.visible is not None

@@ -1,16 +1,35 @@
-"""Parts that networks share: feature map sizes, initial weights, regression head, precision."""
+"""Parts that networks share: output, feature map sizes, initial weights, regression head,
+precision."""
 
 from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from facepoints.errors import SettingsError
 
-__all__ = ["PointRegressor", "full_precision"]
+__all__ = ["BackboneOutput", "PointRegressor", "full_precision"]
+
+
+class BackboneOutput(NamedTuple):
+    """Output of a network that predicts more than points, for B images.
+
+    Attributes:
+        raw: (B, K, 3), x and y in [-1, 1] over the image and the log of the scale in half sides.
+        score: (B,), log odds that the image shows a face; None without a face score.
+        visible: (B, K), log odds that each point is visible; None without visibility.
+        annotator: (B, annotators), log odds of each annotator; None without annotators.
+    """
+
+    raw: Tensor
+    score: Tensor | None = None
+    visible: Tensor | None = None
+    annotator: Tensor | None = None
+
 
 OUTPUT_SCALE = 0.01
 """Initial distance of the last layer's output from its bias, in half sides, for features of unit

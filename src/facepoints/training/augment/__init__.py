@@ -15,19 +15,36 @@ the inverse of G and a few fixed-point iterations for e.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from facepoints.training.augment.elastic import GRID
 from facepoints.training.augment.geometric import warp
-from facepoints.training.augment.photometric import change_tones
+from facepoints.training.augment.photometric import change_tones, under_cover
 from facepoints.training.augment.presets import AUGMENTS, STRENGTHS, Augment
 from facepoints.training.augment.random_columns import COLUMNS
 
-__all__ = ["AUGMENTS", "STRENGTHS", "Augment", "augment"]
+__all__ = ["AUGMENTS", "STRENGTHS", "Augment", "Augmented", "augment", "augment_faces"]
 
 
-@torch.no_grad()
+class Augmented(NamedTuple):
+    """A batch of changed faces.
+
+    Attributes:
+        images: (B, 1, H, W) float32.
+        points: (B, K, 2) float32, pixels.
+        labelled: (B, K) bool.
+        visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; or None.
+    """
+
+    images: Tensor
+    points: Tensor
+    labelled: Tensor
+    visibility: Tensor | None
+
+
 def augment(
     images: Tensor,
     points: Tensor,
@@ -37,12 +54,29 @@ def augment(
     generator: torch.Generator,
     size: tuple[int, int] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
+    """`augment_faces` for faces without visibility. Returns images, points and mask."""
+    changed = augment_faces(images, points, labelled, None, settings, mirror, generator, size)
+    return changed.images, changed.points, changed.labelled
+
+
+@torch.no_grad()
+def augment_faces(
+    images: Tensor,
+    points: Tensor,
+    labelled: Tensor,
+    visibility: Tensor | None,
+    settings: Augment,
+    mirror: Tensor | None,
+    generator: torch.Generator,
+    size: tuple[int, int] | None = None,
+) -> Augmented:
     """Randomly changed copies of a batch of faces; the inputs are not modified.
 
     Args:
         images: (B, 1, H, W) float32 in [0, 255], on any device.
         points: (B, K, 2) float32, (x, y) in pixels; the center of the top-left pixel is (0, 0).
         labelled: (B, K) bool.
+        visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; or None.
         settings: strength of every change.
         mirror: (K,) int64, column k of a mirrored face is column mirror[k] of the
             original (`LandmarkSet.mirror`). None: no face is mirrored.
@@ -51,9 +85,9 @@ def augment(
             shift move real surroundings into it. Default: the size of the input.
 
     Returns:
-        Images, points and mask on the same device, images of `size`. Points outside the image
+        The changed faces on the same device, images of `size`. Points outside the image
         (beyond the outer edge of a border pixel) are no longer labeled. Points without a label
-        are 0 if the settings change geometry.
+        are 0 if the settings change geometry. Points under a cover become hidden.
     """
     batch, device = len(images), images.device
     uniform = torch.rand(batch, COLUMNS, generator=generator)
@@ -64,11 +98,15 @@ def augment(
     with torch.autocast(device.type, enabled=False):
         images = images.float()
         if geometric:
-            images, points, labelled = warp(
-                images, points, labelled, settings, mirror, uniform, control, size
+            images, points, labelled, visibility = warp(
+                images, points, labelled, settings, mirror, uniform, control, size, visibility
             )
+        uniform = uniform.to(device, non_blocking=True)
         if settings.photometric:
             if not geometric:
                 images = images.clone()
-            images = change_tones(images, settings, uniform.to(device, non_blocking=True), seed)
-    return images, points, labelled
+            images = change_tones(images, settings, uniform, seed)
+        if visibility is not None:
+            hidden = labelled & under_cover(points, settings, uniform, size)
+            visibility = torch.where(hidden, torch.zeros_like(visibility), visibility)
+    return Augmented(images, points, labelled, visibility)

@@ -33,8 +33,9 @@ def warp(
     uniform: Tensor,
     control: Tensor,
     size: tuple[int, int],
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Warp image, points and mask by one random map per face.
+    visibility: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Warp image, points and masks by one random map per face.
 
     Args:
         images: (B, 1, H, W) float32.
@@ -45,9 +46,10 @@ def warp(
         uniform: (B, COLUMNS) in [0, 1], on the CPU.
         control: (B, 2 GRID^2) in [0, 1], on the CPU, for the elastic field.
         size: (height, width) of the output, a window at the center of the input.
+        visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; or None.
 
     Returns:
-        Images, points and mask. Points outside the image are no longer labeled; points without a
+        Images, points, mask and visibility. Points outside the image are no longer labeled; points without a
         label are 0.
     """
     device = images.device
@@ -66,6 +68,8 @@ def warp(
         flips = flipped.to(device, non_blocking=True)[:, None]
         moved = torch.where(flips[..., None], moved[:, column], moved)
         labelled = torch.where(flips, labelled[:, column], labelled)
+        if visibility is not None:
+            visibility = torch.where(flips, visibility[:, column], visibility)
     x, y = moved.unbind(-1)
     labelled = labelled & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     moved = torch.where(labelled[..., None], moved, torch.zeros_like(moved))
@@ -75,7 +79,7 @@ def warp(
     images = F.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
-    return images, moved, labelled
+    return images, moved, labelled, visibility
 
 
 def _homographies(

@@ -31,7 +31,7 @@ from facepoints.training.augment.random_columns import (
     signed,
 )
 
-__all__ = ["change_tones"]
+__all__ = ["change_tones", "under_cover"]
 
 
 def change_tones(images: Tensor, settings: Augment, uniform: Tensor, seed: int) -> Tensor:
@@ -122,20 +122,50 @@ def _covers(images: Tensor, settings: Augment, uniform: Tensor) -> Tensor:
     return torch.where(borrows, others, gray)
 
 
+def _distances(
+    xs: Tensor, ys: Tensor, settings: Augment, uniform: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Parts along x (B, n) and y (B, m) of the distance from the center of each image's cover, and
+    the limit (B, 1): a place is covered if the sum of its parts is at most the limit.
+
+    Args:
+        xs, ys: (B, n) and (B, m) as fractions of the image, 0 at the center of the first pixel and
+            1 at that of the last.
+    """
+    column = uniform[:, :, None]
+    shape = torch.where(column[:, SHAPE] < 0.5, _ROUND, _SQUARE)
+    half = _SMALLEST_COVER + column[:, HALF_X : HALF_Y + 1] * (_LARGEST_COVER - _SMALLEST_COVER)
+    far_x = ((xs - column[:, CENTER_X]) / half[:, 0]).abs() ** shape
+    far_y = ((ys - column[:, CENTER_Y]) / half[:, 1]).abs() ** shape
+    return far_x, far_y, torch.where(column[:, COVERED] < settings.occlusion, 1.0, -1.0)
+
+
+def under_cover(
+    points: Tensor, settings: Augment, uniform: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """Mask (B, K) of the points that the cover of their image hides.
+
+    Args:
+        points: (B, K, 2) pixels of the output.
+        settings, uniform: as for `change_tones`.
+        size: (height, width) of the output.
+    """
+    if not settings.occlusion:
+        return torch.zeros(points.shape[:2], dtype=torch.bool, device=points.device)
+    xs, ys = points[..., 0] / (size[1] - 1), points[..., 1] / (size[0] - 1)
+    far_x, far_y, limit = _distances(xs, ys, settings, uniform)
+    return far_x + far_y <= limit
+
+
 def _cover_and_grain(images: Tensor, settings: Augment, uniform: Tensor, seed: int) -> Tensor:
     """Occlude a rectangle or ellipse, and add noise to the whole image."""
     height, width = images.shape[-2:]
     column = uniform[:, :, None]
     grain = (column[:, NOISE] * settings.noise)[..., None, None]
     if settings.occlusion:
-        shape = torch.where(column[:, SHAPE] < 0.5, _ROUND, _SQUARE)
-        half = column[:, HALF_X : HALF_Y + 1] * (_LARGEST_COVER - _SMALLEST_COVER)
-        half = _SMALLEST_COVER + half
-        xs = torch.linspace(0, 1, width, device=images.device)
-        ys = torch.linspace(0, 1, height, device=images.device)
-        far_x = ((xs - column[:, CENTER_X]) / half[:, 0]).abs() ** shape
-        far_y = ((ys - column[:, CENTER_Y]) / half[:, 1]).abs() ** shape
-        limit = torch.where(column[:, COVERED] < settings.occlusion, 1.0, -1.0)
+        xs = torch.linspace(0, 1, width, device=images.device).expand(len(images), -1)
+        ys = torch.linspace(0, 1, height, device=images.device).expand(len(images), -1)
+        far_x, far_y, limit = _distances(xs, ys, settings, uniform)
         covered = (far_x[:, None, :] + far_y[:, :, None] <= limit[..., None])[:, None]
         images = torch.where(covered, _covers(images, settings, uniform), images)
         strong = (column[:, GRAIN] - 0.5).clamp(min=0) * 2 * _STRONGEST_GRAIN
