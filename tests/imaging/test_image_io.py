@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facepoints.errors import DataError
-from facepoints.imaging import image_io
+from facepoints.errors import DataError, DataWarning
+from facepoints.imaging import decoding
 from facepoints.imaging.image_header import kind_of, read_header
 from facepoints.imaging.image_io import read_image
 from facepoints.imaging.input_paths import find_images, relative_to_common
@@ -163,7 +163,8 @@ def test_an_animation_gives_its_first_frame() -> None:
     frames.durations = [50, 50]
     done, data = cv2.imencodeanimation(".webp", frames)
     assert done
-    assert (read_image(data.tobytes()) == 255).all()
+    with pytest.warns(DataWarning, match="animation of 2 frames, of which the first was read"):
+        assert (read_image(data.tobytes()) == 255).all()
 
 
 def test_one_pixel_is_an_image() -> None:
@@ -187,7 +188,7 @@ def claims(kind: str, side: int) -> bytes:
 def test_a_huge_claim_is_refused_before_it_is_decoded(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_io, "cv2", SimpleNamespace())  # no decoder is there to call
+    monkeypatch.setattr(decoding, "cv2", SimpleNamespace())  # no decoder is there to call
     with pytest.raises(DataError, match=r"claims 60000 x 60000 pixels, at most 268 million"):
         read_image(claims(kind, 60000))
 
@@ -259,7 +260,7 @@ def test_a_damaged_file_is_an_image_or_a_data_error(
     at = int(len(data) * place)
     data = data[:at] + junk + data[at + len(junk) :]
     message = ""
-    with patch.object(image_io, "MAX_PIXELS", 10_000):  # damage may claim any size
+    with patch.object(decoding, "MAX_PIXELS", 10_000):  # damage may claim any size
         try:
             assert read_image(data).dtype == np.uint8
         except DataError as error:

@@ -335,11 +335,25 @@ def test_every_kind_of_image_gives_the_same_faces(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), gray)
     predictor = Predictor(DriftingDiscs(), FixedDetector([around(160, 120, 100)]))
-    kinds = [gray, rgb, opaque, gray[..., None], rgb[:, ::-1][:, ::-1], path, str(path)]
+    kinds: list[Any] = [gray, rgb, opaque, gray[..., None], rgb[:, ::-1][:, ::-1], path, str(path)]
+    kinds += [path.read_bytes(), pytest.importorskip("PIL.Image").fromarray(rgb)]
     for kind in kinds:
         (face,) = predictor(kind)
         assert np.abs(face.points - truth).max() < 3
     assert [len(faces) for faces in predictor(kinds)] == [1] * len(kinds)
+
+
+def test_arrays_of_opencv_are_read_as_bgr_on_request() -> None:
+    bgr = np.repeat(canvas()[..., None], 3, axis=2)
+    bgr[100:140, 140:180] = (255, 0, 0)  # blue, which counts little in gray
+    seen = RecordingDiscs()
+    predictor = Predictor(seen, FixedDetector([around(160, 120, 100)]), min_score=0)
+    predictor(bgr, bgr=True)
+    predictor(np.ascontiguousarray(bgr[..., ::-1]))
+    predictor([bgr], bgr=True)
+    assert (seen.crops[0] == seen.crops[len(seen.crops) // 3]).all()
+    predictor(bgr)
+    assert (seen.crops[0] != seen.crops[-1]).any()
 
 
 @pytest.mark.parametrize(
@@ -361,9 +375,15 @@ def test_arrays_that_are_not_images_are_refused(wrong: NDArray) -> None:
         predictor([canvas(), wrong])
 
 
-@pytest.mark.parametrize("wrong", [None, 3, b"bytes", object(), [3], [[canvas()]], [b"bytes"]])
-def test_objects_that_are_neither_array_nor_path_are_refused(wrong: Any) -> None:
+@pytest.mark.parametrize("wrong", [None, 3, object(), [3], [[canvas()]]])
+def test_objects_that_are_no_images_are_refused(wrong: Any) -> None:
     with pytest.raises(DataError, match=r"got \w+; numpy.asarray"):
+        Predictor(DriftingDiscs(), FixedDetector([]))(wrong)
+
+
+@pytest.mark.parametrize("wrong", [b"bytes", [b"bytes"]])
+def test_bytes_that_are_no_image_file_are_refused(wrong: Any) -> None:
+    with pytest.raises(DataError, match="is not an image of a known kind"):
         Predictor(DriftingDiscs(), FixedDetector([]))(wrong)
 
 

@@ -2,7 +2,8 @@
 
 Only the necessary part of each format is parsed. Sources: ITU-T T.81 (JPEG), the PNG
 specification (W3C), Google's WebP container specification, TIFF 6.0 (Adobe), GIF89a
-(CompuServe), Microsoft's BITMAPINFOHEADER, the Netpbm manual, ISO/IEC 14496-12 (AVIF).
+(CompuServe), Microsoft's BITMAPINFOHEADER, the Netpbm manual, ISO/IEC 14496-12 and 23008-12
+(AVIF, HEIC).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["HEAD_BYTES", "KINDS", "Header", "kind_of", "read_header"]
+from facepoints.imaging import tiff_tags
+
+__all__ = ["HEAD_BYTES", "KINDS", "Header", "foreign_kind", "kind_of", "read_header"]
 
 
 class Header(NamedTuple):
@@ -30,8 +33,11 @@ class Header(NamedTuple):
     alpha: bool
 
 
-HEAD_BYTES = 16
-"""Number of bytes that `kind_of` needs."""
+HEAD_BYTES = 256
+"""Number of bytes that `kind_of` and `foreign_kind` need."""
+
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_HEIF_BRANDS |= {b"mif1", b"mif2", b"msf1", b"avci", b"avcs", b"jpeg"}
 
 _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("JPEG", re.compile(rb"\xff\xd8\xff")),
@@ -41,16 +47,51 @@ _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("TIFF", re.compile(rb"II[*+]\0|MM\0[*+]")),
     ("GIF", re.compile(rb"GIF8[79]a")),
     ("PNM", re.compile(rb"P[1-6][\s#]")),
-    ("AVIF", re.compile(rb"....ftyp(?:avif|avis)", re.DOTALL)),
 )
 
-KINDS = tuple(kind for kind, _ in _MAGIC)
+KINDS = (*(kind for kind, _ in _MAGIC), "AVIF", "HEIC")
 """Known kinds of image files."""
+
+_FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("a JPEG XL image", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL ")),
+    ("a JPEG 2000 image", re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51")),
+    (
+        "a raw photo of a camera",
+        re.compile(rb"II\*\0....CR|....ftypcrx |FUJIFILM|II(?:U\0|RO|RS)", re.S),
+    ),
+    ("a Photoshop file", re.compile(rb"8BPS")),
+    ("an OpenEXR image", re.compile(rb"\x76\x2f\x31\x01")),
+    ("a Radiance HDR image", re.compile(rb"#\?(?:RADIANCE|RGBE)")),
+    ("an icon file", re.compile(rb"\0\0[\1\2]\0[^\0]\0")),
+    ("a PDF document", re.compile(rb"%PDF")),
+    ("an SVG drawing", re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<svg")),
+    ("a DICOM file", re.compile(rb".{128}DICM", re.DOTALL)),
+    ("a zip archive", re.compile(rb"PK\x03\x04")),
+)
+"""Files that are not read, for messages."""
 
 
 def kind_of(head: bytes) -> str:
     """Kind of an image file by its first `HEAD_BYTES` bytes; empty if it is not an image."""
+    if foreign_kind(head):
+        return ""
+    if head[4:8] == b"ftyp":
+        brands = _brands(head)
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        return "HEIC" if head[8:12] in _HEIF_BRANDS or b"mif1" in brands else ""
     return next((kind for kind, magic in _MAGIC if magic.match(head)), "")
+
+
+def foreign_kind(head: bytes) -> str:
+    """What a file is that facepoints does not read, as in "a PDF document"; empty if unknown."""
+    return next((kind for kind, magic in _FOREIGN if magic.match(head)), "")
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The major brand and the compatible brands of an ISO media file."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
 
 
 def read_header(data: bytes) -> Header | None:
@@ -110,22 +151,10 @@ def _bmp(data: bytes) -> tuple[int, int, bool]:
 
 
 def _tiff(data: bytes) -> tuple[int, int, bool]:
-    order = "<" if data[:2] == b"II" else ">"
-    if struct.unpack_from(f"{order}H", data, 2)[0] == 43:  # BigTIFF
-        (at,), entry, counted, start = struct.unpack_from(f"{order}Q", data, 8), 20, "Q", 8
-    else:
-        (at,), entry, counted, start = struct.unpack_from(f"{order}I", data, 4), 12, "H", 2
-    (count,) = struct.unpack_from(f"{order}{counted}", data, at)
-    values = {256: 0, 257: 0, 262: 0, 277: 1, 338: 0}
-    widths = {3: "H", 4: "I", 16: "Q"}  # SHORT, LONG, LONG8
-    for number in range(min(count, 4096)):
-        place = at + start + number * entry
-        tag, kind = struct.unpack_from(f"{order}HH", data, place)
-        if tag in values and kind in widths:
-            value = struct.unpack_from(order + widths[kind], data, place + entry // 2 + 2)
-            values[tag] = value[0]
-    width, height, colors, samples, extra = values.values()
-    return width, height, extra > 0 or (colors == 2 and samples == 4)
+    tags = tiff_tags.read_page(data).tags
+    width, height = tags.get(tiff_tags.WIDTH, 0), tags.get(tiff_tags.HEIGHT, 0)
+    rgba = tags.get(tiff_tags.PHOTOMETRIC) == 2 and tags.get(tiff_tags.SAMPLES) == 4
+    return width, height, tags.get(tiff_tags.EXTRA_SAMPLES, 0) > 0 or rgba
 
 
 def _gif(data: bytes) -> tuple[int, int, bool]:
@@ -137,9 +166,14 @@ def _pnm(data: bytes) -> tuple[int, int, bool]:
     return int(words[1]), int(words[2]), False
 
 
-def _avif(data: bytes) -> tuple[int, int, bool]:
-    at = data.index(b"ispe")  # ValueError if there is none
-    return *struct.unpack_from(">II", data, at + 8), b"auxC" in data[:65536]
+def _heif(data: bytes) -> tuple[int, int, bool]:
+    # the sizes of all items are listed, tiles and previews too; the image is the largest
+    sizes = [
+        struct.unpack_from(">II", data, match.end() + 4)
+        for match in re.finditer(b"ispe", data[:1_000_000])
+    ]
+    width, height = max(sizes, key=lambda size: size[0] * size[1])  # ValueError if there is none
+    return width, height, b"auxC" in data[:65536]
 
 
 _READERS: dict[str, Callable[[bytes], tuple[int, int, bool]]] = {
@@ -150,5 +184,6 @@ _READERS: dict[str, Callable[[bytes], tuple[int, int, bool]]] = {
     "TIFF": _tiff,
     "GIF": _gif,
     "PNM": _pnm,
-    "AVIF": _avif,
+    "AVIF": _heif,
+    "HEIC": _heif,
 }

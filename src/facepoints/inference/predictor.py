@@ -28,9 +28,9 @@ from facepoints.detection import (
     merge_detections,
     overlap_of_smaller,
 )
-from facepoints.errors import DataError, SettingsError
+from facepoints.errors import SettingsError
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import composite_on_white, read_image
+from facepoints.imaging.image_input import ImageInput, as_array, is_one_image, not_an_image
 from facepoints.inference.cropping import (
     CROP_CONFIG,
     CropConfig,
@@ -44,8 +44,8 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["Image", "Predictor"]
 
-Image = NDArray[np.uint8] | str | Path
-"""(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; or the path of a file."""
+Image = ImageInput
+"""An array, the path or the bytes of a file, or an image of Pillow (`imaging.image_input`)."""
 
 _SAME_FACE = 0.5  # faces are the same if more than this fraction of the smaller box is shared
 _DETECTOR_WEIGHT = 2.0  # of the detector's log odds beside the model's
@@ -108,17 +108,21 @@ class Predictor:
         }
 
     @overload
-    def __call__(self, images: Image) -> list[Face]: ...
+    def __call__(self, images: Image, *, bgr: bool = False) -> list[Face]: ...
     @overload
-    def __call__(self, images: Sequence[Image]) -> list[list[Face]]: ...
-    def __call__(self, images: Image | Sequence[Image]) -> list[Face] | list[list[Face]]:
+    def __call__(self, images: Sequence[Image], *, bgr: bool = False) -> list[list[Face]]: ...
+    def __call__(
+        self, images: Image | Sequence[Image], *, bgr: bool = False
+    ) -> list[Face] | list[list[Face]]:
         """Find the faces in an image, or in each of several images.
 
         Several images at once are faster, because all their crops go through the model together.
 
         Args:
-            images: a path, or uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA; or a sequence
-                of them.
+            images: a path, the bytes of a file, a Pillow image, or uint8 (H, W) gray, (H, W, 3)
+                RGB or (H, W, 4) RGBA; or a sequence of them. The EXIF turn of files and Pillow
+                images is applied.
+            bgr: whether arrays hold BGR or BGRA, as OpenCV's `imread` gives them.
 
         Returns:
             The faces of the image, highest score first; or such a list for each image. The list
@@ -127,12 +131,12 @@ class Predictor:
         Raises:
             DataError: an array or a file is not an image.
         """
-        single = isinstance(images, np.ndarray | str | Path)
-        if isinstance(images, bytes) or not (single or isinstance(images, Iterable)):
-            raise _not_an_image(images)
-        several = [images] if single else list(images)
-        names = ["" if isinstance(image, np.ndarray) else str(image) for image in several]
-        faces = self.predict_batch([_as_array(image) for image in several], names)
+        single = is_one_image(images)
+        if not (single or isinstance(images, Iterable)):
+            raise not_an_image(images)
+        several: list[Any] = [images] if single else list(images)
+        names = [str(image) if isinstance(image, str | Path) else "" for image in several]
+        faces = self.predict_batch([as_array(image, bgr=bgr) for image in several], names)
         return faces[0] if single else faces
 
     def predict_batch(
@@ -235,37 +239,6 @@ def _combined_score(model_score: float, detector_score: float) -> float:
     model_odds = math.log(model_score / (1 - model_score))
     detector_odds = math.log(detector_score / (1 - detector_score))
     return 1 / (1 + math.exp(-(model_odds + _DETECTOR_WEIGHT * detector_odds)))
-
-
-def _as_array(image: Image) -> NDArray[np.uint8]:
-    """An image as an array (H, W) or (H, W, 3). Raises DataError."""
-    if isinstance(image, str | Path):
-        return read_image(image)
-    if not isinstance(image, np.ndarray):
-        raise _not_an_image(image)
-    shape = image.shape
-    channels = shape[2:]
-    if (
-        image.dtype != np.uint8
-        or len(shape) not in (2, 3)
-        or channels not in ((), (3,), (4,), (1,))
-    ):
-        raise DataError(
-            f"an image is uint8, (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, with values from "
-            f"0 to 255; got {image.dtype} {shape}"
-        )
-    if image.size == 0:
-        raise DataError(f"an image has one pixel or more, this one is {shape}")
-    if channels == (4,):
-        return composite_on_white(image[..., :3], image[..., 3])
-    return image[..., 0] if channels == (1,) else image
-
-
-def _not_an_image(thing: object) -> DataError:
-    return DataError(
-        f"an image is a path or an array, got {type(thing).__name__}; numpy.asarray(image) makes "
-        f"an array of an image that another library opened"
-    )
 
 
 def _rotations(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], affine.Matrix]]:

@@ -1,0 +1,68 @@
+"""Memory that this process may still use."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["free_memory"]
+
+_CGROUPS = (  # limit, use, statistics, and the name of reclaimable memory in these
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+
+
+def free_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that this process can still allocate; None if the system does not say.
+
+    It is the least of the machine's free memory with swap, the limit of the container (cgroup
+    v1 or v2), and the limit of the process (``ulimit -v``). Linux only.
+
+    Args:
+        root: folder that holds ``proc`` and ``sys``.
+    """
+    limits = [_of_machine(root), _of_process(root)]
+    limits += [_of_container(root / "sys/fs/cgroup", *names) for names in _CGROUPS]
+    known = [limit for limit in limits if limit is not None]
+    return max(0, min(known)) if known else None
+
+
+def _of_machine(root: Path) -> int | None:
+    with suppress(OSError, ValueError, IndexError):
+        lines = (line.split() for line in (root / "proc/meminfo").read_text().splitlines())
+        values = {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if len(words) > 1}
+        if "MemAvailable" in values:
+            return values["MemAvailable"] + values.get("SwapFree", 0)
+    return None
+
+
+def _of_container(folder: Path, limit: str, use: str, statistics: str, cache: str) -> int | None:
+    with suppress(OSError, ValueError, IndexError):  # "max" is not a number: no limit
+        free = int((folder / limit).read_text()) - int((folder / use).read_text())
+        for line in (folder / statistics).read_text().splitlines():
+            name, value = line.split()
+            if name == cache:
+                free += int(value)
+        return free
+    return None
+
+
+def _of_process(root: Path) -> int | None:
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    with suppress(OSError, ValueError, IndexError):
+        pages = int((root / "proc/self/statm").read_text().split()[0])
+        return limit - pages * resource.getpagesize()
+    return None

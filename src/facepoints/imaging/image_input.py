@@ -1,0 +1,110 @@
+"""Takes images as Python programs have them: paths, bytes, arrays and Pillow images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.errors import DataError
+from facepoints.imaging.bit_depth import to_uint8
+from facepoints.imaging.decoding import composite_on_white
+from facepoints.imaging.image_io import read_image
+
+__all__ = ["ImageInput", "PillowImage", "as_array", "is_one_image", "not_an_image"]
+
+
+class PillowImage(Protocol):
+    """An image of Pillow: `PIL.Image.Image` and its subclasses."""
+
+    @property
+    def mode(self) -> str: ...
+    def getbands(self) -> tuple[str, ...]: ...
+
+
+ImageInput = NDArray[np.uint8] | str | Path | bytes | PillowImage
+"""(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; the path of a file; the bytes of a file; or
+an image of Pillow."""
+
+_BYTES = (bytes, bytearray, memoryview)
+
+
+def is_one_image(thing: object) -> bool:
+    """Whether something is a single image rather than several. A Pillow image is one."""
+    return isinstance(thing, (np.ndarray, str, Path, *_BYTES)) or _is_pillow(thing)
+
+
+def as_array(image: ImageInput, *, bgr: bool = False) -> NDArray[np.uint8]:
+    """An image as an array (H, W) gray or (H, W, 3) RGB.
+
+    The EXIF turn of files, bytes and Pillow images is applied, and transparent pixels are
+    composited on white.
+
+    Args:
+        image: see `ImageInput`.
+        bgr: whether arrays hold BGR or BGRA, as OpenCV reads files. It has no effect on other
+            images.
+
+    Raises:
+        DataError: it is no image, or cannot be read.
+    """
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, _BYTES):
+        return read_image(bytes(image))
+    if _is_pillow(image):
+        return _from_pillow(image)
+    if not isinstance(image, np.ndarray):
+        raise not_an_image(image)
+    shape = image.shape
+    channels = shape[2:]
+    known = len(shape) in (2, 3) and channels in ((), (3,), (4,), (1,))
+    if image.dtype != np.uint8 or not known:
+        order = "BGR" if bgr else "RGB"
+        raise DataError(
+            f"an image is uint8, (H, W) gray, (H, W, 3) {order} or (H, W, 4) {order}A, with values "
+            f"from 0 to 255; got {image.dtype} {shape}"
+        )
+    if image.size == 0:
+        raise DataError(f"an image has one pixel or more, this one is {shape}")
+    if bgr and channels in ((3,), (4,)):
+        image = np.ascontiguousarray(image[..., [2, 1, 0, 3][: channels[0]]])
+    if channels == (4,):
+        return composite_on_white(image[..., :3], image[..., 3])
+    return image[..., 0] if channels == (1,) else image
+
+
+def _is_pillow(thing: object) -> TypeGuard[Any]:
+    """Whether something is an image of Pillow, which facepoints does not need or import."""
+    return any(
+        base.__module__ == "PIL.Image" and base.__name__ == "Image" for base in type(thing).__mro__
+    )
+
+
+def _from_pillow(image: Any) -> NDArray[np.uint8]:
+    from PIL import ImageOps
+
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode in ("I", "F") or upright.mode.startswith("I;"):  # 16 bits and more
+            return to_uint8(np.asarray(upright), "the image")[0]
+        clear = "A" in upright.getbands() or "transparency" in upright.info
+        pixels = np.array(upright.convert("RGBA" if clear else "RGB"))
+    except (OSError, ValueError, SyntaxError) as error:  # it is read from its file only now
+        raise DataError(f"the Pillow image could not be read: {error}") from error
+    except MemoryError as error:
+        width, height = image.size
+        raise DataError(f"not enough memory for this picture ({width} x {height})") from error
+    if pixels.size == 0:
+        raise DataError(f"an image has one pixel or more, this one is {pixels.shape}")
+    return composite_on_white(pixels[..., :3], pixels[..., 3]) if clear else pixels
+
+
+def not_an_image(thing: object) -> DataError:
+    return DataError(
+        f"an image is a path, an array, a Pillow image or the bytes of a file, got "
+        f"{type(thing).__name__}; numpy.asarray(image) makes an array of an image that another "
+        f"library opened"
+    )
