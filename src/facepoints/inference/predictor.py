@@ -132,9 +132,12 @@ class Predictor:
             DataError: an array or a file is not an image.
         """
         single = is_one_image(images)
-        if not (single or isinstance(images, Iterable)):
+        if single:
+            several: list[Any] = [images]
+        elif isinstance(images, Iterable):
+            several = list(images)
+        else:
             raise not_an_image(images)
-        several: list[Any] = [images] if single else list(images)
         names = [str(image) if isinstance(image, str | Path) else "" for image in several]
         faces = self.predict_batch([as_array(image, bgr=bgr) for image in several], names)
         return faces[0] if single else faces
