@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any
 
+from facepoints._util import ownership
+from facepoints._util.temporary import temporary_file, temporary_folder
 from facepoints.errors import DataError, WriteError
 
 __all__ = [
     "atomic_file",
     "atomic_folder",
+    "check_empty",
     "check_output",
+    "check_output_folder",
     "check_separate",
     "make_folder",
     "read_json",
@@ -33,37 +36,24 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """Path of a temporary file beside `path` that replaces it when the block succeeds.
 
     If the block raises, or the disk is full, `path` is unchanged and the temporary file is
-    removed. The temporary name has the suffix of `path`, for writers that depend on it. A link
-    stays a link: its target is replaced.
+    removed. If the process is killed, the next one that writes to the folder removes it
+    (`temporary`). The temporary name has the suffix of `path`, for writers that depend on it. A
+    link stays a link: its target is replaced.
 
     Raises:
         WriteError: the folder or the file cannot be written, or `path` is not a regular file or
             is read-only.
     """
-    temporary = None
-    try:
+    with _write_errors(path), ExitStack() as stack:
         path = Path(os.path.realpath(path))
-        if path.exists() and not path.is_file():
-            # a device such as /dev/null must never be replaced by a file
-            kind = "a folder" if path.is_dir() else "not a regular file"
-            raise WriteError(f"could not write {path}: it is {kind}; name a file")
-        _check_writable(path)
+        _check_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.name[:40]}-", suffix=path.suffix, dir=path.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
+        temporary = stack.enter_context(temporary_file(path.parent, path.suffix))
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
-        raise WriteError(f"could not write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -72,57 +62,150 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     succeeds.
 
     If the block raises, or the disk is full, `path` is unchanged. Old and new files never mix:
-    a folder that holds anything but hidden files (names that begin with a dot) is refused.
+    a folder that holds anything but hidden files (names that begin with a dot) is refused. A
+    command that may replace what it wrote before says so (`ownership.claim`); those files are
+    removed then, and others stay.
 
     Raises:
         WriteError: `path` is not empty, or cannot be written.
     """
-    made = temporary = None
-    try:
-        if not path.exists():
-            path.mkdir(parents=True)
-            made = path
-        if any(not other.name.startswith(".") for other in path.iterdir()):
+    made = None
+    with _write_errors(path), ExitStack() as stack:
+        old = ownership.replaceable(path)
+        try:
+            if not path.exists():
+                path.mkdir(parents=True)
+                made = path
+            if old is None:
+                check_empty(path)
+            temporary = stack.enter_context(temporary_folder(path))
+            yield temporary
+            for name in old or ():
+                (path / name).unlink(missing_ok=True)
+            _move_into(path, temporary)
+            made = None
+        finally:
+            stack.close()
+            if made is not None:
+                with suppress(OSError):
+                    made.rmdir()
+
+
+def check_empty(path: Path) -> None:
+    """Refuse a folder that holds anything but hidden files. Raises WriteError."""
+    with _write_errors(path):
+        if any(not one.name.startswith(".") for one in path.iterdir()):
             raise WriteError(
                 f"the folder {path} is not empty; name a new one, so that no files get mixed"
             )
-        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=path))
-        yield temporary
-        for part in sorted(temporary.iterdir()):
-            os.replace(part, path / part.name)
-        made = None
-    except OSError as error:
-        raise WriteError(f"could not write to {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-        if made is not None:
-            with suppress(OSError):
-                made.rmdir()
 
 
-def check_output(out: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that would overwrite one of its inputs, or a read-only file, before any
-    work is done. Raises WriteError."""
-    _check_writable(out)
-    for path in inputs:
-        try:
-            same = out.samefile(path)
-        except (OSError, ValueError):
-            continue  # one of them does not exist
-        if same:
-            raise WriteError(
-                f"{out} is an input, writing there would destroy it; name another file"
-            )
+def _move_into(folder: Path, new: Path) -> None:
+    """Move all files of a folder into another one, and its folders if they do not exist there."""
+    for part in sorted(new.iterdir()):
+        if part.is_dir() and (folder / part.name).is_dir():
+            _move_into(folder / part.name, part)
+        else:
+            os.replace(part, folder / part.name)
 
 
-def _check_writable(path: Path) -> None:
-    """Refuse a read-only file. Replacing it would only need write access to its folder."""
+@contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
+    """Raise a WriteError that names `path` for errors of the system."""
     try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        return  # it does not exist, or the writer will report the problem
-    if stat.S_ISREG(mode) and not mode & 0o222:
+        yield
+    except OSError as error:
+        raise WriteError(f"could not write {path}: {error.strerror or error}") from error
+
+
+def check_output(out: Path, inputs: Iterable[str | Path]) -> None:
+    """Refuse an output before any work is done.
+
+    Raises:
+        WriteError: it is one of the inputs, which writing would destroy; it is neither a regular
+            file nor a folder, or read-only; its name is too long; its folder cannot be written.
+    """
+    with _write_errors(out):
+        real = Path(os.path.realpath(out))
+        status = _status(real)
+        if status is not None:
+            _check_not_input(out, status, _identities(inputs))
+            if stat.S_ISDIR(status.st_mode):
+                return
+        _check_file(real)
+        folder = real.parent
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise WriteError(f"could not write {out}: {folder} is not a folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise WriteError(f"could not write {out}: no permission to write to {folder}")
+
+
+def check_output_folder(
+    out: Path, inputs: Iterable[str | Path] = (), names: Iterable[str] = ()
+) -> None:
+    """Refuse an output folder before any work is done.
+
+    Args:
+        out: folder.
+        inputs: paths that must not be replaced.
+        names: files that will be written in it.
+
+    Raises:
+        WriteError: there is something else at this path, it cannot be written, or it or one of
+            the files is an input.
+    """
+    check_output(out / "x", ())
+    known = _identities(inputs)
+    with _write_errors(out):
+        status = _status(out)
+        if status is None:
+            return
+        if not stat.S_ISDIR(status.st_mode):
+            raise WriteError(f"could not write to {out}: it is a file; name a folder")
+        _check_not_input(out, status, known)
+        for name in names:
+            if (there := _status(out / name)) is not None:
+                _check_not_input(out / name, there, known)
+                _check_file(out / name)
+
+
+def _identities(paths: Iterable[str | Path]) -> set[tuple[int, int]]:
+    """What identifies the files and folders that exist, however they are named."""
+    found = set()
+    for path in paths:
+        with suppress(OSError, ValueError):
+            status = os.stat(path)
+            found.add((status.st_dev, status.st_ino))
+    return found
+
+
+def _check_not_input(out: Path, status: os.stat_result, inputs: set[tuple[int, int]]) -> None:
+    if (status.st_dev, status.st_ino) in inputs:
+        raise WriteError(f"{out} is an input, writing there would destroy it; name another file")
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What is at a path, or None. Raises OSError for a name that cannot exist."""
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "the name has a null character") from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what must not be replaced by a file: folders, devices such as /dev/null, pipes, and
+    read-only files, although replacing these would only need write access to their folder."""
+    status = _status(path)
+    if status is None:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise WriteError(f"could not write {path}: it is {kind}; name a file")
+    if not status.st_mode & 0o222:
         raise WriteError(f"could not write {path}: it is read-only; name another file")
 
 
