@@ -29,7 +29,7 @@ unexport PYTHONPATH PYTHONHOME
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo demo-train test lint format docs bench weights clean distclean
+.PHONY: help setup demo demo-train test fuzz lint format docs bench weights clean distclean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -148,6 +148,9 @@ export AFTER_TRAINING
 
 test: lint ## run ruff, pyright and all tests; PYTEST='-m "not slow"' runs the quick ones
 	$(BIN)/python -m pytest -n $(WORKERS) --durations=10 $(PYTEST)
+
+fuzz: $(STAMP) ## read mutated files for MINUTES=1 with every reader; failures in build/fuzz/
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/run.py --minutes '$(MINUTES)' --out build/fuzz
 
 lint: $(STAMP) ## run ruff and pyright
 	$(BIN)/ruff check $(CHECKED)

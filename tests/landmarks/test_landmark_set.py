@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,6 +60,21 @@ def test_subset_and_union_keep_eyes_and_edges_that_are_left():
 )
 def test_invalid_sets_raise_an_error(names, message):
     with pytest.raises(DataError, match=message):
+        LandmarkSet(names)
+
+
+def test_lists_become_tuples_so_that_a_set_stays_hashable() -> None:
+    names: Any = ["left_eye", "right_eye"]
+    made = LandmarkSet(names=names, eyes=names, edges=[names])  # type: ignore[arg-type]
+    assert made == LandmarkSet(tuple(names), tuple(names), (("left_eye", "right_eye"),))
+    assert len({made, LandmarkSet(tuple(names), tuple(names), (("left_eye", "right_eye"),))}) == 1
+    names.append("nose")
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("names", ["abc", 3, None, [1, 2], [None], b"ab"])
+def test_names_of_another_type_are_refused(names: Any) -> None:
+    with pytest.raises(DataError, match="names"):
         LandmarkSet(names)
 
 

@@ -88,6 +88,7 @@ class LandmarkSet:
     mirrorable: bool = True
 
     def __post_init__(self) -> None:
+        self._make_tuples()
         if not self.names:
             raise DataError("a landmark set needs at least one point name, got none")
         if len(set(self.names)) != len(self.names):
@@ -107,6 +108,24 @@ class LandmarkSet:
                     f"point '{missing[0]}' has no mirror partner '{_swap_sides(missing[0])}' "
                     f"in the set; rename it or set mirrorable to false"
                 )
+
+    def _make_tuples(self) -> None:
+        """Take lists for tuples, so that a set stays hashable. Raises DataError for other types."""
+        try:
+            names, eyes = tuple(self.names), tuple(self.eyes)
+            edges = tuple((a, b) for a, b in self.edges)
+        except (TypeError, ValueError):
+            raise DataError(
+                "a landmark set needs a sequence of names, two names as eyes, and pairs of names "
+                "as edges"
+            ) from None
+        every = (*names, *eyes, *(end for edge in edges for end in edge))
+        if isinstance(self.names, str) or not all(isinstance(name, str) for name in every):
+            wrong = next((name for name in every if not isinstance(name, str)), self.names)
+            raise DataError(f"point names must be texts in a sequence, got {wrong!r:.60}")
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "eyes", eyes)
+        object.__setattr__(self, "edges", edges)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -53,32 +53,48 @@ def open_session(
         if _CUDA not in available:
             raise SettingsError(_no_cuda("this onnxruntime was built without CUDA"))
         onnxruntime.preload_dlls()  # the CUDA libraries that pip installed
-    # Written in C++, without types.
-    errors = onnxruntime.capi.onnxruntime_pybind11_state  # pyright: ignore[reportAttributeAccessIssue]
-    refused = (
-        errors.InvalidProtobuf,
-        errors.InvalidGraph,
-        errors.InvalidArgument,
-        errors.Fail,
-        errors.NotImplemented,
-        errors.RuntimeException,
-    )
     try:
         session = onnxruntime.InferenceSession(
             data,
             _options(threads),
             providers=[provider],
             provider_options=[{} if provider == _CPU else {"device_id": number}],
+            enable_fallback=0,  # it prints, and computes on the CPU without a word
         )
-    except refused as error:
-        reason = " ".join(str(error).split())[:200]
+    except _refusals() as error:
         raise ModelError(
             f"{path} is not an ONNX file that onnxruntime {onnxruntime.__version__} can run, "
-            f"or only a part of one: {reason}"
+            f"or only a part of one: {_reason(error)}"
         ) from error
+    except RuntimeError as error:
+        if provider == _CPU:
+            raise
+        raise SettingsError(_no_cuda(f"onnxruntime reports: {_reason(error)}")) from error
     if provider not in session.get_providers():
         raise SettingsError(_no_cuda("onnxruntime could not start CUDA on this machine"))
     return session
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a model that it cannot run."""
+    import onnxruntime
+
+    # Written in C++, without types.
+    errors = onnxruntime.capi.onnxruntime_pybind11_state  # pyright: ignore[reportAttributeAccessIssue]
+    return (
+        errors.InvalidProtobuf,
+        errors.InvalidGraph,
+        errors.InvalidArgument,
+        errors.Fail,
+        errors.NotImplemented,
+        errors.RuntimeException,
+        ValueError,  # an output that the file does not have, or a message that is not UTF-8
+    )
+
+
+def _reason(error: Exception) -> str:
+    """The message of onnxruntime in one line."""
+    return " ".join(str(error).split())[:200]
 
 
 class SharedSession:
@@ -115,9 +131,16 @@ class SharedSession:
         """Values of the named outputs for rows (B, ...) of the model's one input, `name`.
 
         Raises:
+            ModelError: the model has no such output, takes other rows, or fails.
             SettingsError: the model runs on CUDA and this process is a fork of the one that
                 loaded it.
         """
+        try:
+            return self._run(outputs, name, rows)
+        except _refusals() as error:
+            raise ModelError(f"{self._path} could not be run: {_reason(error)}") from error
+
+    def _run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
         share = min(self._workers, len(rows) // _MIN_PART)
         if share < 2 and len(rows) <= _MAX_PART:
             return [np.asarray(part) for part in self._shared().run(outputs, {name: rows})]
