@@ -34,8 +34,10 @@ __all__ = [
     "HeadPose",
     "angles",
     "fit_heads",
+    "head_jacobian",
     "head_points",
     "head_pose",
+    "rotation",
 ]
 
 Array = NDArray[np.floating]
@@ -173,26 +175,49 @@ def _rotation_per_angle(yaw: float, roll: float) -> Array:
 
 
 def fit_heads(points: Array, sigma: Array, shape: Array, std: Array) -> HeadFit:
-    """Fit a head to faces by weighted least squares (Gauss-Newton).
+    """Fit a head to faces by weighted least squares (Gauss-Newton from several starts).
 
     Args:
         points: (N, K, 2) pixels.
-        sigma: (N, K) standard deviation of a coordinate of each point, in pixels.
-        shape: (K, 3) the head; or (N, K, 3), a head for each face.
+        sigma: (N, K) standard deviation of a coordinate of each point, in pixels. Infinity: the
+            point is missing, its coordinates are ignored.
+        shape: (K, 3) the head.
         std: (K,) standard deviation of people's points about it, in its units.
     """
-    fit = _affine_start(points, shape, 1 / np.maximum(std, 1e-6) ** 2)
+    points = np.where(np.isfinite(sigma)[..., None], points, 0)
+    fits = [_refine(fit, points, sigma, shape, std) for fit in _starts(points, sigma, shape, std)]
+    misfit = np.stack([_misfit(fit, points, sigma, shape, std) for fit in fits])
+    best, row = np.argmin(misfit, axis=0), np.arange(len(points))
+    parts = ("turn", "scale", "shift", "covariance")
+    return HeadFit(*(np.stack([getattr(fit, part) for fit in fits])[best, row] for part in parts))
+
+
+def _variance(fit: HeadFit, sigma: Array, std: Array) -> Array:
+    """Variance (N, K) of a coordinate of the points about the fitted head, in pixels squared."""
+    return np.maximum(std * fit.scale[:, None], 1e-6) ** 2 + sigma**2
+
+
+def _misfit(fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array) -> Array:
+    """Twice the negative log likelihood (N,) of the points that are not missing."""
+    variance = _variance(fit, sigma, std)
+    seen = np.isfinite(variance)
+    variance = np.where(seen, variance, 1)
+    square = ((points - fit(shape)) ** 2).sum(axis=2)
+    return np.where(seen, square / variance + 2 * np.log(variance), 0).sum(axis=1)
+
+
+def _refine(fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array) -> HeadFit:
+    """Gauss-Newton from a first estimate."""
     information = np.zeros((len(points), 6, 6))
     for _ in range(_MAX_ITERATIONS):
-        size = np.maximum(std * fit.scale[:, None], 1e-6)
-        weights = 1 / (size**2 + sigma**2)
-        jacobian = _jacobian(fit, shape)
+        weights = 1 / _variance(fit, sigma, std)
+        jacobian = head_jacobian(fit, shape)
         error = points - fit(shape)
         weighted = jacobian * weights[:, :, None, None]
         information = np.einsum("nkai,nkaj->nij", weighted, jacobian)
         step = np.einsum("nkai,nka->ni", weighted, error)
         step = np.linalg.solve(information, step[..., None])[..., 0]
-        turn = _rotation(np.clip(step[:, :3], -_MAX_TURN, _MAX_TURN)) @ fit.turn
+        turn = rotation(np.clip(step[:, :3], -_MAX_TURN, _MAX_TURN)) @ fit.turn
         growth = np.clip(step[:, 3], -_MAX_LOG_SCALE, _MAX_LOG_SCALE)
         scale = fit.scale * np.exp(growth)
         fit = HeadFit(turn, scale, fit.shift + step[:, 4:], fit.covariance)
@@ -202,24 +227,61 @@ def fit_heads(points: Array, sigma: Array, shape: Array, std: Array) -> HeadFit:
     return HeadFit(fit.turn, fit.scale, fit.shift, covariance)
 
 
-def _affine_start(points: Array, shape: Array, weights: Array) -> HeadFit:
-    """First estimate of a fit: the least-squares affine camera, made orthographic (POS)."""
-    share = weights / weights.sum()
-    center = share @ points
-    middle = share @ shape
-    away = shape - middle
-    inertia = away.T @ (share[:, None] * away)
-    camera = np.einsum("nka,k,ki->nai", points - center[:, None], share, away)
-    camera = camera @ np.linalg.pinv(inertia)
-    u, stretch, v = np.linalg.svd(camera, full_matrices=False)
-    rows = u @ v
-    turn = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], axis=1)
-    scale = np.maximum(stretch.mean(axis=1), 1e-9)
-    shift = center - scale[:, None] * (rows @ middle)
-    return HeadFit(turn, scale, shift, np.zeros((len(points), 3, 3)))
+def _starts(points: Array, sigma: Array, shape: Array, std: Array) -> list[HeadFit]:
+    """First estimates of a fit: the heads of a grid of yaw and pitch that fit best.
+
+    A head of the grid is rotated in the image, scaled and shifted by linear least squares. Two
+    starts are needed, because the head and its mirror image in depth look alike.
+    """
+    spread = np.sqrt(((shape - shape.mean(axis=0)) ** 2).sum() / len(shape))
+    size = np.where(np.isfinite(sigma), np.hypot(*np.moveaxis(_centered(points, sigma), -1, 0)), 0)
+    rough = np.maximum(size.max(axis=1) / spread / 1.5, 1e-9)
+    weights = 1 / ((std * rough[:, None]) ** 2 + sigma**2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    flat = shape @ _GRID.transpose(0, 2, 1)[:, :, :2] @ (1, 1j)
+    seen = points @ (1, 1j)
+    middle, center = weights @ flat.T, (weights * seen).sum(axis=1)
+    cross = (weights * (seen - center[:, None])) @ np.conj(flat.T)
+    power = np.maximum(weights @ (np.abs(flat) ** 2).T - np.abs(middle) ** 2, 1e-12)
+    factor = cross / power
+    order = np.argsort(-(np.abs(cross) ** 2 / power), axis=1)
+    fits, row = [], np.arange(len(points))
+    for chosen in order[:, :_STARTS].T:
+        f = factor[row, chosen]
+        in_image = np.zeros((len(points), 3, 3))
+        unit = f / np.maximum(np.abs(f), 1e-12)
+        in_image[:, 0, 0], in_image[:, 0, 1] = unit.real, -unit.imag
+        in_image[:, 1, 0], in_image[:, 1, 1] = unit.imag, unit.real
+        in_image[:, 2, 2] = 1
+        shift = center - f * middle[row, chosen]
+        fits.append(
+            HeadFit(
+                in_image @ _GRID[chosen],
+                np.maximum(np.abs(f), 1e-9),
+                np.stack([shift.real, shift.imag], axis=1),
+                np.zeros((len(points), 3, 3)),
+            )
+        )
+    return fits
 
 
-def _jacobian(fit: HeadFit, shape: Array) -> Array:
+def _centered(points: Array, sigma: Array) -> Array:
+    """Points (N, K, 2) about the mean of those that are not missing."""
+    seen = np.isfinite(sigma)[..., None]
+    return points - (points * seen).sum(axis=1, keepdims=True) / seen.sum(axis=1, keepdims=True)
+
+
+def _turned(yaw: float, pitch: float) -> Array:
+    """Rotation (3, 3) of a head by pitch, then by yaw, in degrees."""
+    (sy, sp), (cy, cp) = np.sin(np.deg2rad([yaw, pitch])), np.cos(np.deg2rad([yaw, pitch]))
+    return np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ [[1, 0, 0], [0, cp, -sp], [0, sp, cp]]
+
+
+_GRID = np.stack([_turned(y, p) for y in (-90, -60, -30, 0, 30, 60, 90) for p in (-40, 0, 40)])
+_STARTS = 3  # of the grid, those that fit best
+
+
+def head_jacobian(fit: HeadFit, shape: Array) -> Array:
     """(N, K, 2, 6): change of the pixels per small rotation about x, y and z, per log scale, and
     per shift in x and y."""
     x, y, z = np.moveaxis(shape @ fit.turn.transpose(0, 2, 1) * fit.scale[:, None, None], -1, 0)
@@ -229,7 +291,7 @@ def _jacobian(fit: HeadFit, shape: Array) -> Array:
     return np.stack([across, down], axis=2)
 
 
-def _rotation(vector: Array) -> Array:
+def rotation(vector: Array) -> Array:
     """Rotations (N, 3, 3) about the axes of vectors (N, 3), by their lengths in radians
     (Rodrigues' formula)."""
     angle = np.linalg.norm(vector, axis=1)[:, None, None]
