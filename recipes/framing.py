@@ -5,6 +5,9 @@ is: the mean of a part of a face lies elsewhere, and a profile is narrow. So the
 (`facepoints.landmarks.mean_head`) is fitted to the labeled points of a face, and its projection
 gives the others. They serve to crop faces, and as the position of points that the head itself
 hides; they are never taken for labels of visible points.
+
+The pose is chosen from a grid. A free fit (`facepoints.measurement.pose`) takes the features of a
+person for a pose where only half of a face is labeled, and moves the hidden half far away.
 """
 
 from __future__ import annotations
@@ -13,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.landmarks.mean_head import HEAD_STD, MEAN_HEAD
-from facepoints.measurement.pose import HeadFit, angles, fit_heads
 
 __all__ = ["fit_heads_to", "full_points"]
 
-_MIN_POINTS = 5  # a head has 6 unknowns, two coordinates per point
-_SOFT = 0.02  # eye distances: error of a label, so that no point decides alone
+_MIN_POINTS = 5
+_YAWS, _PITCHES = np.arange(-90, 91, 7.5), np.arange(-30, 31, 7.5)
+_PITCH_STD = 10.0  # degrees, of heads in photos; keeps people's features from looking like a nod
+_LABEL_STD = 0.02  # of a coordinate of a label, in distances of the outer eye corners
 
 
 def fit_heads_to(
@@ -31,26 +35,44 @@ def fit_heads_to(
         labelled: (N, 68).
 
     Returns:
-        Projected heads (N, 68, 2) in pixels, NaN for faces with under five labels; and yaw, pitch,
-        roll (N, 3) in degrees.
+        Projected heads (N, 68, 2) in pixels, NaN for faces with under five labels; and yaw (N,) in
+        degrees, positive where the nose points to the right of the image.
     """
-    projected = np.full((len(points), 68, 2), np.nan)
-    turned = np.full((len(points), 3), np.nan)
-    patterns, number = np.unique(labelled, axis=0, return_inverse=True)
-    for index, pattern in enumerate(patterns):
-        rows = np.flatnonzero(number.reshape(-1) == index)
-        if pattern.sum() < _MIN_POINTS:
-            continue
-        seen = points[rows][:, pattern].astype(np.float64)
-        size = np.linalg.norm(np.ptp(seen, axis=1), axis=1)
-        sigma = np.repeat(_SOFT * size[:, None], int(pattern.sum()), axis=1)
-        fit = fit_heads(seen, sigma, MEAN_HEAD[pattern], HEAD_STD[pattern])
-        projected[rows] = HeadFit(fit.turn, fit.scale, fit.shift, fit.covariance)(MEAN_HEAD)
-        turned[rows] = angles(fit.turn)
-    return projected, turned
+    weights = labelled / (HEAD_STD**2 + _LABEL_STD**2)
+    share = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    seen = np.where(labelled, points[..., 0] + 1j * points[..., 1], 0)
+    center = (share * seen).sum(axis=1, keepdims=True)
+    best = np.full(len(points), np.inf)
+    projected = np.full(points.shape[:2], np.nan + 0j)
+    turned = np.full(len(points), np.nan)
+    for yaw in _YAWS:
+        for pitch in _PITCHES:
+            head = _projected(yaw, pitch)
+            middle = (share @ head)[:, None]
+            away = head[None] - middle
+            size = (weights * np.abs(away) ** 2).sum(axis=1, keepdims=True)
+            turn = (weights * away.conj() * (seen - center)).sum(axis=1, keepdims=True)
+            turn = turn / np.maximum(size, 1e-9)
+            off = np.abs(seen - center - turn * away) / np.maximum(np.abs(turn), 1e-9)
+            cost = (weights * off**2).sum(axis=1) + (pitch / _PITCH_STD) ** 2
+            better = (cost < best) & (labelled.sum(axis=1) >= _MIN_POINTS)
+            best[better], turned[better] = cost[better], yaw
+            projected[better] = (center + turn * away)[better]
+    return np.stack([projected.real, projected.imag], axis=-1), turned
 
 
-def full_points(points: NDArray[np.floating], labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _projected(yaw: float, pitch: float) -> NDArray[np.complex128]:
+    """The mean head (68,) as x + i y, turned by degrees."""
+    y, p = np.deg2rad(yaw), np.deg2rad(pitch)
+    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    x, y_, _ = (about_y @ about_x @ MEAN_HEAD.T)
+    return x + 1j * y_
+
+
+def full_points(
+    points: NDArray[np.floating], labelled: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """All points of partly labeled faces: the labels where there are some, else the mean head
     fitted to them.
 

@@ -151,7 +151,7 @@ def read_sets(data: Path, seed: int) -> dict[str, LabeledSet]:
         projected, turned = fit_heads_to(points[:, :68], labelled[:, :68])
         framed = np.isfinite(projected).all(axis=(1, 2))
         full = np.where(labelled[..., None], points, with_pupils(projected))
-        visibility = visible_points(labelled, turned[:, 0])
+        visibility = visible_points(labelled, turned)
         if name == "cfp":
             visibility = hidden_half(labelled, visibility)
             labelled = labelled | ((visibility == 0) & (np.arange(70) < 68))
@@ -169,7 +169,7 @@ def read_sets(data: Path, seed: int) -> dict[str, LabeledSet]:
         elif name == "youtube-faces":
             youtube = np.unique(photos.group[held])
         sets[name] = LabeledSet(
-            photos.take(framed), visibility[framed], turned[framed, 0], held[framed]
+            photos.take(framed), visibility[framed], turned[framed], held[framed]
         )
     return sets
 

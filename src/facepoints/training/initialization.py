@@ -136,7 +136,7 @@ def init_from_run(
     mix, known = _mix(member, rows)
     initial = member.model.state_dict()
     for name, tensor in model.state_dict().items():
-        if name not in initial or name in ("mean", "std"):
+        if name not in initial or name in ("mean", "std") or _is_of_annotators(name):
             continue  # a tensor of the face score may be in one of the two models only
         if name in _OUTPUT_LAYERS:
             _copy_rows(tensor, initial[name], mix, known)
@@ -150,6 +150,11 @@ def init_from_run(
             )
     _choose_gray_values(model, member.model, rows.take(spread_rows(len(rows), _COMPARED_ON)))
     return known.numpy()
+
+
+def _is_of_annotators(name: str) -> bool:
+    """True for tensors that depend on the annotators of the training data."""
+    return ".annotator_bias." in name
 
 
 def _mix(member: Member, rows: Samples) -> tuple[Tensor, Tensor]:

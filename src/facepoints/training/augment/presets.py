@@ -147,11 +147,14 @@ _MILD = replace(
 AUGMENTS["detector-crop"] = replace(_MILD, rotation=25, scale=0.2, shift=0.09)
 AUGMENTS["refined-crop"] = replace(_MILD, rotation=10, scale=0.1, shift=0.04)
 
-_SETTLE = (AUGMENTS["detector-crop"], *3 * (AUGMENTS["refined-crop"],))
+# Small, blurred, dark and noisy faces, so that the scale is learned where points are hard to see.
+_HARD = replace(AUGMENTS["detector-crop"], blur=4, noise=25, brightness=60, contrast=0.5, gamma=0.8)
+
+_SETTLE = (_HARD, *2 * (AUGMENTS["detector-crop"],), *5 * (AUGMENTS["refined-crop"],))
 
 STRENGTHS: dict[str, tuple[Augment, ...]] = {
     **{name: (AUGMENTS[name],) for name in ("none", "light", "default", "strong")},
-    # Of recipes/points.py: three of four crops as after a refinement pass.
+    # Of recipes/points.py: five of eight crops as after a refinement pass, one hard to see.
     "closer": tuple(replace(settings, mirror=0.5) for settings in _SETTLE),
     # The same, never mirrored, so that the network learns the annotators' mirror bias.
     "settle": _SETTLE,
