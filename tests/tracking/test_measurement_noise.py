@@ -35,3 +35,17 @@ def test_pose_noise_averages_to_the_noise_and_ignores_full_turns() -> None:
     poses[:, 3] = (poses[:, 3] + np.pi) % (2 * np.pi) - np.pi
     samples = np.array([pose_noise(poses[n : n + 4]) for n in range(len(poses) - 3)])
     assert np.sqrt((samples**2).mean(axis=0)) == pytest.approx(std, rel=0.1)
+
+
+def test_values_that_are_not_known_are_left_out() -> None:
+    random = np.random.default_rng(2)
+    values = random.normal(0, 1, (40, 3, 2))
+    known = np.ones((40, 3), dtype=bool)
+    known[:15, 1], known[:, 2] = False, False
+    known[::3, 2] = True  # never four in a row
+    found = noise_std(values, known)
+    np.testing.assert_allclose(found[0], noise_std(values[:, 0]))
+    np.testing.assert_allclose(found[1], noise_std(values[15:, 1]))
+    assert found[2].tolist() == [0, 0]
+    np.testing.assert_allclose(noise_std(values, np.ones((40, 3), bool)), noise_std(values))
+    assert noise_std(values[:4], known[:4]).tolist() == [[0, 0]] * 3

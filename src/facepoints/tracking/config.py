@@ -66,6 +66,11 @@ class AcceptanceConfig(CheckedConfig):
             already. Larger: tracks are lost sooner when the score drops.
         min_similarity: appearance similarity to the previous frame, in [-1, 1], below which the
             observation is somebody else (a cut in the film). Larger: more new tracks.
+        same_scene_similarity: appearance similarity of a face's surroundings to those in the
+            previous frame, in [-1, 1], from which there was no cut. A face at its predicted place
+            (`crowded_reid_distance`) then belongs to its track, however it looks: a head that
+            turns quickly looks different from frame to frame. Larger: more tracks break when a
+            head turns.
         max_distance: largest distance from the predicted place, in face sizes. Larger: jumps
             are accepted.
         max_log_scale: largest change of size against the prediction, a log scale. Larger:
@@ -77,6 +82,7 @@ class AcceptanceConfig(CheckedConfig):
     min_observations: int = within(3, 1, math.inf)
     tracked_score_factor: float = within(0.5, 0, 1)
     min_similarity: float = within(0.35, -1, 1)
+    same_scene_similarity: float = within(0.7, -1, 1)
     max_distance: float = positive(1.0)
     max_log_scale: float = positive(0.7)
     min_size: float = positive(4.0)

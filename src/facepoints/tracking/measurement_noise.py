@@ -21,15 +21,27 @@ _GAIN = 20**0.5
 _MAD = 0.6745  # median of |x| for a standard normal x
 
 
-def noise_std(values: NDArray) -> NDArray[np.float64]:
+def noise_std(values: NDArray, known: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
     """Standard deviation (...) of the noise in values (T, ...) at equal steps.
 
     It uses the median, so that a jump does not count as noise. 0 for fewer than five values.
+
+    Args:
+        known: (T, K) mask of the values (T, K, ...) to use; None: all. 0 where it leaves no four
+            values in a row.
     """
     if len(values) < 5:
         return np.zeros(values.shape[1:])
-    third = np.median(np.abs(np.diff(values, n=3, axis=0)), axis=0)
-    return third / (_MAD * _GAIN)
+    third = np.abs(np.diff(values, n=3, axis=0))
+    if known is None:
+        return np.median(third, axis=0) / (_MAD * _GAIN)
+    inside = np.all([known[k : len(known) - 3 + k] for k in range(4)], axis=0)
+    inside = inside.reshape(*inside.shape, *[1] * (third.ndim - 2))
+    count = inside.sum(axis=0, keepdims=True)
+    ordered = np.sort(np.where(inside, third, np.inf), axis=0)
+    middle = [np.clip((count - 1) // 2, 0, None), np.clip(count // 2, 0, len(third) - 1)]
+    low, high = (np.take_along_axis(ordered, place, axis=0)[0] for place in middle)
+    return np.where(count[0] > 0, low + high, 0.0) / 2 / (_MAD * _GAIN)
 
 
 def pose_noise(poses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,6 +5,8 @@ near frames count more (local regression, Cleveland 1979,
 https://doi.org/10.1080/01621459.1979.10481038; at equal steps, Savitzky and Golay 1964). The
 fit reaches as far ahead as back, so it does not lag. Where a narrow fit differs from the wide one
 by more than noise explains, the motion is quick (a blink, a jolt) and the narrow fit is used.
+A point that is visible is fitted to the frames in which it was: a guess of the network, while the
+point was hidden, must not pull at it.
 
 `track_video` uses it for video files and image sequences. For cameras and streams, where the
 next frames are not known yet, the tracker smooths with `kalman` and `one_euro` instead.
@@ -15,7 +17,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from facepoints.imaging import affine
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_weights import visibility_weights
 from facepoints.tracking.config import OfflineSmoothingConfig
+from facepoints.tracking.local_fit import fit_weights, weighted_fit
 from facepoints.tracking.measurement_noise import noise_std
 from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
 
@@ -143,8 +145,8 @@ def _smooth_points(
 ) -> NDArray[np.float32]:
     """Smoothed landmarks (K, 2) of a sample in pixels, from all buffered samples of its track."""
     times = tuple(round(s.time - here.time, 6) for s in around)
-    wide = _fit_weights(times, config.window_seconds, 2)
-    narrow = _fit_weights(times, config.narrow_window_seconds, 2)
+    wide = fit_weights(times, config.window_seconds, 2)
+    narrow = fit_weights(times, config.narrow_window_seconds, 2)
     poses = np.array([s.pose for s in around]) - here.pose
     poses[:, 3] = wrap_radians(poses[:, 3])
     visible = here.face.visible
@@ -155,31 +157,48 @@ def _smooth_points(
     apart = np.abs((narrow - wide) @ poses) / threshold
     apart[:2] = np.hypot(*apart[:2])
     pose = here.pose + _blend(wide @ poses, narrow @ poses, apart)
+    shape = _smooth_shape(here, around, times, config)
+    return affine.apply(pose_to_similarity(pose, canonical_points.mean(axis=0)), shape)
+
+
+def _smooth_shape(
+    here: TrackSample,
+    around: Sequence[TrackSample],
+    times: tuple[float, ...],
+    config: OfflineSmoothingConfig,
+) -> NDArray[np.float64]:
+    """Smoothed landmarks (K, 2) of a sample in the frame of the canonical shape."""
     shapes = np.array([s.shape for s in around])
-    calm = np.tensordot(_fit_weights(times, config.window_seconds, 1), shapes, 1)
-    quick = np.tensordot(narrow, shapes, 1)
+    calm = np.tensordot(fit_weights(times, config.window_seconds, 1), shapes, 1)
+    quick = np.tensordot(fit_weights(times, config.narrow_window_seconds, 2), shapes, 1)
+    noise = noise_std(shapes)
+    trust = _trust(here, around)
+    mixed = (trust < _TRUSTED).any(axis=0)  # points that were better hidden in some frames
+    if mixed.any():
+        some, shapes = trust[:, mixed], shapes[:, mixed]
+        calm[mixed] = weighted_fit(times, config.window_seconds, 1, shapes, some)
+        quick[mixed] = weighted_fit(times, config.narrow_window_seconds, 2, shapes, some)
+        noise[mixed] = noise_std(shapes, some >= _TRUSTED)
     threshold = np.maximum(
-        config.shape_tolerance * here.radius,
-        config.motion_threshold * np.hypot(*noise_std(shapes).T),
+        config.shape_tolerance * here.radius, config.motion_threshold * np.hypot(*noise.T)
     )
     apart = np.hypot(*(quick - calm).T) / threshold
-    shape = _blend(calm, quick, apart[:, None])
-    return affine.apply(pose_to_similarity(pose, canonical_points.mean(axis=0)), shape)
+    return _blend(calm, quick, apart[:, None])
+
+
+_TRUSTED = 0.5  # frames whose weight for a point is lower tell nothing about its noise
+
+
+def _trust(here: TrackSample, around: Sequence[TrackSample]) -> NDArray[np.float64]:
+    """Weights (T, K), up to 1, of the samples for each point of one: lower where the point was
+    less visible than in this sample."""
+    now = here.face.visible
+    if now is None:
+        return np.ones((len(around), len(here.shape)))
+    weights = [visibility_weights(now if (v := s.face.visible) is None else v) for s in around]
+    return np.minimum(np.array(weights) / visibility_weights(now), 1.0)
 
 
 def _blend(calm: NDArray, quick: NDArray, apart: NDArray) -> NDArray[np.float64]:
     """Blend from the calm values (`apart` far below 1) to the quick ones (far above 1)."""
     return calm + (quick - calm) * apart**4 / (1 + apart**4)
-
-
-@lru_cache(maxsize=256)
-def _fit_weights(times: tuple[float, ...], reach: float, degree: int) -> NDArray[np.float64]:
-    """Weights (T,) whose sum with values at T times (seconds) is their local fit at time 0."""
-    when = np.array(times)
-    near = np.clip(1 - np.abs(when / (reach * 1.01)) ** 3, 0, None) ** 3
-    degree = min(degree, int((near > 0).sum()) - 1)
-    columns = (when[:, None] / reach) ** np.arange(degree + 1)
-    weighted = columns * near[:, None]
-    weights = np.linalg.lstsq(weighted.T @ columns, weighted.T, rcond=1e-9)[0][0]
-    weights.setflags(write=False)
-    return weights

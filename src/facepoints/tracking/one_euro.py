@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.inference.landmark_weights import HIDDEN
+from facepoints.inference.landmark_weights import HIDDEN, visibility_weights
 from facepoints.tracking.config import OneEuroConfig
 
 __all__ = ["OneEuroFilter"]
@@ -22,15 +22,26 @@ class OneEuroFilter:
     At low speed the cutoff grows with the square of the speed, so that the slow motion that
     changing light causes is smoothed, and that of eyelids and lips is not.
 
+    A point that was hidden and is visible now moves to its new place at once: what was smoothed
+    until then were guesses.
+
     Args:
         points: (K, 2) first shape.
         config: cutoff frequencies; None: the defaults.
+        visible: (K,) in [0, 1], whether each landmark can be seen; None: unknown.
     """
 
-    def __init__(self, points: NDArray, config: OneEuroConfig | None = None) -> None:
+    def __init__(
+        self,
+        points: NDArray,
+        config: OneEuroConfig | None = None,
+        visible: NDArray | None = None,
+    ) -> None:
         self.points = np.asarray(points, dtype=np.float64).copy()
         self._config = config or OneEuroConfig()
         self._speed = np.zeros_like(self.points)
+        # weights of what the smoothed points were made of
+        self._trust = np.ones(len(self.points)) if visible is None else visibility_weights(visible)
 
     def __call__(
         self, points: NDArray, radius: NDArray, seconds: float, visible: NDArray | None = None
@@ -56,7 +67,14 @@ class OneEuroFilter:
         confidence = np.minimum(np.median(radius[known]) / radius, config.max_confidence_gain)
         cutoff = config.min_cutoff * confidence
         cutoff += config.speed_gain * moving**2 / (moving + config.half_gain_speed)
-        self.points += _new_value_weight(cutoff, seconds)[:, None] * (points - self.points)
+        gain = _new_value_weight(cutoff, seconds)
+        if visible is not None:
+            # a mean in which each value has its own weight; none counts more than the new one
+            trust = visibility_weights(visible)
+            old = (1 - gain) * np.minimum(self._trust, trust)
+            self._trust += gain * (trust - self._trust)
+            gain = gain * trust / (old + gain * trust)
+        self.points += gain[:, None] * (points - self.points)
         return self.points.copy()
 
 

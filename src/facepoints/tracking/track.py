@@ -140,7 +140,8 @@ class Track:
         self._agile = PoseKalmanFilter(pose, std, size, config.kalman, agile=True)
         self._shape = None
         if config.smooth:
-            self._shape = OneEuroFilter(self._own_frame(observation)[0], config.one_euro)
+            shape = self._own_frame(observation)[0]
+            self._shape = OneEuroFilter(shape, config.one_euro, observation.visible)
 
     def _learn(self, observation: Observation, seconds: float, alone: bool) -> None:
         """Remember size, rotation and appearance, to recognize the face after it was hidden."""

@@ -30,6 +30,7 @@ from facepoints.tracking.association import (
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.observation import (
     Observation,
+    SceneMemory,
     appearance_similarity,
     observe_crops,
     observe_poses,
@@ -102,12 +103,16 @@ class FaceTracker:
         self._detected_frame = -1  # frame and time of the detector's last run
         self._detected_time = -np.inf
         self._interval = 0.0  # seconds to its next run
+        self._scene = SceneMemory(self.config.appearance.side)
+        self._time = self._previous_time = -np.inf  # of this frame and of the one before
 
     def __call__(self, frame: Frame) -> list[Face]:
         """The visible faces of the next frame, oldest track first."""
         config, now = self.config, frame.time
         gray = to_gray(frame.image)
         self._resize(gray.shape)
+        self._scene.add(gray)
+        self._previous_time, self._time = self._time, now
         self._tracks = [t for t in self._tracks if now - t.time < config.max_frame_gap]
         tracks = self._tracks
         # Step 1: observe every tracked face at its predicted place, and give each face one track
@@ -236,8 +241,29 @@ class FaceTracker:
                 return False
             beside = [t.observation for t in others]
             return reidentify(observation, [track], now, beside, association) is not None
+        return self._is_alike(track, observation, expected)
+
+    def _is_alike(self, track: Track, observation: Observation, expected: SimilarityPose) -> bool:
+        """True if an observation resembles the face that was in its place one frame before."""
         similarity = appearance_similarity(track.observation.appearance, observation.appearance)
-        return similarity > config.min_similarity
+        return similarity > self.config.acceptance.min_similarity or self._is_in_place(
+            track, observation, expected
+        )
+
+    def _is_in_place(
+        self, track: Track, observation: Observation, expected: SimilarityPose
+    ) -> bool:
+        """True if a face lies where one is expected that was seen one frame before, and their
+        surroundings did not change: then it is the same, however its appearance changed."""
+        association, size = self.config.association, track.observation.size
+        error = observation.pose - expected
+        return bool(
+            track.last_seen >= self._previous_time
+            and np.hypot(*error[:2]) < association.crowded_reid_distance * size
+            and abs(error[2]) < association.same_face_log_scale
+            and self._scene.similarity(expected[:2], size)
+            >= self.config.acceptance.same_scene_similarity
+        )
 
     def _is_detection_due(self, frame: Frame) -> bool:
         """True if the face detector should run in this frame."""
@@ -268,7 +294,10 @@ class FaceTracker:
             if any(is_same_face(observation, other, association) for other in others):
                 continue
             lost = [t for t in self._tracks if t.is_lost]
-            track = reidentify(observation, lost, frame.time, others, association)
+            track = reidentify(observation, lost, frame.time, others, association) or next(
+                (t for t in lost if self._is_in_place(t, observation, t.predict_pose(frame.time))),
+                None,
+            )
             if track is not None:
                 crowded = is_crowded(observation, others, association)
                 track.update(observation, frame.time, alone=not crowded)
