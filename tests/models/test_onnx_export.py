@@ -28,6 +28,7 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models import onnx_export as job
 from facepoints.models.ensemble import Merge
 from facepoints.models.networks import KeypointModel, build_model
+from facepoints.models.networks.layers import BackboneOutput
 from facepoints.models.onnx_export import RunGraph, export
 from facepoints.models.run import Member, Run
 
@@ -135,9 +136,9 @@ class FaceScore(nn.Module):
         self.points = nn.Linear(1, 3 * len(CORE))
         self.odds = nn.Linear(1, 1)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> BackboneOutput:
         mean = x.mean((1, 2, 3))[:, None]
-        return self.points(mean).unflatten(1, (len(CORE), 3)), self.odds(mean)[:, 0]
+        return BackboneOutput(self.points(mean).unflatten(1, (len(CORE), 3)), self.odds(mean)[:, 0])
 
 
 def test_the_face_score_and_the_crop_rule_are_in_the_file(tmp_path: Path) -> None:

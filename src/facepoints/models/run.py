@@ -130,6 +130,7 @@ class Run:
                     has_face_score=bool(entry["has_face_score"]),
                     annotators=int(entry.get("annotators", 0)),
                     has_visibility=bool(entry.get("has_visibility", False)),
+                    has_scale_gain=bool(entry.get("has_scale_gain", False)),
                 )
                 _load_weights(model, folder / entry["file"])
                 model.eval().to(device)

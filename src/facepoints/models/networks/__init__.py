@@ -2,8 +2,8 @@
 
 A backbone maps normalized images (B, 1, H, W) to (B, K, 2) coordinates in [-1, 1], or to
 (B, K, 3) with the logarithm of the scale as well; or a `layers.BackboneOutput` with a face score,
-visibility and annotators, too. `build_model` wraps it in a `KeypointModel`,
-which works in gray values and pixels.
+visibility and annotators, too. `build_model` wraps it in a
+`KeypointModel`, which works in gray values and pixels.
 
 A new network needs:
 
@@ -50,6 +50,7 @@ class BackboneBuilder(Protocol):
         has_face_score: bool = False,
         annotators: int = 0,
         has_visibility: bool = False,
+        has_scale_gain: bool = False,
     ) -> nn.Module: ...
 
 
@@ -64,8 +65,9 @@ def _points_only(
         has_face_score: bool = False,
         annotators: int = 0,
         has_visibility: bool = False,
+        has_scale_gain: bool = False,
     ) -> nn.Module:
-        if has_face_score or annotators or has_visibility:
+        if has_face_score or annotators or has_visibility or has_scale_gain:
             raise SettingsError(
                 f"'{network}' predicts points only: no face score, no visibility, no annotator "
                 f"bias; leave out the images without a face, or choose heatnet"
@@ -95,6 +97,7 @@ def build_model(
     has_face_score: bool = False,
     annotators: int = 0,
     has_visibility: bool = False,
+    has_scale_gain: bool = False,
 ) -> KeypointModel:
     """A new model with random weights.
 
@@ -108,15 +111,17 @@ def build_model(
         annotators: number of annotators whose `AnnotatorBias` corrects the points; 0: no
             correction (heatnet only).
         has_visibility: also predict whether each point is visible (heatnet only).
+        has_scale_gain: multiply the scales of a face by a predicted factor (heatnet only).
 
     Raises:
-        SettingsError: the network is unknown, has no face score, visibility or annotator bias
-            but one is wanted, or needs a larger size; there are no points; or `mean` or `std` is out of
-            range.
+        SettingsError: the network is unknown, predicts points only but more is wanted, or needs
+            a larger size; there are no points; or `mean` or `std` is out of range.
     """
     if network not in NETWORKS:
         raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
     if points < 1:
         raise SettingsError(f"a network needs at least 1 point to predict, got {points}")
-    backbone = NETWORKS[network](points, size, has_face_score, annotators, has_visibility)
+    backbone = NETWORKS[network](
+        points, size, has_face_score, annotators, has_visibility, has_scale_gain
+    )
     return KeypointModel(backbone, points, size, mean, std)

@@ -91,6 +91,8 @@ class HeatNet(nn.Module):
         annotators: number of annotators whose `AnnotatorBias` corrects the points; 0: no
             correction.
         has_visibility: also predict whether each point is visible.
+        has_scale_gain: multiply all scales of a face by a factor that is predicted from its
+            features; see `recipes/as_used.py`.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class HeatNet(nn.Module):
         has_face_score: bool = False,
         annotators: int = 0,
         has_visibility: bool = False,
+        has_scale_gain: bool = False,
     ) -> None:
         super().__init__()
         stem, quarter, eighth, sixteenth = _WIDTHS
@@ -123,6 +126,7 @@ class HeatNet(nn.Module):
         self.face_score = nn.Linear(sixteenth, 1) if has_face_score else None
         self.annotator_bias = AnnotatorBias(points, sixteenth, annotators) if annotators else None
         self.visibility = _Visibility(points, 64, sixteenth) if has_visibility else None
+        self.log_scale_gain = nn.Linear(sixteenth, 1) if has_scale_gain else None
 
     def forward(self, x: Tensor) -> BackboneOutput:
         quarter = self.quarter(self.stem(x))
@@ -139,6 +143,9 @@ class HeatNet(nn.Module):
                 annotator = self.annotator_bias.annotator_logits(pooled)
                 corrected = self.annotator_bias(raw[..., :2], annotator.softmax(-1))
                 raw = torch.cat([corrected, raw[..., 2:]], dim=-1)
+            if self.log_scale_gain is not None:
+                gain = self.log_scale_gain(pooled)
+                raw = torch.cat([raw[..., :2], (raw[..., 2] + gain)[..., None]], dim=-1)
             visible = None if self.visibility is None else self.visibility(averages, pooled)
         score = None if self.face_score is None else self.face_score(pooled).squeeze(1)
         return BackboneOutput(raw, score, visible, annotator)
@@ -177,6 +184,7 @@ def heatnet(
     has_face_score: bool = False,
     annotators: int = 0,
     has_visibility: bool = False,
+    has_scale_gain: bool = False,
 ) -> nn.Module:
     """A `HeatNet` for images of `size` (H, W), at least 32 pixels a side.
 
@@ -188,4 +196,4 @@ def heatnet(
             f"heatnet needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"got {size[1]}x{size[0]}; choose a larger size or another network"
         )
-    return HeatNet(points, has_face_score, annotators, has_visibility)
+    return HeatNet(points, has_face_score, annotators, has_visibility, has_scale_gain)

@@ -49,8 +49,8 @@ def warp(
         visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; or None.
 
     Returns:
-        Images, points, mask and visibility. Points outside the image are no longer labeled; points without a
-        label are 0.
+        Images, points, mask and visibility. Points outside the image are no longer labeled; points
+        without a label are 0.
     """
     device = images.device
     height, width = size
