@@ -14,12 +14,12 @@ import pytest
 from facepoints._util.files import unique_names
 from facepoints.datasets import readers
 from facepoints.datasets.readers.pts import parse_pts
-from facepoints.errors import SettingsError, WriteError
+from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results import records
-from facepoints.results.formats import FORMATS, format_of
+from facepoints.results.formats import FORMATS, format_of, read_faces
 from facepoints.results.records import Record, error_record, record
 
 NOSE = LandmarkSet(("nose",))
@@ -99,6 +99,22 @@ def test_a_table_has_a_row_per_face(tmp_path: Path) -> None:
     assert np.float32(rows[1]["right_eye_r"]) == one.radius[1]
     assert float(rows[1]["box_h"]) == 40
     assert float(rows[1]["score"]) == pytest.approx(0.6)
+
+
+def test_a_table_of_a_video_has_a_column_for_the_time(tmp_path: Path) -> None:
+    frames = [record("a.mp4", (48, 64), [face(PAIR)], n, time=n * 0.4) for n in range(2)]
+    out = written(
+        "csv", [*frames, record("b.png", (48, 64), [face(PAIR)])], PAIR, tmp_path / "a.csv"
+    )
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:4] == ["file", "frame", "time", "face"]
+    assert [row["time"] for row in rows] == ["0.0", "0.4", ""]
+    assert [result.time for result in read_faces(out)] == [0.0, 0.4, None]
+    text = out.read_text().replace("a.mp4,1,0.4", "a.mp4,1,nan")
+    out.write_text(text)
+    with pytest.raises(DataError, match="line 3"):
+        read_faces(out)
 
 
 def test_coco_holds_faces_and_unreadable_images(tmp_path: Path) -> None:

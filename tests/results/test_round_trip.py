@@ -116,7 +116,7 @@ def test_a_table_holds_the_faces_with_file_and_frame(listed: list[FrameResult]) 
     assert [(r.file, r.frame) for r in again] == [(r.file, r.frame) for r in with_faces]
     for a, b in zip(with_faces, again, strict=True):
         same_faces(a.faces, b.faces)
-        assert (b.size, b.time) == ((0, 0), None)
+        assert (b.size, b.time) == ((0, 0), a.time)
 
 
 @settings(max_examples=60, deadline=None)
@@ -229,6 +229,14 @@ def test_landmarks_of_a_line_that_do_not_fit(value: object, message: str, tmp_pa
     path.write_text(json_line(line))
     with pytest.raises(DataError, match=message):
         read_faces(path)
+
+
+def test_several_videos_of_one_file_are_told_apart(tmp_path: Path) -> None:
+    frames = [FrameResult(file, [], (4, 4), n, n / 10) for file in "ab" for n in range(3)]
+    write_faces(frames, tmp_path / "a.jsonl")
+    videos = [result.video for result in read_faces(tmp_path / "a.jsonl")]
+    assert len(set(videos[:3])) == len(set(videos[3:])) == 1
+    assert videos[0] != videos[3]
 
 
 def test_frames_without_times_get_them_from_the_frame_rate(tmp_path: Path) -> None:

@@ -15,18 +15,25 @@ from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict
 
-__all__ = ["has_visible", "read_csv", "table_columns", "table_rows", "write_csv"]
+__all__ = ["has_time", "has_visible", "read_csv", "table_columns", "table_rows", "write_csv"]
 
 _FIRST = ("file", "frame", "face", "track", "score", "box_x", "box_y", "box_w", "box_h")
 _PARTS, _VISIBLE = ("_x", "_y", "_r"), "_visible"
+_TIME, _TIME_AT = "time", 2  # the column of the time and its place
 
 
-def table_columns(landmarks: LandmarkSet, visible: bool = False) -> list[str]:
+def table_columns(landmarks: LandmarkSet, visible: bool = False, time: bool = False) -> list[str]:
     """Column names: file, frame, face (number in its image, from 0), track, score, box_x, box_y,
     box_w, box_h, and for each point NAME_x, NAME_y and NAME_r, its radius. With `visible`, the
-    radius is followed by NAME_visible."""
+    radius is followed by NAME_visible. With `time`, the frame is followed by time, in seconds."""
     parts = [*_PARTS, _VISIBLE] if visible else _PARTS
-    return [*_FIRST, *(f"{name}{part}" for name in landmarks.names for part in parts)]
+    first = [*_FIRST[:_TIME_AT], _TIME, *_FIRST[_TIME_AT:]] if time else _FIRST
+    return [*first, *(f"{name}{part}" for name in landmarks.names for part in parts)]
+
+
+def has_time(records: Iterable[Record]) -> bool:
+    """True if a record is a frame of a video, so that the table has a column for its time."""
+    return any(record.get("time") is not None for record in records)
 
 
 def has_visible(records: Iterable[Record]) -> bool:
@@ -34,10 +41,12 @@ def has_visible(records: Iterable[Record]) -> bool:
     return any("visible" in face for record in records for face in record.get("faces", ()))
 
 
-def table_rows(record: Record, visible: bool = False) -> Iterator[list]:
+def table_rows(record: Record, visible: bool = False, time: bool = False) -> Iterator[list]:
     """A row per face of a record, in the order of `table_columns`."""
     for number, face in enumerate(record.get("faces", ())):
         row = [record["file"], record["frame"], number, face["track"], face["score"], *face["box"]]
+        if time:
+            row.insert(_TIME_AT, record.get("time"))
         values = [face["points"], face["radius"]]
         if visible:
             values.append(face.get("visible", [None] * len(face["points"])))
@@ -50,17 +59,18 @@ def write_csv(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     """Write a row per face. Images without a face, and files that could not be read, have none.
 
     There are columns for visibility if it is known for any face. They are blank for the others.
+    There is a column for the time if a record is a frame of a video.
 
     Raises:
         WriteError: `out` cannot be written.
     """
-    visible = has_visible(records())
+    visible, time = has_visible(records()), has_time(records())
     with atomic_file(out) as temporary, open_text(temporary) as file:
         table = csv.writer(file, lineterminator="\n")
         quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        table.writerow(table_columns(landmarks, visible))
+        table.writerow(table_columns(landmarks, visible, time))
         for record in records():
-            for name, *cells in table_rows(record, visible):
+            for name, *cells in table_rows(record, visible, time):
                 # csv does not quote a carriage return by itself, and readers end a row there
                 writer = quoted if "\r" in name else table
                 writer.writerow([printable(name), *cells])  # None is written as an empty cell
@@ -70,7 +80,7 @@ def read_csv(path: Path) -> list[FrameResult]:
     """The images of a table that `write_csv` wrote.
 
     Images without a face are missing, because the table has a row per face. It holds no image
-    sizes and no times: they are (0, 0) and None.
+    sizes: they are (0, 0).
 
     Raises:
         DataError: the file cannot be read, or is not such a table.
@@ -79,9 +89,15 @@ def read_csv(path: Path) -> list[FrameResult]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, strict=True)
-            landmarks, visible = _landmarks(next(rows, []), path)
+            header = next(rows, [])
+            timed = header[_TIME_AT : _TIME_AT + 1] == [_TIME]
+            if timed:
+                del header[_TIME_AT]
+            landmarks, visible = _landmarks(header, path)
             for cells in rows:
-                _add_row(results, cells, landmarks, visible, f"{path}, line {rows.line_num}")
+                time = cells.pop(_TIME_AT) if timed and len(cells) > _TIME_AT else ""
+                place = f"{path}, line {rows.line_num}"
+                _add_row(results, cells, time, landmarks, visible, place)
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -107,6 +123,7 @@ def _landmarks(header: Sequence[str], path: Path) -> tuple[LandmarkSet, bool]:
 def _add_row(
     results: list[FrameResult],
     cells: list[str],
+    time: str,
     landmarks: LandmarkSet,
     visible: bool,
     place: str,
@@ -114,6 +131,9 @@ def _add_row(
     """Add the face of a row to the last image, or to a new one if the row begins one."""
     try:
         file, frame, number = cells[0], int(cells[1]), int(cells[2])
+        seconds = float(time) if time else None
+        if seconds is not None and not math.isfinite(seconds):
+            raise ValueError(f"a time of {seconds}")
         face = _parse_face(cells, landmarks, visible)
     except (IndexError, ValueError, OverflowError) as error:
         raise DataError(
@@ -121,7 +141,7 @@ def _add_row(
         ) from error
     last = results[-1] if results else None
     if last is None or (last.file, last.frame, len(last.faces)) != (file, frame, number):
-        last = FrameResult(file, frame=frame)
+        last = FrameResult(file, frame=frame, time=seconds)
         results.append(last)
     last.faces.append(face)
 

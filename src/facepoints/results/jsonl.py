@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from facepoints._util.files import atomic_file
@@ -20,7 +21,7 @@ from facepoints.results.records import (
     landmarks_from_json,
 )
 
-__all__ = ["iter_jsonl", "read_jsonl", "write_jsonl"]
+__all__ = ["iter_jsonl", "parse_line", "read_jsonl", "write_jsonl"]
 
 
 def write_jsonl(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
@@ -52,16 +53,25 @@ def iter_jsonl(path: Path, fps: float | None = None) -> Iterator[FrameResult]:
     """
     try:
         with path.open(encoding="utf-8-sig") as file:
+            videos, last = 0, -1
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield _parse_line(line, f"{path}, line {number}", fps, str(path))
+                    result = parse_line(line, f"{path}, line {number}", fps, str(path))
+                    videos += result.frame <= last  # the frames of another video begin
+                    last = result.frame
+                    yield replace(result, video=f"{path}#{videos}") if videos else result
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} should hold JSON lines and is not text: {error}") from error
 
 
-def _parse_line(line: str, place: str, fps: float | None, video: str) -> FrameResult:
+def parse_line(line: str, place: str, fps: float | None, video: str) -> FrameResult:
+    """The result that a line describes. `place` and `video` name the line and its file.
+
+    Raises:
+        DataError: it is not a line that `write_jsonl` writes.
+    """
     try:
         record = json.loads(line)
         if "error" in record:
