@@ -1,21 +1,20 @@
-"""Last steps before a run is shipped: average the weights of the last trainings, calibrate radii on
-crops as prediction makes them, and write the files of the package."""
+"""Last steps before a run is shipped: crops as prediction makes them, to calibrate and measure on,
+and the files of the package."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
+from points_data import LabeledSet
 
 from facepoints._util.files import write_bytes
-from facepoints.datasets.samples import Photos, Samples
+from facepoints.datasets.samples import Samples
 from facepoints.detection import LOW_SCORE_THRESHOLD, Detection
 from facepoints.detection.builtin import BuiltinDetector
-from facepoints.evaluation.calibration import calibrate
 from facepoints.imaging import affine
 from facepoints.inference import cropping
 from facepoints.models.loading import RunModel
@@ -24,37 +23,22 @@ from facepoints.models.onnx_export import graph_of, run_metadata
 from facepoints.models.quantize import in_batches, quantize_graph
 from facepoints.models.run import Run, read_header, save_run, save_weights
 
-
-def averaged(folders: Sequence[Path], out: Path) -> None:
-    """Average the weights of runs that started from the same weights (model soups, Wortsman et al.
-    2022, https://arxiv.org/abs/2203.05482).
-
-    Args:
-        folders: of the runs.
-        out: folder of the new run.
-    """
-    if out.exists():
-        shutil.rmtree(out)
-    shutil.copytree(folders[0], out)
-    states = [Run.load(folder).members[0].model.state_dict() for folder in folders]
-    run = Run.load(out)
-    for name, tensor in run.members[0].model.state_dict().items():
-        if tensor.is_floating_point():
-            tensor.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
-    save_weights(out / "weights" / "0.safetensors", run.members[0].model, half=False)
+__all__ = ["as_predicted", "install", "nme"]
 
 
-def as_detected(photos: Photos, faces: Samples, run: Run) -> Samples:
-    """The labelled faces of photos in crops as prediction makes them, around the detections of the
-    built-in detector. Faces that it misses are left out.
+def as_predicted(given: LabeledSet, run: Run) -> tuple[Samples, NDArray[np.bool_]]:
+    """The labelled faces of a set in crops as prediction makes them: around the detections of the
+    built-in detector, and cropped again by the points where prediction does.
 
     Args:
-        photos: N photos with one labelled face each.
-        faces: the same N faces; their images are not used.
+        given: N faces.
         run: to crop for.
+
+    Returns:
+        The crops of the faces that were detected, and which these are (N,).
     """
     detector, model = BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD), RunModel(run)
-    rows, crops, truths = [], [], []
+    photos, rows, crops, truths = given.photos, [], [], []
     for row, (image, points) in enumerate(zip(photos.read_images(), photos.points, strict=True)):
         center = points.mean(axis=0)
 
@@ -63,34 +47,35 @@ def as_detected(photos: Photos, faces: Samples, run: Run) -> Samples:
             return float(np.hypot(x + width / 2 - center[0], y + height / 2 - center[1])) / width
 
         nearest = min(detector.detect(image), key=distance, default=None)
-        if nearest is not None and distance(nearest) < 0.5:
-            matrix = cropping.initial_crop(model, 0, nearest).matrix
-            rows.append(row)
-            crops.append(cropping.crop(image, matrix, run.size))
-            truths.append(affine.apply(matrix, points))
-    detected = faces.take(np.isin(np.arange(len(faces)), rows))
-    return replace(detected, images=np.stack(crops)).with_points(
-        np.stack(truths), detected.labelled
-    )
+        if nearest is None or distance(nearest) > 0.5:
+            continue
+        first = [cropping.initial_crop(model, 0, nearest)]
+        last, _ = cropping.predict_refined(model, [image], first, min_score=0.0)
+        matrix = last[0].matrix
+        rows.append(row)
+        crops.append(cropping.crop(image, matrix, run.size))
+        truths.append(affine.apply(matrix, points))
+    faces = photos.as_samples(np.stack(crops), np.stack(truths), np.array(rows))
+    found = np.isin(np.arange(len(photos)), rows)
+    return replace(faces, visibility=given.visibility[found]), found
 
 
-def calibrate_as_used(folder: Path, faces: Samples) -> Run:
-    """Calibrate the radii of a run on faces from `as_detected`; ``run.json`` is updated."""
-    run = Run.load(folder)
-    output = run.predict(faces.images)
-    assert output.scale is not None
-    measured = calibrate(output.points, output.scale, faces)
-    assert measured is not None
-    save_run(folder, {**read_header(folder), "calibration": measured.to_dict()})
-    return Run.load(folder)
+def nme(run: Run, faces: Samples, normalizer: str) -> float:
+    """Mean error of the visible labeled points of faces, percent.
 
-
-def nme(run: Run, faces: Samples) -> float:
-    """NME by the distance of the outer eye corners, percent."""
-    eyes = list(run.landmarks.eye_columns)
-    apart = np.linalg.norm(np.subtract(*faces.points[:, eyes].swapaxes(0, 1)), axis=-1)
+    Args:
+        normalizer: "eyes": by the distance of the outer eye corners. "box": by the square root of
+            the area of the box of the visible labeled points.
+    """
+    seen = faces.labelled & (faces.visibility != 0)
     off = np.linalg.norm(run.predict(faces.images).points - faces.points, axis=-1)
-    return 100 * float((off.mean(axis=1) / apart).mean())
+    if normalizer == "eyes":
+        eyes = list(run.landmarks.eye_columns)
+        size = np.linalg.norm(np.subtract(*faces.points[:, eyes].swapaxes(0, 1)), axis=-1)
+    else:
+        every = np.where(seen[..., None], faces.points, np.nan)
+        size = np.sqrt(np.prod(np.nanmax(every, axis=1) - np.nanmin(every, axis=1), axis=1))
+    return 100 * float(np.mean((off * seen).sum(axis=1) / seen.sum(axis=1) / size))
 
 
 def install(run: Run, folder: Path, package: Path, faces: Samples) -> None:

@@ -66,13 +66,11 @@ def _projected(yaw: float, pitch: float) -> NDArray[np.complex128]:
     y, p = np.deg2rad(yaw), np.deg2rad(pitch)
     about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
-    x, y_, _ = (about_y @ about_x @ MEAN_HEAD.T)
+    x, y_, _ = about_y @ about_x @ MEAN_HEAD.T
     return x + 1j * y_
 
 
-def full_points(
-    points: NDArray[np.floating], labelled: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def full_points(points: NDArray[np.floating], labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
     """All points of partly labeled faces: the labels where there are some, else the mean head
     fitted to them.
 

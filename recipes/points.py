@@ -25,8 +25,8 @@ Differences from `facepoints train` with its defaults:
   faces cannot learn.
 - Radii are calibrated on validation people of all sets, in crops around the detections of the
   built-in detector.
-- For eight faces there is one image without a face: scenes, other parts of the photos, faces far out
-  of the frame or rotated by 90 degrees, faces with a replaced center, textures.
+- For eight faces there is one image without a face: scenes, other parts of the photos, faces far
+  out of the frame or rotated by 90 degrees, faces with a replaced center, textures.
 """
 
 from __future__ import annotations
@@ -36,15 +36,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
+from as_used import as_predicted, install, nme
 from points_data import SETS, Material, material
+from radius_gain import calibrate_by_features, coverage
 from rich.console import Console
 from without_face import VIEW
 
+import facepoints
 from facepoints.datasets.combine import concatenate
+from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
+from facepoints.datasets.splits import spread_rows
 from facepoints.errors import FacepointsError
+from facepoints.models.run import Run
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
+
+RANGES_ON = 512
+"""Number of faces that the ranges of 8-bit values are measured on."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,22 @@ def main(recipe: Recipe) -> None:
     console = Console()
     given = material(recipe.data, sibling(recipe.out, "morphs"), recipe.seed)
     train_parts(recipe, given, console)
+    run = Run.load(recipe.out)
+    held = {}
+    for name, (faces, _) in given.held.items():
+        held[name], found = as_predicted(faces, run)
+        console.print(f"{name}: {found.sum()} of {len(found)} validation faces were detected")
+    run = calibrate_by_features(recipe.out, list(held.values()), recipe.seed)
+    for name, faces in held.items():
+        normalizer = "eyes" if name in ("lfpw", "helen", "afw") else "box"
+        console.print(
+            f"{name}: error {nme(run, faces, normalizer):.3f} % of the {normalizer}, "
+            f"{coverage(run, faces):.1f} % within the radius"
+        )
+    if recipe.install:
+        faces = concatenate(list(given.rows.values()))
+        crops = center_crop(faces.take(spread_rows(len(faces), RANGES_ON)), VIEW)
+        install(run, recipe.out, Path(facepoints.__file__).parent / "weights", crops)
 
 
 if __name__ == "__main__":

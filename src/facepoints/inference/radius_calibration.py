@@ -23,12 +23,16 @@ class Calibration:
         rows: number of held-out faces that the factors were measured on.
         calibrated: True if the factors were measured; False if they follow from the loss.
         coverage: fraction of cases in which the radius should contain the true point.
+        hidden: pixels of the crop that are added to the radius of each landmark if it is hidden,
+            and in part if it may be: by how much people differ where nothing can be seen. Empty
+            for a model that does not predict visibility.
     """
 
     factors: tuple[float, ...]
     rows: int = 0
     calibrated: bool = False
     coverage: float = COVERAGE
+    hidden: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, which `from_dict` reads."""
@@ -37,6 +41,7 @@ class Calibration:
             "factors": list(self.factors),
             "rows": self.rows,
             "calibrated": self.calibrated,
+            **({"hidden": list(self.hidden)} if self.hidden else {}),
         }
 
     @classmethod
@@ -48,6 +53,7 @@ class Calibration:
                 rows=int(data["rows"]),
                 calibrated=bool(data["calibrated"]),
                 coverage=float(data["coverage"]),
+                hidden=tuple(map(float, data.get("hidden", ()))),
             )
         except (LookupError, TypeError, ValueError) as error:
             raise DataError(f"not the calibration of a model: {error!r}") from error
@@ -56,5 +62,11 @@ class Calibration:
             raise DataError(
                 f"a calibration of {points} points needs as many positive factors, got "
                 f"{len(factors)}"
+            )
+        hidden = calibration.hidden
+        if len(hidden) not in (0, points) or not all(0 <= h < math.inf for h in hidden):
+            raise DataError(
+                f"a calibration of {points} points adds as many numbers of pixels to hidden ones, "
+                f"0 or more; got {len(hidden)}"
             )
         return calibration

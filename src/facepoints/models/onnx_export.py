@@ -55,6 +55,7 @@ class RunGraph(nn.Module):
     index: Tensor
     weights: Tensor
     factors: Tensor
+    hidden: Tensor
 
     def __init__(self, run: Run) -> None:
         super().__init__()
@@ -72,6 +73,7 @@ class RunGraph(nn.Module):
         self.register_buffer("index", matrix.argmax(1))
         self.register_buffer("weights", matrix)
         self.register_buffer("factors", torch.from_numpy(run.radius_factors))
+        self.register_buffer("hidden", torch.from_numpy(run.hidden_radius))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         images = crops[:, None]
@@ -85,10 +87,11 @@ class RunGraph(nn.Module):
                 visible.append(_mean([o.visible for o in outputs if o.visible is not None]))
         merged = self._merge(torch.cat(points, dim=1))
         scale = self._merge(torch.cat(scales, dim=1)[..., None])[..., 0]
-        result = (merged, scale * self.factors, _mean(scores))
-        if self.has_visibility:
-            result += (self._merge(torch.cat(visible, dim=1)[..., None])[..., 0],)
-        return result
+        radius, score = scale * self.factors, _mean(scores)
+        if not self.has_visibility:
+            return merged, radius, score
+        seen = self._merge(torch.cat(visible, dim=1)[..., None])[..., 0]
+        return merged, radius + (1 - seen) * self.hidden, score, seen
 
     def _output(self, number: int, images: Tensor) -> RawOutput:
         model = self.models[number]

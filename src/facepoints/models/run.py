@@ -164,6 +164,8 @@ class Run:
         points, factor = undo_resize(combined.points, self.size, images.shape[1:])
         scale = combined.scale * factor
         radius = scale * self.radius_factors
+        if combined.visible is not None:
+            radius = radius + (1 - combined.visible) * self.hidden_radius * factor
         return LandmarkOutput(points, radius, combined.score, scale, combined.visible)
 
     @property
@@ -195,6 +197,11 @@ class Run:
     def radius_factors(self) -> NDArray[np.float32]:
         """(K,) radius over scale of each landmark."""
         return np.array(self.calibration.factors, dtype=np.float32)
+
+    @property
+    def hidden_radius(self) -> NDArray[np.float32]:
+        """(K,) pixels of the network input added to the radius of a hidden landmark."""
+        return np.array(self.calibration.hidden or [0.0] * len(self.landmarks), np.float32)
 
 
 @torch.inference_mode()
