@@ -21,7 +21,8 @@ from facepoints.video.image_sequence import ImageSequence
 from facepoints.video.opencv_source import OpenCVSource
 from facepoints.video.prefetch import prefetch
 from facepoints.video.probe import is_video
-from facepoints.video.source import find_video, open_video
+from facepoints.video.pyav_source import PyAVSource
+from facepoints.video.source import find_inputs, open_video
 from facepoints.video.writer import VideoWriter
 
 av = pytest.importorskip("av")
@@ -126,8 +127,9 @@ def test_a_file_that_is_not_a_video_raises_data_error(tmp_path: Path, name: str)
         sound.rate = 44100
         container.mux(stream.encode(sound))
         container.mux(stream.encode())
-    with pytest.raises(DataError, match=r"empty|video|no image in the folder|images"):
-        OpenCVSource.of_file(tmp_path / name)
+    for open_file in (OpenCVSource.of_file, PyAVSource):
+        with pytest.raises(DataError, match=r"empty|video|no image in the folder|images"):
+            open_file(tmp_path / name)
 
 
 def test_videos_and_images_are_recognized_by_content(tmp_path: Path) -> None:
@@ -142,12 +144,49 @@ def test_videos_and_images_are_recognized_by_content(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"a{suffix}"), make_image(3))
         assert not is_video(tmp_path / f"a{suffix}")
     assert not is_video(tmp_path / "none.mp4")
-    assert find_video([str(tmp_path / "a.png")]) is None
-    assert find_video([str(tmp_path)]) is None  # a folder of photos stays one
-    assert isinstance(find_video([str(tmp_path / "clip.mp4")]), OpenCVSource)
-    assert isinstance(find_video([str(tmp_path)], frames=True), ImageSequence)
-    with pytest.raises(SettingsError, match="one video at a time"):
-        find_video([str(tmp_path / "clip.mp4"), str(tmp_path / "a.png")])
+
+
+def test_inputs_are_images_or_videos(tmp_path: Path) -> None:
+    clip, image = str(make(tmp_path / "clip.mp4", STEADY)), str(tmp_path / "a.png")
+    cv2.imwrite(image, make_image(3))
+    (tmp_path / "notes.txt").write_text("words")
+    assert find_inputs([image]).images == [image]
+    folder = find_inputs([str(tmp_path)])
+    assert folder.images == [image]
+    assert folder.videos == []
+    assert "passed over: 1 video (clip.mp4;" in folder.passed_over
+    assert "1 other file (notes.txt)" in folder.passed_over
+    (video,) = find_inputs([clip]).videos
+    assert isinstance(video.open(), PyAVSource)
+    (sequence,) = find_inputs([str(tmp_path)], frames=True).videos
+    assert isinstance(sequence.open(), ImageSequence)
+    for inputs in ([clip, image], [image, clip]):
+        with pytest.raises(SettingsError, match=r"clip\.mp4 came with 1 image; run"):
+            find_inputs(inputs)
+    with pytest.raises(SettingsError, match="one camera or stream at a time: 0 came with 1 other"):
+        find_inputs(["0", clip])
+
+
+def test_several_videos_and_folders_of_videos(tmp_path: Path) -> None:
+    make(tmp_path / "b.mp4", STEADY)
+    (tmp_path / "sub").mkdir()
+    make(tmp_path / "sub/a.mkv", STEADY)
+    (tmp_path / "notes.txt").write_text("words")
+    found = find_inputs([str(tmp_path)])
+    assert [os.path.relpath(v.name, tmp_path) for v in found.videos] == ["b.mp4", "sub/a.mkv"]
+    assert found.passed_over == "passed over: 1 other file (notes.txt)"
+    listed = [str(tmp_path / "sub/a.mkv"), str(tmp_path / "b.mp4"), str(tmp_path)]
+    names = [os.path.relpath(video.name, tmp_path) for video in find_inputs(listed).videos]
+    assert names == ["sub/a.mkv", "b.mp4"]
+    pattern = find_inputs([f"{tmp_path}/*.mp4"])
+    assert [os.path.basename(video.name) for video in pattern.videos] == ["b.mp4"]
+
+
+def test_a_folder_without_images_or_videos_says_what_it_holds(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.pdf", "c.doc", "d.xls"):
+        (tmp_path / name).write_text("words")
+    with pytest.raises(DataError, match=r"no image in the folder .*, only 4 other files \(a.txt, "):
+        find_inputs([str(tmp_path)])
 
 
 def test_numbered_images_are_ordered_by_their_numbers(tmp_path: Path) -> None:
@@ -163,7 +202,7 @@ def test_numbered_images_are_ordered_by_their_numbers(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="frame rate"):
         open_video(tmp_path, fps=0)
     with pytest.raises(SettingsError, match="frame rate"):  # also where it would not count
-        find_video([str(tmp_path)], fps=-1)
+        find_inputs([str(tmp_path)], fps=-1)
 
 
 def test_a_missing_camera_or_stream_raises_data_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,10 @@ __all__ = [
     "DecodedImage",
     "composite_on_white",
     "decode",
+    "decode_pages",
     "not_an_image",
     "out_of_memory",
+    "quiet_opencv",
 ]
 
 MAX_PIXELS = 2**28
@@ -33,6 +35,7 @@ MAX_PIXELS = 2**28
 may claim any size, and memory is allocated before its pixels are read."""
 
 _DEEP = {"PNG", "TIFF", "PNM"}  # kinds with more than 8 bits, which are scaled here
+_PREVIEW = 5  # bits of the tag REDUCED: a smaller copy, or a mask
 _NO_MEMORY = -4  # OpenCV's code of this error
 
 
@@ -139,7 +142,7 @@ def _decode_tiff(data: bytes, name: str, header: Header) -> DecodedImage:
             f"{name} is a raw photo of a camera (DNG), of which only a preview could be read; "
             f"save it as JPEG or TIFF"
         )
-    full = [n for n, tags in enumerate(pages) if not tags.get(tiff_tags.REDUCED, 0) & 5]
+    full = [n for n, tags in enumerate(pages) if not tags.get(tiff_tags.REDUCED, 0) & _PREVIEW]
     if pages and not full:
         raise DataError(
             f"{name} holds only a preview and no whole image, as raw photos of cameras do; save "
@@ -161,6 +164,31 @@ def _decode_tiff(data: bytes, name: str, header: Header) -> DecodedImage:
         pages_note = f"has {len(pages)} pages; {plural} {some} {verb} left out (--video reads all)"
         note = "; ".join(filter(None, (note, pages_note)))
     return DecodedImage(rgb, note)
+
+
+def decode_pages(data: bytes, name: str) -> Iterator[NDArray[np.uint8]]:
+    """The pages of a TIFF file that are not previews, each (H, W, 3) RGB.
+
+    The iteration ends at the first page that cannot be decoded.
+
+    Raises:
+        DataError: a page is too large or does not fit in memory, or holds floats out of range.
+    """
+    pages = [page.tags for page in tiff_tags.iter_pages(data)]
+    for number, tags in enumerate(pages):
+        if tags.get(tiff_tags.REDUCED, 0) & _PREVIEW:
+            continue
+        width, height = tags.get(tiff_tags.WIDTH, 0), tags.get(tiff_tags.HEIGHT, 0)
+        if width * height > MAX_PIXELS:
+            raise DataError(f"{name}, page {number + 1}: {width} x {height} pixels are too many")
+        header = Header("TIFF", width, height, False)
+        try:
+            stored = _tiff_page(data, number, tags, header)
+        except MemoryError as error:
+            raise out_of_memory(name, width, height) from error
+        if stored is None or stored.ndim != 3:
+            return
+        yield _to_rgb(stored, data, name, header)[0]
 
 
 def _tiff_page(data: bytes, number: int, tags: dict[int, int], header: Header) -> NDArray | None:
@@ -224,7 +252,7 @@ def _opencv(data: bytes, flags: int, header: Header) -> NDArray | None:
 
 
 def _quietly(decoder):
-    with _quiet_opencv():
+    with quiet_opencv():
         try:
             return decoder()
         except cv2.error as error:
@@ -265,7 +293,7 @@ _quiet = {"depth": 0, "level": 0}
 
 
 @contextmanager
-def _quiet_opencv() -> Iterator[None]:
+def quiet_opencv() -> Iterator[None]:
     """Silence OpenCV's log. Its level is global, so the threads inside are counted."""
     with _lock:
         if _quiet["depth"] == 0:

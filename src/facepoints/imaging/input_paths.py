@@ -4,19 +4,46 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from facepoints._util.console import count_noun
 from facepoints._util.files import make_folder
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 from facepoints.imaging.image_io import STDIN
 
-__all__ = ["find_images", "make_image_folder", "relative_to_common"]
+__all__ = [
+    "FoundFiles",
+    "find_files",
+    "find_images",
+    "listed_files",
+    "make_image_folder",
+    "relative_to_common",
+]
 
+_LISTED = 3  # files that are named in a message
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-_SUFFIXES |= {".pgm", ".ppm", ".pnm", ".avif"}
+_SUFFIXES |= {".pgm", ".ppm", ".pnm", ".avif", ".heic", ".heif"}
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """The files that inputs name, each once, in the order of the inputs.
+
+    Attributes:
+        images: image files.
+        videos: video files.
+        others: other files of folders, which are passed over.
+        named: the videos that an input names itself, and not its folder or a pattern.
+    """
+
+    images: list[str]
+    videos: list[str]
+    others: list[str]
+    named: list[str]
 
 
 def find_images(inputs: Sequence[str | Path], results: Path | None = None) -> list[str]:
@@ -30,47 +57,110 @@ def find_images(inputs: Sequence[str | Path], results: Path | None = None) -> li
 
     Raises:
         DataError: there is no such file, no image in a folder, no match of a pattern, or no
-            input at all.
+            input at all; or a folder cannot be read.
+    """
+    return find_files(inputs, results).images
+
+
+def find_files(
+    inputs: Sequence[str | Path],
+    results: Path | None = None,
+    is_video: Callable[[str], bool] = lambda path: False,
+) -> FoundFiles:
+    """The files that inputs name, by their kind.
+
+    Args:
+        inputs, results: see `find_images`.
+        is_video: whether a file is a video.
+
+    Raises:
+        DataError: there is no such file, neither image nor video in a folder, no match of a
+            pattern, or no input at all; or a folder cannot be read.
     """
     if not inputs:
         raise DataError("expected at least one image or folder of images, got none")
-    paths: dict[str, str] = {}
+    images: dict[str, str] = {}
+    videos: dict[str, str] = {}
+    others: dict[str, str] = {}
+    named = []
     skipped = os.path.realpath(results) if results is not None else ""
-    for given in inputs:
-        for path in _of_input(str(given), skipped):
-            paths.setdefault(path if path == STDIN else os.path.realpath(path), path)
-    return list(paths.values())
+    for given in map(str, inputs):
+        found = list(_of_input(given, skipped))
+        usable = False
+        for path, searched in found:
+            video = path != STDIN and is_video(path)
+            image = not video and (not searched or _may_be_image(path))
+            kind = videos if video else images if image else others
+            kind.setdefault(path if path == STDIN else os.path.realpath(path), path)
+            usable = usable or video or image
+            if video and path == given:
+                named.append(path)
+        if not usable:
+            raise DataError(_nothing_in(given, [path for path, _ in found]))
+    return FoundFiles(list(images.values()), list(videos.values()), list(others.values()), named)
 
 
-def _of_input(given: str, skipped: str) -> list[str]:
+def _nothing_in(folder: str, files: Sequence[str]) -> str:
+    """The error message for a folder without an image, which says what it holds instead."""
+    if not files:
+        return f"no image in the folder {folder}"
+    return f"no image in the folder {folder}, only {listed_files(files, folder)}"
+
+
+def listed_files(files: Sequence[str], folder: str = "") -> str:
+    """A count of files with the names of the first: "5 other files (a.txt, b.pdf, c.doc, ...)"."""
+    names = [os.path.relpath(file, folder) if folder else os.path.basename(file) for file in files]
+    more = ", ..." if len(names) > _LISTED else ""
+    return f"{count_noun(len(names), 'other file')} ({', '.join(names[:_LISTED])}{more})"
+
+
+def _of_input(given: str, skipped: str) -> Iterator[tuple[str, bool]]:
+    """The files of an input, and whether a folder was searched for each."""
     if given == STDIN:
-        return [STDIN]
-    if os.path.isdir(given):
-        paths = list(_in_folder(given, skipped))
-        if not paths:
-            raise DataError(f"no image in the folder {given}")
-        return paths
-    if os.path.exists(given):
-        return [given]
-    if not glob.has_magic(given):
-        raise DataError(f"no image or folder at {given}")
-    paths = []
-    for match in sorted(glob.glob(given, recursive=True)):
-        paths += _in_folder(match, skipped) if os.path.isdir(match) else [match]
-    if not paths:
-        raise DataError(f"no image matches the pattern {given}")
-    return paths
+        yield STDIN, False
+    elif os.path.isdir(given):
+        for path in _in_folder(given, skipped):
+            yield path, True
+    elif os.path.exists(given):
+        yield given, False
+    elif not glob.has_magic(given):
+        raise _missing(given)
+    else:
+        matches = sorted(glob.glob(given, recursive=True))
+        if not matches:
+            raise DataError(f"no image matches the pattern {given}")
+        for match in matches:
+            inside = _in_folder(match, skipped) if os.path.isdir(match) else [match]
+            for path in inside:
+                yield path, path != match
+
+
+def _missing(given: str) -> DataError:
+    try:
+        os.stat(given)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # no permission, a name that is too long
+        return DataError(f"could not read {given}: {error.strerror or error}")
+    except ValueError as error:
+        return DataError(f"could not read {given!r}: {error}")
+    return DataError(f"no image or folder at {given}")
 
 
 def _in_folder(folder: str, skipped: str) -> Iterator[str]:
-    for place, folders, files in os.walk(folder):
+    """The regular files of a folder and its subfolders, without hidden ones."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"could not read the folder {error.filename}: {error.strerror or error}")
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
         if place != folder and os.path.realpath(place) == skipped:
             folders.clear()
             continue
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for file in sorted(files):
             path = os.path.join(place, file)
-            if not file.startswith(".") and _may_be_image(path):
+            if not file.startswith(".") and os.path.isfile(path):  # reading a pipe would block
                 yield path
 
 
@@ -105,8 +195,6 @@ def relative_to_common(paths: Sequence[str]) -> list[PurePath]:
 def _may_be_image(path: str) -> bool:
     """True if the suffix or the content of a file is that of an image. If only the suffix is, the
     reader reports the file."""
-    if not os.path.isfile(path):  # reading from a pipe would block
-        return False
     if os.path.splitext(path)[1].lower() in _SUFFIXES:
         return True
     try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 
-from facepoints.errors import DataError
-from facepoints.imaging.image_io import read_image
+from facepoints.errors import DataError, DataWarning
+from facepoints.imaging.image_io import decode_image
 from facepoints.video.frame import DEFAULT_FPS, Frame
 
 __all__ = ["ImageSequence"]
@@ -36,14 +37,17 @@ class ImageSequence:
         Raises:
             DataError: no image could be read.
         """
-        reason = f"no image in {self.name}"
+        reason, noted = f"no image in {self.name}", False
         for index, path in enumerate(self._paths):
             try:
-                image = read_image(path)
+                image, note = decode_image(path)
             except DataError as error:
                 self.lost += 1
                 reason = str(error)
                 continue
+            if note and not noted:  # all frames are of one kind, so it is said once
+                warnings.warn(f"{path} {note}", DataWarning, stacklevel=2)
+                noted = True
             yield Frame(image, index, index / self.fps, path)
         if self.lost == self.total:
             raise DataError(reason)

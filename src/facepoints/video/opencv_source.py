@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.video.frame import DEFAULT_FPS, Frame
-from facepoints.video.probe import MP4_BOXES, is_video
+from facepoints.video.probe import MP4_BOXES, check_video_file, is_video
 
 __all__ = ["OpenCVSource"]
 
@@ -21,6 +21,7 @@ __all__ = ["OpenCVSource"]
 _LIVE_TIMEOUT = 5.0  # seconds without a frame after which a camera or stream has ended
 _MAX_FAILURES = 60  # frames in a row that cannot be decoded, after which a file has ended
 _STREAM_TIMEOUT = 10_000  # milliseconds for a stream to open or continue
+_MANY_BLACK = 0.2  # fraction of the frames that are black, above which the user is told
 _MAX_STEP = 86_400  # seconds between two frames; a larger step is a wrong time stamp
 
 
@@ -44,19 +45,13 @@ class OpenCVSource:
         self.counted = False
         """True if the file itself says how many frames it has."""
         self._capture, self._stamped = capture, stamped
+        self._black = 0
 
     @classmethod
     def of_file(cls, path: str | Path) -> OpenCVSource:
         """Open a video file. Raises DataError if it does not exist or is not a video."""
         name = str(path)
-        if not os.path.exists(name):
-            raise DataError(f"no video at {name}")
-        if os.path.isdir(name):
-            raise DataError(f"{name} is a folder; a video file was expected")
-        if not os.access(name, os.R_OK):
-            raise DataError(f"could not read {name}: no permission")
-        if os.path.getsize(name) == 0:
-            raise DataError(f"{name} is empty (0 bytes)")
+        check_video_file(name)
         # as an absolute path: OpenCV takes a name with a colon for an address
         capture = cv2.VideoCapture(os.path.abspath(name), cv2.CAP_FFMPEG)
         if not capture.isOpened():
@@ -113,6 +108,7 @@ class OpenCVSource:
                     stamp = last + 1 / self.fps if index else 0.0
                 last = stamp
                 stamps.append(stamp)
+                self._black += not image.any()
                 yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index, stamp, self.name)  # type: ignore[arg-type]
                 index += 1
         finally:
@@ -141,6 +137,17 @@ class OpenCVSource:
         """Set `lost` and `note` after the last frame. Raises DataError if there was no frame."""
         if frames == 0:
             raise DataError(f"{self.name} has no frame that could be decoded")
+        if self._black == frames and not self.live:
+            raise DataError(
+                f"every frame of {self.name} is black as OpenCV {cv2.__version__} decodes it, as "
+                f"it does interlaced video; install PyAV, which decodes it: "
+                f"pip install 'facepoints[video]'"
+            )
+        if self._black > frames * _MANY_BLACK:
+            self.note = (
+                f"{self._black} of {frames} frames are black as OpenCV decodes them; PyAV may "
+                f"decode them: pip install 'facepoints[video]'"
+            )
         if self.live:
             self.note = f"{self.name} sent no more frames"
         elif self.counted:

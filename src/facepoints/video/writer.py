@@ -5,6 +5,7 @@ PyAV encodes; it is installed by the extra ``facepoints[video]``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from facepoints._util.files import atomic_file
 from facepoints.errors import DataError, MissingExtraError, WriteError
 from facepoints.imaging import affine
+from facepoints.video.sound import SoundCopy
 
 __all__ = ["VideoWriter"]
 
@@ -37,13 +39,17 @@ class VideoWriter:
     Args:
         path: file to write.
         fps: usual frames per second, for players that ask.
+        sound: opens the sound to keep (`video.sound`), called with the first frame; None: no
+            sound.
 
     Raises:
         MissingExtraError: PyAV is not installed.
         WriteError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, fps: float) -> None:
+    def __init__(
+        self, path: Path, fps: float, sound: Callable[[], SoundCopy] | None = None
+    ) -> None:
         try:
             import av
         except ModuleNotFoundError as error:
@@ -56,6 +62,13 @@ class VideoWriter:
         self._container: Any = None
         self._stream: Any = None
         self._last = -1
+        self._open_sound = sound
+        self._sound: SoundCopy | None = None
+
+    @property
+    def note(self) -> str:
+        """Why sound was left out; empty if it was not."""
+        return "" if self._sound is None else self._sound.note
 
     def __enter__(self) -> VideoWriter:
         self._file = self._stack.enter_context(atomic_file(self.path))
@@ -81,6 +94,8 @@ class VideoWriter:
             self._last = max(round(time * _CLOCK), self._last + 1)
             frame.pts, frame.time_base = self._last, Fraction(1, _CLOCK)
             self._container.mux(stream.encode(frame))
+            if self._sound is not None:
+                self._sound.write(time)
         except (OSError, ValueError, self._av.error.FFmpegError) as error:
             raise self._failed(error) from error
         self.frames += 1
@@ -106,6 +121,8 @@ class VideoWriter:
             return DataError(f"no frame to write to {self.path}")
         try:
             self._container.mux(self._stream.encode())
+            if self._sound is not None:  # up to the end of the last frame
+                self._sound.write(self._last / _CLOCK + 1 / float(self._fps or 1))
             self._container.close()
         except (OSError, ValueError, self._av.error.FFmpegError) as error:
             return self._failed(error)
@@ -122,6 +139,10 @@ class VideoWriter:
         stream.codec_context.time_base = Fraction(1, _CLOCK)
         stream.time_base = Fraction(1, _CLOCK)
         self._stream = stream
+        if self._open_sound is not None:
+            self._sound = self._open_sound()
+            self._stack.callback(self._sound.close)
+            self._sound.attach(self._container)
 
     def _failed(self, error: BaseException) -> WriteError:
         reason = getattr(error, "strerror", None) or error
