@@ -3,8 +3,8 @@
     make fuzz MINUTES=5
 
 A try fails if the reader raises anything but FacepointsError (a warning other than those of
-facepoints counts), crashes the interpreter, takes longer than `HANG` seconds or more than `MEMORY`
-bytes above what it used before. Every seed has a process of its own, so crashes and hangs are
+facepoints counts), crashes the interpreter, takes longer than `HANG` seconds of processor time
+(or six times as long altogether), or more than `MEMORY` bytes above what it used before. Every seed has a process of its own, so crashes and hangs are
 found. Failing files are minimized by Hypothesis, if they do not crash or hang, and kept in
 build/fuzz/, with the traceback. The exit status is 1 if anything failed.
 """
@@ -31,7 +31,8 @@ from typing import Any
 __all__ = ["HANG", "MEMORY", "Outcome", "fuzz", "main"]
 
 HANG = 10.0
-"""Seconds after which a try counts as a hang."""
+"""Seconds of processor time after which a try counts as a hang. On a busy machine, the clock runs
+on while a process waits for its turn, so by the clock six times as long counts."""
 
 MEMORY = 1 << 30
 """Bytes that a try may take, beyond what the process had before."""
@@ -94,20 +95,33 @@ def fuzz(
 
 def _watch(worker: Any, place: Path) -> str:
     """Wait for a worker. Returns "" if it finished, else "hang" or "crash"."""
-    started = time.monotonic()
+    started, last, used = time.monotonic(), 0.0, 0.0
     while worker.is_alive():
         worker.join(0.2)
-        beat = place / "beat"
+        beat = 0.0
         with suppress(OSError):
-            age = time.time() - beat.stat().st_mtime
-            if age > HANG and worker.is_alive():
-                worker.kill()
-                worker.join()
-                return "hang"
-        if not beat.exists() and time.monotonic() - started > 120:
+            beat = (place / "beat").stat().st_mtime
+        if beat != last:
+            last, used = beat, _processor_seconds(worker.pid)
+        elif beat and (
+            _processor_seconds(worker.pid) - used > HANG or time.time() - beat > 6 * HANG
+        ):
+            worker.kill()
+            worker.join()
+            return "hang"
+        elif not beat and time.monotonic() - started > 600:
             worker.kill()
             raise RuntimeError("the worker of the fuzz job does not start")
     return "" if worker.exitcode == 0 else "crash"
+
+
+def _processor_seconds(process: int) -> float:
+    """Processor time of a process so far; 0 where the system does not tell."""
+    try:
+        cells = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(cells[11]) + int(cells[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _collect(total: Outcome, place: Path, cause: str, out: Path, round_: int) -> None:
