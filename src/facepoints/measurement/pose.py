@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
+from facepoints.inference.landmark_weights import visibility_weights
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -128,7 +129,7 @@ def head_points(landmarks: LandmarkSet) -> tuple[Array, Array, NDArray[np.bool_]
 
 
 def head_pose(face: Face) -> HeadPose:
-    """The head pose of a face.
+    """The head pose of a face. Points that are probably hidden weigh little.
 
     Raises:
         DataError: fewer than six of its landmarks are known on the mean head, or they coincide
@@ -144,6 +145,12 @@ def head_pose(face: Face) -> HeadPose:
     if np.linalg.matrix_rank(points - points.mean(axis=0), tol=1e-3) < 2:
         raise DataError("head pose needs points that do not lie on a line; these do")
     sigma = face.radius[known].astype(np.float64) / DISC_90
+    if face.visible is not None:
+        # a guess may be farther off than its radius says: lower its weight in the fit
+        size = np.ptp(points, axis=0).max() / np.ptp(shape[known, :2], axis=0).max()
+        people = (std[known] * size) ** 2
+        weights = visibility_weights(face.visible[known])
+        sigma = np.sqrt((people + sigma**2) / weights - people)
     fit = fit_heads(points[None], sigma[None], shape[known], std[known])
     yaw, pitch, roll = angles(fit.turn)[0]
     jacobian = _rotation_per_angle(np.deg2rad(yaw), np.deg2rad(roll))
