@@ -32,7 +32,7 @@ import facepoints
 from facepoints import weights
 from facepoints._util.progress import Stopped
 from facepoints.cli.main import main
-from facepoints.commands.predict_images import predict_images
+from facepoints.commands.predict_images import PredictReport, predict_images
 from facepoints.detection import BuiltinDetector, FullImageDetector, YuNetDetector
 from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.imaging.input_paths import find_images
@@ -299,7 +299,9 @@ def test_an_interrupted_run_is_resumed(
         assert out.read_bytes() == whole.read_bytes()
 
 
-def test_other_settings_start_over(many: list[str], model: Path, tmp_path: Path) -> None:
+def test_records_of_other_settings_and_inputs_are_not_touched(
+    many: list[str], model: Path, tmp_path: Path
+) -> None:
     landmark_model, out = LandmarkModel.load(model), tmp_path / "faces.jsonl"
 
     def part() -> None:
@@ -307,13 +309,15 @@ def test_other_settings_start_over(many: list[str], model: Path, tmp_path: Path)
             predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out)
 
     part()
-    other = Blob()
-    predict_images(Predictor(landmark_model, other, min_score=0.25), many, out=out)
-    assert other.detected == 24
-    part()
+    other = Predictor(landmark_model, other_detector := Blob(), min_score=0.25)
+    with pytest.raises(WriteError, match=r"other settings \(min_score\)"):
+        predict_images(other, many, out=out)
     last = Blob()
-    predict_images(Predictor(landmark_model, last), many, out=out, landmarks=KAGGLE_15)
-    assert last.detected == 24
+    with pytest.raises(WriteError, match=r"other settings \(points\)"):
+        predict_images(Predictor(landmark_model, last), many, out=out, landmarks=KAGGLE_15)
+    assert last.detected == other_detector.detected == 0
+    assert predict_images(other, many, out=out, overwrite=True).resumed == 0
+    assert other_detector.detected == 24
     part()
     later = time.time() + 10
     os.utime(many[3], (later, later))  # the fourth image was changed
@@ -322,8 +326,10 @@ def test_other_settings_start_over(many: list[str], model: Path, tmp_path: Path)
     assert report.resumed == 3
     assert third.detected == 21
     part()
-    fewer = Blob()
-    assert predict_images(Predictor(landmark_model, fewer), many[1:], out=out).resumed == 0
+    fewer = Predictor(landmark_model, Blob())
+    with pytest.raises(WriteError, match="other inputs"):
+        predict_images(fewer, many[1:], out=out)
+    assert predict_images(fewer, many[1:], out=out, overwrite=True).resumed == 0
     assert [Path(line["file"]).name for line in lines(out)] == [f"{n:02}.png" for n in range(1, 24)]
 
 
@@ -354,7 +360,9 @@ def test_another_detector_of_the_same_name_processes_every_image_again(
         file.write_bytes(content)
         detector, blob = getattr(kind, "load", kind)(file), Blob(stop_at)
         monkeypatch.setattr(kind, "detect", lambda _, image: blob.detect(image))
-        report = predict_images(Predictor(landmark_model, detector), many, out=out)
+        report = predict_images(
+            Predictor(landmark_model, detector), many, out=out, overwrite=content == second
+        )
         return report.resumed, blob.detected
 
     with pytest.raises(Stopped):
@@ -377,8 +385,12 @@ def test_images_of_an_interrupted_run_are_all_drawn(
     )
     with pytest.raises(Stopped):
         predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out)
+    with pytest.raises(WriteError, match=r"other settings \(drawn"):
+        predict_images(Predictor(landmark_model, Blob()), many, out=out, drawn=drawn)
     with pytest.raises(Stopped):
-        predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out, drawn=drawn)
+        predict_images(
+            Predictor(landmark_model, Blob(stop_at=12)), many, out=out, drawn=drawn, overwrite=True
+        )
     report = predict_images(Predictor(landmark_model, Blob()), many, out=out, drawn=drawn)
     assert report.resumed
     assert len(list(drawn.iterdir())) == 24
@@ -412,13 +424,14 @@ def test_drawings_of_an_interrupted_run_keep_their_names(
     folder = Path(many[0]).parent
 
     def go_on() -> int:
-        return predict_images(
-            Predictor(landmark_model, Blob()), find_images([folder]), out=out, drawn=drawn
-        ).resumed
+        return predict(Predictor(landmark_model, Blob()), find_images([folder])).resumed
+
+    def predict(predictor: Predictor, images: list[str]) -> PredictReport:
+        return predict_images(predictor, images, out=out, drawn=drawn, given=[str(folder)])
 
     def cut() -> None:
         with pytest.raises(Stopped):
-            predict_images(Predictor(landmark_model, Blob(stop_at=12)), many, out=out, drawn=drawn)
+            predict(Predictor(landmark_model, Blob(stop_at=12)), many)
 
     cut()
     shutil.copy(many[0], folder / "99.png")
@@ -514,9 +527,9 @@ BAD = {
     "a model that is none": ("{album} --model {album}/a.jpg", "a.jpg"),
     "no such format": ("{album} --out {tmp}/faces.xml", "no format for"),
     "a place that is a file": ("{album} --out {album}/a.jpg/faces.csv", "could not write"),
-    "a folder with files in it": ("{album} --out {album}", "not empty"),
+    "a folder with files in it": ("{album}/a.jpg --out {album}/more", "not empty"),
     "one that is read": ("{album}/a.jpg {tmp}/x.csv --out {tmp}/x.csv", "destroy"),
-    "one that would be drawn over": ("{album} --draw {album}", "would replace"),
+    "one that would be drawn over": ("{album} --draw {album}", "destroy"),
     "a folder to draw to that is a file": ("{album} --draw {album}/a.jpg", "a.jpg"),
     "no such detector": ("{album} --detector eyes", "no face detector"),
     "no such boxes": ("{album} --detector boxes:{tmp}/no.csv", "no table of boxes"),

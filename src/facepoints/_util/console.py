@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from facepoints._util.text_files import escape_controls
+from facepoints._util.words import count_noun
 from facepoints.errors import WriteError
 
 __all__ = ["PlainConsole", "checked_output", "count_noun", "print_line", "quiet_libraries"]
@@ -37,11 +38,6 @@ class PlainConsole(Console):
 def print_line(console: Console, text: str, style: str = "") -> None:
     """Print text as one line on any console, without markup and control characters."""
     console.print(Text(escape_controls(text), style), soft_wrap=True)
-
-
-def count_noun(count: int, noun: str, plural: str = "") -> str:
-    """A count with its noun, as in "1 face" and "2 faces". The default plural adds an s."""
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 class _CheckedStream:

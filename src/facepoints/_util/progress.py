@@ -115,25 +115,27 @@ class TrainingProgress:
 
 
 class ImageProgress:
-    """A progress bar of images; without a terminal, nothing.
+    """A progress bar of images or frames; without a terminal, nothing.
 
     Args:
         console: where to show it.
-        total: number of images.
+        total: number of images; 0: it is not known.
         done: number of images that are already done.
+        unit: what is counted, in plural.
     """
 
-    def __init__(self, console: Console, total: int, done: int = 0) -> None:
+    def __init__(self, console: Console, total: int, done: int = 0, unit: str = "images") -> None:
+        counted = "{task.completed} of {task.total}" if total else "{task.completed}"
         self._bar = Progress(
-            TextColumn("{task.completed} of {task.total} images"),
+            TextColumn(f"{counted} {unit}"),
             BarColumn(),
             TextColumn("{task.fields[faces]} faces"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal or total - done < 2,
+            disable=not console.is_terminal or 0 < total < done + 2,
         )
-        self._task = self._bar.add_task("", total=total, completed=done, faces=0)
+        self._task = self._bar.add_task("", total=total or None, completed=done, faces=0)
 
     def __enter__(self) -> ImageProgress:
         self._bar.start()

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from facepoints._util.console import count_noun
-from facepoints._util.files import check_output
 from facepoints._util.option_help import option
 from facepoints.cli.options import Data, ReadOptions, Seed, group
 from facepoints.cli.output import say
+from facepoints.cli.outputs import Output, Overwrite, model_files, outputs
 from facepoints.errors import SettingsError
 
 __all__ = ["convert", "show", "synthetic"]
@@ -24,15 +24,15 @@ def convert(
         option("CSV file (kaggle) or new folder (coco, pts) to write.", metavar="PATH"),
     ],
     to: Annotated[Literal["kaggle", "coco", "pts"], option("Format to write.")] = "coco",
+    overwrite: Overwrite = False,
     options: Annotated[ReadOptions, group("")] = _DATA,
 ) -> None:
     """Write labeled faces in another format, as square gray crops."""
-    from facepoints.datasets.writers import WRITERS
+    from facepoints.datasets.writers import WRITERS, written_outputs
 
-    for written in (out, out / "training.csv", out / "test.csv"):
-        check_output(written, data)
-    faces = options.load(data)
-    written = WRITERS[to](faces, out)
+    with outputs(*written_outputs(to, out), inputs=data, overwrite=overwrite):
+        faces = options.load(data)
+        written = WRITERS[to](faces, out)
     say(f"{count_noun(len(faces), 'face')} with {len(faces.landmarks)} points written to {written}")
 
 
@@ -50,16 +50,17 @@ def show(
     count: Annotated[
         int, option("Number of faces to draw, spread evenly over the data.", metavar="N")
     ] = 24,
+    overwrite: Overwrite = False,
     options: Annotated[ReadOptions, group("")] = _DATA,
 ) -> None:
     """Draw labeled faces on one sheet, and with --model also the predictions of a model."""
     from facepoints.commands.show import show as draw
 
-    check_output(out, data)
     if out.suffix.lower() != ".png":
         raise SettingsError(f"the sheet is a PNG: expected a name that ends in .png, got {out}")
-    faces = options.load(data)
-    shown = draw(faces, out, count=count, model=model)
+    with outputs(out, inputs=[*data, *model_files(model)], overwrite=overwrite):
+        faces = options.load(data)
+        shown = draw(faces, out, count=count, model=model)
     say(f"{count_noun(shown, 'face')} drawn on {out}")
 
 
@@ -79,9 +80,11 @@ def synthetic(
         ),
     ] = 200,
     seed: Seed = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Render artificial faces with known points, in the format of Kaggle's competition."""
-    from facepoints.datasets.synthetic.kaggle_files import write_kaggle_files
+    from facepoints.datasets.synthetic.kaggle_files import FILES, write_kaggle_files
 
-    write_kaggle_files(out, count=count, test=test, seed=seed)
+    with outputs(Output(out, frozenset(FILES)), overwrite=overwrite):
+        write_kaggle_files(out, count=count, test=test, seed=seed)
     say(f"{count} training and {test} test faces written to {out}")

@@ -19,6 +19,7 @@ from facepoints.cli.options import (
     group,
 )
 from facepoints.cli.output import OUT, say
+from facepoints.cli.outputs import Overwrite, model_files, outputs, people_files
 from facepoints.errors import SettingsError
 
 __all__ = ["adapt", "export", "submit"]
@@ -52,12 +53,15 @@ def submit(
             default_text="default: no score",
         ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a submission for Kaggle's Facial Keypoints Detection."""
     from facepoints.commands.submit import submit
     from facepoints.models.loading import load_model
 
-    report = submit(load_model(model), test, lookup, out, score=score)
+    inputs = [test, lookup, *([] if score is None else [score]), *model_files(model)]
+    with outputs(out, inputs=inputs, overwrite=overwrite):
+        report = submit(load_model(model), test, lookup, out, score=score)
     say(
         f"{report.out}: {report.rows} coordinates of {report.images} images "
         f"({', '.join(f'{n} by {s}' for s, n in report.schemes.items())}), "
@@ -80,6 +84,7 @@ def adapt(
     model: AnyModel = weights.BUILTIN,
     split: Split = "training",
     exclude_people: ExcludePeople = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Fit a model to your own labels with about 20 labeled faces, in seconds.
 
@@ -88,7 +93,11 @@ def adapt(
     """
     from facepoints.commands.adapt import adapt
 
-    report = adapt(data, out, model=model, split=split, exclude_people=exclude_people)
+    if out.suffix.lower() != ".onnx":
+        raise SettingsError(f"a model is written to a file that ends in .onnx, got {out}")
+    inputs = [*data, *people_files(exclude_people), *model_files(model)]
+    with outputs(out, inputs=inputs, overwrite=overwrite):
+        report = adapt(data, out, model=model, split=split, exclude_people=exclude_people)
     left = f", {report.left_out} left out" if report.left_out else ""
     fitted_on = count_noun(report.faces, "face")
     say(f"{report.out}: {len(report.points)} points, fitted on {fitted_on}{left}")
@@ -135,22 +144,29 @@ def export(
             default_text="required with --int8",
         ),
     ] = (),
+    overwrite: Overwrite = False,
     options: Annotated[DataOptions, group("")] = _DATA,
 ) -> None:
     """Write a run as one ONNX file, for prediction without PyTorch."""
     from facepoints.commands.export import export, export_path
 
     path = export_path(model, out, int8=int8)
-    if int8:
-        if not data:
-            raise SettingsError("--int8 needs labeled faces to measure on: --data DATA")
-        from facepoints.models import quantize
-        from facepoints.models.loading import run_folder
-        from facepoints.models.run import Run
+    if path.suffix.lower() != ".onnx":
+        raise SettingsError(f"a model is written to a file that ends in .onnx, got {path}")
+    if int8 and not data:
+        raise SettingsError("--int8 needs labeled faces to measure on: --data DATA")
+    # only what is beside run.json may be written again: model.onnx
+    run_files = [file for file in model_files(model) if file != Path(model) / file.name]
+    inputs = [*data, *people_files(options.exclude_people), *run_files, Path(model) / "run.json"]
+    with outputs(path, inputs=inputs, overwrite=overwrite or out is None):
+        if int8:
+            from facepoints.models import quantize
+            from facepoints.models.loading import run_folder
+            from facepoints.models.run import Run
 
-        run = Run.load(run_folder(model))
-        faces = options.load(data)
-        OUT.print(quantize.table(quantize.quantize(run, faces, path)))
-    else:
-        export(path, model=model)
+            run = Run.load(run_folder(model))
+            faces = options.load(data)
+            OUT.print(quantize.table(quantize.quantize(run, faces, path)))
+        else:
+            export(path, model=model)
     say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -11,6 +11,7 @@ import tyro
 
 from facepoints import weights
 from facepoints._util.option_help import DEVICE, SEED, flag, option
+from facepoints.cli.outputs import model_files
 
 if TYPE_CHECKING:
     from facepoints.api import FaceModel
@@ -33,7 +34,6 @@ __all__ = [
     "Split",
     "TrackingOptions",
     "VideoOptions",
-    "detector_files",
     "group",
 ]
 
@@ -59,7 +59,7 @@ Inputs = Annotated[
     tyro.conf.Positional,
     option(
         "Image files, folders, patterns in quotes such as 'photos/*.jpg', or - for standard "
-        "input; or one video file, camera number or stream address.",
+        "input; or video files or folders of them; or one camera number or stream address.",
         metavar="INPUT [INPUT ...]",
         default_text="required",
     ),
@@ -140,6 +140,10 @@ class PredictorOptions:
         ),
     ] = False
 
+    def files(self) -> list[Path]:
+        """The files that these options name, which no output may replace."""
+        return [*model_files(self.model), *detector_files(self.detector)]
+
     def load(self) -> FaceModel:
         """The model that these options name."""
         from facepoints.api import load
@@ -207,7 +211,7 @@ class TrackingOptions(VideoOptions):
     ] = None
 
 
-def detector_files(options: PredictorOptions) -> list[Path]:
+def detector_files(detector: str) -> list[Path]:
     """The files in the value of ``--detector``, such as FILE of ``boxes:FILE``."""
-    file = options.detector.partition(":")[2]
+    file = detector.partition(":")[2]
     return [Path(file)] if file else []

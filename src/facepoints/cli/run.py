@@ -13,6 +13,7 @@ from facepoints._util.progress import Stopped
 from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.models import adapt, export, submit
 from facepoints.cli.output import fail, note, shown_warnings
+from facepoints.cli.outputs import command_line
 from facepoints.cli.parse import parse
 from facepoints.cli.predict import align, measure, predict
 from facepoints.cli.training import compare, evaluate, settings_to_resume, train
@@ -29,7 +30,7 @@ def run(arguments: Sequence[str]) -> None:
     """
     arguments = list(arguments)
     try:
-        with checked_output(), shown_warnings():
+        with checked_output(), shown_warnings(), command_line(arguments):
             _run(arguments)
     except FacepointsError as error:
         fail(str(error))

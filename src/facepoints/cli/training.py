@@ -17,6 +17,7 @@ from facepoints.cli.options import (
     group,
 )
 from facepoints.cli.output import OUT, say
+from facepoints.cli.outputs import Output, Overwrite, model_files, outputs, people_files
 from facepoints.training.settings import Missing, Network, TrainSettings
 
 __all__ = ["compare", "evaluate", "settings_to_resume", "train"]
@@ -96,6 +97,7 @@ def evaluate(
             default_text="default: only print the table",
         ),
     ] = None,
+    overwrite: Overwrite = False,
     options: Annotated[EvaluationDataOptions, group("")] = _EVALUATION_DATA,
 ) -> None:
     """Measure the error of a model on labeled faces.
@@ -104,9 +106,15 @@ def evaluate(
     radius. The built-in model is measured as it predicts, with 8-bit layers.
     """
     from facepoints.commands.evaluate import evaluate
+    from facepoints.evaluation.evaluate import FILES
     from facepoints.evaluation.table import table
 
-    OUT.print(table(evaluate(options.load(data), model=model, out=out)))
+    people = people_files(options.exclude_people, options.include_people)
+    folder = None if out is None else Output(out, frozenset(FILES))
+    inputs = [*data, *people, *model_files(model)]
+    with outputs(folder, inputs=inputs, overwrite=overwrite):
+        report = evaluate(options.load(data), model=model, out=out)
+    OUT.print(table(report))
     if out is not None:
         say(f"report and charts are in {out}")
 
@@ -139,6 +147,7 @@ def compare(
         "mask",
         "per-scheme",
     ),
+    overwrite: Overwrite = False,
     options: Annotated[DataOptions, group("")] = _DATA,
     settings: Annotated[CompareSettings, group("training")] = _COMPARE_DEFAULTS,  # pyright: ignore[reportInvalidTypeForm]
 ) -> None:
@@ -147,17 +156,17 @@ def compare(
     Each pair of a network and a strategy trains on the same number of rows, or, with --minutes,
     for the same time. Run the same command again to resume an interrupted comparison.
     """
-    from facepoints.training.compare import compare, table
+    from facepoints.training.compare import FILES, compare, table
 
-    faces = options.load(data)
-    report = compare(
-        faces,
-        out,
-        networks,
-        missing,
-        TrainSettings(**vars(settings)),
-        data_names=[path.name for path in data],
-        console=OUT,
-    )
+    with outputs(Output(out, frozenset(FILES)), inputs=data, overwrite=overwrite):
+        report = compare(
+            options.load(data),
+            out,
+            networks,
+            missing,
+            TrainSettings(**vars(settings)),
+            data_names=[path.name for path in data],
+            console=OUT,
+        )
     OUT.print(table(report))
     say(f"table and chart are in {out}")

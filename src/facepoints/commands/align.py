@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from facepoints._util import files
+from facepoints._util.ownership import Output
 from facepoints._util.progress import StopRequest
 from facepoints.commands.inputs import InputStream
 from facepoints.commands.report import Report
@@ -23,7 +25,7 @@ from facepoints.inference.alignment import Template, align
 from facepoints.inference.face import Face
 from facepoints.results.records import FrameResult
 
-__all__ = ["AlignReport", "align_inputs"]
+__all__ = ["AlignReport", "align_inputs", "aligned_output"]
 
 
 @dataclass
@@ -31,6 +33,36 @@ class AlignReport(Report):
     """Counts of `align_inputs`; see `Report`. A file is written for every face."""
 
     unit: ClassVar[tuple[str, str]] = ("image or frame", "images or frames")
+
+
+def aligned_output(images: Sequence[str], inputs: Sequence[str], out: Path) -> Output:
+    """The files that `align_inputs` may write to a folder.
+
+    Args:
+        images: image files; empty for videos.
+        inputs: as the user gave them, for the names of videos and of the frames in folders.
+        out: the folder.
+    """
+    names = set(_names(images).values())
+    for given in () if images else inputs:
+        frames = os.listdir(given) if os.path.isdir(given) else [given]
+        names |= {Path(frame).stem for frame in frames}
+    return Output(out, frozenset(names), name_of=_image_of)
+
+
+_ALIGNED = re.compile(r"(.+)-(face\d+|frame\d{6,}-(face|track)\d+)\.png", re.DOTALL)
+
+
+def _image_of(file: str) -> str:
+    """The beginning of the name of an aligned face's file; "" for another file."""
+    match = _ALIGNED.fullmatch(file)
+    return match[1] if match else ""
+
+
+def _names(images: Sequence[str]) -> dict[str, str]:
+    """The beginning of the names of each image's files, by image."""
+    unique = files.unique_names(relative_to_common(images), lambda _, name: [name])
+    return dict(zip(images, unique, strict=True))
 
 
 def align_inputs(
@@ -63,8 +95,7 @@ def align_inputs(
     """
     make_image_folder(out)
     report = AlignReport()
-    unique = files.unique_names(relative_to_common(results.images), lambda _, name: [name])
-    names = dict(zip(results.images, unique, strict=True))
+    names = _names(results.images)
     inputs = {os.path.realpath(image) for image in results.images}
     with StopRequest() as stop:
         for result in results:

@@ -21,7 +21,7 @@ from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.inference.predictor import Predictor
 from facepoints.results.records import FrameResult
 
-__all__ = ["ImageDrawings", "predict_in_batches"]
+__all__ = ["ImageDrawings", "drawing_names", "predict_in_batches"]
 
 _READERS = 2  # threads that decode images while others are predicted
 _BATCH = 8  # images at most whose crops go through the model together
@@ -86,6 +86,15 @@ def _batches(names: Sequence[str]) -> Iterator[list[_ImageFile]]:
         yield batch
 
 
+def drawing_names(images: Sequence[str]) -> list[str]:
+    """The name of each image's drawing, relative to the folder of the drawings."""
+    relative = relative_to_common(images)
+    jpeg = (".jpg", ".jpeg")
+    suffixes = [path.suffix if path.suffix.lower() in jpeg else ".png" for path in relative]
+    names = files.unique_names(relative, lambda number, name: [name + suffixes[number]])
+    return [name + suffix for name, suffix in zip(names, suffixes, strict=True)]
+
+
 class ImageDrawings:
     """Writes copies of images with their faces drawn on them to a folder.
 
@@ -104,16 +113,12 @@ class ImageDrawings:
     """
 
     def __init__(self, images: Sequence[str], folder: Path, radius: bool) -> None:
+        names = drawing_names(images)
         make_image_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise WriteError(f"could not write to {folder}: no permission")
         self._folder, self._radius = folder, radius
-        relative = relative_to_common(images)
-        jpeg = (".jpg", ".jpeg")
-        suffixes = [path.suffix if path.suffix.lower() in jpeg else ".png" for path in relative]
-        names = files.unique_names(relative, lambda number, name: [name + suffixes[number]])
-        drawn = (folder / (name + suffix) for name, suffix in zip(names, suffixes, strict=True))
-        self._paths = dict(zip(images, drawn, strict=True))
+        self._paths = dict(zip(images, (folder / name for name in names), strict=True))
         inputs = {os.path.realpath(image) for image in images}
         for path in self._paths.values():
             if os.path.realpath(path) in inputs:
@@ -122,14 +127,14 @@ class ImageDrawings:
                 )
 
     def describe(self) -> list:
-        """The settings and file names of the drawings, JSON-ready.
+        """The settings of the drawings, JSON-ready: an interrupted run is resumed with the same."""
+        return [os.path.realpath(self._folder), self._radius]
 
-        An interrupted run is resumed only if these are the same. The file names are the first
-        one and those that keep the suffix of their image.
-        """
+    def describe_names(self) -> list[str]:
+        """File names that tell whether the drawings of an interrupted run keep their names: the
+        first one, and those that keep the suffix of their image."""
         named = [(Path(image).stem, path) for image, path in self._paths.items()]
-        telling = [str(path) for n, (stem, path) in enumerate(named) if n == 0 or path.stem != stem]
-        return [os.path.realpath(self._folder), self._radius, telling]
+        return [str(path) for n, (stem, path) in enumerate(named) if n == 0 or path.stem != stem]
 
     def write(self, result: FrameResult) -> None:
         """Draw an image with its faces. Does nothing for a file that could not be read.

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from facepoints._util import files
+from facepoints._util import files, ownership
 from facepoints._util.progress import ImageProgress, Stopped, StopRequest
 from facepoints.commands.image_files import ImageDrawings, predict_in_batches
 from facepoints.commands.report import Report
@@ -22,7 +21,7 @@ from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.formats import FORMATS, format_of
 from facepoints.results.records import FrameResult, json_line, result_record
-from facepoints.results.resume import ResumableRecords
+from facepoints.results.resume import DRAWING_NAMES, ResumableRecords
 
 __all__ = ["PredictReport", "output_landmarks", "predict_images"]
 
@@ -54,6 +53,8 @@ def predict_images(
     drawn: Path | None = None,
     landmarks: LandmarkSet | None = None,
     radius: bool = False,
+    given: Sequence[str] | None = None,
+    overwrite: bool = False,
     console: Console | None = None,
 ) -> PredictReport:
     """Find the faces of image files.
@@ -70,12 +71,15 @@ def predict_images(
         drawn: folder for the images with their faces drawn, named like the images.
         landmarks: points to convert to; None: those of the model.
         radius: also draw the radius of every point.
+        given: inputs as the user gave them, such as a folder; None: `images`.
+        overwrite: discard the records of an unfinished run with other inputs or settings.
         console: shows progress and unreadable files; None: shows nothing.
 
     Raises:
         DataError: `landmarks` cannot be computed from the points of the model.
         SettingsError: no format for `out`, or more faces than it can hold.
-        WriteError: an output cannot be written, or would replace an input.
+        WriteError: an output cannot be written, or would replace an input; OUT.part is not of
+            this run, or another process writes it.
         Stopped: interrupted by Ctrl-C or SIGTERM; what was done is kept.
     """
     started = time.monotonic()
@@ -83,6 +87,7 @@ def predict_images(
     report = PredictReport()
     with ExitStack() as stack:
         outputs = _Outputs(predictor, images, out, drawn, landmarks, radius)
+        outputs.keep_records(given, overwrite)
         if outputs.kept is not None:
             stack.enter_context(outputs.kept)
             for record in outputs.kept.records():
@@ -99,7 +104,8 @@ def predict_images(
                 bar.at(report.images, report.faces)
             outputs.flush()
             if stop.asked:
-                resume = "" if out is None else f"; the same command resumes ({out}.part)"
+                kept = outputs.kept
+                resume = "" if kept is None else f"; the same command resumes ({kept.path})"
                 raise Stopped(f"stopped after {report.images} of {len(images)} images{resume}")
         outputs.finish()
     report.seconds = time.monotonic() - started
@@ -143,13 +149,27 @@ class _Outputs:
             files.check_separate(out, drawn)
         self._drawings = None if drawn is None else ImageDrawings(images, drawn, radius)
         self.kept: ResumableRecords | None = None
-        if out is not None:
-            depends_on = {
-                **predictor.describe(),
-                "points": list(self._landmarks.names),
-                "drawn": None if self._drawings is None else self._drawings.describe(),
-            }
-            self.kept = _resumable_records(out, images, depends_on)
+        self._images = images
+        self._depends_on = {
+            **predictor.describe(),
+            "points": list(self._landmarks.names),
+            "drawn": None if self._drawings is None else self._drawings.describe(),
+            DRAWING_NAMES: None if self._drawings is None else self._drawings.describe_names(),
+        }
+
+    def keep_records(self, given: Sequence[str] | None, overwrite: bool) -> None:
+        """Keep the records in a file, and continue one of an interrupted run. Checks first that
+        the output can be written. Does nothing without an output file."""
+        out = self._out
+        if out is None:
+            return
+        format_of(out)
+        files.check_output(out, self._images)
+        if out.is_dir() and ownership.replaceable(out) is None:
+            files.check_empty(out)
+        self.kept = ResumableRecords(
+            out, self._images, self._depends_on, given=given, overwrite=overwrite
+        )
 
     def add(self, result: FrameResult) -> None:
         """Write the next result to each output. Raises WriteError."""
@@ -172,18 +192,3 @@ class _Outputs:
         if self.kept is not None and self._out is not None:
             FORMATS[format_of(self._out)].write(self.kept.records, self._landmarks, self._out)
             self.kept.remove()
-
-
-def _resumable_records(
-    out: Path, images: Sequence[str], depends_on: dict[str, Any]
-) -> ResumableRecords:
-    """The records of an interrupted run, or none. Checks first that the output can be written."""
-    format_of(out)
-    files.check_output(out, [Path(image) for image in images])
-    if out.is_dir() and any(not other.name.startswith(".") for other in out.iterdir()):
-        raise WriteError(
-            f"the folder {out} is not empty; name a new one, so that no files get mixed"
-        )
-    if out.exists() and not (out.is_dir() or out.is_file()):
-        raise WriteError(f"could not write {out}: it is not a regular file")
-    return ResumableRecords(out, images, depends_on)

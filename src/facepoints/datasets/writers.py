@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.files import atomic_file, atomic_folder, write_json
+from facepoints._util.ownership import Output
 from facepoints.datasets.coco_and_pts import coco_category, pts_columns, pts_text
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_writer import encode_image
 
-__all__ = ["WRITERS", "write_coco", "write_kaggle", "write_pts"]
+__all__ = ["WRITERS", "write_coco", "write_kaggle", "write_pts", "written_outputs"]
 
 _NUMBERS = [b"%d" % value for value in range(256)]
 
@@ -221,3 +222,28 @@ WRITERS: dict[str, Callable[[Samples, Path], Path]] = {
     "pts": write_pts,
 }
 """Writers by format. They take samples and a path and return the written path."""
+
+
+def written_outputs(to: str, out: Path) -> list[Output]:
+    """The files and folders that a writer would write.
+
+    Args:
+        to: format, in `WRITERS`.
+        out: as the writer takes it.
+
+    Raises:
+        SettingsError: `out` is named like a file of another format.
+    """
+    if to == "kaggle":
+        tables = frozenset({"training.csv", "test.csv"})
+        if out.is_dir():
+            return [Output(out, tables)]
+        if out.suffix.lower() not in (".csv", ".zip", ""):
+            raise SettingsError(
+                f"a Kaggle table is a .csv file, a .zip with one, or a folder; got {out}"
+            )
+        return [Output(out)]
+    _check_folder(out)
+    if to == "coco" and out.suffix.lower() == ".json":
+        return [Output(out), Output(out.parent / "images", whole=True)]
+    return [Output(out, whole=True)]

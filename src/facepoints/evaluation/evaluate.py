@@ -27,10 +27,13 @@ from facepoints.landmarks.conversion import conversion_matrix
 from facepoints.landmarks.known_sets import CONVERSIONS
 from facepoints.landmarks.landmark_set import LandmarkSet, scheme_of
 
-__all__ = ["WORST", "CalibratedModel", "evaluate", "predict_samples"]
+__all__ = ["FILES", "WORST", "CalibratedModel", "evaluate", "predict_samples"]
 
 WORST = 20
 """Number of the worst faces that are listed and drawn."""
+
+FILES = ("evaluation.json", "ced.png", "worst.png")
+"""The report and the charts that `evaluate` writes."""
 
 _EYES, _BOX = "eyes", "box"
 

@@ -28,7 +28,10 @@ from facepoints.training.missing_labels import make_plan
 from facepoints.training.settings import Missing, Network, TrainSettings
 from facepoints.training.train import train
 
-__all__ = ["compare", "table"]
+__all__ = ["FILES", "compare", "table"]
+
+FILES = ("compare.json", "compare.png")
+"""The table and the chart of a comparison, beside its runs."""
 
 
 def compare(

@@ -14,7 +14,10 @@ from facepoints.datasets.samples import Samples
 from facepoints.datasets.writers import write_kaggle
 from facepoints.errors import SettingsError
 
-__all__ = ["write_kaggle_files"]
+__all__ = ["FILES", "write_kaggle_files"]
+
+FILES = ("training.csv", "test.csv", "IdLookupTable.csv", "solution.csv")
+"""The files of the competition."""
 
 _TEST_SEED = 1_000_003  # far from usual seeds, so test faces are other people
 

@@ -1,0 +1,93 @@
+"""Outputs of a command: checked before any work, and never replaced without a word.
+
+The same command line may replace what it wrote before. What another command line or another
+program wrote is replaced only with --overwrite (`ownership`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated
+
+from facepoints import weights
+from facepoints._util.files import check_output, check_output_folder
+from facepoints._util.option_help import flag
+from facepoints._util.ownership import Output, claim, command_digest
+from facepoints.errors import WriteError
+
+__all__ = ["Output", "Overwrite", "command_line", "model_files", "outputs", "people_files"]
+
+Overwrite = Annotated[
+    bool,
+    flag(
+        "Replace existing outputs that another command line or another program wrote. The same "
+        "command line may always replace its own."
+    ),
+]
+
+_words: ContextVar[Sequence[str]] = ContextVar("words", default=())
+
+
+@contextmanager
+def command_line(words: Sequence[str]) -> Iterator[None]:
+    """Make these the words of the command that runs in this context."""
+    token = _words.set(tuple(words))
+    try:
+        yield
+    finally:
+        _words.reset(token)
+
+
+@contextmanager
+def outputs(
+    *written: Output | Path | None, inputs: Iterable[str | Path] = (), overwrite: bool = False
+) -> Iterator[None]:
+    """In this context, the command writes these outputs. Nothing is written to them before.
+
+    Args:
+        written: outputs; a path is a file; None is left out.
+        inputs: files that no output may replace.
+        overwrite: replace what another command line wrote.
+
+    Raises:
+        WriteError: an output is an input, is another output, cannot be written, or exists and
+            may not be replaced.
+    """
+    listed = [Output(one) if isinstance(one, Path) else one for one in written if one is not None]
+    files: list[str | Path] = list(inputs)
+    for output in listed:
+        if output.is_folder:
+            check_output_folder(output.path, files, output.files())
+        else:
+            check_output(output.path, files)
+    _check_distinct([output.path for output in listed])
+    with claim(listed, command_digest(_words.get()), overwrite=overwrite):
+        yield
+
+
+def _check_distinct(paths: Sequence[Path]) -> None:
+    whole = [path.resolve() for path in paths]
+    for number, path in enumerate(whole):
+        if path in whole[:number]:
+            raise WriteError(f"two outputs would both be {paths[number]}; name another for one")
+
+
+def people_files(*named: Path | None) -> list[Path]:
+    """Lists of people, which no output may replace."""
+    return [path for path in named if path is not None]
+
+
+def model_files(model: str | Path | None) -> list[Path]:
+    """The files of a model, which no output may replace.
+
+    Args:
+        model: "builtin", a file, or a run folder; None: no model.
+    """
+    if model is None:
+        return []
+    path = weights.POINTS_RUN if str(model) == weights.BUILTIN else Path(model)
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return [*files, weights.POINTS, weights.DETECTOR]
