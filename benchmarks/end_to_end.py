@@ -91,7 +91,7 @@ def main() -> None:
     options = make_parser(__doc__, data=True).parse_args()
     report: dict[str, Any] = {"floor": FLOOR, "ours": about(options.model), "sets": {}}
     text = ""
-    for name, split in read_sets(options.data).items():
+    for name, split in read_sets(options.data, list(NME)).items():
         rows = measure(list(split.held_out.files), options.model)
         report["sets"][name] = rows
         peer = rows["mediapipe"]["ms"]

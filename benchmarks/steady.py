@@ -112,8 +112,8 @@ def identity_figures(clip: Clip, predictions: Sequence[Sequence[Face]]) -> dict[
 def chosen(faces: FaceSet, count: int, seed: int) -> list[tuple[NDArray[np.uint8], NDArray]]:
     """`count` photos whose faces are large enough to be moved, with their points."""
     rows = np.random.default_rng(seed).permutation(len(faces))
-    large = [r for r in rows if np.ptp(faces.points[r], axis=0).max() > 90][:count]
-    return [(read_image(faces.files[r]), faces.points[r]) for r in large]
+    large = [r for r in rows if np.ptp(faces.points[r, :68], axis=0).max() > 90][:count]
+    return [(read_image(faces.files[r]), faces.points[r, :68]) for r in large]
 
 
 def measure(predictor: Predictor, photos: Sequence[tuple[NDArray, NDArray]]) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def main() -> None:
         "--training", action="store_true", help="photos of people who are not held out"
     )
     options = parser.parse_args()
-    split = read_sets(options.data)["lfpw"]
+    split = read_sets(options.data, ["lfpw"])["lfpw"]
     photos = chosen(split.training if options.training else split.held_out, options.photos, 0)
     predictor = load(options.model or weights.BUILTIN, detector=options.detector)
     figures = measure(predictor, photos)

@@ -26,20 +26,30 @@ Correction = Callable[[Points], Points]
 
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 FOLDS = 5
+FEWEST = 30  # faces that a point must be labelled in, to be corrected
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 
 
-def fit(kind: str, predicted: Points, truth: Points, people: NDArray[np.str_]) -> Correction:
-    """Fit a correction (N, 68, 2) -> (N, 68, 2), in pixels, from predictions to the truth.
+def fit(
+    kind: str,
+    predicted: Points,
+    truth: Points,
+    people: NDArray[np.str_],
+    labelled: NDArray[np.bool_] | None = None,
+) -> Correction:
+    """Fit a correction (N, K, 2) -> (N, K, 2), in pixels, from predictions to the truth.
 
     Args:
         kind: one of `KINDS`.
-        predicted, truth: (N, 68, 2) in pixels.
+        predicted, truth: (N, K, 2) in pixels; the first 68 points are those of 300-W.
         people: (N,); a person is in one part of the cross-validation only.
+        labelled: (N, K), the points that have a truth; None: all. A point that is labelled in
+            fewer than `FEWEST` faces is not corrected.
     """
     frame = _frame(predicted)
     own, wanted = _into(frame, predicted), _into(frame, truth)
-    correct = KINDS[kind](own, wanted, people)
+    every = np.ones(predicted.shape[:2], dtype=bool) if labelled is None else labelled
+    correct = KINDS[kind](own, np.where(every[..., None], wanted, own), every, people)
 
     def corrected(points: Points) -> Points:
         frame = _frame(points)
@@ -48,16 +58,24 @@ def fit(kind: str, predicted: Points, truth: Points, people: NDArray[np.str_]) -
     return corrected
 
 
-def _point(own: Points, wanted: Points, people: NDArray[np.str_]) -> Correction:
+def _point(
+    own: Points, wanted: Points, labelled: NDArray[np.bool_], people: NDArray[np.str_]
+) -> Correction:
     def with_one(points: Points) -> Points:
         return np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=2)
 
     inputs = with_one(own)
-    maps = np.stack([np.linalg.lstsq(inputs[:, k], wanted[:, k])[0] for k in range(own.shape[1])])
+    maps = np.zeros((own.shape[1], 3, 2))
+    maps[:] = np.eye(3)[:, :2]
+    for k, rows in enumerate(labelled.T):
+        if rows.sum() >= FEWEST:
+            maps[k] = np.linalg.lstsq(inputs[rows, k], wanted[rows, k])[0]
     return lambda points: np.einsum("nki,kij->nkj", with_one(points), maps)
 
 
-def _linear(own: Points, wanted: Points, people: NDArray[np.str_]) -> Correction:
+def _linear(
+    own: Points, wanted: Points, labelled: NDArray[np.bool_], people: NDArray[np.str_]
+) -> Correction:
     names = np.random.default_rng(0).permutation(np.unique(people))
     part = {name: i % FOLDS for i, name in enumerate(names)}
     fold = np.array([part[name] for name in people])
@@ -67,31 +85,41 @@ def _linear(own: Points, wanted: Points, people: NDArray[np.str_]) -> Correction
         total = 0.0
         for k in range(FOLDS):
             out = fold == k
-            left = _ridge(own[~out], wanted[~out], strength)(own[out]) - wanted[out]
-            total += float(np.linalg.norm(left, axis=2).sum())
+            corrected = _ridge(own[~out], wanted[~out], labelled[~out], strength)(own[out])
+            total += float(np.linalg.norm(corrected - wanted[out], axis=2)[labelled[out]].sum())
         return total
 
-    return _ridge(own, wanted, min(STRENGTHS, key=error))
+    return _ridge(own, wanted, labelled, min(STRENGTHS, key=error))
 
 
-def _ridge(own: Points, wanted: Points, strength: float) -> Correction:
-    """Ridge regression of the difference."""
-    flat = own.reshape(len(own), -1)
-    mean = flat.mean(axis=0)
-    change = (wanted - own).reshape(len(own), -1)
-    shift = change.mean(axis=0)
-    centered = flat - mean
-    square = centered.T @ centered + strength * np.eye(centered.shape[1])
-    weights = np.linalg.solve(square, centered.T @ (change - shift))
+def _ridge(own: Points, wanted: Points, labelled: NDArray[np.bool_], strength: float) -> Correction:
+    """Ridge regression of the difference. Points that are labelled in the same faces share a
+    solution; a point is fitted on the faces where it is labelled."""
+    flat, change = own.reshape(len(own), -1), wanted - own
+    parts: list[tuple[NDArray[np.intp], Points, Points, Points]] = []
+    patterns, pattern = np.unique(labelled, axis=1, return_inverse=True)
+    for number, rows in enumerate(patterns.T):
+        if rows.sum() < FEWEST:
+            continue
+        columns = np.flatnonzero(pattern == number)
+        wish = change[rows][:, columns].reshape(int(rows.sum()), -1)
+        mean, shift = flat[rows].mean(axis=0), wish.mean(axis=0)
+        centered = flat[rows] - mean
+        square = centered.T @ centered + strength * np.eye(centered.shape[1])
+        weights = np.linalg.solve(square, centered.T @ (wish - shift))
+        parts.append((columns, mean, shift, weights))
 
     def correct(points: Points) -> Points:
-        flat = points.reshape(len(points), -1)
-        return (flat + shift + (flat - mean) @ weights).reshape(points.shape)
+        flat, out = points.reshape(len(points), -1), np.array(points)
+        for columns, mean, shift, weights in parts:
+            moved = shift + (flat - mean) @ weights
+            out[:, columns] += moved.reshape(len(points), len(columns), 2)
+        return out
 
     return correct
 
 
-KINDS: dict[str, Callable[[Points, Points, NDArray[np.str_]], Correction]] = {
+KINDS: dict[str, Callable[[Points, Points, NDArray[np.bool_], NDArray[np.str_]], Correction]] = {
     "point": _point,
     "linear": _linear,
 }

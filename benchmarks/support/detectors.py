@@ -12,15 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.api import load
 from facepoints.detection import LOW_SCORE_THRESHOLD, Detection
 from facepoints.detection.builtin import BuiltinDetector
-from facepoints.imaging import affine
-from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import LandmarkModel
-from facepoints.inference.predictor import Predictor
-from facepoints.landmarks.mean_face import MEAN_FACE
 
 from . import peers
+from .frames import detection_of
+from .ours import points_of
 
 __all__ = ["DETECTORS", "Detect", "Timed", "make_detector"]
 
@@ -39,8 +37,8 @@ Detect = Callable[[Path], Timed]
 
 def make_detector(name: str, model: Path | None = None) -> Detect:
     """One of `DETECTORS`. `model`: the file of facepoints' detector; None: the built-in one."""
-    if name == "facepoints":
-        return _predictor(model)
+    if name in ("facepoints", "facepoints any-angle"):
+        return _predictor(model, "any-angle" in name)
     if name.startswith("facepoints"):
         return _builtin(int(name.rpartition(" ")[2]), model)
     return _cascade() if name == "cascade" else _mediapipe("full" in name)
@@ -48,6 +46,7 @@ def make_detector(name: str, model: Path | None = None) -> Detect:
 
 DETECTORS = {
     "facepoints": "facepoints",
+    "facepoints any-angle": "facepoints, any angle",
     "facepoints 320": "its detector alone",
     "facepoints 512": "its detector alone, 512 px",
     "cascade": "OpenCV's cascade (alt2)",
@@ -56,26 +55,20 @@ DETECTORS = {
 }
 
 
-def _predictor(model: Path | None) -> Detect:
+def _predictor(model: Path | None, any_angle: bool = False) -> Detect:
     """As in `facepoints predict`: the landmark model scores the faces."""
-    detector = BuiltinDetector.load(model, min_score=LOW_SCORE_THRESHOLD)
-    predictor = Predictor(LandmarkModel.load(), detector)
+    own = BuiltinDetector.load(model, min_score=LOW_SCORE_THRESHOLD) if model else "builtin"
+    predictor = load(detector=own, any_angle=any_angle)
 
     def detect(file: Path) -> Timed:
         image = _read(file)
         start = time.perf_counter()
         faces = predictor(image)
         seconds = time.perf_counter() - start
-        return Timed([_frame(face) for face in faces], seconds)
+        pairs = zip(points_of(faces), faces, strict=True)
+        return Timed([detection_of(points, face.score) for points, face in pairs], seconds)
 
     return detect
-
-
-def _frame(face: Face) -> Detection:
-    matrix = affine.fit_similarity(MEAN_FACE, face.points)
-    (x, y), side = matrix[:, 2], float(np.hypot(*matrix[:, 0]))
-    angle = affine.rotation_of(matrix)
-    return Detection((x - side / 2, y - side / 2, side, side), face.score, angle)
 
 
 def _builtin(side: int, model: Path | None) -> Detect:

@@ -56,7 +56,7 @@ class MediaPipe:
         faces = self.mesh.process(image).multi_face_landmarks or []
         # its coordinates run from 0 to 1 between the image's edges, not pixel centers
         return [
-            np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in face.landmark[:468]])
+            np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in face.landmark])
             for face in faces
         ]
 
@@ -98,7 +98,7 @@ def predict(job: Path, out: Path) -> None:
     np.savez_compressed(
         out,
         counts=np.array([len(faces) for faces in predictions]),
-        points=np.array(points, dtype=np.float32).reshape(len(points), -1, 2),
+        points=np.array(points, dtype=np.float32) if points else np.zeros((0, 68, 2), np.float32),
     )
 
 

@@ -27,7 +27,17 @@ from facepoints._util.files import atomic_file
 
 from .cli import ROOT
 
-__all__ = ["BUILD", "MESH_TO_68", "PEERS", "WORKER", "Server", "predictions", "python", "versions"]
+__all__ = [
+    "BUILD",
+    "MESH_TO_68",
+    "PEERS",
+    "WORKER",
+    "Server",
+    "has_pupils",
+    "predictions",
+    "python",
+    "versions",
+]
 
 BUILD = ROOT / "build"
 WORKER = Path(__file__).with_name("peer_worker.py")
@@ -37,7 +47,7 @@ PACKAGES = (
     "face_recognition_models==0.3.0",
     "ai-edge-litert==2.3.0",  # runs MediaPipe's mesh network alone, for `speed.py`
 )
-CACHE_VERSION = 1  # raise this when `peer_worker.py predict` changes its output
+CACHE_VERSION = 2  # raise this when `peer_worker.py predict` changes its output
 PYTHONS = ("python3.11", "python3.12")  # MediaPipe 0.10.14 has wheels for these
 
 PEERS = {
@@ -49,8 +59,8 @@ PEERS = {
 `refine_landmarks`, a second network that improves eyes and lips."""
 
 MESH_TO_68: tuple[tuple[int, ...], ...] = (
-    # The vertices of the mesh (of 468) at each of the 68 points; two where the point is their
-    # mean. Correspondence of
+    # The vertices of the mesh (of 468, or 478 with irises) at each of the 68 points; two where the
+    # point is their mean. Correspondence of
     # https://github.com/PeizhiYan/Mediapipe_2_Dlib_Landmarks
     *((127,), (234,), (93,), (132, 58), (58, 172), (136,), (150,), (176,), (152,)),  # jaw
     *((400,), (379,), (365,), (397, 288), (361,), (323,), (454,), (356,)),
@@ -65,6 +75,11 @@ MESH_TO_68: tuple[tuple[int, ...], ...] = (
     *((78,), (82,), (13,), (312,), (308,)),  # upper lip, inside
     *((317,), (14,), (87,)),  # lower lip, inside
 )
+
+
+IRISES = (468, 473)
+"""Vertices of the refined mesh at the center of the right and the left iris."""
+EYES = (slice(36, 42), slice(42, 48))  # of the 68 points, right and left
 
 
 @cache
@@ -104,13 +119,22 @@ def versions() -> dict[str, str]:
     return {name: have[name] for name in sorted(names & set(have))}
 
 
-def predictions(peer: str, files: Sequence[Path]) -> list[NDArray[np.float64]]:
+def has_pupils(peer: str) -> bool:
+    """True if the peer predicts pupils."""
+    return peer == "mediapipe-refined"
+
+
+def predictions(
+    peer: str, files: Sequence[Path], *, pupils: bool = False
+) -> list[NDArray[np.float64]]:
     """Faces that a peer detects in each image: per image (faces, 68, 2) in pixels.
 
     Cached under build/ by peer, version and images.
 
     Args:
         peer: one of `PEERS`.
+        pupils: append the right and the left pupil: (faces, 70, 2). They are the centers of the
+            irises, or the means of the six points around each eye if `has_pupils` is false.
     """
     kept = BUILD / "peer-predictions" / f"{peer}-{_key(peer, files)}.npz"
     if not kept.exists():
@@ -123,10 +147,16 @@ def predictions(peer: str, files: Sequence[Path]) -> list[NDArray[np.float64]]:
             if done.returncode:
                 raise SystemExit(f"{PEERS[peer]} failed:\n{done.stderr[-2000:]}")
     with np.load(kept) as stored:
-        counts, points = stored["counts"], stored["points"].astype(np.float64)
-    if points.shape[1] != 68:
-        columns = [points[:, list(vertices)].mean(axis=1) for vertices in MESH_TO_68]
+        counts, mesh = stored["counts"], stored["points"].astype(np.float64)
+    points = mesh
+    if mesh.shape[1] != 68:
+        columns = [mesh[:, list(vertices)].mean(axis=1) for vertices in MESH_TO_68]
         points = np.stack(columns, axis=1)
+    if pupils:
+        of_mesh = has_pupils(peer) and mesh.shape[1] > max(IRISES)
+        centers = [points[:, eye].mean(axis=1) for eye in EYES]
+        both = mesh[:, IRISES] if of_mesh else np.stack(centers, axis=1)
+        points = np.concatenate([points, both], axis=1)
     return np.split(points, np.cumsum(counts)[:-1])
 
 
