@@ -15,14 +15,32 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.mean_head import HEAD_STD, MEAN_HEAD
 
-__all__ = ["fit_heads_to", "full_points"]
+__all__ = ["fit_heads_to", "full_points", "yaw_of_half"]
 
 _MIN_POINTS = 5
 _YAWS, _PITCHES = np.arange(-90, 91, 7.5), np.arange(-30, 31, 7.5)
 _PITCH_STD = 10.0  # degrees, of heads in photos; keeps people's features from looking like a nod
 _LABEL_STD = 0.02  # of a coordinate of a label, in distances of the outer eye corners
+
+
+HALF_YAW, HALF_YAW_STD = 65.0, 15.0
+"""Degrees: yaw of faces whose labels are those of the visible half alone, estimated by eye on 30
+photos of CFP."""
+
+
+def yaw_of_half(labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Expected yaw (N, 2) of faces with labels (N, 68), as in `fit_heads`.
+
+    If the points of one half of the face are labeled and those of the other are not, the other is
+    hidden, so the head is turned far. Otherwise nothing is known.
+    """
+    side = np.array([("left" in n) - ("right" in n) for n in IBUG_68.names])
+    left, right = (labelled & (side == s) for s in (1, -1))
+    near = right.any(axis=1) * 1.0 - left.any(axis=1)  # right half seen: turned to the left
+    return np.stack([HALF_YAW * near, np.where(near == 0, np.inf, HALF_YAW_STD)], axis=1)
 
 
 def fit_heads_to(

@@ -35,6 +35,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from framing import yaw_of_half
 from nonrigid import Heads, fit_modes
 from numpy.typing import NDArray
 
@@ -47,8 +48,8 @@ from facepoints.measurement.pose import angles, fit_heads
 
 Array = NDArray[np.floating]
 
-WHOLE = {"lfpw/train": 1, "helen": 1, "afw": 1, "youtube-faces": 3}
-"""Sets with all points, and which of their faces are used: 1 for all, 3 for every third, because
+WHOLE = {"lfpw/train": 1, "helen": 1, "afw": 1, "youtube-faces": 6}
+"""Sets with all points, and which of their faces are used: 1 for all, 6 for every sixth, because
 frames of one person are alike."""
 SIDE = "cfp"
 LID_ORDER = np.arange(68)
@@ -81,11 +82,13 @@ class Faces:
         points: (N, 68, 2).
         seen: (N, 68), where labeled.
         side: (N,), True for faces of the set of faces from the side.
+        yaw: (N, 2) expected yaw, as in `fit_heads`.
     """
 
     points: Array
     seen: NDArray[np.bool_]
     side: NDArray[np.bool_]
+    yaw: Array
 
 
 def read_faces(data: Path) -> Faces:
@@ -108,7 +111,8 @@ def read_faces(data: Path) -> Faces:
     share = (inner / inner.sum(axis=1, keepdims=True))[..., None]
     every -= (every * share).sum(axis=1, keepdims=True)
     every /= np.sqrt((every**2 * share).sum(axis=(1, 2)))[:, None, None]
-    return Faces(np.where(mask[..., None], every, 0), mask, np.concatenate(side))
+    expected = yaw_of_half(mask)
+    return Faces(np.where(mask[..., None], every, 0), mask, np.concatenate(side), expected)
 
 
 def factorize(points: Array) -> Array:
@@ -176,7 +180,8 @@ def rigid_scatter(faces: Faces, head: Array, std: Array) -> tuple[Array, Array]:
     and the faces' angles (N, 3)."""
     sigma = np.where(faces.seen, 0, np.inf)
     for _ in range(4):
-        fit = fit_heads(faces.points[:, FACE:], sigma[:, FACE:], head[FACE:], std[FACE:])
+        inner = faces.points[:, FACE:], sigma[:, FACE:]
+        fit = fit_heads(*inner, head[FACE:], std[FACE:], yaw=faces.yaw)
         off = (faces.points - fit(head)) / fit.scale[:, None, None]
         # the median of a squared distance, of normal errors, is 2 log 2 variances
         square = np.ma.median(np.ma.array((off**2).sum(axis=2), mask=~faces.seen), axis=0)

@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.measurement.pose import HeadFit, angles, fit_heads, head_jacobian, rotation
+from facepoints.measurement.pose import (
+    HeadFit,
+    angles,
+    expect_yaw,
+    fit_heads,
+    head_jacobian,
+    rotation,
+)
 
 __all__ = ["Heads", "Labels", "fit_modes"]
 
@@ -36,6 +43,7 @@ class Labels(Protocol):
     points: Array
     seen: NDArray[np.bool_]
     side: NDArray[np.bool_]
+    yaw: Array
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ def fit_modes(heads: Heads, faces: Labels, inner: NDArray[np.bool_], rounds: int
     """
     sigma = np.where(faces.seen & inner, 0.0, np.inf)
     for _ in range(4):  # the first poses: of a rigid head, whose points scatter more
-        fit = fit_heads(faces.points, sigma, heads.mean, heads.std)
+        fit = fit_heads(faces.points, sigma, heads.mean, heads.std, yaw=faces.yaw)
         people = _strangers(fit, heads)
         heads = replace(_update(heads, people, faces), modes=heads.modes)
     for _ in range(rounds):
@@ -116,6 +124,9 @@ def _adapt(heads: Heads, people: People, faces: Labels, inner: NDArray[np.bool_]
         normal = scaled.transpose(0, 2, 1) @ slope
         step = (scaled.transpose(0, 2, 1) @ error)[..., 0]
         normal[:, 6:, 6:] += np.eye(count)
+        expected, toward = expect_yaw(fit, faces.yaw)
+        normal[:, :3, :3] += expected
+        step[:, :3] += toward
         step[:, 6:] -= weights
         step = np.linalg.solve(normal, step[..., None])[..., 0]
         turn = rotation(np.clip(step[:, :3], -0.3, 0.3)) @ fit.turn

@@ -34,6 +34,7 @@ __all__ = [
     "HeadFit",
     "HeadPose",
     "angles",
+    "expect_yaw",
     "fit_heads",
     "head_jacobian",
     "head_points",
@@ -167,10 +168,15 @@ def head_pose(face: Face) -> HeadPose:
 
 
 def angles(turn: Array) -> Array:
-    """Yaw, pitch and roll (..., 3) in degrees of rotations (..., 3, 3), as in `HeadPose`."""
-    yaw = np.arcsin(np.clip(-turn[..., 2, 0], -1, 1))
-    pitch = np.arctan2(turn[..., 2, 1], turn[..., 2, 2])
-    roll = np.arctan2(turn[..., 1, 0], turn[..., 0, 0])
+    """Yaw, pitch and roll (..., 3) in degrees of rotations (..., 3, 3), as in `HeadPose`.
+
+    Two triples give the same rotation. This is the one with a pitch from -90 to 90 degrees, so a
+    head that is turned a little beyond the profile has a yaw above 90 degrees.
+    """
+    ahead = np.where(turn[..., 2, 2] < 0, -1.0, 1.0)
+    yaw = np.arctan2(-turn[..., 2, 0], ahead * np.hypot(turn[..., 2, 1], turn[..., 2, 2]))
+    pitch = np.arctan2(ahead * turn[..., 2, 1], ahead * turn[..., 2, 2])
+    roll = np.arctan2(ahead * turn[..., 1, 0], ahead * turn[..., 0, 0])
     return np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
 
 
@@ -181,8 +187,14 @@ def _rotation_per_angle(yaw: float, roll: float) -> Array:
     return np.column_stack([level, ears, [0, 0, 1]])
 
 
-def fit_heads(points: Array, sigma: Array, shape: Array, std: Array) -> HeadFit:
+def fit_heads(
+    points: Array, sigma: Array, shape: Array, std: Array, *, yaw: Array | None = None
+) -> HeadFit:
     """Fit a head to faces by weighted least squares (Gauss-Newton from several starts).
+
+    The points of one half of a face alone do not tell its yaw well: seen from the front, the
+    outer eye corner and the tip of the nose lie as far apart as in profile. That the other half
+    is hidden does tell it; `yaw` brings it in.
 
     Args:
         points: (N, K, 2) pixels.
@@ -190,10 +202,14 @@ def fit_heads(points: Array, sigma: Array, shape: Array, std: Array) -> HeadFit:
             point is missing, its coordinates are ignored.
         shape: (K, 3) the head.
         std: (K,) standard deviation of people's points about it, in its units.
+        yaw: (N, 2) expected yaw in degrees, and the standard deviation of true ones from it;
+            infinity: nothing is known. None: nothing is known of any.
     """
     points = np.where(np.isfinite(sigma)[..., None], points, 0)
-    fits = [_refine(fit, points, sigma, shape, std) for fit in _starts(points, sigma, shape, std)]
-    misfit = np.stack([_misfit(fit, points, sigma, shape, std) for fit in fits])
+    yaw = np.tile([0.0, np.inf], (len(points), 1)) if yaw is None else yaw
+    starts = _starts(points, sigma, shape, std, yaw)
+    fits = [_refine(fit, points, sigma, shape, std, yaw) for fit in starts]
+    misfit = np.stack([_misfit(fit, points, sigma, shape, std, yaw) for fit in fits])
     best, row = np.argmin(misfit, axis=0), np.arange(len(points))
     parts = ("turn", "scale", "shift", "covariance")
     return HeadFit(*(np.stack([getattr(fit, part) for fit in fits])[best, row] for part in parts))
@@ -204,16 +220,36 @@ def _variance(fit: HeadFit, sigma: Array, std: Array) -> Array:
     return np.maximum(std * fit.scale[:, None], 1e-6) ** 2 + sigma**2
 
 
-def _misfit(fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array) -> Array:
-    """Twice the negative log likelihood (N,) of the points that are not missing."""
+def _misfit(
+    fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array, yaw: Array
+) -> Array:
+    """Twice the negative log likelihood (N,) of the points that are not missing, and of the yaw."""
     variance = _variance(fit, sigma, std)
     seen = np.isfinite(variance)
     variance = np.where(seen, variance, 1)
     square = ((points - fit(shape)) ** 2).sum(axis=2)
-    return np.where(seen, square / variance + 2 * np.log(variance), 0).sum(axis=1)
+    log_likelihood = np.where(seen, square / variance + 2 * np.log(variance), 0).sum(axis=1)
+    return log_likelihood + _unexpected(angles(fit.turn)[:, 0], yaw)
 
 
-def _refine(fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array) -> HeadFit:
+def _unexpected(found: Array, yaw: Array) -> Array:
+    """Squared difference (...) of yaw and the expected yaw (..., 2), in standard deviations."""
+    return ((found - yaw[..., 0]) / yaw[..., 1]) ** 2
+
+
+def expect_yaw(fit: HeadFit, yaw: Array) -> tuple[Array, Array]:
+    """What the expected yaw (N, 2) adds to the normal equations (N, 3, 3) and (N, 3) of a small
+    further rotation about x, y and z."""
+    found = np.deg2rad(angles(fit.turn))
+    axis = np.stack([-np.sin(found[:, 2]), np.cos(found[:, 2]), 0 * found[:, 2]], axis=1)
+    share = 1 / np.deg2rad(yaw[:, 1]) ** 2
+    lacking = share * (np.deg2rad(yaw[:, 0]) - found[:, 0])
+    return axis[:, :, None] * axis[:, None] * share[:, None, None], axis * lacking[:, None]
+
+
+def _refine(
+    fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array, yaw: Array
+) -> HeadFit:
     """Gauss-Newton from a first estimate."""
     information = np.zeros((len(points), 6, 6))
     for _ in range(_MAX_ITERATIONS):
@@ -223,6 +259,9 @@ def _refine(fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array)
         weighted = jacobian * weights[:, :, None, None]
         information = np.einsum("nkai,nkaj->nij", weighted, jacobian)
         step = np.einsum("nkai,nka->ni", weighted, error)
+        expected, toward = expect_yaw(fit, yaw)
+        information[:, :3, :3] += expected
+        step[:, :3] += toward
         step = np.linalg.solve(information, step[..., None])[..., 0]
         turn = rotation(np.clip(step[:, :3], -_MAX_TURN, _MAX_TURN)) @ fit.turn
         growth = np.clip(step[:, 3], -_MAX_LOG_SCALE, _MAX_LOG_SCALE)
@@ -234,7 +273,7 @@ def _refine(fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array)
     return HeadFit(fit.turn, fit.scale, fit.shift, covariance)
 
 
-def _starts(points: Array, sigma: Array, shape: Array, std: Array) -> list[HeadFit]:
+def _starts(points: Array, sigma: Array, shape: Array, std: Array, yaw: Array) -> list[HeadFit]:
     """First estimates of a fit: the heads of a grid of yaw and pitch that fit best.
 
     A head of the grid is rotated in the image, scaled and shifted by linear least squares. Two
@@ -244,14 +283,16 @@ def _starts(points: Array, sigma: Array, shape: Array, std: Array) -> list[HeadF
     size = np.where(np.isfinite(sigma), np.hypot(*np.moveaxis(_centered(points, sigma), -1, 0)), 0)
     rough = np.maximum(size.max(axis=1) / spread / 1.5, 1e-9)
     weights = 1 / ((std * rough[:, None]) ** 2 + sigma**2)
-    weights /= weights.sum(axis=1, keepdims=True)
+    total = weights.sum(axis=1, keepdims=True)
+    weights /= total
     flat = shape @ _GRID.transpose(0, 2, 1)[:, :, :2] @ (1, 1j)
     seen = points @ (1, 1j)
     middle, center = weights @ flat.T, (weights * seen).sum(axis=1)
     cross = (weights * (seen - center[:, None])) @ np.conj(flat.T)
     power = np.maximum(weights @ (np.abs(flat) ** 2).T - np.abs(middle) ** 2, 1e-12)
     factor = cross / power
-    order = np.argsort(-(np.abs(cross) ** 2 / power), axis=1)
+    gain = np.abs(cross) ** 2 / power * total
+    order = np.argsort(_unexpected(_GRID_YAW, yaw[:, None]) - gain, axis=1)
     fits, row = [], np.arange(len(points))
     for chosen in order[:, :_STARTS].T:
         f = factor[row, chosen]
@@ -284,7 +325,8 @@ def _turned(yaw: float, pitch: float) -> Array:
     return np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ [[1, 0, 0], [0, cp, -sp], [0, sp, cp]]
 
 
-_GRID = np.stack([_turned(y, p) for y in (-90, -60, -30, 0, 30, 60, 90) for p in (-40, 0, 40)])
+_GRID_YAW = np.repeat([-90.0, -60, -30, 0, 30, 60, 90], 3)
+_GRID = np.stack([_turned(y, p) for y, p in zip(_GRID_YAW, [-40, 0, 40] * 7, strict=True)])
 _STARTS = 3  # of the grid, those that fit best
 
 
