@@ -39,9 +39,12 @@ if TYPE_CHECKING:
     from facepoints.errors import SettingsError as SettingsError
     from facepoints.errors import WriteError as WriteError
     from facepoints.imaging.image_io import read_image as read_image
+    from facepoints.inference.alignment import AlignedFace as AlignedFace
     from facepoints.inference.alignment import align as align
+    from facepoints.inference.alignment import crops as crops
     from facepoints.inference.cropping import CropConfig as CropConfig
     from facepoints.inference.face import Face as Face
+    from facepoints.inference.face_list import FaceList as FaceList
     from facepoints.landmarks.known_sets import IBUG_68 as IBUG_68
     from facepoints.landmarks.known_sets import KAGGLE_15 as KAGGLE_15
     from facepoints.landmarks.known_sets import KNOWN_SETS as KNOWN_SETS
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AdaptReport": "commands.adapt",
+    "AlignedFace": "inference.alignment",
     "CropConfig": "inference.cropping",
     "DEFINITIONS": "measurement",
     "IBUG_68": "landmarks.known_sets",
@@ -72,6 +76,7 @@ _HOMES = {
     "DataWarning": "errors",
     "Detection": "detection.base",
     "Face": "inference.face",
+    "FaceList": "inference.face_list",
     "FaceModel": "api",
     "FacepointsError": "errors",
     "Frame": "video.frame",
@@ -88,6 +93,7 @@ _HOMES = {
     "WriteError": "errors",
     "adapt": "commands.adapt",
     "align": "inference.alignment",
+    "crops": "inference.alignment",
     "draw": "drawing",
     "evaluate": "commands.evaluate",
     "export": "commands.export",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 from pathlib import Path
 
 from facepoints import weights
 from facepoints.detection import FaceDetector, make_detector
+from facepoints.errors import SettingsError
 from facepoints.inference.cropping import CROP_CONFIG, CropConfig
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.tracker import track_video
-from facepoints.video.frame import Frame, VideoSource
+from facepoints.video.frame import Frame, VideoSource, check_fps
 from facepoints.video.source import open_video
 
 __all__ = ["FaceModel", "load"]
@@ -46,7 +48,8 @@ def load(
         min_score: minimum score of a face, [0, 1]. Larger: fewer false faces, more missed ones.
         any_angle: also detect faces that lie on their side or are upside down. The detector
             then runs four times per image.
-        threads: processor threads for the landmark model. None: all.
+        threads: processor threads for the landmark model, from 1 to 256 (or to the number of
+            processors). None: all.
         crop_config: settings of the refinement of crops; None: the defaults.
 
     Returns:
@@ -55,8 +58,16 @@ def load(
     Raises:
         ModelError: a model file is missing, damaged, of a newer version or not of facepoints.
         DataError: the table of boxes cannot be used.
-        SettingsError: an unknown device or detector, or a number out of range.
+        SettingsError: an unknown device or detector, a number out of range, or a value of
+            another type.
     """
+    if not isinstance(model, str | Path):
+        raise SettingsError(
+            f"model is 'builtin', the path of an ONNX file or of a run folder, got "
+            f"{type(model).__name__}"
+        )
+    if crop_config is not None and not isinstance(crop_config, CropConfig):
+        raise SettingsError(f"crop_config is a CropConfig, got {type(crop_config).__name__}")
     face_detector = make_detector(detector) if isinstance(detector, str) else detector
     landmark_model = LandmarkModel.load(model, device, threads)
     return FaceModel(
@@ -107,8 +118,17 @@ class FaceModel(Predictor):
 
         Raises:
             DataError: the source does not exist, or no frame of it could be decoded.
-            SettingsError: a frame rate out of range, or the detector reads boxes from a file.
+            SettingsError: a frame rate or camera number out of range, a value of another type,
+                or the detector reads boxes from a file.
         """
-        if isinstance(source, str | Path | int):
+        if config is not None and not isinstance(config, TrackerConfig):
+            raise SettingsError(f"config is a TrackerConfig, got {type(config).__name__}")
+        check_fps(fps)
+        if isinstance(source, str | Path | Integral):
             source = open_video(source, fps)
+        elif not all(hasattr(source, name) for name in ("__iter__", "live", "fps", "name")):
+            raise SettingsError(
+                f"a video is a file, a camera number, an address, a folder of numbered images or "
+                f"an opened source, got {type(source).__name__}; for single images, call the model"
+            )
         return track_video(self, source, config)

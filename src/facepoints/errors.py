@@ -15,6 +15,8 @@ so a traceback is always a bug. It prints a DataWarning as one line and goes on.
 issued by `warnings.warn`.
 """
 
+from __future__ import annotations
+
 __all__ = [
     "DataError",
     "DataWarning",
@@ -57,11 +59,16 @@ class MissingExtraError(FacepointsError):
     """
 
     def __init__(self, package: str, extra: str | None, what_for: str) -> None:
+        self._arguments = (package, extra, what_for)
         wanted = package if extra is None else f"'facepoints[{extra}]'"
         super().__init__(
             f"{what_for} needs the package '{package}', which is not installed; "
             f"install it with: pip install {wanted}"
         )
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str | None, str]]:
+        """For pickling, as between processes."""
+        return type(self), self._arguments
 
 
 class WriteError(FacepointsError):

@@ -13,10 +13,19 @@ from hypothesis import strategies as st
 from facepoints.datasets import synthetic
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
-from facepoints.inference.alignment import ARCFACE, SIZES, TEMPLATES, Template, align, align_matrix
+from facepoints.inference.alignment import (
+    ARCFACE,
+    SIZES,
+    TEMPLATES,
+    Template,
+    align,
+    align_matrix,
+    crops,
+)
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KAGGLE_NARROW, KAGGLE_SCHEMES
 from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_face import mean_points
 from facepoints.landmarks.mean_head import MEAN_HEAD
 
 TEMPLATE_NAMES: tuple[Template, ...] = get_args(Template)
@@ -153,3 +162,34 @@ def test_a_hidden_point_hardly_moves_the_aligned_image() -> None:
     assert error(None) > 5
     assert error([1, 1, 1, 1, 1]) == pytest.approx(error(None))
     assert error([1, 1, 1, 0, 1]) < 0.3
+
+
+def test_crops_map_points_to_the_crop_and_back() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    rotated = np.array([[0.0, -1.0], [1.0, 0.0]])
+    faces = []
+    for shift, turn in ((0.0, np.eye(2)), (10.0, rotated)):
+        faces.append(face_of(mean_points(IBUG_68)[0] @ turn * 40 + (60 + shift, 45)))
+    cut = crops(image, faces, size=64)
+    assert len(cut) == 2
+    for crop, face in zip(cut, faces, strict=True):
+        assert crop.face is face
+        assert np.array_equal(crop.image, align(image, face, size=64))
+        inside = crop.to_crop(face.points)
+        np.testing.assert_allclose(crop.to_image(inside), face.points, atol=1e-4)
+        # the eyes are where the template puts them: 35 % and 65 % of the width, 40 % of the height
+        eyes = [crop.to_crop(face[f"{side}_eye_center"]) for side in ("right", "left")]
+        want = [(0.35 * 64 - 0.5, 0.4 * 64 - 0.5), (0.65 * 64 - 0.5, 0.4 * 64 - 0.5)]
+        np.testing.assert_allclose(eyes, want, atol=1e-3)
+    assert len(crops(image, faces[0])) == 1
+    assert crops(image, []) == []
+
+
+def test_what_is_no_face_or_no_image_is_not_aligned() -> None:
+    image = np.zeros((20, 20), np.uint8)
+    with pytest.raises(DataError, match="align takes one Face, got list; crops takes"):
+        align(image, [])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="expected a Face or a list of them, got int"):
+        crops(image, [3])  # type: ignore[list-item]
+    with pytest.raises(DataError, match=r"no image .*none\.png"):
+        crops("none.png", [])

@@ -114,5 +114,6 @@ def test_the_limits_can_be_changed() -> None:
 
 def test_the_effect_of_a_larger_value_of_every_setting_is_documented() -> None:
     texts = dict(re.findall(r"^        (\w+): (.+(?:\n {12}.+)*)", EventConfig.__doc__ or "", re.M))
+    texts.pop("SettingsError")
     assert list(texts) == [field.name for field in fields(EventConfig)]
     assert [name for name, text in texts.items() if "Larger:" not in text] == []

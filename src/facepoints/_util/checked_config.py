@@ -12,10 +12,11 @@ from facepoints.errors import SettingsError
 __all__ = ["CheckedConfig", "positive", "within"]
 
 
-def within(default: float, low: float, high: float) -> Any:
+def within(default: Any, low: float, high: float) -> Any:
     """A dataclass field: a number with a default that must lie from `low` to `high`.
 
-    `high` may be infinity: then any finite number from `low` on is allowed.
+    If the default is a tuple, the value must be one of the same length, and the limits hold for
+    each of its numbers. `high` may be infinity: then any finite number from `low` on is allowed.
     """
     return field(default=default, metadata={"range": (low, high)})
 
@@ -35,8 +36,20 @@ class CheckedConfig:
             if low is None:
                 continue
             where = f"{type(self).__name__}.{one.name}"
-            if not isinstance(value, Real) or not math.isfinite(value):
-                raise SettingsError(f"{where} must be a finite number, got {value!r}")
-            if not low <= value <= high:
-                limits = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
-                raise SettingsError(f"{where} must be {limits}, is {value}")
+            if not isinstance(one.default, tuple):
+                _check(where, value, low, high)
+                continue
+            if not isinstance(value, tuple) or len(value) != len(one.default):
+                raise SettingsError(
+                    f"{where} must be a tuple of {len(one.default)} numbers, got {value!r:.60}"
+                )
+            for number in value:
+                _check(where, number, low, high)
+
+
+def _check(where: str, value: Any, low: float, high: float) -> None:
+    if not isinstance(value, Real) or not math.isfinite(value):
+        raise SettingsError(f"{where} must be a finite number, got {value!r:.60}")
+    if not low <= value <= high:
+        limits = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+        raise SettingsError(f"{where} must be {limits}, is {value}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.angles import wrap_degrees
+from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 
 __all__ = [
     "Box",
     "Detection",
+    "DetectorOutput",
     "FaceDetector",
     "RetryingDetector",
+    "check_detections",
     "iou",
     "map_detection",
     "merge_detections",
@@ -28,6 +31,7 @@ Box = tuple[float, float, float, float]
 """(x, y, width, height) in pixels."""
 
 _MERGE_IOU = 0.5  # detections that overlap more are merged
+_MAX_NUMBER = 1e7  # pixels or degrees; no image is that large
 _MERGE_ANGLE = 30.0  # degrees; detections whose angles differ by more are not merged
 
 
@@ -49,6 +53,11 @@ class Detection:
     angle: float = 0.0
 
 
+DetectorOutput = list[tuple[Detection, NDArray[np.float32]]]
+"""Detections with their points (5, 2): right eye, left eye, nose tip, right and left mouth
+corner, in image pixels."""
+
+
 class FaceDetector(Protocol):
     """Finds faces in images. If the landmark model judges the detections afterwards, a detector
     should rather return too many than too few."""
@@ -65,6 +74,37 @@ class RetryingDetector(FaceDetector, Protocol):
     def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
         """Detections of further attempts, each slower or less reliable than the one before."""
         ...
+
+
+def check_detections(detector: object, detections: object) -> list[Detection]:
+    """What a detector returned, as a list.
+
+    Raises:
+        SettingsError: it is not a sequence of `Detection` objects with finite numbers.
+    """
+    name = type(detector).__name__
+    wanted = "a list of facepoints.Detection((x, y, width, height), score)"
+    if not isinstance(detections, Iterable):
+        raise SettingsError(
+            f"the detector {name} must return {wanted}, it returned {type(detections).__name__}"
+        )
+    listed = list(detections)
+    for one in listed:
+        if not isinstance(one, Detection):
+            raise SettingsError(
+                f"the detector {name} must return {wanted}, it returned {type(one).__name__} in "
+                f"the list"
+            )
+        try:
+            numbers = [float(value) for value in (*one.box, one.score, one.angle)]
+        except (TypeError, ValueError):
+            numbers = []
+        if len(numbers) != 6 or not all(abs(number) < _MAX_NUMBER for number in numbers):
+            raise SettingsError(
+                f"the detector {name} must return {wanted} with finite numbers, it returned "
+                f"{one!r:.200}"
+            )
+    return listed
 
 
 def iou(a: Box, b: Box) -> float:

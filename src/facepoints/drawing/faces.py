@@ -6,8 +6,10 @@ and its edges are pale.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import cv2
@@ -15,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.drawing.antialiasing import Patch, circle, fill, rectangle, stroke
-from facepoints.drawing.palette import Color, edges, hidden_points, track_color
+from facepoints.drawing.palette import Color, as_color, edges, hidden_points, track_color
 from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import composite_on_white, read_image
 from facepoints.inference.face import Face
+from facepoints.inference.face_list import as_faces
 
 __all__ = ["draw"]
 
@@ -29,7 +32,7 @@ _REACH = 8  # points farther from the image than this many image sides are left 
 
 def draw(
     image: NDArray[np.uint8] | str | Path,
-    faces: Sequence[Face],
+    faces: Face | Sequence[Face],
     *,
     radius: bool = False,
     box: bool = False,
@@ -46,7 +49,7 @@ def draw(
     Args:
         image: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, or an image file. It is not
             changed. Transparent pixels become white.
-        faces: in pixels of `image`; may be empty.
+        faces: one face or several, in pixels of `image`; may be empty.
         radius: draw the 90 % radius of each point as a soft disc.
         box: draw the box of each face.
         labels: write the track number of each face that has one.
@@ -57,10 +60,13 @@ def draw(
         RGB uint8 (H, W, 3).
 
     Raises:
-        DataError: not an image, or a size that is not above 0.
+        DataError: not an image, not faces, a color that is not RGB, or a size that is not a
+            number above 0.
     """
-    if not size > 0:
-        raise DataError(f"size to draw with must be above 0, is {size}")
+    if not isinstance(size, Real) or not 0 < size < math.inf:
+        raise DataError(f"size to draw with must be a number above 0, is {size!r:.40}")
+    color = None if color is None else as_color(color)
+    faces = as_faces(faces)
     canvas = _rgb(image)
     for face in sorted(faces, key=_extent, reverse=True):  # small ones on top
         pen = _pen(canvas, face, size)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["DARK", "TRACK_COLORS", "Color", "edges", "hidden_points", "track_color"]
+__all__ = ["DARK", "TRACK_COLORS", "Color", "as_color", "edges", "hidden_points", "track_color"]
 
 Color = tuple[int, int, int]
 """RGB, [0, 255]."""
@@ -34,6 +37,19 @@ DARK: Color = (16, 16, 16)
 def track_color(track_id: int | None) -> Color:
     """The color of a track; faces without a track have the first."""
     return TRACK_COLORS[(track_id or 0) % len(TRACK_COLORS)]
+
+
+def as_color(color: object) -> Color:
+    """A color that a caller gave. Raises DataError if it is not RGB with values from 0 to 255."""
+    try:
+        red, green, blue = (operator.index(part) for part in color)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        red = green = blue = -1
+    if not all(0 <= part <= 255 for part in (red, green, blue)):
+        raise DataError(
+            f"a color is three whole numbers (red, green, blue) from 0 to 255, got {color!r:.60}"
+        )
+    return red, green, blue
 
 
 def edges(landmarks: LandmarkSet, shown: NDArray | None = None) -> list[tuple[int, int]]:

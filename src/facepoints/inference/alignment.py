@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.errors import SettingsError
+from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
+from facepoints.imaging.image_input import ImageInput, as_array
 from facepoints.inference.face import Face
+from facepoints.inference.face_list import as_faces
 from facepoints.inference.landmark_weights import visibility_weights
 from facepoints.landmarks.known_sets import KAGGLE_15
 
-__all__ = ["ARCFACE", "EYES", "LARGEST", "SIZES", "TEMPLATES", "Template", "align", "align_matrix"]
+__all__ = [
+    "ARCFACE",
+    "EYES",
+    "LARGEST",
+    "SIZES",
+    "TEMPLATES",
+    "AlignedFace",
+    "Template",
+    "align",
+    "align_matrix",
+    "crops",
+]
 
 Template = Literal["eyes", "arcface-112"]
 Points = dict[str, tuple[float, float]]
@@ -73,8 +88,8 @@ def align_matrix(face: Face, template: Template = "eyes", size: int | None = Non
             f"no template '{template}'; choose one of: {', '.join(get_args(Template))}"
         )
     side = SIZES[template] if size is None else size
-    if not 8 <= side <= LARGEST:
-        raise SettingsError(f"size must be 8 to {LARGEST} pixels, is {side}")
+    if not isinstance(side, Integral) or not 8 <= side <= LARGEST:
+        raise SettingsError(f"size must be 8 to {LARGEST} pixels, is {side!r:.40}")
     target = TEMPLATES[template](side)
     have = face.as_landmarks(KAGGLE_15.subset(tuple(target)))
     weights = None if have.visible is None else visibility_weights(have.visible)
@@ -102,8 +117,75 @@ def align(
 
     Raises:
         SettingsError: unknown template, or a size out of range.
-        DataError: the face does not have the points of the template, or all are in one place.
+        DataError: not an array or not one face; or the face does not have the points of the
+            template, or all are in one place.
     """
+    if not isinstance(face, Face):
+        raise DataError(
+            f"align takes one Face, got {type(face).__name__}; crops takes the faces of an image"
+        )
+    if not isinstance(image, np.ndarray):
+        raise DataError(
+            f"align takes the image as an array, got {type(image).__name__}; read_image reads a "
+            f"file"
+        )
     matrix = align_matrix(face, template, size)
     side = SIZES[template] if size is None else size
     return affine.warp(image, matrix, side, side, border="black")
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedFace:
+    """An upright crop of a face, and the way back to the image.
+
+    Attributes:
+        face: the face, in pixels of the image.
+        image: the crop, uint8 (size, size) gray or (size, size, 3). Black outside the image.
+        matrix: affine (2, 3) float64 from pixels of the image to pixels of the crop, as OpenCV's
+            `warpAffine` takes it.
+    """
+
+    face: Face
+    image: NDArray[np.uint8]
+    matrix: affine.Matrix
+
+    def to_crop(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Points (..., 2) of the image, (x, y) in pixels, in pixels of the crop."""
+        return affine.apply(self.matrix, np.asarray(points, dtype=np.float64))
+
+    def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Points (..., 2) of the crop, (x, y) in pixels, in pixels of the image."""
+        return affine.apply(affine.invert(self.matrix), np.asarray(points, dtype=np.float64))
+
+
+def crops(
+    image: ImageInput,
+    faces: Face | Sequence[Face],
+    template: Template = "eyes",
+    size: int | None = None,
+) -> list[AlignedFace]:
+    """Crop faces out of their image, upright, each with the matrix that made the crop.
+
+    Examples:
+        >>> for crop in crops("photo.jpg", faces):  # doctest: +SKIP
+        ...     found = other_program(crop.image)  # points in pixels of the crop
+        ...     print(crop.to_image(found))
+
+    Args:
+        image: the image that the faces were found in: an array, a file, the bytes of a file or a
+            Pillow image.
+        faces: one face, or several.
+        template, size: as for `align`.
+
+    Returns:
+        A crop for each face, in their order.
+
+    Raises:
+        SettingsError: unknown template, or a size out of range.
+        DataError: not an image, not faces, or a face does not have the points of the template.
+    """
+    listed, pixels = as_faces(faces), as_array(image)
+    return [
+        AlignedFace(face, align(pixels, face, template, size), align_matrix(face, template, size))
+        for face in listed
+    ]

@@ -50,7 +50,11 @@ def measure(face: Face) -> dict[str, Measurement]:
         >>> for face in facepoints.load()("photo.jpg"):  # doctest: +SKIP
         ...     print(facepoints.measure(face)["yaw"])
         Measurement(value=12.3, radius=3.1)
+
+    Raises:
+        DataError: not one face, or its points or radii are not finite.
     """
+    _check_face(face)
     measures: dict[str, Measurement] = {}
     try:
         pose = head_pose(face)
@@ -72,6 +76,19 @@ def measure(face: Face) -> dict[str, Measurement]:
             corrected = independent.radius * RADIUS_FACTORS[name]
             measures[name] = Measurement(independent.value, corrected)
     return measures
+
+
+def _check_face(face: Face) -> None:
+    if not isinstance(face, Face):
+        hint = ", call it for each face" if isinstance(face, list) else ""
+        raise DataError(f"measure takes one Face, got {type(face).__name__}{hint}")
+    bad = ~(np.isfinite(face.points).all(axis=1) & np.isfinite(face.radius))
+    if bad.any():
+        name = face.landmarks.names[int(bad.argmax())]
+        raise DataError(
+            f"a face to measure needs finite points and radii; those of {name} are "
+            f"{face.points[bad.argmax()].tolist()} and {float(face.radius[bad.argmax()])}"
+        )
 
 
 def unavailable(landmarks: LandmarkSet) -> list[str]:

@@ -26,12 +26,15 @@ nothing in still, talking, nodding or turning heads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from facepoints._util.checked_config import CheckedConfig, positive, within
 
 __all__ = [
     "EVENT_CONFIG",
@@ -50,7 +53,7 @@ KINDS: tuple[Kind, ...] = ("blink", "eyes_closed", "yawn")
 
 
 @dataclass(frozen=True)
-class EventConfig:
+class EventConfig(CheckedConfig):
     """Limits of events.
 
     Attributes:
@@ -80,21 +83,24 @@ class EventConfig:
             Larger: as for `min_seconds`.
         max_gap: longest time between two frames of one event, in seconds. Nothing is known
             about a longer gap, so it interrupts events. Larger: events span longer gaps.
+
+    Raises:
+        SettingsError: a field is out of its range.
     """
 
-    closed_ratio: float = 0.85
-    narrowed_ratio: float = 0.925
-    max_blink_seconds: float = 0.5
-    yawn_peak: float = 0.15
-    yawn_opening: float = 0.08
-    min_yawn_seconds: float = 1.5
-    noise_factor: float = 5.0
-    max_turn: tuple[float, float] = (5.0, 8.0)
-    turn_margin: float = 0.1
-    level_seconds: float = 15.0
-    min_seconds: float = 2.0
-    min_frames: int = 15
-    max_gap: float = 0.25
+    closed_ratio: float = within(0.85, 0, 1)
+    narrowed_ratio: float = within(0.925, 0, 1)
+    max_blink_seconds: float = within(0.5, 0, math.inf)
+    yawn_peak: float = within(0.15, 0, 10)
+    yawn_opening: float = within(0.08, 0, 10)
+    min_yawn_seconds: float = within(1.5, 0, math.inf)
+    noise_factor: float = within(5.0, 0, math.inf)
+    max_turn: tuple[float, float] = within((5.0, 8.0), 0, 360)
+    turn_margin: float = within(0.1, 0, math.inf)
+    level_seconds: float = positive(15.0)
+    min_seconds: float = within(2.0, 0, math.inf)
+    min_frames: int = within(15, 1, math.inf)
+    max_gap: float = positive(0.25)
 
 
 EVENT_CONFIG = EventConfig()

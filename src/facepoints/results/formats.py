@@ -20,6 +20,7 @@ from facepoints.results.records import FrameResult, RecordSource, result_record
 __all__ = [
     "FORMATS",
     "Format",
+    "as_results",
     "common_landmarks",
     "format_of",
     "read_faces",
@@ -112,10 +113,11 @@ def write_faces(results: Iterable[FrameResult], path: str | Path) -> None:
     Raises:
         SettingsError: no format has this suffix, or `path` is a .pts file and there is not
             exactly one face.
-        DataError: the faces have different landmark sets, or values that are not finite.
+        DataError: not results; or the faces have different landmark sets, or values that are not
+            finite.
         WriteError: the file cannot be written, or the folder is not empty.
     """
-    path, listed = Path(path), list(results)
+    path, listed = Path(path), as_results(results)
     landmarks = common_landmarks(listed)
     for result in listed:
         for face in result.faces:
@@ -125,6 +127,20 @@ def write_faces(results: Iterable[FrameResult], path: str | Path) -> None:
                 raise DataError(f"{result.file}: a face has values that are not finite")
     records = [result_record(result, landmarks) for result in listed]
     FORMATS[format_of(path)].write(lambda: iter(records), landmarks, path)
+
+
+def as_results(results: object) -> list[FrameResult]:
+    """The results that a caller gave: one or several. Raises DataError for anything else."""
+    if isinstance(results, FrameResult):
+        return [results]
+    listed = list(results) if isinstance(results, Iterable) else [results]
+    for one in listed:
+        if not isinstance(one, FrameResult):
+            raise DataError(
+                f"expected FrameResult objects, got {type(one).__name__}; faces of an image are "
+                f"given as FrameResult(file, faces, (height, width))"
+            )
+    return listed
 
 
 def common_landmarks(results: Iterable[FrameResult]) -> LandmarkSet:

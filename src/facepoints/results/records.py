@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ __all__ = [
     "landmarks_from_json",
     "record",
     "result_record",
+    "whole_number",
 ]
 
 Record = dict[str, Any]
@@ -49,7 +50,7 @@ passes over the records."""
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """The faces of one image or video frame.
+    """The faces of one image or video frame. Results are equal if all their values are.
 
     Attributes:
         file: the name of the image or video, as the user gave it or below the folder given.
@@ -70,6 +71,20 @@ class FrameResult:
     video: str = ""
     image: NDArray[np.uint8] | None = None
     error: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FrameResult):
+            return NotImplemented
+        same = all(
+            getattr(self, one.name) == getattr(other, one.name)
+            for one in fields(self)
+            if one.name != "image"
+        )
+        if self.image is None or other.image is None:
+            return same and self.image is other.image
+        return same and np.array_equal(self.image, other.image)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def record(
@@ -125,9 +140,21 @@ def result_record(result: FrameResult, landmarks: LandmarkSet | None = None) -> 
 
 
 def json_line(data: Record) -> str:
-    """A line of JSON. Bytes of a file name that are not UTF-8 are escaped."""
+    """A line of JSON. Bytes of a file name that are not UTF-8 are escaped, and so is what could
+    control a terminal."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
+    if not text.isascii() or "\x7f" in text:
+        text = text.translate(_UNSAFE)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_UNSAFE = {
+    code: f"\\u{code:04x}"
+    for first, last in ((0x7F, 0x9F), (0x61C, 0x61C), (0x200E, 0x200F), (0x2028, 0x202E))
+    for code in range(first, last + 1)
+} | {code: f"\\u{code:04x}" for code in range(0x2066, 0x206A)}
+"""Characters that JSON may hold as they are, but that control a terminal or the direction of
+writing, by their escapes."""
 
 
 def face_from_dict(data: dict[str, Any], landmarks: LandmarkSet) -> Face:
@@ -150,9 +177,27 @@ def face_from_dict(data: dict[str, Any], landmarks: LandmarkSet) -> Face:
     score = float(data["score"])
     if not all(map(math.isfinite, (x, y, width, height, score))):
         raise ValueError("a box or score that is not finite")
-    track_id = None if data["track"] is None else int(data["track"])
+    if max(map(abs, (x, y, width, height))) > LARGEST or np.abs(points).max(initial=0) > LARGEST:
+        raise ValueError("a box or points that are far outside of any image")
+    if not 0 <= score <= 1:
+        raise ValueError(f"a score of {score}, expected 0 to 1")
+    track_id = None if data["track"] is None else whole_number(data["track"])
     visible = _visible(data.get("visible"), len(landmarks))
     return Face((x, y, width, height), score, points, radius, landmarks, track_id, visible)
+
+
+LARGEST = 1e9
+"""Pixels: the largest coordinate that a file may hold."""
+
+
+def whole_number(value: object) -> int:
+    """A whole number of a file, which may be text. Raises TypeError or ValueError for others."""
+    number = int(value)  # type: ignore[call-overload]
+    if isinstance(value, bool) or (not isinstance(value, str) and number != value):
+        raise ValueError(f"{value!r} is not a whole number")
+    if not -(10**15) < number < 10**15:
+        raise ValueError("a number with too many digits")
+    return number
 
 
 def _visible(values: Any, count: int) -> NDArray[np.float32] | None:

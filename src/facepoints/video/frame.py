@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
@@ -25,8 +26,10 @@ def check_fps(fps: float | None) -> None:
     Raises:
         SettingsError: it is not above 0 and below 10000.
     """
-    if fps is not None and not 0 < fps < _MAX_FPS:
-        raise SettingsError(f"a frame rate must be above 0 and below {_MAX_FPS}, is {fps}")
+    if fps is not None and not (isinstance(fps, Real) and 0 < fps < _MAX_FPS):
+        raise SettingsError(
+            f"a frame rate must be a number above 0 and below {_MAX_FPS}, is {fps!r:.40}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
