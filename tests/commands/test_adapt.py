@@ -30,9 +30,16 @@ SHIFT = np.random.default_rng(5).normal(0, 2.5, (15, 2))
 """Differences of another annotator's points, in pixels of the upright crop."""
 
 
-def dots_model() -> bytes:
+VISIBLE = np.random.default_rng(6).uniform(0, 1, 68).astype(np.float32)
+
+
+def dots_model(visible: bool = False) -> bytes:
     """A model as an ONNX graph that fits the mean face to the two bright dots that its images
-    have for eyes: it follows shifts, rotations and sizes as a network does."""
+    have for eyes: it follows shifts, rotations and sizes as a network does.
+
+    Args:
+        visible: it predicts the visibility `VISIBLE` for every image.
+    """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -57,6 +64,7 @@ def dots_model() -> bytes:
         "shape": np.array([0, 68, 2], np.int64),
         "one": np.ones(1, np.float32),
         "radii": np.full((1, 68), 0.2, np.float32),
+        "seen": VISIBLE[None],
         "last": np.array([1], np.int64),
         "axis": np.array([1, 2], np.int64),
     }
@@ -78,6 +86,7 @@ def dots_model() -> bytes:
         node("Min", ["column", "one"], ["ones"]),
         node("MatMul", ["ones", "radii"], ["radius"]),
         node("Squeeze", ["ones", "last"], ["score"]),
+        node("MatMul", ["ones", "seen"], ["visible"]),
     ]
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
@@ -88,6 +97,7 @@ def dots_model() -> bytes:
             value("points", TensorProto.FLOAT, ["batch", 68, 2]),
             value("radius", TensorProto.FLOAT, ["batch", 68]),
             value("score", TensorProto.FLOAT, ["batch"]),
+            value("visible", TensorProto.FLOAT, ["batch", 68]),
         ],
         [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()],
     )
@@ -104,6 +114,7 @@ def dots_model() -> bytes:
             "canonical_points": LAYOUT.tolist(),
             "face_box": list(RULE.face_box),
             "has_face_score": False,
+            "has_visibility": visible,
             "calibration": calibration,
         },
     )
@@ -257,6 +268,24 @@ def test_the_new_graph_applies_matrix_offset_and_factors(model: Path, tmp_path: 
         old.canonical_points[None], np.ones((1, 68), bool), IBUG_68, new.landmarks
     )
     np.testing.assert_allclose(new.canonical_points, old_canonical[0] + offset, atol=1e-3)
+
+
+def test_visibility_is_that_of_the_least_visible_part(tmp_path: Path) -> None:
+    path = tmp_path / "seeing.onnx"
+    path.write_bytes(dots_model(visible=True))
+    out, _ = adapted(path, faces(12, 8, noise=0.5), tmp_path)
+    again = tmp_path / "again.onnx"
+    adapt([tmp_path / "labels.csv"], again, model=out)
+    crops = faces(3, 9, noise=0.0).images
+    for file in (out, again):
+        model = LandmarkModel.load(file)
+        assert model.has_visibility
+        visible = model(crops).visible
+        assert visible is not None
+        assert visible.shape == (3, 15)
+        column = dict(zip(model.landmarks.names, visible.T, strict=True))
+        assert column["left_eye_center"] == pytest.approx([VISIBLE[42:48].min()] * 3)
+        assert column["nose_tip"] == pytest.approx([VISIBLE[30]] * 3)
 
 
 def test_a_mean_of_few_faces_is_shrunk_and_outliers_are_left_out() -> None:

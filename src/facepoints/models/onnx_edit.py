@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facepoints._version import __version__
 from facepoints.errors import MissingExtraError
-from facepoints.inference.landmark_model import OUTPUTS, LandmarkModel
+from facepoints.inference.landmark_model import OUTPUTS, VISIBLE, LandmarkModel
 from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -30,7 +30,7 @@ class Adaptation:
     """A linear map from a model's k points to K new points.
 
     New points are ``mix @ points + offset``. New radii are the weighted root mean square of the old
-    radii, times a factor.
+    radii, times a factor. A new point is as visible as the least visible old point in its mix.
 
     Attributes:
         landmarks: the K new points.
@@ -93,9 +93,12 @@ def apply_adaptation(path: Path, change: Adaptation) -> bytes:
 
     model = LandmarkModel.load(path)
     proto = onnx.load(path)
-    before = {name: f"{name}_before_{_changes(model)}" for name in OUTPUTS[:2]}
+    names = [*OUTPUTS[:2], VISIBLE] if model.has_visibility else OUTPUTS[:2]
+    before = {name: f"{name}_before_{_changes(model)}" for name in names}
     _rename(proto.graph, before)
     _append(proto.graph, before, change)
+    if model.has_visibility:
+        _append_visibility(proto.graph, before[VISIBLE], change)
     for output in proto.graph.output:
         if output.name in before:
             output.type.tensor_type.shape.dim[1].dim_value = len(change.landmarks)
@@ -168,3 +171,25 @@ def _append(graph: Any, before: dict[str, str], change: Adaptation) -> None:
         ("Mul", [f"{radius}_root", f"{radius}_factors"], OUTPUTS[1]),
     )
     graph.node.extend(helper.make_node(kind, inputs, [output]) for kind, inputs, output in steps)
+
+
+def _append_visibility(graph: Any, visible: str, change: Adaptation) -> None:
+    """Append the nodes that give the visibility of the new points (operator set 18)."""
+    from onnx import helper, numpy_helper
+
+    arrays = {
+        # 0 for the parts of a point, and more than any visibility for the other old points
+        f"{visible}_others": np.where(change.mix != 0, 0, 2).astype(np.float32),
+        f"{visible}_rows": np.array([1], np.int64),
+        f"{visible}_parts": np.array([2], np.int64),
+    }
+    graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    others, rows, parts = arrays
+    node = helper.make_node
+    graph.node.extend(
+        [
+            node("Unsqueeze", [visible, rows], [f"{visible}_row"]),
+            node("Add", [f"{visible}_row", others], [f"{visible}_of_parts"]),
+            node("ReduceMin", [f"{visible}_of_parts", parts], [VISIBLE], keepdims=0),
+        ]
+    )
