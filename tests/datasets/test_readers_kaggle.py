@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -153,7 +154,7 @@ GOOD = f"3,1,0,1,{PIXELS}"
     ("content", "parts"),
     [
         (b"", ("empty",)),
-        (b"\n\n", ("no known format",)),
+        (b"\n\n", ("nothing but white space",)),
         (table(), ("no rows",)),
         (table(GOOD, f"3,1,0,1,{PIXELS} 7"), ("row 2", "line 3", "expected 16", "found 17")),
         (table(GOOD, GOOD, GOOD[:-4]), ("row 3", "line 4", "expected 16", "found 15")),
@@ -215,9 +216,9 @@ def test_pixels_are_parsed_with_any_white_space(values: list[int], separator: st
 @given(st.text("0123456789 .-a", max_size=24))
 def test_pixels_are_whole_numbers_to_255_and_other_text_raises_an_error(text: str) -> None:
     tokens = text.split()
-    good = all(t.isdigit() and int(t) <= 255 for t in tokens)
+    good = all(re.fullmatch(r"\d+(\.0+)?", t) and float(t) <= 255 for t in tokens)
     if good:
-        assert parse_pixels(text.encode(), len(tokens)).tolist() == [int(t) for t in tokens]
+        assert parse_pixels(text.encode(), len(tokens)).tolist() == [float(t) for t in tokens]
     else:
         with pytest.raises(ValueError, match="expected a whole number"):
             parse_pixels(text.encode(), len(tokens))

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from facepoints.datasets.readers import load, read
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.datasets.writers import WRITERS, write_coco, write_kaggle, write_pts
-from facepoints.errors import DataError, SettingsError, WriteError
+from facepoints.errors import DataError, DataWarning, SettingsError, WriteError
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 
@@ -194,7 +194,10 @@ def test_faces_without_a_label_are_left_out_of_crops(tmp_path: Path) -> None:
     labelled = np.ones((3, 15), dtype=bool)
     labelled[1] = False
     write_pts(make(labelled), tmp_path)
-    faces = load(tmp_path, size=24)
+    with pytest.warns(
+        DataWarning, match=r"without a labeled point were left out: 1 \(000002.png\)"
+    ):
+        faces = load(tmp_path, size=24)
     assert faces.names.tolist() == ["000001.png", "000003.png"]
     assert faces.labelled.all()
     (tmp_path / "000001.pts").unlink()

@@ -10,20 +10,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from facepoints.datasets.crops import CROP_MARGIN, cut_crops
 from facepoints.datasets.readers.cache import cached
 from facepoints.datasets.readers.coco import read_coco
+from facepoints.datasets.readers.containers import read_zip
+from facepoints.datasets.readers.cvat import read_cvat
+from facepoints.datasets.readers.deeplabcut import read_deeplabcut
+from facepoints.datasets.readers.fingerprint import fingerprint
 from facepoints.datasets.readers.image_store import reserve_images
 from facepoints.datasets.readers.imglab import read_imglab
 from facepoints.datasets.readers.kaggle import read_kaggle
+from facepoints.datasets.readers.label_studio import read_label_studio
+from facepoints.datasets.readers.labelme import read_labelme
+from facepoints.datasets.readers.mat_files import read_cofw, read_mat
+from facepoints.datasets.readers.notes import Notes, warn_of
 from facepoints.datasets.readers.options import SPLITS, Options
+from facepoints.datasets.readers.point_lists import read_celeba, read_wflw
+from facepoints.datasets.readers.point_texts import read_point_texts
 from facepoints.datasets.readers.pts import read_pts
-from facepoints.datasets.readers.sniff import find_format, fingerprint
-from facepoints.datasets.readers.youtube_faces import read_frames, read_npz
+from facepoints.datasets.readers.sniff import find_format
+from facepoints.datasets.readers.youtube_faces import read_frames
+from facepoints.datasets.readers.youtube_videos import read_npz
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.errors import DataError, SettingsError
 
 __all__ = ["READERS", "Options", "load", "read"]
+
+
+def _read_unpacked(path: Path, options: Options) -> Samples | Photos:
+    """Read the folder that a zip was unpacked to."""
+    name, data_path = find_format(path, options.split)
+    return READERS[name](data_path, options)
+
 
 READERS: dict[str, Callable[[Path, Options], Samples | Photos]] = {
     "kaggle": read_kaggle,
@@ -32,12 +52,25 @@ READERS: dict[str, Callable[[Path, Options], Samples | Photos]] = {
     "pts": read_pts,
     "coco": read_coco,
     "imglab": read_imglab,
+    "cvat": read_cvat,
+    "labelme": read_labelme,
+    "label-studio": read_label_studio,
+    "deeplabcut": read_deeplabcut,
+    "wflw": read_wflw,
+    "celeba": read_celeba,
+    "points-txt": read_point_texts,
+    "mat": read_mat,
+    "cofw": read_cofw,
+    "zip": lambda path, options: read_zip(path, options, _read_unpacked),
 }
-"""Readers by format. A new format also needs a rule in `sniff.find_format`."""
+"""Readers by format. A new format also needs a rule in `sniff.find_format`, and one in
+`fingerprint` if its label file does not name its images."""
 
 
 def read(path: Path, *, split: str = "training", every: int = 5) -> Samples | Photos:
     """Read a data set into memory, without the cache.
+
+    What is left out or changed is issued as a `DataWarning`.
 
     Args:
         path: a file or folder in any of the formats.
@@ -52,7 +85,10 @@ def read(path: Path, *, split: str = "training", every: int = 5) -> Samples | Ph
         DataError: there is no such path, its format is unknown, or the data break the format.
     """
     name, data_path = find_format(path, _checked(split))
-    return READERS[name](data_path, Options(split, every))
+    notes = Notes()
+    data = READERS[name](data_path, Options(split, every, notes=notes))
+    warn_of(path, notes.lines(), stacklevel=2)
+    return data
 
 
 def load(
@@ -64,6 +100,8 @@ def load(
     every: int = 5,
 ) -> Samples:
     """Read a data set as Samples of one size, from the cache if it was read before.
+
+    What is left out or changed is issued as a `DataWarning`, also when it comes from the cache.
 
     Args:
         path, split, every: as for `read`.
@@ -82,17 +120,22 @@ def load(
     name, data_path = find_format(path, _checked(split))
     options = {"split": split, "size": size, "margin": margin, "every": every}
 
-    def make(scratch: Path | None) -> Samples:
-        data = READERS[name](data_path, Options(split, every, scratch))
+    def make(scratch: Path | None, notes: Notes) -> Samples:
+        data = READERS[name](data_path, Options(split, every, scratch, notes))
         if isinstance(data, Samples):
             return data
-        faces = int(data.labelled.any(axis=1).sum())
+        some = data.labelled.any(axis=1)
+        faces = int(some.sum())
         if not faces:
             raise DataError(f"{path}: no face has a labeled point to crop it by")
+        for row in np.flatnonzero(~some):
+            notes.add("faces without a labeled point were left out", str(data.names[row]))
         out = reserve_images(scratch, faces, size, size) if scratch else None
         return cut_crops(data, size, margin, out)
 
-    return cached(data_path, [name, fingerprint(name, data_path)], options, make)
+    samples, lines = cached(data_path, [name, fingerprint(name, data_path)], options, make)
+    warn_of(path, lines, stacklevel=2)
+    return samples
 
 
 def _checked(split: str) -> str:

@@ -4,32 +4,45 @@
 square image in ``Image``. A blank label means not labeled. ``test.csv`` has ``ImageId,Image``.
 Source: https://www.kaggle.com/c/facial-keypoints-detection/data
 
+Tables that other programs saved again are read as well: separated by semicolons or tabs, with
+decimal commas, an index column, names in capitals, pixels written as 184.0, CR line ends, in gzip.
+
 Pixels are row-major. The center of pixel (x, y) is at (x, y), as everywhere in this package.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.csv_lines import csv_cells, open_table, read_lines
+from facepoints.datasets.readers.csv_lines import (
+    csv_cells,
+    open_table,
+    read_lines,
+    separator_of,
+)
 from facepoints.datasets.readers.image_store import ImageStore
+from facepoints.datasets.readers.label_checks import check_fractions, drop_sentinels
+from facepoints.datasets.readers.label_files import MAX_NAME, check_names
+from facepoints.datasets.readers.notes import Notes, shortened
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.pixels import parse_pixels
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import duplicate_groups
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import KAGGLE_15, known_or_plain
+from facepoints.landmarks.known_sets import KAGGLE_15, KNOWN_SETS, known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["find_marking_schemes", "is_kaggle_header", "read_kaggle"]
 
 _IMAGE, _ID = "Image", "ImageId"
 _BLANK = {b"", b"NA"}
+_INDEX = re.compile(r"(?i)|index|unnamed: ?\d+|level_\d+")  # columns that programs add
 # a point that is labeled in at least this share of the rows belongs to the narrow scheme
 _NARROW_SHARE = 0.9
 # rows that each scheme needs: among fewer, one missing label lowers a share below 0.9
@@ -45,6 +58,7 @@ class _Columns:
     image_id: int | None
     labels: tuple[int, ...]  # x0, y0, x1, y1, ...
     names: tuple[str, ...]
+    separator: bytes
 
 
 @dataclass
@@ -58,8 +72,8 @@ class _LabelsAndNames:
 def is_kaggle_header(line: bytes) -> bool:
     """True if a table's first line is that of a Kaggle table: it has a column "Image", or columns
     for the x and the y of a point."""
-    names = {cell.strip() for cell in csv_cells(line)}
-    return b"Image" in names or any(n.endswith(b"_x") and n[:-1] + b"y" in names for n in names)
+    names = {cell.strip().lower() for cell in csv_cells(line, separator_of(line))}
+    return b"image" in names or any(n.endswith(b"_x") and n[:-1] + b"y" in names for n in names)
 
 
 def read_kaggle(path: Path, options: Options) -> Samples:
@@ -80,7 +94,7 @@ def read_kaggle(path: Path, options: Options) -> Samples:
             raise DataError(f"{name}: {error}") from error
         if header is None:
             raise DataError(f"{name} is empty; expected a header and a row per face")
-        columns = _columns(header, name)
+        columns = _columns(header, name, options.notes)
         images, rows_read = _read_rows(rows, columns, name, options.scratch)
     values = np.array(rows_read.labels, dtype=np.float32).reshape(len(images), -1, 2)
     known = np.isfinite(values).all(axis=2)
@@ -88,6 +102,8 @@ def read_kaggle(path: Path, options: Options) -> Samples:
     labelled = np.zeros(points.shape[:2], dtype=bool)
     if columns.labels:
         points[known], labelled[:] = values[known], known
+        drop_sentinels(points, labelled, rows_read.names, options.notes)
+        check_fractions(points, labelled, str(path))
     scheme, schemes = find_marking_schemes(labelled, columns.landmarks)
     return Samples(
         images=images,
@@ -156,40 +172,64 @@ def _has_two_schemes(
     return enough and narrow_rows.sum() > has_some.sum()
 
 
-def _columns(header: bytes, name: str) -> _Columns:
+def _columns(header: bytes, name: str, notes: Notes) -> _Columns:
     """The columns that a header names. Raises DataError if one is missing, unknown or repeated."""
-    names = tuple(cell.decode("utf-8", "replace").strip() for cell in csv_cells(header))
-    repeated = sorted({n for n in names if names.count(n) > 1})
+    separator = separator_of(header)
+    cells = csv_cells(header, separator)
+    names = tuple(_spelled(cell.decode("utf-8", "replace").strip()) for cell in cells)
+    index = {n for n in names if _INDEX.fullmatch(n)}
+    repeated = sorted({n for n in names if n and names.count(n) > 1})
     if repeated:
-        raise DataError(f"{name}: column '{repeated[0]}' is there more than once")
+        raise DataError(f"{name}: column '{shortened(repeated[0])}' is there more than once")
     if _IMAGE not in names:
         raise DataError(f"{name}: no column '{_IMAGE}' with the pixels; found {_some(names)}")
     points: list[str] = []
     for column in names:
-        if column in (_IMAGE, _ID):
+        if column in index:
+            notes.add("columns without a name of a point were not read", column or "(no name)")
+        if column in (_IMAGE, _ID) or column in index:
             continue
         point, axis = column[:-2], column[-2:]
         if axis not in ("_x", "_y") or not point:
             raise DataError(
-                f"{name}: unknown column '{column}'; expected {_ID}, {_IMAGE} and pairs "
+                f"{name}: unknown column '{shortened(column)}'; expected {_ID}, {_IMAGE} and pairs "
                 f"<point>_x, <point>_y"
             )
         partner = point + ("_y" if axis == "_x" else "_x")
         if partner not in names:
-            raise DataError(f"{name}: column '{column}' has no partner '{partner}'")
+            raise DataError(
+                f"{name}: column '{shortened(column)}' has no partner '{shortened(partner)}'"
+            )
         if point not in points:
             points.append(point)
+    check_names(points, name)
     return _Columns(
         landmarks=known_or_plain(points) if points else KAGGLE_15,
         image=names.index(_IMAGE),
         image_id=names.index(_ID) if _ID in names else None,
         labels=tuple(names.index(p + axis) for p in points for axis in ("_x", "_y")),
         names=names,
+        separator=separator,
     )
 
 
+_KNOWN_NAMES = {name for known in KNOWN_SETS.values() for name in known.names}
+
+
+def _spelled(column: str) -> str:
+    """A column name in the usual letters: image becomes Image, NOSE_TIP_X becomes nose_tip_x."""
+    lower = column.lower()
+    for usual in (_IMAGE, _ID):
+        if lower == usual.lower():
+            return usual
+    if lower[-2:] in ("_x", "_y"):
+        point = lower[:-2] if lower[:-2] in _KNOWN_NAMES else column[:-2]
+        return point + lower[-2:]
+    return column
+
+
 def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return ", ".join(map(shortened, names[:4])) + (", ..." if len(names) > 4 else "")
 
 
 def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
@@ -199,7 +239,7 @@ def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
     side = row = line = 0
     try:
         for row, (line, text) in enumerate(rows, start=1):  # noqa: B007
-            cells = csv_cells(text)
+            cells = csv_cells(text, columns.separator)
             if len(cells) != len(columns.names):
                 raise ValueError(
                     f"expected {len(columns.names)} columns as in the header, found {len(cells)}"
@@ -209,7 +249,10 @@ def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
                 side = _side(pixels)
                 store = ImageStore(scratch, side, side)
             rows_read.labels.append(
-                [_label(cells[c], columns.names[c], side) for c in columns.labels]
+                [
+                    _label(cells[c], columns.names[c], side, columns.separator != b",")
+                    for c in columns.labels
+                ]
             )
             rows_read.names.append(_row_name(cells, columns, row))
             store.append(parse_pixels(pixels, side * side))
@@ -227,8 +270,8 @@ def _row_name(cells: list[bytes], columns: _Columns, row: int) -> str:
     if columns.image_id is None:
         return f"row-{row}"
     name = cells[columns.image_id].decode("utf-8", "replace").strip()
-    if not name:
-        raise ValueError(f"{_ID} is blank")
+    if not name or len(name) > MAX_NAME:
+        raise ValueError(f"{_ID} is {'too long' if name else 'blank'}")
     return name
 
 
@@ -242,21 +285,28 @@ def _side(pixels: bytes) -> int:
     return side
 
 
-def _label(cell: bytes, column: str, side: int) -> float:
-    """The coordinate in a cell, in pixels; NaN for a blank cell."""
+def _label(cell: bytes, column: str, side: int, decimal_comma: bool) -> float:
+    """The coordinate in a cell, in pixels; NaN for a blank cell. With `decimal_comma`, 27,5 is a
+    number."""
     if cell in _BLANK:
         return math.nan
+    if decimal_comma:
+        cell = cell.replace(b",", b".")
     try:
         value = float(cell)
     except ValueError:
         if not cell.strip():
             return math.nan
         shown = cell[:20].decode("utf-8", "replace")
-        raise ValueError(f"{column} is '{shown}', expected a number or a blank") from None
+        raise ValueError(
+            f"{shortened(column)} is '{shown}', expected a number or a blank"
+        ) from None
     if math.isnan(value):
         return math.nan
     # points may lie outside a close crop, but not by more than its side
     if not -side <= value <= 2 * side:
         shown = cell[:20].decode("utf-8", "replace")
-        raise ValueError(f"{column} is {shown}, far outside of the {side} pixels of the image")
+        raise ValueError(
+            f"{shortened(column)} is {shown}, far outside of the {side} pixels of the image"
+        )
     return value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from facepoints.datasets.readers.notes import Notes
 
 __all__ = ["SPLITS", "Options"]
 
@@ -20,8 +22,10 @@ class Options:
         every: read every n-th frame of a video.
         scratch: folder for the pixels, so that they need not fit into memory; None: keep them
             in memory.
+        notes: gets what the reader leaves out, changes or doubts.
     """
 
     split: str = "training"
     every: int = 5
     scratch: Path | None = None
+    notes: Notes = field(default_factory=Notes)

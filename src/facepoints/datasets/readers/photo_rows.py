@@ -5,31 +5,26 @@ The readers of formats with image files share this.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.datasets.readers.image_files import ImageSize, image_size, open_gray
+from facepoints.datasets.readers.label_checks import LabelTable, check_labels
+from facepoints.datasets.readers.label_files import MAX_NAME, check_names
+from facepoints.datasets.readers.notes import Notes, shortened
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
 from facepoints.landmarks.known_sets import NUMBERED_SETS, known_or_plain, numbered_set
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "FaceRow",
-    "finite_point",
-    "photos_of_rows",
-    "set_of_names",
-]
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-"""Suffixes of image files, in lower case."""
+__all__ = ["FaceRow", "finite_point", "photos_of_rows", "set_of_names", "unique_row_names"]
 
 _FAR = 1e6  # pixels; no image is that large, so such a coordinate is damage
+_MOST_VALUES = 2**28  # points of all faces that are read, 2 GB
 
 
 @dataclass(frozen=True)
@@ -42,6 +37,8 @@ class FaceRow:
         group: what a split must not separate, such as the person or the photo.
         points: (K, 2), (x, y) in pixels, NaN where not labeled.
         scheme: name of the marking scheme; empty if unknown.
+        size: width and height of the image in the label file; None: not there.
+        where: the place in the label file, for messages; empty: `name` says it.
     """
 
     file: Path
@@ -49,35 +46,8 @@ class FaceRow:
     group: str
     points: NDArray[np.float32]
     scheme: str = ""
-
-
-def open_gray(path: Path) -> NDArray[np.uint8]:
-    """Read a gray image (H, W) uint8 with its EXIF rotation applied.
-
-    Raises:
-        DataError: there is no such file, or it is not an image that OpenCV reads.
-    """
-    try:
-        data = np.fromfile(path, dtype=np.uint8)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"no image at {path}") from error
-    except OSError as error:
-        raise DataError(f"could not read image {path}: {error.strerror or error}") from error
-    except ValueError as error:  # no file can have this name
-        raise DataError(f"could not read image {str(path)!r}: {error}") from error
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)  # the error below is one line
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-    except cv2.error:
-        image = None
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if image is None:
-        raise DataError(
-            f"could not read image {path}: it is damaged or has a format unknown to OpenCV"
-        )
-    return np.asarray(image, dtype=np.uint8)
+    size: tuple[int, int] | None = None
+    where: str = ""
 
 
 def finite_point(x: float, y: float) -> bool:
@@ -85,12 +55,19 @@ def finite_point(x: float, y: float) -> bool:
     return abs(x) < _FAR and abs(y) < _FAR
 
 
-def set_of_names(names: Sequence[str]) -> LandmarkSet:
+def set_of_names(names: Sequence[str], what: str = "the label file") -> LandmarkSet:
     """The landmark set for the point names of a file.
 
     If the names are consecutive numbers, it is the numbered set of that many points, such as the
     68 iBUG points. Otherwise it is the known set with these names, or a plain set.
+
+    Args:
+        what: the file, for the message.
+
+    Raises:
+        DataError: there are too many names, or one is blank, too long or there twice.
     """
+    check_names(names, what)
     if names and all(n.isdecimal() and len(n) < 20 for n in names):
         numbers = [int(n) for n in names]
         numbered, scheme = numbered_set(len(names))
@@ -99,26 +76,73 @@ def set_of_names(names: Sequence[str]) -> LandmarkSet:
     return known_or_plain(names)
 
 
+def unique_row_names(files: Sequence[str]) -> list[str]:
+    """Names for faces by their image files: the second face of a.jpg is "a.jpg#2"."""
+    counts: dict[str, int] = {}
+    names = []
+    for file in files:
+        counts[file] = counts.get(file, 0) + 1
+        names.append(file if counts[file] == 1 else f"{file}#{counts[file]}")
+    return names
+
+
 def photos_of_rows(
     rows: Sequence[FaceRow],
     landmarks: LandmarkSet,
     scheme: str,
     schemes: dict[str, tuple[str, ...]] | None = None,
+    *,
+    path: Path,
+    notes: Notes,
+    offset: float = 0,
+    measured: bool = False,
+    read_images: Callable[[], Iterator[NDArray[np.uint8]]] | None = None,
 ) -> Photos:
-    """Join rows to `Photos`. Adjacent rows of one file read it only once.
+    """Join rows to `Photos`, and check their labels (`label_checks`).
+
+    Adjacent rows of one file read it only once.
 
     Args:
         rows: at least one.
         landmarks: of the K columns of the rows' points.
         scheme: name of the marking scheme of all rows, if `schemes` is empty.
         schemes: the points of each scheme that the rows name.
+        path: the label file or folder, for messages.
+        notes: gets what is left out and changed.
+        offset: number that the label file adds to the coordinates: 1 if it counts from 1.
+        measured: the rows' `size` is the real size of their images, which need not be opened.
+        read_images: yields the gray image of each row; None: they are read from the rows' files.
+
+    Raises:
+        DataError: labels are no positions in their images, or the data are too large.
     """
+    if len(rows) * len(landmarks) > _MOST_VALUES:
+        raise DataError(f"{path} has {len(rows)} faces of {len(landmarks)} points, too many")
+    for row in rows:
+        if max(len(row.name), len(row.group)) > MAX_NAME:
+            raise DataError(f"{path}: the name '{shortened(row.name)}' is too long")
     points = np.stack([row.points for row in rows]).astype(np.float32)
     labelled = np.asarray(np.isfinite(points).all(axis=2))
     points[~labelled] = 0
+    sizes: dict[Path, ImageSize | None] = {}
+    if not measured:
+        for row in rows:
+            if row.file not in sizes:
+                sizes[row.file] = image_size(row.file)
+    table = LabelTable(
+        path=path,
+        names=[row.where or row.name for row in rows],
+        point_names=landmarks.names,
+        points=points,
+        labelled=labelled,
+        seen=[sizes.get(row.file) for row in rows],
+        declared=[row.size for row in rows],
+        offset=offset,
+    )
+    keep = check_labels(table, notes)
     order = list(schemes or ())
-    return Photos(
-        read_images=_ImageFiles(tuple(row.file for row in rows)),
+    photos = Photos(
+        read_images=read_images or _ImageFiles(tuple(row.file for row in rows)),
         points=points,
         labelled=labelled,
         landmarks=landmarks,
@@ -129,6 +153,7 @@ def photos_of_rows(
         ),
         schemes=schemes or {scheme: landmarks.names},
     )
+    return photos if keep.all() else photos.take(keep)
 
 
 @dataclass(frozen=True)

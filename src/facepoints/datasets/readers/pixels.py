@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ __all__ = ["parse_pixels"]
 
 _SPACE, _ZERO = np.uint8(32), np.uint8(48)
 _TEN = np.uint8(10)
+_WHOLE = re.compile(rb"\d+\.0+")
 
 
 def parse_pixels(text: bytes, count: int) -> NDArray[np.uint8]:
@@ -61,16 +64,17 @@ def _parse_digits(text: bytes) -> NDArray[np.uint8] | None:
 
 
 def _parse_tokens(text: bytes, count: int) -> NDArray[np.uint8]:
-    """Parse any text number by number. Raises ValueError for the first bad number."""
+    """Parse any text number by number, also 184.0. Raises ValueError for the first bad number."""
     tokens = text.split()
     if len(tokens) != count:
         raise ValueError(f"expected {count} pixels, found {len(tokens)}")
     values = np.empty(count, dtype=np.uint8)
     for index, token in enumerate(tokens):
-        if not token.isdigit() or len(token) > 12 or int(token) > 255:
+        whole = token.partition(b".")[0] if _WHOLE.fullmatch(token) else token
+        if not whole.isdigit() or len(whole) > 12 or int(whole) > 255:
             shown = token[:20].decode("utf-8", "replace")
             raise ValueError(
                 f"pixel {index + 1} is '{shown}', expected a whole number from 0 to 255"
             )
-        values[index] = int(token)
+        values[index] = int(whole)
     return values
