@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facepoints._util.text_files import formulas_kept
 from facepoints.errors import DataError, MissingExtraError, SettingsError
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
@@ -413,6 +415,27 @@ def test_a_dataframe_has_the_visibility_if_it_is_known() -> None:
     assert table["left_ear_visible"].tolist()[0] == 0.5
     assert table["left_ear_visible"].isna().tolist() == [False, True]
     assert "left_ear_visible" not in to_dataframe([a_face()]).columns
+
+
+HOSTILE = ["=cmd|' /C calc'!A0.jpg", "+1.jpg", "-x.jpg", "@SUM(A1).jpg", "\t=1", "\r=1", "'=1"]
+
+
+def test_names_that_a_spreadsheet_would_run_are_harmless_and_come_back(tmp_path: Path) -> None:
+    names = ("=1+1", "@tip", "\rchin")
+    face = replace(a_face(), landmarks=LandmarkSet(names))
+    path = tmp_path / "faces.csv"
+    write_faces([FrameResult(name, [face], (9, 9)) for name in HOSTILE], path)
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert [row[0] for row in rows] == [f"'{name}" for name in HOSTILE]
+    assert header[9::3] == [f"'{name}_x" for name in names]
+    assert not any(cell[0] in "=@\t\r" for row in [header, *rows] for cell in row if cell)
+    results = read_faces(path)
+    assert [result.file for result in results] == HOSTILE
+    assert results[0].faces == [face]
+    with formulas_kept():
+        write_faces([FrameResult("=1+1", [a_face()], (9, 9))], path)
+    assert path.read_text().splitlines()[1].startswith("=1+1,")
 
 
 def test_visibility_that_is_not_finite_is_not_written(tmp_path: Path) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-__all__ = ["escape_controls", "harmless_cell", "open_text", "original_cell", "printable"]
+__all__ = [
+    "escape_controls",
+    "formulas_kept",
+    "harmless_cell",
+    "open_text",
+    "original_cell",
+    "printable",
+    "write_row",
+]
 
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that change the direction of writing, and so the order in which text is seen."""
@@ -16,6 +28,8 @@ _UNSAFE = {"Cc", "Cs", "Zl", "Zp"}  # controls, lone surrogates, line and paragr
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]", re.DOTALL)
 """Beginning of a cell that a spreadsheet may take for a formula, or of one that was escaped."""
+
+_formulas_kept: ContextVar[bool] = ContextVar("formulas_kept", default=False)
 
 
 def open_text(path: Path) -> TextIO:
@@ -57,9 +71,29 @@ def harmless_cell(text: str) -> str:
     gives every text back exactly. A single character is left alone.
     """
     text = printable(text)
-    return f"'{text}" if len(text) > 1 and _FORMULA.match(text) else text
+    risky = len(text) > 1 and _FORMULA.match(text) and not _formulas_kept.get()
+    return f"'{text}" if risky else text
 
 
 def original_cell(cell: str) -> str:
     """The text that `harmless_cell` was given."""
     return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+
+
+@contextmanager
+def formulas_kept(kept: bool = True) -> Iterator[None]:
+    """In this context, `harmless_cell` leaves all cells as they are if `kept` is true."""
+    token = _formulas_kept.set(kept)
+    try:
+        yield
+    finally:
+        _formulas_kept.reset(token)
+
+
+def write_row(file: TextIO, cells: Iterable[Any]) -> None:
+    """Write a row of a CSV table. Texts are made harmless (`harmless_cell`); None is blank."""
+    row = [harmless_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+    # csv does not quote a carriage return by itself, and readers end a row there
+    risky = any(isinstance(cell, str) and "\r" in cell for cell in row)
+    quoting = csv.QUOTE_NONNUMERIC if risky else csv.QUOTE_MINIMAL
+    csv.writer(file, lineterminator="\n", quoting=quoting).writerow(row)

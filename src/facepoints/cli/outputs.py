@@ -18,13 +18,29 @@ from facepoints._util.option_help import flag
 from facepoints._util.ownership import Output, claim, command_digest
 from facepoints.errors import WriteError
 
-__all__ = ["Output", "Overwrite", "command_line", "model_files", "outputs", "people_files"]
+__all__ = [
+    "KeepFormulas",
+    "Output",
+    "Overwrite",
+    "command_line",
+    "model_files",
+    "outputs",
+    "people_files",
+]
 
 Overwrite = Annotated[
     bool,
     flag(
         "Replace existing outputs that another command line or another program wrote. The same "
         "command line may always replace its own."
+    ),
+]
+
+KeepFormulas = Annotated[
+    bool,
+    flag(
+        "Write names to CSV tables as they are. Else a name that begins with = + - or @ gets an "
+        "apostrophe in front, so that no spreadsheet runs it as a formula."
     ),
 ]
 

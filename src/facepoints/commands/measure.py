@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from rich.console import Console
 
 from facepoints._util.files import atomic_file
 from facepoints._util.progress import StopRequest
-from facepoints._util.text_files import open_text, printable
+from facepoints._util.text_files import open_text, write_row
 from facepoints.commands.report import Report
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -219,21 +218,20 @@ def _writer(out: Path) -> Callable[[Sequence[_MeasuredFrame], Sequence[str], Tex
 
 
 def _write_csv(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: TextIO) -> None:
-    table = csv.writer(file, lineterminator="\n")
     columns = ["file", "frame", "time", "face", "track", "score"]
     columns += [f"{name}{part}" for name in names for part in ("", "_r")]
-    table.writerow([*columns, *KINDS])
+    write_row(file, [*columns, *KINDS])
     for frame, faces in frames:
         time = "" if frame.time is None else round(frame.time, 6)
         for face in faces:
             track = "" if face.track_id is None else face.track_id
-            cells = [printable(frame.file), frame.frame, time, face.number, track]
+            cells = [frame.file, frame.frame, time, face.number, track]
             cells.append(f"{face.score:.4g}")
             for name in names:
                 measured = face.measures.get(name)
                 cells += ["", ""] if measured is None else _rounded(measured)
             events = face.events or {}
-            table.writerow([*cells, *(int(events[k]) if k in events else "" for k in KINDS)])
+            write_row(file, [*cells, *(int(events[k]) if k in events else "" for k in KINDS)])
 
 
 def _write_jsonl(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: TextIO) -> None:
@@ -262,12 +260,11 @@ def _write_jsonl(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: T
 
 
 def _write_events(report: MeasureReport, file: TextIO) -> None:
-    table = csv.writer(file, lineterminator="\n")
     header = "file track event first_frame last_frame start seconds extreme"
-    table.writerow(header.split())
+    write_row(file, header.split())
     for name, track_id, first, last, event in report.events:
         times = (round(event.start, 3), round(event.seconds, 3), round(event.extreme, 4))
-        table.writerow([printable(name), track_id, event.kind, first, last, *times])
+        write_row(file, [name, track_id, event.kind, first, last, *times])
 
 
 def _rounded(measured: Measurement) -> list[float]:

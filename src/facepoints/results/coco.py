@@ -16,7 +16,14 @@ from facepoints.imaging.image_io import STDIN
 from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict, json_line
+from facepoints.results.records import (
+    FrameResult,
+    Record,
+    RecordSource,
+    face_from_dict,
+    json_line,
+    whole_number,
+)
 
 __all__ = ["read_coco", "write_coco"]
 
@@ -122,8 +129,8 @@ def read_coco(path: Path) -> list[FrameResult]:
         results = {
             image["id"]: FrameResult(
                 file=_resolve(path.parent, image["file_name"]),
-                size=(int(image["height"]), int(image["width"])),
-                frame=int(image["frame"]),
+                size=(whole_number(image["height"]), whole_number(image["width"])),
+                frame=whole_number(image["frame"]),
             )
             for image in content["images"]
         }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from facepoints._util.files import atomic_file
-from facepoints._util.text_files import open_text, printable
+from facepoints._util.text_files import open_text, original_cell, write_row
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import known_or_plain
@@ -59,21 +59,19 @@ def write_csv(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     """Write a row per face. Images without a face, and files that could not be read, have none.
 
     There are columns for visibility if it is known for any face. They are blank for the others.
-    There is a column for the time if a record is a frame of a video.
+    There is a column for the time if a record is a frame of a video. Names that a spreadsheet
+    would take for a formula get an apostrophe in front (`text_files.harmless_cell`), which
+    `read_csv` removes.
 
     Raises:
         WriteError: `out` cannot be written.
     """
     visible, time = has_visible(records()), has_time(records())
     with atomic_file(out) as temporary, open_text(temporary) as file:
-        table = csv.writer(file, lineterminator="\n")
-        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        table.writerow(table_columns(landmarks, visible, time))
+        write_row(file, table_columns(landmarks, visible, time))
         for record in records():
-            for name, *cells in table_rows(record, visible, time):
-                # csv does not quote a carriage return by itself, and readers end a row there
-                writer = quoted if "\r" in name else table
-                writer.writerow([printable(name), *cells])  # None is written as an empty cell
+            for cells in table_rows(record, visible, time):
+                write_row(file, cells)
 
 
 def read_csv(path: Path) -> list[FrameResult]:
@@ -89,7 +87,7 @@ def read_csv(path: Path) -> list[FrameResult]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, strict=True)
-            header = next(rows, [])
+            header = [original_cell(cell) for cell in next(rows, [])]
             timed = header[_TIME_AT : _TIME_AT + 1] == [_TIME]
             if timed:
                 del header[_TIME_AT]
@@ -130,7 +128,7 @@ def _add_row(
 ) -> None:
     """Add the face of a row to the last image, or to a new one if the row begins one."""
     try:
-        file, frame, number = cells[0], int(cells[1]), int(cells[2])
+        file, frame, number = original_cell(cells[0]), int(cells[1]), int(cells[2])
         seconds = float(time) if time else None
         if seconds is not None and not math.isfinite(seconds):
             raise ValueError(f"a time of {seconds}")

@@ -19,6 +19,7 @@ from facepoints.results.records import (
     face_from_dict,
     json_line,
     landmarks_from_json,
+    whole_number,
 )
 
 __all__ = ["iter_jsonl", "parse_line", "read_jsonl", "write_jsonl"]
@@ -80,7 +81,7 @@ def parse_line(line: str, place: str, fps: float | None, video: str) -> FrameRes
         if record["faces"]:
             landmarks = _landmarks(record, place)
             faces = [face_from_dict(face, landmarks) for face in record["faces"]]
-        frame = int(record["frame"])
+        frame = whole_number(record["frame"])
         time = record.get("time")
         in_video = frame > 0 or any(face.track_id is not None for face in faces)
         if time is None and in_video and fps is not None:
@@ -90,7 +91,7 @@ def parse_line(line: str, place: str, fps: float | None, video: str) -> FrameRes
         return FrameResult(
             file=str(record["file"]),
             faces=faces,
-            size=(int(record["height"]), int(record["width"])),
+            size=(whole_number(record["height"]), whole_number(record["width"])),
             frame=frame,
             time=None if time is None else float(time),
             video=video,
