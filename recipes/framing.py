@@ -61,7 +61,7 @@ def fit_heads_to(
     seen = np.where(labelled, points[..., 0] + 1j * points[..., 1], 0)
     center = (share * seen).sum(axis=1, keepdims=True)
     best = np.full(len(points), np.inf)
-    projected = np.full(points.shape[:2], np.nan + 0j)
+    projected = np.full(points.shape[:2], complex(np.nan, np.nan))
     turned = np.full(len(points), np.nan)
     for yaw in _YAWS:
         for pitch in _PITCHES:

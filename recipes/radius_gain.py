@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from facepoints.datasets.combine import concatenate
 from facepoints.datasets.samples import Samples
+from facepoints.errors import SettingsError
 from facepoints.evaluation.calibration import radius_factors
 from facepoints.inference.radius_calibration import COVERAGE, Calibration
 from facepoints.landmarks.mean_head import HEAD_STD
@@ -106,11 +107,13 @@ def calibrate_by_features(folder: Path, sets: Sequence[Samples], seed: int = 0) 
     """Fit the gain and the factors of a run with one network, in place.
 
     Args:
-        folder: of the run.
+        folder: of the run, which does not average with mirror images.
         sets: validation faces of each set, in crops as prediction makes them, with visibility.
         seed: of the blurred copies.
     """
     run = Run.load(folder)
+    if run.mirror or len(run.members) != 1:
+        raise SettingsError(f"{folder}: expected one network, trained last without mirroring")
     faces, weights = [], []
     for some in sets:
         faces += [some, blurred(some, seed)]

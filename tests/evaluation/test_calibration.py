@@ -170,3 +170,12 @@ def test_the_report_on_radii_has_known_figures() -> None:
     assert report["ratio"] == pytest.approx(19.5 / 1.5)
     assert radius_report(predicted[:9], radius[:9], truth[:9], labelled[:9])["ratio"] is None
     assert radius_report(truth, radius, truth, labelled)["ratio"] is None
+
+
+def test_pixels_for_hidden_points_survive_the_file_and_are_checked() -> None:
+    calibration = Calibration((1.0, 2.0, 3.0), 5, True, hidden=(0.5, 0.0, 2.0))
+    assert Calibration.from_dict(calibration.to_dict(), 3) == calibration
+    assert "hidden" not in Calibration((1.0,)).to_dict()
+    for wrong in ([1.0], [1.0, -2.0, 3.0], [1.0, math.inf, 2.0]):
+        with pytest.raises(DataError, match="hidden"):
+            Calibration.from_dict({**calibration.to_dict(), "hidden": wrong}, 3)

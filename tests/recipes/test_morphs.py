@@ -130,16 +130,19 @@ def test_half_the_pixels_keep_the_points_in_place() -> None:
         assert light_at(np.asarray(grown, np.uint8), point) == pytest.approx(point, abs=0.3)
 
 
-def test_morphs_are_kept_for_the_faces_and_the_seed_that_they_were_made_with(
-    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_made_faces_are_kept_for_the_faces_and_settings_that_they_were_made_with(
+    faces: Faces, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(recipe, "MORPHS", {"photos": 1})
-    made = recipe.morphed(tmp_path, 0, {"photos": faces}, seed=0)
-    again = recipe.morphed(tmp_path, 0, {"photos": faces}, seed=0)
+    calls = []
+
+    def make() -> Faces:
+        calls.append(1)
+        return halved(faces)
+
+    made = recipe.kept(tmp_path, "a", faces, 1, make)
+    again = recipe.kept(tmp_path, "a", faces, 1, make)
     assert np.array_equal(again.images, made.images)
-    assert len(list(tmp_path.iterdir())) == 1
-    other = recipe.morphed(tmp_path, 0, {"photos": faces}, seed=1)
-    assert not np.array_equal(other.points, made.points)
-    moved = replace(faces, points=faces.points + 1)
-    labelled_anew = recipe.morphed(tmp_path, 0, {"photos": moved}, seed=0)
-    assert labelled_anew.points == pytest.approx(made.points + 0.5)
+    assert len(calls) == 1
+    recipe.kept(tmp_path, "a", faces, 2, make)
+    recipe.kept(tmp_path, "a", replace(faces, points=faces.points + 1), 1, make)
+    assert len(calls) == 3
