@@ -156,14 +156,14 @@ def check_output_folder(
         WriteError: there is something else at this path, it cannot be written, or it or one of
             the files is an input.
     """
-    check_output(out / "x", ())
     known = _identities(inputs)
     with _write_errors(out):
         status = _status(out)
+        if status is not None and not stat.S_ISDIR(status.st_mode):
+            raise WriteError(f"could not write to {out}: it is not a folder; name a folder")
+        check_output(out / "x", ())
         if status is None:
             return
-        if not stat.S_ISDIR(status.st_mode):
-            raise WriteError(f"could not write to {out}: it is a file; name a folder")
         _check_not_input(out, status, known)
         for name in names:
             if (there := _status(out / name)) is not None:

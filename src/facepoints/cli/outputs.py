@@ -76,7 +76,7 @@ def outputs(
     files: list[str | Path] = list(inputs)
     for output in listed:
         if output.is_folder:
-            check_output_folder(output.path, files, output.files())
+            check_output_folder(output.path, files, () if output.whole else output.files())
         else:
             check_output(output.path, files)
     _check_distinct([output.path for output in listed])
