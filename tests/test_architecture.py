@@ -33,7 +33,7 @@ ROWS = (
     "training",
     "commands",
     "cli",
-    "__main__",
+    "__main__ _pyinstaller",
 )
 ROW = {package: level for level, row in enumerate(ROWS) for package in row.split()}
 
@@ -44,6 +44,7 @@ NEED_TORCH = {
     "models.ensemble": False,
     "models.loading": False,
     "models.onnx_edit": False,
+    "models.run_header": False,
     "training.settings": False,
     "training.missing_labels": False,
     "models": True,
@@ -56,6 +57,8 @@ def modules() -> dict[str, ast.Module]:
     """Every module by its dotted name inside the package; a package by the folder's."""
     trees = {}
     for path in sorted(ROOT.rglob("*.py")):
+        if "-" in path.name:  # a hook that only PyInstaller runs
+            continue
         parts = path.relative_to(ROOT).with_suffix("").parts
         name = ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
         trees[name] = ast.parse(path.read_text(encoding="utf-8"))

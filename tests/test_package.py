@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import configparser
 import email
+import importlib
+import pkgutil
+import runpy
 import subprocess
 import sys
 import tarfile
+import types
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import facepoints
 from facepoints import weights
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,3 +73,45 @@ def test_the_source_archive_holds_what_its_tests_need(built: Path) -> None:
         "Makefile", "README.md", "constraints.txt", "mkdocs.yml", "pyproject.toml", ".ci/run",
     }  # fmt: skip
     assert single - names == set()
+
+
+def test_the_hook_for_pyinstaller_is_in_the_wheel_and_in_its_metadata(
+    wheel: zipfile.ZipFile,
+) -> None:
+    (name,) = [n for n in wheel.namelist() if n.endswith(".dist-info/entry_points.txt")]
+    points = configparser.ConfigParser()
+    points.read_string(wheel.read(name).decode())
+    module, _, function = points["pyinstaller40"]["hook-dirs"].partition(":")
+    (folder,) = getattr(importlib.import_module(module), function)()
+    hook = Path(folder) / "hook-facepoints.py"
+    assert hook.relative_to(ROOT / "src").as_posix() in wheel.namelist()
+
+
+def test_the_hook_for_pyinstaller_names_the_model_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook runs with stand-ins for PyInstaller's functions, which see the same package."""
+    hooks = types.ModuleType("PyInstaller.utils.hooks")
+    package = Path(facepoints.__file__).parent
+
+    def collect_data_files(name: str, includes: list[str]) -> list[tuple[str, str]]:
+        files = {file for pattern in includes for file in package.glob(pattern)}
+        return [(str(f), str(Path(name) / f.parent.relative_to(package))) for f in sorted(files)]
+
+    def collect_submodules(name: str, filter: Callable[[str], bool]) -> list[str]:
+        modules = [m.name for m in pkgutil.walk_packages(facepoints.__path__, f"{name}.")]
+        return [module for module in modules if filter(module)]
+
+    hooks.__dict__.update(
+        collect_data_files=collect_data_files,
+        collect_submodules=collect_submodules,
+        copy_metadata=lambda name: [],
+    )
+    for name in ("PyInstaller", "PyInstaller.utils"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, "PyInstaller.utils.hooks", hooks)
+    result = runpy.run_path(str(package / "_pyinstaller" / "hook-facepoints.py"))
+    named = {source for source, _ in result["datas"]}
+    assert {str(weights.POINTS), str(weights.DETECTOR)} <= named
+    places = dict(result["datas"])
+    assert places[str(weights.POINTS)] == str(Path("facepoints") / "weights")
+    homes = {f"facepoints.{home}" for home in facepoints._HOMES.values()}
+    assert homes <= {*result["hiddenimports"], "facepoints"}

@@ -4,9 +4,10 @@
 
 A try fails if the reader raises anything but FacepointsError (a warning other than those of
 facepoints counts), crashes the interpreter, takes longer than `HANG` seconds of processor time
-(or six times as long altogether), or more than `MEMORY` bytes above what it used before. Every seed has a process of its own, so crashes and hangs are
-found. Failing files are minimized by Hypothesis, if they do not crash or hang, and kept in
-build/fuzz/, with the traceback. The exit status is 1 if anything failed.
+(or six times as long altogether), or more than `MEMORY` bytes above what it used before. Every
+seed has a process of its own, so crashes and hangs are found. Failing files are minimized by
+Hypothesis, if they do not crash or hang, and kept in build/fuzz/, with the traceback. The exit
+status is 1 if anything failed.
 """
 
 from __future__ import annotations

@@ -302,7 +302,7 @@ def run_header(folder: Path) -> Seed:
     """run.json of a trained run with one small network. Needs PyTorch."""
     from facepoints.models.networks import build_model
     from facepoints.models.run import Run, save_weights
-    from facepoints.training.run_folder import stored_settings
+    from facepoints.training.settings import stored_settings
 
     committed = Path(__file__).resolve().parents[2] / "runs" / "kaggle-like" / "run.json"
     header = json.loads(committed.read_text(encoding="utf-8"))

@@ -23,8 +23,7 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.networks import KeypointModel, build_model
 from facepoints.models.run import Member, Run
 from facepoints.training import initialization
-from facepoints.training.run_folder import stored_settings
-from facepoints.training.settings import TrainSettings
+from facepoints.training.settings import TrainSettings, stored_settings
 from facepoints.training.train import train
 
 pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")

@@ -24,8 +24,7 @@ from facepoints.datasets.samples import Samples
 from facepoints.errors import FacepointsError, RunError, WriteError
 from facepoints.models.run import Run
 from facepoints.training import member_trainer
-from facepoints.training.run_folder import stored_settings
-from facepoints.training.settings import TrainSettings
+from facepoints.training.settings import TrainSettings, stored_settings
 from facepoints.training.train import train
 from facepoints.training.train_state import TrainState
 

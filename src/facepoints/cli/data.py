@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from facepoints._util.console import count_noun
 from facepoints._util.option_help import option
-from facepoints.cli.options import Data, ReadOptions, Seed, group
-from facepoints.cli.output import say
+from facepoints.cli.options import Data, Device, ReadOptions, Seed, group
+from facepoints.cli.output import say, working
 from facepoints.cli.outputs import Output, Overwrite, model_files, outputs
 from facepoints.errors import SettingsError
 
@@ -32,7 +32,8 @@ def convert(
 
     with outputs(*written_outputs(to, out), inputs=data, overwrite=overwrite):
         faces = options.load(data)
-        written = WRITERS[to](faces, out)
+        with working("writing the faces"):
+            written = WRITERS[to](faces, out)
     say(f"{count_noun(len(faces), 'face')} with {len(faces.landmarks)} points written to {written}")
 
 
@@ -50,6 +51,7 @@ def show(
     count: Annotated[
         int, option("Number of faces to draw, spread evenly over the data.", metavar="N")
     ] = 24,
+    device: Device = "cpu",
     overwrite: Overwrite = False,
     options: Annotated[ReadOptions, group("")] = _DATA,
 ) -> None:
@@ -60,7 +62,8 @@ def show(
         raise SettingsError(f"the sheet is a PNG: expected a name that ends in .png, got {out}")
     with outputs(out, inputs=[*data, *model_files(model)], overwrite=overwrite):
         faces = options.load(data)
-        shown = draw(faces, out, count=count, model=model)
+        with working("drawing the faces"):
+            shown = draw(faces, out, count=count, model=model, device=device)
     say(f"{count_noun(shown, 'face')} drawn on {out}")
 
 

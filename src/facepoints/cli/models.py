@@ -14,11 +14,12 @@ from facepoints.cli.options import (
     AnyModel,
     Data,
     DataOptions,
+    Device,
     ExcludePeople,
     Split,
     group,
 )
-from facepoints.cli.output import OUT, say
+from facepoints.cli.output import OUT, say, working
 from facepoints.cli.outputs import Overwrite, model_files, outputs, people_files
 from facepoints.errors import SettingsError
 
@@ -53,6 +54,7 @@ def submit(
             default_text="default: no score",
         ),
     ] = None,
+    device: Device = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
     """Write a submission for Kaggle's Facial Keypoints Detection."""
@@ -60,8 +62,8 @@ def submit(
     from facepoints.models.loading import load_model
 
     inputs = [test, lookup, *([] if score is None else [score]), *model_files(model)]
-    with outputs(out, inputs=inputs, overwrite=overwrite):
-        report = submit(load_model(model), test, lookup, out, score=score)
+    with outputs(out, inputs=inputs, overwrite=overwrite), working("predicting the points"):
+        report = submit(load_model(model, device), test, lookup, out, score=score)
     say(
         f"{report.out}: {report.rows} coordinates of {report.images} images "
         f"({', '.join(f'{n} by {s}' for s, n in report.schemes.items())}), "
@@ -96,8 +98,11 @@ def adapt(
     if out.suffix.lower() != ".onnx":
         raise SettingsError(f"a model is written to a file that ends in .onnx, got {out}")
     inputs = [*data, *people_files(exclude_people), *model_files(model)]
-    with outputs(out, inputs=inputs, overwrite=overwrite):
-        report = adapt(data, out, model=model, split=split, exclude_people=exclude_people)
+    running = working("fitting the model to the labels")
+    with outputs(out, inputs=inputs, overwrite=overwrite), running:
+        report = adapt(
+            data, out, model=model, split=split, exclude_people=exclude_people
+        )
     left = f", {report.left_out} left out" if report.left_out else ""
     fitted_on = count_noun(report.faces, "face")
     say(f"{report.out}: {len(report.points)} points, fitted on {fitted_on}{left}")
@@ -112,8 +117,9 @@ def adapt(
 _Run = Annotated[
     str,
     option(
-        "Model: a run folder, or 'builtin' for the run behind the model in the package.",
-        metavar="RUN",
+        "Model: a run folder, 'builtin' for the run behind the model in the package, or an ONNX "
+        "file that facepoints wrote, which is checked and copied.",
+        metavar="MODEL",
     ),
 ]
 
@@ -149,6 +155,8 @@ def export(
 ) -> None:
     """Write a run as one ONNX file, for prediction without PyTorch."""
     from facepoints.commands.export import export, export_path
+    from facepoints.models.loading import run_folder
+    from facepoints.models.run_header import read_finished_header
 
     path = export_path(model, out, int8=int8)
     if path.suffix.lower() != ".onnx":
@@ -160,13 +168,16 @@ def export(
     inputs = [*data, *people_files(options.exclude_people), *run_files, Path(model) / "run.json"]
     with outputs(path, inputs=inputs, overwrite=overwrite or out is None):
         if int8:
+            read_finished_header(run_folder(model))
+            faces = options.load(data)
             from facepoints.models import quantize
-            from facepoints.models.loading import run_folder
             from facepoints.models.run import Run
 
             run = Run.load(run_folder(model))
-            faces = options.load(data)
-            OUT.print(quantize.table(quantize.quantize(run, faces, path)))
+            with working("quantizing the model"):
+                report = quantize.quantize(run, faces, path)
+            OUT.print(quantize.table(report))
         else:
-            export(path, model=model)
+            with working("exporting the model"):
+                export(path, model=model)
     say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

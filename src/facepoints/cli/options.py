@@ -22,6 +22,7 @@ __all__ = [
     "CropSize",
     "Data",
     "DataOptions",
+    "Device",
     "EvaluationDataOptions",
     "ExcludePeople",
     "Fps",
@@ -113,13 +114,15 @@ Fps = Annotated[
 
 Seed = Annotated[int, SEED]
 
+Device = Annotated[str, DEVICE]
+
 
 @dataclass(frozen=True)
 class PredictorOptions:
     """Options of the commands that find faces in images."""
 
     model: AnyModel = weights.BUILTIN
-    device: Annotated[str, DEVICE] = "cpu"
+    device: Device = "cpu"
     detector: Annotated[
         str,
         option(
@@ -167,9 +170,11 @@ class ReadOptions:
 
     def load(self, data: Sequence[Path]) -> Samples:
         """Read the labeled faces of files and folders. Raises DataError if there is none."""
+        from facepoints.cli.output import working
         from facepoints.datasets.combine import load_dataset
 
-        return load_dataset(data, **vars(self))
+        with working("reading the data"):
+            return load_dataset(data, **vars(self))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from facepoints._util.console import PlainConsole, print_line
 from facepoints._util.text_files import escape_controls
 from facepoints.errors import DataWarning
 
-__all__ = ["ERR", "OUT", "fail", "note", "say", "shown_warnings"]
+__all__ = ["ERR", "OUT", "fail", "note", "say", "shown_warnings", "working"]
 
 OUT = PlainConsole(quiet=os.environ.get("RANK", "0") != "0")
 """Standard output. In distributed training, only the first process prints."""
@@ -34,6 +34,24 @@ def note(text: str) -> None:
     """Print a line to standard error, so that it does not mix with results."""
     with suppress(OSError):
         print_line(ERR, text)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that a command works, and for how long: on a terminal, until the block ends.
+
+    Args:
+        what: what it does, as in "reading the data".
+    """
+    if not ERR.is_terminal or OUT.quiet:
+        yield
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=ERR, transient=True) as bar:
+        bar.add_task(what, total=None)
+        yield
 
 
 def fail(text: str) -> NoReturn:

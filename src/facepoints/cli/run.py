@@ -11,6 +11,7 @@ from facepoints import __version__
 from facepoints._util.console import checked_output
 from facepoints._util.progress import Stopped
 from facepoints.cli.data import convert, show, synthetic
+from facepoints.cli.info import info
 from facepoints.cli.models import adapt, export, submit
 from facepoints.cli.output import fail, note, shown_warnings
 from facepoints.cli.outputs import command_line
@@ -63,6 +64,7 @@ def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:
         "convert": convert,
         "show": show,
         "synthetic": synthetic,
+        "info": info,
     }
 
 
@@ -73,4 +75,7 @@ def _run(arguments: Sequence[str]) -> None:
     parse(_commands(arguments), arguments)()
 
 
-_EXTRAS = dict.fromkeys(("torch", "safetensors", "matplotlib", "onnx", "onnxscript"), "train")
+_EXTRAS = {
+    **dict.fromkeys(("torch", "safetensors", "onnxscript"), "train"),
+    **dict.fromkeys(("matplotlib", "onnx"), "adapt"),
+}

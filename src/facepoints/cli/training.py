@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import field, fields, make_dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -13,12 +14,15 @@ from facepoints.cli.options import (
     AnyModel,
     Data,
     DataOptions,
+    Device,
     EvaluationDataOptions,
     group,
 )
-from facepoints.cli.output import OUT, say
+from facepoints.cli.output import OUT, say, working
 from facepoints.cli.outputs import Output, Overwrite, model_files, outputs, people_files
-from facepoints.training.settings import Missing, Network, TrainSettings
+from facepoints.errors import MissingExtraError
+from facepoints.models.run_header import check_no_run
+from facepoints.training.settings import Missing, Network, TrainSettings, stored_settings
 
 __all__ = ["compare", "evaluate", "settings_to_resume", "train"]
 
@@ -52,10 +56,13 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         The run folder holds the weights, model.onnx, the settings, the metrics and charts.
         Ctrl-C stops and saves a checkpoint; --resume continues from it.
         """
-        from facepoints.evaluation.table import table
-        from facepoints.training.train import train
-
+        _check_torch()
+        if not resume:
+            check_no_run(out)
         faces = options.load(data)
+        from facepoints.evaluation.table import table
+        from facepoints.training.train import train  # imports PyTorch, which takes seconds
+
         report = train(
             faces,
             out,
@@ -74,6 +81,12 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
     return train
 
 
+def _check_torch() -> None:
+    """Raises MissingExtraError before any work is done."""
+    if find_spec("torch") is None:
+        raise MissingExtraError("torch", "train", "training")
+
+
 def settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
     """Defaults of the command `train`: with --resume, the settings of the interrupted run."""
     if arguments[:1] != ["train"] or "--resume" not in arguments:
@@ -81,8 +94,6 @@ def settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
     words = [word for argument in arguments for word in argument.split("=", 1)]
     if "--out" not in words[:-1]:
         return _DEFAULTS
-    from facepoints.training.run_folder import stored_settings
-
     return stored_settings(Path(words[words.index("--out") + 1])) or _DEFAULTS
 
 
@@ -97,6 +108,7 @@ def evaluate(
             default_text="default: only print the table",
         ),
     ] = None,
+    device: Device = "cpu",
     overwrite: Overwrite = False,
     options: Annotated[EvaluationDataOptions, group("")] = _EVALUATION_DATA,
 ) -> None:
@@ -106,6 +118,7 @@ def evaluate(
     radius. The built-in model is measured as it predicts, with 8-bit layers.
     """
     from facepoints.commands.evaluate import evaluate
+    from facepoints.drawing import check_charts
     from facepoints.evaluation.evaluate import FILES
     from facepoints.evaluation.table import table
 
@@ -113,10 +126,22 @@ def evaluate(
     folder = None if out is None else Output(out, frozenset(FILES))
     inputs = [*data, *people, *model_files(model)]
     with outputs(folder, inputs=inputs, overwrite=overwrite):
-        report = evaluate(options.load(data), model=model, out=out)
+        if out is not None:
+            check_charts()
+        loaded = _loaded(model, device)
+        faces = options.load(data)
+        with working("measuring the model"):
+            report = evaluate(faces, model=loaded, out=out)
     OUT.print(table(report))
     if out is not None:
         say(f"report and charts are in {out}")
+
+
+def _loaded(model: str, device: str) -> Any:
+    from facepoints.models.loading import load_model
+
+    with working("loading the model"):
+        return load_model(model, device)
 
 
 def _without(names: set[str], default_of_init: str) -> type:
@@ -156,11 +181,13 @@ def compare(
     Each pair of a network and a strategy trains on the same number of rows, or, with --minutes,
     for the same time. Run the same command again to resume an interrupted comparison.
     """
-    from facepoints.training.compare import FILES, compare, table
+    _check_torch()
+    faces = options.load(data)
+    from facepoints.training.compare import FILES, compare, table  # imports PyTorch
 
     with outputs(Output(out, frozenset(FILES)), inputs=data, overwrite=overwrite):
         report = compare(
-            options.load(data),
+            faces,
             out,
             networks,
             missing,

@@ -10,10 +10,12 @@ from facepoints import weights
 from facepoints.api import FaceModel
 from facepoints.datasets.combine import load_dataset
 from facepoints.datasets.samples import Samples
+from facepoints.drawing import check_charts
 from facepoints.errors import SettingsError
 from facepoints.evaluation.evaluate import CalibratedModel
 from facepoints.evaluation.evaluate import evaluate as evaluate_samples
-from facepoints.models.loading import load_model
+from facepoints.inference.landmark_model import LandmarkModel
+from facepoints.models.loading import load_model, model_for_crops
 
 __all__ = ["evaluate"]
 
@@ -23,6 +25,7 @@ def evaluate(
     *,
     model: str | Path | FaceModel | CalibratedModel = weights.BUILTIN,
     out: str | Path | None = None,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Measure the error of a model on labeled faces.
 
@@ -32,6 +35,8 @@ def evaluate(
             landmark model is measured, without its face detector.
         out: folder for ``evaluation.json``, the error curve and the worst faces; None: nothing
             is written.
+        device: where a model that is named by a path runs: "cpu", "cuda", "cuda:N" or "auto"
+            (CUDA if there is one).
 
     Returns:
         The report; its keys are those of ``evaluation.json``.
@@ -39,14 +44,19 @@ def evaluate(
     Raises:
         DataError: no label, or no labeled point that the model predicts.
         ModelError, RunError: the model is missing, damaged or newer.
-        SettingsError: `model` is none of these.
+        MissingExtraError: `out` is given, and matplotlib is not installed.
+        SettingsError: `model` is none of these, or this machine has no such device.
         WriteError: `out` cannot be written.
     """
-    if not isinstance(data, Samples):
-        data = load_dataset(data)
+    if out is not None:
+        check_charts()
     ready: Any = model.model if isinstance(model, FaceModel) else model
     if isinstance(ready, str | Path):
-        ready = load_model(ready)
+        ready = load_model(ready, device)
+    if not isinstance(data, Samples):
+        data = load_dataset(data)
+    if isinstance(ready, LandmarkModel):
+        ready = model_for_crops(ready)
     if not (hasattr(ready, "predict") and hasattr(ready, "calibration")):
         raise SettingsError(
             f"expected a model's name, file, run folder or a loaded model, got "

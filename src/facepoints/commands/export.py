@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from facepoints import weights
+from facepoints._util.files import write_bytes
 from facepoints.errors import SettingsError
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.models.loading import run_folder
+from facepoints.models.run_header import read_finished_header
 
 __all__ = ["export", "export_path"]
 
@@ -16,14 +19,20 @@ def export_path(model: str | Path, out: str | Path | None, *, int8: bool = False
 
     Raises:
         SettingsError: the built-in model without `out`: the files of the package stay as they
-            are.
+            are; or an ONNX file without `out`, or with `int8`.
     """
-    if out is not None:
+    if out is not None and not (int8 and Path(model).is_file()):
         return Path(out)
     if str(model) == weights.BUILTIN:
         raise SettingsError(
             "the files of the package stay as they are; name a file to write with --out"
         )
+    if Path(model).is_file():
+        if int8:
+            raise SettingsError(
+                f"{model} is an ONNX file, and only a run can be quantized; name a run folder"
+            )
+        raise SettingsError(f"{model} is an ONNX file already; name the copy to write with --out")
     return Path(model) / ("model-int8.onnx" if int8 else "model.onnx")
 
 
@@ -32,7 +41,8 @@ def export(out: str | Path | None = None, *, model: str | Path = weights.BUILTIN
 
     Args:
         out: file to write; None: model.onnx in the run folder.
-        model: run folder, or "builtin" for the run behind the model of the package.
+        model: run folder; "builtin" for the run behind the model of the package; or an ONNX file
+            of facepoints, such as one that `adapt` wrote, which is checked and copied.
 
     Returns:
         The file written.
@@ -40,12 +50,19 @@ def export(out: str | Path | None = None, *, model: str | Path = weights.BUILTIN
     Raises:
         MissingExtraError: PyTorch or the package onnx is not installed.
         RunError: no finished run there.
-        SettingsError: the built-in model without `out`.
+        ModelError: the ONNX file is damaged, newer or not of facepoints.
+        SettingsError: the built-in model or an ONNX file without `out`.
         WriteError: the file cannot be written.
     """
     path = export_path(model, out)
+    if str(model) != weights.BUILTIN and Path(model).is_file():
+        LandmarkModel.load(model)  # checks it
+        write_bytes(path, Path(model).read_bytes())
+        return path
+    folder = run_folder(model)
+    read_finished_header(folder)  # before PyTorch, which takes seconds to import
     from facepoints.models.onnx_export import export as export_run  # imports PyTorch
     from facepoints.models.run import Run
 
-    export_run(Run.load(run_folder(model)), path)
+    export_run(Run.load(folder), path)
     return path

@@ -9,12 +9,19 @@ from facepoints.datasets.splits import spread_rows
 from facepoints.drawing import draw_sheet
 from facepoints.errors import SettingsError
 from facepoints.evaluation.evaluate import predict_samples
-from facepoints.models.loading import load_model
+from facepoints.models.loading import load_model, model_for_crops
 
 __all__ = ["show"]
 
 
-def show(samples: Samples, out: Path, *, count: int = 24, model: str | Path | None = None) -> int:
+def show(
+    samples: Samples,
+    out: Path,
+    *,
+    count: int = 24,
+    model: str | Path | None = None,
+    device: str = "cpu",
+) -> int:
     """Draw faces with their labels, and with the predictions of a model if one is named.
 
     Args:
@@ -22,12 +29,13 @@ def show(samples: Samples, out: Path, *, count: int = 24, model: str | Path | No
         out: PNG file to write.
         count: faces to draw, at most.
         model: "builtin", an ONNX file or a run folder to predict with; None: only labels.
+        device: where the model runs: "cpu", "cuda", "cuda:N" or "auto".
 
     Returns:
         Number of faces drawn.
 
     Raises:
-        SettingsError: `count` is not positive.
+        SettingsError: `count` is not positive, or this machine has no such device.
         ModelError, RunError: the model is missing, damaged or newer.
         WriteError: `out` cannot be written.
     """
@@ -36,6 +44,6 @@ def show(samples: Samples, out: Path, *, count: int = 24, model: str | Path | No
     chosen = samples.take(spread_rows(len(samples), count))
     predicted = None
     if model is not None:
-        predicted = predict_samples(load_model(model), chosen)
+        predicted = predict_samples(model_for_crops(load_model(model, device)), chosen)
     draw_sheet(chosen, out, predicted=predicted)
     return len(chosen)

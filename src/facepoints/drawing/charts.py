@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["bars", "ced_chart", "curves"]
+__all__ = ["bars", "ced_chart", "check_charts", "curves"]
 
 # The colors of Okabe & Ito (https://jfly.uni-koeln.de/color/), which color-blind people can tell
 # apart, without yellow, which is too light for lines.
@@ -25,13 +26,18 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5
 _INK, _FAINT = "#333333", "#DDDDDD"
 
 
+def check_charts() -> None:
+    """Raises MissingExtraError if matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise MissingExtraError("matplotlib", "adapt", "drawing charts")
+
+
 def _figure(width: float, height: float) -> Figure:
     """An empty figure; sizes in inches. Not from pyplot, which keeps figures in a global list."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "train", "drawing charts") from error
+    check_charts()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # pyright: ignore
     FigureCanvasAgg(figure)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,21 @@ from facepoints.detection import FullImageDetector
 from facepoints.errors import RunError
 from facepoints.inference.crop_predictor import CropModel, CroppingModel
 from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
+from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name
+from facepoints.models.run_header import read_finished_header
 
 if TYPE_CHECKING:
     from facepoints.models.run import Run
 
-__all__ = ["RunModel", "load_model", "run_folder", "select_crop_model"]
+__all__ = [
+    "CalibratedCropModel",
+    "RunModel",
+    "load_model",
+    "model_for_crops",
+    "run_folder",
+    "select_crop_model",
+]
 
 
 @dataclass(frozen=True)
@@ -61,25 +70,62 @@ class RunModel:
         return self.run.predict(crops)
 
 
-def load_model(model: str | Path = weights.BUILTIN) -> Run | LandmarkModel:
+def load_model(model: str | Path = weights.BUILTIN, device: str = "cpu") -> Run | LandmarkModel:
     """Load a model by its name, file or run folder.
 
     Args:
         model: "builtin" for the package's model, an ONNX file, or a run folder. Without PyTorch,
             model.onnx in the run folder is loaded instead.
+        device: where it runs: "cpu", "cuda", "cuda:N" or "auto" (CUDA if there is one).
 
     Raises:
         RunError, ModelError: it is missing, damaged or written by a newer version.
+        SettingsError: this machine has no such device.
     """
     path = Path(model)
     onnx = path / "model.onnx"
     if str(model) == weights.BUILTIN or not path.is_dir():
-        return LandmarkModel.load(model)
+        return LandmarkModel.load(model, device)
     if onnx.is_file() and (find_spec("torch") is None or not (path / "run.json").is_file()):
-        return LandmarkModel.load(path)
+        return LandmarkModel.load(path, device)
+    read_finished_header(path)  # before PyTorch, which takes seconds to import
+    from facepoints.models.devices import torch_device
     from facepoints.models.run import Run
 
-    return Run.load(path)
+    return Run.load(path, torch_device(device))
+
+
+def model_for_crops(model: Run | LandmarkModel) -> CalibratedCropModel:
+    """What predicts on the crops of a data set, with radii.
+
+    A model predicts on such crops as they are. An adapted one does not: its points are not those
+    that the crops are framed by, so it predicts on crops framed like its training crops.
+
+    Args:
+        model: a run or a model file.
+    """
+    if isinstance(model, LandmarkModel) and model.metadata.adapted is not None:
+        return _AdaptedModel(model, model.schemes, FullImageDetector())
+    return model
+
+
+class CalibratedCropModel(CropModel, Protocol):
+    """A model for crops of one face each that predicts radii."""
+
+    @property
+    def calibration(self) -> Calibration: ...
+    def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:
+        """Landmarks of gray images (N, H, W) uint8, in their pixels."""
+        ...
+
+
+class _AdaptedModel(CroppingModel):
+    """An adapted model file, on the crops of a data set."""
+
+    @property
+    def calibration(self) -> Calibration:
+        assert isinstance(self.model, LandmarkModel)
+        return self.model.calibration
 
 
 def run_folder(model: str | Path) -> Path:

@@ -53,7 +53,7 @@ class Adaptation:
 def check_onnx() -> None:
     """Raises MissingExtraError if the package onnx is not installed."""
     if find_spec("onnx") is None:
-        raise MissingExtraError("onnx", "train", "writing a model file")
+        raise MissingExtraError("onnx", "adapt", "writing a model file")
 
 
 def with_metadata(model: Any, metadata: dict[str, Any]) -> bytes:

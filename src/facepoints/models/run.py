@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from facepoints._util.files import read_json, write_bytes, write_json
+from facepoints._util.files import write_bytes, write_json
 from facepoints._version import __version__
 from facepoints.datasets.crop_geometry import CropRule
-from facepoints.errors import DataError, FacepointsError, RunError
+from facepoints.errors import FacepointsError, RunError
 from facepoints.evaluation.calibration import uncalibrated
 from facepoints.imaging.affine import resize_images
 from facepoints.inference.landmark_model import LandmarkOutput, undo_resize
@@ -36,6 +36,7 @@ from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.ensemble import Merge, NetworkOutput, combine, merge_matrix
 from facepoints.models.networks import KeypointModel, build_model
+from facepoints.models.run_header import FORMAT, MODEL, read_finished_header, read_header
 
 __all__ = [
     "FORMAT",
@@ -46,12 +47,6 @@ __all__ = [
     "save_run",
     "save_weights",
 ]
-
-MODEL = "model.onnx"
-"""File in the run folder that `onnx_export` writes and `landmark_model` reads."""
-
-FORMAT = 1
-"""Version of the folder's layout. Newer ones are refused."""
 
 _BATCH = 128  # images per forward pass
 
@@ -110,12 +105,7 @@ class Run:
         Raises:
             RunError: no run there, unfinished, damaged, or made by a newer version.
         """
-        header = read_header(folder)
-        if not header.get("finished"):
-            raise RunError(
-                f"{folder} holds a run that has not finished training; "
-                f"continue with: facepoints train ... --out {folder} --resume"
-            )
+        header = read_finished_header(folder)
         try:
             height, width = map(int, header["size"])
             members = []
@@ -231,33 +221,6 @@ def _crop_rule(header: dict[str, Any], landmarks: LandmarkSet) -> CropRule:
     x, y, width, height = map(float, header["face_box"])
     points = np.array(header["canonical_points"], np.float32).reshape(len(landmarks), 2)
     return CropRule(points, (x, y, width, height))
-
-
-def read_header(folder: Path) -> dict[str, Any]:
-    """The contents of ``run.json``.
-
-    Raises:
-        RunError: there is none, it is damaged, or a newer version wrote it.
-    """
-    if not folder.is_dir():
-        raise RunError(
-            f"no run folder at {folder}; train one with: facepoints train DATA --out RUN"
-        )
-    if not (folder / "run.json").is_file():
-        raise RunError(f"{folder} is not a run: it has no run.json")
-    try:
-        header = read_json(folder / "run.json")
-    except DataError as error:
-        raise RunError(f"damaged run: {error}") from error
-    version = header.get("format") if isinstance(header, dict) else None
-    if not isinstance(version, int):
-        raise RunError(f"{folder / 'run.json'} is not the header of a run")
-    if version > FORMAT:
-        raise RunError(
-            f"{folder} was made by facepoints {header.get('facepoints', '?')} (run format "
-            f"{version}); this is {__version__} and reads up to format {FORMAT}: upgrade it"
-        )
-    return header
 
 
 def save_weights(path: Path, model: KeypointModel, half: bool = False) -> None:

@@ -65,12 +65,14 @@ def compare(
         "error" why a cell could not be trained; "settings"; "held_out" rows.
 
     Raises:
-        SettingsError: nothing to compare, or nothing held out to compare on.
+        SettingsError: nothing to compare, nothing held out to compare on, or a setting that no
+            cell would use.
         RunError: `out` holds cells of other data or settings.
         Stopped: Ctrl-C or SIGTERM; the same call continues.
     """
     console = console or Console()
     settings = replace(settings, init=settings.init or RANDOM_INIT)
+    _check_used(networks, missing, settings)
     if not networks or not missing:
         raise SettingsError("compare needs at least one network and one missing-label strategy")
     if settings.validation == 0:
@@ -96,6 +98,21 @@ def compare(
             raise SettingsError(f"nothing could be compared; the first: {cells[0]['error']}")
         ctx.run_on_rank0(lambda: _chart(report, out))
     return report
+
+
+def _check_used(
+    networks: Sequence[Network], missing: Sequence[Missing], settings: TrainSettings
+) -> None:
+    """Refuse settings that no cell would use. Raises SettingsError."""
+    defaults = TrainSettings()
+    for option, names in (("networks", networks), ("missing", missing)):
+        twice = sorted({name for name in names if list(names).count(name) > 1})
+        if twice:
+            raise SettingsError(f"--{option} names {', '.join(twice)} more than once")
+    if settings.minutes is not None and settings.epochs != defaults.epochs:
+        raise SettingsError("--epochs has no effect with --minutes; give one of them")
+    if settings.merge != defaults.merge and "specialist" not in missing:
+        raise SettingsError("--merge has no effect without the strategy specialist in --missing")
 
 
 def _cell(

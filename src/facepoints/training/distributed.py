@@ -19,6 +19,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from facepoints.errors import FacepointsError, SettingsError
+from facepoints.models.devices import torch_device
 
 __all__ = ["DistributedContext", "distributed_context"]
 
@@ -100,7 +101,7 @@ def distributed_context(device: str) -> Iterator[DistributedContext]:
         FacepointsError: another process ended while this one waited for it.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
+    chosen = torch_device(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
     joins = size > 1 and not distributed.is_initialized()
     if joins:
         _join(chosen, size)
@@ -171,24 +172,3 @@ def _is_lost_connection(error: BaseException) -> bool:
     if isinstance(error, distributed.DistError):
         return True
     return isinstance(error, RuntimeError) and _GLOO.search(str(error)) is not None
-
-
-def _device(name: str, local_rank: int | None) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise SettingsError(f"no device '{name}'; choose auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise SettingsError(f"device '{name}' was asked for, but PyTorch sees no CUDA device")
-        if device.index is None and local_rank is not None:
-            device = torch.device("cuda", local_rank)
-        if device.index is not None and device.index >= torch.cuda.device_count():
-            raise SettingsError(
-                f"device '{device}' was asked for, PyTorch sees {torch.cuda.device_count()}"
-            )
-    elif device.type != "cpu":
-        raise SettingsError(f"no device '{name}'; choose auto, cpu, cuda or cuda:N")
-    return device

@@ -15,7 +15,7 @@ from facepoints._util.files import make_folder
 from facepoints.datasets.samples import Samples
 from facepoints.errors import RunError
 from facepoints.models.run import MODEL, read_header, save_run
-from facepoints.training.settings import TrainSettings
+from facepoints.models.run_header import check_no_run
 from facepoints.training.train_state import read_checkpoint
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "data_digest",
     "discard_run",
     "finish_run",
-    "stored_settings",
 ]
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -56,10 +55,7 @@ def begin_run(out: Path, header: dict[str, Any], resume: bool) -> Checkpoint | N
     checkpoint: Checkpoint = ({}, {})
     if (out / "run.json").exists():
         if not resume:
-            raise RunError(
-                f"{out} holds a run already; choose another folder, continue with --resume, "
-                f"or remove it first"
-            )
+            check_no_run(out)
         if _is_finished(out, header):
             return None
         if (out / CHECKPOINT).exists():
@@ -84,20 +80,6 @@ def discard_run(out: Path) -> None:
         for folder in (out / "weights", out):
             with suppress(OSError):  # not empty
                 folder.rmdir()
-
-
-def stored_settings(out: Path) -> TrainSettings | None:
-    """Settings of the run in `out`, to resume it with; None if there is no run.
-
-    Raises:
-        RunError: the run is damaged, or its settings are those of another version.
-    """
-    if not (out / "run.json").exists():
-        return None
-    try:
-        return TrainSettings(**read_header(out)["settings"])
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{out / 'run.json'} holds settings of another version: {error}") from error
 
 
 def data_digest(data: Samples, negatives: NDArray[np.uint8] | None) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from facepoints._util.option_help import DEVICE, SEED, flag, option
-from facepoints.errors import SettingsError
+from facepoints.errors import RunError, SettingsError
 from facepoints.models.ensemble import Merge
+from facepoints.models.run_header import read_header
 
-__all__ = ["LEARNING_RATES", "TrainSettings"]
+__all__ = ["LEARNING_RATES", "TrainSettings", "stored_settings"]
 
 # Names of entries in registries that need PyTorch, such as `models.networks.NETWORKS`. A test
 # compares them.
@@ -222,3 +224,17 @@ def _check_range(name: str, value: Any, low: float, high: float) -> None:
         raise SettingsError(f"{name} must be a number, is {value!r}")
     if not low <= value <= high:
         raise SettingsError(f"{name} must be from {low:g} to {high:g}, is {value}")
+
+
+def stored_settings(out: Path) -> TrainSettings | None:
+    """Settings of the run in `out`, to resume it with; None if there is no run.
+
+    Raises:
+        RunError: the run is damaged, or its settings are those of another version.
+    """
+    if not (out / "run.json").exists():
+        return None
+    try:
+        return TrainSettings(**read_header(out)["settings"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{out / 'run.json'} holds settings of another version: {error}") from error

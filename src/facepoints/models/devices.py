@@ -1,0 +1,40 @@
+"""The device that PyTorch computes on, by its name on the command line."""
+
+from __future__ import annotations
+
+import torch
+
+from facepoints.errors import SettingsError
+
+__all__ = ["torch_device"]
+
+
+def torch_device(name: str, local_rank: int | None = None) -> torch.device:
+    """The device of a name.
+
+    Args:
+        name: "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:1".
+        local_rank: number of this process on its machine: the number of its GPU, if the name has
+            none. None: a single process.
+
+    Raises:
+        SettingsError: this machine has no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise SettingsError(f"no device '{name}'; choose auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise SettingsError(f"device '{name}' was asked for, but PyTorch sees no CUDA device")
+        if device.index is None and local_rank is not None:
+            device = torch.device("cuda", local_rank)
+        if device.index is not None and device.index >= torch.cuda.device_count():
+            raise SettingsError(
+                f"device '{device}' was asked for, PyTorch sees {torch.cuda.device_count()}"
+            )
+    elif device.type != "cpu":
+        raise SettingsError(f"no device '{name}'; choose auto, cpu, cuda or cuda:N")
+    return device
