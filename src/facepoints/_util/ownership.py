@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facepoints._util.temporary import try_lock
+from facepoints._util.temporary import temporary_file, try_lock
 from facepoints._util.user_cache import cache_folder
 from facepoints.errors import WriteError
 
@@ -254,9 +254,9 @@ class _Record:
         }
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            new = self.path.with_suffix(f".{os.getpid()}")
-            new.write_text(json.dumps(data), encoding="utf-8")
-            os.replace(new, self.path)
+            with temporary_file(self.path.parent) as new:
+                new.write_text(json.dumps(data), encoding="utf-8")
+                os.replace(new, self.path)
             _tidy(self.path.parent)
 
 
