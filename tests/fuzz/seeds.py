@@ -7,6 +7,7 @@ reads it. A new reader gets a function here and an entry in `SEEDS`.
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 import zipfile
 from collections.abc import Callable, Iterable
@@ -147,6 +148,92 @@ def npz(folder: Path) -> Seed:
         **dict(zip(names, (images, np.zeros((4, 2, 2)), landmarks, landmarks), strict=True)),
     )
     return Seed("A_B_0.npz", labels)
+
+
+def cvat(folder: Path) -> Seed:
+    _png(folder / "a.png")
+    points = "".join(
+        f"<points label='p{number}' source='manual' outside='0' occluded='0' points='{x},{y}'/>"
+        for number, (x, y) in enumerate(_points(5))
+    )
+    text = (
+        "<?xml version='1.0' encoding='utf-8'?><annotations><version>1.1</version>"
+        f"<image id='0' name='a.png' width='24' height='24'><skeleton label='face'>{points}"
+        "</skeleton></image></annotations>"
+    )
+    return _seed(folder, "annotations.xml", text)
+
+
+def labelme(folder: Path) -> Seed:
+    _png(folder / "a.png")
+    shapes = [
+        {"label": f"p{n}", "points": [[x, y]], "group_id": 1, "shape_type": "point", "flags": {}}
+        for n, (x, y) in enumerate(_points(5).tolist())
+    ]
+    data = {"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": "a.png"}
+    return _seed(folder, "a.json", json.dumps(data | {"imageHeight": 24, "imageWidth": 24}))
+
+
+def label_studio(folder: Path) -> Seed:
+    _png(folder / "a.png")
+    result = [
+        {
+            "original_width": 24,
+            "original_height": 24,
+            "type": "keypointlabels",
+            "value": {"x": x * 4, "y": y * 4, "width": 0.5, "keypointlabels": [f"p{n}"]},
+        }
+        for n, (x, y) in enumerate(_points(5).tolist())
+    ]
+    task = {"id": 1, "data": {"img": "a.png"}, "annotations": [{"id": 1, "result": result}]}
+    return _seed(folder, "export.json", json.dumps([task]))
+
+
+def deeplabcut(folder: Path) -> Seed:
+    _png(folder / "img001.png")
+    names = ["p0", "p0", "p1", "p1"]
+    lines = [
+        ["scorer", *["me"] * 4],
+        ["bodyparts", *names],
+        ["coords", *"xyxy"],
+        ["img001.png", "3", "4", "9.5", "12"],
+    ]
+    return _seed(folder, "CollectedData_me.csv", "\n".join(map(",".join, lines)) + "\n")
+
+
+def wflw(folder: Path) -> Seed:
+    _png(folder / "a.png")
+    numbers = " ".join(str(value) for value in _points(98).ravel())
+    return _seed(folder, "list.txt", f"{numbers} 1 1 20 20 0 0 0 0 0 0 a.png\n")
+
+
+def celeba(folder: Path) -> Seed:
+    _png(folder / "a.png")
+    names = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
+    head = " ".join(f"{name}_{axis}" for name in names for axis in "xy")
+    numbers = " ".join(f"{value:.0f}" for value in _points(5).ravel())
+    return _seed(folder, "list_landmarks_celeba.txt", f"1\n{head}\na.png {numbers}\n")
+
+
+def point_text(folder: Path) -> Seed:
+    _png(folder / "a.png")
+    rows = "\n".join(f"{x} {y}" for x, y in _points(106))
+    (folder / "a.txt").write_text(f"106\n{rows}\n")
+    return Seed("a.txt", labels)
+
+
+def mat(folder: Path) -> Seed:
+    scipy_io: Any = importlib.import_module("scipy.io")
+    _png(folder / "a.png")
+    scipy_io.savemat(folder / "a.mat", {"pt2d": _points(68).T}, do_compression=False)
+    return Seed("a.mat", labels)
+
+
+def renames(folder: Path) -> Seed:
+    from facepoints.datasets.renames import read_renames
+
+    (folder / "names.txt").write_text("left_eye_centre,left_eye_center\nnose,nose_tip\n")
+    return Seed("names.txt", _reads("names.txt", read_renames))
 
 
 def people(folder: Path) -> Seed:
@@ -395,7 +482,16 @@ SEEDS: dict[str, Callable[[Path], Seed]] = {
     "imglab xml": imglab,
     "youtube table": frames,
     "youtube npz": npz,
+    "cvat": cvat,
+    "labelme": labelme,
+    "label studio": label_studio,
+    "deeplabcut": deeplabcut,
+    "wflw": wflw,
+    "celeba": celeba,
+    "lapa": point_text,
+    "mat": mat,
     "list of people": people,
+    "list of new names": renames,
     "table of boxes": boxes,
     "lookup table": lookup,
     "results jsonl": result_jsonl,

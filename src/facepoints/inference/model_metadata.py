@@ -25,6 +25,9 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["ModelMetadata"]
 
+_MAX_SIDE = 4096  # pixels of a crop
+_MAX_PASSES = 100
+
 
 @dataclass(frozen=True, eq=False)
 class ModelMetadata:
@@ -102,7 +105,8 @@ class ModelMetadata:
                 adapted=dict(metadata["adapted"]) if "adapted" in metadata else None,
                 has_visibility=bool(metadata.get("has_visibility", False)),
             )
-            if min(height, width) < 1 or min(w, h) <= 0 or made.refinement_passes < 0:
+            sides = min(height, width) >= 1 and max(height, width) <= _MAX_SIDE
+            if not sides or not min(w, h) > 0 or not 0 <= made.refinement_passes <= _MAX_PASSES:
                 raise ValueError("size, face_box or refinement_passes out of range")
         except (LookupError, TypeError, ValueError, AttributeError, FacepointsError) as error:
             raise ModelError(
