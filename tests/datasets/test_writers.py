@@ -177,7 +177,7 @@ def test_a_second_coco_file_does_not_replace_the_images_of_the_first(tmp_path: P
 
 @pytest.mark.parametrize("name", ["coco", "pts"])
 def test_a_folder_named_like_a_table_raises_an_error(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="--to kaggle"):
+    with pytest.raises(SettingsError, match="`to=kaggle`"):
         WRITERS[name](make(np.ones((1, 15), dtype=bool)), tmp_path / "faces.csv")
 
 

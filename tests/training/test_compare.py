@@ -131,6 +131,6 @@ def test_an_interrupted_comparison_continues_with_the_same_call(
 def test_invalid_comparisons_write_nothing(faces: Samples, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="at least one network"):
         run(faces, tmp_path, [])
-    with pytest.raises(SettingsError, match="--validation above 0"):
+    with pytest.raises(SettingsError, match="`validation` above 0"):
         run(faces, tmp_path, ["mask"], validation=0.0)
     assert list(tmp_path.iterdir()) == []

@@ -103,7 +103,7 @@ def test_resumed_after_ctrl_c_the_weights_are_the_same_bit_for_bit(
     whole = run(faces, tmp_path / "whole", settings)
     with monkeypatch.context() as patch:
         at_step(patch, step, interrupt)
-        with pytest.raises(Stopped, match="--resume"):
+        with pytest.raises(Stopped, match="`resume`"):
             run(faces, tmp_path / "cut", settings)
     header = json.loads((tmp_path / "cut" / "run.json").read_text())
     assert not header["finished"]

@@ -183,7 +183,7 @@ def test_no_group_is_in_training_and_validation(people: list[int], share: float,
 def test_a_loss_that_is_not_finite_ends_the_training(faces: Samples, tmp_path: Path) -> None:
     wild = replace(TINY, network="naimishnet", learning_rate=10.0, schedule="constant", epochs=200)
     wild = replace(wild, loss="mse", minutes=0.5)
-    with pytest.raises(SettingsError, match=r"diverged.*lower --learning-rate") as error:
+    with pytest.raises(SettingsError, match=r"diverged.*lower `learning_rate`") as error:
         run(faces, tmp_path / "run", wild)
     one_line(error)
 
@@ -244,7 +244,7 @@ def test_data_that_cannot_be_trained_on_are_refused(faces: Samples, tmp_path: Pa
         run(blank, tmp_path / "run")
     one_line(error)
     one = faces.take([0])
-    with pytest.raises(DataError, match="--validation 0") as error:
+    with pytest.raises(DataError, match="`validation=0`") as error:
         run(one, tmp_path / "run")
     one_line(error)
     with pytest.raises(SettingsError, match="less than 2 rows") as error:

@@ -17,6 +17,7 @@ from facepoints.cli.output import fail, note, shown_warnings
 from facepoints.cli.outputs import command_line
 from facepoints.cli.parse import parse
 from facepoints.cli.predict import align, measure, predict
+from facepoints.cli.spelling import option_names, spelled_as_options
 from facepoints.cli.training import compare, evaluate, settings_to_resume, train
 from facepoints.errors import FacepointsError, MissingExtraError
 
@@ -34,7 +35,7 @@ def run(arguments: Sequence[str]) -> None:
         with checked_output(), shown_warnings(), command_line(arguments):
             _run(arguments)
     except FacepointsError as error:
-        fail(str(error))
+        fail(_spelled(str(error), arguments))
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:  # a file or a folder that no reader or writer foresaw
@@ -46,8 +47,14 @@ def run(arguments: Sequence[str]) -> None:
         fail(str(MissingExtraError(error.name, _EXTRAS[error.name], "this command")))
     except (Stopped, KeyboardInterrupt) as stopped:
         with suppress(OSError):  # the exit status reports the error as well
-            note(str(stopped) or "stopped")
+            note(_spelled(str(stopped), arguments) or "stopped")
         sys.exit(130)
+
+
+def _spelled(text: str, arguments: Sequence[str]) -> str:
+    """A message of the library, with its arguments spelled as options of the command."""
+    command = _commands(arguments[:1]).get(arguments[0]) if arguments else None
+    return text if command is None else spelled_as_options(text, option_names(command))
 
 
 def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:

@@ -25,14 +25,14 @@ def export_path(model: str | Path, out: str | Path | None, *, int8: bool = False
         return Path(out)
     if str(model) == weights.BUILTIN:
         raise SettingsError(
-            "the files of the package stay as they are; name a file to write with --out"
+            "the files of the package stay as they are; name a file to write with `out`"
         )
     if Path(model).is_file():
         if int8:
             raise SettingsError(
                 f"{model} is an ONNX file, and only a run can be quantized; name a run folder"
             )
-        raise SettingsError(f"{model} is an ONNX file already; name the copy to write with --out")
+        raise SettingsError(f"{model} is an ONNX file already; name the copy to write with `out`")
     return Path(model) / ("model-int8.onnx" if int8 else "model.onnx")
 
 

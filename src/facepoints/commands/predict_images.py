@@ -144,7 +144,7 @@ class _Outputs:
     ) -> None:
         self._landmarks, self._out = output_landmarks(predictor, landmarks), out
         if out is None and drawn is None and sys.stdout is None:
-            raise WriteError("standard output is closed; name a file to write with --out")
+            raise WriteError("standard output is closed; name a file to write with `out`")
         if out is not None and drawn is not None:
             files.check_separate(out, drawn)
         self._drawings = None if drawn is None else ImageDrawings(images, drawn, radius)

@@ -84,7 +84,7 @@ def center_crop(samples: Samples, side: int | None) -> Samples:
         return samples
     if min(height, width) < side or (height - side) % 2 or (width - side) % 2:
         raise SettingsError(
-            f"--input-size {side} cuts the central {side} pixels; the images are {width}x{height} "
+            f"`input_size={side}` cuts the central {side} pixels; the images are {width}x{height} "
             f"and must be as large, or larger by an even number of pixels"
         )
     top, left = (height - side) // 2, (width - side) // 2

@@ -73,7 +73,7 @@ def split_groups(
     if len(names) < 2:
         raise DataError(
             f"cannot hold out {share:.0%} of the rows: all {len(group)} belong to one person or "
-            f"image; add more data, or hold out no rows (--validation 0)"
+            f"image; add more data, or hold out no rows (`validation=0`)"
         )
     order = np.random.default_rng(seed).permutation(len(names))
     sizes = np.bincount(member)[order]

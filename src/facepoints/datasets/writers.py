@@ -165,7 +165,7 @@ def _check_folder(out: Path) -> None:
     if out.suffix.lower() in (".csv", ".zip"):
         raise SettingsError(
             f"{out} is the name of a table, but this format is a folder of images; name a "
-            f"folder, or write a table with --to kaggle"
+            f"folder, or write a table with `to=kaggle`"
         )
 
 

@@ -49,7 +49,7 @@ def check_no_run(out: Path) -> None:
     """Raises RunError if a folder holds a run already."""
     if (out / "run.json").exists():
         raise RunError(
-            f"{out} holds a run already; choose another folder, continue with --resume, or "
+            f"{out} holds a run already; choose another folder, continue with `resume`, or "
             f"remove it first"
         )
 

@@ -175,7 +175,7 @@ class ResumableRecords:
             why = f"other settings ({', '.join(names)})" if names else "other inputs"
             raise WriteError(
                 f"{self.path} holds the records of an unfinished run with {why}; run that command "
-                f"again to finish it, name another output, or discard it with --overwrite"
+                f"again to finish it, name another output, or discard it with `overwrite`"
             )
         self.done = 0
         return 0

@@ -104,7 +104,7 @@ class Batches:
         if self.batch // ctx.size < 2:
             raise SettingsError(
                 f"a step of {self.batch} rows over {ctx.size} processes leaves less than 2 "
-                f"rows each; raise --batch, give more data or use fewer processes"
+                f"rows each; raise `batch`, give more data or use fewer processes"
             )
         self.steps = max(1, len(rows) // self.batch)  # a short last batch is left out
         self.strengths, mirror = augmentation(settings, rows.landmarks)

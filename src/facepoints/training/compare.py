@@ -76,10 +76,10 @@ def compare(
     if not networks or not missing:
         raise SettingsError("compare needs at least one network and one missing-label strategy")
     if settings.validation == 0:
-        raise SettingsError("compare needs held-out rows: set --validation above 0")
+        raise SettingsError("compare needs held-out rows: set `validation` above 0")
     train_rows, held_rows = split_groups(data.group, settings.validation, settings.seed)
     if not data.labelled[held_rows].any():
-        raise SettingsError("compare needs labels on the held-out rows: set another --seed")
+        raise SettingsError("compare needs labels on the held-out rows: set another `seed`")
     cells: list[dict[str, Any]] = []
     report = {
         "settings": {"epochs": settings.epochs, "minutes": settings.minutes},
@@ -110,9 +110,9 @@ def _check_used(
         if twice:
             raise SettingsError(f"--{option} names {', '.join(twice)} more than once")
     if settings.minutes is not None and settings.epochs != defaults.epochs:
-        raise SettingsError("--epochs has no effect with --minutes; give one of them")
+        raise SettingsError("`epochs` has no effect with `minutes`; give one of them")
     if settings.merge != defaults.merge and "specialist" not in missing:
-        raise SettingsError("--merge has no effect without the strategy specialist in --missing")
+        raise SettingsError("`merge` has no effect without the strategy specialist in `missing`")
 
 
 def _cell(

@@ -115,7 +115,7 @@ def distributed_context(device: str) -> Iterator[DistributedContext]:
         _FAILED.set()
         if isinstance(error, torch.OutOfMemoryError):
             raise SettingsError(
-                f"{chosen} is out of memory; lower --batch or --input-size"
+                f"{chosen} is out of memory; lower `batch` or `input_size`"
             ) from error
         if size > 1 and _is_lost_connection(error):
             raise FacepointsError(

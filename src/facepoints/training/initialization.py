@@ -87,7 +87,7 @@ def load_init_run(init: str) -> Run | None:
     if not (weights.POINTS_RUN / "run.json").is_file():
         raise RunError(
             f"the built-in weights are missing ({weights.POINTS_RUN}); install the package again, "
-            f"or start from random weights with --init random"
+            f"or start from random weights with `init=random`"
         )
     return Run.load(weights.POINTS_RUN)
 
@@ -131,7 +131,7 @@ def init_from_run(
     if member.network != network:
         raise SettingsError(
             f"{network} cannot start from the weights of a {member.network} ({run.name}); choose "
-            f"--network {member.network}, another run or --init random"
+            f"`network={member.network}`, another run or `init=random`"
         )
     mix, known = _mix(member, rows)
     initial = member.model.state_dict()
@@ -146,7 +146,7 @@ def init_from_run(
             raise SettingsError(
                 f"{network} cannot start from {run.name}, which is for images of "
                 f"{run.size[1]}x{run.size[0]} pixels; train on images of that size, or with "
-                f"--init random"
+                f"`init=random`"
             )
     _choose_gray_values(model, member.model, rows.take(spread_rows(len(rows), _COMPARED_ON)))
     return known.numpy()

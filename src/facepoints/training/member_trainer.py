@@ -168,7 +168,7 @@ class MemberTrainer:
                 saved = time.monotonic()
                 if ctx.broadcast(float(stop.asked)):
                     raise Stopped(
-                        f"stopped in epoch {epoch + 1}; continue with the same command and --resume"
+                        f"stopped in epoch {epoch + 1}; continue with the same command and `resume`"
                     )
 
     def _fraction_done(self, elapsed: float) -> float:
@@ -183,7 +183,7 @@ class MemberTrainer:
         if not math.isfinite(loss):
             raise SettingsError(
                 f"training diverged in epoch {epoch}: the loss is {loss}; train into another "
-                f"folder with a lower --learning-rate than {self.settings.max_learning_rate:g}"
+                f"folder with a lower `learning_rate` than {self.settings.max_learning_rate:g}"
             )
         row = {
             "member": self.number,

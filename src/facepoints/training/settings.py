@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from facepoints._util.option_help import DEVICE, SEED, flag, option
 from facepoints.errors import RunError, SettingsError
@@ -42,18 +45,26 @@ FINE_TUNING_RATE_FACTOR = 1 / 3
 """Factor on the default learning rate for a network that starts from trained weights. A higher
 rate would destroy what the weights have learned."""
 
+_WHOLE: dict[str, tuple[int, int]] = {
+    "epochs": (1, 1_000_000),
+    "batch": (2, 1_000_000),
+    "ensemble": (1, 100),
+    "input_size": (1, 4096),
+    "seed": (0, 2**31),
+}
+"""Ranges of the whole numbers."""
+
 _RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, math.inf),
-    "minutes": (0, math.inf),
-    "batch": (2, math.inf),
+    "minutes": (0, 1_000_000),
     "learning_rate": (0, 10),
     "weight_decay": (0, 10),
     "ema": (0, 0.99999),
     "validation": (0, 0.9),
-    "ensemble": (1, 100),
-    "input_size": (1, math.inf),
-    "seed": (0, 2**31),
 }
+"""Ranges of the other numbers."""
+
+_OPTIONAL = {"init", "minutes", "learning_rate", "input_size"}
+"""Settings that may be None."""
 
 
 @dataclass(frozen=True)
@@ -194,12 +205,15 @@ class TrainSettings:
         hints = get_type_hints(type(self))
         for field in fields(self):
             name, value = field.name, getattr(self, field.name)
+            if value is None and name in _OPTIONAL:
+                continue
             if name == "augment":
                 _check_choice(name, value, get_args(Strength), get_args(RecipeStrength))
             elif get_origin(hints[name]) is Literal:
                 _check_choice(name, value, get_args(hints[name]))
-            elif name in _RANGES and value is not None:
-                _check_range(name, value, *_RANGES[name])
+            else:
+                # numbers of numpy become Python's, which JSON can hold
+                object.__setattr__(self, name, _checked(name, value))
 
     @property
     def max_learning_rate(self) -> float:
@@ -219,11 +233,31 @@ def _check_choice(
         raise SettingsError(f"no {name} '{value}'; choose one of: {', '.join(offered)}")
 
 
-def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    if not isinstance(value, int | float):
-        raise SettingsError(f"{name} must be a number, is {value!r}")
+def _checked(name: str, value: Any) -> Any:
+    """The value of a setting as a type of Python. Raises SettingsError for another value."""
+    if name in _WHOLE:
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise SettingsError(f"{name} must be a whole number, is {value!r:.60}")
+        return _in_range(name, int(value), *_WHOLE[name])
+    if name in _RANGES:
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            raise SettingsError(f"{name} must be a finite number, is {value!r:.60}")
+        return _in_range(name, value if isinstance(value, int) else float(value), *_RANGES[name])
+    if name == "half":
+        if not isinstance(value, bool | np.bool_):
+            raise SettingsError(f"{name} must be True or False, is {value!r:.60}")
+        return bool(value)
+    if name == "init" and isinstance(value, Path):
+        return str(value)
+    if not isinstance(value, str):
+        raise SettingsError(f"{name} must be text, is {value!r:.60}")
+    return str(value)
+
+
+def _in_range(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:
-        raise SettingsError(f"{name} must be from {low:g} to {high:g}, is {value}")
+        raise SettingsError(f"{name} must be from {low} to {high}, is {value!s:.60}")
+    return value
 
 
 def stored_settings(out: Path) -> TrainSettings | None:
