@@ -44,7 +44,7 @@ from facepoints.datasets.combine import read_people
 from facepoints.errors import DataError, FacepointsError
 from facepoints.landmarks import mean_head
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.measurement.pose import angles, fit_heads
+from facepoints.measurement.head_fit import angles, fit_heads
 
 Array = NDArray[np.floating]
 

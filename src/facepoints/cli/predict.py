@@ -188,6 +188,15 @@ def measure(
             default_text="default: distances in pixels",
         ),
     ] = None,
+    focal_length: Annotated[
+        float | None,
+        option(
+            "Focal length of the camera in pixels. The distance of a head from the camera is "
+            "proportional to it.",
+            metavar="PIXELS",
+            default_text="default: the longer side of each image, a lens of 53 degrees",
+        ),
+    ] = None,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     video: Annotated[VideoOptions, group("video")] = _VIDEO,
 ) -> None:
@@ -195,8 +204,9 @@ def measure(
 
     This is not a diagnosis. Yaw is positive to the subject's left, pitch is positive up, and roll
     is positive clockwise on the screen. All three are in degrees. Every value has a 90 % error
-    radius that covers landmark error only. In videos, blinks, closed eyes and yawns are detected,
-    too.
+    radius; except for the head pose, it covers landmark error only. The head transform gives the
+    position in front of the camera, in millimeters for a head of mean size. In videos, blinks,
+    closed eyes and yawns are detected, too.
     """
     from facepoints.commands.inputs import iter_inputs
     from facepoints.commands.measure import measure_inputs
@@ -206,7 +216,14 @@ def measure(
             check_output(written, [*map(Path, inputs), *detector_files(options)])
     with quiet_libraries():
         results = iter_inputs(inputs, options.load, video=video.video, fps=video.fps)
-        report = measure_inputs(results, out, events=events, mm_per_pixel=mm_per_pixel, console=ERR)
+        report = measure_inputs(
+            results,
+            out,
+            events=events,
+            mm_per_pixel=mm_per_pixel,
+            focal_length=focal_length,
+            console=ERR,
+        )
     _end(report, results, f"{report.summary()}; results are in {out}")
 
 

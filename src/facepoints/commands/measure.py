@@ -19,6 +19,8 @@ from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement import MEASURES, Measurement, measure, unavailable
 from facepoints.measurement.events import KINDS, Event, eye_events, has_level, yawns
+from facepoints.measurement.head_position import check_focal_length, head_transform
+from facepoints.measurement.pose_factors import SLOPES
 from facepoints.results.records import FrameResult, json_line
 
 __all__ = ["MeasureReport", "measure_inputs"]
@@ -26,7 +28,7 @@ __all__ = ["MeasureReport", "measure_inputs"]
 
 @dataclass
 class _MeasuredFace:
-    """The measures and events of a face in a frame.
+    """The measures, head transform and events of a face in a frame.
 
     `events` has a key for each kind that can be detected in the face's track. The value is True
     if such an event happens in this frame. None: no kind can be detected.
@@ -37,6 +39,7 @@ class _MeasuredFace:
     score: float
     box: tuple[float, ...]
     measures: dict[str, Measurement]
+    transform: list[list[float]] | None = None
     events: dict[str, bool] | None = None
 
 
@@ -61,6 +64,8 @@ class _TrackEvent(NamedTuple):
     event: Event
 
 
+_TRANSFORM = tuple(f"transform_{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3, 4))
+"""Columns of the first three rows of the head transform; the fourth is 0, 0, 0, 1."""
 _PLURALS = {"blink": "blinks", "eyes_closed": "times eyes closed", "yawn": "yawns"}
 
 
@@ -95,6 +100,7 @@ def measure_inputs(
     *,
     events: Path | None = None,
     mm_per_pixel: float | None = None,
+    focal_length: float | None = None,
     console: Console | None = None,
 ) -> MeasureReport:
     """Measure faces and write a table.
@@ -106,10 +112,12 @@ def measure_inputs(
         out: .csv (a row per face) or .jsonl (a line per image).
         events: .csv file for blinks, closed eyes and yawns, a row for each.
         mm_per_pixel: millimeters per pixel; distances are then in millimeters. None: in pixels.
+        focal_length: of the camera in pixels, for the distance of the head
+            (`head_transform`). None: the longer side of each image.
         console: shows unreadable files; None: shows nothing.
 
     Raises:
-        SettingsError: no format for an output, or a scale that is not positive.
+        SettingsError: no format for an output, or a scale or focal length that is not positive.
         DataError: an input cannot be used.
         WriteError: an output cannot be written.
     """
@@ -120,9 +128,10 @@ def measure_inputs(
         raise SettingsError(f"measures and events would both be {out}; name another for one")
     if mm_per_pixel is not None and not 0 < mm_per_pixel < 1e6:
         raise SettingsError(f"millimeters per pixel are positive, {mm_per_pixel} is not")
+    check_focal_length(focal_length)
     report = MeasureReport()
     with StopRequest() as stop:
-        frames = _measure_frames(results, report, mm_per_pixel, console, stop)
+        frames = _measure_frames(results, report, (mm_per_pixel, focal_length), console, stop)
         for track in _tracks(frames):
             report.events += _events(track)
         names = [_column(name, mm_per_pixel) for name in MEASURES]
@@ -137,7 +146,7 @@ def measure_inputs(
 def _measure_frames(
     results: Iterable[FrameResult],
     report: MeasureReport,
-    mm_per_pixel: float | None,
+    scales: tuple[float | None, float | None],
     console: Console | None,
     stop: StopRequest,
 ) -> list[_MeasuredFrame]:
@@ -145,7 +154,7 @@ def _measure_frames(
     frames: list[_MeasuredFrame] = []
     sets: dict[tuple[str, ...], LandmarkSet] = {}
     for result in results:
-        frames.append(_measure_frame(result, mm_per_pixel))
+        frames.append(_measure_frame(result, *scales))
         report.count(len(result.faces), result.error, console)
         sets |= {face.landmarks.names: face.landmarks for face in result.faces}
         if stop.asked:
@@ -160,7 +169,9 @@ def _column(name: str, mm_per_pixel: float | None) -> str:
     return name if mm_per_pixel is None or not name.endswith("_px") else f"{name[:-3]}_mm"
 
 
-def _measure_frame(result: FrameResult, mm_per_pixel: float | None) -> _MeasuredFrame:
+def _measure_frame(
+    result: FrameResult, mm_per_pixel: float | None, focal_length: float | None
+) -> _MeasuredFrame:
     faces = []
     for number, face in enumerate(result.faces):
         measures = {}
@@ -168,7 +179,12 @@ def _measure_frame(result: FrameResult, mm_per_pixel: float | None) -> _Measured
             column = _column(name, mm_per_pixel)
             scale = (mm_per_pixel or 1.0) if column != name else 1.0
             measures[column] = Measurement(measured.value * scale, measured.radius * scale)
-        faces.append(_MeasuredFace(number, face.track_id, face.score, face.box, measures))
+        transform = None
+        if "yaw" in measures and min(result.size) > 0:
+            transform = head_transform(face, result.size, focal_length=focal_length).tolist()
+        faces.append(
+            _MeasuredFace(number, face.track_id, face.score, face.box, measures, transform)
+        )
     return _MeasuredFrame(replace(result, faces=[], image=None), faces)
 
 
@@ -200,7 +216,9 @@ def _events(track: _Track) -> Iterator[_TrackEvent]:
         opening, *pose = np.array([[face.measures[n].value for n in names] for _, face in known]).T
         for _, face in known:
             face.events = (face.events or {}) | dict.fromkeys(kinds, False)
-        for event in detect(time, opening, *([np.stack(pose, axis=1)] if pose else [])):
+        # the limits of events are for angles of the fitted head
+        turns = [np.stack(pose, axis=1) / (SLOPES["yaw"], SLOPES["pitch"])] if pose else []
+        for event in detect(time, opening, *turns):
             events.append((event, known))
             for _, face in known[event.first : event.last + 1]:
                 face.events = (face.events or {}) | {event.kind: True}
@@ -220,7 +238,7 @@ def _writer(out: Path) -> Callable[[Sequence[_MeasuredFrame], Sequence[str], Tex
 def _write_csv(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: TextIO) -> None:
     columns = ["file", "frame", "time", "face", "track", "score"]
     columns += [f"{name}{part}" for name in names for part in ("", "_r")]
-    write_row(file, [*columns, *KINDS])
+    write_row(file, [*columns, *_TRANSFORM, *KINDS])
     for frame, faces in frames:
         time = "" if frame.time is None else round(frame.time, 6)
         for face in faces:
@@ -230,6 +248,9 @@ def _write_csv(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: Tex
             for name in names:
                 measured = face.measures.get(name)
                 cells += ["", ""] if measured is None else _rounded(measured)
+            rows = (face.transform or [])[:3]
+            numbers = [_short(number) for row in rows for number in row]
+            cells += numbers or [""] * len(_TRANSFORM)
             events = face.events or {}
             write_row(file, [*cells, *(int(events[k]) if k in events else "" for k in KINDS)])
 
@@ -252,6 +273,8 @@ def _write_jsonl(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: T
                     name: dict(zip(("value", "radius"), _rounded(measured), strict=True))
                     for name, measured in face.measures.items()
                 },
+                "head_transform": face.transform
+                and [[_short(number) for number in row] for row in face.transform],
                 "events": face.events,
             }
             for face in faces
@@ -265,6 +288,10 @@ def _write_events(report: MeasureReport, file: TextIO) -> None:
     for name, track_id, first, last, event in report.events:
         times = (round(event.start, 3), round(event.seconds, 3), round(event.extreme, 4))
         write_row(file, [name, track_id, event.kind, first, last, *times])
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.6g}")
 
 
 def _rounded(measured: Measurement) -> list[float]:

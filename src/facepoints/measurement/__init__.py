@@ -3,7 +3,9 @@
 The true landmarks' value lies within the radius in 90 % of cases. Nothing here is a diagnosis.
 
 - `definitions`: the meaning and the source of each number
-- `pose`, `symmetry`: head pose and asymmetry
+- `pose`, `head_fit`, `pose_factors`: head pose
+- `head_position`: the position of the head in front of the camera
+- `symmetry`: asymmetry
 - `uncertainty`, `radius_factors`: the error radius
 - `events`: blinks, closed eyes and yawns in a video
 """
@@ -18,6 +20,7 @@ from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement.definitions import DEFINITIONS, Definition
+from facepoints.measurement.head_position import head_transform
 from facepoints.measurement.pose import ANGLES, MIN_POINTS, HeadPose, head_points, head_pose
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
@@ -30,6 +33,7 @@ __all__ = [
     "HeadPose",
     "Measurement",
     "head_pose",
+    "head_transform",
     "measure",
     "unavailable",
 ]
@@ -42,8 +46,9 @@ def measure(face: Face) -> dict[str, Measurement]:
     """All measures of a face by name, in the order of `MEASURES`.
 
     Measures that its landmarks do not give (`unavailable`), or that its pose hides, are left out.
-    Each radius is a 90 % error radius that accounts for landmark error only. Note: for asymmetry,
-    `radius` is a noise floor (90th percentile for a symmetric face), not an interval.
+    Each radius is a 90 % error radius. That of the head pose covers how heads differ; the others
+    account for landmark error only. Note: for asymmetry, `radius` is a noise floor (90th
+    percentile for a symmetric face), not an interval.
 
     Examples:
         >>> import facepoints
