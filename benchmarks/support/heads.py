@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from facepoints.imaging import affine
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.measurement.pose import MIN_POINTS, angles, fit_heads, head_points
+from facepoints.measurement.head_fit import angles, fit_heads
+from facepoints.measurement.pose import MIN_POINTS, head_points
 
 from .faces import FaceSet
 
