@@ -24,7 +24,7 @@ from skimage import data
 
 import facepoints
 from facepoints.cli.main import main
-from facepoints.commands.predict_video import drawn_path
+from facepoints.commands.video_drawing import drawn_path
 from facepoints.errors import DataError, SettingsError
 from facepoints.video.source import open_video
 from facepoints.video.writer import VideoWriter
@@ -123,7 +123,7 @@ def test_a_video_without_faces_has_frames_and_no_more(tmp_path: Path) -> None:
     [
         (["--out", "o.pts"], "holds one face"),
         (["--draw", "o.avi"], "drawn to an .mp4 file"),
-        (["--detect-every", "0"], "detect_every must be 1"),
+        (["--detect-every", "0"], "detect-every must be 1"),
         (["--detector", "full-image", "--out", "{clip}.jsonl", "--draw", "{clip}"], "is an input"),
     ],
 )

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["free_memory"]
+__all__ = ["free_memory", "is_out_of_memory"]
 
 _CGROUPS = (  # limit, use, statistics, and the name of reclaimable memory in these
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
@@ -32,6 +32,14 @@ def free_memory(root: Path = Path("/")) -> int | None:
     limits += [_of_container(root / "sys/fs/cgroup", *names) for names in _CGROUPS]
     known = [limit for limit in limits if limit is not None]
     return max(0, min(known)) if known else None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True if an error of Python, OpenCV or onnxruntime, or what caused it, is a lack of memory."""
+    texts = ("Insufficient memory", "bad_alloc", "bad allocation", "Failed to allocate")
+    known = isinstance(error, MemoryError) or any(text in str(error) for text in texts)
+    cause = error.__cause__
+    return known or (cause is not None and is_out_of_memory(cause))
 
 
 def _of_machine(root: Path) -> int | None:

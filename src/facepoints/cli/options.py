@@ -31,6 +31,7 @@ __all__ = [
     "Inputs",
     "PredictorOptions",
     "ReadOptions",
+    "Rename",
     "Seed",
     "Split",
     "TrackingOptions",
@@ -49,7 +50,8 @@ Data = Annotated[
     tuple[Path, ...],
     tyro.conf.Positional,
     option(
-        "Label files or folders: Kaggle CSV, YouTube Faces, .pts, COCO keypoints, imglab XML.",
+        "Label files or folders: Kaggle CSV, YouTube Faces, .pts, COCO keypoints, imglab XML, and "
+        "those of CVAT, Label Studio, labelme, DeepLabCut and others.",
         metavar="DATA [DATA ...]",
         default_text="required",
     ),
@@ -96,6 +98,16 @@ IncludePeople = Annotated[
         "Text file with the names of the people to use, one per line. All others are left out.",
         metavar="FILE",
         default_text="default: everybody",
+    ),
+]
+
+Rename = Annotated[
+    Path | None,
+    option(
+        "Text file that gives points other names: per line the name in the label file, a comma, "
+        "and the new name.",
+        metavar="FILE",
+        default_text="default: the names in the label file",
     ),
 ]
 
@@ -167,6 +179,7 @@ class ReadOptions:
 
     crop_size: CropSize = 96
     split: Split = "training"
+    rename: Rename = None
 
     def load(self, data: Sequence[Path]) -> Samples:
         """Read the labeled faces of files and folders. Raises DataError if there is none."""

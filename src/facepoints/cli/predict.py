@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from facepoints._util.console import quiet_libraries
-from facepoints._util.files import check_output
 from facepoints._util.option_help import flag, option
 from facepoints._util.progress import Stopped
+from facepoints._util.text_files import formulas_kept
 from facepoints.cli.options import (
     ImagesAreVideo,
     Inputs,
     PredictorOptions,
     TrackingOptions,
     VideoOptions,
-    detector_files,
     group,
 )
 from facepoints.cli.output import ERR, note
+from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, outputs
 from facepoints.errors import DataError
 from facepoints.landmarks.known_sets import KNOWN_SETS
 
 if TYPE_CHECKING:
-    from facepoints.api import FaceModel
     from facepoints.commands.inputs import InputStream
     from facepoints.commands.report import Report
     from facepoints.landmarks.landmark_set import LandmarkSet
     from facepoints.tracking.config import TrackerConfig
-    from facepoints.video.frame import VideoSource
+    from facepoints.video.source import VideoInput
 
 __all__ = ["align", "measure", "predict"]
 
@@ -76,6 +76,8 @@ def predict(
         bool, flag("With --draw: also draw the 90 % error radius of every point.")
     ] = False,
     landmarks: _LandmarksName = None,
+    overwrite: Overwrite = False,
+    keep_formulas: KeepFormulas = False,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     tracking: Annotated[TrackingOptions, group("video")] = _TRACKING,
 ) -> None:
@@ -84,77 +86,93 @@ def predict(
     Without --out and --draw, the results go to standard output, one line of JSON per image. For
     an image that cannot be read, the line holds an error message. Run the same command again to
     resume an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
+    Several videos are processed one by one. All their rows go to --out, and the column "file"
+    names the video; --draw is then a folder.
     """
     from facepoints.landmarks.known_sets import known_set
     from facepoints.tracking.config import TrackerConfig
-    from facepoints.video.source import find_video
+    from facepoints.video.source import find_inputs
 
-    if out is not None:
-        check_output(out, detector_files(options))
     want = None if landmarks is None else known_set(landmarks)
-    with quiet_libraries():
-        source = find_video(inputs, tracking.video, tracking.fps)
-        if source is None:
-            _predict_images(options, inputs, out, draw, want, radius)
+    with quiet_libraries(), formulas_kept(keep_formulas):
+        found = find_inputs(inputs, tracking.video, tracking.fps, results=draw)
+        if found.passed_over:
+            note(found.passed_over)
+        if not found.videos:
+            _predict_images(options, found.images, inputs, out, draw, want, radius, overwrite)
             return
         config = TrackerConfig(smooth=tracking.smooth, detect_every=tracking.detect_every)
-        _predict_video(options.load(), source, out, draw, want, radius, config)
+        _predict_videos(options, found.videos, out, draw, want, radius, config, overwrite)
 
 
 def _predict_images(
     options: PredictorOptions,
+    images: Sequence[str],
     inputs: Inputs,
     out: Path | None,
     draw: Path | None,
     landmarks: LandmarkSet | None,
     radius: bool,
+    overwrite: bool,
 ) -> None:
+    from facepoints.commands.image_files import drawing_names
     from facepoints.commands.predict_images import predict_images
-    from facepoints.imaging.input_paths import find_images
 
-    images = find_images(inputs, results=draw)
-    report = predict_images(
-        options.load(),
-        images,
-        out=out,
-        drawn=draw,
-        landmarks=landmarks,
-        radius=radius,
-        console=ERR,
-    )
+    drawings = None if draw is None else Output(draw, frozenset(drawing_names(images)))
+    inputs_read = [*images, *options.files()]
+    with outputs(results_output(out), drawings, inputs=inputs_read, overwrite=overwrite):
+        report = predict_images(
+            options.load(),
+            images,
+            out=out,
+            drawn=draw,
+            landmarks=landmarks,
+            radius=radius,
+            given=inputs,
+            overwrite=overwrite,
+            console=ERR,
+        )
     results = " and ".join(str(place) for place in (out, draw) if place is not None)
     note(report.summary() + (f"; results are in {results}" if results else ""))
     if report.unreadable == report.images:
         raise DataError(report.error)
 
 
-def _predict_video(
-    model: FaceModel,
-    source: VideoSource,
+def _predict_videos(
+    options: PredictorOptions,
+    videos: Sequence[VideoInput],
     out: Path | None,
     draw: Path | None,
     landmarks: LandmarkSet | None,
     radius: bool,
     config: TrackerConfig,
+    overwrite: bool,
 ) -> None:
-    from facepoints.commands.predict_video import drawn_path, predict_video
+    from facepoints.commands.predict_video import predict_videos
+    from facepoints.commands.video_drawing import drawn_paths
 
-    drawn = None if draw is None else drawn_path(draw, source.name)
-    report = predict_video(
-        model,
-        source,
-        out=out,
-        drawn=drawn,
-        landmarks=landmarks,
-        radius=radius,
-        config=config,
-        console=ERR,
-    )
-    results = [str(path) for path in (out, None if report.not_drawn else drawn) if path is not None]
+    names = [video.name for video in videos]
+    drawn = None if draw is None else drawn_paths(draw, names)
+    inputs = [*names, *options.files()]
+    with outputs(results_output(out), *(drawn or ()), inputs=inputs, overwrite=overwrite):
+        report = predict_videos(
+            options.load(),
+            videos,
+            out=out,
+            drawn=drawn,
+            landmarks=landmarks,
+            radius=radius,
+            config=config,
+            console=ERR,
+        )
+    place = drawn[0] if drawn is not None and len(drawn) == 1 else draw
+    results = [str(path) for path in (out, None if report.not_drawn else place) if path is not None]
     message = report.summary() + (f"; results are in {' and '.join(results)}" if results else "")
-    if report.stopped and not source.live:
+    if report.stopped and not videos[0].live:
         raise Stopped(message)
     note(message)
+    if report.failed == len(videos):
+        raise DataError(report.error)
     if report.not_drawn is not None:
         raise report.not_drawn
 
@@ -197,6 +215,8 @@ def measure(
             default_text="default: the longer side of each image, a lens of 53 degrees",
         ),
     ] = None,
+    overwrite: Overwrite = False,
+    keep_formulas: KeepFormulas = False,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     video: Annotated[VideoOptions, group("video")] = _VIDEO,
 ) -> None:
@@ -211,10 +231,11 @@ def measure(
     from facepoints.commands.inputs import iter_inputs
     from facepoints.commands.measure import measure_inputs
 
-    for written in (out, events):
-        if written is not None:
-            check_output(written, [*map(Path, inputs), *detector_files(options)])
-    with quiet_libraries():
+    with (
+        quiet_libraries(),
+        formulas_kept(keep_formulas),
+        outputs(out, events, inputs=[*inputs, *options.files()], overwrite=overwrite),
+    ):
         results = iter_inputs(inputs, options.load, video=video.video, fps=video.fps)
         report = measure_inputs(
             results,
@@ -252,17 +273,31 @@ def align(
             default_text="default: 256 for eyes, 112 for arcface-112",
         ),
     ] = None,
+    overwrite: Overwrite = False,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     video: ImagesAreVideo = False,
 ) -> None:
     """Cut out every face upright, with the eyes in the same place, as PNG files."""
-    from facepoints.commands.align import align_inputs
+    from facepoints.commands.align import align_inputs, aligned_output
     from facepoints.commands.inputs import iter_inputs
 
     with quiet_libraries():
         results = iter_inputs(inputs, options.load, video=video, results=out, lines=False)
-        report = align_inputs(results, out, template=template, size=size, console=ERR)
+        written = aligned_output(results.images, inputs, out)
+        read = [*results.images, *options.files()]
+        with outputs(written, inputs=read, overwrite=overwrite):
+            report = align_inputs(results, out, template=template, size=size, console=ERR)
     _end(report, results, f"{report.summary()}; results are in {out}")
+
+
+def results_output(out: Path | None) -> Output | None:
+    """The output of `predict`: a file, or a folder of .pts files."""
+    from facepoints.results.formats import format_of
+
+    if out is None:
+        return None
+    file = not out.is_dir() and (format_of(out) != "pts" or out.suffix.lower() == ".pts")
+    return Output(out, whole=not file)
 
 
 def _end(report: Report, results: InputStream, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util import files
+from facepoints._util.memory import is_out_of_memory
 from facepoints.drawing import draw
-from facepoints.errors import DataError, WriteError
-from facepoints.imaging.image_io import read_image
+from facepoints.errors import DataError, DataWarning, WriteError
+from facepoints.imaging.decoding import out_of_memory
+from facepoints.imaging.image_io import decode_image
 from facepoints.imaging.image_writer import write_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.inference.predictor import Predictor
@@ -25,38 +28,68 @@ __all__ = ["ImageDrawings", "drawing_names", "predict_in_batches"]
 
 _READERS = 2  # threads that decode images while others are predicted
 _BATCH = 8  # images at most whose crops go through the model together
+_LISTED = 5  # files of which it is said what was left out
 _BATCH_PIXELS = 40_000_000  # at most, of all images of a batch
 
 
 class _ImageFile(NamedTuple):
-    """An image file: its pixels, or why it could not be read."""
+    """An image file: its pixels, or why it could not be read; and what was left out of it."""
 
     name: str
     image: NDArray[np.uint8] | None
     error: str
+    note: str = ""
 
 
 def predict_in_batches(predictor: Predictor, names: Sequence[str]) -> Iterator[list[FrameResult]]:
     """Predict the faces of image files, and yield the results of a batch of files at a time.
 
-    The order is that of the files. A file that cannot be read gives a result with an error.
+    The order is that of the files. A file that cannot be read, or for which memory is short, gives
+    a result with an error. A `DataWarning` says what was left out of a file; it is issued for
+    the first few files.
     """
+    noted = 0
     for batch in _batches(names):
-        read = [(file.name, file.image) for file in batch if file.image is not None]
+        for file in batch:
+            if file.note:
+                noted += 1
+                _warn(file, noted)
+        yield _predict(predictor, batch)
+
+
+def _warn(file: _ImageFile, number: int) -> None:
+    """Warn of what was left out of a file, which is the `number`-th such file."""
+    if number <= _LISTED:
+        warnings.warn(f"{file.name} {file.note}", DataWarning, stacklevel=3)
+    elif number == _LISTED + 1:
+        text = "there are more such files, which are not listed here"
+        warnings.warn(text, DataWarning, stacklevel=3)
+
+
+def _predict(predictor: Predictor, batch: Sequence[_ImageFile]) -> list[FrameResult]:
+    """The results of a batch. If memory is short for all of it, the files come one by one."""
+    read = [(file.name, file.image) for file in batch if file.image is not None]
+    try:
         predicted = iter(predictor.predict_batch([i for _, i in read], [name for name, _ in read]))
-        yield [
-            FrameResult(file.name, error=file.error)
-            if file.image is None
-            else FrameResult(
-                file.name, next(predicted), size=file.image.shape[:2], image=file.image
-            )
-            for file in batch
-        ]
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(batch) > 1:
+            return [result for file in batch for result in _predict(predictor, [file])]
+        height, width = read[0][1].shape[:2]
+        return [FrameResult(read[0][0], error=str(out_of_memory(read[0][0], width, height)))]
+    return [
+        FrameResult(file.name, error=file.error)
+        if file.image is None
+        else FrameResult(file.name, next(predicted), size=file.image.shape[:2], image=file.image)
+        for file in batch
+    ]
 
 
 def _read(name: str) -> _ImageFile:
     try:
-        return _ImageFile(name, read_image(name), "")
+        image, note = decode_image(name)
+        return _ImageFile(name, image, "", note)
     except DataError as error:
         return _ImageFile(name, None, str(error))
 
@@ -144,7 +177,7 @@ class ImageDrawings:
         """
         if result.image is None:
             return
-        drawn = draw(result.image, result.faces, radius=self._radius)
+        drawn = draw(result.image, result.faces, radius=self._radius, legend=True)
         path = self._paths[result.file]
         files.make_folder(path.parent)
         write_image(path, drawn)

@@ -1,21 +1,22 @@
-"""Gives commands the faces of their inputs: images, a video, or JSON lines of predictions."""
+"""Gives commands the faces of their inputs: images, videos, or JSON lines of predictions."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from facepoints._util.words import count_noun
 from facepoints.api import FaceModel
 from facepoints.commands.image_files import predict_in_batches
-from facepoints.errors import SettingsError
-from facepoints.imaging.input_paths import find_images
+from facepoints.errors import DataError, DataWarning, SettingsError
 from facepoints.results.formats import FORMATS
 from facepoints.results.jsonl import iter_jsonl
 from facepoints.results.records import FrameResult
-from facepoints.video.frame import DEFAULT_FPS, VideoSource, check_fps
-from facepoints.video.source import find_video
+from facepoints.video.frame import DEFAULT_FPS, check_fps
+from facepoints.video.source import FoundInputs, VideoInput, find_inputs
 
 __all__ = ["InputStream", "iter_inputs"]
 
@@ -30,13 +31,17 @@ class InputStream:
     """The results of all inputs, in order. It can be iterated once.
 
     Attributes:
-        images: image files that are predicted one by one, in order; empty for a video.
+        images: image files that are predicted one by one, in order; empty for videos.
         live: whether the input has no end, such as a camera.
+        videos: names of the videos that are tracked one by one, in order.
+        passed_over: a sentence on the files of folders that are left out; empty if none is.
     """
 
     images: Sequence[str]
     live: bool
     _results: Iterator[FrameResult] = field(repr=False)
+    videos: Sequence[str] = ()
+    passed_over: str = ""
 
     def __iter__(self) -> Iterator[FrameResult]:
         return self._results
@@ -56,8 +61,8 @@ def iter_inputs(
     Inputs are checked at once. Images and frames are read during the iteration.
 
     Args:
-        inputs: images, folders and patterns, or one video, as `facepoints predict` takes them;
-            and .jsonl files that it wrote.
+        inputs: images, folders and patterns, or videos, as `facepoints predict` takes them; and
+            .jsonl files that it wrote.
         load: loads the model; called only if there are images or a video.
         video: treat the images as frames of one video.
         fps: frames per second of such a video, and of JSON lines without times; None: 30.
@@ -66,7 +71,7 @@ def iter_inputs(
 
     Raises:
         DataError: an input does not exist or cannot be used.
-        SettingsError: a video among other inputs, a frame rate out of range, or JSON lines where
+        SettingsError: videos among images, a frame rate out of range, or JSON lines where
             images are needed.
     """
     check_fps(fps)
@@ -80,11 +85,12 @@ def iter_inputs(
             f"{unusable[0]} is not an image; of the outputs of facepoints predict, only .jsonl "
             f"can be measured"
         )
-    source = find_video(others, video, fps) if others else None
-    images = [] if source or (json_lines and not others) else find_images(others, results)
+    found = find_inputs(others, video, fps, results) if others else FoundInputs([], [])
     model = load() if others else None
-    live = source is not None and source.live
-    return InputStream(images, live, _chain(json_lines, fps, source, images, model))
+    live = any(each.live for each in found.videos)
+    chained = _chain(json_lines, fps, found, model)
+    names = [each.name for each in found.videos]
+    return InputStream(found.images, live, chained, names, found.passed_over)
 
 
 def _files_with(suffixes: tuple[str, ...], names: Sequence[str]) -> list[str]:
@@ -94,25 +100,37 @@ def _files_with(suffixes: tuple[str, ...], names: Sequence[str]) -> list[str]:
 def _chain(
     json_lines: Sequence[str],
     fps: float | None,
-    source: VideoSource | None,
-    images: Sequence[str],
+    found: FoundInputs,
     model: FaceModel | None,
 ) -> Iterator[FrameResult]:
     for name in json_lines:
         yield from iter_jsonl(Path(name), fps or DEFAULT_FPS)
     if model is None:
         return
-    if source is not None:
-        for frame, faces in model.track(source):
-            yield FrameResult(
-                file=frame.file,
-                faces=faces,
-                size=frame.image.shape[:2],
-                frame=frame.index,
-                time=frame.time,
-                video=source.name,
-                image=frame.image,
-            )
-        return
-    for batch in predict_in_batches(model, images):
+    for number, video in enumerate(found.videos):
+        try:
+            yield from _track(model, video, f"{video.name}#{number}")
+        except DataError as error:
+            if len(found.videos) == 1:
+                raise
+            yield FrameResult(video.name, error=str(error))
+    for batch in predict_in_batches(model, found.images):
         yield from batch
+
+
+def _track(model: FaceModel, video: VideoInput, identity: str) -> Iterator[FrameResult]:
+    source = video.open()
+    for frame, faces in model.track(source):
+        yield FrameResult(
+            file=frame.file,
+            faces=faces,
+            size=frame.image.shape[:2],
+            frame=frame.index,
+            time=frame.time,
+            video=identity,
+            image=frame.image,
+        )
+    if source.note or source.lost:
+        lost = f"{count_noun(source.lost, 'frame')} lost" if source.lost else ""
+        text = "; ".join(filter(None, (lost, source.note)))
+        warnings.warn(f"{source.name}: {text}", DataWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""Tracks the faces of a video, and writes them to a file, standard output or another video."""
+"""Tracks the faces of videos, and writes them to a file, standard output or other videos."""
 
 from __future__ import annotations
 
@@ -10,33 +10,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 from typing import ClassVar
 
 from rich.console import Console
 
 from facepoints._util import files
-from facepoints._util.console import count_noun
+from facepoints._util.console import count_noun, print_line
 from facepoints._util.progress import ImageProgress, StopRequest
 from facepoints.commands.predict_images import output_landmarks
 from facepoints.commands.report import Report
-from facepoints.drawing.video_frames import draw_video_faces
-from facepoints.errors import MissingExtraError, SettingsError, WriteError
+from facepoints.commands.video_drawing import DrawingThread, open_writer
+from facepoints.errors import DataError, MissingExtraError, SettingsError, WriteError
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.formats import FORMATS, format_of, suffixes_text
-from facepoints.results.records import Record, json_line, record
+from facepoints.results.records import Record, error_record, json_line, record
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.tracker import track_video
 from facepoints.video.frame import Frame, VideoSource
-from facepoints.video.writer import VideoWriter
+from facepoints.video.source import VideoInput
 
-__all__ = ["VideoReport", "drawn_path", "predict_video"]
+__all__ = ["VideoReport", "predict_video", "predict_videos"]
 
-_QUEUED = 4  # frames that wait to be drawn and encoded
-_VIDEO_SUFFIXES = {".mp4", ".m4v"}
+_LISTED = 5  # unreadable videos that are named on the console
 
 
 @dataclass
@@ -44,20 +41,25 @@ class VideoReport(Report):
     """Counts of `predict_video`, in addition to those of `Report`.
 
     Attributes:
-        track_ids: identities of all tracks.
+        videos: number of videos.
+        failed: number of videos that could not be read.
+        track_ids: identities of all tracks, each with the number of its video.
         lost: number of frames that could not be decoded, 0 if that is not known.
         seconds: time taken.
-        length: length of the video in seconds.
-        note: why the source ended early; empty if it did not.
+        length: length of the last video in seconds.
+        note: why a source ended early, or sound was left out; empty if nothing was.
         not_drawn: why no video was drawn although one was wanted.
     """
 
-    track_ids: set[int | None] = field(default_factory=set)
+    videos: int = 1
+    failed: int = 0
+    track_ids: set[tuple[int, int | None]] = field(default_factory=set)
     lost: int = 0
     seconds: float = 0.0
     length: float = 0.0
     note: str = ""
     not_drawn: MissingExtraError | None = None
+    _ended: int = 0
     unit: ClassVar[tuple[str, str]] = ("frame", "frames")
 
     @property
@@ -66,13 +68,37 @@ class VideoReport(Report):
         return len(self.track_ids)
 
     def count_frame(self, frame: Frame, faces: Sequence[Face]) -> None:
-        """Add a frame."""
+        """Add a frame of the current video."""
         self.count(len(faces))
         self.length = frame.time
-        self.track_ids |= {face.track_id for face in faces}
+        self.track_ids |= {(self._ended, face.track_id) for face in faces}
+
+    def end_video(self, source: VideoSource, drawing: DrawingThread | None) -> None:
+        """Add the losses of a video that was read."""
+        self._ended += 1
+        self.lost += source.lost
+        self._note(source.note)
+        self._note(drawing.note if drawing is not None else "")
+
+    def count_failed(self, name: str, error: DataError, console: Console) -> None:
+        """Add a video that could not be read."""
+        self._ended += 1
+        self.failed += 1
+        self.error = self.error or str(error)
+        if self.failed <= _LISTED:
+            text = str(error) if name in str(error) else f"{name}: {error}"
+            print_line(console, f"unreadable: {text}")
+
+    def _note(self, note: str) -> None:
+        if note and note not in self.note:
+            self.note = f"{self.note}; {note}" if self.note else note
 
     def _counts(self) -> list[str]:
         counts = [count_noun(self.tracks, "track")]
+        if self.videos > 1:
+            counts.append(f"{self.videos} videos")
+        if self.failed:
+            counts.append(f"{count_noun(self.failed, 'video')} unreadable")
         if self.lost:
             counts.append(f"{count_noun(self.lost, 'frame')} lost")
         if self.note and not self.stopped:
@@ -82,23 +108,6 @@ class VideoReport(Report):
     def _remarks(self) -> list[str]:
         fps = self.images / max(self.seconds, 1e-9)
         return [f"{self.seconds:.1f} s, {fps:.0f} frames per second"]
-
-
-def drawn_path(drawn: Path, name: str) -> Path:
-    """The video file to draw to.
-
-    Args:
-        drawn: an .mp4 file, or a folder, which gets a video with the name of the source.
-        name: of the source.
-
-    Raises:
-        SettingsError: `drawn` is a file of another kind.
-    """
-    if drawn.suffix.lower() in _VIDEO_SUFFIXES and not drawn.is_dir():
-        return drawn
-    if drawn.is_dir() or not drawn.suffix:
-        return drawn / f"{Path(name).stem or 'video'}.mp4"
-    raise SettingsError(f"a video is drawn to an .mp4 file or a folder, not to {drawn}")
 
 
 def predict_video(
@@ -112,62 +121,139 @@ def predict_video(
     config: TrackerConfig | None = None,
     console: Console | None = None,
 ) -> VideoReport:
-    """Track the faces of a video.
+    """Track the faces of a video. Arguments and errors are those of `predict_videos`, with the
+    .mp4 file for the drawing in `drawn`."""
+    return predict_videos(
+        predictor,
+        [VideoInput(source.name, lambda: source)],
+        out=out,
+        drawn=None if drawn is None else [drawn],
+        landmarks=landmarks,
+        radius=radius,
+        config=config,
+        console=console,
+    )
 
-    Reading, predicting and writing each have a thread. After Ctrl-C, the frames processed so far
-    are written, as if the video ended there.
+
+def predict_videos(
+    predictor: Predictor,
+    videos: Sequence[VideoInput],
+    *,
+    out: Path | None = None,
+    drawn: Sequence[Path] | None = None,
+    landmarks: LandmarkSet | None = None,
+    radius: bool = False,
+    config: TrackerConfig | None = None,
+    console: Console | None = None,
+) -> VideoReport:
+    """Track the faces of videos, one video after another.
+
+    The results of all videos go to one output. Frames, times and tracks of each start at 0; the
+    name of the video is in every record. Reading, predicting and writing each have a thread.
+    After Ctrl-C, the frames processed so far are written, as if the videos ended there. If there
+    are several videos, one that cannot be read gives a record with its error, and the others
+    follow.
 
     Args:
         predictor: finds the faces.
-        source: frames (`video.source.open_video`).
+        videos: are opened one by one (`video.source.find_inputs`).
         out: what to write; its name chooses the format (`results.formats.format_of`). None: a
             line of JSON per frame goes to standard output, unless `drawn` is given.
-        drawn: .mp4 file for the video with the faces drawn. Without PyAV it is left out if
-            there is also `out`.
+        drawn: .mp4 files for the videos with the faces drawn, one for each. Without PyAV they
+            are left out if there is also `out`.
         landmarks: points to convert to; None: those of the model.
         radius: also draw the radius of every point.
         config: how faces are tracked; None: the defaults.
-        console: shows progress; None: shows nothing.
+        console: shows progress and unreadable videos; None: shows nothing.
 
     Raises:
-        DataError: nothing could be decoded, or `landmarks` cannot be computed.
+        DataError: nothing of the only video could be decoded, or `landmarks` cannot be computed.
         MissingExtraError: PyAV is not installed, and only a drawing is wanted.
         SettingsError: no format for `out`, or one that cannot hold a video.
-        WriteError: an output cannot be written, or would replace the input.
+        WriteError: an output cannot be written, or would replace an input.
     """
     started = time.monotonic()
     console = console or Console(quiet=True, file=sys.stderr)
-    report = VideoReport()
-    tracked = track_video(predictor, source, config)
+    report = VideoReport(videos=len(videos))
     want = output_landmarks(predictor, landmarks)
-    _check_outputs(source, out, drawn)
+    _check_outputs([video.name for video in videos], out, drawn or ())
     with ExitStack() as stack:
-        drawing = _open_drawing(stack, report, source, drawn, radius, required=out is None)
-        records = None if out is None else stack.enter_context(_TemporaryRecords(out))
+        output = _Output(predictor, want, radius, config, to_stdout=drawn is None)
+        if out is not None:
+            output.records = stack.enter_context(_TemporaryRecords(out))
         stop = stack.enter_context(StopRequest())
-        bar = stack.enter_context(ImageProgress(console, source.total or 1))
-        for frame, predicted in tracked:
-            faces = [face.as_landmarks(want) for face in predicted]
-            report.count_frame(frame, faces)
-            if drawing is not None:
-                drawing.add(frame, faces)
-            if records is not None:
-                records.add(_record(frame, faces, want))
-            elif drawn is None:
-                sys.stdout.write(json_line(_record(frame, faces, want)))
-                sys.stdout.flush()
-            bar.at(report.images, report.faces)
+        for number, video in enumerate(videos):
+            try:
+                source = video.open()
+                path = None if drawn is None else drawn[number]
+                _predict_one(source, path, output, report, console, stop)
+            except DataError as error:
+                if len(videos) == 1:
+                    raise
+                report.count_failed(video.name, error, console)
+                output.write(error_record(video.name, str(error)))
             if stop.asked:
                 report.stopped = True
                 break
-        if records is not None and out is not None:
-            FORMATS[format_of(out)].write(records.records, want, out)
-    report.lost, report.note = source.lost, source.note
+        if output.records is not None and out is not None:
+            FORMATS[format_of(out)].write(output.records.records, want, out)
     report.seconds = time.monotonic() - started
     return report
 
 
-def _check_outputs(source: VideoSource, out: Path | None, drawn: Path | None) -> None:
+@dataclass
+class _Output:
+    """What `predict_videos` does with each frame; see there.
+
+    Attributes:
+        records: the records so far, for an output file; None: there is none.
+        to_stdout: whether records go to standard output if there is no file.
+    """
+
+    predictor: Predictor
+    landmarks: LandmarkSet
+    radius: bool
+    config: TrackerConfig | None
+    to_stdout: bool
+    records: _TemporaryRecords | None = None
+
+    def write(self, record: Record) -> None:
+        """Write a record to the file or to standard output. Raises WriteError."""
+        if self.records is not None:
+            self.records.add(record)
+        elif self.to_stdout:
+            sys.stdout.write(json_line(record))
+            sys.stdout.flush()
+
+
+def _predict_one(
+    source: VideoSource,
+    drawn: Path | None,
+    output: _Output,
+    report: VideoReport,
+    console: Console,
+    stop: StopRequest,
+) -> None:
+    """Track the faces of one video, up to a stop."""
+    before = report.images
+    tracked = track_video(output.predictor, source, output.config)
+    with ExitStack() as stack:
+        drawing = _open_drawing(stack, report, source, drawn, output)
+        bar = stack.enter_context(ImageProgress(console, source.total, unit="frames"))
+        for frame, predicted in tracked:
+            faces = [face.as_landmarks(output.landmarks) for face in predicted]
+            report.count_frame(frame, faces)
+            if drawing is not None:
+                drawing.add(frame, faces)
+            if output.records is not None or output.to_stdout:
+                output.write(_record(frame, faces, output.landmarks))
+            bar.at(report.images - before, report.faces)
+            if stop.asked:
+                break
+    report.end_video(source, drawing)
+
+
+def _check_outputs(names: Sequence[str], out: Path | None, drawn: Sequence[Path]) -> None:
     chosen = None if out is None else FORMATS[format_of(out)]
     if chosen is not None and not chosen.holds_video:
         able = suffixes_text(each for each in FORMATS.values() if each.holds_video)
@@ -175,9 +261,9 @@ def _check_outputs(source: VideoSource, out: Path | None, drawn: Path | None) ->
             f"a {chosen.suffixes[0]} file holds {chosen.content}; a video goes to {able}, "
             f"not to {out}"
         )
-    for path in (out, drawn):
+    for path in (out, *drawn):
         if path is not None:
-            files.check_output(path, [Path(source.name)])
+            files.check_output(path, [Path(name) for name in names])
             if path.exists() and not path.is_file():
                 raise WriteError(f"could not write {path}: it is not a regular file")
 
@@ -187,64 +273,24 @@ def _open_drawing(
     report: VideoReport,
     source: VideoSource,
     drawn: Path | None,
-    radius: bool,
-    *,
-    required: bool,
-) -> _DrawingThread | None:
+    output: _Output,
+) -> DrawingThread | None:
     """Start the thread that draws the video; None if none is wanted or PyAV is not installed.
 
     Raises:
-        MissingExtraError: PyAV is not installed, and `required` is True. Otherwise the error
+        MissingExtraError: PyAV is not installed, and there is no output file. Otherwise the error
             becomes `report.not_drawn`.
     """
     if drawn is None:
         return None
     try:
-        writer = stack.enter_context(VideoWriter(drawn, source.fps))
-        return stack.enter_context(_DrawingThread(writer, radius))
+        writer = stack.enter_context(open_writer(drawn, source))
+        return stack.enter_context(DrawingThread(writer, output.radius))
     except MissingExtraError as missing:
-        if required:
+        if output.records is None:
             raise
         report.not_drawn = missing
         return None
-
-
-class _DrawingThread:
-    """Draws and encodes frames in a thread of its own. Its errors are raised by the next `add`,
-    or at the end."""
-
-    def __init__(self, writer: VideoWriter, radius: bool) -> None:
-        self._writer, self._radius = writer, radius
-        self._queue: Queue[tuple[Frame, list[Face]] | None] = Queue(_QUEUED)
-        self._error: BaseException | None = None
-        self._thread = Thread(target=self._work, name="facepoints-writer", daemon=True)
-
-    def add(self, frame: Frame, faces: list[Face]) -> None:
-        """Draw a frame and append it."""
-        if self._error is not None:
-            raise self._error
-        self._queue.put((frame, faces))
-
-    def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
-            if self._error is not None:
-                continue  # empty the queue, so that `add` does not wait for ever
-            frame, faces = item
-            try:
-                drawn = draw_video_faces(frame.image, faces, radius=self._radius)
-                self._writer.add(drawn, frame.time)
-            except BaseException as error:
-                self._error = error
-
-    def __enter__(self) -> _DrawingThread:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._queue.put(None)
-        self._thread.join()
-        if self._error is not None and error is None:
-            raise self._error
 
 
 class _TemporaryRecords:

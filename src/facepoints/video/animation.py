@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class AnimationSource:
         self.total = count_frames(self._data, kind)
         self._pages = kind == "TIFF"
         self.fps = fps if self._pages else 1 / _USUAL_DURATION
-        if not self._pages and not hasattr(cv2, "imdecodeanimation"):
+        if not self._pages and not hasattr(cv2, "imreadanimation"):
             raise DataError(
                 f"{self.name} is an animation, which OpenCV {cv2.__version__} does not read; "
                 f"upgrade it: pip install -U opencv-python-headless"
@@ -74,7 +75,9 @@ class AnimationSource:
             yield Frame(image, index, time, self.name)
             index, time = index + 1, time + duration
         if index == 0:
-            raise DataError(f"{self.name} has no frame that could be decoded")
+            raise DataError(
+                f"{self.name} has no frame that could be decoded: it is cut off or damaged"
+            )
         self.lost = max(self.total - index, 0)
         if self.lost:
             self.note = f"{self.name} breaks off after frame {index} of {self.total}"
@@ -89,23 +92,37 @@ class AnimationSource:
         chunk = max(1, _CHUNK_BYTES // size)
         for start in range(0, self.total, chunk):
             images, durations = self._decode(start, min(chunk, self.total - start))
+            if not images:  # a damaged frame spoils all; the frames before it come one by one
+                yield from self._one_by_one(start)
+                return
             for image, duration in zip(images, durations, strict=True):
-                yield _rgb(image), duration / 1000 if duration > 0 else _USUAL_DURATION
+                yield _rgb(image), _seconds(duration)
             if len(images) < min(chunk, self.total - start):
                 return
 
+    def _one_by_one(self, start: int) -> Iterator[tuple[NDArray[np.uint8], float]]:
+        for number in range(start, self.total):
+            images, durations = self._decode(number, 1)
+            if not images:
+                return
+            yield _rgb(images[0]), _seconds(durations[0])
+
     def _decode(self, start: int, count: int) -> tuple[Sequence[NDArray], Sequence[int]]:
         """Some frames, and how long each is shown, in milliseconds."""
-        data = np.frombuffer(self._data, np.uint8)
         with quiet_opencv():
             try:
-                done, animation = cv2.imdecodeanimation(data, start, count)
+                # from the file: OpenCV cannot decode WebP and AVIF animations in memory
+                done, animation = cv2.imreadanimation(os.path.abspath(self.name), start, count)
             except cv2.error:
                 return [], []
         images = animation.frames if done else []
         durations = [int(d) for d in animation.durations] if done else []
         durations += [0] * (len(images) - len(durations))
         return images, durations[: len(images)]
+
+
+def _seconds(milliseconds: int) -> float:
+    return milliseconds / 1000 if milliseconds > 0 else _USUAL_DURATION
 
 
 def _rgb(image: NDArray) -> NDArray[np.uint8]:

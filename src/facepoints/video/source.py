@@ -90,10 +90,12 @@ class VideoInput:
     Attributes:
         name: as the user gave it, or its path in the folder that the user gave.
         open: opens it; raises the errors of `open_video`.
+        live: True for a camera or stream.
     """
 
     name: str
     open: Callable[[], VideoSource] = field(repr=False)
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def find_inputs(
             f"run the command once for each"
         )
     if live:
-        return FoundInputs([], [VideoInput(live[0], lambda: open_video(live[0]))])
+        return FoundInputs([], [VideoInput(live[0], lambda: open_video(live[0]), True)])
     if frames and len(inputs) == 1 and not glob.has_magic(inputs[0]):
         name = inputs[0]
         if is_animation(name) or (os.path.exists(name) and not _is_image_or_folder(name)):
@@ -188,11 +190,3 @@ def _passed_over(videos: Sequence[str], others: Sequence[str]) -> str:
     if others:
         parts.append(listed_files(others))
     return f"passed over: {' and '.join(parts)}" if parts else ""
-
-
-def find_video(
-    inputs: Sequence[str], frames: bool = False, fps: float | None = None
-) -> VideoSource | None:
-    """The video among inputs, opened; None if all are images. Arguments are of `find_inputs`."""
-    videos = find_inputs(inputs, frames, fps).videos
-    return videos[0].open() if videos else None
