@@ -16,7 +16,7 @@ from rich.console import Console
 from facepoints import weights
 from facepoints.datasets import synthetic
 from facepoints.datasets.samples import Samples
-from facepoints.errors import RunError, SettingsError
+from facepoints.errors import DataWarning, RunError, SettingsError
 from facepoints.evaluation.calibration import uncalibrated
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -212,3 +212,19 @@ def test_a_training_from_a_run_starts_ahead_and_resumes_from_the_same_weights_on
     trained("first", replace(settings, seed=1))
     with pytest.raises(RunError, match="begun from other weights than first holds now"):
         trained("second", second, resume=True)
+
+
+def test_a_training_says_what_its_point_names_mean(tmp_path: Path) -> None:
+    said = Console(file=io.StringIO(), width=300)
+    settings = TrainSettings(epochs=1, validation=0, device="cpu")
+    known = faces(LandmarkSet.of_names(("left_eye_center", "right_eye_center", "dimple")))
+    train(known, tmp_path / "known", settings, onnx=False, console=said)
+    unknown = faces(LandmarkSet.of_names(("left_augenmitte", "dimple")))
+    with pytest.warns(DataWarning, match="knows none of these points by name"):
+        train(unknown, tmp_path / "unknown", settings, onnx=False, console=said)
+    text = said.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert "2 of 3 points are known to" in text
+    assert "these start from random weights: dimple" in text
+    assert "images are mirrored in training: 1 pair of points swap, 1 point of neither side" in text
+    assert "2 points start from random weights" in text
+    assert "not mirrored in training: 'left_augenmitte' has no 'right_augenmitte'" in text

@@ -16,6 +16,7 @@ from facepoints.cli.options import (
     DataOptions,
     Device,
     ExcludePeople,
+    Rename,
     Split,
     group,
 )
@@ -86,6 +87,7 @@ def adapt(
     model: AnyModel = weights.BUILTIN,
     split: Split = "training",
     exclude_people: ExcludePeople = None,
+    rename: Rename = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fit a model to your own labels with about 20 labeled faces, in seconds.
@@ -101,7 +103,7 @@ def adapt(
     running = working("fitting the model to the labels")
     with outputs(out, inputs=inputs, overwrite=overwrite), running:
         report = adapt(
-            data, out, model=model, split=split, exclude_people=exclude_people
+            data, out, model=model, split=split, exclude_people=exclude_people, rename=rename
         )
     left = f", {report.left_out} left out" if report.left_out else ""
     fitted_on = count_noun(report.faces, "face")

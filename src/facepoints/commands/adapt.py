@@ -18,7 +18,7 @@ the error on other faces.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +29,12 @@ from numpy.typing import NDArray
 from facepoints import weights
 from facepoints._util import files
 from facepoints.datasets import procrustes, readers
-from facepoints.datasets.combine import concatenate, dataset_paths, read_people
+from facepoints.datasets.combine import (
+    concatenate,
+    dataset_paths,
+    read_people,
+    warn_of_names,
+)
 from facepoints.datasets.marking_schemes import (
     convertible_as_marked,
     in_scheme_columns,
@@ -38,7 +43,8 @@ from facepoints.datasets.marking_schemes import (
     scheme_matrix,
     widest_scheme,
 )
-from facepoints.datasets.samples import Samples
+from facepoints.datasets.renames import check_renames, read_renames, renamed
+from facepoints.datasets.samples import Photos, Samples
 from facepoints.detection import Detection
 from facepoints.errors import DataError
 from facepoints.evaluation.calibration import radius_factors
@@ -84,6 +90,7 @@ def adapt(
     model: str | Path = weights.BUILTIN,
     split: str = "training",
     exclude_people: str | Path | None = None,
+    rename: str | Path | Mapping[str, str] | None = None,
 ) -> AdaptReport:
     """Write a model that predicts points where the labels of some labeled faces place them.
 
@@ -94,6 +101,7 @@ def adapt(
         model: "builtin", an ONNX file, or a run folder with one.
         split: "training" or "test", for data sets that hold both.
         exclude_people: text file with people to leave out; None: nobody is left out.
+        rename: new names of points, as for `load_dataset`; None: names are kept.
 
     Raises:
         DataError: a data set cannot be read, or has no face with two labeled points that can
@@ -108,7 +116,13 @@ def adapt(
     files.check_output(out, [*paths, path])
     landmarker = LandmarkModel.load(path)
     excluded = set() if exclude_people is None else read_people(Path(exclude_people))
-    sets = [_read(one, landmarker, split, excluded) for one in paths]
+    read = [readers.read(one, split=split) for one in paths]
+    names = read_renames(rename)
+    check_renames(names, [one.landmarks for one in read])
+    sets = [
+        _fitting(path, renamed(one, names), landmarker, excluded)
+        for path, one in zip(paths, read, strict=True)
+    ]
     faces = concatenate([one.faces for one in sets])
     marked = points_by_scheme(faces)
     columns = scheme_columns(faces.landmarks, marked) if len(marked) > 1 else faces.landmarks
@@ -142,13 +156,15 @@ class _DataSet(NamedTuple):
     unknown: tuple[str, ...]
 
 
-def _read(path: Path, model: LandmarkModel, split: str, excluded: set[str]) -> _DataSet:
-    """Read the faces with at least two labeled points that the model can predict.
+def _fitting(
+    path: Path, data: Samples | Photos, model: LandmarkModel, excluded: set[str]
+) -> _DataSet:
+    """The faces with at least two labeled points that the model can predict.
 
     Photos are cut into upright crops that are larger than the model's. Raises DataError if there
     is no such face.
     """
-    data = readers.read(path, split=split)
+    warn_of_names(path, data.landmarks)
     names = data.landmarks.names
     able = convertible_as_marked(model.landmarks, data.landmarks, "")
     known = data.landmarks.subset([n for n, a in zip(names, able, strict=True) if a] or names)

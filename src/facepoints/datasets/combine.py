@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from facepoints.datasets import readers
 from facepoints.datasets.crops import resize_samples
+from facepoints.datasets.readers.label_files import read_text
+from facepoints.datasets.readers.notes import shortened, warn_of
+from facepoints.datasets.renames import check_renames, read_renames, renamed
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import CLUSTER, duplicate_groups
 from facepoints.errors import DataError
 from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.point_names import close_names
 
-__all__ = ["concatenate", "dataset_paths", "load_dataset", "read_people"]
+__all__ = ["concatenate", "dataset_paths", "load_dataset", "read_people", "warn_of_names"]
 
 
 def load_dataset(
@@ -26,8 +30,12 @@ def load_dataset(
     crop_size: int = 96,
     exclude_people: str | Path | None = None,
     include_people: str | Path | None = None,
+    rename: str | Path | Mapping[str, str] | None = None,
 ) -> Samples:
     """Read labeled faces as rows of one table.
+
+    What readers leave out or change, and names of points that look like misspelled known names,
+    are issued as a `DataWarning`.
 
     Examples:
         >>> faces = load_dataset("training.csv")  # doctest: +SKIP
@@ -40,13 +48,20 @@ def load_dataset(
         exclude_people: text file with people (or photos) to leave out, see `read_people`;
             None: nobody is left out.
         include_people: text file with the people to keep; None: all are kept.
+        rename: new names of points by the names in the label files: a text file
+            (`renames.read_renames`) or a mapping; None: names are kept.
 
     Raises:
         DataError: a data set cannot be read, no path was given, or no face is left.
         SettingsError: `crop_size` is not positive.
     """
     paths = dataset_paths(paths)
+    names = read_renames(rename)
     sets = [readers.load(path, split=split, size=crop_size) for path in paths]
+    check_renames(names, [one.landmarks for one in sets])
+    sets = [renamed(one, names) for one in sets]
+    for path, one in zip(paths, sets, strict=True):
+        warn_of_names(path, one.landmarks)
     data = concatenate(sets)
     if len(sets) > 1:
         data = replace(data, group=_groups_across(sets, data))
@@ -71,6 +86,21 @@ def dataset_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     return several
 
 
+def warn_of_names(path: Path, landmarks: LandmarkSet) -> None:
+    """Issue a `DataWarning` if names of points look like misspelled known names: such points have
+    no weights in the built-in model, and may have no mirror partner."""
+    close = close_names(landmarks)
+    if close:
+        shown = [f"'{shortened(name)}' (did you mean {other}?)" for name, other in close.items()]
+        more = ", ..." if len(shown) > 5 else ""
+        line = (
+            f"names of points that facepoints does not know: {len(close)}: "
+            f"{', '.join(shown[:5])}{more}; to train from what the built-in model knows about "
+            f"them, give them its names with --rename FILE"
+        )
+        warn_of(path, [line], stacklevel=3)
+
+
 def _groups_across(sets: Sequence[Samples], data: Samples) -> NDArray[np.str_]:
     """Groups (N,) of all rows, with duplicates clustered anew across the sets.
 
@@ -90,14 +120,9 @@ def read_people(path: Path) -> set[str]:
     Raises:
         DataError: the file is missing or not text.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError as error:
-        raise DataError(
-            f"no file at {path}; expected a text file with one person per line"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"could not read {path} as text: {error}") from error
+    if not path.exists():
+        raise DataError(f"no file at {path}; expected a text file with one person per line")
+    lines = read_text(path).splitlines()
     kept = (line.split("#", 1)[0].split() for line in lines)
     return {words[-1] for words in kept if words}
 

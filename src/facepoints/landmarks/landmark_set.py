@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 
-__all__ = ["REGIONS", "LandmarkSet", "base_name", "scheme_of", "with_scheme"]
+__all__ = ["REGIONS", "LandmarkSet", "base_name", "mirror_name", "scheme_of", "with_scheme"]
 
 REGIONS: dict[str, tuple[str, ...]] = {
     "jaw": ("right_jaw", "chin", "left_jaw"),
@@ -57,7 +57,8 @@ def scheme_of(name: str) -> str:
 _SIDES = {"left": "right", "right": "left"}
 
 
-def _swap_sides(name: str) -> str:
+def mirror_name(name: str) -> str:
+    """The name of a point in a mirrored image: left and right are swapped."""
     return re.sub(
         r"(?<![a-z])(left|right)(?![a-z])",
         lambda match: _SIDES[match.group(1)],
@@ -102,10 +103,10 @@ class LandmarkSet:
                 f"unknown: {sorted(unknown)}, eyes: {self.eyes}"
             )
         if self.mirrorable:
-            missing = [n for n in self.names if _swap_sides(n) not in known]
+            missing = [n for n in self.names if mirror_name(n) not in known]
             if missing:
                 raise DataError(
-                    f"point '{missing[0]}' has no mirror partner '{_swap_sides(missing[0])}' "
+                    f"point '{missing[0]}' has no mirror partner '{mirror_name(missing[0])}' "
                     f"in the set; rename it or set mirrorable to false"
                 )
 
@@ -136,7 +137,7 @@ class LandmarkSet:
         original image. Raises DataError if the set is not mirrorable."""
         if not self.mirrorable:
             raise DataError("no mirror is known: the point names do not say left and right")
-        return np.array([self.names.index(_swap_sides(n)) for n in self.names], dtype=np.int64)
+        return np.array([self.names.index(mirror_name(n)) for n in self.names], dtype=np.int64)
 
     @property
     def eye_columns(self) -> tuple[int, ...]:
@@ -174,7 +175,7 @@ class LandmarkSet:
             names=tuple(names),
             eyes=self.eyes if all(n in kept for n in self.eyes) else (),
             edges=tuple(e for e in self.edges if e[0] in kept and e[1] in kept),
-            mirrorable=self.mirrorable and all(_swap_sides(n) in kept for n in names),
+            mirrorable=self.mirrorable and all(mirror_name(n) in kept for n in names),
         )
 
     def union(self, other: LandmarkSet) -> LandmarkSet:
@@ -211,7 +212,7 @@ class LandmarkSet:
     @classmethod
     def of_names(cls, names: Sequence[str]) -> LandmarkSet:
         """A set without eyes and edges, mirrorable if the names say left and right."""
-        mirrorable = any(_swap_sides(n) != n for n in names) and all(
-            _swap_sides(n) in names for n in names
+        mirrorable = any(mirror_name(n) != n for n in names) and all(
+            mirror_name(n) in names for n in names
         )
         return cls(names=tuple(names), mirrorable=mirrorable)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import platform
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,9 +32,12 @@ from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups, spread_rows
 from facepoints.drawing import curves, draw_sheet
-from facepoints.errors import SettingsError
+from facepoints.errors import DataWarning, SettingsError
 from facepoints.evaluation.calibration import calibrate
 from facepoints.evaluation.evaluate import evaluate, predict_samples
+from facepoints.landmarks.conversion import convertible
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.onnx_export import check_installed, export
 from facepoints.models.run import MODEL, Run, read_header, save_run, save_weights
 from facepoints.training.allocator import keep_freed_memory
@@ -42,6 +46,7 @@ from facepoints.training.distributed import DistributedContext, distributed_cont
 from facepoints.training.initialization import digest, load_init_run, resolve_init
 from facepoints.training.member_trainer import MemberTrainer
 from facepoints.training.missing_labels import Part, Plan, make_plan
+from facepoints.training.point_report import point_lines
 from facepoints.training.run_folder import (
     CHECKPOINT,
     CURVES,
@@ -138,6 +143,7 @@ def train(
             rows = data.take(train_rows)
             held = center_crop(data.take(held_rows), settings.input_size)
         plan = make_plan(rows, settings.missing, settings.merge)
+        by_default = settings.init is None
         init = resolve_init(settings.init, settings.network, plan.landmarks)
         settings = replace(settings, init=init)
         start = load_init_run(init)
@@ -145,8 +151,14 @@ def train(
         header = _header(data, plan, settings, data_names, negatives, annotators)
         header |= _crop_rule(rows, plan, settings)
         header["start"] = None if start is None else {"run": start.name, "digest": digest(start)}
+        if resume and ctx.is_rank0 and not (out / "run.json").exists():
+            print_line(console, f"no unfinished training in {out}; a new one begins")
         checkpoint = ctx.run_on_rank0(lambda: begin_run(out, header, resume))
         if checkpoint is not None:
+            if ctx.is_rank0:
+                _say_points(plan.landmarks, data, start, console)
+                if by_default and start is None and settings.network == "heatnet":
+                    _warn_of_unknown_names(plan.landmarks)
             job = _Job(plan, held, negatives, start, settings, out, annotators)
             try:
                 with TrainingProgress(console, ctx.is_rank0) as progress, StopRequest() as stop:
@@ -158,6 +170,28 @@ def train(
         elif ctx.is_rank0:
             print_line(console, f"{out} has finished training already; nothing to train")
         return ctx.run_on_rank0(lambda: _complete(held, out, onnx))
+
+
+def _say_points(landmarks: LandmarkSet, data: Samples, start: Run | None, console: Console) -> None:
+    """Print which points the initial weights know, and how images are mirrored."""
+    known = None
+    if start is not None:
+        scheme = marking_schemes.widest_scheme(marking_schemes.points_by_scheme(data))
+        _, known = marking_schemes.scheme_matrix(start.landmarks, landmarks, scheme)
+    for line in point_lines(landmarks, None if start is None else start.name, known):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _warn_of_unknown_names(landmarks: LandmarkSet) -> None:
+    """Issue a `DataWarning` if the training starts from random weights because of the names."""
+    if not convertible(IBUG_68, landmarks).any():
+        warnings.warn(
+            "the built-in model knows none of these points by name, so the training starts from "
+            "random weights; if they are points of faces under other names, rename them (--rename "
+            "FILE), or start from the built-in weights (--init builtin)",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _members(plan: Plan, settings: TrainSettings) -> list[Part]:

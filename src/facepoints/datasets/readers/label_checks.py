@@ -4,7 +4,7 @@
 - Labels made on a picture that was turned by EXIF or resized afterwards are moved with it where
   the label file's width and height show it, and refused where they only contradict the picture.
 - Coordinates from 0 to 1, and positions far outside of the picture, are refused.
-- Faces most of whose points lie outside of the picture are left out.
+- Faces whose center lies outside of the picture are left out.
 
 Every change is noted (`Notes`), every refusal names the first case.
 """
@@ -170,7 +170,7 @@ def _turned(
 
 
 def _inside(table: LabelTable, notes: Notes) -> NDArray[np.bool_]:
-    """Mask (N,) of the faces with at least half of their points in the picture.
+    """Mask (N,) of the faces whose labeled points have their mean in the picture.
 
     Raises:
         DataError: a point lies far outside of its picture, or no face is inside.
@@ -186,18 +186,21 @@ def _inside(table: LabelTable, notes: Notes) -> NDArray[np.bool_]:
     known = table.labelled & (sizes > 0).all(axis=-1)
     beyond = np.maximum(-table.points, table.points - (sizes - 1)).max(axis=-1)
     outside = known & (beyond > 1)
-    half = 2 * outside.sum(axis=1) > np.maximum(known.sum(axis=1), 1)
-    for row in np.flatnonzero(half):
-        keep[row] = False
+    count = known.sum(axis=1)
+    center = (table.points * known[..., None]).sum(axis=1) / np.maximum(count, 1)[:, None]
+    away = np.maximum(-center, center - (sizes[:, 0] - 1)).max(axis=-1) > 1
+    keep[(count > 0) & away] = False
     if not keep.any() and len(keep):
-        row = int(np.flatnonzero(half)[0])
+        row = 0
         raise _outside(table, row, int(np.argmax(outside[row])), sizes[row, 0])
     far = known & (beyond > _FAR * sizes.max(axis=-1)) & keep[:, None]
     if far.any():
         row, column = (int(index) for index in np.argwhere(far)[0])
         raise _outside(table, row, column, sizes[row, 0])
     for row in np.flatnonzero(~keep):
-        notes.add("faces lie mostly outside of their picture and were left out", table.names[row])
+        notes.add(
+            "faces have their center outside of their picture and were left out", table.names[row]
+        )
     return keep
 
 
