@@ -8,7 +8,8 @@ of its own, may use all cores, and processes each frame after the first. Sides t
 the median of the rounds counts. "Faces seen" is the number of faces per frame. MediaPipe Face Mesh
 0.10.14 runs with static_image_mode=False, its tracking mode (`support/peers.py` makes its
 environment). "points + drawing" is the work of `facepoints predict CLIP --draw`: track, draw
-and encode. Results: benchmarks/results/video.json and video.md.
+and encode. A second table has the rates over MediaPipe's, and drawn over undrawn. Results:
+benchmarks/results/video.json and video.md.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ SIZES = ((640, 480), (1280, 720))
 FACES = (1, 5)
 FRAMES = 120
 SIDES = ("decoding alone", "facepoints", "facepoints, points + drawing", "MediaPipe, tracking")
+
+FLOORS = {"over_mediapipe": 1.5, "drawn_over_undrawn": 0.6}
 
 Photo = tuple[NDArray[np.uint8], NDArray[np.float64]]
 
@@ -145,6 +148,16 @@ def table(rows: Sequence[dict[str, Any]]) -> tables.Cells:
     return cells
 
 
+def ratio_table(rows: Sequence[dict[str, Any]]) -> tables.Cells:
+    """Rates over MediaPipe's, and drawn over undrawn: a row per clip."""
+    heads = ["facepoints over MediaPipe", "points + drawing over points"]
+    cells = [["clip", *heads, "points + drawing over MediaPipe"]]
+    for line, start in zip(table(rows)[1:], range(0, len(rows), len(SIDES)), strict=True):
+        _, ours, drawn, peer = (row["fps"] for row in rows[start : start + len(SIDES)])
+        cells.append([line[0], *(f"{v:.2f}" for v in (ours / peer, drawn / ours, drawn / peer))])
+    return cells
+
+
 def main() -> None:
     """Measure, show and write."""
     parser = make_parser(__doc__, data=True, detector=True)
@@ -159,10 +172,15 @@ def main() -> None:
     rows = [r for r in range(len(faces)) if np.ptp(faces.points[r, :68], axis=0).max() > 120]
     photos = [(read_image(faces.files[r]), faces.points[r, :68]) for r in rows[: max(FACES)]]
     figures = measure(photos, options)
-    cells = table(figures)
-    tables.show("Frames per second", cells)
-    content = {**about(options.model), "rows": figures}
-    tables.write(options.out, "video", content, tables.markdown(cells))
+    text = ""
+    for title, cells in (
+        ("Frames per second", table(figures)),
+        ("Frames per second, ratios", ratio_table(figures)),
+    ):
+        tables.show(title, cells)
+        text += f"{title}\n\n{tables.markdown(cells)}\n"
+    content = {**about(options.model), "floors": FLOORS, "rows": figures}
+    tables.write(options.out, "video", content, text)
 
 
 if __name__ == "__main__":

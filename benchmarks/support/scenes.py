@@ -106,15 +106,29 @@ def crowds(faces: FaceSet, folder: Path, count: int, side: float = 44) -> FaceSe
             turn = affine.rotation_matrix(float(rng.normal(0, 4)), (0, 0))[:, :2] * scale
             middle = turn @ (left + wide / 2, top + high / 2)
             matrix = np.column_stack([turn, np.array([x, y]) + rng.normal(0, 3, 2) - middle])
-            here = affine.apply(matrix, true)
-            mask = head_mask(here, width, height)
-            image += mask * (affine.warp(_read(faces.files[row]), matrix, width, height) - image)
+            _paste(image, _read(faces.files[row]), matrix, true)
             files.append(file)
             points.append(affine.apply(matrix, faces.points[row]))
             rows.append(row)
         noisy = image + rng.normal(0, 3, image.shape)
         cv2.imwrite(str(file), np.rint(np.clip(noisy, 0, 255)).astype(np.uint8))
     return _made(files, points, faces.take(np.array(rows)))
+
+
+def _paste(
+    image: NDArray[np.float32], photo: NDArray[np.uint8], matrix: affine.Matrix, points: Points
+) -> None:
+    """Blend the head of a photo, moved by a matrix, into the image."""
+    left, top, wide, high = affine.bounding_box(affine.apply(matrix, points))
+    x, y = max(int(left - wide), 0), max(int(top - high), 0)
+    width, height = (
+        min(round(3 * wide), image.shape[1] - x),
+        min(round(3 * high), image.shape[0] - y),
+    )
+    here = matrix - np.array([[0, 0, x], [0, 0, y]])
+    mask = head_mask(affine.apply(here, points), width, height)
+    part = image[y : y + height, x : x + width]
+    part += mask * (affine.warp(photo, here, width, height) - part)
 
 
 def in_large(faces: FaceSet, folder: Path, width: int, height: int, side: float) -> FaceSet:
