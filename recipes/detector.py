@@ -2,13 +2,13 @@
 
     python recipes/detector.py --data DATA --out build/detector      # resumable: same command
 
-DATA contains `lfpw/train` (photos with .pts files), `youtube-faces` (frames with 68 points each)
-and `held-out.txt`, the names of the people in the test set, who are not used here. A tenth of the
-others is held out to choose the score threshold.
+DATA contains the data sets of `detector_photos.SETS`, pictures without a face, and `held-out.txt`,
+the names of the people in the test set, who are not used here. A tenth of the others, and a quarter
+of the pictures without a face, are kept for validation.
 
-Not every face in these photos is labelled. Other detections of OpenCV's cascades are ignored: they
-count neither as face nor as background (`detector_scenes`). After some steps, other detections of
-the network itself are ignored too. With --install the model is written to the package.
+Not every face in these photos is labelled. Places that the network itself takes for a face before
+the training, or early in it, are ignored: they count neither as face nor as background. With
+--install the model is written to the package.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 import tyro
-from detector_photos import scene_photos, without_faces
-from detector_scenes import PADDING, SIDE, Gray, ScenePhoto, draw_scene
+from detector_photos import LabelledPhoto, Material, kept_squares, read_material, to_scene_photo
+from detector_scenes import PADDING, Gray, ScenePhoto, draw_scene, scene_photo
+from detector_start import start_from
 from detector_targets import Targets, loss
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from facepoints._util import files
-from facepoints.detection import Detection, iou
+from facepoints.detection import Detection, iou, overlap_of_smaller
 from facepoints.detection.builtin import INPUT, KIND, OUTPUTS, decode
 from facepoints.errors import FacepointsError
 from facepoints.imaging import affine
@@ -43,13 +43,24 @@ from facepoints.models.quantize import quantize_graph
 from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.train_state import read_checkpoint, write_checkpoint
 
-SAVE_EVERY = 250
-NOTICE_AT, NOTICE_SIDE, NOTICE_SCORE = 2000, 320, 0.45
-"""Step at which the network itself looks for unlabelled faces, the size of the photos for that in
-pixels, and the minimum score."""
+SAVE_EVERY, VALIDATE_EVERY = 250, 1000
+NOTICE_AT, NOTICE_SCORE = 2000, 0.35
+"""Step at which a network from random weights itself looks for unlabelled faces (one from a model
+file does so before the first step), and the minimum score."""
+NOTICE_SIDE, NOTICE_CROWDS = 640, ("afw", "inthewild21")
+"""Longest side in pixels of the photos for that. Photos of these sets, which show small faces, are
+enlarged twice as far."""
 THRESHOLD = 0.5
-"""Raw score from which a detection counts. On the validation people it misses no labelled face. Of
-its other detections, inspected one by one, a third are false positives: 3 in 100 photos."""
+"""Raw score from which a detection counts."""
+SHARES = {
+    "lfpw": 0.15,
+    "youtube-faces": 0.15,
+    "helen": 0.18,
+    "afw": 0.14,
+    "cfp": 0.18,
+    "inthewild21": 0.20,
+}
+"""How likely a photo of a scene comes from each data set, before the missing ones are left out."""
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "facepoints" / "weights"
 
 
@@ -58,15 +69,23 @@ class Recipe:
     """Train the built-in face detector."""
 
     data: Path = Path("../shared/data")
-    """Folder with lfpw/train, youtube-faces and held-out.txt."""
+    """Folder of the data sets, with held-out.txt."""
     out: Path = Path("build/detector")
     """Folder for the run."""
-    steps: int = 18000
+    start: str = str(PACKAGE / "detector.onnx")
+    """Model file to start from, whose weights are dequantized; "none": random weights, which need
+    three times as many steps and twice the learning rate."""
+    steps: int = 6500
     """Number of steps."""
     batch: int = 24
     """Scenes per step."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 1.5e-3
     """Highest learning rate."""
+    eight_bits: bool = True
+    """Write the model with 8-bit integers; else with 32-bit floats."""
+    bfloat16: bool = False
+    """Compute with bfloat16. Faster on processors that have instructions for it (AMX), ten times
+    slower on others."""
     install: bool = False
     """Write the finished model to the package, too."""
     seed: int = 0
@@ -79,59 +98,76 @@ RANGES_ON = 8
 
 @torch.no_grad()
 def detections(
-    graph: DetectorGraph, photos: list[tuple[Gray, NDArray]], longest: int, least: float
+    graph: DetectorGraph, images: Iterable[Gray], longest: int, least: float, enlarge: float = 1.0
 ) -> Iterator[list[Detection]]:
-    """Detections of a network in images that are shrunk to `longest` pixels."""
-    for image, _ in photos:
+    """Detections of a network in images that are resized to `longest` pixels, in pixels of the
+    images. They are enlarged by at most `enlarge`."""
+    for image in images:
         height, width = image.shape
-        scale = min(1.0, longest / max(height, width))
+        scale = min(enlarge, longest / max(height, width))
         new = max(1, round(width * scale)), max(1, round(height * scale))
         fitted = np.full([-(-n // 32) * 32 for n in new[::-1]], PADDING, np.uint8)
         fitted[: new[1], : new[0]] = affine.resize(image, *new)
         cells = graph(torch.from_numpy(fitted)[None])[0].numpy()
-        decoded = decode(cells, fitted.shape, least, (1.0, 1.0))
+        decoded = decode(cells, fitted.shape, least, (new[0] / width, new[1] / height))
         yield [detection for detection, _ in decoded]
 
 
-def validate(
-    graph: DetectorGraph, photos: list[tuple[Gray, NDArray]], longest: int = SIDE
-) -> dict[str, float]:
-    """Evaluate a network on labelled photos.
+def validate(graph: DetectorGraph, material: Material, every: int = 1) -> dict[str, float]:
+    """Evaluate a network on labelled photos and on pictures without a face.
+
+    Args:
+        every: of the photos, only each of this number.
 
     Returns:
-        "missed", the fraction of labelled faces missed at the score `THRESHOLD`; "extra", other
-        detections per image, which are not all wrong, since not every face is labelled; "lowest",
-        the lowest score of a labelled face.
+        For each data set the fraction of labelled faces missed at the score `THRESHOLD`; "extra",
+        other detections per photo, which are not all wrong, since not every face is labelled;
+        "empty", the fraction of pictures without a face in which there is a detection, and
+        "empty_low", the same at a score of 0.15.
     """
-    faces, rest = [], []
-    predictions = detections(graph, photos, longest, 0.02)
-    for (image, points), detected in zip(photos, predictions, strict=True):
-        scale = min(1.0, longest / max(image.shape))
-        box = affine.bounding_box((points + 0.5) * scale - 0.5)
-        overlap = [iou(d.box, box) for d in detected]
-        scores = [d.score for d, o in zip(detected, overlap, strict=True) if o > 0.4]
-        faces.append(max(scores, default=0.0))
-        rest += [d.score for d, o in zip(detected, overlap, strict=True) if o < 0.2]
-    return {
-        "missed": float((np.array(faces) < THRESHOLD).mean()),
-        "extra": float((np.array(rest) >= THRESHOLD).sum() / len(photos)),
-        "lowest": float(min(faces)),
-    }
+    report: dict[str, float] = {}
+    extra, count = 0, 0
+    for name, photos in material.validation.items():
+        some = photos[::every]
+        scores: list[float] = []
+        found = detections(graph, (p.image for p in some), SIDE_FOR.get(name, 320), 0.02)
+        for photo, detected in zip(some, found, strict=True):
+            boxes = photo.boxes
+            scores += [
+                max((d.score for d in detected if iou(d.box, box) > 0.35), default=0.0)
+                for box in boxes
+            ]
+            extra += sum(
+                d.score >= THRESHOLD and all(iou(d.box, box) < 0.2 for box in boxes)
+                for d in detected
+            )
+        count += len(some)
+        report[name] = float((np.array(scores) < THRESHOLD).mean())
+    report["extra"] = extra / max(count, 1)
+    empty = [
+        max((d.score for d in detected), default=0.0)
+        for detected in detections(graph, material.empty_held[::every], 320, 0.02)
+    ]
+    report["empty"] = float((np.array(empty) >= THRESHOLD).mean())
+    report["empty_low"] = float((np.array(empty) >= 0.15).mean())
+    return report
 
 
-def write(
-    run: Run, validation: list[tuple[Gray, NDArray]], images: Iterable[Gray], path: Path
-) -> None:
+SIDE_FOR = {"afw": 640, "inthewild21": 640}
+"""Longest side for validation where it is not 320 pixels: sets with small faces."""
+
+
+def write(run: Run, material: Material, images: Iterable[Gray], path: Path, eight: bool) -> None:
     """Write the model file. Scores are shifted so that the threshold is 0.5. The validation in its
     metadata is that of the float model.
 
     Args:
         run: the trained network.
-        validation: photos with their points.
         images: batches (n, H, W) to measure the ranges of 8-bit values on.
         path: of the file.
+        eight: write 8-bit integers.
     """
-    report = validate(DetectorGraph(run.mean).eval(), validation)
+    report = validate(DetectorGraph(run.mean).eval(), material)
     graph = DetectorGraph(run.mean, float(np.log(THRESHOLD / (1 - THRESHOLD))))
     rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
     model = traced(
@@ -142,14 +178,20 @@ def write(
         list(OUTPUTS),
     )
     metadata = {"kind": KIND, "validation": report}
-    files.write_bytes(path, with_metadata(quantize_graph(model, images), metadata))
+    model = quantize_graph(model, images) if eight else model
+    files.write_bytes(path, with_metadata(model, metadata))
     print(f"{path}: {json.dumps(report)}")
 
 
-def batch(recipe: Recipe, step: int, faces: list[list[ScenePhoto]], empty: list[ScenePhoto]):
+Sets = dict[str, list[ScenePhoto]]
+
+
+def batch(recipe: Recipe, step: int, faces: Sets, empty: list[ScenePhoto]):
     """Images (B, 1, SIDE, SIDE) and targets of a step; the same for the same step."""
     rng = np.random.default_rng((recipe.seed, step))
-    scenes = [draw_scene(rng, faces, empty) for _ in range(recipe.batch)]
+    shares = np.array([SHARES[name] for name in faces])
+    sets = list(faces.values())
+    scenes = [draw_scene(rng, sets, empty, shares / shares.sum()) for _ in range(recipe.batch)]
     images = torch.from_numpy(np.stack([s.image for s in scenes]))[:, None].float()
     return images.contiguous(memory_format=torch.channels_last), Targets(scenes)
 
@@ -161,40 +203,38 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
 
 
-def ignore_own_detections(
-    run: Run, faces: list[list[ScenePhoto]], folder: Path
-) -> list[list[ScenePhoto]]:
-    """The photos, with other detections of the half-trained network marked as unknown: it detects
-    faces that a cascade does not. The detections are kept in the run folder."""
-    kept = folder / "noticed.json"
-    if kept.exists():
-        squares = files.read_json(kept)
-    else:
-        graph = DetectorGraph(run.mean).eval()
-        squares = [[own_detections(graph, photo) for photo in photos] for photos in faces]
-        files.write_json(kept, squares)
-    return [
-        [
-            replace(photo, unknown=np.concatenate([photo.unknown, np.reshape(more, (-1, 3))]))
-            for photo, more in zip(photos, rows, strict=True)
+def scene_photos(material: Material, run: Run | None, folder: Path) -> Sets:
+    """The training photos, in which other detections of the network count as unknown. They are
+    kept in the run folder.
+
+    Args:
+        run: the network that looks for them; None: nothing is unknown.
+    """
+    photos: Sets = {}
+    for name, labelled in material.training.items():
+        squares = [[] for _ in labelled]
+        if run is not None:
+            graph = DetectorGraph(run.mean).eval()
+            enlarge = 2 if name in NOTICE_CROWDS else 1
+            squares = kept_squares(folder, name, unlabelled(graph, labelled, enlarge))
+        rows = zip(labelled, squares, strict=True)
+        photos[name] = [to_scene_photo(p, np.reshape(more, (-1, 3))) for p, more in rows]
+    return photos
+
+
+def unlabelled(
+    graph: DetectorGraph, photos: list[LabelledPhoto], enlarge: int
+) -> Iterator[list[tuple[float, float, float]]]:
+    """Center and side of detections apart from the labelled faces, for each photo."""
+    images = (photo.image for photo in photos)
+    found = detections(graph, images, enlarge * NOTICE_SIDE, NOTICE_SCORE, enlarge)
+    for photo, detected in zip(photos, found, strict=True):
+        boxes = photo.boxes
+        yield [
+            (x + width / 2, y + height / 2, max(width, height))
+            for x, y, width, height in (detection.box for detection in detected)
+            if all(overlap_of_smaller((x, y, width, height), box) < 0.25 for box in boxes)
         ]
-        for photos, rows in zip(faces, squares, strict=True)
-    ]
-
-
-def own_detections(graph: DetectorGraph, photo: ScenePhoto) -> list[tuple[float, float, float]]:
-    """Center and side of detections other than the labelled face."""
-    image = photo.levels[0]
-    scale = min(1.0, NOTICE_SIDE / max(image.shape))
-    assert photo.face is not None
-    own, side = photo.face[:, 2], float(np.hypot(*photo.face[:, 0]))
-    places = []
-    for detection in next(detections(graph, [(image, photo.points)], NOTICE_SIDE, NOTICE_SCORE)):
-        x, y, width, height = detection.box
-        x, y = ((np.array([x + width / 2, y + height / 2]) + 0.5) / scale - 0.5).tolist()
-        if np.hypot(x - own[0], y - own[1]) > 0.6 * max(side, width / scale):
-            places.append((x, y, width / scale))
-    return places
 
 
 class Run:
@@ -224,6 +264,22 @@ class Run:
         assert isinstance(network, FaceNet)
         return network
 
+    def learn(self, recipe: Recipe, images: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Take one step; returns the terms of the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, self.step)
+        self.net.train()
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+            maps = self.net(images)
+        whole, parts = loss(maps, targets)
+        self.optimizer.zero_grad()
+        whole.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+        self.optimizer.step()
+        self.average.update_parameters(self.net)
+        self.step += 1
+        return parts
+
     def save(self) -> None:
         tensors = {f"net.{n}": t for n, t in self.net.state_dict().items()}
         tensors |= {f"average.{n}": t for n, t in self.average.state_dict().items()}
@@ -250,44 +306,43 @@ class Run:
         self.step = int(numbers["step"])
 
 
+def begin(recipe: Recipe, run: Run, material: Material) -> None:
+    """Give a run that has no checkpoint the weights of the model file to start from."""
+    if run.step or recipe.start == "none":
+        return
+    nothing = scene_photos(material, None, recipe.out)
+    empty = [scene_photo(picture) for picture in material.empty]
+    images = torch.cat([batch(recipe, 10**6 + k, nothing, empty)[0] for k in range(4)])
+    for net in (run.net, run.mean):
+        start_from(net, Path(recipe.start), images)
+    run.save()
+
+
 def main(recipe: Recipe) -> None:
     keep_freed_memory()
     cv2.setNumThreads(1)
     files.make_folder(recipe.out)
-    faces, validation = scene_photos(recipe.data, recipe.out, recipe.seed)
-    empty = without_faces()
-    print(
-        f"{' + '.join(str(len(s)) for s in faces)} photos to train on, {len(validation)} to "
-        f"validate on, {sum(len(p.unknown) for s in faces for p in s)} places unknown",
-        flush=True,
-    )
+    material = read_material(recipe.data, recipe.seed)
     run = Run(recipe)
+    begin(recipe, run, material)
+    warm = recipe.start != "none"
+    photos = scene_photos(material, run if warm or run.step >= NOTICE_AT else None, recipe.out)
+    empty = [scene_photo(picture) for picture in material.empty]
+    faces = {n: sum(len(p.points) for p in part) for n, part in material.training.items()}
+    unknown = sum(len(photo.unknown) for part in photos.values() for photo in part)
+    print(f"faces: {faces}; {len(empty)} pictures without; {unknown} places unknown", flush=True)
     start, first_step, losses = time.monotonic(), run.step, {}
-    photos = faces
     while run.step < recipe.steps:
-        if photos is faces and run.step >= NOTICE_AT:
-            photos = ignore_own_detections(run, faces, recipe.out)
-        for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, run.step)
-        images, targets = batch(recipe, run.step, photos, empty)
-        run.net.train()
-        with torch.autocast("cpu", torch.bfloat16):
-            maps = run.net(images)
-        whole, parts = loss(maps, targets)
-        run.optimizer.zero_grad()
-        whole.backward()
-        torch.nn.utils.clip_grad_norm_(run.net.parameters(), 10.0)
-        run.optimizer.step()
-        run.average.update_parameters(run.net)
-        run.step += 1
-        for name, part in parts.items():
-            losses[name] = losses.get(name, 0.0) + float(part)
+        if not warm and run.step == NOTICE_AT:
+            photos = scene_photos(material, run, recipe.out)
+        for name, part in run.learn(recipe, *batch(recipe, run.step, photos, empty)).items():
+            losses[name] = losses.get(name, 0.0) + float(part) / SAVE_EVERY
         if run.step % SAVE_EVERY == 0 or run.step == recipe.steps:
             run.save()
-            row = {name: round(part / SAVE_EVERY, 4) for name, part in losses.items()}
-            graph = DetectorGraph(run.mean).eval()
-            checked = validation if run.step == recipe.steps else validation[::3]
-            row |= {name: round(part, 4) for name, part in validate(graph, checked).items()}
+            row = {name: round(part, 4) for name, part in losses.items()}
+            if run.step % VALIDATE_EVERY == 0:
+                checked = validate(DetectorGraph(run.mean).eval(), material, every=2)
+                row |= {name: round(part, 4) for name, part in checked.items()}
             seconds = (time.monotonic() - start) / (run.step - first_step)
             row |= {"step": run.step, "ms_per_step": round(seconds * 1000)}
             print(json.dumps(row), flush=True)
@@ -296,7 +351,8 @@ def main(recipe: Recipe) -> None:
             losses = {}
     scenes = (batch(recipe, step, photos, empty)[0][:, 0] for step in range(RANGES_ON))
     written = recipe.out / "detector.onnx"
-    write(run, validation, (part.byte().numpy() for part in scenes), written)
+    ranges = (part.byte().numpy() for part in scenes)
+    write(run, material, ranges, written, recipe.eight_bits)
     if recipe.install:
         files.write_bytes(PACKAGE / "detector.onnx", written.read_bytes())
 

@@ -1,9 +1,10 @@
 """Synthetic training images ("scenes") of the face detector, composed of photos.
 
-A scene is a gray image of a fixed size. It contains one photo, or a mosaic of several (Bochkovskiy
+A scene is a gray image of a fixed size. It contains one photo, or a mosaic of up to 49 (Bochkovskiy
 et al. 2020, https://arxiv.org/abs/2004.10934), each rotated, mirrored and scaled so that the
-logarithm of its face's size is uniform. Possible unlabelled faces are marked as unknown: they count
-neither as face nor as background.
+logarithm of the size of one of its faces is uniform. Possible unlabelled faces are marked as
+unknown: they count neither as face nor as background. A few photos are turned by 90 degrees or
+more. Their faces count as background: the network shall tell the right way up.
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ SIDE = 256
 PADDING = 128
 """Gray value around images that do not fill the network input; 0 after normalization."""
 SMALLEST, LARGEST = 9.0, 250.0  # pixels: faces of other sizes are unknown
+MOST_TILES = 7
+"""Most rows and most columns of a mosaic."""
+EMPTY_SHARE = 0.15
+"""Share of tiles that show a picture without a face."""
+TURNED_SHARE, TURNED = 0.07, (85.0, 275.0)
+"""Share of tiles whose faces lie on their side or upside down, and by how many degrees."""
+INVERTED_SHARE = 0.03
+"""Share of tiles that are shown as a negative."""
 _VISIBLE, _GLIMPSE = (
     0.55,
     0.1,
@@ -39,15 +48,15 @@ class ScenePhoto:
 
     Attributes:
         levels: the photo, its half, its quarter, ...
-        face: frame of the labelled face as the similarity (2, 3) from the mean face, whose box
-            is about 0 with a longer side of 1, to the photo; None: there is no face in it.
-        points: (5, 2) in the photo.
+        faces: frames (M, 2, 3) of the labelled faces as similarities from the mean face, whose
+            box is about 0 with a longer side of 1, to the photo.
+        points: (M, 5, 2) in the photo.
         unknown: (M, 3) center and side of squares that may show other faces.
     """
 
     levels: tuple[Gray, ...]
-    face: NDArray[np.float64] | None = None
-    points: NDArray[np.float32] = field(default_factory=lambda: np.zeros((5, 2), np.float32))
+    faces: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2, 3)))
+    points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 5, 2)))
     unknown: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
 
 
@@ -68,37 +77,42 @@ class Scene:
 
 def scene_photo(
     image: Gray,
-    points: NDArray[np.float32] | None = None,
+    points: NDArray[np.float64] | None = None,
     shape: NDArray | None = None,
     unknown: NDArray[np.float64] | None = None,
 ) -> ScenePhoto:
-    """A photo with its 68 points, if it has a face, aligned to the mean shape (68, 2)."""
+    """A photo with the points (M, 68, 2) of its faces, aligned to the mean shape (68, 2)."""
     levels = [image]
     while min(levels[-1].shape) >= 32:
         height, width = levels[-1].shape
         levels.append(affine.resize(levels[-1], -(-width // 2), -(-height // 2)))
     if points is None or shape is None:
         return ScenePhoto(tuple(levels))
-    five = np.stack([points[part].mean(axis=0) for part in _EYES_NOSE_MOUTH])
-    matrix = affine.fit_similarity(shape, points)
-    return ScenePhoto(tuple(levels), matrix, five, np.zeros((0, 3)) if unknown is None else unknown)
+    five = np.stack([points[:, part].mean(axis=1) for part in _EYES_NOSE_MOUTH], axis=1)
+    frames = np.stack([affine.fit_similarity(shape, face) for face in points])
+    return ScenePhoto(tuple(levels), frames, five, np.zeros((0, 3)) if unknown is None else unknown)
 
 
 def draw_scene(
-    rng: np.random.Generator, faces: list[list[ScenePhoto]], empty: list[ScenePhoto]
+    rng: np.random.Generator,
+    faces: list[list[ScenePhoto]],
+    empty: list[ScenePhoto],
+    shares: NDArray[np.float64] | None = None,
 ) -> Scene:
     """A random scene.
 
     Args:
-        faces: sets of photos with a face; every set is equally likely.
+        faces: sets of photos with faces.
         empty: photos without one.
+        shares: how likely a photo comes from each set; None: all sets are equally likely.
     """
     scene = Scene(_background(rng, empty))
     kind = rng.random()
     if kind < 0.5:
         tiles = [(0, 0, SIDE, SIDE)]
     else:
-        grid = (2, 2) if kind < 0.8 else (int(rng.integers(2, 5)), int(rng.integers(2, 5)))
+        most = 5 if kind < 0.9 else MOST_TILES + 1
+        grid = (2, 2) if kind < 0.7 else (int(rng.integers(2, most)), int(rng.integers(2, most)))
         tiles = _cut(rng, grid)
     if kind < 0.5 and rng.random() < 0.4:  # an image that does not fill the network input
         short = int(SIDE * rng.uniform(0.5, 0.97))
@@ -107,10 +121,10 @@ def draw_scene(
         tiles = [(start, 0, short, SIDE) if upright else (0, start, SIDE, short)]
         scene.image[:] = PADDING
     for tile in tiles:
-        if rng.random() < 0.08:
+        if rng.random() < EMPTY_SHARE:
             _fill(rng, scene, empty[rng.integers(len(empty))], tile)
         else:
-            chosen = faces[rng.integers(len(faces))]
+            chosen = faces[rng.choice(len(faces), p=shares)]
             _fill(rng, scene, chosen[rng.integers(len(chosen))], tile)
     inside = scene.image
     if len(tiles) == 1:
@@ -159,36 +173,62 @@ def _patch(rng: np.random.Generator, empty: list[ScenePhoto], width: int, height
 def _fill(rng: np.random.Generator, scene: Scene, photo: ScenePhoto, tile: Tile) -> None:
     """Draw a photo into a tile of the scene, and add its faces."""
     left, top, width, height = tile
-    matrix = _placement(rng, photo, width, height)
+    fallen = rng.random() < TURNED_SHARE
+    chosen = int(rng.integers(len(photo.faces))) if len(photo.faces) else None
+    matrix = _placement(rng, photo, chosen, (width, height), fallen)
     view = scene.image[top : top + height, left : left + width]
     _draw_photo(rng, photo.levels, matrix, view)
     _relight(rng, view)
+    if fallen:
+        return
     shift = np.array([left, top], dtype=float)
     for x, y, side in photo.unknown:
         right, down = map(float, affine.apply(matrix, np.array([x, y])) + shift)
         scene.unknown.append((right, down, side * float(np.hypot(*matrix[:, 0]))))
-    if photo.face is None:
-        return
-    frame = affine.compose(photo.face, matrix)
+    for number, (face, points) in enumerate(zip(photo.faces, photo.points, strict=True)):
+        frame = affine.compose(face, matrix)
+        if _shown(rng, scene, view, frame, (left, top), changed=number == chosen):
+            scene.faces.append(_target(frame, affine.apply(matrix, points), shift))
+
+
+def _shown(
+    rng: np.random.Generator,
+    scene: Scene,
+    view: Gray,
+    frame: NDArray[np.float64],
+    corner: tuple[int, int],
+    changed: bool,
+) -> bool:
+    """True if a face of the tile counts as one. A face that is cut off or has another size is
+    unknown. A few of those that may be changed are covered in part, or replaced."""
     side = float(np.hypot(*frame[:, 0]))
     middle = frame[:, 2]
+    height, width = view.shape
     visible = _visible(middle, side, width, height)
-    if visible > _VISIBLE and rng.random() < 0.05:
-        _empty_face(rng, view, frame, side)
-        return
-    if visible > _VISIBLE and rng.random() < 0.25:
-        _cover(rng, view, middle, side)
+    if changed and visible > _VISIBLE:
+        if rng.random() < 0.05:
+            _empty_face(rng, view, frame, side)
+            return False
+        if rng.random() < 0.25:
+            _cover(rng, view, middle, side)
     if visible < _VISIBLE or not SMALLEST < side < LARGEST:
         if visible > _GLIMPSE:
-            right, down = map(float, middle + shift)
+            right, down = map(float, middle + corner)
             scene.unknown.append((right, down, side * 1.1))
-        return
-    # In a mirrored photo the frame's x axis points to the left; the turned face's to the right.
+        return False
+    return True
+
+
+def _target(
+    frame: NDArray[np.float64], points: NDArray[np.float64], shift: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """A face as in `Scene.faces`. In a mirrored photo the frame's x axis points to the left; the
+    face's to the right."""
+    side = float(np.hypot(*frame[:, 0]))
     mirrored = np.linalg.det(frame[:, :2]) < 0
     axis = frame[:, 0] / side * (-1 if mirrored else 1)
-    points = affine.apply(matrix, photo.points)
     points = points[[1, 0, 2, 4, 3]] if mirrored else points
-    scene.faces.append(np.array([*(middle + shift), side, *axis, *(points + shift).ravel()]))
+    return np.array([*(frame[:, 2] + shift), side, *axis, *(points + shift).ravel()])
 
 
 def _visible(middle: NDArray[np.float64], side: float, width: int, height: int) -> float:
@@ -199,32 +239,44 @@ def _visible(middle: NDArray[np.float64], side: float, width: int, height: int) 
 
 
 def _placement(
-    rng: np.random.Generator, photo: ScenePhoto, width: int, height: int
+    rng: np.random.Generator,
+    photo: ScenePhoto,
+    chosen: int | None,
+    tile: tuple[int, int],
+    fallen: bool,
 ) -> NDArray[np.float64]:
-    """Similarity, mirrored or not, from the photo to the tile."""
+    """Similarity, mirrored or not, from the photo to a tile (width, height), that shows the chosen
+    face."""
+    width, height = tile
     size = min(width, height)
     rows, columns = photo.levels[0].shape
     small = rng.random() < 0.5
     turn = np.deg2rad(rng.normal(0, 8) if small else rng.uniform(-50, 50))
-    if photo.face is None:
+    if fallen:
+        turn = np.deg2rad(rng.uniform(*TURNED))
+    if chosen is None:
         scale = float(np.exp(rng.uniform(np.log(0.7), np.log(2)))) * size / min(rows, columns)
-        about = np.array([columns / 2, rows / 2]) + rng.uniform(-0.25, 0.25, 2) * (columns, rows)
+        if rng.random() < 0.3:  # a part of it, enlarged
+            scale *= rng.uniform(1.5, 3)
+        about = np.array([columns / 2, rows / 2]) + rng.uniform(-0.35, 0.35, 2) * (columns, rows)
         place = np.array([width / 2, height / 2])
     else:
-        least = max(11.0, 0.1 * size)
+        face = photo.faces[chosen]
+        side = float(np.hypot(*face[:, 0]))
+        least = max(10.0, 0.1 * size)
         if rng.random() < 0.85:  # tiny photos on a large background teach little
-            covers = 0.6 * size / min(rows, columns) * float(np.hypot(*photo.face[:, 0]))
+            covers = 0.6 * size / min(rows, columns) * side
             least = max(least, min(0.6 * size, covers))
-        largest = 0.95 * size
+        largest = max(0.95 * size, least)
         scale = float(np.exp(rng.uniform(np.log(least), np.log(largest))))
         if size > 200 and rng.random() < 0.35:  # as in real photos
-            whole = min(width / columns, height / rows) * np.hypot(*photo.face[:, 0])
+            whole = min(width / columns, height / rows) * side
             scale = float(np.clip(whole * np.exp(rng.uniform(-0.15, 0.15)), least, largest))
         margin = 0.5 * scale * rng.choice([1.0, 0.7, 0.3], p=[0.8, 0.15, 0.05])
         room = np.maximum(np.array([width, height]) - 2 * margin, 1)
         place = margin + rng.random(2) * room
-        about = photo.face[:, 2]
-        scale = scale / float(np.hypot(*photo.face[:, 0]))
+        about = face[:, 2]
+        scale = scale / side
     cos, sin = scale * np.cos(turn), scale * np.sin(turn)
     linear = np.array([[cos, -sin], [sin, cos]])
     if rng.random() < 0.5:
@@ -300,12 +352,37 @@ def _cover(rng: np.random.Generator, view: Gray, middle: NDArray[np.float64], si
 
 
 def _relight(rng: np.random.Generator, view: Gray) -> None:
-    """Change gamma, contrast and brightness of one photo, by a lookup table."""
+    """Change gamma, contrast and brightness of one photo, by a lookup table. One in seven becomes
+    very dark, very bright or very flat; a few become negatives; one in eight is lit from a
+    side."""
     values = np.linspace(0, 1, 256) ** np.exp(rng.normal(0, 0.3))
     gain = np.exp(rng.normal(0, 0.25))
     mean = float(view.mean()) / 255
     values = (values - mean) * gain + mean + rng.normal(0, 0.1)
+    strong = rng.random()
+    if strong < 0.05:
+        values = values * rng.uniform(0.12, 0.5)
+    elif strong < 0.10:
+        values = 1 - (1 - values) * rng.uniform(0.3, 0.6)
+    elif strong < 0.14:
+        values = values * rng.uniform(0.2, 0.5) + rng.uniform(0, 0.5)
+    if rng.random() < INVERTED_SHARE:
+        values = 1 - values
     view[:] = cv2.LUT(view, (values * 255).clip(0, 255).astype(np.uint8))
+    if rng.random() < 0.12:
+        _light_from_a_side(rng, view)
+
+
+def _light_from_a_side(rng: np.random.Generator, view: Gray) -> None:
+    """Multiply by a soft edge between light and shade in a random direction."""
+    height, width = view.shape
+    way = rng.uniform(0, 2 * np.pi)
+    ys, xs = np.mgrid[:height, :width].astype(np.float32)
+    along = (xs / width - rng.uniform(0.3, 0.7)) * np.cos(way)
+    along += (ys / height - rng.uniform(0.3, 0.7)) * np.sin(way)
+    light = 1 / (1 + np.exp(-along * rng.uniform(2, 14)))
+    least = rng.uniform(0.15, 0.7)
+    view[:] = (view * (least + (rng.uniform(1, 1.4) - least) * light)).clip(0, 255)
 
 
 def _degrade(rng: np.random.Generator, image: Gray) -> None:
@@ -316,7 +393,8 @@ def _degrade(rng: np.random.Generator, image: Gray) -> None:
         small = cv2.resize(image, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
         image[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.2:
-        image[:] = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6))
+        strong = 3.0 if rng.random() < 0.2 else 1.6
+        image[:] = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, strong))
     if rng.random() < 0.2:
         noise = np.empty((height, width), np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))

@@ -138,13 +138,13 @@ def test_labels_of_scenes_follow_the_image() -> None:
     """Bright dots that are drawn at the labels of a dark photo stay at the labels."""
     from facepoints.landmarks.mean_face import MEAN_FACE
 
-    points = (MEAN_FACE * 160 + (150, 140)).astype(np.float32)
+    points = MEAN_FACE * 160 + (150, 140)
     dark = np.full((300, 320), 20, np.uint8)
-    photo = scene_photo(dark, points, MEAN_FACE.astype(np.float64))
+    photo = scene_photo(dark, points[None], MEAN_FACE.astype(np.float64))
     drawn = dark.copy()
-    for x, y in photo.points:
+    for x, y in photo.points[0]:
         cv2.circle(drawn, (round(float(x)), round(float(y))), 9, 255, -1)
-    photo = scene_photo(drawn, points, MEAN_FACE.astype(np.float64))
+    photo = scene_photo(drawn, points[None], MEAN_FACE.astype(np.float64))
     rng = np.random.default_rng(0)
     empty = [scene_photo(np.full((64, 64), 20, np.uint8))]
     on, off = [], []
@@ -250,15 +250,6 @@ def test_a_small_face_calls_for_a_pass_with_more_pixels(
         near = [f for f in detections if np.hypot(*(middle(f.box) - (x, y))) < 0.3 * max(f.box[2:])]
         assert len(near) == 1
     assert len(detections) <= 14
-
-
-def test_fallback_passes_detect_small_faces(own: BuiltinDetector, photo: NDArray[np.uint8]) -> None:
-    wide = np.full((1024, 1024, 3), 120, np.uint8)
-    small = affine.resize(photo, 100, 100)  # the face has 20 pixels
-    wide[700:800, 300:400] = small
-    fallback = [one for detections in own.detect_fallback(wide) for one in detections]
-    expected = middle(FACE) * 100 / 512 + (300, 700)
-    assert any(np.hypot(*(middle(f.box) - expected)) < 8 and f.score > 0.25 for f in fallback)
 
 
 # -- decoding -----------------------------------------------------------------------------

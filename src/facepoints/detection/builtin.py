@@ -18,17 +18,25 @@ every 8th pixel, one of every 16th and one of every 32nd, in this order, each ro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import weights
-from facepoints.detection.base import Detection, iou, overlap_of_smaller, overlaps
+from facepoints.detection.base import Detection, DetectorOutput, map_detection, overlaps
+from facepoints.detection.search import (
+    SAME_IOU,
+    SAME_OVERLAP,
+    WINDOW,
+    Network,
+    Window,
+    is_same_face,
+    search,
+)
+from facepoints.detection.views import MULTIPLE, TILE, cut, resized, tiles
 from facepoints.errors import ModelError, SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
@@ -43,25 +51,11 @@ KIND = "face-detector"
 INPUT, OUTPUTS = "pictures", ("cells",)
 
 STRIDES = (8, 16, 32)
-"""Pixels between the cells of each grid. Images are padded to a multiple of the last."""
-_MULTIPLE = STRIDES[-1]
-_PADDING = 128  # gray value of the padding; the network normalizes it to 0
+"""Pixels between the cells of each grid."""
 
-_SAME_IOU = 0.35  # boxes that overlap more are of the same face,
-_SAME_OVERLAP = 0.7  # as are boxes of which one contains more than this fraction of the other
 _MEAN_IOU = 0.5  # cells whose boxes overlap more with the best one's are averaged with it
 
 _SIDE = 320
-_RESIZE_TOLERANCE = 1.1  # an image may exceed the wanted side by this factor
-_LARGER_SIDES = (640, 1280)  # longer sides in further passes
-_CROWD_FACE = 30  # pixels in the resized image; a smaller face calls for a larger pass
-_CROWD_SCORE = 0.5  # minimum score of such a face
-_FALLBACK_SCORE = 0.02  # minimum score in fallback passes, where the landmark model decides
-
-
-DetectorOutput = list[tuple[Detection, NDArray[np.float32]]]
-"""Detections with their points (5, 2): right eye, left eye, nose tip, right and left mouth
-corner, in image pixels."""
 
 
 def decode(
@@ -98,7 +92,7 @@ def decode(
     while left.any():
         best = int(left.argmax())
         united, of_smaller = overlaps(boxes, boxes[best])
-        same = left & ((united > _SAME_IOU) | (of_smaller > _SAME_OVERLAP))
+        same = left & ((united > SAME_IOU) | (of_smaller > SAME_OVERLAP))
         left &= ~same
         weight = scores * (same & (united > _MEAN_IOU))
         weight /= weight.sum()
@@ -192,9 +186,9 @@ class BuiltinDetector:
             ModelError: the file is missing, damaged, newer or not a face detector.
             SettingsError: `side` or `min_score` out of range.
         """
-        if side < _MULTIPLE or not 0 < min_score <= 1:
+        if side < MULTIPLE or not 0 < min_score <= 1:
             raise SettingsError(
-                f"the face detector needs a side of {_MULTIPLE} pixels or more and a min_score in "
+                f"the face detector needs a side of {MULTIPLE} pixels or more and a min_score in "
                 f"(0, 1]; got side {side}, min_score {min_score}"
             )
         file = weights.DETECTOR if path is None else path
@@ -211,65 +205,66 @@ class BuiltinDetector:
     def detect_points(self, image: NDArray[np.uint8]) -> DetectorOutput:
         """Faces with their points (5, 2) in image pixels: the subject's right eye, left eye,
         nose tip, right and left mouth corner."""
-        faces = self._run(image, self.side, self.min_score)
-        longest, before = max(image.shape[:2]), self.side
-        for side in _LARGER_SIDES:
-            if side <= before or longest <= 1.2 * before:
-                continue
-            small = _CROWD_FACE * longest / before
-            if not any(d.score >= _CROWD_SCORE and max(d.box[2:]) < small for d, _ in faces):
-                break
-            faces = _joined(faces, self._run(image, side, self.min_score), small)
-            before = side
-        return faces
+        return search(
+            Network(self._whole, self._windows), to_gray(image), self.side, self.min_score
+        )
 
-    def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
-        """Detections of further passes: with a lower minimum score, then with more pixels."""
-        yield [detection for detection, _ in self._run(image, self.side, _FALLBACK_SCORE)]
-        for side in _LARGER_SIDES:
-            if self.side < side and max(image.shape[:2]) > side / 2:
-                yield [detection for detection, _ in self._run(image, side, _FALLBACK_SCORE)]
+    def _whole(self, gray: NDArray[np.uint8], side: int, min_score: float) -> DetectorOutput:
+        """Faces in a gray image that is resized to a side."""
+        small, scale = resized(gray, side)
+        if max(small.shape) <= TILE:
+            return decode(self._cells(small[None])[0], small.shape, min_score, scale)
+        faces: DetectorOutput = []
+        for rows, columns in tiles(small.shape):
+            tile = np.ascontiguousarray(small[rows, columns])
+            decoded = decode(self._cells(tile[None])[0], tile.shape, min_score, scale)
+            shift = np.array([columns.start, rows.start]) / scale
+            faces += [_shifted(face, shift) for face in decoded]
+        return _once(faces)
 
-    def _run(self, image: NDArray[np.uint8], side: int, min_score: float) -> DetectorOutput:
-        gray, scale = _resized(image, side)
+    def _windows(
+        self, gray: NDArray[np.uint8], windows: list[Window], min_score: float
+    ) -> list[DetectorOutput]:
+        """Faces in the middle of each window of a gray image."""
+        middle = (WINDOW - 1) / 2
+        matrices = [
+            np.array([[zoom, 0, middle - zoom * x], [0, zoom, middle - zoom * y]])
+            for x, y, zoom in windows
+        ]
+        images = np.stack([cut(gray, matrix, WINDOW) for matrix in matrices])
+        found: list[DetectorOutput] = []
+        for cells, matrix in zip(self._cells(images), matrices, strict=True):
+            faces: DetectorOutput = []
+            for detection, points in decode(cells, (WINDOW, WINDOW), min_score, (1.0, 1.0)):
+                x, y, width, height = detection.box
+                off = x + width / 2 - middle, y + height / 2 - middle
+                if np.hypot(*off) < WINDOW / 4:
+                    five = affine.apply(affine.invert(matrix), points).astype(np.float32)
+                    faces.append((map_detection(detection, matrix), five))
+            found.append(faces)
+        return found
+
+    def _cells(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network's output (B, 16, N) for images (B, H, W)."""
         assert self._session is not None
-        (cells,) = self._session.run(OUTPUTS, INPUT, gray[None])
-        return decode(cells[0], gray.shape, min_score, scale)
+        (cells,) = self._session.run(OUTPUTS, INPUT, images)
+        return cells
 
 
-def _joined(coarse: DetectorOutput, fine: DetectorOutput, small: float) -> DetectorOutput:
-    """The faces of two passes. If both found a face, the detection of the finer pass is kept if
-    the face is smaller than `small` pixels, else that of the coarse pass."""
-    kept = [
-        face
-        for face in coarse
-        if max(face[0].box[2:]) >= small or not any(_is_same(face[0], other[0]) for other in fine)
-    ]
-    kept += [face for face in fine if not any(_is_same(face[0], other[0]) for other in kept)]
-    return sorted(kept, key=lambda face: -face[0].score)
+def _shifted(
+    face: tuple[Detection, NDArray[np.float32]], shift: NDArray[np.float64]
+) -> tuple[Detection, NDArray[np.float32]]:
+    detection, points = face
+    x, y, width, height = detection.box
+    box = (x + float(shift[0]), y + float(shift[1]), width, height)
+    moved = (points + shift).astype(np.float32)
+    return Detection(box, detection.score, detection.angle), moved
 
 
-def _is_same(a: Detection, b: Detection) -> bool:
-    """True if two boxes show the same face: they overlap, or one lies within the other."""
-    return overlap_of_smaller(a.box, b.box) > _SAME_OVERLAP or iou(a.box, b.box) > _SAME_IOU
-
-
-def _resized(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """A gray image of about `side` pixels at most, padded to multiples of `_MULTIPLE`, and the
-    factors (x, y) of the resizing. Shrinking by a whole number is preferred: it is far faster."""
-    gray = to_gray(image)
-    height, width = gray.shape
-    longest = max(height, width)
-    factor = max(1, longest // side)
-    small = affine.shrink(gray, factor)
-    across, down = min(factor, width), min(factor, height)
-    scale = 1 / across, 1 / down
-    if longest > _RESIZE_TOLERANCE * side * factor:
-        rows, columns = small.shape
-        part = side / max(rows, columns)
-        new = max(1, round(columns * part)), max(1, round(rows * part))
-        small = np.asarray(cv2.resize(small, new, interpolation=cv2.INTER_LINEAR), np.uint8)
-        scale = new[0] / (columns * across), new[1] / (rows * down)
-    fitted = np.full([-(-n // _MULTIPLE) * _MULTIPLE for n in small.shape], _PADDING, np.uint8)
-    fitted[: small.shape[0], : small.shape[1]] = small
-    return fitted, scale
+def _once(faces: DetectorOutput) -> DetectorOutput:
+    """Each face once, most confident first."""
+    kept: DetectorOutput = []
+    for face in sorted(faces, key=lambda f: -f[0].score):
+        if not any(is_same_face(face[0], other[0]) for other in kept):
+            kept.append(face)
+    return kept

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from numbers import Real
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,12 @@ from facepoints.detection import (
     Detection,
     FaceDetector,
     RetryingDetector,
+    check_detections,
     make_detector,
     map_detection,
     merge_detections,
-    overlap_of_smaller,
 )
-from facepoints.errors import SettingsError
+from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_input import ImageInput, as_array, is_one_image, not_an_image
 from facepoints.inference.cropping import (
@@ -39,15 +40,18 @@ from facepoints.inference.cropping import (
     initial_crop,
     predict_refined,
 )
+from facepoints.inference.duplicates import without_duplicates
 from facepoints.inference.face import Face
+from facepoints.inference.face_list import FaceList
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["Image", "Predictor"]
+__all__ = ["Image", "OnError", "Predictor"]
+
+OnError = Literal["raise", "skip"]
 
 Image = ImageInput
 """An array, the path or the bytes of a file, or an image of Pillow (`imaging.image_input`)."""
 
-_SAME_FACE = 0.5  # faces are the same if more than this fraction of the smaller box is shared
 _DETECTOR_WEIGHT = 2.0  # of the detector's log odds beside the model's
 
 
@@ -79,13 +83,18 @@ class Predictor:
         any_angle: bool = False,
         crop_config: CropConfig = CROP_CONFIG,
     ) -> None:
-        if not 0 <= min_score <= 1:
-            raise SettingsError(f"min_score must lie in [0, 1], is {min_score}")
-        if detector is not None and not hasattr(detector, "detect"):
+        if not isinstance(min_score, Real) or not 0 <= min_score <= 1:
+            raise SettingsError(f"min_score must be a number from 0 to 1, is {min_score!r:.40}")
+        if detector is not None and (
+            isinstance(detector, type) or not callable(getattr(detector, "detect", None))
+        ):
+            what = detector.__name__ if isinstance(detector, type) else type(detector).__name__
             raise SettingsError(
                 f"a detector is a name or an object with a method detect(image), got "
-                f"{type(detector).__name__}"
+                f"{'the class ' if isinstance(detector, type) else ''}{what}"
             )
+        if not isinstance(crop_config, CropConfig):
+            raise SettingsError(f"crop_config is a CropConfig, got {type(crop_config).__name__}")
         self.model = model
         self.detector: FaceDetector = make_detector("builtin") if detector is None else detector
         self.min_score = min_score
@@ -108,12 +117,16 @@ class Predictor:
         }
 
     @overload
-    def __call__(self, images: Image, *, bgr: bool = False) -> list[Face]: ...
-    @overload
-    def __call__(self, images: Sequence[Image], *, bgr: bool = False) -> list[list[Face]]: ...
     def __call__(
-        self, images: Image | Sequence[Image], *, bgr: bool = False
-    ) -> list[Face] | list[list[Face]]:
+        self, images: Image, *, bgr: bool = False, on_error: OnError = "raise"
+    ) -> FaceList: ...
+    @overload
+    def __call__(
+        self, images: Sequence[Image], *, bgr: bool = False, on_error: OnError = "raise"
+    ) -> list[FaceList]: ...
+    def __call__(
+        self, images: Image | Sequence[Image], *, bgr: bool = False, on_error: OnError = "raise"
+    ) -> FaceList | list[FaceList]:
         """Find the faces in an image, or in each of several images.
 
         Several images at once are faster, because all their crops go through the model together.
@@ -123,14 +136,21 @@ class Predictor:
                 RGB or (H, W, 4) RGBA; or a sequence of them. The EXIF turn of files and Pillow
                 images is applied.
             bgr: whether arrays hold BGR or BGRA, as OpenCV's `imread` gives them.
+            on_error: "raise" raises an error for an image that cannot be read. "skip" goes on:
+                the list of this image is empty, and its `error` says why.
 
         Returns:
             The faces of the image, highest score first; or such a list for each image. The list
             is empty if there is no face.
 
         Raises:
-            DataError: an array or a file is not an image.
+            DataError: an array or a file is not an image. With "skip", only if `images` is
+                neither an image nor a sequence.
+            SettingsError: another value of `on_error`, or the detector returns something else
+                than `Detection` objects.
         """
+        if on_error not in get_args(OnError):
+            raise SettingsError(f"on_error is 'raise' or 'skip', got {on_error!r:.40}")
         single = is_one_image(images)
         if single:
             several: list[Any] = [images]
@@ -138,9 +158,20 @@ class Predictor:
             several = list(images)
         else:
             raise not_an_image(images)
-        names = [str(image) if isinstance(image, str | Path) else "" for image in several]
-        faces = self.predict_batch([as_array(image, bgr=bgr) for image in several], names)
-        return faces[0] if single else faces
+        results = [FaceList() for _ in several]
+        arrays, numbers = [], []
+        for number, image in enumerate(several):
+            try:
+                arrays.append(as_array(image, bgr=bgr))
+                numbers.append(number)
+            except DataError as error:
+                if on_error == "raise":
+                    raise
+                results[number].error = str(error)
+        names = [str(several[n]) if isinstance(several[n], str | Path) else "" for n in numbers]
+        for number, faces in zip(numbers, self.predict_batch(arrays, names), strict=True):
+            results[number].extend(faces)
+        return results[0] if single else results
 
     def predict_batch(
         self, images: Sequence[NDArray[np.uint8]], names: Sequence[str]
@@ -167,7 +198,7 @@ class Predictor:
             for number, face in self._accepted(images, crops):
                 faces[number].append(face)
             pending = [number for number in searched if not faces[number]]
-        return [_without_duplicates(each) for each in faces]
+        return [without_duplicates(each, self.model.canonical_points) for each in faces]
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Detections in an image, (H, W) gray or (H, W, 3) RGB, without the landmark model."""
@@ -178,7 +209,8 @@ class Predictor:
     ) -> list[Face]:
         """Faces at detections in a gray image (H, W), each once, highest score first."""
         crops = [initial_crop(self.model, 0, detection) for detection in detections]
-        return _without_duplicates([face for _, face in self._accepted([gray], crops)])
+        faces = [face for _, face in self._accepted([gray], crops)]
+        return without_duplicates(faces, self.model.canonical_points)
 
     def _attempts(self, image: NDArray[np.uint8], name: str) -> Iterator[list[Detection]]:
         """Detections in an image, then those of each of the detector's fallback attempts."""
@@ -187,12 +219,16 @@ class Predictor:
             yield detector.detect_in(name)
             return
         rotations = list(_rotations(image) if self.any_angle else [(image, np.eye(3)[:2])])
-        found = [(detector.detect(rotated), matrix) for rotated, matrix in rotations]
+        found = [
+            (check_detections(detector, detector.detect(rotated)), matrix)
+            for rotated, matrix in rotations
+        ]
         yield merge_detections([map_detection(d, m) for ds, m in found for d in ds])
         if isinstance(detector, RetryingDetector):
             fallbacks = [detector.detect_fallback(rotated) for rotated, _ in rotations]
             for attempt in zip(*fallbacks, strict=True):
-                found = zip(attempt, [matrix for _, matrix in rotations], strict=True)
+                checked = [check_detections(detector, detections) for detections in attempt]
+                found = zip(checked, [matrix for _, matrix in rotations], strict=True)
                 yield merge_detections([map_detection(d, m) for ds, m in found for d in ds])
 
     def _accepted(
@@ -253,16 +289,3 @@ def _rotations(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], af
         width = image.shape[1] if turn % 2 == 0 else image.shape[0]
         # counterclockwise: the right edge becomes the top one
         matrix = affine.compose(matrix, np.array([[0.0, 1, 0], [-1, 0, width - 1]]))
-
-
-def _without_duplicates(faces: Sequence[Face]) -> list[Face]:
-    """The best of every group of overlapping faces, highest score first."""
-
-    def rank(face: Face) -> float:  # between equal scores, the smaller radii are better
-        return face.score - float(face.radius.mean()) / max(*face.box[2:], 1e-6)
-
-    kept: list[Face] = []
-    for face in sorted(faces, key=rank, reverse=True):
-        if all(overlap_of_smaller(face.box, other.box) <= _SAME_FACE for other in kept):
-            kept.append(face)
-    return sorted(kept, key=lambda face: -face.score)
