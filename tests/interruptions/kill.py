@@ -83,7 +83,7 @@ COMMANDS = {
     "synthetic": Command("synthetic --out faces --count 30 --test 6", ("faces",)),
     "submit": Command("submit {in}/test.csv {in}/IdLookupTable.csv --out s.csv", ("s.csv",)),
     "adapt": Command("adapt {in}/training.csv --out own.onnx", ("own.onnx",), heavy=True),
-    "export": Command("export {in}/run --out run.onnx", ("run.onnx",), heavy=True),
+    "export": Command("export --model {in}/run --out run.onnx", ("run.onnx",), heavy=True),
     "train": Command(
         f"train {{in}}/training.csv --out run {TRAIN}",
         ("run/weights", "run/validation/evaluation.json"),
@@ -270,7 +270,7 @@ def run(folder: Path, tries: int, commands: dict[str, Command], seed: int) -> Ki
         test.interrupt(names[rounds % len(names)])
         rounds += 1
         interruptions = sum(t.signals.total() for t in test.tallies.values())
-        print(f"{interruptions} of {tries} interruptions", end="\r", flush=True)
+        print(f"{interruptions} of {tries} interruptions", flush=True)
     return test
 
 
@@ -284,7 +284,7 @@ def _main() -> None:
     cv2.setNumThreads(1)
     chosen = {name: COMMANDS[name] for name in options.commands}
     test = run(options.out.resolve(), options.tries, chosen, options.seed)
-    print("\n" + test.table())
+    print(test.table())
     counts = {n: {**t.signals, "failures": t.failures} for n, t in test.tallies.items()}
     (options.out / "result.json").write_text(json.dumps(counts, indent=2))
     sys.exit(any(t.failures for t in test.tallies.values()))

@@ -23,6 +23,7 @@ __all__ = [
     "check_output_folder",
     "check_separate",
     "make_folder",
+    "names_a_file",
     "read_json",
     "unique_names",
     "write_bytes",
@@ -248,6 +249,16 @@ def read_json(path: Path) -> Any:
         RecursionError,
     ) as error:  # not text, not JSON, or a number with too many digits
         raise DataError(f"{path} should hold JSON and does not: {error}") from error
+
+
+_FILES = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".csv", ".json", ".jsonl", ".ndjson"}
+_FILES |= {".pts", ".txt", ".xml", ".yaml", ".yml", ".npy", ".npz", ".onnx", ".parquet", ".xlsx"}
+_FILES |= {".gz", ".zip", ".htm", ".html", ".pdf"}
+
+
+def names_a_file(path: Path) -> bool:
+    """True for a name that ends like a file's, where no folder exists: a file was meant."""
+    return path.suffix.lower() in _FILES and not path.is_dir()
 
 
 def make_folder(path: Path) -> Path:

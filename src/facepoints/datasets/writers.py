@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints._util.files import atomic_file, atomic_folder, write_json
+from facepoints._util.files import atomic_file, atomic_folder, names_a_file, write_json
 from facepoints._util.ownership import Output
 from facepoints.datasets.coco_and_pts import coco_category, pts_columns, pts_text
 from facepoints.datasets.samples import Samples
@@ -162,9 +162,9 @@ def _write_coco(samples: Samples, table: Path, images: Path) -> None:
 
 
 def _check_folder(out: Path) -> None:
-    if out.suffix.lower() in (".csv", ".zip"):
+    if names_a_file(out):
         raise SettingsError(
-            f"{out} is the name of a table, but this format is a folder of images; name a "
+            f"{out} is the name of a file, but this format is a folder of images; name a "
             f"folder, or write a table with `to=kaggle`"
         )
 
@@ -243,7 +243,7 @@ def written_outputs(to: str, out: Path) -> list[Output]:
                 f"a Kaggle table is a .csv file, a .zip with one, or a folder; got {out}"
             )
         return [Output(out)]
-    _check_folder(out)
     if to == "coco" and out.suffix.lower() == ".json":
         return [Output(out), Output(out.parent / "images", whole=True)]
+    _check_folder(out)
     return [Output(out, whole=True)]

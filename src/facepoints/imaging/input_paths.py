@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from facepoints._util.console import count_noun
-from facepoints._util.files import make_folder
+from facepoints._util.files import make_folder, names_a_file
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 from facepoints.imaging.image_io import STDIN
@@ -168,10 +168,10 @@ def make_image_folder(path: Path) -> Path:
     """Create the folder that images are written to, and its parents.
 
     Raises:
-        SettingsError: its name has the suffix of an image, so a file was meant.
+        SettingsError: its name has the suffix of a file, so a file was meant.
         WriteError: it cannot be created.
     """
-    if path.suffix.lower() in _SUFFIXES and not path.is_dir():
+    if names_a_file(path) or (path.suffix.lower() in _SUFFIXES and not path.is_dir()):
         raise SettingsError(f"images go to a folder, {path} is the name of a file; name a folder")
     return make_folder(path)
 

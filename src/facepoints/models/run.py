@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 _BATCH = 128  # images per forward pass
+_LARGEST = 4096  # side of images in pixels, and number of annotators, that a header may ask for
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Run:
         """
         header = read_finished_header(folder)
         try:
-            height, width = map(int, header["size"])
+            height, width = (_whole(side, 1, _LARGEST) for side in header["size"])
             members = []
             for entry in header["members"]:
                 landmarks = LandmarkSet.from_dict(entry["landmarks"])
@@ -118,11 +119,11 @@ class Run:
                     mean=0.0,
                     std=1.0,
                     has_face_score=bool(entry["has_face_score"]),
-                    annotators=int(entry.get("annotators", 0)),
+                    annotators=_whole(entry.get("annotators", 0), 0, _LARGEST),
                     has_visibility=bool(entry.get("has_visibility", False)),
                     has_scale_gain=bool(entry.get("has_scale_gain", False)),
                 )
-                _load_weights(model, folder / entry["file"])
+                _load_weights(model, _inside(folder, entry["file"]))
                 model.eval().to(device)
                 members.append(Member(entry["part"], entry["network"], landmarks, model))
             if header["merge"] not in get_args(Merge) or not members:
@@ -239,6 +240,23 @@ def save_weights(path: Path, model: KeypointModel, half: bool = False) -> None:
         tensor = tensor.detach().cpu().contiguous()
         state[name] = tensor.half() if half and tensor.dtype == torch.float32 else tensor
     write_bytes(path, save(state))
+
+
+def _whole(value: Any, low: int, high: int) -> int:
+    """A whole number of ``run.json``. Raises ValueError for another value."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{value!r:.40} is not a whole number from {low} to {high}")
+    return value
+
+
+def _inside(folder: Path, name: Any) -> Path:
+    """A file of the run. Raises ValueError for a name that leads out of the folder."""
+    if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"{name!r:.80} is not a file of this run")
+    path = folder / name
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise RunError(f"{path} does not hold this run's weights: it is not a regular file")
+    return path
 
 
 def _load_weights(model: KeypointModel, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,11 @@ def read_faces(path: str | Path) -> list[FrameResult]:
         SettingsError: no format has this suffix.
         DataError: the file cannot be read or is not of this format.
     """
+    if not str(path):
+        raise DataError("expected the path of a file or folder, got an empty one")
     path = Path(path)
+    if not os.path.lexists(path) and path.suffix.lower() in ("", ".pts"):
+        raise DataError(f"no file or folder at {path}")
     return FORMATS[format_of(path)].read(path)
 
 

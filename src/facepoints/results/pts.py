@@ -36,6 +36,8 @@ def write_pts(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     columns = pts_columns(landmarks)
     if out.suffix.lower() == ".pts":
         faces = [face for record in records() for face in record.get("faces", ())]
+        if not faces:
+            raise SettingsError(f"{out} holds one face, and none was found")
         if len(faces) != 1:
             raise SettingsError(
                 f"{out} can hold one face, {len(faces)} were found; name a folder for more"

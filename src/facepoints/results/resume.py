@@ -93,17 +93,19 @@ class ResumableRecords:
         flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         while True:
             try:
-                file = os.fdopen(os.open(self.path, flags, 0o644), "r+b")
+                handle = os.open(self.path, flags, 0o644)
             except OSError as error:
                 if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
                     raise self._not_ours("is a link or a pipe") from error
                 if isinstance(error, IsADirectoryError):
                     raise self._not_ours("is a folder") from error
                 raise
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                os.close(handle)
+                raise self._not_ours("is not a regular file")
+            file = os.fdopen(handle, "r+b")
             try:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise self._not_ours("is not a regular file")
                 if try_lock(file.fileno()) is False:
                     raise WriteError(
                         f"another facepoints is writing {self.path} now; wait until it has "

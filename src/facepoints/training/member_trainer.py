@@ -23,7 +23,7 @@ from facepoints._util.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
-from facepoints.errors import SettingsError
+from facepoints.errors import RunError, SettingsError
 from facepoints.models.networks import KeypointModel, RawOutput, build_model
 from facepoints.models.run import Run
 from facepoints.training.batches import Batch, Batches, DeviceFaces, seed_of
@@ -218,8 +218,14 @@ class MemberTrainer:
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Continue from a checkpoint of this member. Raises RunError if it does not fit."""
-        self.state.restore(tensors, numbers["state"])
-        self.elapsed = float(numbers["elapsed"])
+        try:
+            state, elapsed = numbers["state"], float(numbers["elapsed"])
+            if not (isinstance(state, dict) and 0 <= elapsed < math.inf):
+                raise ValueError("its numbers are out of range")
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"the checkpoint is damaged: {error!r:.80}") from error
+        self.state.restore(tensors, state)
+        self.elapsed = elapsed
 
     def result(self) -> KeypointModel:
         """The trained model, on the CPU."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,14 @@ Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors and numbers of a checkpoint; both empty at the start of a training."""
 
 
+_OWN = (CURVES, MODEL, CHECKPOINT, "weights", "validation", "metrics.jsonl")
+
+
+def _holds(path: Path) -> bool:
+    """True for a file, and for a folder that is not empty."""
+    return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
+
+
 def begin_run(out: Path, header: dict[str, Any], resume: bool) -> Checkpoint | None:
     """Write the header of a run and find where its training continues.
 
@@ -60,6 +69,11 @@ def begin_run(out: Path, header: dict[str, Any], resume: bool) -> Checkpoint | N
             return None
         if (out / CHECKPOINT).exists():
             checkpoint = read_checkpoint(out / CHECKPOINT)
+    elif taken := [name for name in _OWN if _holds(out / name)]:
+        raise RunError(
+            f"{out} holds files that a training would replace ({', '.join(taken)}), and is not a "
+            f"run; choose another folder"
+        )
     make_folder(out / "weights")
     for stale in (CURVES, MODEL):
         (out / stale).unlink(missing_ok=True)

@@ -23,6 +23,9 @@ from facepoints.models.networks import KeypointModel
 __all__ = ["TrainState", "read_checkpoint", "write_checkpoint"]
 
 
+_DAMAGE = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError)
+
+
 class TrainState:
     """A model, the moving average of its weights, and its optimizer.
 
@@ -131,8 +134,10 @@ class TrainState:
             self.step = int(numbers["step"])
             best = numbers["best_rmse"]
             self.best_rmse = float("inf") if best is None else float(best)
-        except (KeyError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+            if not 0 <= self.step < 1 << 53 or not self.best_rmse >= 0:
+                raise ValueError("its numbers are out of range")
+        except _DAMAGE as error:
+            reason = (str(error) or repr(error)).splitlines()[0]
             raise RunError(f"the checkpoint belongs to another training: {reason}") from error
 
 
@@ -155,8 +160,20 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             numbers = json.loads((file.metadata() or {})["numbers"])
+            _check_numbers(numbers)
             return {name: file.get_tensor(name) for name in file.keys()}, numbers  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise RunError(
             f"{path} is damaged ({error}); remove the run folder and train again"
         ) from error
+
+
+def _check_numbers(numbers: Any) -> None:
+    """Raises ValueError for numbers that no checkpoint has."""
+    if not isinstance(numbers, dict):
+        raise ValueError("its numbers are missing")
+    member, history = numbers.get("member"), numbers.get("history")
+    if isinstance(member, bool) or not isinstance(member, int) or member < 0:
+        raise ValueError(f"its network is number {member!r:.40}")
+    if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+        raise ValueError("its history is not a list of epochs")

@@ -38,6 +38,9 @@ from facepoints.errors import DataError, SettingsError
 
 __all__ = ["READERS", "Options", "load", "read"]
 
+LARGEST_CROP = 4096
+"""Pixels: the largest side of the crops that are cut from photos."""
+
 
 def _read_unpacked(path: Path, options: Options) -> Samples | Photos:
     """Read the folder that a zip was unpacked to."""
@@ -115,8 +118,8 @@ def load(
         DataError: as for `read`, or an image cannot be read.
         SettingsError: `size` is not positive.
     """
-    if size < 1:
-        raise SettingsError(f"the crop size must be 1 pixel or more, is {size}")
+    if not 1 <= size <= LARGEST_CROP:
+        raise SettingsError(f"`crop_size` must be from 1 to {LARGEST_CROP} pixels, is {size}")
     name, data_path = find_format(path, _checked(split))
     options = {"split": split, "size": size, "margin": margin, "every": every}
 
