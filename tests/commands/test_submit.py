@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepoints.commands.submit import SubmitReport, submit
-from facepoints.datasets import readers
-from facepoints.errors import DataError, FacepointsError, RunError
+from facepoints.datasets import readers, synthetic
+from facepoints.errors import DataError, DataWarning, FacepointsError, RunError
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models.loading import load_model
 from facepoints.training.missing_labels import MISSING
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def test_a_68_point_model_predicts_both_schemes_at_the_place_of_the_face(
         n = len(crops)
         points = np.repeat(rule.canonical_points[None], n, axis=0)
         ones = np.ones((n, 68), np.float32)
-        return SimpleNamespace(points=points, radius=ones, score=ones[:, 0])
+        return SimpleNamespace(points=points, radius=ones, score=ones[:, 0], visible=ones)
 
     sources = {"ibug": IBUG_68.names}
     run = SimpleNamespace(
@@ -250,11 +251,70 @@ def test_a_bad_solution_is_one_line_and_writes_nothing(
     assert not out.exists()
 
 
-def test_a_point_that_the_run_lacks_is_named(images_csv: Path, tmp_path: Path) -> None:
-    run = fake_run(LandmarkSet(CORE), {"4-point": CORE})
-    lookup = lookup_of(tmp_path, [(1, 1, "nose_tip_x"), (2, 1, "mouth_left_corner_x")])
-    with pytest.raises(RunError, match=r"'mouth_left_corner'.* in 1 rows; it predicts: left_eye"):
+def test_a_point_that_no_model_predicts_is_named(images_csv: Path, tmp_path: Path) -> None:
+    run = fake_run(LandmarkSet(("left_ear", "right_ear")), {"2-point": ("left_ear", "right_ear")})
+    lookup = lookup_of(tmp_path, [(1, 1, "left_ear_x"), (2, 1, "chin_strap_x")])
+    with pytest.raises(DataError, match=r"unknown feature name 'chin_strap_x'"):
         submit(run, images_csv, lookup, tmp_path / "out.csv")
+
+
+def face_table(folder: Path) -> Path:
+    """A test table of two rendered faces, with the image ids 1 and 2."""
+    faces = synthetic.render(2, seed=4, size=96)
+    rows = [f"{n},{' '.join(map(str, image.ravel()))}\n" for n, image in enumerate(faces.images, 1)]
+    path = folder / "faces.csv"
+    path.write_text("ImageId,Image\n" + "".join(rows))
+    return path
+
+
+def requests_of_both_schemes(folder: Path) -> Path:
+    """All points of image 1, the four of the narrow scheme of image 2."""
+    wanted = [(1, name) for name in KAGGLE_15.names] + [(2, name) for name in CORE]
+    rows = [(n, image, f"{name}_x") for n, (image, name) in enumerate(wanted, start=1)]
+    return lookup_of(folder, rows)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "points", "own_rows", "text"),
+    [
+        ("15-point", KAGGLE_15.names, range(1, 16), "no row of the marking scheme '4-point'"),
+        ("4-point", CORE, range(16, 20), "no row of the marking scheme '15-point'"),
+        (
+            "14-point",
+            KAGGLE_15.names[:-1],
+            range(1, 15),
+            "no label of mouth_center_bottom_lip in the marking scheme '15-point'",
+        ),
+    ],
+)
+def test_what_the_training_rows_never_showed_comes_from_the_builtin_model(
+    tmp_path: Path, scheme: str, points: tuple[str, ...], own_rows: range, text: str
+) -> None:
+    """Even a run with a column for each point predicts only what its training rows show."""
+    lookup, table = requests_of_both_schemes(tmp_path), face_table(tmp_path)
+    submit(load_model(), table, lookup, tmp_path / "builtin.csv")
+    builtin = dict(written(tmp_path / "builtin.csv"))
+    run = fake_run(KAGGLE_15, {scheme: points})
+    with pytest.warns(DataWarning) as caught:
+        report = submit(run, table, lookup, tmp_path / "out.csv")
+    assert any(text in str(warning.message) for warning in caught)
+    names = [*KAGGLE_15.names, *CORE]
+    shade = synthetic.render(2, seed=4, size=96).images[:, 0, 0] / 1000
+    for row, value in written(tmp_path / "out.csv"):
+        own = KAGGLE_15.names.index(names[row - 1]) / 4 + shade[0 if row < 16 else 1]
+        assert value == pytest.approx(own if row in own_rows else builtin[row], abs=1e-4)
+    assert report.builtin == 19 - len(own_rows)
+    assert report.schemes == {"15-point": 1, "4-point": 1}
+
+
+def test_a_lookup_of_one_kind_of_images_needs_no_other_model(
+    images_csv: Path, tmp_path: Path
+) -> None:
+    lookup = lookup_of(tmp_path, [(1, 1, "nose_tip_x"), (2, 5, "nose_tip_x")])
+    report = submit(
+        fake_run(KAGGLE_15, {"15-point": KAGGLE_15.names}), images_csv, lookup, tmp_path / "o.csv"
+    )
+    assert (report.builtin, report.schemes) == (0, {"15-point": 2})
 
 
 def test_a_run_that_diverged_writes_nothing(images_csv: Path, tmp_path: Path) -> None:
@@ -344,7 +404,7 @@ def test_a_submission_never_replaces_its_inputs(
 
 def test_a_training_table_is_refused_as_a_test_table(tmp_path: Path) -> None:
     table, lookup = tmp_path / "training.csv", tmp_path / "lookup.csv"
-    table.write_text("nose_tip_x,nose_tip_y,Image\n1,1,1 2 3 4\n")
+    table.write_text("nose_tip_x,nose_tip_y,Image\n2,1,1 2 3 4\n")
     lookup.write_text("RowId,ImageId,FeatureName\n1,1,nose_tip_x\n")
     with pytest.raises(DataError, match="no column ImageId"):
         submit(fake_run(), table, lookup, tmp_path / "out.csv")

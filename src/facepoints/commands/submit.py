@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints import weights
 from facepoints._util import files
+from facepoints.commands.submit_sources import choose_sources, warn_of_fallback
 from facepoints.commands.submit_tables import (
     LookupRow,
     first_ids,
@@ -29,19 +31,17 @@ from facepoints.commands.submit_tables import (
 from facepoints.datasets import readers
 from facepoints.datasets.marking_schemes import (
     convertible_as_marked,
-    pick_scheme,
     points_as_marked,
 )
 from facepoints.datasets.samples import Samples
 from facepoints.detection import FullImageDetector
 from facepoints.errors import DataError, RunError
 from facepoints.inference.crop_predictor import CropModel
-from facepoints.landmarks.known_sets import KAGGLE_SCHEMES
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name
 from facepoints.models.loading import select_crop_model
 
 if TYPE_CHECKING:
-    from facepoints.inference.landmark_model import LandmarkModel
     from facepoints.models.run import Run
 
 __all__ = ["FRAME", "Score", "SubmitReport", "submit"]
@@ -77,6 +77,8 @@ class SubmitReport:
         schemes: number of images predicted in each marking scheme.
         clipped: number of coordinates outside the image, which were moved to its border.
         score: see `Score`; None without true coordinates.
+        builtin: number of coordinates that the built-in model predicted, because the model's
+            training rows never showed their point in their marking scheme.
     """
 
     out: str
@@ -85,6 +87,7 @@ class SubmitReport:
     schemes: dict[str, int]
     clipped: int
     score: Score | None = None
+    builtin: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -98,7 +101,9 @@ def submit(
 
     A run that was trained on the requested points predicts on each image as it is. A model with
     other points, such as the built-in one, predicts on a crop of the face, and the requested
-    points are computed from its points (`models.loading.select_crop_model`).
+    points are computed from its points (`models.loading.select_crop_model`). Points that the
+    run's training rows never showed, or not in the marking scheme of an image, come from the
+    built-in model, with a `DataWarning` (`submit_sources`).
 
     Values are clipped to the centers of the first and last pixel, [0, side - 1], since the
     competition gives points "in the space of pixel indices". (Ten of its 108,000 labels lie
@@ -125,12 +130,24 @@ def submit(
     for row in requests:
         requested[row.image_id].add(row.point)
     points = {row.point for row in requests}
-    crop_model = select_crop_model(model, points, FRAME)
-    schemes = _schemes(crop_model, points)
-    scheme = {image: pick_scheme(names, schemes) for image, names in requested.items()}
-    _check_points(crop_model.landmarks, samples.landmarks, requests, scheme, lookup)
+    sources = choose_sources(model.landmarks, model.schemes, requested)
+    own = [row for row in requests if sources.is_own(row.image_id, row.point)]
+    crop_model = select_crop_model(model, {row.point for row in own}, FRAME)
+    scheme = sources.schemes
+    own_scheme = {image: sources.own.get(name, name) for image, name in scheme.items()}
+    if own:
+        _check_points(crop_model.landmarks, samples.landmarks, own, own_scheme, lookup)
     rows = _rows_of_images(samples, requests, test, lookup)
-    values = _predict(crop_model, samples.take([rows[i] for i in scheme]), requests, scheme)
+    faces = samples.take([rows[i] for i in scheme])
+    values = np.zeros(len(requests))
+    is_own = np.array([sources.is_own(row.image_id, row.point) for row in requests])
+    if own:
+        values[is_own] = _predict(crop_model, faces, own, own_scheme)
+    if not is_own.all():
+        warn_of_fallback(sources, requested)
+        builtin = select_crop_model(LandmarkModel.load(weights.BUILTIN), points, FRAME)
+        others = [row for row, has in zip(requests, is_own, strict=True) if not has]
+        values[~is_own] = _predict(builtin, faces, others, scheme)
     height, width = samples.size
     limit = np.array([(width - 1, height - 1)[row.axis] for row in requests])
     clipped = np.clip(values, 0, limit).round(6)
@@ -143,18 +160,8 @@ def submit(
         schemes=dict(Counter(scheme.values())),
         clipped=int(((values < 0) | (values > limit)).sum()),
         score=None if truth is None else _score(clipped, truth, requests, scheme),
+        builtin=int((~is_own).sum()),
     )
-
-
-def _schemes(model: CropModel, requested: set[str]) -> dict[str, tuple[str, ...]]:
-    """The marking schemes that images may have.
-
-    They are those of the model's training data, or those of the competition if only these have
-    all requested points.
-    """
-    marked = {base_name(name) for names in model.schemes.values() for name in names}
-    known = {name for names in KAGGLE_SCHEMES.values() for name in names}
-    return KAGGLE_SCHEMES if requested <= known and not requested <= marked else model.schemes
 
 
 def _predict(
