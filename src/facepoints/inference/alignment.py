@@ -28,6 +28,7 @@ __all__ = [
     "Template",
     "align",
     "align_matrix",
+    "check_size",
     "crops",
 ]
 
@@ -88,12 +89,17 @@ def align_matrix(face: Face, template: Template = "eyes", size: int | None = Non
             f"no template '{template}'; choose one of: {', '.join(get_args(Template))}"
         )
     side = SIZES[template] if size is None else size
-    if not isinstance(side, Integral) or not 8 <= side <= LARGEST:
-        raise SettingsError(f"size must be 8 to {LARGEST} pixels, is {side!r:.40}")
+    check_size(side)
     target = TEMPLATES[template](side)
     have = face.as_landmarks(KAGGLE_15.subset(tuple(target)))
     weights = None if have.visible is None else visibility_weights(have.visible)
     return affine.fit_similarity(have.points, np.array(list(target.values())), weights)
+
+
+def check_size(size: int) -> None:
+    """Raises SettingsError for a side of aligned images that is out of range."""
+    if not isinstance(size, Integral) or not 8 <= size <= LARGEST:
+        raise SettingsError(f"size must be 8 to {LARGEST} pixels, is {size!r:.40}")
 
 
 def align(
