@@ -94,6 +94,7 @@ def predict(
     from facepoints.video.source import find_inputs
 
     want = None if landmarks is None else known_set(landmarks)
+    config = TrackerConfig(smooth=tracking.smooth, detect_every=tracking.detect_every)
     with quiet_libraries(), formulas_kept(keep_formulas):
         found = find_inputs(inputs, tracking.video, tracking.fps, results=draw)
         if found.passed_over:
@@ -101,7 +102,6 @@ def predict(
         if not found.videos:
             _predict_images(options, found.images, inputs, out, draw, want, radius, overwrite)
             return
-        config = TrackerConfig(smooth=tracking.smooth, detect_every=tracking.detect_every)
         _predict_videos(options, found.videos, out, draw, want, radius, config, overwrite)
 
 
@@ -182,8 +182,8 @@ def measure(
         Inputs,
         option(
             "Image files, folders, patterns in quotes such as 'photos/*.jpg', or - for standard "
-            "input; or one video file, camera number or stream address; or .jsonl files that "
-            "facepoints predict wrote.",
+            "input; or video files or folders of them; or one camera number or stream address; or "
+            ".jsonl files that facepoints predict wrote.",
             metavar="INPUT [INPUT ...]",
             default_text="required",
         ),
@@ -236,7 +236,8 @@ def measure(
         formulas_kept(keep_formulas),
         outputs(out, events, inputs=[*inputs, *options.files()], overwrite=overwrite),
     ):
-        results = iter_inputs(inputs, options.load, video=video.video, fps=video.fps)
+        results = iter_inputs(inputs, options.load, video=video.video, fps=video.fps, console=ERR)
+        _say_passed_over(results)
         report = measure_inputs(
             results,
             out,
@@ -282,8 +283,11 @@ def align(
     from facepoints.commands.inputs import iter_inputs
 
     with quiet_libraries():
-        results = iter_inputs(inputs, options.load, video=video, results=out, lines=False)
-        written = aligned_output(results.images, inputs, out)
+        results = iter_inputs(
+            inputs, options.load, video=video, results=out, lines=False, console=ERR
+        )
+        _say_passed_over(results)
+        written = aligned_output(results, inputs, out)
         read = [*results.images, *options.files()]
         with outputs(written, inputs=read, overwrite=overwrite):
             report = align_inputs(results, out, template=template, size=size, console=ERR)
@@ -298,6 +302,11 @@ def results_output(out: Path | None) -> Output | None:
         return None
     file = not out.is_dir() and (format_of(out) != "pts" or out.suffix.lower() == ".pts")
     return Output(out, whole=not file)
+
+
+def _say_passed_over(results: InputStream) -> None:
+    if results.passed_over:
+        note(results.passed_over)
 
 
 def _end(report: Report, results: InputStream, message: str) -> None:

@@ -21,7 +21,7 @@ from facepoints.commands.report import Report
 from facepoints.errors import WriteError
 from facepoints.imaging.image_writer import write_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
-from facepoints.inference.alignment import Template, align
+from facepoints.inference.alignment import Template, align, check_size
 from facepoints.inference.face import Face
 from facepoints.results.records import FrameResult
 
@@ -35,16 +35,16 @@ class AlignReport(Report):
     unit: ClassVar[tuple[str, str]] = ("image or frame", "images or frames")
 
 
-def aligned_output(images: Sequence[str], inputs: Sequence[str], out: Path) -> Output:
+def aligned_output(results: InputStream, inputs: Sequence[str], out: Path) -> Output:
     """The files that `align_inputs` may write to a folder.
 
     Args:
-        images: image files; empty for videos.
+        results: the images or videos.
         inputs: as the user gave them, for the names of videos and of the frames in folders.
         out: the folder.
     """
-    names = set(_names(images).values())
-    for given in () if images else inputs:
+    names = set(_names(results).values())
+    for given in () if results.images else inputs:
         frames = os.listdir(given) if os.path.isdir(given) else [given]
         names |= {Path(frame).stem for frame in frames}
     return Output(out, frozenset(names), name_of=_image_of)
@@ -59,10 +59,11 @@ def _image_of(file: str) -> str:
     return match[1] if match else ""
 
 
-def _names(images: Sequence[str]) -> dict[str, str]:
-    """The beginning of the names of each image's files, by image."""
-    unique = files.unique_names(relative_to_common(images), lambda _, name: [name])
-    return dict(zip(images, unique, strict=True))
+def _names(results: InputStream) -> dict[str, str]:
+    """The beginning of the names of each image's files, by image; the same for several videos."""
+    named = results.images if results.images or len(results.videos) < 2 else results.videos
+    unique = files.unique_names(relative_to_common(named), lambda _, name: [name])
+    return dict(zip(named, unique, strict=True))
 
 
 def align_inputs(
@@ -93,9 +94,11 @@ def align_inputs(
         DataError: an input cannot be used, or lacks the points that the template needs.
         WriteError: an output cannot be written, or would replace an input.
     """
+    if size is not None:
+        check_size(size)
     make_image_folder(out)
     report = AlignReport()
-    names = _names(results.images)
+    names = _names(results)
     inputs = {os.path.realpath(image) for image in results.images}
     with StopRequest() as stop:
         for result in results:

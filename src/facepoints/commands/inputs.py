@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.console import Console
+
+from facepoints._util.progress import ImageProgress
 from facepoints._util.words import count_noun
 from facepoints.api import FaceModel
 from facepoints.commands.image_files import predict_in_batches
@@ -55,6 +58,7 @@ def iter_inputs(
     fps: float | None = None,
     results: Path | None = None,
     lines: bool = True,
+    console: Console | None = None,
 ) -> InputStream:
     """The faces of inputs in their order, JSON lines first.
 
@@ -68,6 +72,7 @@ def iter_inputs(
         fps: frames per second of such a video, and of JSON lines without times; None: 30.
         results: output folder, which is not searched for images; None: no such folder.
         lines: whether .jsonl inputs are allowed. They hold faces without their images.
+        console: shows progress; None: shows nothing.
 
     Raises:
         DataError: an input does not exist or cannot be used.
@@ -89,12 +94,27 @@ def iter_inputs(
     model = load() if others else None
     live = any(each.live for each in found.videos)
     chained = _chain(json_lines, fps, found, model)
+    if console is not None and others:
+        unit = "frames" if found.videos else "images"
+        chained = _with_progress(chained, console, len(found.images), unit)
     names = [each.name for each in found.videos]
     return InputStream(found.images, live, chained, names, found.passed_over)
 
 
 def _files_with(suffixes: tuple[str, ...], names: Sequence[str]) -> list[str]:
     return [name for name in names if name.lower().endswith(suffixes) and os.path.isfile(name)]
+
+
+def _with_progress(
+    results: Iterator[FrameResult], console: Console, total: int, unit: str
+) -> Iterator[FrameResult]:
+    """Yield the results, and show how many there were; `total` is 0 if it is not known."""
+    faces = 0
+    with ImageProgress(console, total, unit=unit) as bar:
+        for number, result in enumerate(results, start=1):
+            faces += len(result.faces)
+            bar.at(number, faces)
+            yield result
 
 
 def _chain(

@@ -32,13 +32,15 @@ class SoundCopy:
         import av
 
         self._av: Any = av
-        self._errors = (av.error.FFmpegError, OSError, ValueError)
+        self._errors = (self._av.error.FFmpegError, OSError, ValueError)
         self.note = ""
         self._start = Fraction(start).limit_denominator(1_000_000)
         self._output: Any = None
         self._stream: Any = None
         self._packets: Iterator[Any] = iter(())
         self._waiting: Any = None
+        self._source: Any = None
+        self._track: Any = None
         try:
             self._source = av.open(
                 os.path.abspath(path),
@@ -47,7 +49,6 @@ class SoundCopy:
             )
             self._track = self._source.streams.best("audio")
         except self._errors as error:
-            self._source, self._track = None, None
             self._fail(error)
 
     def attach(self, output: Any) -> None:
