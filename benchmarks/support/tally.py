@@ -18,7 +18,7 @@ from .frames import Frame, Move, frame_of, moved, same, unlabelled
 
 __all__ = ["Tally", "run"]
 
-_ON_FACE = 0.5  # shares of a face's size: a second box whose center is nearer is on that face
+_ON_FACE = 1.0  # shares of a face's size: a second box whose center is nearer is on that face
 _FLIPPED = 90.0  # degrees off the face's own angle: the answer is upside down
 
 
