@@ -60,6 +60,7 @@ def fit_heads_to(
     share = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     seen = np.where(labelled, points[..., 0] + 1j * points[..., 1], 0)
     center = (share * seen).sum(axis=1, keepdims=True)
+    expected = yaw_of_half(labelled)
     best = np.full(len(points), np.inf)
     projected = np.full(points.shape[:2], complex(np.nan, np.nan))
     turned = np.full(len(points), np.nan)
@@ -73,6 +74,7 @@ def fit_heads_to(
             turn = turn / np.maximum(size, 1e-9)
             off = np.abs(seen - center - turn * away) / np.maximum(np.abs(turn), 1e-9)
             cost = (weights * off**2).sum(axis=1) + (pitch / _PITCH_STD) ** 2
+            cost += ((yaw - expected[:, 0]) / expected[:, 1]) ** 2
             better = (cost < best) & (labelled.sum(axis=1) >= _MIN_POINTS)
             best[better], turned[better] = cost[better], yaw
             projected[better] = (center + turn * away)[better]

@@ -3,21 +3,21 @@
     python recipes/head_pose.py                              # prints them
     python recipes/head_pose.py --install                    # and writes them to the package
     python recipes/head_pose.py --model my.onnx --install    # of another model
+    python recipes/head_pose.py --slopes --install           # angles on the scale of the marks
 
 DATA contains `pointing04` (Gourier, Hall & Crowley 2004): 93 directions, twice each, of four
 people. Persons 1 and 2 are used here; 3 and 4 are the test set (`benchmarks/pose.py`).
 
-Faces are found and measured as by `facepoints measure`.
+Radii: by yaw, what must be added to the radius of the landmarks' errors (as the root of the sum of
+squares) so that 90 % of the directions, of up to 30 degrees up or down, lie within the radius.
+People differ, and there are two, so RESERVE widens them.
 
-1. Slopes: factors of yaw and pitch with which the angles, as a function of the directions that
-   people were told to look in, have slope 1, for directions up to 60 degrees to the side and up or
-   down. The level: the pitch of the fitted head where the regression line passes through 0.
-2. Radii: by yaw, what must be added to the radius of the landmarks' errors (as the root of the
-   sum of squares) so that 90 % of the directions lie within the radius. Both are measured in
-   people whom the slopes were fitted to; people differ, so RESERVE widens them.
-
-Nobody looked exactly where they were told to, and people move their eyes more than their heads, so
-the slopes are those of this data set too: see `facepoints/measurement/pose_factors.py`.
+Slopes are 1 unless `--slopes` is given. These people looked at marks on the walls, and turned
+their eyes more and their heads less than asked. Where they were to look 60 degrees up, the face is
+foreshortened like one that is tilted by 30 (cos 30 = 0.87: the distances from the eyes to mouth and
+chin, the mean of 60 up and 60 down over that straight ahead, are 0.83 to 0.89, without any
+assumption about depth). So slopes fitted to the marks (1.1 for yaw, 2.4 for pitch) would make the
+pitch of a head that really nods more than twice too large.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ Array = NDArray[np.floating]
 TRAINING_PEOPLE = ("1", "2")
 LIMIT = 60.0
 """Largest angle, to the side and up or down, that slopes are fitted to: degrees."""
+STEEP = 30.0
+"""Largest tilt of the looks that radii are fitted to: degrees. Beyond, eyes turn, not heads."""
 BANDS = ((0, 22.5), (22.5, 52.5), (52.5, 67.5), (67.5, 90))
 """Absolute pan in degrees of the looks that tell the radius at each of `MODEL_YAWS`."""
 RESERVE = 1.1
@@ -61,6 +63,8 @@ class Recipe:
     """Folder with pointing04."""
     model: str = "builtin"
     """ONNX file or run folder."""
+    slopes: bool = False
+    """Fit slopes and the level of the pitch to the marks, too."""
     install: bool = False
     """Write the numbers to the package (src/facepoints/measurement/pose_factors.py)."""
 
@@ -147,17 +151,18 @@ class Factors:
     model_radius: dict[str, tuple[float, ...]]
 
 
-def factors_of(fitted: Array, point_radius: Array, directions: Array) -> Factors:
+def factors_of(fitted: Array, point_radius: Array, directions: Array, with_slopes: bool) -> Factors:
     """The numbers that correct fitted heads.
 
     Args:
         fitted: (N, 3) angles of the fitted heads.
         point_radius: (N, 3) their radii by the landmarks' errors, without slopes.
         directions: (N, 3) where the people were told to look.
+        with_slopes: fit slopes and level; else they are 1 and 0.
     """
     inner = (np.abs(directions) <= LIMIT).all(axis=1)
-    rise = {"roll": (1.0, 0.0)}
-    for column, name in enumerate(ANGLES[:2]):
+    rise = dict.fromkeys(ANGLES, (1.0, 0.0))
+    for column, name in enumerate(ANGLES[:2] if with_slopes else ()):
         slope, at_zero = np.polyfit(directions[inner, column], fitted[inner, column], 1)
         rise[name] = float(slope), float(at_zero)
     slopes = np.array([1 / rise[name][0] for name in ANGLES])
@@ -169,7 +174,7 @@ def factors_of(fitted: Array, point_radius: Array, directions: Array) -> Factors
         nodes = []
         for low, high in BANDS:
             band = (np.abs(directions[:, 0]) >= low) & (np.abs(directions[:, 0]) <= high)
-            band &= np.abs(directions[:, 1]) <= LIMIT
+            band &= np.abs(directions[:, 1]) <= STEEP
             nodes.append(RESERVE * np.sqrt(max(np.quantile(lacking[band], 0.9), 0.0)))
         radii[name] = tuple(float(np.round(node, 1)) for node in nodes)
     return Factors(dict(zip(ANGLES, map(float, slopes), strict=True)), level, radii)
@@ -201,7 +206,7 @@ def main(recipe: Recipe) -> None:
     print(f"# {len(poses)} of {len(looks)} faces found")
     used = np.array([pose_factors.SLOPES[name] for name in ANGLES])
     point_radius = np.array([pose.point_radius for pose in poses]) / used
-    factors = factors_of(fitted_angles(poses), point_radius, directions)
+    factors = factors_of(fitted_angles(poses), point_radius, directions, recipe.slopes)
     for start, value in source_of(factors).items():
         print(f"{start}{value}", end="")
     if recipe.install:

@@ -40,7 +40,7 @@ _EYES = [MEAN_HEAD[IBUG_68.columns(IBUG_68.regions[f"{s}_eye"])] for s in ("righ
 MM_PER_UNIT = PUPIL_DISTANCE / float(_EYES[1][:, 0].mean() - _EYES[0][:, 0].mean())
 """Millimeters per unit of the mean head."""
 
-_ROUNDS = 3  # of the fit and the depths
+_ROUNDS = 8  # of the fit and the depths
 _NEAREST = 0.2  # of the distance of the origin: no point is nearer, whatever the focal length
 _TOWARD = np.diag([1.0, 1.0, -1.0])  # depth of the mean head grows toward the camera, ours away
 
