@@ -93,7 +93,7 @@ def without_a_face(
         files: the pictures without a face.
         photos: photos with a face, which are brought to the median number of pixels of `files`.
     """
-    sizes = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE).shape for file in files]
+    sizes = [np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)).shape for file in files]
     pixels = float(np.median([h * w for h, w in sizes]))
     with_face = []
     for number, file in enumerate(photos.photos):

@@ -29,7 +29,7 @@ Results: benchmarks/results/radius.json and radius.md, and radius-reliability.pn
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ def unlike_table(rows: dict[str, dict[str, Any]]) -> tables.Cells:
     return cells
 
 
-def draw(rows: dict[str, Sequence[dict[str, float]]], path: Path) -> None:
+def draw(rows: Mapping[str, Sequence[dict[str, float]]], path: Path) -> None:
     """Draw the 90 % quantile of the errors over the radius, a line per set; the diagonal is right.
 
     Args:

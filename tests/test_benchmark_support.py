@@ -107,7 +107,7 @@ def test_corrections_are_fitted_on_labelled_points(
 ) -> None:
     monkeypatch.setattr(correction, "STRENGTHS", (0.1, 1.0))
     rng = np.random.default_rng(0)
-    predicted = np.stack([face(*rng.uniform(90, 110, 2), 80) for _ in range(80)])
+    predicted = np.stack([face(float(x), float(y)) for x, y in rng.uniform(90, 110, (80, 2))])
     predicted = predicted + rng.normal(0, 0.5, predicted.shape)
     truth = predicted + np.array([3.0, 0.0])
     labelled = np.ones((80, 70), bool)

@@ -101,7 +101,7 @@ def bands(e: Errors) -> list[dict[str, Any]]:
     for name, high, low in zip(BLUR, edges[:-1], edges[1:], strict=True):
         last = high == edges[0]
         rows.append(_band("blur", name, e, _between(e.sharpness, low, np.inf if last else high)))
-    turned = e.away.any(axis=1)
+    turned = np.asarray(e.away.any(axis=1))
     row = _band("hidden", "labels of the half turned away (guesses)", e, turned, e.away)
     return [*rows, row]
 

@@ -179,7 +179,7 @@ def match(
     every = np.ones(truth.shape[:2], dtype=bool) if labelled is None else labelled
     images = np.arange(len(truth)) if photo is None else photo
     pairs = []
-    for row, (true, here, image) in enumerate(zip(truth, every, images, strict=True)):
+    for row, (true, here, image) in enumerate(zip(truth, every, images.tolist(), strict=True)):
         faces = np.asarray(predictions[image], dtype=np.float64)
         if len(faces):
             overlap, _ = overlaps(_boxes(faces[:, here]), _boxes(true[None, here])[0])
