@@ -24,6 +24,7 @@ __all__ = ["bars", "ced_chart", "check_charts", "curves"]
 # apart, without yellow, which is too light for lines.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555")
 _INK, _FAINT = "#333333", "#DDDDDD"
+_CUT = 4.0  # times the median: where longer bars are cut
 
 
 def check_charts() -> None:
@@ -34,10 +35,11 @@ def check_charts() -> None:
 
 def _figure(width: float, height: float) -> Figure:
     """An empty figure; sizes in inches. Not from pyplot, which keeps figures in a global list."""
-    check_charts()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "adapt", "drawing charts") from error
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # pyright: ignore
     FigureCanvasAgg(figure)
@@ -199,6 +201,8 @@ def ced_chart(errors: Mapping[str, NDArray], path: Path, normalizer: str) -> Non
 def bars(table: Mapping[str, Mapping[str, float]], path: Path, title: str) -> None:
     """Chart grouped bars with their values. Lower is better: the lowest value is bold.
 
+    The axis starts at 0. Bars of values far above the others are cut, with a mark.
+
     Args:
         table: group -> series -> value. A group may lack a series; each series keeps its color
             and its place. Values that are not finite are left out.
@@ -217,28 +221,32 @@ def bars(table: Mapping[str, Mapping[str, float]], path: Path, title: str) -> No
         if np.isfinite(value)
     ]
     groups = list(table)
-    best = min((value for *_, value in values), default=0.0)
-    top = max((value for *_, value in values), default=1.0)
-    figure = _figure(7.2, 1.1 + len(groups) * (0.22 * len(series) + 0.25))
+    numbers = [value for *_, value in values]
+    best, top = min(numbers, default=0.0), max(numbers, default=1.0)
+    # one value far above the others would leave no room for them
+    limit = min(top, _CUT * float(np.median(numbers))) if numbers else top
+    limit = limit if limit > 0 else top or 1.0
+    figure = _figure(7.2, 1.4 + len(groups) * (0.22 * len(series) + 0.25))
     axes = figure.subplots()
-    _plain(axes, "")
+    _plain(axes, "x")
     axes.spines[["left", "bottom"]].set_visible(False)
     thick = 0.8 / max(len(series), 1)
     for group, name, value in values:
         place = groups.index(group) - 0.4 + (series.index(name) + 0.5) * thick
-        color = _color(series.index(name))
-        axes.barh(place, value, height=thick * 0.86, color=color)
+        color, shown = _color(series.index(name)), min(value, limit)
+        axes.barh(place, shown, height=thick * 0.86, color=color)
+        if value > limit:
+            axes.plot(limit * 0.97, place, marker="$//$", color="white", markersize=9)
         weight = "bold" if value == best else "normal"
         axes.text(
-            value + 0.008 * top, place, f"{value:.2f}", va="center", fontsize=8.5, color=_INK,
+            shown + 0.008 * limit, place, f"{value:.2f}", va="center", fontsize=8.5, color=_INK,
             weight=weight,
         )  # fmt: skip
     axes.set_yticks(range(len(groups)), groups)
-    axes.set_xticks([])
-    axes.set_xlim(0, top * 1.08 or 1)
+    axes.set_xlim(0, limit * 1.08)
+    axes.set_xlabel(f"{title}; lower is better", color=_INK, fontsize=9.5)
     axes.tick_params(axis="y", length=0, labelsize=10)
     axes.set_ylim(max(len(groups), 1) - 0.5, -0.5)  # first group on top
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
     if len(series) > 1:
         from matplotlib.patches import Patch
 

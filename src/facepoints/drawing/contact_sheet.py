@@ -154,6 +154,8 @@ def draw_sheet(
 ) -> Image:
     """Faces side by side with their labels (green) and predictions (red orange).
 
+    With predictions, a line at the lower edge says what the colors and the numbers mean.
+
     Args:
         samples: the faces; all are drawn.
         path: PNG file to write; None: none.
@@ -183,7 +185,12 @@ def draw_sheet(
     across = columns or max(1, min(n, round((1.5 * n) ** 0.5)))
     tile_h, tile_w = height * scale + _TEXT + 4 + _GAP, width * scale + _GAP
     down = max(1, -(-n // across))
-    whole = np.full((down * tile_h + _GAP, across * tile_w + _GAP, 3), _PAPER, dtype=np.uint8)
+    key = np.zeros((0, 0, 3), dtype=np.uint8)
+    if predicted is not None:
+        key = _key(across * tile_w - _GAP, errors=captions is None)
+    whole_h, whole_w = down * tile_h + _GAP + len(key), across * tile_w + _GAP
+    whole = np.full((whole_h, whole_w, 3), _PAPER, dtype=np.uint8)
+    whole[whole_h - len(key) :, _GAP : _GAP + key.shape[1]] = key
     for row in range(n):
         face = _face(samples, row, predicted, scale)
         top, left = (row // across) * tile_h + _GAP, (row % across) * tile_w + _GAP
@@ -205,6 +212,41 @@ def _face(samples: Samples, row: int, predicted: NDArray | None, scale: int) -> 
         return face
     moved = affine.apply(affine.resize_matrix(scale, scale), predicted[row])
     return draw_points(face, moved, landmarks, color=PREDICTION)
+
+
+def _key(width: int, errors: bool) -> Image:
+    """The legend (h, width, 3) of a sheet with predictions, in as many lines as it needs."""
+    entries: list[tuple[Color | None, str]] = [(LABEL, "label"), (PREDICTION, "prediction")]
+    if errors:
+        entries.append((None, "px: mean distance to label"))
+    line, left = _TEXT + 6, 0
+    rows: list[list[tuple[int, Color | None, str]]] = [[]]
+    for color, text in entries:
+        wide = (0 if color is None else 12) + _width_of(text) + 18
+        if left and left + wide > width:
+            rows.append([])
+            left = 0
+        rows[-1].append((left, color, text))
+        left += wide
+    key = np.full((line * len(rows), width, 3), _PAPER, dtype=np.uint8)
+    for number, row in enumerate(rows):
+        for left, color, text in row:
+            start = left
+            if color is not None:
+                middle = np.array([left + 5.0, number * line + _TEXT / 2 + 3])
+                _disc(key, middle, 4.6, DARK)
+                _disc(key, middle, 3.4, color)
+                start += 12
+            room = min(_width_of(text) + 4, width - start)
+            if room > 0:
+                part = _line_of_text(text, room)
+                key[number * line : number * line + len(part), start : start + room] = part
+    return key
+
+
+def _width_of(text: str) -> int:
+    """Width of a line of text in pixels."""
+    return -(-cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.36 * 3, 2)[0][0] // 3)
 
 
 def _captions(samples: Samples, predicted: NDArray | None) -> list[str]:

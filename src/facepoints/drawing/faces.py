@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.drawing.antialiasing import Patch, circle, fill, rectangle, stroke
+from facepoints.drawing.legend import Mark, draw_legend
 from facepoints.drawing.palette import Color, as_color, edges, hidden_points, track_color
 from facepoints.errors import DataError
 from facepoints.imaging import affine
@@ -39,6 +40,7 @@ def draw(
     labels: bool = True,
     color: Color | None = None,
     size: float = 1.0,
+    legend: bool = False,
 ) -> NDArray[np.uint8]:
     """A copy of an image with faces drawn on it: their points and the edges between them.
 
@@ -55,6 +57,8 @@ def draw(
         labels: write the track number of each face that has one.
         color: RGB [0, 255] for all faces; None: a color per track.
         size: factor for all widths.
+        legend: say in the lower left corner what the discs and the rings of hidden points mean,
+            if there are any and the image is large enough.
 
     Returns:
         RGB uint8 (H, W, 3).
@@ -75,7 +79,21 @@ def draw(
         if face.track_id is not None:
             pen = _pen(canvas, face, size)
             _label(canvas, face, pen, color or track_color(face.track_id))
+    if legend and faces:
+        _legend(canvas, faces, radius, color or track_color(faces[0].track_id), size)
     return canvas
+
+
+def _legend(
+    canvas: NDArray[np.uint8], faces: Sequence[Face], radius: bool, color: Color, size: float
+) -> None:
+    rows: list[tuple[Mark, Color, str]] = []
+    if radius:
+        rows.append(("disc", color, "holds the true point in 90 %"))
+    if any(hidden_points(face).any() for face in faces):
+        rows.append(("ring", color, "hidden point"))
+    if rows:
+        draw_legend(canvas, rows, size)
 
 
 def _rgb(image: NDArray[np.uint8] | str | Path) -> NDArray[np.uint8]:

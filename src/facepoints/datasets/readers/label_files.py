@@ -71,7 +71,7 @@ def read_bytes(path: Path, limit: int = MAX_TEXT) -> bytes:
                 f"split it"
             )
         try:
-            return file.read(limit + 1)
+            return file.read(min(size, limit) + 1)  # a larger number would be allocated
         except OSError as error:
             raise DataError(f"could not read {path}: {error.strerror or error}") from error
 
