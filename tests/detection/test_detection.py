@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +28,7 @@ from facepoints.detection import (
     overlap_of_smaller,
 )
 from facepoints.detection.base import overlaps
-from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
+from facepoints.errors import DataError, DataWarning, FacepointsError, ModelError, SettingsError
 from facepoints.imaging import affine
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.landmarks.mean_face import MEAN_BOX, mean_points
@@ -162,16 +163,46 @@ def test_boxes_are_read_from_a_table(tmp_path: Path) -> None:
     [
         ("", "no column file, x, y, w, h"),
         ("file,x,y,w\na,1,2,3\n", "no column h"),
-        ("file,x,y,w,h\na,1,2,3,many\n", "line 2: h should be a number, is 'many'"),
+        ("file,x,y,w,h\na,1,2,3,many\n", "line 2: h should be a number of pixels, is 'many'"),
         ("file,x,y,w,h\na,1,2,3\n", "line 2: h should be a number"),
         ("file,x,y,w,h\na,1,nan,3,4\n", "y should be a number"),
         ("file,x,y,w,h\na,1,2,0,4\n", "positive w and h"),
+        ("file,x,y,w,h\na,1e308,2,3,4\n", "x should be a number of pixels, is '1e308'"),
+        ("file,x,y,w,h\na,1,2,1e30,4\n", "w should be a number of pixels"),
+        ("file,x,y,w,h\n,1,2,3,4\n", "the column file is blank"),
+        ("file,x,y,w,h\na,0.3,0.1,0.2,0.25\n", "fractions of the image"),
+        ("file,x,y,w,h\n" + "a" * 140_000 + ",1,2,3,4\n", "larger than field limit"),
     ],
 )
 def test_wrong_tables_of_boxes_are_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "boxes.csv").write_text(text)
     with pytest.raises(DataError, match=message):
         BoxFileDetector.load(tmp_path / "boxes.csv")
+
+
+def test_boxes_that_match_no_image_or_lie_outside_are_a_warning(tmp_path: Path) -> None:
+    table = tmp_path / "boxes.csv"
+    table.write_text("file;x;y;w;h\nsub\\a.jpg;1;2;30;40\nB.JPG;1;2;30;40\nc.jpg;50;2;9;9\n")
+    detector = BoxFileDetector.load(table)
+    assert detector.detect_in("b.jpg") == []
+    with pytest.warns(
+        DataWarning, match=r"none of the 3 files .* \(without: sub/a.jpg, B.JPG, c.jpg\)"
+    ):
+        detector.warn_of_unused()
+    image = np.zeros((50, 50), np.uint8)
+    assert detector.detect_in("sub/a.jpg", image) == [Detection((1, 2, 30, 40))]
+    with pytest.warns(DataWarning, match=r"50, 2, 9, 9 lies outside of the 50x50 pixels of c.jpg"):
+        detector.detect_in("c.jpg", image)
+    with pytest.warns(DataWarning, match=r"not all of the 3 files .* \(without: B.JPG\)"):
+        detector.warn_of_unused()
+    detector.detect_in("B.JPG", image)
+    detector.warn_of_unused()  # nothing to say
+
+
+def test_a_pipe_is_no_table_of_boxes(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="no regular file"):
+        BoxFileDetector.load(tmp_path / "pipe")
 
 
 def test_unreadable_tables_of_boxes_are_refused(tmp_path: Path) -> None:

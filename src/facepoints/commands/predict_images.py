@@ -15,6 +15,7 @@ from facepoints._util import files, ownership
 from facepoints._util.progress import ImageProgress, Stopped, StopRequest
 from facepoints.commands.image_files import ImageDrawings, predict_in_batches
 from facepoints.commands.report import Report
+from facepoints.detection import BoxFileDetector
 from facepoints.errors import WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.conversion import check_convertible
@@ -63,6 +64,8 @@ def predict_images(
     `out`, records are collected in OUT.part, which becomes `out` at the end. After an
     interruption, the same call resumes from there (`results.resume`).
 
+    Files in a table of boxes that are not among the images are a `DataWarning`.
+
     Args:
         predictor: finds the faces.
         images: files, "-" for standard input (`imaging.input_paths.find_images`).
@@ -108,6 +111,8 @@ def predict_images(
                 resume = "" if kept is None else f"; the same command resumes ({kept.path})"
                 raise Stopped(f"stopped after {report.images} of {len(images)} images{resume}")
         outputs.finish()
+    if isinstance(predictor.detector, BoxFileDetector) and not report.resumed:
+        predictor.detector.warn_of_unused()
     report.seconds = time.monotonic() - started
     return report
 

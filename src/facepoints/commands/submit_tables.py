@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.csv_lines import open_table
+from facepoints.datasets.readers.csv_lines import open_table, separator_of
 from facepoints.errors import DataError
 
 __all__ = ["LookupRow", "first_ids", "read_lookup", "read_solution", "whole_number"]
 
+_LARGEST = 256 << 20  # bytes; the competition's table has 1 MB
 _AXES = {"_x": 0, "_y": 1}
 
 
@@ -83,12 +85,17 @@ def read_solution(path: Path, lookup: Sequence[LookupRow]) -> NDArray[np.float64
 def _read_table(path: Path, part: str, columns: Sequence[str]) -> list[tuple[int, list[str]]]:
     """Line number and the cells of `columns` for every row of a CSV file, plain or zipped.
 
-    A byte order mark, CRLF, quotes and further columns are accepted.
+    A byte order mark, CRLF, CR, quotes, semicolons, decimal commas beside semicolons, and further
+    columns are accepted.
     """
     with open_table(path, part) as (stream, _):
-        data = stream.read()
+        data = stream.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise DataError(f"{path} holds more than {_LARGEST >> 20} MiB, expected a table of points")
+    separator = separator_of(re.split(rb"[\r\n]", data, maxsplit=1)[0]).decode()
     try:
-        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        text = io.StringIO(data.decode("utf-8-sig"), newline="")
+        reader = csv.reader(text, delimiter=separator, strict=True)
         rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} should be a CSV table and is not: {error}") from error
@@ -111,7 +118,10 @@ def _read_table(path: Path, part: str, columns: Sequence[str]) -> list[tuple[int
                 f"{path}, line {line}: expected {len(header)} fields as in the header, "
                 f"found {len(row)}"
             )
-        table.append((line, [row[index].strip() for index in indices]))
+        cells = [row[index].strip() for index in indices]
+        if separator != ",":
+            cells = [re.sub(r"^([-+]?\d+),(\d+)$", r"\1.\2", cell) for cell in cells]
+        table.append((line, cells))
     return table
 
 

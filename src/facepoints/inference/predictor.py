@@ -216,7 +216,7 @@ class Predictor:
         """Detections in an image, then those of each of the detector's fallback attempts."""
         detector = self.detector
         if isinstance(detector, BoxFileDetector) and name:
-            yield detector.detect_in(name)
+            yield detector.detect_in(name, image)
             return
         rotations = list(_rotations(image) if self.any_angle else [(image, np.eye(3)[:2])])
         found = [
