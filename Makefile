@@ -19,6 +19,7 @@ CORE := $(VENV)/.core
 EXTRAS := train,video,heic,dev,docs,bench
 MODEL ?=
 MINUTES ?= 1
+TRIES ?= 200
 DATA ?= ../shared/data
 PYTEST ?=
 WORKERS ?= 2
@@ -29,7 +30,7 @@ unexport PYTHONPATH PYTHONHOME
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo demo-train test fuzz lint format docs bench weights clean distclean
+.PHONY: help setup demo demo-train test fuzz kill-test lint format docs bench weights clean distclean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -151,6 +152,9 @@ test: lint ## run ruff, pyright and all tests; PYTEST='-m "not slow"' runs the q
 
 fuzz: $(STAMP) ## read mutated files for MINUTES=1 with every reader; failures in build/fuzz/
 	PYTHONPATH=tests $(BIN)/python tests/fuzz/run.py --minutes '$(MINUTES)' --out build/fuzz
+
+kill-test: $(STAMP) ## interrupt every writing command TRIES=200 times; failures in build/kill-test/
+	$(BIN)/python tests/interruptions/kill.py --tries '$(TRIES)' --out build/kill-test
 
 lint: $(STAMP) ## run ruff and pyright
 	$(BIN)/ruff check $(CHECKED)
