@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Protocol
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from facepoints.errors import SettingsError
 
-__all__ = ["DEFAULT_FPS", "Frame", "VideoSource", "check_fps"]
+__all__ = ["DEFAULT_FPS", "Frame", "VideoSource", "check_fps", "count_gaps"]
 
 DEFAULT_FPS = 30.0
 """Frames per second of images, and of sources that do not report their frame rate."""
 
 _MAX_FPS = 10_000
+_MAX_GAP = 10.0  # seconds between two frames; a longer step is a pause and no loss
 
 
 def check_fps(fps: float | None) -> None:
@@ -30,6 +31,22 @@ def check_fps(fps: float | None) -> None:
         raise SettingsError(
             f"a frame rate must be a number above 0 and below {_MAX_FPS}, is {fps!r:.40}"
         )
+
+
+def count_gaps(times: Sequence[float]) -> int:
+    """Number of frames that are missing between frames at these times.
+
+    At a steady frame rate, a longer step means lost frames. It is 0 if the rate varies. Steps of
+    more than 10 seconds are pauses.
+    """
+    if len(times) < 3:
+        return 0
+    steps = np.diff(times)
+    typical = float(np.median(steps))
+    if typical <= 0 or np.mean(np.abs(steps / typical - 1) < 0.1) <= 0.5:
+        return 0
+    steps = steps[steps < _MAX_GAP]
+    return int(np.sum(np.maximum(np.rint(steps / typical) - 1, 0)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.video.frame import DEFAULT_FPS, Frame
+from facepoints.video.frame import DEFAULT_FPS, Frame, count_gaps
 from facepoints.video.probe import MP4_BOXES, check_video_file, is_video
 
 __all__ = ["OpenCVSource"]
@@ -152,9 +151,9 @@ class OpenCVSource:
             self.note = f"{self.name} sent no more frames"
         elif self.counted:
             self.lost = max(self.total - frames, 0)
-        elif frames > 2:
-            steps = np.diff(stamps)
-            typical = float(np.median(steps))
-            # at a steady frame rate, a longer step means lost frames
-            if typical > 0 and np.mean(np.abs(steps / typical - 1) < 0.1) > 0.5:
-                self.lost = int(np.sum(np.maximum(np.rint(steps / typical) - 1, 0)))
+            if self.lost and self.total / self.fps - stamps[-1] > 2.5 / self.fps:
+                self.note = self.note or (
+                    f"{self.name} breaks off after {stamps[-1]:.1f} s: it is cut off or damaged"
+                )
+        else:
+            self.lost = count_gaps(stamps)

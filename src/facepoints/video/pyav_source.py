@@ -7,7 +7,7 @@ times.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facepoints._util.console import count_noun
 from facepoints.errors import DataError
-from facepoints.video.frame import DEFAULT_FPS, Frame
+from facepoints.video.frame import DEFAULT_FPS, Frame, count_gaps
 from facepoints.video.probe import check_video_file, is_video
 
 __all__ = ["PyAVSource"]
@@ -122,22 +122,24 @@ class PyAVSource:
             DataError: no frame could be decoded, or one does not fit in memory.
         """
         index, last = 0, -1.0
+        stamps: list[float] = []
         try:
             for decoded in _deinterlaced(self._decoded(), self._av):
                 seconds = None if decoded.pts is None else float(decoded.pts * decoded.time_base)
                 if index == 0:
                     self._first(decoded, seconds)
-                stamp = last + 1 / self.fps if seconds is None else seconds - self.start
+                following = last + 1 / self.fps if index else 0.0
+                stamp = following if seconds is None else seconds - self.start
                 if not last < stamp < last + _MAX_STEP:  # it stands still or jumps
-                    following = last + 1 / self.fps if index else 0.0
                     self.start += stamp - following
                     stamp = following
                 last = stamp
+                stamps.append(stamp)
                 yield Frame(self._image(decoded), index, stamp, self.name)
                 index += 1
         finally:
             self._container.close()
-        self._report(index, last)
+        self._report(index, stamps)
 
     def _first(self, decoded: Any, seconds: float | None) -> None:
         """Take the size, the turn and the start of the video from its first frame."""
@@ -186,21 +188,25 @@ class PyAVSource:
         with suppress(self._av.error.FFmpegError, OSError, ValueError):
             yield from self._stream.codec_context.decode(None)
 
-    def _report(self, frames: int, last: float) -> None:
+    def _report(self, frames: int, stamps: Sequence[float]) -> None:
         """Set `lost` and `note` after the last frame. Raises DataError if there was no frame."""
         if frames == 0:
             raise DataError(f"{self.name} has no frame that could be decoded")
-        missing = max(self._counted - frames, self.lost)
-        ended = 0.0 if self._seconds is None else self._seconds - last - 1 / self.fps
+        end = stamps[-1] + 1 / self.fps
+        ended = 0.0 if self._seconds is None else self._seconds - end
         early = ended * self.fps > _EARLY
-        if missing and not self.lost and not early:  # an edit list shows only a part
+        missing = self._counted - frames if self._counted else count_gaps(stamps)
+        if self._counted and not self.lost and not early:  # an edit list shows only a part
             missing = 0
-        self.lost = missing
-        if early and not self.note and (missing or self._damaged):
+        self.lost = max(missing, self.lost)
+        if self.note:
+            return
+        # without sound, the length is that of the images
+        if early and (self.lost or self._damaged or not self.has_sound):
             self.note = (
                 f"{self.name} breaks off {ended:.1f} s before its end: it is cut off or damaged"
             )
-        elif self._damaged and not self.note and not missing:
+        elif self._damaged and not self.lost:
             self.note = f"{self.name} is damaged ({count_noun(self._damaged, 'packet')})"
 
 
