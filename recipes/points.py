@@ -74,6 +74,8 @@ class Recipe:
     """Highest learning rate of the first part."""
     seed: int = 0
     """Random seed. The same seed gives the same training."""
+    not_calibrated_on: tuple[str, ...] = ()
+    """Sets whose validation people do not count for the radii: the initial weights know them."""
     install: bool = False
     """Write the run to the package (src/facepoints/weights)."""
 
@@ -132,7 +134,8 @@ def main(recipe: Recipe) -> None:
     for name, (faces, _) in given.held.items():
         held[name], found = as_predicted(faces, run)
         console.print(f"{name}: {found.sum()} of {len(found)} validation faces were detected")
-    run = calibrate_by_features(recipe.out, list(held.values()), recipe.seed)
+    fitted = [faces for name, faces in held.items() if name not in recipe.not_calibrated_on]
+    run = calibrate_by_features(recipe.out, fitted, recipe.seed)
     for name, faces in held.items():
         normalizer = "eyes" if name in ("lfpw", "helen", "afw") else "box"
         console.print(
