@@ -23,6 +23,7 @@ COMMANDS = {
     "Find and measure": ("predict", "measure", "align"),
     "Train": ("train", "evaluate", "compare", "adapt", "export", "submit"),
     "Data": ("convert", "show", "synthetic"),
+    "About": ("info",),
 }
 """Every command, in the order of the page."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -19,6 +20,7 @@ from skimage import data
 
 from facepoints.api import FaceModel
 from facepoints.cli.main import main
+from facepoints.commands.measure import MeasureReport
 from facepoints.datasets import synthetic
 from facepoints.detection import FullImageDetector
 from facepoints.imaging.image_io import read_image
@@ -448,3 +450,12 @@ def test_a_focal_length_that_is_not_positive_is_refused(
     words = ["measure", tmp_path / "faces.jsonl", "--out", tmp_path / "out.csv"]
     assert "positive number of pixels" in fails([*words, f"--focal-length={bad}"], capsys)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_summary_counts_events_in_singular_and_plural() -> None:
+    kinds = ["blink", "eyes_closed", "yawn", "yawn"]
+    events = [SimpleNamespace(event=SimpleNamespace(kind=kind)) for kind in kinds]
+    report = MeasureReport(images=1, faces=1, events=events)  # type: ignore[arg-type]
+    assert report.summary() == "1 image or frame: 1 face; 1 blink, 1 eye closure, 2 yawns"
+    report.events.pop(1)
+    assert report.summary().endswith("; 1 blink, 0 eye closures, 2 yawns")

@@ -134,3 +134,21 @@ def test_invalid_comparisons_write_nothing(faces: Samples, tmp_path: Path) -> No
     with pytest.raises(SettingsError, match="`validation` above 0"):
         run(faces, tmp_path, ["mask"], validation=0.0)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("networks", "missing", "changes", "message"),
+    [
+        (["lenet5"], ["mask"], {"minutes": 1.0, "epochs": 3}, "--epochs has no effect"),
+        (["lenet5"], ["mask"], {"merge": "average"}, "--merge has no effect"),
+        (["lenet5", "lenet5"], ["mask"], {}, "--networks names lenet5 more than once"),
+        (["lenet5"], ["mask", "mask"], {}, "--missing names mask more than once"),
+    ],
+)
+def test_settings_that_nothing_would_use_are_refused(
+    networks: Any, missing: Any, changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    faces = synthetic.kaggle_like(4, seed=0)
+    with pytest.raises(SettingsError, match=message):
+        compare(faces, tmp_path / "out", networks, missing, TrainSettings(**changes))
+    assert not (tmp_path / "out").exists()

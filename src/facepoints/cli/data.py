@@ -34,7 +34,8 @@ def convert(
         faces = options.load(data)
         with working("writing the faces"):
             written = WRITERS[to](faces, out)
-    say(f"{count_noun(len(faces), 'face')} with {len(faces.landmarks)} points written to {written}")
+    points = count_noun(len(faces.landmarks), "point")
+    say(f"{count_noun(len(faces), 'face')} with {points} written to {written}")
 
 
 def show(

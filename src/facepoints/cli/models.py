@@ -66,7 +66,8 @@ def submit(
     with outputs(out, inputs=inputs, overwrite=overwrite), working("predicting the points"):
         report = submit(load_model(model, device), test, lookup, out, score=score)
     say(
-        f"{report.out}: {report.rows} coordinates of {report.images} images "
+        f"{report.out}: {count_noun(report.rows, 'coordinate')} of "
+        f"{count_noun(report.images, 'image')} "
         f"({', '.join(f'{n} by {s}' for s, n in report.schemes.items())}), "
         f"{report.clipped} moved to the border"
     )
@@ -107,7 +108,7 @@ def adapt(
         )
     left = f", {report.left_out} left out" if report.left_out else ""
     fitted_on = count_noun(report.faces, "face")
-    say(f"{report.out}: {len(report.points)} points, fitted on {fitted_on}{left}")
+    say(f"{report.out}: {count_noun(len(report.points), 'point')}, fitted on {fitted_on}{left}")
     say(
         f"mean distance to labels that it was not fitted on: {report.after:.2%} of the face, "
         f"{report.before:.2%} before"

@@ -14,6 +14,7 @@ from rich.console import Console
 from facepoints._util.files import atomic_file
 from facepoints._util.progress import StopRequest
 from facepoints._util.text_files import open_text, write_row
+from facepoints._util.words import count_noun
 from facepoints.commands.report import Report
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -66,7 +67,7 @@ class _TrackEvent(NamedTuple):
 
 _TRANSFORM = tuple(f"transform_{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3, 4))
 """Columns of the first three rows of the head transform; the fourth is 0, 0, 0, 1."""
-_PLURALS = {"blink": "blinks", "eyes_closed": "times eyes closed", "yawn": "yawns"}
+_NOUNS = {"blink": "blink", "eyes_closed": "eye closure", "yawn": "yawn"}
 
 
 @dataclass
@@ -86,7 +87,7 @@ class MeasureReport(Report):
         remarks = []
         if self.events:
             counts = {kind: sum(e.event.kind == kind for e in self.events) for kind in KINDS}
-            remarks.append(", ".join(f"{n} {_PLURALS[kind]}" for kind, n in counts.items()))
+            remarks.append(", ".join(count_noun(n, _NOUNS[kind]) for kind, n in counts.items()))
         if self.unavailable:
             some, more = ", ".join(self.unavailable[:3]), len(self.unavailable) - 3
             listed = f"{some} and {more} more" if more > 0 else some

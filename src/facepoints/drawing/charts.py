@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util import files
+from facepoints._util.words import count_noun
 from facepoints.errors import MissingExtraError
 from facepoints.landmarks import metrics
 
@@ -172,7 +173,7 @@ def ced_chart(errors: Mapping[str, NDArray], path: Path, normalizer: str) -> Non
             continue
         x, y = metrics.ced(np.asarray(values))
         failed, area = metrics.failure_rate(values), metrics.auc(values)
-        words = f"{name}: {len(values)} faces, AUC {area:.3f}, failed {failed:.1%}"
+        words = f"{name}: {count_noun(len(values), 'face')}, AUC {area:.3f}, failed {failed:.1%}"
         x, y = np.concatenate([[0], x, [max(high, x[-1])]]), np.concatenate([[0], y, [1]])
         axes.step(
             x, y, where="post", color=_color(number), linewidth=1.8, label=words,

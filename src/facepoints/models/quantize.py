@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from facepoints._util.files import write_bytes
+from facepoints._util.words import count_noun
 from facepoints.datasets.crop_geometry import crop_rule_of
 from facepoints.datasets.crops import resize_samples
 from facepoints.datasets.samples import Samples
@@ -271,7 +272,7 @@ def _measure(file: Path, faces: Samples) -> tuple[Measured, str]:
 
 def table(cost: Cost) -> Table:
     """A `Cost` for the terminal."""
-    shown = Table(title=f"8 bits against floats on {cost.measured_on} faces")
+    shown = Table(title=f"8 bits against floats on {count_noun(cost.measured_on, 'face')}")
     for heading in ("measure", "floats", "8 bits"):
         shown.add_column(heading, justify="left" if heading == "measure" else "right")
     pair = (cost.floats, cost.int8)
@@ -280,5 +281,5 @@ def table(cost: Cost) -> Table:
     shown.add_row("within the radius", *(f"{m.within:.1%}" for m in pair))
     shown.add_row("size, MB", *(f"{m.megabytes:.2f}" for m in pair))
     shown.add_row("a face on one thread, ms", *(f"{m.milliseconds:.2f}" for m in pair))
-    shown.caption = f"ranges measured on {cost.ranges_on} faces of other people"
+    shown.caption = f"ranges measured on {count_noun(cost.ranges_on, 'face')} of other people"
     return shown

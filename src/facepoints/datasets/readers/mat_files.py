@@ -97,7 +97,7 @@ def _points(scipy_io: Any, file: Path) -> NDArray[np.float32] | None:
             names = ("pt3d_68", "pts_2d", "pt2d")
             data = scipy_io.loadmat(opened, variable_names=names)
             found = [np.asarray(data[name], dtype=np.float64) for name in names if name in data]
-        except _DAMAGE as error:
+        except (*_DAMAGE, scipy_io.matlab.MatReadError) as error:
             raise DataError(f"{file} is a damaged MATLAB file: {error}") from error
     for table in found:
         table = table.T if table.shape[0] in (2, 3) and table.ndim == 2 else table
