@@ -23,7 +23,7 @@ from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import RunError, SettingsError
 from facepoints.landmarks.conversion import convertible
-from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.known_sets import OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.networks import KeypointModel
 from facepoints.models.run import Member, Run
@@ -62,7 +62,7 @@ def resolve_init(init: str | None, network: str, landmarks: LandmarkSet) -> str:
     """
     if init is not None:
         return init
-    known = convertible(IBUG_68, landmarks)
+    known = convertible(OPENPOSE_70, landmarks)
     installed = (weights.POINTS_RUN / "run.json").is_file()
     fits = network == "heatnet" and known.any() and installed
     return weights.BUILTIN if fits else RANDOM_INIT
