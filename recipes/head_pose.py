@@ -49,7 +49,9 @@ LIMIT = 60.0
 STEEP = 30.0
 """Largest tilt of the looks that radii are fitted to: degrees. Beyond, eyes turn, not heads."""
 BANDS = ((0, 22.5), (22.5, 52.5), (52.5, 67.5), (67.5, 90))
-"""Absolute pan in degrees of the looks that tell the radius at each of `MODEL_YAWS`."""
+"""Absolute yaw in degrees, corrected, of the faces that tell the radius at each of `MODEL_YAWS`.
+A band of fewer than FEWEST faces has the radius of the one before."""
+FEWEST = 20
 RESERVE = 1.1
 """Factor of the radius: two people show less than all differ."""
 INSTALLED = Path(pose_factors.__file__)
@@ -173,8 +175,12 @@ def factors_of(fitted: Array, point_radius: Array, directions: Array, with_slope
         lacking = error[:, column] ** 2 - (point_radius[:, column] * slopes[column]) ** 2
         nodes = []
         for low, high in BANDS:
-            band = (np.abs(directions[:, 0]) >= low) & (np.abs(directions[:, 0]) <= high)
+            yaw = np.abs(fitted[:, 0] * slopes[0])
+            band = (yaw >= low) & ((yaw <= high) | (high == BANDS[-1][1]))
             band &= np.abs(directions[:, 1]) <= STEEP
+            if band.sum() < FEWEST and nodes:
+                nodes.append(nodes[-1])
+                continue
             nodes.append(RESERVE * np.sqrt(max(np.quantile(lacking[band], 0.9), 0.0)))
         radii[name] = tuple(float(np.round(node, 1)) for node in nodes)
     return Factors(dict(zip(ANGLES, map(float, slopes), strict=True)), level, radii)

@@ -179,14 +179,15 @@ def rigid_scatter(faces: Faces, head: Array, std: Array) -> tuple[Array, Array]:
     """Scatter (68,) of a coordinate of the labels about the mean head alone, fitted to each face,
     and the faces' angles (N, 3)."""
     sigma = np.where(faces.seen, 0, np.inf)
+    inner = faces.points[:, FACE:], sigma[:, FACE:]
+    fit = fit_heads(*inner, head[FACE:], std[FACE:], yaw=faces.yaw)
     for _ in range(4):
-        inner = faces.points[:, FACE:], sigma[:, FACE:]
-        fit = fit_heads(*inner, head[FACE:], std[FACE:], yaw=faces.yaw)
         off = (faces.points - fit(head)) / fit.scale[:, None, None]
         # the median of a squared distance, of normal errors, is 2 log 2 variances
         square = np.ma.median(np.ma.array((off**2).sum(axis=2), mask=~faces.seen), axis=0)
         variance = np.asarray(square) / (2 * np.log(2))
         std = np.sqrt((variance + variance[MIRROR]) / 2)
+        fit = fit_heads(*inner, head[FACE:], std[FACE:], yaw=faces.yaw)
     return std, angles(fit.turn)
 
 

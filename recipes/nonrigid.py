@@ -40,10 +40,14 @@ AHEAD = 20.0
 class Labels(Protocol):
     """Faces as in `mean_head.Faces`."""
 
-    points: Array
-    seen: NDArray[np.bool_]
-    side: NDArray[np.bool_]
-    yaw: Array
+    @property
+    def points(self) -> Array: ...
+    @property
+    def seen(self) -> NDArray[np.bool_]: ...
+    @property
+    def side(self) -> NDArray[np.bool_]: ...
+    @property
+    def yaw(self) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,11 @@ def fit_modes(heads: Heads, faces: Labels, inner: NDArray[np.bool_], rounds: int
         rounds: of EM.
     """
     sigma = np.where(faces.seen & inner, 0.0, np.inf)
-    for _ in range(4):  # the first poses: of a rigid head, whose points scatter more
+    people = _strangers(fit_heads(faces.points, sigma, heads.mean, heads.std, yaw=faces.yaw), heads)
+    for _ in range(3):  # the first poses: of a rigid head, whose points scatter more
+        heads = replace(_update(heads, people, faces), modes=heads.modes)
         fit = fit_heads(faces.points, sigma, heads.mean, heads.std, yaw=faces.yaw)
         people = _strangers(fit, heads)
-        heads = replace(_update(heads, people, faces), modes=heads.modes)
     for _ in range(rounds):
         people = _adapt(heads, people, faces, inner)
         heads = _update(heads, people, faces)

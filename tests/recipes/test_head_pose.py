@@ -47,7 +47,8 @@ def test_radii_hold_90_percent_of_the_errors() -> None:
 def test_install_writes_a_module_with_the_numbers(tmp_path: Path) -> None:
     copy = tmp_path / "pose_factors.py"
     shutil.copyfile(pose_factors.__file__, copy)
-    radii = dict.fromkeys(("yaw", "pitch", "roll"), (1.0, 2.0, 3.0, 4.5))
+    every: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)
+    radii = {str(name): every for name in pose_factors.MODEL_RADIUS}
     install(Factors({"yaw": 1.2, "pitch": 1.5, "roll": 1.0}, -2.5, radii), copy)
     values: dict[str, object] = {}
     exec(copy.read_text(), values)

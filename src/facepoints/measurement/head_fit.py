@@ -85,9 +85,9 @@ def fit_heads(
     if start is not None:
         return _refine(start, points, sigma, shape, std, yaw)
     starts = _starts(points, sigma, shape, std, yaw)
-    several = [np.concatenate([given] * _STARTS) for given in (points, sigma, yaw)]
-    fits = _refine(starts, *several[:2], shape, std, several[2])
-    misfit = _misfit(fits, *several[:2], shape, std, several[2]).reshape(_STARTS, -1)
+    copies, sigmas, yaws = (np.concatenate([a] * _STARTS) for a in (points, sigma, yaw))
+    fits = _refine(starts, copies, sigmas, shape, std, yaws)
+    misfit = _misfit(fits, copies, sigmas, shape, std, yaws).reshape(_STARTS, -1)
     best = misfit.argmin(axis=0) * len(points) + np.arange(len(points))
     return HeadFit(fits.turn[best], fits.scale[best], fits.shift[best], fits.covariance[best])
 

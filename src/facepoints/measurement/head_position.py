@@ -95,13 +95,12 @@ def head_transform(
     focal = assumed_focal_length(size) if focal_length is None else float(focal_length)
     given = fit_inputs(face)
     pixels = given.points - (np.array(size[::-1]) - 1) / 2
-    fit, depth = None, np.ones(pixels.shape[1])
+    fit = fit_heads(pixels, given.sigma, given.shape, given.std, yaw=given.yaw)
     for _ in range(_ROUNDS):
-        # what a far camera would see: each pixel times its depth, over the depth of the origin
-        far = pixels * depth[:, None]
-        fit = fit_heads(far, *given[1:4], yaw=given.yaw, start=fit)
         depth = 1 - (given.shape @ fit.turn[0].T)[:, 2] * fit.scale[0] / focal
-        depth = np.maximum(depth, _NEAREST)
+        # what a far camera would see: each pixel times its depth, over the depth of the origin
+        far = pixels * np.maximum(depth, _NEAREST)[:, None]
+        fit = fit_heads(far, given.sigma, given.shape, given.std, yaw=given.yaw, start=fit)
     scale = focal * MM_PER_UNIT / fit.scale[0]
     transform = np.eye(4)
     transform[:3, :3] = _TOWARD @ fit.turn[0] @ _TOWARD

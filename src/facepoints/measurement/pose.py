@@ -116,7 +116,7 @@ def head_pose(face: Face) -> HeadPose:
             or lie on a line.
     """
     given = fit_inputs(face)
-    fit = fit_heads(*given[:4], yaw=given.yaw)
+    fit = fit_heads(given.points, given.sigma, given.shape, given.std, yaw=given.yaw)
     fitted = angles(fit.turn)[0]
     slopes = np.array([SLOPES[name] for name in ANGLES])
     yaw, pitch, roll = (fitted - [0, LEVEL_PITCH, 0]) * slopes

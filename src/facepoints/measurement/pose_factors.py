@@ -28,9 +28,9 @@ MODEL_YAWS: tuple[float, ...] = (0.0, 30.0, 60.0, 90.0)
 """Absolute yaw in degrees, corrected, of the columns of `MODEL_RADIUS`."""
 
 MODEL_RADIUS: dict[str, tuple[float, ...]] = {
-    "yaw": (16.9, 12.7, 19.6, 44.8),
-    "pitch": (20.3, 22.3, 23.7, 25.8),
-    "roll": (8.1, 7.8, 11.3, 14.8),
+    "yaw": (22.3, 30.4, 39.0, 39.0),
+    "pitch": (19.3, 23.5, 25.3, 25.3),
+    "roll": (7.6, 9.0, 16.1, 16.1),
 }
 """90 % error radius in degrees that the fit does not know of: a head is not the mean head, and the
 network errs the same way in all points of a face. Interpolated by yaw."""
