@@ -131,7 +131,7 @@ def test_times_of_a_variable_rate_are_those_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "codec", "fmt", "more"),
     [
-        ("a.avi", "mpeg4", "yuv420p", {"options": {"bf": "2"}}),
+        ("a.avi", "mpeg4", "yuv420p", {"options": {"bf": "2", "qmin": "1", "qmax": "1"}}),
         ("b.avi", "mjpeg", "yuvj420p", {}),
         ("c.mov", "prores_ks", "yuv422p10le", {}),
         ("d.dv", "dvvideo", "yuv420p", {"size": (720, 576)}),

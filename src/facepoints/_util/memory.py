@@ -6,7 +6,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["free_memory", "is_out_of_memory"]
+__all__ = ["TOO_LITTLE", "enough_to_start", "free_memory", "is_out_of_memory"]
+
+TOO_LITTLE = "not enough memory; facepoints needs about 1 GB (a limit may be set: ulimit -v)"
+"""Message for a lack of memory that is not due to one picture."""
+
+_TO_START = 600_000_000  # bytes of addresses; below, loading the libraries may crash
 
 _CGROUPS = (  # limit, use, statistics, and the name of reclaimable memory in these
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
@@ -34,9 +39,20 @@ def free_memory(root: Path = Path("/")) -> int | None:
     return max(0, min(known)) if known else None
 
 
+def enough_to_start() -> bool:
+    """False if the limit of this process (``ulimit -v``) is too low to load the libraries."""
+    if sys.platform == "win32":
+        return True
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return limit == resource.RLIM_INFINITY or limit >= _TO_START
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """True if an error of Python, OpenCV or onnxruntime, or what caused it, is a lack of memory."""
     texts = ("Insufficient memory", "bad_alloc", "bad allocation", "Failed to allocate")
+    texts += ("failed to map segment", "can't start new thread", "Cannot allocate memory")
     known = isinstance(error, MemoryError) or any(text in str(error) for text in texts)
     cause = error.__cause__
     return known or (cause is not None and is_out_of_memory(cause))

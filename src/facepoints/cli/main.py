@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
+from facepoints._util.memory import TOO_LITTLE, enough_to_start, is_out_of_memory
+
 __all__ = ["main"]
 
 _STOPPED = 130
@@ -33,7 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run(arguments)
         return
     _catch_signals(_leave_at_once(_STOPPED))  # an import may turn KeyboardInterrupt into an error
-    from facepoints.cli.run import run
+    if not enough_to_start():
+        sys.exit(_fail_for_memory())
+    try:
+        from facepoints.cli.run import run
+    except Exception as error:
+        if is_out_of_memory(error):
+            sys.exit(_fail_for_memory())
+        raise
 
     _catch_signals(_interrupt)
     status: object = 0
@@ -47,6 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_STOPPED)
     finally:
         _catch_signals(_leave_at_once(status if isinstance(status, int) else 0))
+
+
+def _fail_for_memory() -> int:
+    """Print the error, and return the exit status."""
+    print(f"error: {TOO_LITTLE}", file=sys.stderr)
+    return 2
 
 
 _Handler = Callable[[int, FrameType | None], NoReturn]

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from facepoints import __version__
 from facepoints._util.console import checked_output
+from facepoints._util.memory import TOO_LITTLE, is_out_of_memory
 from facepoints._util.progress import Stopped
 from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.info import info
@@ -49,6 +50,10 @@ def run(arguments: Sequence[str]) -> None:
         with suppress(OSError):  # the exit status reports the error as well
             note(_spelled(str(stopped), arguments) or "stopped")
         sys.exit(130)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        fail(TOO_LITTLE)
 
 
 def _spelled(text: str, arguments: Sequence[str]) -> str:
