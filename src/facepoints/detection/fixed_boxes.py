@@ -144,8 +144,8 @@ class BoxFileDetector:
         shown = ", ".join(unused[:3]) + (", ..." if len(unused) > 3 else "")
         count = "not all of the" if self._used else "none of the"
         warnings.warn(
-            f"{self.path}: {count} {len(self._boxes)} files in the table match an image (without: {shown}); names must agree in "
-            f"every letter",
+            f"{self.path}: {count} {len(self._boxes)} files in the table match an image (without: "
+            f"{shown}); names must agree in every letter",
             DataWarning,
             stacklevel=2,
         )

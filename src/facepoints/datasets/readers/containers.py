@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import tempfile
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -54,26 +55,33 @@ def read_zip(
     Raises:
         DataError: the zip is damaged or would be too large, or its files cannot be read.
     """
-    folder = tempfile.TemporaryDirectory(prefix="facepoints-", ignore_cleanup_errors=True)
+    folder = _TemporaryFolder()
+    notes = Notes()
     try:
-        _unpack(path, Path(folder.name))
-        top = _only_folder(Path(folder.name))
-        notes = Notes()
-        data = read(top, replace(options, notes=notes))
+        _unpack(path, folder.path)
+        data = read(_only_folder(folder.path), replace(options, notes=notes))
     except DataError as error:
-        raise DataError(str(error).replace(folder.name, str(path))) from error
+        raise DataError(str(error).replace(str(folder.path), str(path))) from error
     for line in notes.lines():
-        options.notes.say(line.replace(folder.name, str(path)))
+        options.notes.say(line.replace(str(folder.path), str(path)))
     if isinstance(data, Samples):
         return data
     return replace(data, read_images=_Unpacked(folder, data.read_images))
+
+
+class _TemporaryFolder:
+    """A new folder that is removed when this object is no longer used, or at exit."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="facepoints-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True)
 class _Unpacked:
     """Reads images from a temporary folder, which it keeps."""
 
-    folder: tempfile.TemporaryDirectory[str]
+    folder: _TemporaryFolder
     read_images: Callable[[], Iterator[NDArray[np.uint8]]]
 
     def __call__(self) -> Iterator[NDArray[np.uint8]]:

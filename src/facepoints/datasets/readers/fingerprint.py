@@ -58,13 +58,12 @@ def _below(folder: Path, suffixes: tuple[str, ...]) -> Iterable[Path]:
                 yield Path(root, name)
 
 
-_ENDING = rb"\.(?:jpe?g|png|bmp|webp|tiff?|p[gp]m)"
-_NAMES = (
-    re.compile(rb'"((?:[^"\\\r\n]|\\.){1,1024}?)"', re.IGNORECASE),  # JSON
-    re.compile(rb"'([^'<>\r\n]{1,1024}?)'", re.IGNORECASE),  # XML
-    re.compile(rb"([^\s,;\"'<>]{1,1024}?" + _ENDING + rb")(?=[\s,;]|$)", re.IGNORECASE),  # tables
+_QUOTED = (
+    re.compile(rb'"((?:[^"\\\r\n]|\\.){1,1024})"'),  # JSON, XML
+    re.compile(rb"'([^'<>\r\n]{1,1024})'"),  # XML
 )
-_IMAGE = re.compile(rb"(?s).*" + _ENDING + rb"(?:\?.*)?", re.IGNORECASE)
+_BETWEEN = re.compile(rb"[\s,;\"'<>]+")  # what separates the words of a table
+_SUFFIXES = tuple(suffix.encode() for suffix in IMAGE_SUFFIXES)
 
 
 def _listed_images(labels: Path) -> list[Path]:
@@ -74,17 +73,18 @@ def _listed_images(labels: Path) -> list[Path]:
     except DataError:
         return []  # the reader reports it
     names: set[str] = set()
-    for pattern in _NAMES:
-        for found in pattern.findall(data):
-            if not _IMAGE.fullmatch(found):
+    words = [*(word for pattern in _QUOTED for word in pattern.findall(data))]
+    for word in [*words, *_BETWEEN.split(data)]:
+        # an address may have a query after the name
+        if len(word) > 1024 or not word.split(b"?", 1)[0].lower().endswith(_SUFFIXES):
+            continue
+        text = word.decode("utf-8", "replace")
+        names.add(html.unescape(text))
+        if "\\" in text:
+            try:
+                names.add(str(json.loads(f'"{text}"')))
+            except ValueError:
                 continue
-            text = found.decode("utf-8", "replace")
-            if "\\" in text:
-                try:
-                    names.add(str(json.loads(f'"{text}"')))
-                except ValueError:
-                    names.add(text)
-            names.add(html.unescape(text))
     finder = ImageFinder(labels)
     paths = []
     for name in sorted(names):

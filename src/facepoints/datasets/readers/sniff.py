@@ -35,6 +35,7 @@ _HEAD = 1 << 16  # bytes from the start of a file that decide its format
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _HDF5 = b"\x89HDF"
+_PACKED = (b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")  # bzip2, xz, 7z, ...
 _ROOTS = {b"dataset": "imglab", b"annotations": "cvat"}
 _LABEL_FOLDERS = ("annotations", "labels")
 
@@ -83,6 +84,10 @@ def _format_of(path: Path, head: bytes) -> str:
             f"{path} is HDF5, which is not read; DeepLabCut writes a .csv of the same name "
             f"beside it: name that file"
         )
+    if head.startswith(_PACKED):
+        raise DataError(
+            f"{path} is packed in a way that has no known format here; unpack it, or pack it as zip"
+        )
     wide = head[:2] in _UTF_16
     text = head.decode("utf-16", "ignore").encode() if wide else head.removeprefix(_BOM)
     text = text.lstrip()
@@ -95,6 +100,7 @@ def _format_of(path: Path, head: bytes) -> str:
         return _xml_format(path, text)
     if b"n_points" in text or path.suffix.lower() == ".pts":
         return "pts"
+    text = re.sub(rb"(?i)^sep=.\s*[\r\n]+", b"", text)  # Excel
     line = re.split(rb"[\r\n]", text, maxsplit=1)[0]
     found = next((name for name, fits in _TABLES.items() if fits(line)), None)
     if found is None and point_lists.is_celeba_head(text):
