@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -273,6 +274,14 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a size too small": (lambda run: edit(run, size=[2, 2]), "damaged"),
     "an endless size": (lambda run: edit(run, size=[float("inf"), 32]), "damaged"),
     "a negative size": (lambda run: edit(run, size=[-32, 32]), "damaged"),
+    "a size that needs all memory": (lambda run: edit(run, size=[100_000, 32]), "damaged.*4096"),
+    "a size that is no whole number": (lambda run: edit(run, size=[32.5, 32]), "damaged.*whole"),
+    "a file elsewhere": (lambda run: edit_member(run, file="../../x"), "damaged.*not a file of"),
+    "an absolute file": (lambda run: edit_member(run, file="/etc/passwd"), "damaged.*not a file"),
+    "a pipe for weights": (
+        lambda run: ((run / WEIGHTS).unlink(), os.mkfifo(run / WEIGHTS)),
+        "does not hold.*not a regular file",
+    ),
     "unknown merge": (lambda run: edit(run, merge="best"), "damaged"),
     "unknown network": (lambda run: edit_member(run, network="net9"), "damaged.*net9"),
     "a file that is no name": (lambda run: edit_member(run, file=None), "damaged"),
