@@ -291,17 +291,14 @@ def unfinished(folder: Path) -> Seed:
     from facepoints.results.records import error_record, json_line
     from facepoints.results.resume import ResumableRecords
 
-    files = [str(folder / "a.png"), str(folder / "b.png")]
-    for file in files:
-        _png(Path(file))
+    files = ["a.png", "b.png"]
     with ResumableRecords(folder / "faces.jsonl", files, {"model": "m"}) as records:
         records.add(error_record(files[0], "no"))
         part = records.path.name
 
     def read(place: Path) -> None:
-        names = [str(place / "a.png"), str(place / "b.png")]
-        with ResumableRecords(place / "faces.jsonl", names, {"model": "m"}) as again:
-            for name in names[again.done :]:
+        with ResumableRecords(place / "faces.jsonl", files, {"model": "m"}) as again:
+            for name in files[again.done :]:
                 again.add(error_record(name, "no"))
             for record in again.records():
                 json_line(record)

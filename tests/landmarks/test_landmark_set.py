@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KNOWN_SETS, OPENPOSE_70
+from facepoints.landmarks.known_sets import (
+    IBUG_68,
+    KAGGLE_15,
+    KNOWN_SETS,
+    OPENPOSE_70,
+    known_or_plain,
+)
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name, scheme_of, with_scheme
 
 SETS = st.sampled_from([*KNOWN_SETS.values()])
@@ -74,8 +80,9 @@ def test_lists_become_tuples_so_that_a_set_stays_hashable() -> None:
 
 @pytest.mark.parametrize("names", ["abc", 3, None, [1, 2], [None], b"ab"])
 def test_names_of_another_type_are_refused(names: Any) -> None:
-    with pytest.raises(DataError, match="names"):
-        LandmarkSet(names)
+    for make in (LandmarkSet, LandmarkSet.of_names, known_or_plain):
+        with pytest.raises(DataError, match="names"):
+            make(names)
 
 
 def test_every_point_of_a_known_set_is_in_one_region() -> None:

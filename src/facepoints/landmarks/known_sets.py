@@ -257,10 +257,11 @@ def known_or_plain(names: Sequence[str]) -> LandmarkSet:
     If they are the names of a known set in any order, the result has its eyes and edges. Otherwise
     it has none, and is mirrorable if the names say left and right (`LandmarkSet.of_names`).
     """
+    plain = LandmarkSet.of_names(names)
     for known in KNOWN_SETS.values():
-        if set(names) == set(known.names):
-            return known.subset(names)
-    return LandmarkSet.of_names(names)
+        if set(plain.names) == set(known.names):
+            return known.subset(plain.names)
+    return plain
 
 
 def numbered_set(count: int) -> tuple[LandmarkSet, str]:

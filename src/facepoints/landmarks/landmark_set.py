@@ -212,7 +212,8 @@ class LandmarkSet:
     @classmethod
     def of_names(cls, names: Sequence[str]) -> LandmarkSet:
         """A set without eyes and edges, mirrorable if the names say left and right."""
+        names = cls(names, mirrorable=False).names  # type: ignore[arg-type]
         mirrorable = any(mirror_name(n) != n for n in names) and all(
             mirror_name(n) in names for n in names
         )
-        return cls(names=tuple(names), mirrorable=mirrorable)
+        return cls(names=names, mirrorable=mirrorable)
