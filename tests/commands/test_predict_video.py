@@ -68,6 +68,8 @@ def test_a_clip_to_a_table_and_a_drawn_clip(
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(r["frame"]) for r in rows] == list(range(FRAMES))
+    times = [float(r["time"]) for r in rows]
+    assert times == pytest.approx([i / 30 for i in range(FRAMES)], abs=0.002)
     assert {r["track"] for r in rows} == {"0"}
     noses = [float(r["nose_bridge_4_x"]) for r in rows]
     assert np.diff(noses) == pytest.approx(STEP, abs=0.35)
@@ -80,6 +82,55 @@ def test_a_clip_to_a_table_and_a_drawn_clip(
     assert changed.sum() > 100
     away = np.hypot(across - x, down - y)
     assert np.percentile(away, 99) < 60  # on the face and nowhere else, but for the coder's noise
+
+
+def test_several_videos_are_processed_one_by_one(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out, drawn = tmp_path / "clips", tmp_path / "o.jsonl", tmp_path / "drawn"
+    (folder / "sub").mkdir(parents=True)
+    shutil.copy(clip, folder / "a.mp4")
+    shutil.copy(clip, folder / "sub" / "a.mp4")
+    (folder / "b.mp4").write_bytes(clip.read_bytes()[:200])
+    (folder / "notes.txt").write_text("words")
+    assert run(folder, "--out", out, "--draw", drawn) == 0
+    message = " ".join(capsys.readouterr().err.split())
+    assert "passed over: 1 other file (notes.txt)" in message
+    assert f"{2 * FRAMES} frames: {2 * FRAMES} faces, 2 tracks, 3 videos, 1 video unread" in message
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    names = [os.path.relpath(line["file"], folder) for line in lines]
+    assert names == ["a.mp4"] * FRAMES + ["b.mp4"] + ["sub/a.mp4"] * FRAMES
+    assert [line.get("frame") for line in lines] == [*range(FRAMES), None, *range(FRAMES)]
+    assert "cut off or damaged" in lines[FRAMES]["error"]
+    assert sorted(str(p.relative_to(drawn)) for p in drawn.rglob("*.mp4")) == [
+        "a.mp4",
+        "sub/a.mp4",
+    ]
+    assert run(folder, "--out", tmp_path / "p.jsonl", "--draw", tmp_path / "o.mp4") == 2
+    assert "videos are drawn to a folder" in " ".join(capsys.readouterr().err.split())
+
+
+def test_videos_beside_images_are_passed_over_by_name(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(clip, tmp_path / "MOV_3.mp4")
+    cv2.imwrite(str(tmp_path / "IMG_2.jpg"), np.full((50, 50, 3), 90, np.uint8))
+    assert run(tmp_path) == 0
+    captured = capsys.readouterr()
+    assert "passed over: 1 video (MOV_3.mp4;" in " ".join(captured.err.split())
+    assert [json.loads(line)["file"][-9:] for line in captured.out.splitlines()] == ["IMG_2.jpg"]
+
+
+def test_only_black_frames_are_an_error_without_pyav(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with VideoWriter(tmp_path / "a.mp4", 30) as writer:
+        for index in range(4):
+            writer.add(np.zeros((48, 64, 3), np.uint8), index / 30)
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert run(tmp_path / "a.mp4", "--out", tmp_path / "o.csv") == 2
+    assert "pip install 'facepoints[video]'" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "o.csv").exists()
 
 
 def test_lines_of_json_hold_the_time(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

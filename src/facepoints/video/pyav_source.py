@@ -103,9 +103,12 @@ class PyAVSource:
         best = self._container.streams.best("video")
         chosen = best if best in streams else next(iter(streams), None)
         if chosen is None or chosen.codec_context is None:
-            what = "no images (only sound)" if chosen is None else "images in an unknown format"
+            reason = "has images in an unknown format"
+            if chosen is None:
+                sound = len(self._container.streams) > 0
+                reason = "has no images (only sound)" if sound else "is cut off or damaged"
             self._container.close()
-            raise DataError(f"{self.name} could not be opened as a video: it has {what}")
+            raise DataError(f"{self.name} could not be opened as a video: it {reason}")
         return chosen
 
     def _length(self) -> float | None:
