@@ -7,6 +7,7 @@ import hashlib
 import operator
 import os
 import sys
+import time
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import ModelError, SettingsError
+from facepoints.runtime.thread_choice import ThreadChoice
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -103,7 +105,7 @@ class SharedSession:
     On the CPU a large batch is split into parts, one for each processor. Threads that compute a
     layer of one batch together wait for each other at its end; threads with parts of their own
     do not, which is a third faster from some dozen rows on. Small batches are computed by all
-    threads together.
+    threads together or by one, whichever is faster at the moment (`ThreadChoice`).
 
     A session can be pickled: it is opened again from its file, or from the bytes if the file is
     gone. Copies share the session, which has no state. After a fork, the child opens the session
@@ -125,6 +127,7 @@ class SharedSession:
         self._workers = (threads or len(_allowed()) or 1) if self._on_cpu else 1
         self._data, self._path = data, Path(os.path.abspath(path))
         self._device, self._threads = device, threads
+        self._choice = ThreadChoice()
         _OPEN.add(self)
 
     def run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
@@ -143,7 +146,7 @@ class SharedSession:
     def _run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
         share = min(self._workers, len(rows) // _MIN_PART)
         if share < 2 and len(rows) <= _MAX_PART:
-            return [np.asarray(part) for part in self._shared().run(outputs, {name: rows})]
+            return [np.asarray(part) for part in self._run_small(outputs, name, rows)]
         largest = max(_MAX_PART // max(share, 1), _MIN_PART)
         parts = np.array_split(rows, max(share, -(-len(rows) // largest)))
         if share > 1:
@@ -152,6 +155,17 @@ class SharedSession:
         else:
             results = [self._shared().run(outputs, {name: part}) for part in parts]
         return [np.concatenate(part) for part in zip(*results, strict=True)]
+
+    def _run_small(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[Any]:
+        """Run a small batch with all threads together or with one."""
+        if self._workers < 2:
+            return self._shared().run(outputs, {name: rows})
+        use_all = self._choice.use_all()
+        session = self._shared() if use_all else self._single_threaded()[0]
+        begin = time.perf_counter()
+        results = session.run(outputs, {name: rows})
+        self._choice.record(use_all, time.perf_counter() - begin, rows.size)
+        return results
 
     def _shared(self) -> InferenceSession:
         """The session that computes with all threads together."""
