@@ -105,7 +105,7 @@ class PyAVSource:
         if chosen is None or chosen.codec_context is None:
             reason = "has images in an unknown format"
             if chosen is None:
-                sound = len(self._container.streams) > 0
+                sound = bool(self._container.streams.audio)
                 reason = "has no images (only sound)" if sound else "is cut off or damaged"
             self._container.close()
             raise DataError(f"{self.name} could not be opened as a video: it {reason}")
