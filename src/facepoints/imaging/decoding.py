@@ -36,6 +36,7 @@ may claim any size, and memory is allocated before its pixels are read."""
 
 _DEEP = {"PNG", "TIFF", "PNM"}  # kinds with more than 8 bits, which are scaled here
 _PREVIEW = 5  # bits of the tag REDUCED: a smaller copy, or a mask
+_SMALL = 2**24  # bytes of pixels, which fit in the memory of any machine
 _NO_MEMORY = -4  # OpenCV's code of this error
 
 
@@ -70,8 +71,9 @@ def decode(data: bytes, name: str) -> DecodedImage:
             f"{name} claims {header.width} x {header.height} pixels, "
             f"at most {MAX_PIXELS // 10**6} million are read; shrink it first"
         )
-    free = free_memory()
-    if free is not None and header.width * header.height * 3 > free:
+    size = 3 * header.width * header.height
+    free = free_memory() if size > _SMALL else None  # asking takes a fifth of a millisecond
+    if free is not None and size > free:
         raise out_of_memory(name, header.width, header.height)
     try:
         return _decode(data, name, header)
