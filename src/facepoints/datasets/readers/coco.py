@@ -128,7 +128,7 @@ def _categories(
         for a in annotations
         if a.get("keypoints")
     }
-    unnamed = {
+    unnamed: dict[str, Mapping[str, Any]] = {
         key: {**listed[key], "keypoints": [str(n) for n in range(count)]}
         for key, count in counts.items()
         if key in listed and count

@@ -75,6 +75,7 @@ def _header(lines: list[tuple[int, bytes]]) -> tuple[_Header, list[tuple[int, by
     """The columns, and the rows below the header. Raises ValueError."""
     separator = separator_of(lines[0][1])
     heads: dict[str, list[str]] = {}
+    rows: list[tuple[int, bytes]] = []
     for number, (_, text) in enumerate(lines[:4]):
         cells = [cell.decode("utf-8").strip() for cell in csv_cells(text, separator)]
         if cells[0] not in ("scorer", "individuals", "bodyparts", "coords"):

@@ -84,7 +84,7 @@ def drop_sentinels(
     for value in (-1, 0):
         marked = labelled & (points == value - offset).all(axis=-1)
         what = f"labels are exactly ({value}, {value}) and count as not labeled"
-        for row in np.flatnonzero(marked.any(axis=1)):
+        for row in map(int, np.flatnonzero(marked.any(axis=1))):
             notes.add(what, names[row], int(marked[row].sum()))
         labelled[marked] = False
     points[~labelled] = 0
@@ -197,7 +197,7 @@ def _inside(table: LabelTable, notes: Notes) -> NDArray[np.bool_]:
     if far.any():
         row, column = (int(index) for index in np.argwhere(far)[0])
         raise _outside(table, row, column, sizes[row, 0])
-    for row in np.flatnonzero(~keep):
+    for row in map(int, np.flatnonzero(~keep)):
         notes.add(
             "faces have their center outside of their picture and were left out", table.names[row]
         )
