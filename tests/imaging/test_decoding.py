@@ -367,6 +367,7 @@ def test_free_memory_is_the_least_of_the_limits(tmp_path: Path) -> None:
 
 
 def test_an_image_larger_than_the_free_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_SMALL", 0)
     monkeypatch.setattr(decoding, "free_memory", lambda: 5000)
     with pytest.raises(DataError, match=r"not enough memory for this picture \(64 x 48\): a"):
         decode(png(COLOR), "a")
