@@ -220,7 +220,7 @@ def _shown(
 
 
 def _target(
-    frame: NDArray[np.float64], points: NDArray[np.float64], shift: NDArray[np.float64]
+    frame: NDArray[np.float64], points: NDArray[np.floating], shift: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A face as in `Scene.faces`. In a mirrored photo the frame's x axis points to the left; the
     face's to the right."""

@@ -203,9 +203,10 @@ def test_faces_of_every_size_are_detected(
 ) -> None:
     matrix = affine.crop_matrix(FACE, 256, 256 / side - 1)
     detections = own.detect(affine.warp(photo, matrix, 256, 256))
-    places = [one for one in detections if abs(one.box[3] / side - 1) < 0.4]
+    places = [one for one in detections if np.hypot(*(middle(one.box) - 127.5)) < 0.25 * side]
     assert len(places) == 1
-    assert np.hypot(*(middle(places[0].box) - 127.5)) < 0.25 * side
+    assert abs(places[0].box[3] / side - 1) < 0.4
+    assert len(detections) <= 2  # so small, something else may look like a face
 
 
 def test_several_faces_are_detected_once_each(

@@ -87,9 +87,9 @@ def rows_of(side: float, count: int, longest: int) -> list[tuple[float, float, f
 def test_an_image_without_a_face_takes_two_passes() -> None:
     for longest, sides in (
         (300, [320]),
-        (640, [320, 640]),
-        (1500, [320, 640]),
-        (9000, [320, 1280]),
+        (640, [320, 560]),
+        (2000, [320, 900]),
+        (9000, [320, 1600]),
     ):
         found, eye = searched([], longest)
         assert (found, eye.sides, eye.windows) == ([], sides, [])
@@ -122,11 +122,11 @@ def test_further_passes_add_to_the_faces_of_the_first() -> None:
 
 
 def test_a_small_face_that_is_not_sure_is_looked_at_again_with_more_pixels() -> None:
-    found, eye = searched([(1000, 800, 25)], 4000)  # 8 pixels of 1280
+    found, eye = searched([(1000, 800, 25)], 4000)  # 10 pixels of 1600
     ((x, y, zoom),) = eye.windows
     assert (x, y) == (1000, 800)
     assert 25 * zoom > 20
-    assert eye.sides == [320, 1280, 2560]  # now that it is sure, it may be one of a crowd
+    assert eye.sides == [320, 1600, 3200]  # now that it is sure, it may be one of a crowd
     assert [one.score for one in found] == [0.9]
 
 
@@ -188,6 +188,14 @@ def hits(found: list[Detection], x: int, y: int, side: float) -> int:
         np.hypot(d.box[0] + d.box[2] / 2 - at[0], d.box[1] + d.box[3] / 2 - at[1]) < 0.35 * side
         for d in found
     )
+
+
+@pytest.mark.parametrize(("size", "side"), [((3000, 4000), 30.0), ((4000, 6000), 60.0)])
+def test_a_single_small_face_of_a_large_photo_is_found(
+    own: BuiltinDetector, size: tuple[int, int], side: float
+) -> None:
+    place = size[1] // 2, size[0] // 3
+    assert hits(own.detect(pasted(size, [(*place, side)])), *place, side) == 1
 
 
 def test_all_faces_of_a_class_photo_are_found(own: BuiltinDetector) -> None:

@@ -145,17 +145,18 @@ def _detection(frame: NDArray[np.floating], score: float) -> Detection:
 
 @dataclass(frozen=True)
 class BuiltinDetector:
-    """Detects faces rotated by up to 45 degrees, from 1/15 of the image's longer side up.
+    """Detects faces rotated by up to 45 degrees, in several passes over the image with more and
+    more pixels (`detection.search`).
 
-    Smaller faces are found in part: see the model card beside the network's file. Where one of
-    them is found, as in images of many people, a pass over the image with more pixels follows.
+    A lone face is found from about 20 pixels on in an image of 640 pixels, 40 in one of 1200 to
+    3600, and 1/130 of the longer side in larger ones. Beside a large face, one of less than 1/35
+    of the longer side may be missed.
 
     A detector can be pickled and copied.
 
     Attributes:
-        side: longer side in pixels that larger images are resized to. After that, faces of 20
-            pixels and more are found, and half of those of 13. Larger: smaller faces are found,
-            slower.
+        side: longer side in pixels that larger images are resized to in the first pass. Larger:
+            smaller faces are found beside large ones; time grows with its square.
         min_score: minimum score of a detection, (0, 1]. A detector that decides alone takes 0.5.
             Smaller: fewer faces are missed, more detections are none.
         checksum: SHA-256 of the file, see `runtime.model_file`.

@@ -38,7 +38,7 @@ __all__ = [
 
 SURE_SCORE = 0.5
 """Minimum score of a sure face."""
-HINT_SCORE = 0.1
+HINT_SCORE = 0.12
 """Minimum score of a place that is looked at again."""
 WINDOW = 128
 """Side of the windows in pixels of the network's input."""
@@ -48,12 +48,13 @@ _SMALL_LATE = 14  # or a smaller one than this from a pass of `_LATE` pixels on
 _LATE = 2560
 _LARGEST_SIDE = 5120  # of a pass that follows by itself
 _COARSE = 512  # a first pass with more pixels than this misses large faces
-_SECOND_SIDES = (2.0, 1280)  # least over the first pass's side; most in pixels
-_SECOND_PART = 0.4  # of the image's longer side
+_SECOND_SIDES = (1.75, 1600)  # least over the first pass's side; most in pixels
+_SECOND_PART = 0.45  # of the image's longer side
 _MORE = 1.2  # an image must have this factor of pixels more for a further pass
 _WINDOW_FACE = 36.0  # pixels that a face measures in a window, if the image has that many
 _MOST_ZOOM = 3.0
-_MOST_WINDOWS = 32
+_FEWEST_WINDOWS = 8
+_WINDOW_PART = 0.6  # pixels of all windows over those of the last pass, if there are more hints
 
 SAME_IOU, SAME_OVERLAP = 0.35, 0.7
 """Boxes are of the same face if they overlap more, or if one contains more than this fraction of
@@ -145,7 +146,8 @@ def _closer(
         shrunk: image pixels per pixel of the last pass.
     """
     hints = [f for f in faces if f[0].score < SURE_SCORE and max(f[0].box[2:]) < small]
-    hints = hints[:_MOST_WINDOWS]
+    pixels = gray.size / shrunk**2
+    hints = hints[: max(_FEWEST_WINDOWS, int(_WINDOW_PART * pixels / WINDOW**2))]
     if not hints:
         return faces
     windows = [_window(detection, shrunk) for detection, _ in hints]
