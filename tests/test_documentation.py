@@ -264,6 +264,25 @@ def test_python_blocks_parse_even_if_they_are_not_run() -> None:
                 compile(block.text, block.where, "exec")
 
 
+def test_pictures_of_pages_exist_and_drawn_pictures_are_shown() -> None:
+    shown = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", page.read_text())
+        if "://" not in link
+    }
+    assert not [path for path in shown if not path.is_file()]
+    pictures = {path.resolve() for path in (ROOT / "docs" / "images").iterdir()}
+    assert {path.name for path in pictures - shown} == {"turning-head-views.jpg"}  # an input
+
+
+def test_the_picture_of_the_turning_head_is_small_and_wide() -> None:
+    picture = ROOT / "docs" / "images" / "turning-head.png"
+    height, width = cv2.imread(str(picture)).shape[:2]
+    assert picture.stat().st_size <= 400_000
+    assert width / height == pytest.approx(7 * 240 / 300, rel=0.01)
+
+
 def test_the_readme_stays_short() -> None:
     assert len(README.read_text("utf-8").splitlines()) <= 160
 
