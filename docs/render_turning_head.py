@@ -166,8 +166,8 @@ NOISE = random.random((512, 512)).astype(np.float32)
 
 def noise(u: Array, v: Array) -> Array:
     """Smooth noise [0, 1] whose cells have the side 1."""
-    wrapped = [np.mod(value, 511).astype(np.float32) for value in (u, v)]
-    return cv2.remap(NOISE, *wrapped, cv2.INTER_LINEAR).astype(np.float64)
+    column, row = (np.mod(value, 511).astype(np.float32) for value in (u, v))
+    return cv2.remap(NOISE, column, row, cv2.INTER_LINEAR).astype(np.float64)
 
 
 def step(low: float, high: float, value: Array) -> Array:
@@ -183,10 +183,12 @@ def hair_depth(points: Array) -> Array:
 
 def mask(folder: Path, name: str, places: Array) -> Array:
     """A mask (h, w) of MakeHuman in [0, 1] at texture coordinates (h, w, 2)."""
-    picture = cv2.imread(str(folder / "textures" / f"mpfb_{name}.jpg"), cv2.IMREAD_GRAYSCALE)
-    side = len(picture)
-    u, v = (places[..., 0] * side).astype(np.float32), ((1 - places[..., 1]) * side)
-    return cv2.remap(picture, u, v.astype(np.float32), cv2.INTER_LINEAR) / 255.0
+    path = folder / "textures" / f"mpfb_{name}.jpg"
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise SystemExit(f"cannot read {path}")
+    u, v = (np.stack([places[..., 0], 1 - places[..., 1]]) * len(picture)).astype(np.float32)
+    return cv2.remap(picture, u, v, cv2.INTER_LINEAR).astype(np.float64) / 255
 
 
 def mix(color: Array, other: tuple[float, float, float] | Array, share: Array) -> Array:

@@ -24,6 +24,7 @@ from skimage import data
 
 from facepoints.cli.main import main
 from facepoints.datasets import synthetic
+from facepoints.imaging.image_io import read_image
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -278,7 +279,7 @@ def test_pictures_of_pages_exist_and_drawn_pictures_are_shown() -> None:
 
 def test_the_picture_of_the_turning_head_is_small_and_wide() -> None:
     picture = ROOT / "docs" / "images" / "turning-head.png"
-    height, width = cv2.imread(str(picture)).shape[:2]
+    height, width = read_image(picture).shape[:2]
     assert picture.stat().st_size <= 400_000
     assert width / height == pytest.approx(7 * 240 / 300, rel=0.01)
 
