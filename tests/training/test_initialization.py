@@ -18,7 +18,7 @@ from facepoints.datasets import synthetic
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataWarning, RunError, SettingsError
 from facepoints.evaluation.calibration import uncalibrated
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.networks import KeypointModel, build_model
 from facepoints.models.run import Member, Run
@@ -167,7 +167,7 @@ def test_the_default_is_the_built_in_run_for_a_heatnet_on_faces(
     assert initialization.resolve_init(None, "heatnet", KAGGLE_15) == "builtin"
     run = initialization.load_init_run("builtin")
     assert run is not None
-    assert run.landmarks.names == IBUG_68.names
+    assert run.landmarks.names == OPENPOSE_70.names
     assert initialization.resolve_init(None, "heatnet", hand) == "random"
     assert initialization.resolve_init(None, "lenet5", KAGGLE_15) == "random"
     monkeypatch.setattr(weights, "POINTS_RUN", tmp_path)
