@@ -30,7 +30,7 @@ PICTURE = IMAGES / "turning-head.png"
 TABLE = IMAGES.parent / "tables" / "turning-head.md"
 
 YAWS = (-90, -60, -30, 0, 30, 60, 90)
-"""Yaw of the head in each view in degrees, from left to right. Positive: toward the subject's
+"""Yaw of the head in each view in degrees, row by row. Positive: toward the subject's
 left, which is to the right in the picture."""
 
 LARGEST = 400_000
@@ -74,13 +74,24 @@ def write_small(picture: NDArray[np.uint8]) -> None:
     raise SystemExit(f"{PICTURE} is larger than {LARGEST} bytes at less than half its size")
 
 
+def arrange(views: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Two rows of views. The background of the first view fills the shorter, lower row."""
+    columns = (len(views) + 1) // 2
+    upper = np.concatenate(views[:columns], axis=1)
+    lower = np.concatenate(views[columns:], axis=1)
+    missing = upper.shape[1] - lower.shape[1]
+    background = np.repeat(read_image(VIEWS)[:, :1], missing, axis=1)
+    parts = [background[:, : missing // 2], lower, background[:, missing // 2 :]]
+    return np.concatenate([upper, np.concatenate(parts, axis=1)])
+
+
 def main() -> None:
     """Write the picture and the table."""
     models = facepoints.load(), facepoints.load(min_score=0)
     views = [np.ascontiguousarray(v) for v in np.split(read_image(VIEWS), len(YAWS), axis=1)]
     faces = [find_face(*models, view) for view in views]
     drawn = [facepoints.draw(v, face, radius=True) for v, face in zip(views, faces, strict=True)]
-    write_small(np.concatenate(drawn, axis=1))
+    write_small(arrange(drawn))
     rows = [row(yaw, face) for yaw, face in zip(YAWS, faces, strict=True)]
     TABLE.write_text(HEADER + "".join(rows), encoding="utf-8")
 
