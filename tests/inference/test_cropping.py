@@ -150,10 +150,10 @@ def shifted(model: DiscModel, first: FaceCrop) -> NDArray[np.float32]:
     return points.astype(np.float32)
 
 
-def test_hidden_landmarks_hardly_move_the_refined_crop() -> None:
+def test_landmarks_weigh_by_their_radius_unless_the_model_knows_which_are_hidden() -> None:
     model = DiscModel()
     first = initial_crop(model, 0, DETECTION)
-    points, radius = shifted(model, first), np.ones(4, np.float32)
+    points, radius = shifted(model, first), np.array([1, 1, 1, 30], np.float32)
 
     def moved(visible: tuple[float, ...] | None) -> float:
         seen = None if visible is None else np.array(visible, np.float32)
@@ -161,11 +161,9 @@ def test_hidden_landmarks_hardly_move_the_refined_crop() -> None:
         both = affine.apply(second.matrix, points[:3]), model.canonical_points[:3]
         return float(np.abs(both[0] - both[1]).max())
 
-    assert moved(None) > 4
-    assert moved((1.0,) * 4) == pytest.approx(moved(None))
-    assert moved((0.0,) * 4) == pytest.approx(moved(None)), "all are hidden alike"
-    assert moved(HALF) < 0.3
-    assert moved(HALF) < moved((1, 1, 1, 0.3)) < moved((1, 1, 1, 0.6)) < moved(None)
+    assert moved(None) < 0.3
+    assert moved(HALF) > 4
+    assert moved((1.0,) * 4) == pytest.approx(moved(HALF)), "training crops weigh all alike"
 
 
 class Stray(DiscModel):
@@ -185,18 +183,8 @@ def test_visibility_is_carried_through_refinement() -> None:
     assert output.visible is not None
     np.testing.assert_array_equal(output.visible, np.array([visible] * 2, np.float32))
     assert len(model.calls) == 3
-    kept, rest = predict_refined(Stray(), images, crops, 0.0)
+    _, rest = predict_refined(Stray(), images, crops, 0.0)
     assert rest.visible is None
-    side = 64
-    seeing, blind = (
-        np.abs(affine.apply(r[0].matrix, affine.apply(affine.invert(crops[0].matrix), CENTER))
-               - CENTER).max() / side
-        for r in (refined, kept)
-    )  # fmt: skip
-    assert seeing < 0.01 < blind, "the stray point moves the crop only if it may be visible"
-
-
-CENTER = np.array([31.5, 31.5])
 
 
 class Scored(DiscModel):

@@ -6,7 +6,7 @@ where faces lie in them; the model file holds the result.
 The first crop of a face follows the detector's box. A refined crop follows the landmarks that
 the model predicted in the crop before: it is the least-squares similarity that maps them onto
 the model's canonical points (`affine.fit_similarity`), where landmarks with a smaller radius
-weigh more, and hidden ones little (`landmark_weights`).
+weigh more (`landmark_weights`), unless the model knows which landmarks are hidden.
 """
 
 from __future__ import annotations
@@ -255,10 +255,12 @@ def recrop_from_landmarks(
     Args:
         previous: crop that the landmarks were predicted in. It is returned where the landmarks
             define no crop, or one that differs in size by more than `config.max_zoom`.
-        points, radius: (K, 2) and (K,) in image pixels. A landmark weighs 1 / radius^2.
-        visible: (K,) in [0, 1]. A hidden landmark weighs little. None: unknown.
+        points, radius: (K, 2) and (K,) in image pixels.
+        visible: (K,) in [0, 1]; None: unknown. If it is known, the model was trained on the
+            places of hidden points too, and on crops aligned by all points alike. So all weigh the
+            same, which was better on profiles. If it is not, a landmark weighs 1 / radius^2.
     """
-    weights = landmark_weights(radius, visible)
+    weights = landmark_weights(radius) if visible is None else np.ones(len(points))
     try:
         matrix = affine.fit_similarity(points, model.canonical_points, weights)
     except DataError:  # all points in one place
