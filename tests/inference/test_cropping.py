@@ -179,7 +179,7 @@ def test_visibility_is_carried_through_refinement() -> None:
     images, visible = [noise()], (1.0, 0.75, 0.25, 0.0)
     model = Stray(visible=visible, refinement_passes=2)
     crops = [initial_crop(model, 0, DETECTION)] * 2
-    refined, output = predict_refined(model, images, crops, 0.0, always=True)
+    _, output = predict_refined(model, images, crops, 0.0, always=True)
     assert output.visible is not None
     np.testing.assert_array_equal(output.visible, np.array([visible] * 2, np.float32))
     assert len(model.calls) == 3

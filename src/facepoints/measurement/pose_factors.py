@@ -28,9 +28,9 @@ MODEL_YAWS: tuple[float, ...] = (0.0, 30.0, 60.0, 90.0)
 """Absolute yaw in degrees, corrected, of the columns of `MODEL_RADIUS`."""
 
 MODEL_RADIUS: dict[str, tuple[float, ...]] = {
-    "yaw": (22.3, 30.4, 39.0, 39.0),
-    "pitch": (19.3, 23.5, 25.3, 25.3),
-    "roll": (7.6, 9.0, 16.1, 16.1),
+    "yaw": (18.6, 29.0, 34.0, 18.3),
+    "pitch": (18.0, 22.6, 9.2, 0.0),
+    "roll": (7.7, 10.2, 14.7, 18.2),
 }
 """90 % error radius in degrees that the fit does not know of: a head is not the mean head, and the
 network errs the same way in all points of a face. Interpolated by yaw."""
