@@ -28,6 +28,7 @@ from facepoints.commands.inputs import InputStream, iter_inputs
 from facepoints.imaging.image_io import read_image
 from facepoints.inference.alignment import align
 from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.measurement import Measurement
 
 Image = NDArray[np.uint8]
@@ -38,7 +39,7 @@ RATE = 15
 @pytest.fixture(scope="module")
 def points() -> NDArray[np.float32]:
     (face,) = facepoints.load(threads=1)(PHOTO)
-    return face.points
+    return face.as_landmarks(IBUG_68).points
 
 
 def film(path: Path, seconds: float, frame: Callable[[float], Image]) -> Path:

@@ -38,7 +38,7 @@ from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.imaging.input_paths import find_images
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
-from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
 from facepoints.models.onnx_edit import with_metadata
 from facepoints.runtime.model_file import checksum
 
@@ -533,7 +533,7 @@ BAD = {
     "a folder to draw to that is a file": ("{album} --draw {album}/a.jpg", "a.jpg"),
     "no such detector": ("{album} --detector eyes", "no face detector"),
     "no such boxes": ("{album} --detector boxes:{tmp}/no.csv", "no table of boxes"),
-    "no such score": ("{album} --min-score 2", "min_score"),
+    "no such score": ("{album} --min-score 2", "--min-score must be a number from 0 to 1"),
     "several faces for one file": ("{album} --out {tmp}/a.pts", "can hold one face"),
 }
 
@@ -620,10 +620,13 @@ def test_the_built_in_model_from_photo_to_file_and_drawing(tmp_path: Path) -> No
     main(["predict", str(tmp_path / "photo.jpg"), "--out", str(out), "--draw", str(drawn)])
     (line,) = lines(out)
     (face,) = line["faces"]
-    chin = IBUG_68.names.index("chin")
+    chin, *pupils = map(OPENPOSE_70.names.index, ("chin", "right_pupil", "left_pupil"))
     np.testing.assert_allclose(face["points"][chin], (225, 177), atol=6)
+    for pupil, place in zip(pupils, [(203, 101), (247, 103)], strict=True):
+        np.testing.assert_allclose(face["points"][pupil], place, atol=4)
     assert face["score"] > 0.9
-    assert np.shape(face["radius"]) == (68,)
+    assert np.shape(face["radius"]) == np.shape(face["visible"]) == (70,)
+    assert np.min(face["visible"]) > 0.5  # she looks into the camera
     assert cv2.imread(str(drawn / "photo.jpg")) is not None
 
 

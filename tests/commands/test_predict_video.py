@@ -141,7 +141,7 @@ def test_lines_of_json_hold_the_time(clip: Path, capsys: pytest.CaptureFixture[s
         [i / 30 for i in range(FRAMES)], abs=0.002
     )
     assert {line["file"] for line in lines} == {str(clip)}
-    assert all(len(line["faces"][0]["points"]) == 68 for line in lines)
+    assert all(len(line["faces"][0]["points"]) == 70 for line in lines)
 
 
 def test_numbered_images_are_a_video_on_request(

@@ -17,6 +17,7 @@ from facepoints.detection import FullImageDetector
 from facepoints.errors import ModelError, RunError
 from facepoints.imaging import affine
 from facepoints.inference.crop_predictor import CroppingModel
+from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.models.loading import RunModel, load_model, run_folder, select_crop_model
 
@@ -26,7 +27,7 @@ EYES = np.stack(
 )
 
 
-def dots(crops: np.ndarray) -> SimpleNamespace:
+def dots(crops: np.ndarray) -> LandmarkOutput:
     """A run that places the mean face by the two bright dots of an image, its eyes."""
     ys, xs = np.mgrid[: crops.shape[1], : crops.shape[2]].astype(np.float64)
     points = []
@@ -39,7 +40,7 @@ def dots(crops: np.ndarray) -> SimpleNamespace:
             affine.apply(affine.fit_similarity(EYES, np.array(eyes)), RULE.canonical_points)
         )
     ones = np.ones((len(crops), 68), np.float32)
-    return SimpleNamespace(points=np.stack(points), radius=ones, score=ones[:, 0])
+    return LandmarkOutput(np.stack(points).astype(np.float32), ones, ones[:, 0])
 
 
 def run(landmarks: Any = IBUG_68) -> Any:
