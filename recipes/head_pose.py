@@ -182,6 +182,8 @@ def factors_of(fitted: Array, point_radius: Array, directions: Array, with_slope
                 nodes.append(nodes[-1])
                 continue
             nodes.append(RESERVE * np.sqrt(max(np.quantile(lacking[band], 0.9), 0.0)))
+        # less is never known of a head that is turned further
+        nodes = np.maximum.accumulate(nodes)
         radii[name] = tuple(float(np.round(node, 1)) for node in nodes)
     return Factors(dict(zip(ANGLES, map(float, slopes), strict=True)), level, radii)
 
