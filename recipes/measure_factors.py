@@ -4,15 +4,15 @@
     python recipes/measure_factors.py --data DATA --install     # and write them to the package
     python recipes/measure_factors.py --data DATA --held-out    # check on the test set
 
-DATA contains `lfpw/train`, `youtube-faces` and `held-out.txt`. Run it again, with --install,
+DATA contains the sets of `points_data.SETS` and `held-out.txt`. Run it again, with --install,
 whenever the built-in model changes.
 
 Faces are detected and measured with the built-in model; the true measures are those of the labels.
 The radius of a measure is propagated from the radii of the points, whose errors are assumed to be
 independent and normal. Neither is true, so the radius is multiplied by a factor: the 90 % quantile
 of error over radius on the people whom `points.py` holds out for calibration (split conformal
-prediction, as for the points in `evaluation.calibration`). Photos and frames count half each; left
-and right share a factor. --held-out measures on the people of the test set, who are not used for
+prediction, as for the points in `evaluation.calibration`). Photos (HELEN) and frames (YouTube Faces)
+count half each; left and right share a factor. --held-out measures on the people of the test set, who are not used for
 any choice.
 
 The radius of the asymmetry is a noise floor: the asymmetry that point errors make of a symmetric
@@ -39,8 +39,9 @@ from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
 from facepoints.inference.face import Face
 from facepoints.inference.radius_calibration import COVERAGE
+from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.measurement import MEASURES, head_pose, measure, radius_factors
-from facepoints.measurement.pose import head_points
+from facepoints.measurement.pose import ANGLES, head_points
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
 
@@ -62,7 +63,7 @@ class Recipe:
     """Measure the factors of the measures' radii."""
 
     data: Path = Path("../shared/data")
-    """Folder with lfpw/train, youtube-faces and held-out.txt."""
+    """Folder with the data sets and held-out.txt."""
     install: bool = False
     """Write the factors to the package (src/facepoints/measurement/radius_factors.py)."""
     held_out: bool = False
@@ -74,10 +75,10 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
     chosen = read_people(data / "held-out.txt")
     if not held_out:
         known = read_sets(data, 0).values()
-        chosen = {str(name) for photos, held, _ in known for name in photos.group[held]}
+        chosen = {str(name) for given in known for name in given.photos.group[given.held]}
     sets: dict[str, list[Photos]] = {}
     for name, folder, parts in (
-        ("lfpw", "lfpw/train", ("training",)),
+        ("helen", "helen", ("training",)),
         ("youtube-faces", "youtube-faces", ("training", "test")),
     ):
         read = [readers.read(data / folder, split=part) for part in parts]
@@ -96,9 +97,10 @@ def predictions(photos: Photos) -> Iterator[tuple[Face, Array]]:
         batch = images[start : start + BATCH]
         truths = photos.points[start : start + BATCH]
         for detected, truth in zip(model(batch), truths, strict=True):
-            off = [np.linalg.norm(face.points - truth, axis=1).mean() for face in detected]
+            faces = [face.as_landmarks(IBUG_68) for face in detected]
+            off = [np.linalg.norm(face.points - truth, axis=1).mean() for face in faces]
             if off and min(off) < MAX_ERROR * np.ptp(truth, axis=0).max():
-                yield detected[int(np.argmin(off))], truth
+                yield faces[int(np.argmin(off))], truth
 
 
 def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
@@ -107,10 +109,12 @@ def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
     for face, truth in faces:
         labels = replace(face, points=truth.astype(np.float32), radius=np.zeros_like(face.radius))
         here, there = measure(face), measure(labels)
+        # the radii of angles also hold how heads differ, which labels on the same head do not show
+        angles = dict(zip(ANGLES, head_pose(face).point_radius, strict=True))
         for name in here.keys() & there.keys() - {"asymmetry"}:
             error = here[name].value - there[name].value
             error = wrap_degrees(error) if name == "roll" else error
-            collected[name].append(abs(error) / here[name].radius)
+            collected[name].append(abs(error) / angles.get(name, here[name].radius))
         if "asymmetry" in here:
             collected["asymmetry"].append(_asymmetry_of_errors(face, truth))
     return {name: np.array(values) for name, values in collected.items()}
