@@ -2,8 +2,8 @@
 
 The head is the mean head, seen from far away. Its frames show the two discs of `fakes` where it
 is, on a background whose gray tells how far it is turned. So the model knows the true points. It
-is wrong about hidden ones: each is off by much more than its radius says, differently in every
-frame, as a network's guesses are.
+guesses the hidden ones around their places, as a network that was trained on them does: each is
+off by much more than its radius says, differently in every frame.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from facepoints.video.frame import Frame
 SIZE, SIDE, RATE = 60.0, 220, 30
 CENTER = np.array([110.0, 105.0])
 GRAY_PER_DEGREE = 0.7
-RADIUS, NOISE, WRONG = 0.02, 0.004, 0.25  # of visible points; the error of hidden ones; face sizes
+RADIUS, NOISE, WRONG = 0.02, 0.004, 0.15  # of visible points; the error of hidden ones; face sizes
 STEP = np.array([0.0, 0.45, -0.3])  # moves the middle of the face to the origin
 
 
@@ -156,9 +156,19 @@ def test_a_head_keeps_its_track_and_its_visible_points_from_profile_to_profile(
     found = errors(clip, frames)
     assert found.max() < 0.05, "no jump"
     assert found.mean() < 0.007
+
+
+@pytest.mark.parametrize(
+    ("seconds", "live"), [(3.0, True), (1.0, False), (1.0, True), (0.5, False), (0.5, True)]
+)
+def test_guesses_of_hidden_points_pull_less_at_visible_ones(seconds: float, live: bool) -> None:
+    """A slow turn in a file is not among these: it is fitted to so many frames that guesses that
+    differ in every frame average out."""
+    clip = Turn(turn(seconds), live)
+    found = errors(clip, track(clip, TurningHead()))
     blind = errors(clip, track(clip, TurningHead(seeing=False)))
     mean_square, without = (float((each**2).mean()) for each in (found, blind))
-    assert without > 1.15 * mean_square, "guesses of hidden points pull"
+    assert without > 1.15 * mean_square
 
 
 def test_smoothing_does_not_change_the_visibility() -> None:
