@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from facepoints._util.text_files import escape_controls
-from facepoints._util.words import count_noun
 from facepoints.errors import WriteError
 
-__all__ = ["PlainConsole", "checked_output", "count_noun", "print_line", "quiet_libraries"]
+__all__ = ["PlainConsole", "checked_output", "print_line", "quiet_libraries"]
 
 
 class PlainConsole(Console):

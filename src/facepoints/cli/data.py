@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facepoints._util.console import count_noun
 from facepoints._util.option_help import option
+from facepoints._util.words import count_noun
 from facepoints.cli.options import Data, Device, ReadOptions, Seed, group
 from facepoints.cli.output import say, working
 from facepoints.cli.outputs import Output, Overwrite, model_files, outputs

@@ -8,8 +8,8 @@ from typing import Annotated
 import tyro
 
 from facepoints import weights
-from facepoints._util.console import count_noun
 from facepoints._util.option_help import flag, option
+from facepoints._util.words import count_noun
 from facepoints.cli.options import (
     AnyModel,
     Data,

@@ -15,8 +15,9 @@ from typing import ClassVar
 from rich.console import Console
 
 from facepoints._util import files
-from facepoints._util.console import count_noun, print_line
+from facepoints._util.console import print_line
 from facepoints._util.progress import ImageProgress, StopRequest
+from facepoints._util.words import count_noun
 from facepoints.commands.predict_images import output_landmarks
 from facepoints.commands.report import Report
 from facepoints.commands.video_drawing import DrawingThread, open_writer

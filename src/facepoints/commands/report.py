@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from rich.console import Console
 
-from facepoints._util.console import count_noun, print_line
+from facepoints._util.console import print_line
+from facepoints._util.words import count_noun
 
 __all__ = ["Report"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from facepoints._util.console import count_noun
 from facepoints._util.files import make_folder, names_a_file
+from facepoints._util.words import count_noun
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 from facepoints.imaging.image_io import STDIN

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints._util.console import count_noun
+from facepoints._util.words import count_noun
 from facepoints.errors import DataError
 from facepoints.video.frame import DEFAULT_FPS, Frame, count_gaps
 from facepoints.video.probe import check_video_file, is_video
