@@ -66,7 +66,7 @@ def test_empty_and_missing_paths_of_results(tmp_path: Path) -> None:
     for name in ("missing", "missing.pts"):
         with pytest.raises(DataError, match=f"no file or folder at .*{name}"):
             read_faces(tmp_path / name)
-    with pytest.raises(SettingsError, match="holds one face, and none was found"):
+    with pytest.raises(SettingsError, match="can hold one face, none was found"):
         write_faces([FrameResult("a.jpg")], tmp_path / "x.pts")
 
 

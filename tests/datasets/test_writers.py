@@ -26,7 +26,8 @@ SIDE = 6
 def make(labelled: np.ndarray, landmarks: LandmarkSet = KAGGLE_15, seed: int = 0) -> Samples:
     random = np.random.default_rng(seed)
     n, k = labelled.shape
-    points = random.uniform(0, SIDE - 1, (n, k, 2)).astype(np.float32)
+    # labels that all lie between -1.25 and 1.25 are refused: they are taken for fractions
+    points = random.uniform(1.5, SIDE - 1, (n, k, 2)).astype(np.float32)
     points[~labelled] = 0
     return Samples(
         images=random.integers(0, 256, (n, SIDE, SIDE), dtype=np.uint8),
@@ -143,11 +144,12 @@ def test_pts_are_one_based(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image, samples.images[0])
 
 
-@pytest.mark.parametrize("name", sorted(WRITERS))
-def test_a_path_that_cannot_be_written_raises_an_error(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "out"), [("coco", "o.json"), ("kaggle", "o.csv"), ("pts", "o")])
+def test_a_path_that_cannot_be_written_raises_an_error(name: str, out: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WriteError, match="could not"):
-        WRITERS[name](make(np.ones((1, 15), dtype=bool)), tmp_path / "file" / "out.json")
+        WRITERS[name](make(np.ones((1, 15), dtype=bool)), tmp_path / "file" / out)
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
 def test_images_that_are_not_square_raise_an_error(tmp_path: Path) -> None:

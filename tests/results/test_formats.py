@@ -180,8 +180,8 @@ def test_pts_are_in_the_order_of_the_format(tmp_path: Path) -> None:
 
 
 def test_one_pts_holds_one_face(tmp_path: Path) -> None:
-    for listed in (album(PAIR), []):
-        with pytest.raises(SettingsError, match=r"can hold one face, [03] were found"):
+    for listed, found in ((album(PAIR), "3 were found; name a folder"), ([], "none was found")):
+        with pytest.raises(SettingsError, match=rf"a\.pts can hold one face, {found}"):
             written("pts", listed, PAIR, tmp_path / "a.pts")
     assert not (tmp_path / "a.pts").exists()
 

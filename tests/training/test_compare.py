@@ -139,10 +139,15 @@ def test_invalid_comparisons_write_nothing(faces: Samples, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("networks", "missing", "changes", "message"),
     [
-        (["lenet5"], ["mask"], {"minutes": 1.0, "epochs": 3}, "--epochs has no effect"),
-        (["lenet5"], ["mask"], {"merge": "average"}, "--merge has no effect"),
-        (["lenet5", "lenet5"], ["mask"], {}, "--networks names lenet5 more than once"),
-        (["lenet5"], ["mask", "mask"], {}, "--missing names mask more than once"),
+        (
+            ["lenet5"],
+            ["mask"],
+            {"minutes": 1.0, "epochs": 3},
+            "`epochs` has no effect with `minutes`",
+        ),
+        (["lenet5"], ["mask"], {"merge": "average"}, "`merge` has no effect without"),
+        (["lenet5", "lenet5"], ["mask"], {}, "`networks` names lenet5 more than once"),
+        (["lenet5"], ["mask", "mask"], {}, "`missing` names mask more than once"),
     ],
 )
 def test_settings_that_nothing_would_use_are_refused(

@@ -201,7 +201,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(faces: Samples, tmp_path: P
         ({"batch": 1}, "batch must be from 2"),
         ({"validation": 1.0}, "validation must be from 0 to 0.9"),
         ({"ensemble": 0}, "ensemble must be"),
-        ({"epochs": "10"}, "epochs must be a number, is '10'"),
+        ({"epochs": "10"}, "epochs must be a whole number, is '10'"),
         ({"learning_rate": 11.0}, "learning_rate must be from 0 to 10"),
         ({"missing": "sources"}, "no missing 'sources'; choose one of: per-scheme, mask"),
         ({"augment": "looks"}, "choose one of: none, light, default, strong$"),

@@ -37,7 +37,7 @@ def write_pts(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     if out.suffix.lower() == ".pts":
         faces = [face for record in records() for face in record.get("faces", ())]
         if not faces:
-            raise SettingsError(f"{out} holds one face, and none was found")
+            raise SettingsError(f"{out} can hold one face, none was found")
         if len(faces) != 1:
             raise SettingsError(
                 f"{out} can hold one face, {len(faces)} were found; name a folder for more"

@@ -105,10 +105,10 @@ def _check_used(
 ) -> None:
     """Refuse settings that no cell would use. Raises SettingsError."""
     defaults = TrainSettings()
-    for option, names in (("networks", networks), ("missing", missing)):
-        twice = sorted({name for name in names if list(names).count(name) > 1})
+    for name, names in (("networks", networks), ("missing", missing)):
+        twice = sorted({each for each in names if list(names).count(each) > 1})
         if twice:
-            raise SettingsError(f"--{option} names {', '.join(twice)} more than once")
+            raise SettingsError(f"`{name}` names {', '.join(twice)} more than once")
     if settings.minutes is not None and settings.epochs != defaults.epochs:
         raise SettingsError("`epochs` has no effect with `minutes`; give one of them")
     if settings.merge != defaults.merge and "specialist" not in missing:

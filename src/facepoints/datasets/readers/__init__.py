@@ -116,7 +116,7 @@ def load(
 
     Raises:
         DataError: as for `read`, or an image cannot be read.
-        SettingsError: `size` is not positive.
+        SettingsError: `size` is out of range.
     """
     if not 1 <= size <= LARGEST_CROP:
         raise SettingsError(f"`crop_size` must be from 1 to {LARGEST_CROP} pixels, is {size}")
