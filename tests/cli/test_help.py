@@ -11,7 +11,7 @@ from facepoints.cli.main import main
 from facepoints.results.formats import FORMATS
 
 COMMANDS = ["predict", "measure", "align", "train", "evaluate", "compare"]
-COMMANDS += ["adapt", "export", "submit", "convert", "show", "synthetic"]
+COMMANDS += ["adapt", "export", "submit", "convert", "show", "synthetic", "info"]
 
 DIFFER = {
     # options whose meaning differs between commands
@@ -74,7 +74,7 @@ def test_help_fits_the_terminal(pages: dict[str, str]) -> None:
 def test_every_option_has_a_help_text(pages: dict[str, str]) -> None:
     for name, page in pages.items():
         options = options_of(page)
-        assert len(options) >= 3, name
+        assert options, name
         for option, (_, text) in options.items():
             assert re.match(r"[a-zA-Z0-9]", text), (name, option)
             without_hint = re.sub(r"\([^()]*\)$", "", text).strip()

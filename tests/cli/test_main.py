@@ -203,7 +203,7 @@ def test_help_lists_the_commands() -> None:
     listed = re.findall(r"^│   • ([a-z]+) {2,}\S", done.stdout, re.MULTILINE)
     assert listed == [
         "predict", "measure", "align", "train", "evaluate", "compare", "adapt", "export", "submit",
-        "convert", "show", "synthetic",
+        "convert", "show", "synthetic", "info",
     ]  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_usage_lines_name_the_positional_arguments() -> None:
     words = [sys.executable, "-m", "facepoints", "submit", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert "TEST LOOKUP --out FILE" in done.stdout
+    assert "] TEST LOOKUP\n" in done.stdout
     words[-2] = "train"
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "] DATA [DATA ...]" in done.stdout
