@@ -113,7 +113,7 @@ if __name__ == "__main__":
     expected = model([PHOTO] * 20)[0][0].points
     print([batch.shape for batch in batches], np.allclose(batches, expected, atol=0.01))
 """
-    assert run(tmp_path, code) == "[(2, 68, 2), (2, 68, 2)] True"
+    assert run(tmp_path, code) == "[(2, 70, 2), (2, 70, 2)] True"
 
 
 @pytest.mark.parametrize("threads", [0, -1, 10**6, 10**30, 2.5, "2", True, float("nan")])
