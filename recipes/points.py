@@ -23,6 +23,8 @@ Differences from `facepoints train` with its defaults:
 - The first part (OUT-first) mirrors faces at random. The second starts from its weights with other
   morphs and does not: annotators have a bias to one side, which a network that trains on mirrored
   faces cannot learn.
+- At the end the annotator bias of the sets that label few points is fitted again
+  (`annotator_offsets`).
 - Radii are calibrated on validation people of all sets, in crops around the detections of the
   built-in detector.
 - For eight faces there is one image without a face: scenes, other parts of the photos, faces far
@@ -36,6 +38,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
+from annotator_offsets import refit_annotator_bias
 from as_used import as_predicted, install, nme
 from points_data import SETS, Material, material
 from radius_gain import calibrate_by_features, coverage
@@ -52,6 +55,8 @@ from facepoints.models.run import Run
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
 
+REFITTED = ("cfp", "inthewild21", "scut")
+"""Sets whose annotator bias is refitted at the end: they label few of the points."""
 RANGES_ON = 512
 """Number of faces that the ranges of 8-bit values are measured on."""
 
@@ -129,6 +134,7 @@ def main(recipe: Recipe) -> None:
     console = Console()
     given = material(recipe.data, sibling(recipe.out, "morphs"), recipe.seed)
     train_parts(recipe, given, console)
+    refit_annotator_bias(recipe.out, {name: given.rows[name] for name in REFITTED})
     run = Run.load(recipe.out)
     held = {}
     for name, (faces, _) in given.held.items():

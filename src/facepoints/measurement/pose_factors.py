@@ -15,22 +15,22 @@ from __future__ import annotations
 __all__ = ["LEVEL_PITCH", "MODEL_RADIUS", "MODEL_YAWS", "SLOPES"]
 
 SLOPES: dict[str, float] = {
-    "yaw": 1.108,
-    "pitch": 2.145,
+    "yaw": 1.090,
+    "pitch": 2.138,
     "roll": 1.000,
 }
 """Factor of each angle of the fitted head."""
 
-LEVEL_PITCH: float = 2.88
+LEVEL_PITCH: float = 4.42
 """Pitch of the fitted head, in degrees, of people who look straight at the camera."""
 
 MODEL_YAWS: tuple[float, ...] = (0.0, 30.0, 60.0, 90.0)
 """Absolute yaw in degrees, corrected, of the columns of `MODEL_RADIUS`."""
 
 MODEL_RADIUS: dict[str, tuple[float, ...]] = {
-    "yaw": (18.4, 21.8, 32.6, 32.6),
-    "pitch": (0.0, 11.6, 25.8, 25.8),
-    "roll": (7.4, 8.5, 14.6, 18.8),
+    "yaw": (18.2, 23.6, 29.8, 29.8),
+    "pitch": (9.7, 11.8, 25.7, 37.9),
+    "roll": (7.5, 9.4, 12.6, 24.9),
 }
 """90 % error radius in degrees that the fit does not know of: a head is not the mean head, and the
 network errs the same way in all points of a face. Interpolated by yaw."""
