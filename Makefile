@@ -83,7 +83,7 @@ define AFTER_DEMO
 
 Done. Look at these images:
 
-  build/demo/drawn/astronaut.png    a photo: 68 points and the edges between them
+  build/demo/drawn/astronaut.png    a photo: 70 points and the edges between them
   build/demo/drawn/rendered.png     twelve rendered faces
   build/demo/radius/astronaut.png   the same points with their 90 % error radii
   build/demo/radius/rendered.png    radii are wide where hair, hands or glasses hide a point

@@ -1,9 +1,10 @@
-"""Draw the 68 points with their numbers, and list their names.
+"""Draw the 70 points with their numbers, and list their names.
 
     python docs/draw_points_image.py
 
-Writes docs/images/ibug-68.png and docs/tables/ibug-68.md from the landmark set `IBUG_68` and the
-mean face. The image shows no person. Needs matplotlib: pip install 'facepoints[train]'.
+Writes docs/images/openpose-70.png and docs/tables/openpose-70.md from the landmark set
+`OPENPOSE_70` and the mean face. The image shows no person. Needs matplotlib:
+pip install 'facepoints[train]'.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from facepoints import IBUG_68
+from facepoints import OPENPOSE_70
 from facepoints.landmarks.mean_face import MEAN_FACE
 
 HERE = Path(__file__).parent
-IMAGE = HERE / "images" / "ibug-68.png"
-TABLE = HERE / "tables" / "ibug-68.md"
+IMAGE = HERE / "images" / "openpose-70.png"
+TABLE = HERE / "tables" / "openpose-70.md"
 
 REGIONS: dict[str, range] = {
     "jaw": range(17),
@@ -34,6 +35,7 @@ REGIONS: dict[str, range] = {
     "left eye": range(42, 48),
     "outer lips": range(48, 60),
     "inner lips": range(60, 68),
+    "pupils": range(68, 70),
 }
 """Numbers of the points by region. Right and left are the subject's."""
 
@@ -46,7 +48,12 @@ COLORS = {
     "left eye": "#00707c",
     "outer lips": "#b23a48",
     "inner lips": "#7b3fa0",
+    "pupils": "#222222",
 }
+
+EYES = [MEAN_FACE[list(REGIONS[eye])].mean(axis=0) for eye in ("right eye", "left eye")]
+POINTS = np.concatenate([MEAN_FACE, EYES])
+"""(70, 2): the mean face, with the pupils in the middle of the eyes."""
 
 AWAY = 0.021
 """Distance from a point to its number, as a part of the face's size."""
@@ -58,14 +65,14 @@ LEFT, RIGHT, UP, DOWN = (-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)
 
 
 def label_directions() -> np.ndarray:
-    """(68, 2) unit vectors from each point to where its number is printed; y goes down."""
-    away = np.zeros((68, 2))
+    """(70, 2) unit vectors from each point to where its number is printed; y goes down."""
+    away = np.zeros((70, 2))
     for region, numbers in REGIONS.items():
         columns = list(numbers)
-        middle = MEAN_FACE[columns].mean(axis=0)
+        middle = POINTS[columns].mean(axis=0)
         if region == "jaw":
             middle = np.array([0.0, -0.25])
-        away[columns] = MEAN_FACE[columns] - middle
+        away[columns] = POINTS[columns] - middle
         if region.endswith("eyebrow"):
             away[columns] = UP
     away[27:31] = RIGHT
@@ -73,6 +80,7 @@ def label_directions() -> np.ndarray:
     away[[61, 62, 63]] = UP
     away[[65, 66, 67]] = DOWN
     away[60], away[64] = (0.75, 1.0), (-0.75, 1.0)
+    away[68], away[69] = RIGHT, LEFT
     away[48], away[54] = LEFT, RIGHT
     return away / np.linalg.norm(away, axis=1, keepdims=True)
 
@@ -80,12 +88,12 @@ def label_directions() -> np.ndarray:
 def draw_region(axes: Axes, name: str, away: np.ndarray) -> None:
     """Draw the edges, points and numbers of a region."""
     numbers, color = REGIONS[name], COLORS[name]
-    for a, b in IBUG_68.edge_columns:
+    for a, b in OPENPOSE_70.edge_columns:
         if a in numbers and b in numbers:
-            axes.plot(*MEAN_FACE[[a, b]].T, color=color, linewidth=1.6, zorder=1)
-    axes.scatter(*MEAN_FACE[list(numbers)].T, s=22, color=color, zorder=2)
+            axes.plot(*POINTS[[a, b]].T, color=color, linewidth=1.6, zorder=1)
+    axes.scatter(*POINTS[list(numbers)].T, s=22, color=color, zorder=2)
     for number in numbers:
-        x, y = MEAN_FACE[number] + AWAY * away[number]
+        x, y = POINTS[number] + AWAY * away[number]
         axes.text(x, y, str(number), color=color, fontsize=9, ha="center", va="center", zorder=3)
 
 
@@ -104,10 +112,11 @@ def draw(path: Path) -> None:
         "left eye": (0.215, -0.235),
         "outer lips": (0.0, 0.325),
         "inner lips": (0.305, 0.205),
+        "pupils": (0.0, -0.37),
     }
     for name, (x, y) in places.items():
         axes.text(x, y, name, color=COLORS[name], fontsize=12, weight="bold", ha="center")
-    inner = MEAN_FACE[64]
+    inner = POINTS[64]
     axes.annotate(
         "", inner, (0.245, 0.195), arrowprops={"arrowstyle": "-", "color": COLORS["inner lips"]}
     )
@@ -126,7 +135,7 @@ def table() -> str:
     parts = []
     for region, numbers in REGIONS.items():
         title = f"{region[0].upper()}{region[1:]} ({numbers[0]} to {numbers[-1]})"
-        cells = [f"{number} | `{IBUG_68.names[number]}`" for number in numbers]
+        cells = [f"{number} | `{OPENPOSE_70.names[number]}`" for number in numbers]
         cells += [" | "] * (-len(cells) % COLUMNS)
         rows = [cells[start : start + COLUMNS] for start in range(0, len(cells), COLUMNS)]
         lines = [["number | name"] * COLUMNS, ["---: | ---"] * COLUMNS, *rows]
