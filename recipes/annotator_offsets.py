@@ -1,10 +1,10 @@
 """Refit how the annotators of the data sets differ: the last step of training the landmark model.
 
-The network learns the annotator bias by gradient steps, together with everything else. For sets that
-label few of the points, few steps count, and it does not reach its optimum. So the maps of these sets
-are fitted again in closed form, on training faces: for each set, a
-ridge regression (Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634) predicts the error of
-each point from all predicted points. See `facepoints.models.networks.annotator_bias`.
+The network learns the annotator bias by gradient steps, together with everything else. For sets
+that label few of the points, few steps count, and it does not reach its optimum. So the maps of
+these sets are fitted again in closed form, on training faces: for each set, a ridge regression
+(Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634) predicts the error of each point from all
+predicted points. See `facepoints.models.networks.annotator_bias`.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ Faces are detected and measured with the built-in model; the true measures are t
 The radius of a measure is propagated from the radii of the points, whose errors are assumed to be
 independent and normal. Neither is true, so the radius is multiplied by a factor: the 90 % quantile
 of error over radius on the people whom `points.py` holds out for calibration (split conformal
-prediction, as for the points in `evaluation.calibration`). Photos (HELEN) and frames (YouTube Faces)
-count half each; left and right share a factor. --held-out measures on the people of the test set, who are not used for
-any choice.
+prediction, as for the points in `evaluation.calibration`). Photos (HELEN) and frames (YouTube
+Faces) count half each; left and right share a factor. --held-out measures on the people of the test
+set, who are not used for any choice.
 
 The radius of the asymmetry is a noise floor: the asymmetry that point errors make of a symmetric
 face. Its factor is measured with the errors of each face on the mean head, turned like the face.

@@ -52,7 +52,7 @@ OnError = Literal["raise", "skip"]
 Image = ImageInput
 """An array, the path or the bytes of a file, or an image of Pillow (`imaging.image_input`)."""
 
-_SURE_DETECTOR = 0.7  # score of the detector from which the model alone decides
+_SURE_DETECTOR = 0.9  # score of the detector from which the model alone decides
 _DETECTOR_WEIGHT = 2.0  # of the detector's log odds beside the model's
 
 
