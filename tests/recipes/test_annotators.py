@@ -1,4 +1,4 @@
-"""Annotators who differ are told apart in training; the last steps of the recipe fit what is left."""
+"""Annotators who differ are told apart in training; the recipe's last steps fit what is left."""
 
 from __future__ import annotations
 
