@@ -180,7 +180,9 @@ def test_a_mirrored_image_swaps_the_signs_of_yaw_and_roll(seed: int) -> None:
     here, there = measure(face), measure(other)
     for name, sign in (("yaw", -1), ("roll", -1), ("pitch", 1)):
         assert there[name].value == pytest.approx(sign * here[name].value, abs=0.01)
-    assert there["asymmetry"].value == pytest.approx(here["asymmetry"].value, abs=1e-4)
+    assert set(there) == set(here)
+    if "asymmetry" in here:  # the head is not turned too far for it
+        assert there["asymmetry"].value == pytest.approx(here["asymmetry"].value, abs=1e-4)
     for name in ("palpebral_slant_left", "eye_opening_left", "palpebral_fissure_left_ratio"):
         swapped = there[name.replace("left", "right")]
         assert swapped.value == pytest.approx(here[name].value, abs=1e-3)
@@ -312,7 +314,9 @@ def test_every_measure_has_a_radius_factor_equal_on_both_sides() -> None:
 
 
 # one factor below 1 and one above
-@pytest.mark.parametrize(("name", "wider"), [("mouth_width_px", False), ("mouth_opening", True)])
+@pytest.mark.parametrize(
+    ("name", "wider"), [("palpebral_fissure_left_px", False), ("mouth_opening", True)]
+)
 def test_factors_change_the_radius_and_leave_the_value(name: str, wider: bool) -> None:
     face = a_person()
     assert (RADIUS_FACTORS[name] > 1) == wider
