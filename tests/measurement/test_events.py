@@ -117,3 +117,12 @@ def test_the_effect_of_a_larger_value_of_every_setting_is_documented() -> None:
     texts.pop("SettingsError")
     assert list(texts) == [field.name for field in fields(EventConfig)]
     assert [name for name, text in texts.items() if "Larger:" not in text] == []
+
+
+@pytest.mark.parametrize(("start", "part"), [(2.0, True), (4.0, True), (4.5, False), (6.0, False)])
+def test_closed_eyes_during_a_yawn_are_part_of_it(start: float, part: bool) -> None:
+    yawn = Event("yawn", 0, 9, 1.0, 4.0, 0.8)
+    closed = Event("eyes_closed", 0, 9, start, 2.0, 0.1)
+    assert closed.is_part_of_yawn([yawn]) == part
+    assert not closed.is_part_of_yawn([])
+    assert not Event("blink", 0, 9, start, 0.2, 0.1).is_part_of_yawn([yawn])

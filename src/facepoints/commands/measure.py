@@ -207,8 +207,8 @@ def _events(track: _Track) -> Iterator[_TrackEvent]:
     """Yield the events of one person in order of time, and set `events` of the track's faces."""
     events: list[tuple[Event, _Track]] = []
     for detect, kinds, names in (
-        (eye_events, ("blink", "eyes_closed"), ("eye_opening", "yaw", "pitch")),
         (yawns, ("yawn",), ("mouth_opening",)),
+        (eye_events, ("blink", "eyes_closed"), ("eye_opening", "yaw", "pitch")),
     ):
         known = [(frame, face) for frame, face in track if face.measures.keys() >= set(names)]
         time = np.array([frame.time for frame, _ in known], dtype=np.float64)
@@ -220,6 +220,8 @@ def _events(track: _Track) -> Iterator[_TrackEvent]:
         # the limits of events are for angles of the fitted head
         turns = [np.stack(pose, axis=1) / (SLOPES["yaw"], SLOPES["pitch"])] if pose else []
         for event in detect(time, opening, *turns):
+            if event.is_part_of_yawn([other for other, _ in events]):
+                continue
             events.append((event, known))
             for _, face in known[event.first : event.last + 1]:
                 face.events = (face.events or {}) | {event.kind: True}

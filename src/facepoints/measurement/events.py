@@ -14,8 +14,9 @@ the limits):
   shouting and a long laugh look the same.
 
 Eyes seem to narrow while a head turns or nods, so an eye event during a turn of more than
-`max_turn` is dropped. A blink lasts 0.1 to 0.4 s: at 10 frames per second some blinks fall between
-two frames. A look down narrows the eyes as closing them does, and counts as "eyes closed".
+`max_turn` is dropped. They narrow in a yawn, too: closed eyes during a yawn are part of it
+(`Event.is_part_of_yawn`). A blink lasts 0.1 to 0.4 s: at 10 frames per second some blinks fall
+between two frames. A look down narrows the eyes as closing them does, and counts as "eyes closed".
 
 The limits lie close to the open eye and the closed mouth, because the built-in model predicts
 both nearer to their usual opening than they are: it was trained on people who look into a camera.
@@ -27,7 +28,7 @@ nothing in still, talking, nodding or turning heads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -126,6 +127,19 @@ class Event:
     start: float
     seconds: float
     extreme: float
+
+    def is_part_of_yawn(self, others: Sequence[Event]) -> bool:
+        """True for closed eyes half of whose time or more lies within a yawn of `others`.
+
+        Eyes narrow in a yawn, whether or not they close.
+        """
+        end = self.start + self.seconds
+        shared = (
+            min(end, other.start + other.seconds) - max(self.start, other.start)
+            for other in others
+            if other.kind == "yawn"
+        )
+        return self.kind == "eyes_closed" and max(shared, default=0.0) >= self.seconds / 2
 
 
 def eye_events(
