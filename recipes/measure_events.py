@@ -2,7 +2,8 @@
 
     python recipes/measure_events.py --data DATA          # two minutes on one core
 
-DATA holds `lfpw/train` and `held-out.txt`. Clips of four seconds are made from photos of people
+DATA holds the sets of `points_data.SETS` and `held-out.txt`. Clips of four seconds are made from
+photos of HELEN, of people
 whom `points.py` keeps to calibrate on (see `acting`), with a sway of the head and the noise of a
 camera, and go through the network of the package as any video. The limits in
 `facepoints.measurement.events` were set by what this prints, for lack of labelled videos. To be run
@@ -43,7 +44,7 @@ EVERY = 6
 """One photo in so many."""
 BLINKS = (0.8, 2.3)
 LIMITS = (
-    ((0.6, 0.8), (0.8, 0.9), (0.85, 0.925), (0.9, 0.95)),
+    ((0.6, 0.8), (0.7, 0.85), (0.75, 0.875), (0.8, 0.9), (0.85, 0.925), (0.9, 0.95)),
     ((0.6, 0.35), (0.2, 0.12), (0.15, 0.08)),
 )
 """Limits that --limits tries: pairs of `closed_ratio` and `narrowed_ratio`, and of `yawn_peak` and
@@ -55,7 +56,7 @@ class Recipe:
     """Count blinks and yawns."""
 
     data: Path = Path("../shared/data")
-    """Folder with lfpw/train, youtube-faces and held-out.txt."""
+    """Folder with the sets of `points_data.SETS` and held-out.txt."""
     limits: bool = False
     """Count with other limits as well."""
 
@@ -130,7 +131,7 @@ def counted(courses: list[Array], config: events.EventConfig) -> list[int]:
 
 
 def main(recipe: Recipe) -> None:
-    (photos,) = photos_of(recipe.data, held_out=False)["lfpw"]
+    (photos,) = photos_of(recipe.data, held_out=False)["helen"]
     model = facepoints.load()
     courses: dict[str, list[Array]] = {name: [] for name in CLIPS}
     for photo, points in list(zip(photos.read_images(), photos.points, strict=True))[::EVERY]:
