@@ -138,7 +138,7 @@ def test_labels_of_scenes_follow_the_image() -> None:
     """Bright dots that are drawn at the labels of a dark photo stay at the labels."""
     from facepoints.landmarks.mean_face import MEAN_FACE
 
-    points = MEAN_FACE * 160 + (150, 140)
+    points = (MEAN_FACE * 160 + (150, 140)).astype(np.float64)
     dark = np.full((300, 320), 20, np.uint8)
     photo = scene_photo(dark, points[None], MEAN_FACE.astype(np.float64))
     drawn = dark.copy()

@@ -148,9 +148,11 @@ class Batches:
                 self.size,
             )
             parts.append(changed._replace(points=changed.points + mirror_bias))
-        images, points, labelled, visibility = (
-            None if part[0] is None else torch.cat(part) for part in zip(*parts, strict=True)
-        )
+        images = torch.cat([part.images for part in parts])
+        points = torch.cat([part.points for part in parts])
+        labelled = torch.cat([part.labelled for part in parts])
+        known = [part.visibility for part in parts if part.visibility is not None]
+        visibility = torch.cat(known) if known else None
         if self.negatives is not None:
             images = torch.cat([images, self._draw_negatives(len(chosen), generator)])
         scheme = self.rows.scheme[torch.from_numpy(chosen).to(ctx.device)]
