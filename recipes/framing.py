@@ -78,7 +78,7 @@ def fit_heads_to(
             better = (cost < best) & (labelled.sum(axis=1) >= _MIN_POINTS)
             best[better], turned[better] = cost[better], yaw
             projected[better] = (center + turn * away)[better]
-    return np.stack([projected.real, projected.imag], axis=-1), turned
+    return np.stack([np.real(projected), np.imag(projected)], axis=-1), turned
 
 
 def _projected(yaw: float, pitch: float) -> NDArray[np.complex128]:

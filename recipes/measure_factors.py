@@ -110,11 +110,11 @@ def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
         labels = replace(face, points=truth.astype(np.float32), radius=np.zeros_like(face.radius))
         here, there = measure(face), measure(labels)
         # the radii of angles also hold how heads differ, which labels on the same head do not show
-        angles = dict(zip(ANGLES, head_pose(face).point_radius, strict=True))
+        radii: dict[str, float] = dict(zip(ANGLES, head_pose(face).point_radius, strict=True))
         for name in here.keys() & there.keys() - {"asymmetry"}:
             error = here[name].value - there[name].value
             error = wrap_degrees(error) if name == "roll" else error
-            collected[name].append(abs(error) / angles.get(name, here[name].radius))
+            collected[name].append(abs(error) / radii.get(name, here[name].radius))
         if "asymmetry" in here:
             collected["asymmetry"].append(_asymmetry_of_errors(face, truth))
     return {name: np.array(values) for name, values in collected.items()}

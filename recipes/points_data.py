@@ -149,7 +149,7 @@ def read_sets(data: Path, seed: int) -> dict[str, LabeledSet]:
         photos = photos.take(~np.isin(photos.group, [*held_out, *COPIES]))
         points, labelled = in_columns(photos, mapping)
         projected, turned = fit_heads_to(points[:, :68], labelled[:, :68])
-        framed = np.isfinite(projected).all(axis=(1, 2))
+        framed = np.asarray(np.isfinite(projected).all(axis=(1, 2)), dtype=bool)
         full = np.where(labelled[..., None], points, with_pupils(projected))
         visibility = visible_points(labelled, turned)
         if name == "cfp":

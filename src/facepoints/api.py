@@ -125,10 +125,10 @@ class FaceModel(Predictor):
             raise SettingsError(f"config is a TrackerConfig, got {type(config).__name__}")
         check_fps(fps)
         if isinstance(source, str | Path | Integral):
-            source = open_video(source, fps)
-        elif not all(hasattr(source, name) for name in ("__iter__", "live", "fps", "name")):
+            return track_video(self, open_video(source, fps), config)
+        if not all(hasattr(source, name) for name in ("__iter__", "live", "fps", "name")):
             raise SettingsError(
                 f"a video is a file, a camera number, an address, a folder of numbered images or "
                 f"an opened source, got {type(source).__name__}; for single images, call the model"
             )
-        return track_video(self, source, config)
+        return track_video(self, source, config)  # pyright: ignore[reportArgumentType]

@@ -75,6 +75,8 @@ def test_refitted_offsets_are_those_of_the_annotator_of_each_image_and_are_in_th
     export(after, tmp_path / "model.onnx")
     there, here = LandmarkModel.load(tmp_path / "model.onnx"), after.predict(rows.images)
     got = there(rows.images)
+    assert got.visible is not None
+    assert here.visible is not None
     np.testing.assert_allclose(got.points, here.points, atol=1e-2)
     np.testing.assert_allclose(got.visible, here.visible, atol=1e-3)
     np.testing.assert_allclose(got.radius, here.radius, rtol=1e-3)

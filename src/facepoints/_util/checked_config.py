@@ -48,8 +48,8 @@ class CheckedConfig:
 
 
 def _check(where: str, value: Any, low: float, high: float) -> None:
-    if not isinstance(value, Real) or not math.isfinite(value):
+    if not isinstance(value, Real) or not math.isfinite(float(value)):
         raise SettingsError(f"{where} must be a finite number, got {value!r:.60}")
-    if not low <= value <= high:
+    if not low <= float(value) <= high:
         limits = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
         raise SettingsError(f"{where} must be {limits}, is {value}")

@@ -19,7 +19,7 @@ __all__ = ["check_renames", "read_renames", "renamed"]
 
 _LARGEST = 1 << 20  # bytes of a file of names
 
-LabeledFaces = TypeVar("LabeledFaces", Samples, Photos)
+LabeledFaces = TypeVar("LabeledFaces", bound=Samples | Photos)
 
 
 def read_renames(source: str | Path | Mapping[str, str] | None) -> dict[str, str]:

@@ -157,11 +157,14 @@ class AlignedFace:
 
     def to_crop(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Points (..., 2) of the image, (x, y) in pixels, in pixels of the crop."""
-        return affine.apply(self.matrix, np.asarray(points, dtype=np.float64))
+        moved = affine.apply(self.matrix, np.asarray(points, dtype=np.float64))
+        return np.asarray(moved, dtype=np.float64)
 
     def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Points (..., 2) of the crop, (x, y) in pixels, in pixels of the image."""
-        return affine.apply(affine.invert(self.matrix), np.asarray(points, dtype=np.float64))
+        back = affine.invert(self.matrix)
+        moved = affine.apply(back, np.asarray(points, dtype=np.float64))
+        return np.asarray(moved, dtype=np.float64)
 
 
 def crops(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
@@ -40,7 +41,7 @@ def as_faces(faces: object) -> list[Face]:
     """
     if isinstance(faces, Face):
         return [faces]
-    listed = list(faces) if isinstance(faces, Iterable) else [faces]
+    listed: list[Any] = list(faces) if isinstance(faces, Iterable) else [faces]
     for one in listed:
         if not isinstance(one, Face):
             hint = "; take the faces of one image" if isinstance(one, list) else ""

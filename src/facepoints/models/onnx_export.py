@@ -153,7 +153,7 @@ def graph_of(run: Run) -> Any:
     """The run as an `onnx.ModelProto`, for any number of crops."""
     example = torch.zeros(2, *run.size, dtype=torch.uint8)
     shapes = {0: torch.export.Dim("batch")}
-    outputs = [*OUTPUTS, VISIBLE] if run.has_visibility else list(OUTPUTS)
+    outputs: list[str] = [*OUTPUTS, VISIBLE] if run.has_visibility else [*OUTPUTS]
     return traced(RunGraph(run), example, shapes, [INPUT], outputs)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facepoints.errors import MissingExtraError
 from facepoints.inference.face import Face
@@ -42,7 +42,8 @@ def to_dataframe(
         import pandas as pd
     except ImportError as error:
         raise MissingExtraError("pandas", None, "to_dataframe") from error
-    listed = list(faces) if isinstance(faces, Iterable) else [faces]
+    one_face = isinstance(faces, Face)
+    listed: list[Any] = [faces] if one_face or not isinstance(faces, Iterable) else list(faces)
     single = FrameResult("", as_faces([one for one in listed if not isinstance(one, FrameResult)]))
     results = [single, *(item for item in listed if isinstance(item, FrameResult))]
     landmarks = common_landmarks(results)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -138,7 +139,7 @@ def as_results(results: object) -> list[FrameResult]:
     """The results that a caller gave: one or several. Raises DataError for anything else."""
     if isinstance(results, FrameResult):
         return [results]
-    listed = list(results) if isinstance(results, Iterable) else [results]
+    listed: list[Any] = list(results) if isinstance(results, Iterable) else [results]
     for one in listed:
         if not isinstance(one, FrameResult):
             raise DataError(

@@ -159,11 +159,11 @@ class SharedSession:
     def _run_small(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[Any]:
         """Run a small batch with all threads together or with one."""
         if self._workers < 2:
-            return self._shared().run(outputs, {name: rows})
+            return list(self._shared().run(outputs, {name: rows}))
         use_all = self._choice.use_all()
         session = self._shared() if use_all else self._single_threaded()[0]
         begin = time.perf_counter()
-        results = session.run(outputs, {name: rows})
+        results = list(session.run(outputs, {name: rows}))
         self._choice.record(use_all, time.perf_counter() - begin, rows.size)
         return results
 
