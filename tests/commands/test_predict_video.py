@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
+from facepoints._util.temporary import PREFIX
 from facepoints.cli.main import main
 from facepoints.commands.video_drawing import drawn_path
 from facepoints.errors import DataError, SettingsError
@@ -238,7 +239,7 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path) -> None:
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     limit = time.monotonic() + 60  # until frames are being written
     while time.monotonic() < limit and not any(
-        p.stat().st_size > 2000 for p in tmp_path.glob(".o.mp4-*")
+        p.stat().st_size > 2000 for p in tmp_path.glob(f"{PREFIX}*.mp4")
     ):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)

@@ -30,6 +30,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
+import onnxruntime  # noqa: F401 (a signal while its library starts is an ImportError)
 
 from facepoints.cli import run as _imported  # noqa: F401 (the commands, imported once for all tries)
 from facepoints.cli.main import main

@@ -230,12 +230,15 @@ def test_ratios_are_invariant_to_scale_rotation_and_shift(
     turn = affine.rotation_matrix(degrees, (-40.0, 70.0))
     here = measure(face)
     there = measure(moved(face, affine.compose(turn, affine.resize_matrix(scale, scale))))
-    assert list(here) == list(there) == list(MEASURES)
+    # a head that is turned too far has no asymmetry
+    assert list(here) == list(there) == [name for name in MEASURES if name in here]
+    assert set(MEASURES) - set(here) <= {"asymmetry"}
     for name, definition in DEFINITIONS.items():
         factor = scale if definition.unit == "px" else 1
         assert there[name].value == pytest.approx(factor * here[name].value, rel=1e-3, abs=2e-3)
         assert there[name].radius == pytest.approx(factor * here[name].radius, rel=2e-2)
-    assert there["asymmetry"].value == pytest.approx(here["asymmetry"].value, abs=1e-4)
+    if "asymmetry" in here:
+        assert there["asymmetry"].value == pytest.approx(here["asymmetry"].value, abs=1e-4)
 
 
 def test_distances_and_slants_of_a_face_with_known_points() -> None:

@@ -35,7 +35,7 @@ def test_left_and_right_share_a_factor() -> None:
 @pytest.mark.slow
 def test_the_factors_in_the_package_fit_its_model(shared: Path) -> None:
     """Checked on the photos of the measurement, but frames count fully, not half as there."""
-    (photos,) = recipe.photos_of(shared, held_out=False)["lfpw"]
+    (photos,) = recipe.photos_of(shared, held_out=False)["helen"]
     faces = list(recipe.predictions(photos))
     assert len(faces) == len(photos)
     held = {name: np.mean(ratio <= 1) for name, ratio in recipe.ratios(faces).items()}
