@@ -49,8 +49,6 @@ CLOSED, GAPE = (0.3, 1.0), (0.05, 0.7)
 """Range of the closure of the eyes (0 to 1), and of the opening of the mouth over its width
 (log-uniform)."""
 
-RIGHT = {"right": "left", "left": "right"}
-
 INTHEWILD = {
     "right_eye_outer": "right_eye_outer_corner",
     "right_eye_inner": "right_eye_inner_corner",
@@ -69,7 +67,7 @@ INTHEWILD = {
 
 CFP = {name: name for name in IBUG_68.names} | {
     f"{side}_eye_lower_{a}": f"{side}_eye_lower_{b}"
-    for side in RIGHT
+    for side in ("right", "left")
     for a, b in (("inner", "outer"), ("outer", "inner"))
 }
 """The same for `cfp`, whose two labels of a lower lid stand the other way round than iBUG's (in 97
@@ -153,7 +151,7 @@ def read_sets(data: Path, seed: int) -> dict[str, LabeledSet]:
         full = np.where(labelled[..., None], points, with_pupils(projected))
         visibility = visible_points(labelled, turned)
         if name == "cfp":
-            visibility = hidden_half(labelled, visibility)
+            visibility = hidden_half(labelled)
             labelled = labelled | ((visibility == 0) & (np.arange(70) < 68))
         photos = replace(
             photos,
@@ -209,13 +207,13 @@ def visible_points(labelled: NDArray[np.bool_], yaw: NDArray[np.float64]) -> NDA
     return np.where(labelled & ~unknown, 1, -1).astype(np.int8)
 
 
-def hidden_half(labelled: NDArray[np.bool_], visibility: NDArray[np.int8]) -> NDArray[np.int8]:
+def hidden_half(labelled: NDArray[np.bool_]) -> NDArray[np.int8]:
     """Visibility (N, 70) of real profiles: labeled points are visible, and the half of the face
     without labels is hidden."""
     sides = _sides()
     near = np.sign((labelled * sides).sum(axis=1))[:, None]
     far = sides * near < 0
-    return np.where(labelled, 1, np.where(far, 0, visibility * 0 - 1)).astype(np.int8)
+    return np.where(labelled, 1, np.where(far, 0, -1)).astype(np.int8)
 
 
 def crops_of(given: LabeledSet, shape: NDArray[np.float64], size: int, face: float) -> Samples:

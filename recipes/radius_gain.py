@@ -178,9 +178,13 @@ def _add_gain(folder: Path, weight: Tensor, bias: float) -> None:
     assert isinstance(model.backbone, HeatNet)
     gain = model.backbone.log_scale_gain
     assert gain is not None
+    assert isinstance(before.backbone, HeatNet)
     with torch.no_grad():
-        gain.weight.copy_(weight[None])
-        gain.bias.fill_(bias)
+        if before.backbone.log_scale_gain is None:
+            gain.weight.zero_()
+            gain.bias.zero_()
+        gain.weight += weight  # a gain from before is part of the scales that were fitted
+        gain.bias += bias
     save_weights(folder / entry["file"], model)
     entry["has_scale_gain"] = True
     save_run(folder, header)

@@ -19,7 +19,7 @@ RIGHT = np.array(["right" in name for name in OPENPOSE_70.names])
 def test_a_profile_hides_the_half_without_labels() -> None:
     labelled = np.zeros((1, 70), dtype=bool)
     labelled[0, :9] = labelled[0, 36:42] = True
-    visible = recipe.hidden_half(labelled, np.full((1, 70), -1, np.int8))[0]
+    visible = recipe.hidden_half(labelled)[0]
     assert (visible[labelled[0]] == 1).all()
     assert (visible[LEFT] == 0).all()
     assert (visible[RIGHT & ~labelled[0]] == -1).all()

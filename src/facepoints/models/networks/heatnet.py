@@ -92,7 +92,7 @@ class HeatNet(nn.Module):
             correction.
         has_visibility: also predict whether each point is visible.
         has_scale_gain: multiply all scales of a face by a factor that is predicted from its
-            features; see `recipes/as_used.py`.
+            features; see `recipes/radius_gain.py`.
     """
 
     def __init__(
