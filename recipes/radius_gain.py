@@ -183,8 +183,8 @@ def _add_gain(folder: Path, weight: Tensor, bias: float) -> None:
         if before.backbone.log_scale_gain is None:
             gain.weight.zero_()
             gain.bias.zero_()
-        gain.weight += weight  # a gain from before is part of the scales that were fitted
-        gain.bias += bias
+        gain.weight.add_(weight)  # a gain from before is part of the scales that were fitted
+        gain.bias.add_(bias)
     save_weights(folder / entry["file"], model)
     entry["has_scale_gain"] = True
     save_run(folder, header)
