@@ -32,6 +32,7 @@ ROWS = (
     "models",
     "training",
     "commands",
+    "web",
     "cli",
     "__main__ _pyinstaller",
 )

@@ -14,6 +14,8 @@ from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 
 __all__ = [
+    "MERGE_ANGLE",
+    "MERGE_IOU",
     "Box",
     "Detection",
     "DetectorOutput",
@@ -30,9 +32,13 @@ __all__ = [
 Box = tuple[float, float, float, float]
 """(x, y, width, height) in pixels."""
 
-_MERGE_IOU = 0.5  # detections that overlap more are merged
+MERGE_IOU = 0.5
+"""Detections that overlap more are merged."""
+
+MERGE_ANGLE = 30.0
+"""Degrees; detections whose angles differ by more are not merged."""
+
 _MAX_NUMBER = 1e7  # pixels or degrees; no image is that large
-_MERGE_ANGLE = 30.0  # degrees; detections whose angles differ by more are not merged
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ def merge_detections(detections: Sequence[Detection]) -> list[Detection]:
     for detection in sorted(detections, key=lambda d: -d.score):
         for group in groups:
             angle = abs(wrap_degrees(detection.angle - group[0].angle))
-            if angle <= _MERGE_ANGLE and iou(detection.box, group[0].box) > _MERGE_IOU:
+            if angle <= MERGE_ANGLE and iou(detection.box, group[0].box) > MERGE_IOU:
                 group.append(detection)
                 break
         else:

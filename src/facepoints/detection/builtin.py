@@ -44,7 +44,17 @@ from facepoints.landmarks.mean_face import MEAN_BOX
 from facepoints.runtime.model_file import read_model_file
 from facepoints.runtime.onnx_session import SharedSession
 
-__all__ = ["INPUT", "KIND", "OUTPUTS", "STRIDES", "BuiltinDetector", "cell_centers", "decode"]
+__all__ = [
+    "INPUT",
+    "KIND",
+    "MEAN_IOU",
+    "OUTPUTS",
+    "SIDE",
+    "STRIDES",
+    "BuiltinDetector",
+    "cell_centers",
+    "decode",
+]
 
 KIND = "face-detector"
 """Value of "kind" in the metadata."""
@@ -53,9 +63,11 @@ INPUT, OUTPUTS = "pictures", ("cells",)
 STRIDES = (8, 16, 32)
 """Pixels between the cells of each grid."""
 
-_MEAN_IOU = 0.5  # cells whose boxes overlap more with the best one's are averaged with it
+MEAN_IOU = 0.5
+"""Cells whose boxes overlap more with the best one's are averaged with it."""
 
-_SIDE = 320
+SIDE = 320
+"""Default of the longer side of the first pass, in pixels."""
 
 
 def decode(
@@ -94,7 +106,7 @@ def decode(
         united, of_smaller = overlaps(boxes, boxes[best])
         same = left & ((united > SAME_IOU) | (of_smaller > SAME_OVERLAP))
         left &= ~same
-        weight = scores * (same & (united > _MEAN_IOU))
+        weight = scores * (same & (united > MEAN_IOU))
         weight /= weight.sum()
         frame, five = weight @ frames, weight @ points
         detection = _detection(frame, float(scores[best]))
@@ -162,7 +174,7 @@ class BuiltinDetector:
         checksum: SHA-256 of the file, see `runtime.model_file`.
     """
 
-    side: int = _SIDE
+    side: int = SIDE
     min_score: float = 0.5
     checksum: str = field(default="", repr=False, compare=False)
     _session: SharedSession | None = field(default=None, repr=False, compare=False)
@@ -172,7 +184,7 @@ class BuiltinDetector:
         cls,
         path: Path | None = None,
         *,
-        side: int = _SIDE,
+        side: int = SIDE,
         min_score: float = 0.5,
         threads: int | None = None,
     ) -> BuiltinDetector:

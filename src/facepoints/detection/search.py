@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,9 +28,11 @@ __all__ = [
     "HINT_SCORE",
     "SAME_IOU",
     "SAME_OVERLAP",
+    "SEARCH",
     "SURE_SCORE",
     "WINDOW",
     "Network",
+    "SearchConfig",
     "Window",
     "is_same_face",
     "search",
@@ -43,18 +45,47 @@ HINT_SCORE = 0.12
 WINDOW = 128
 """Side of the windows in pixels of the network's input."""
 
-_SMALL = 30  # pixels in a pass; a smaller face calls for more pixels,
-_SMALL_LATE = 14  # or a smaller one than this from a pass of `_LATE` pixels on
-_LATE = 2560
-_LARGEST_SIDE = 5120  # of a pass that follows by itself
-_COARSE = 512  # a first pass with more pixels than this misses large faces
-_SECOND_SIDES = (1.75, 1600)  # least over the first pass's side; most in pixels
-_SECOND_PART = 0.45  # of the image's longer side
-_MORE = 1.2  # an image must have this factor of pixels more for a further pass
-_WINDOW_FACE = 36.0  # pixels that a face measures in a window, if the image has that many
-_MOST_ZOOM = 3.0
-_FEWEST_WINDOWS = 8
-_WINDOW_PART = 0.6  # pixels of all windows over those of the last pass, if there are more hints
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """When the search goes on with more pixels, and how far.
+
+    Attributes:
+        small_face: pixels in a pass; a smaller sure face calls for a pass with more pixels.
+            Larger: smaller faces are found beside it, slower.
+        late_small_face: the same from a pass of `late_side` pixels on.
+        late_side: longer side of a pass in pixels.
+        largest_side: longer side in pixels of the last pass that follows by itself.
+        coarse_side: longer side in pixels; a first pass with more pixels misses large faces, so
+            passes with fewer pixels come before it.
+        second_factor: least factor from the first pass's side to the second's.
+        second_side: most pixels of the second pass's longer side.
+        second_part: fraction of the image's longer side that the second pass has, if the two
+            limits above allow it.
+        more_pixels: factor of pixels that an image must have more for a further pass.
+        window_face: pixels that a face measures in a window, if the image has that many.
+        most_zoom: most pixels of a window for a pixel of the pass before.
+        fewest_windows: number of hints that are looked at again in any case.
+        window_part: pixels of all windows over those of the last pass, if there are more hints.
+    """
+
+    small_face: float = 30.0
+    late_small_face: float = 14.0
+    late_side: float = 2560.0
+    largest_side: float = 5120.0
+    coarse_side: int = 512
+    second_factor: float = 1.75
+    second_side: float = 1600.0
+    second_part: float = 0.45
+    more_pixels: float = 1.2
+    window_face: float = 36.0
+    most_zoom: float = 3.0
+    fewest_windows: int = 8
+    window_part: float = 0.6
+
+
+SEARCH = SearchConfig()
+"""The settings of `search`."""
 
 SAME_IOU, SAME_OVERLAP = 0.35, 0.7
 """Boxes are of the same face if they overlap more, or if one contains more than this fraction of
@@ -98,14 +129,17 @@ def search(
     least = min(min_score, HINT_SCORE)
     faces = _first(network, gray, side, least)
     before = float(min(side, longest))
-    if longest > _MORE * before and not any(d.score >= SURE_SCORE for d, _ in faces):
-        second = max(_SECOND_SIDES[0] * before, min(_SECOND_PART * longest, _SECOND_SIDES[1]))
+    if longest > SEARCH.more_pixels * before and not any(d.score >= SURE_SCORE for d, _ in faces):
+        second = max(
+            SEARCH.second_factor * before, min(SEARCH.second_part * longest, SEARCH.second_side)
+        )
         second = min(float(longest), second)
-        small = _SMALL * longest / second
+        small = SEARCH.small_face * longest / second
         faces = _joined(faces, network.whole(gray, round(second), least), small)
         before = second
-    while longest > _MORE * before and before < _LARGEST_SIDE:
-        small = (_SMALL if before < _LATE else _SMALL_LATE) * longest / before
+    while longest > SEARCH.more_pixels * before and before < SEARCH.largest_side:
+        limit = SEARCH.small_face if before < SEARCH.late_side else SEARCH.late_small_face
+        small = limit * longest / before
         if not any(d.score >= SURE_SCORE and max(d.box[2:]) < small for d, _ in faces):
             faces = _closer(network, gray, faces, small, longest / before, least)
             if not any(d.score >= SURE_SCORE and max(d.box[2:]) < small for d, _ in faces):
@@ -121,11 +155,11 @@ def _first(
     """The first pass; with so many pixels that large faces are too large for the network, passes
     with fewer pixels before it."""
     sides = [side]
-    while sides[0] > _COARSE and max(gray.shape) > _COARSE:
+    while sides[0] > SEARCH.coarse_side and max(gray.shape) > SEARCH.coarse_side:
         sides.insert(0, sides[0] // 4)
     faces: DetectorOutput = []
     for each in sides:
-        small = _SMALL * max(gray.shape) / each * 4
+        small = SEARCH.small_face * max(gray.shape) / each * 4
         faces = _joined(faces, network.whole(gray, each, min_score), small)
     return faces
 
@@ -147,7 +181,7 @@ def _closer(
     """
     hints = [f for f in faces if f[0].score < SURE_SCORE and max(f[0].box[2:]) < small]
     pixels = gray.size / shrunk**2
-    hints = hints[: max(_FEWEST_WINDOWS, int(_WINDOW_PART * pixels / WINDOW**2))]
+    hints = hints[: max(SEARCH.fewest_windows, int(SEARCH.window_part * pixels / WINDOW**2))]
     if not hints:
         return faces
     windows = [_window(detection, shrunk) for detection, _ in hints]
@@ -169,8 +203,8 @@ def _mean_odds(one: float, other: float) -> float:
 
 def _window(detection: Detection, shrunk: float) -> Window:
     x, y, width, height = detection.box
-    most = min(1.0, _MOST_ZOOM / shrunk)
-    zoom = min(most, max(_WINDOW_FACE / max(width, height), 1 / shrunk))
+    most = min(1.0, SEARCH.most_zoom / shrunk)
+    zoom = min(most, max(SEARCH.window_face / max(width, height), 1 / shrunk))
     return Window(x + width / 2, y + height / 2, zoom)
 
 

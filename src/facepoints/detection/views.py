@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from facepoints.imaging import affine
 
-__all__ = ["MULTIPLE", "TILE", "cut", "resized", "tiles"]
+__all__ = ["MULTIPLE", "OVERLAP", "PADDING", "RESIZE_TOLERANCE", "TILE", "cut", "resized", "tiles"]
 
 MULTIPLE = 32
 """The network's input has sides of a multiple of this, in pixels: its coarsest stride."""
 TILE = 1536
 """Pixels; a larger image is searched in tiles of about this side at most, to save memory."""
-_OVERLAP = 192  # pixels of two tiles; larger faces are found in passes with fewer pixels
-_PADDING = 128  # gray value of the padding; the network normalizes it to 0
-_RESIZE_TOLERANCE = 1.1  # an image may exceed the wanted side by this factor
+OVERLAP = 192
+"""Pixels that two tiles share; larger faces are found in passes with fewer pixels."""
+PADDING = 128
+"""Gray value of the padding; the network normalizes it to 0."""
+RESIZE_TOLERANCE = 1.1
+"""An image may exceed the wanted side by this factor."""
 
 
 def resized(gray: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
@@ -30,13 +33,13 @@ def resized(gray: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tupl
     small = affine.shrink(gray, factor)
     across, down = min(factor, width), min(factor, height)
     scale = 1 / across, 1 / down
-    if longest > _RESIZE_TOLERANCE * side * factor:
+    if longest > RESIZE_TOLERANCE * side * factor:
         rows, columns = small.shape
         part = side / max(rows, columns)
         new = max(1, round(columns * part)), max(1, round(rows * part))
         small = np.asarray(cv2.resize(small, new, interpolation=cv2.INTER_LINEAR), np.uint8)
         scale = new[0] / (columns * across), new[1] / (rows * down)
-    fitted = np.full([-(-n // MULTIPLE) * MULTIPLE for n in small.shape], _PADDING, np.uint8)
+    fitted = np.full([-(-n // MULTIPLE) * MULTIPLE for n in small.shape], PADDING, np.uint8)
     fitted[: small.shape[0], : small.shape[1]] = small
     return fitted, scale
 
@@ -46,9 +49,9 @@ def tiles(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
     `MULTIPLE`."""
     starts = []
     for length in shape:
-        count = max(1, -(-(length - _OVERLAP) // (TILE - _OVERLAP)))
-        step = -(-(length - _OVERLAP) // (count * MULTIPLE)) * MULTIPLE
-        starts.append([(k * step, min(k * step + step + _OVERLAP, length)) for k in range(count)])
+        count = max(1, -(-(length - OVERLAP) // (TILE - OVERLAP)))
+        step = -(-(length - OVERLAP) // (count * MULTIPLE)) * MULTIPLE
+        starts.append([(k * step, min(k * step + step + OVERLAP, length)) for k in range(count)])
     for top, bottom in starts[0]:
         for left, right in starts[1]:
             yield slice(top, bottom), slice(left, right)

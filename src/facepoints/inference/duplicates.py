@@ -18,11 +18,14 @@ from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
 
-__all__ = ["direction_of", "without_duplicates"]
+__all__ = ["SAME_OVERLAP", "TURNED", "TURNED_OVERLAP", "direction_of", "without_duplicates"]
 
-_SAME_OVERLAP = 0.5  # faces are the same if more than this fraction of the smaller box is shared,
-_TURNED_OVERLAP = 0.1  # or more than this if their directions differ
-_TURNED = 70.0  # by more than this, degrees
+SAME_OVERLAP = 0.5
+"""Faces are the same if more than this fraction of the smaller box is shared,"""
+TURNED_OVERLAP = 0.1
+"""or more than this if their directions differ"""
+TURNED = 70.0
+"""by more than this, in degrees."""
 
 
 def without_duplicates(faces: Sequence[Face], canonical: NDArray[np.floating]) -> list[Face]:
@@ -47,8 +50,8 @@ def without_duplicates(faces: Sequence[Face], canonical: NDArray[np.floating]) -
 
 
 def _is_same(one: Face, direction: float, other: Face, other_direction: float) -> bool:
-    turned = abs(wrap_degrees(direction - other_direction)) > _TURNED
-    limit = _TURNED_OVERLAP if turned else _SAME_OVERLAP
+    turned = abs(wrap_degrees(direction - other_direction)) > TURNED
+    limit = TURNED_OVERLAP if turned else SAME_OVERLAP
     return overlap_of_smaller(one.box, other.box) > limit
 
 

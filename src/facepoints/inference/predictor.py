@@ -45,15 +45,21 @@ from facepoints.inference.face import Face
 from facepoints.inference.face_list import FaceList
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["Image", "OnError", "Predictor"]
+__all__ = ["DETECTOR_WEIGHT", "MIN_SCORE", "SURE_DETECTOR", "Image", "OnError", "Predictor"]
 
 OnError = Literal["raise", "skip"]
 
 Image = ImageInput
 """An array, the path or the bytes of a file, or an image of Pillow (`imaging.image_input`)."""
 
-_SURE_DETECTOR = 0.9  # score of the detector from which the model alone decides
-_DETECTOR_WEIGHT = 2.0  # of the detector's log odds beside the model's
+MIN_SCORE = 0.5
+"""Default of the minimum score of a face."""
+
+SURE_DETECTOR = 0.9
+"""Score of the detector from which the model alone decides."""
+
+DETECTOR_WEIGHT = 2.0
+"""Weight of the detector's log odds beside the model's."""
 
 
 class Predictor:
@@ -80,7 +86,7 @@ class Predictor:
         model: LandmarkNetwork,
         detector: FaceDetector | None = None,
         *,
-        min_score: float = 0.5,
+        min_score: float = MIN_SCORE,
         any_angle: bool = False,
         crop_config: CropConfig = CROP_CONFIG,
     ) -> None:
@@ -265,17 +271,17 @@ def _checksum(part: object) -> str:
 def _combined_score(model_score: float, detector_score: float) -> float:
     """Score of a face, [0, 1], from the scores of the model and of the detector.
 
-    It is the model's score if the detector's score is `_SURE_DETECTOR` or more. Otherwise the log
-    odds of the detector fall short of those of `_SURE_DETECTOR`, and the weighted difference is
+    It is the model's score if the detector's score is `SURE_DETECTOR` or more. Otherwise the log
+    odds of the detector fall short of those of `SURE_DETECTOR`, and the weighted difference is
     taken off the model's.
 
     Most of the model's false positives are places with a low detector score. Both numbers were set
     on photos of the validation people and on the validation pictures without a face.
     """
-    if detector_score >= _SURE_DETECTOR:
+    if detector_score >= SURE_DETECTOR:
         return model_score
-    short = _log_odds(_SURE_DETECTOR) - _log_odds(detector_score)
-    return 1 / (1 + math.exp(_DETECTOR_WEIGHT * short - _log_odds(model_score)))
+    short = _log_odds(SURE_DETECTOR) - _log_odds(detector_score)
+    return 1 / (1 + math.exp(DETECTOR_WEIGHT * short - _log_odds(model_score)))
 
 
 def _log_odds(score: float) -> float:
