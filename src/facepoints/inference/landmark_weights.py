@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HIDDEN", "landmark_weights", "visibility_weights"]
+__all__ = ["HIDDEN", "LEAST_VISIBLE", "landmark_weights", "visibility_weights"]
 
 HIDDEN = 0.5
 """Visibility below which a point counts as hidden where it is one or the other (COCO, drawings)."""
 
-_LEAST = 0.1  # visibility of a point that is surely hidden: where all are, they still give a fit
+LEAST_VISIBLE = 0.1
+"""Visibility that a surely hidden point counts with. Above 0: a hidden face still has a fit."""
 
 
 def visibility_weights(visible: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -20,7 +21,7 @@ def visibility_weights(visible: NDArray[np.floating]) -> NDArray[np.float64]:
     to the visible points and may be far off. The weight is continuous, so that nothing jumps when
     a turning head hides a point.
     """
-    return np.maximum(visible.astype(np.float64), _LEAST) ** 2
+    return np.maximum(visible.astype(np.float64), LEAST_VISIBLE) ** 2
 
 
 def landmark_weights(

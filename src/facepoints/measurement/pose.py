@@ -33,6 +33,8 @@ __all__ = [
     "DISC_90",
     "INTERVAL_90",
     "MIN_POINTS",
+    "PROFILE_STD",
+    "PROFILE_YAW",
     "FitInputs",
     "HeadPose",
     "fit_inputs",
@@ -52,7 +54,8 @@ INTERVAL_90 = 1.6448536269514722
 MIN_POINTS = 6
 """Landmarks that the fit of six numbers needs, with some to spare."""
 _JAW_POINTS = 17  # the first of the 68
-_PROFILE_YAW, _PROFILE_STD = 70.0, 25.0  # degrees, of faces of which one half is hidden
+PROFILE_YAW, PROFILE_STD = 70.0, 25.0
+"""Expected yaw of a face of which one half is hidden, and its standard deviation; degrees."""
 
 
 @dataclass(frozen=True)
@@ -190,8 +193,8 @@ def _expected_yaw(visible: Array, across: Array) -> Array:
     if not all(half.size for half in halves):
         return np.array([[0.0, np.inf]])
     near = float(halves[0].mean() - halves[1].mean())  # the right half is seen: turned to the left
-    std = _PROFILE_STD / max(near**2, 1e-6)  # far above 180 degrees if both halves are seen alike
-    return np.array([[np.copysign(_PROFILE_YAW, near), std]])
+    std = PROFILE_STD / max(near**2, 1e-6)  # far above 180 degrees if both halves are seen alike
+    return np.array([[np.copysign(PROFILE_YAW, near), std]])
 
 
 def _landmark_radii(fit: HeadFit, yaw: float, roll: float) -> Array:

@@ -14,11 +14,11 @@ from facepoints.measurement.pose import DISC_90, HeadPose, head_points
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.uncertainty import Measurement
 
-__all__ = ["asymmetry", "frontal"]
+__all__ = ["MAX_ANGLE", "asymmetry", "frontal", "symmetric_pairs"]
 
 Array = NDArray[np.floating]
 
-_MAX_ANGLE = 60.0  # degrees of yaw or pitch, beyond which one side is hidden
+MAX_ANGLE = 60.0  # degrees of yaw or pitch, beyond which one side is hidden
 _Q90 = 1.2815515655446004  # 90th percentile of a standard normal number
 
 
@@ -59,10 +59,10 @@ def asymmetry(face: Face, pose: HeadPose) -> Measurement:
     """
     if not face.landmarks.mirrorable:
         raise DataError("asymmetry needs points with left and right in their names")
-    if max(abs(pose.yaw), abs(pose.pitch)) > _MAX_ANGLE:
-        raise DataError(f"asymmetry needs a head turned by at most {_MAX_ANGLE:.0f} degrees")
+    if max(abs(pose.yaw), abs(pose.pitch)) > MAX_ANGLE:
+        raise DataError(f"asymmetry needs a head turned by at most {MAX_ANGLE:.0f} degrees")
     shape = head_points(face.landmarks)[0]
-    rows, partner = _pairs(face.landmarks)
+    rows, partner = symmetric_pairs(face.landmarks)
     here = frontal(face.points[rows].astype(np.float64), pose, shape[rows, 2]) @ (1, 1j)
     here -= here.mean()
     size = float(np.linalg.norm(here))
@@ -76,7 +76,7 @@ def asymmetry(face: Face, pose: HeadPose) -> Measurement:
 
 
 @lru_cache(maxsize=16)
-def _pairs(landmarks: LandmarkSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def symmetric_pairs(landmarks: LandmarkSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Columns (M,) of the usable landmarks, and the index (M,) of each one's mirror partner in
     them."""
     known, mirror = head_points(landmarks)[2], landmarks.mirror

@@ -1,0 +1,220 @@
+/**
+ * Fits the mean head to the landmarks of a face, with a camera that is far away (scaled
+ * orthographic projection). The fit minimizes the squared distances of the landmarks, weighted,
+ * from several starts: a head and its mirror image in depth look alike.
+ *
+ * A fit is {turn: 3x3 rotation, scale: pixels per unit of the head, shift: [x, y] pixels,
+ * covariance: 3x3 of a small further rotation about x, y and z, radians squared}.
+ * The input is {points (K, 2), sigma (K) pixels, shape (K, 3), std (K), yaw: {mean, std} degrees}.
+ */
+
+import { clip, degrees, inverse, multiply, radians, solve, transform, zeros } from "./matrix.js";
+
+const MAX_ITERATIONS = 12; // of Gauss-Newton; four to six are enough for most faces
+const MAX_TURN = 0.5; // of one iteration, radians
+const MAX_LOG_SCALE = 0.3; // of one iteration
+const STARTS = 3; // of the grid, those that fit best
+
+/** Yaw, pitch and roll in degrees of a rotation; the pitch is from -90 to 90 degrees. */
+export function angles(turn) {
+  const ahead = turn[2][2] < 0 ? -1 : 1;
+  return [
+    Math.atan2(-turn[2][0], ahead * Math.hypot(turn[2][1], turn[2][2])),
+    Math.atan2(ahead * turn[2][1], ahead * turn[2][2]),
+    Math.atan2(ahead * turn[1][0], ahead * turn[0][0]),
+  ].map(degrees);
+}
+
+/** Projects points (K, 3) of the head to pixels (K, 2). */
+export function project(fit, shape) {
+  return shape.map((point) => {
+    const turned = transform(fit.turn, point);
+    return [turned[0] * fit.scale + fit.shift[0], turned[1] * fit.scale + fit.shift[1]];
+  });
+}
+
+/**
+ * The fit of a head to a face, by weighted least squares.
+ *
+ * @param input see above.
+ * @param start a fit that is nearly right; null: several starts are tried.
+ */
+export function fitHead(input, start = null) {
+  if (start) return refine(start, input);
+  const fits = starts(input).map((fit) => refine(fit, input));
+  const misfits = fits.map((fit) => misfit(fit, input));
+  return fits[misfits.indexOf(Math.min(...misfits))];
+}
+
+/** Variances (K) of a coordinate of the points about the fitted head, in pixels squared. */
+function variances(fit, { sigma, std }) {
+  return sigma.map((s, k) => Math.max(std[k] * fit.scale, 1e-6) ** 2 + s ** 2);
+}
+
+/** Twice the negative log likelihood of the points and of the yaw. */
+function misfit(fit, input) {
+  const variance = variances(fit, input);
+  const pixels = project(fit, input.shape);
+  let total = unexpected(angles(fit.turn)[0], input.yaw);
+  input.points.forEach(([x, y], k) => {
+    const square = (x - pixels[k][0]) ** 2 + (y - pixels[k][1]) ** 2;
+    total += square / variance[k] + 2 * Math.log(variance[k]);
+  });
+  return total;
+}
+
+/** Squared difference of a yaw and the expected one, in standard deviations. */
+function unexpected(found, yaw) {
+  return ((found - yaw.mean) / yaw.std) ** 2;
+}
+
+/** Gauss-Newton from a first estimate. */
+function refine(fit, input) {
+  let information = zeros(6, 6);
+  for (let iteration = 0; iteration < MAX_ITERATIONS; iteration++) {
+    const equations = normalEquations(fit, input);
+    information = equations.information;
+    const solved = solve(information, equations.step.map((value) => [value]));
+    if (!solved) break;
+    const step = solved.map((row) => row[0]);
+    const vector = step.slice(0, 3).map((value) => clip(value, -MAX_TURN, MAX_TURN));
+    fit = {
+      turn: multiply(rotation(vector), fit.turn),
+      scale: fit.scale * Math.exp(clip(step[3], -MAX_LOG_SCALE, MAX_LOG_SCALE)),
+      shift: [fit.shift[0] + step[4], fit.shift[1] + step[5]],
+    };
+    if (Math.max(...step.slice(0, 4).map(Math.abs)) < 1e-7) break;
+  }
+  const full = inverse(information);
+  const covariance = full
+    ? full.slice(0, 3).map((row) => row.slice(0, 3))
+    : [0, 1, 2].map((i) => [0, 1, 2].map((j) => (i === j ? Infinity : 0)));
+  return { ...fit, covariance };
+}
+
+/**
+ * The normal equations of a step: small rotations about x, y and z, log scale, shift in x and y.
+ */
+function normalEquations(fit, input) {
+  const information = zeros(6, 6);
+  const step = new Array(6).fill(0);
+  const variance = variances(fit, input);
+  input.shape.forEach((point, k) => {
+    const [x, y, z] = transform(fit.turn, point).map((value) => value * fit.scale);
+    const rows = [
+      [0, z, -y, x, 1, 0],
+      [-z, 0, x, y, 0, 1],
+    ];
+    const error = [
+      input.points[k][0] - x - fit.shift[0],
+      input.points[k][1] - y - fit.shift[1],
+    ];
+    rows.forEach((row, axis) => {
+      for (let i = 0; i < 6; i++) {
+        step[i] += (row[i] * error[axis]) / variance[k];
+        for (let j = 0; j < 6; j++) information[i][j] += (row[i] * row[j]) / variance[k];
+      }
+    });
+  });
+  addExpectedYaw(fit, input.yaw, information, step);
+  return { information, step };
+}
+
+/** Adds what the expected yaw tells to the normal equations. */
+function addExpectedYaw(fit, yaw, information, step) {
+  const [found, , roll] = angles(fit.turn).map(radians);
+  const axis = [-Math.sin(roll), Math.cos(roll), 0];
+  const share = 1 / radians(yaw.std) ** 2;
+  const lacking = share * (radians(yaw.mean) - found);
+  for (let i = 0; i < 3; i++) {
+    step[i] += axis[i] * lacking;
+    for (let j = 0; j < 3; j++) information[i][j] += axis[i] * axis[j] * share;
+  }
+}
+
+/** Rotation (3, 3) of a head by pitch, then by yaw, in degrees. */
+function turned(yaw, pitch) {
+  const [sy, cy] = [Math.sin(radians(yaw)), Math.cos(radians(yaw))];
+  const [sp, cp] = [Math.sin(radians(pitch)), Math.cos(radians(pitch))];
+  return multiply(
+    [[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]],
+    [[1, 0, 0], [0, cp, -sp], [0, sp, cp]],
+  );
+}
+
+const GRID = [-90, -60, -30, 0, 30, 60, 90].flatMap((yaw) =>
+  [-40, 0, 40].map((pitch) => ({ yaw, turn: turned(yaw, pitch) })),
+);
+
+/**
+ * First estimates of a fit: the heads of a grid of yaw and pitch that fit best. A head of the grid
+ * is rotated in the image, scaled and shifted by linear least squares.
+ */
+function starts(input) {
+  const weights = roughWeights(input);
+  const total = weights.reduce((all, weight) => all + weight, 0);
+  const shares = weights.map((weight) => weight / total);
+  const center = weightedMean(input.points, shares);
+  return GRID.map((node) => {
+    const flat = input.shape.map((point) => transform(node.turn, point).slice(0, 2));
+    const middle = weightedMean(flat, shares);
+    let [real, imaginary, power] = [0, 0, -(middle[0] ** 2 + middle[1] ** 2)];
+    flat.forEach(([a, b], k) => {
+      const [x, y] = [input.points[k][0] - center[0], input.points[k][1] - center[1]];
+      real += shares[k] * (x * a + y * b);
+      imaginary += shares[k] * (y * a - x * b);
+      power += shares[k] * (a * a + b * b);
+    });
+    power = Math.max(power, 1e-12);
+    const gain = ((real ** 2 + imaginary ** 2) / power) * total;
+    const cost = unexpected(node.yaw, input.yaw) - gain;
+    return { node, cost, factor: [real / power, imaginary / power], middle };
+  })
+    .sort((a, b) => a.cost - b.cost)
+    .slice(0, STARTS)
+    .map((candidate) => startOf(candidate, center));
+}
+
+function startOf({ node, factor: [real, imaginary], middle }, center) {
+  const size = Math.hypot(real, imaginary);
+  const [cos, sin] = [real, imaginary].map((part) => part / Math.max(size, 1e-12));
+  const inImage = [[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]];
+  return {
+    turn: multiply(inImage, node.turn),
+    scale: Math.max(size, 1e-9),
+    shift: [
+      center[0] - (real * middle[0] - imaginary * middle[1]),
+      center[1] - (imaginary * middle[0] + real * middle[1]),
+    ],
+  };
+}
+
+/** Weights (K) of the points for a head of roughly the right size. */
+function roughWeights({ points, sigma, shape, std }) {
+  const count = shape.length;
+  const mean = [0, 1, 2].map((axis) => shape.reduce((all, p) => all + p[axis], 0) / count);
+  const squares = shape.reduce(
+    (all, p) => all + p.reduce((part, value, axis) => part + (value - mean[axis]) ** 2, 0),
+    0,
+  );
+  const middle = weightedMean(points, new Array(count).fill(1 / count));
+  const reach = Math.max(...points.map(([x, y]) => Math.hypot(x - middle[0], y - middle[1])));
+  const rough = Math.max(reach / Math.sqrt(squares / count) / 1.5, 1e-9);
+  return std.map((value, k) => 1 / ((value * rough) ** 2 + sigma[k] ** 2));
+}
+
+function weightedMean(points, shares) {
+  return [0, 1].map((axis) => points.reduce((all, p, k) => all + shares[k] * p[axis], 0));
+}
+
+/** Rotation about the axis of a vector (3), by its length in radians (Rodrigues' formula). */
+function rotation([x, y, z]) {
+  const angle = Math.hypot(x, y, z);
+  const cross = [[0, -z, y], [z, 0, -x], [-y, x, 0]];
+  const square = multiply(cross, cross);
+  const first = angle > 1e-9 ? Math.sin(angle) / angle : 1;
+  const second = angle > 1e-9 ? 0.5 * (Math.sin(angle / 2) / (angle / 2)) ** 2 : 0.5;
+  return cross.map((row, i) =>
+    row.map((value, j) => Number(i === j) + first * value + second * square[i][j]),
+  );
+}

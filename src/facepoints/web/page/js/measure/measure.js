@@ -1,0 +1,64 @@
+/**
+ * Measures of a face: head pose, openings of eyes and mouth, asymmetry, distances and ratios, each
+ * with a 90 % error radius. They equal those of `facepoints measure`. Nothing here is a diagnosis.
+ *
+ * All constants come from the settings (`settings.measures`), which Python writes.
+ */
+
+import { FORMULAS } from "./definitions.js";
+import { ANGLES, headPose } from "./pose.js";
+import { asymmetry } from "./symmetry.js";
+import { measurePoints } from "./uncertainty.js";
+
+export { headPose };
+
+/**
+ * All measures of a face that its points give, in the order of the table of `facepoints measure`.
+ *
+ * @param face as in a record of `facepoints predict`: points (K, 2), radius (K), visible (K) or
+ *   undefined, in pixels.
+ * @param {{width: number, height: number}} size of the image in pixels.
+ * @param settings the page's settings.
+ * @param [pose] from `headPose`, if it is known already.
+ * @returns {{name: string, value: number, radius: number, unit: string, definition: string,
+ *   source: string, points: string[]}[]} value and radius in `unit`: "px", "ratio" or "degrees";
+ *   `definition` in words; `points`: names of the landmarks that it is computed from.
+ * @throws {RangeError} the face has not as many points as the settings name, or one is not finite.
+ */
+export function measureFace(face, size, settings, pose = undefined) {
+  checkFace(face, settings);
+  const values = new Map();
+  const head = pose === undefined ? headPose(face, size, settings) : pose;
+  if (head) {
+    ANGLES.forEach((name, k) => values.set(name, { value: head[name], radius: head.radius[k] }));
+    const measured = asymmetry(face, head, settings);
+    if (measured) values.set("asymmetry", measured);
+  }
+  const { definitions, names, radius_factors: factors } = settings.measures;
+  for (const name of names) {
+    const { formula, columns } = definitions[name];
+    if (!formula || !columns) continue;
+    const points = columns.map((k) => face.points[k]);
+    const measured = measurePoints(FORMULAS[formula], points, columns.map((k) => face.radius[k]));
+    values.set(name, { value: measured.value, radius: measured.radius * factors[name] });
+  }
+  return names.filter((name) => values.has(name)).map((name) => {
+    const { meaning, source, unit, points } = definitions[name];
+    return { name, ...values.get(name), unit, definition: meaning, source, points };
+  });
+}
+
+function checkFace(face, settings) {
+  const names = settings.measures.landmarks;
+  for (const [what, list] of [["points", face.points], ["radii", face.radius]]) {
+    if (list.length !== names.length) {
+      throw new RangeError(`a face to measure needs ${names.length} ${what}, got ${list.length}`);
+    }
+  }
+  const bad = names.findIndex(
+    (_, k) => ![...face.points[k], face.radius[k]].every(Number.isFinite),
+  );
+  if (bad >= 0) {
+    throw new RangeError(`a face to measure needs finite points and radii; ${names[bad]} has none`);
+  }
+}
