@@ -30,7 +30,7 @@ unexport PYTHONPATH PYTHONHOME
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo demo-train test fuzz kill-test lint format docs bench weights clean distclean
+.PHONY: help setup demo demo-train test fuzz kill-test page-runtime lint format docs bench weights clean distclean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -54,6 +54,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(begin)
 	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
 	$(BIN)/python -m pip check
+	@$(BIN)/python -m facepoints.web.fetch_runtime || echo "continuing without the page of facepoints serve" >&2
 	@touch $@
 
 $(CORE): pyproject.toml constraints.txt
@@ -147,7 +148,7 @@ With your own labels: $(BIN)/facepoints train YOUR_LABELS --out my-run
 endef
 export AFTER_TRAINING
 
-test: lint ## run ruff, pyright and all tests; PYTEST='-m "not slow"' runs the quick ones
+test: lint page-runtime ## run ruff, pyright and all tests; PYTEST='-m "not slow"' runs the quick ones
 	$(BIN)/python -m pytest -n $(WORKERS) --durations=10 $(PYTEST)
 
 fuzz: $(STAMP) ## read mutated files for MINUTES=1 with every reader; failures in build/fuzz/
@@ -155,6 +156,9 @@ fuzz: $(STAMP) ## read mutated files for MINUTES=1 with every reader; failures i
 
 kill-test: $(STAMP) ## interrupt every writing command TRIES=200 times; failures in build/kill-test/
 	$(BIN)/python tests/interruptions/kill.py --tries '$(TRIES)' --out build/kill-test
+
+page-runtime: $(STAMP) ## fetch what the page computes with from npm, if it is not there
+	$(BIN)/python -m facepoints.web.fetch_runtime
 
 lint: $(STAMP) ## run ruff and pyright
 	$(BIN)/ruff check $(CHECKED)
