@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from facepoints.datasets.combine import load_dataset as load_dataset
     from facepoints.datasets.samples import Samples as Samples
     from facepoints.detection.base import Detection as Detection
+    from facepoints.drawing import blur_faces as blur_faces
     from facepoints.drawing import draw as draw
     from facepoints.errors import DataError as DataError
     from facepoints.errors import DataWarning as DataWarning
@@ -93,6 +94,7 @@ _HOMES = {
     "WriteError": "errors",
     "adapt": "commands.adapt",
     "align": "inference.alignment",
+    "blur_faces": "drawing",
     "crops": "inference.alignment",
     "draw": "drawing",
     "evaluate": "commands.evaluate",

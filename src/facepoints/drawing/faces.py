@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.drawing.antialiasing import Patch, circle, fill, rectangle, stroke
+from facepoints.drawing.canvas import rgb_canvas
 from facepoints.drawing.legend import Mark, draw_legend
 from facepoints.drawing.palette import Color, as_color, edges, hidden_points, track_color
 from facepoints.errors import DataError
 from facepoints.imaging import affine
-from facepoints.imaging.image_io import composite_on_white, read_image
 from facepoints.inference.face import Face
 from facepoints.inference.face_list import as_faces
 
@@ -71,7 +71,7 @@ def draw(
         raise DataError(f"size to draw with must be a number above 0, is {size!r:.40}")
     color = None if color is None else as_color(color)
     faces = as_faces(faces)
-    canvas = _rgb(image)
+    canvas = rgb_canvas(image)
     for face in sorted(faces, key=_extent, reverse=True):  # small ones on top
         pen = _pen(canvas, face, size)
         _face(canvas, face, pen, color or track_color(face.track_id), radius=radius, box=box)
@@ -94,23 +94,6 @@ def _legend(
         rows.append(("ring", color, "hidden point"))
     if rows:
         draw_legend(canvas, rows, size)
-
-
-def _rgb(image: NDArray[np.uint8] | str | Path) -> NDArray[np.uint8]:
-    """A copy of an image as RGB."""
-    if isinstance(image, str | Path):
-        return read_image(image)
-    image = np.asarray(image)
-    plain = image.ndim == 2 or image.shape[2:] in ((1,), (3,), (4,))
-    if image.dtype != np.uint8 or not plain or 0 in image.shape:
-        raise DataError(
-            f"an image to draw on must be uint8 (H, W), (H, W, 3) or (H, W, 4), is "
-            f"{image.dtype} {image.shape}"
-        )
-    if image.ndim == 2 or image.shape[2] == 1:
-        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
-    rgb = np.array(image[..., :3])
-    return composite_on_white(rgb, image[..., 3]) if image.shape[2] == 4 else rgb
 
 
 @dataclass(frozen=True)
