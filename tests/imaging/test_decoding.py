@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facepoints._util.memory import free_memory
 from facepoints.errors import DataError
-from facepoints.imaging import decoding
+from facepoints.imaging import decoding, tiff_tags
 from facepoints.imaging.bit_depth import to_uint8
 from facepoints.imaging.decoding import decode
 from facepoints.imaging.image_frames import count_frames
@@ -371,3 +371,12 @@ def test_an_image_larger_than_the_free_memory_is_refused(monkeypatch: pytest.Mon
     monkeypatch.setattr(decoding, "free_memory", lambda: 5000)
     with pytest.raises(DataError, match=r"not enough memory for this picture \(64 x 48\): a"):
         decode(png(COLOR), "a")
+
+
+def test_the_limit_of_pixels_holds_for_the_page_that_is_read() -> None:
+    reduced = tiff_tags.REDUCED
+    small, large = np.zeros((4, 4), np.uint8), np.zeros((40, 50), np.uint8)
+    data = tiff([(small, {reduced: 1}), (large, {})])
+    assert decode(data, "a.tif", max_pixels=2000).pixels.shape == (40, 50, 3)
+    with pytest.raises(DataError, match=r"a\.tif claims 50 x 40 pixels, at most 0\.002 million"):
+        decode(data, "a.tif", max_pixels=1999)

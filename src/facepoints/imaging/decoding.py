@@ -52,35 +52,40 @@ class DecodedImage(NamedTuple):
     note: str
 
 
-def decode(data: bytes, name: str) -> DecodedImage:
+def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> DecodedImage:
     """Decode an image file.
 
     Args:
         data: the file.
         name: of the file, for messages.
+        max_pixels: of the largest image that is decoded.
 
     Raises:
-        DataError: the data is not an image, damaged or cut off, has more than `MAX_PIXELS`, or
+        DataError: the data is not an image, damaged or cut off, has more than `max_pixels`, or
             does not fit in memory.
     """
     header = read_header(data)
     if header is None:
         raise not_an_image(data, name)
-    if header.width * header.height > MAX_PIXELS:
-        raise DataError(
-            f"{name} claims {header.width} x {header.height} pixels, "
-            f"at most {MAX_PIXELS // 10**6} million are read; shrink it first"
-        )
+    _check_pixels(name, header.width, header.height, max_pixels)
     size = 3 * header.width * header.height
     free = free_memory() if size > _SMALL else None  # asking takes a fifth of a millisecond
     if free is not None and size > free:
         raise out_of_memory(name, header.width, header.height)
     try:
-        return _decode(data, name, header)
+        return _decode(data, name, header, max_pixels)
     except (MemoryError, cv2.error) as error:
         if isinstance(error, MemoryError) or error.code == _NO_MEMORY:
             raise out_of_memory(name, header.width, header.height) from error
         raise _undecodable(name, header.kind, data) from error
+
+
+def _check_pixels(name: str, width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise DataError(
+            f"{name} claims {width} x {height} pixels, at most {most / 1e6:.3g} million are read; "
+            f"shrink it first"
+        )
 
 
 def out_of_memory(name: str, width: int, height: int) -> DataError:
@@ -103,14 +108,14 @@ def not_an_image(data: bytes, name: str) -> DataError:
     return DataError(f"{name} is not an image of a known kind ({known})")
 
 
-def _decode(data: bytes, name: str, header: Header) -> DecodedImage:
+def _decode(data: bytes, name: str, header: Header, max_pixels: int) -> DecodedImage:
     if header.kind == "HEIC":
         pixels, note = decode_heic(data, name)
         if pixels.shape[2] == 4:
             pixels = composite_on_white(pixels[..., :3], pixels[..., 3])
         return DecodedImage(pixels, note)
     if header.kind == "TIFF":
-        return _decode_tiff(data, name, header)
+        return _decode_tiff(data, name, header, max_pixels)
     color = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if header.kind in _DEEP else 0)
     bgr = _opencv(data, color, header)
     if bgr is None or bgr.ndim != 3:
@@ -137,7 +142,7 @@ def _to_rgb(bgr: NDArray, data: bytes, name: str, header: Header) -> tuple[NDArr
     return (rgb if alpha is None else composite_on_white(rgb, alpha)), note
 
 
-def _decode_tiff(data: bytes, name: str, header: Header) -> DecodedImage:
+def _decode_tiff(data: bytes, name: str, header: Header, max_pixels: int) -> DecodedImage:
     pages = [page.tags for page in tiff_tags.iter_pages(data)]
     if any(tiff_tags.DNG_VERSION in tags for tags in pages):
         raise DataError(
@@ -152,6 +157,9 @@ def _decode_tiff(data: bytes, name: str, header: Header) -> DecodedImage:
         )
     chosen = full[0] if full else 0
     tags = pages[chosen] if pages else {}
+    # the header is that of the first page
+    width, height = tags.get(tiff_tags.WIDTH, 0), tags.get(tiff_tags.HEIGHT, 0)
+    _check_pixels(name, width, height, max_pixels)
     stored = _tiff_page(data, chosen, tags, header)
     if stored is None or stored.ndim != 3:
         raise _undecodable(name, "TIFF", data, tags)
