@@ -11,6 +11,7 @@ from facepoints import __version__
 from facepoints._util.console import checked_output
 from facepoints._util.memory import TOO_LITTLE, is_out_of_memory
 from facepoints._util.progress import Stopped
+from facepoints.cli.blur import blur
 from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.info import info
 from facepoints.cli.models import adapt, export, submit
@@ -67,6 +68,7 @@ def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:
         "predict": predict,
         "measure": measure,
         "align": align,
+        "blur": blur,
         "train": train(settings_to_resume(arguments)),
         "evaluate": evaluate,
         "compare": compare,
