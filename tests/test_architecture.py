@@ -29,6 +29,7 @@ ROWS = (
     "measurement tracking drawing results",
     "api",
     "evaluation",
+    "reports",
     "models",
     "training",
     "commands",
@@ -38,8 +39,8 @@ ROWS = (
 )
 ROW = {package: level for level, row in enumerate(ROWS) for package in row.split()}
 
-HEAVY = {"torch", "safetensors", "matplotlib", "onnx", "onnxscript"}
-"""Third-party packages of facepoints[train]."""
+HEAVY = {*("torch", "safetensors", "matplotlib", "onnx", "onnxscript"), "jinja2", "openpyxl"}
+"""Third-party packages of facepoints[train], which includes facepoints[report]."""
 
 NEED_TORCH = {
     "models.ensemble": False,
