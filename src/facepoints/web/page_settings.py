@@ -25,6 +25,7 @@ from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.landmarks.known_sets import KNOWN_SETS
 from facepoints.runtime.model_file import read_model_file
 from facepoints.web.measure_settings import measure_settings
+from facepoints.web.tracking_settings import tracking_settings
 
 __all__ = ["DETECTOR_URL", "POINTS_URL", "SECTIONS", "page_settings", "settings_json"]
 
@@ -108,6 +109,7 @@ SECTIONS: dict[str, Section] = {
     "predictor": _predictor,
     "crop": _crop,
     "measures": measure_settings,
+    "tracking": tracking_settings,
 }
 """The parts of the settings, each a function of the landmark model's metadata."""
 

@@ -8,7 +8,8 @@
  * The input is {points (K, 2), sigma (K) pixels, shape (K, 3), std (K), yaw: {mean, std} degrees}.
  */
 
-import { clip, degrees, inverse, multiply, radians, solve, transform, zeros } from "./matrix.js";
+import { degrees } from "../predict/affine.js";
+import { clip, inverse, multiply, radians, solve, transform, zeros } from "./matrix.js";
 
 const MAX_ITERATIONS = 12; // of Gauss-Newton; four to six are enough for most faces
 const MAX_TURN = 0.5; // of one iteration, radians

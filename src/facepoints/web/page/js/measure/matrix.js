@@ -68,16 +68,6 @@ export function radians(degrees) {
   return (degrees * Math.PI) / 180;
 }
 
-/** Radians to degrees. */
-export function degrees(angle) {
-  return (angle * 180) / Math.PI;
-}
-
-/** Angle in degrees, wrapped into [-180, 180). */
-export function wrapDegrees(angle) {
-  return ((((angle + 180) % 360) + 360) % 360) - 180;
-}
-
 /** A number limited to [low, high]. */
 export function clip(value, low, high) {
   return Math.min(Math.max(value, low), high);

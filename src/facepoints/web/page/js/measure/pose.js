@@ -7,10 +7,11 @@
  * - roll: degrees clockwise on the screen; the head leans to the subject's left.
  */
 
+import { degrees, wrapDegrees } from "../predict/affine.js";
 import { angles, fitHead } from "./head_fit.js";
 import { headTransform } from "./head_position.js";
 import {
-  clip, extent, interpolate, inverse, multiply, radians, degrees, transform, transpose, wrapDegrees,
+  clip, extent, interpolate, inverse, multiply, radians, transform, transpose,
 } from "./matrix.js";
 import { DISC_90, INTERVAL_90 } from "./uncertainty.js";
 

@@ -23,6 +23,7 @@ import { mapDetection, mergeDetections } from "./detections.js";
 import { FaceDetector } from "./detector.js";
 import { withoutDuplicates } from "./duplicates.js";
 import { rotated, toGray } from "./gray_image.js";
+import { asRecord } from "./record.js";
 import { OnnxModel, fetchModel, loadRuntime } from "./runtime.js";
 
 /** Finds faces in images. */
@@ -98,6 +99,30 @@ export class FacePredictor {
     });
   }
 
+  /**
+   * A frame of a video for `tracking/video_tracker.js`, which decides what is looked at.
+   *
+   * @param {ImageData} image
+   * @param {object} [options] as for `predict`.
+   * @returns {object} gray, the frame's gray image; detect() for its detections;
+   *   predictLandmarks(detections) for their faces; and outputs(matrices) for the landmark model's
+   *   output in crops, {points, radius, score, visible} (`LandmarkModel.predict`).
+   */
+  frame(image, options = {}) {
+    const gray = toGray(image);
+    const description = this.settings.model;
+    return {
+      gray,
+      detect: () => this.#next(() => this.#detections(gray, options.anyAngle ?? false)),
+      predictLandmarks: (detections) =>
+        this.#next(() => {
+          const matrices = detections.map((found) => initialCrop(description, found));
+          return this.#faces(gray, matrices, detections, options);
+        }),
+      outputs: (matrices) => this.#next(() => this.#model.predict(gray, matrices)),
+    };
+  }
+
   /** Run calls one after another. A call that fails does not stop the next ones. */
   #next(call) {
     const result = this.#last.then(call);
@@ -139,7 +164,7 @@ export class FacePredictor {
       if (score >= minScore && isFinite) faces.push({ ...output, score, box: boundingBox(output.points) });
     }
     const each = withoutDuplicates(faces, description.canonical_points, predictor);
-    return each.map(asRecord);
+    return each.map((face) => asRecord(face));
   }
 }
 
@@ -159,26 +184,4 @@ function combinedScore(model, detector, settings) {
 function logOdds(score) {
   const known = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
   return Math.log(known / (1 - known));
-}
-
-/** A face as in a line of faces.jsonl. */
-function asRecord({ box, score, points, radius, visible }) {
-  return {
-    box: box.map(shortest),
-    score: shortest(score),
-    track: null,
-    points: points.map((point) => point.map(shortest)),
-    radius: radius.map(shortest),
-    ...(visible ? { visible: visible.map((value) => Number(value.toFixed(2))) } : {}),
-  };
-}
-
-/** A number with the fewest digits that restore it as a float of 32 bits. */
-function shortest(value) {
-  const single = Math.fround(value);
-  for (let digits = 6; digits < 9; digits += 1) {
-    const short = Number(single.toPrecision(digits));
-    if (Math.fround(short) === single) return short;
-  }
-  return Number(single.toPrecision(9));
 }
