@@ -28,7 +28,10 @@ from facepoints.video.source import VideoInput
 __all__ = ["blur_files", "output_paths"]
 
 _IMAGES, _VIDEOS = (".jpg", ".jpeg", ".png"), (".mp4", ".m4v")
-_OTHERS = tuple(".gif .webp .bmp .tif .tiff .avif .heic .mov .avi .mkv .webm".split())
+_OTHERS = (
+    *(".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic"),
+    *(".mov", ".avi", ".mkv", ".webm"),
+)
 """Suffixes of files that can be written, and of files that cannot."""
 
 

@@ -28,24 +28,29 @@ from facepoints.tracking.tracker import track_video
 from facepoints.video.prefetch import prefetch
 from facepoints.video.source import VideoInput
 
-__all__ = ["blur_video"]
+__all__ = ["VideoRegions", "blur_video", "find_regions"]
 
 _AHEAD = 8  # frames that are decoded ahead of the second pass
 
 
 @dataclass(eq=False)
-class _Tracks:
+class VideoRegions:
     """What the first pass found.
 
     Attributes:
         times: of the frames, in seconds.
         seen: the tracked faces of each frame.
+        covered: the regions to cover in each frame, also of faces that are not seen in it: those
+            of every track with a score of `BlurSearch.min_score` in some frame.
+        doubtful: the regions of the other tracks.
         size: (height, width) of the frames.
         note: what was left out of the video.
     """
 
     times: list[float] = field(default_factory=list)
     seen: list[list[SeenFace]] = field(default_factory=list)
+    covered: list[list[TrackedRegion]] = field(default_factory=list)
+    doubtful: list[list[TrackedRegion]] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
     note: str = ""
 
@@ -67,32 +72,30 @@ def blur_video(
         WriteError: the copy cannot be written.
         Stopped: Ctrl-C; nothing was written.
     """
-    tracks = _find_tracks(search, video, settings, console, stop)
-    best: dict[int, float] = {}
-    for face in (face for faces in tracks.seen for face in faces):
-        best[face.track_id] = max(best.get(face.track_id, 0.0), face.score)
-    sure = {track_id for track_id, score in best.items() if score >= search.min_score}
-    kept = [[face for face in faces if face.track_id in sure] for faces in tracks.seen]
-    left = [[face for face in faces if face.track_id not in sure] for faces in tracks.seen]
-    covered = fill_tracks(tracks.times, kept, search.fill)
-    doubtful = fill_tracks(tracks.times, left, search.fill)
-    _write(video, path, settings, tracks, covered, report, console, stop)
-    report.doubts += _doubts(video.name, tracks, covered, True)
-    report.doubts += _doubts(video.name, tracks, doubtful, False)
-    if not best:
+    tracks = find_regions(search, video, settings, console, stop)
+    _write(video, path, settings, tracks, report, console, stop)
+    report.doubts += _doubts(video.name, tracks, tracks.covered, True)
+    report.doubts += _doubts(video.name, tracks, tracks.doubtful, False)
+    if not any(tracks.seen):
         report.doubts.append(Doubt(video.name, "no face found", False))
     if tracks.note:
         report.notes.append(f"{video.name}: {tracks.note}")
 
 
-def _find_tracks(
+def find_regions(
     search: BlurSearch,
     video: VideoInput,
     settings: BlurSettings,
     console: Console,
     stop: StopRequest,
-) -> _Tracks:
-    source, tracks = video.open(), _Tracks()
+) -> VideoRegions:
+    """The first pass: the faces of a video, and the regions to cover in every frame.
+
+    Raises:
+        DataError: the video cannot be read.
+        Stopped: Ctrl-C.
+    """
+    source, tracks = video.open(), VideoRegions()
     with ImageProgress(console, source.total, unit="frames searched") as bar:
         for frame, faces in track_video(search.model, source, search.tracking):
             regions = [(face, settings.region(face)) for face in faces]
@@ -100,11 +103,19 @@ def _find_tracks(
             tracks.times.append(frame.time)
             tracks.seen.append(seen)
             tracks.size = frame.image.shape[0], frame.image.shape[1]
-            bar.at(len(tracks.times), sum(map(len, tracks.seen[-1:])))
+            bar.at(len(tracks.times), len(seen))
             if stop.asked:
                 raise _stopped(video)
     lost = f"{count_noun(source.lost, 'frame')} lost" if source.lost else ""
     tracks.note = "; ".join(filter(None, (lost, source.note)))
+    best: dict[int, float] = {}
+    for face in (face for faces in tracks.seen for face in faces):
+        best[face.track_id] = max(best.get(face.track_id, 0.0), face.score)
+    sure = {track_id for track_id, score in best.items() if score >= search.min_score}
+    kept = [[face for face in faces if face.track_id in sure] for faces in tracks.seen]
+    left = [[face for face in faces if face.track_id not in sure] for faces in tracks.seen]
+    tracks.covered = fill_tracks(tracks.times, kept, search.fill)
+    tracks.doubtful = fill_tracks(tracks.times, left, search.fill)
     return tracks
 
 
@@ -116,8 +127,7 @@ def _write(
     video: VideoInput,
     path: Path,
     settings: BlurSettings,
-    tracks: _Tracks,
-    covered: Sequence[Sequence[TrackedRegion]],
+    tracks: VideoRegions,
     report: BlurReport,
     console: Console,
     stop: StopRequest,
@@ -126,10 +136,10 @@ def _write(
     bar = ImageProgress(console, len(tracks.times), unit="frames written")
     with open_writer(path, source) as writer, bar:
         for number, frame in enumerate(prefetch(iter(source), _AHEAD)):
-            if number >= len(covered) or abs(frame.time - tracks.times[number]) > 1e-3:
+            if number >= len(tracks.covered) or abs(frame.time - tracks.times[number]) > 1e-3:
                 raise DataError(f"{video.name} was read differently the second time; copy the "
                                 f"file, or convert it, and try again")  # fmt: skip
-            regions = covered[number]
+            regions = tracks.covered[number]
             writer.add(settings.cover(frame.image, [one.region for one in regions]), frame.time)
             unseen = sum(one.score is None for one in regions)
             report.count(len(regions) - unseen)
@@ -142,7 +152,7 @@ def _write(
 
 
 def _doubts(
-    name: str, tracks: _Tracks, frames: Sequence[Sequence[TrackedRegion]], covered: bool
+    name: str, tracks: VideoRegions, frames: Sequence[Sequence[TrackedRegion]], covered: bool
 ) -> Iterator[Doubt]:
     """The doubts about tracks: a row for each run of frames with one reason."""
     by_track: dict[int, list[tuple[int, TrackedRegion]]] = {}
