@@ -1,0 +1,238 @@
+/** A video with a scrubber: plays, steps, analyzes every frame, and records the drawn video. */
+
+import { CanvasRecorder } from "../save/recorder.js";
+import { byId } from "./dom.js";
+import { VideoSource } from "./video_source.js";
+
+/** Plays one video. Fires "frame" whenever another frame is shown, with its faces. */
+export class Player extends EventTarget {
+  /**
+   * @param {import("./engine.js").Engine} engine
+   * @param {() => object} options of the prediction.
+   */
+  constructor(engine, options) {
+    super();
+    this.engine = engine;
+    this.options = options;
+    this.source = null;
+    byId("play").addEventListener("click", () => this.toggle());
+    byId("step-back").addEventListener("click", () => this.step(-1));
+    byId("step-on").addEventListener("click", () => this.step(1));
+    byId("scrubber").addEventListener("input", () => this.#scrub());
+    byId("analyze").addEventListener("click", () => this.#analyzeOrStop());
+  }
+
+  /**
+   * Open the video of an item.
+   *
+   * @param {import("./items.js").Item} item
+   * @throws {import("./decode.js").FileError} the browser cannot play it.
+   */
+  async open(item) {
+    this.close();
+    const source = new VideoSource(item.file);
+    this.item = item;
+    this.source = source;
+    this.restart = true;
+    try {
+      await source.open();
+    } catch (error) {
+      if (this.source === source) this.close();
+      else source.close();
+      throw error;
+    }
+    if (this.source !== source) return; // another one was opened meanwhile
+    [item.width, item.height] = source.size;
+    byId("player").hidden = false;
+    byId("scrubber").max = String(source.video.duration);
+    byId("scrubber").step = String(1 / source.fps);
+    source.video.addEventListener("ended", () => this.#shown());
+    await this.#analyzeShown();
+  }
+
+  close() {
+    this.stopped = true;
+    this.source?.close();
+    this.source = null;
+    this.item = null;
+    byId("player").hidden = true;
+  }
+
+  toggle() {
+    if (!this.source || this.working) return;
+    const { video } = this.source;
+    if (video.paused) this.#play();
+    else video.pause();
+    this.#shown();
+  }
+
+  async step(frames) {
+    if (!this.source || this.working) return;
+    this.source.video.pause();
+    await this.#goto(() => this.source.seekFrame(this.source.frame + frames));
+  }
+
+  async #scrub() {
+    if (!this.source || this.working) return;
+    this.source.video.pause();
+    this.wanted = Number(byId("scrubber").value);
+    if (this.scrubbing) return; // the loop below takes the last wish
+    this.scrubbing = true;
+    while (this.wanted !== null && this.source) {
+      const frame = Math.floor(this.wanted * this.source.fps + 1e-3);
+      this.wanted = null;
+      await this.#goto(() => this.source.seekFrame(frame));
+    }
+    this.scrubbing = false;
+  }
+
+  async #goto(seek) {
+    const { source } = this;
+    await seek().catch(() => {});
+    if (this.source === source && source) await this.#analyzeShown();
+  }
+
+  async #play() {
+    const { source } = this;
+    const ended = source.video.ended || source.frame >= source.count - 1;
+    if (ended) await source.seek(0);
+    await source.video.play();
+    this.#shown();
+    const onFrame = async () => {
+      if (this.source !== source || this.working) return;
+      source.grab();
+      await this.#analyzeShown();
+      if (!source.video.paused) source.next(onFrame);
+    };
+    source.next(onFrame);
+  }
+
+  /** Find the faces of the frame in the canvas, unless they are known. */
+  async #analyzeShown() {
+    const { source, item } = this;
+    const { frame } = source;
+    if (!item.frames) {
+      const jumped = this.last === undefined || Math.abs(frame - this.last) > source.fps;
+      const how = { options: this.options(), restart: this.restart || jumped, axes: true };
+      this.restart = false;
+      this.last = frame;
+      const { faces } = await this.engine.track(source.pixels(), frame / source.fps, how);
+      if (this.source !== source) return;
+      item.faces = faces;
+    } else {
+      item.faces = item.frames[Math.min(frame, item.frames.length - 1)].faces;
+    }
+    this.#shown();
+  }
+
+  #shown() {
+    if (!this.source) return;
+    const { video } = this.source;
+    byId("play").textContent = video.paused || video.ended ? "Play" : "Pause";
+    if (!this.scrubbing) byId("scrubber").value = String(video.currentTime);
+    byId("scrubber").setAttribute("aria-valuetext", timeText(video.currentTime));
+    byId("time").textContent = `${timeText(video.currentTime)} / ${timeText(video.duration)}`;
+    this.dispatchEvent(new CustomEvent("frame", { detail: this.item }));
+  }
+
+  #analyzeOrStop() {
+    if (this.working) this.stopped = true;
+    else this.analyze();
+  }
+
+  /**
+   * Find and track the faces in every frame. A person can stop it; then nothing is kept.
+   *
+   * @returns {Promise<boolean>} true if all frames are known.
+   */
+  async analyze() {
+    const { source, item } = this;
+    if (item.frames) return true;
+    const frames = [];
+    await this.#work("Stop", async () => {
+      const text = byId("time");
+      for (let frame = 0; frame < source.count && !this.stopped; frame += 1) {
+        await source.seekFrame(frame);
+        const seconds = frame / source.fps;
+        const how = { options: this.options(), restart: frame === 0, axes: true };
+        const { faces } = await this.engine.track(source.pixels(), seconds, how);
+        frames.push({ frame, time: seconds, faces });
+        item.faces = faces;
+        if (this.source === source) this.#shown();
+        text.textContent = `Analyzing ${frame + 1} of ${source.count}`;
+      }
+    });
+    this.restart = true;
+    if (this.stopped || this.source !== source) return false;
+    item.frames = frames;
+    byId("analyze").textContent = "Analyzed";
+    byId("analyze").disabled = true;
+    await source.seek(0);
+    await this.#analyzeShown();
+    this.dispatchEvent(new CustomEvent("analyzed", { detail: item }));
+    return true;
+  }
+
+  /** Do something during which the controls wait; the button stops it. */
+  async #work(label, act) {
+    const button = byId("analyze");
+    this.working = true;
+    this.stopped = false;
+    this.source.video.pause();
+    button.textContent = label;
+    try {
+      await act();
+    } finally {
+      this.working = false;
+      button.textContent = "Analyze all frames";
+    }
+  }
+
+  /**
+   * The video with its faces, as a file. It is played once, so it takes as long as the video.
+   *
+   * @param {(canvas: CanvasRenderingContext2D, source: CanvasImageSource, item: object) => void}
+   *     draw draws a frame with its faces.
+   * @returns {Promise<{blob: Blob, suffix: string} | null>} null if it was stopped.
+   */
+  async record(draw) {
+    if (!(await this.analyze())) return null;
+    const { source, item } = this;
+    const canvas = document.createElement("canvas");
+    // codecs need even sides
+    [canvas.width, canvas.height] = source.size.map((side) => side - (side % 2));
+    const context = canvas.getContext("2d");
+    let recorder = null;
+    await this.#work("Stop", async () => {
+      await source.seek(0);
+      recorder = new CanvasRecorder(canvas, source.sound());
+      const show = () => {
+        source.grab();
+        item.faces = item.frames[Math.min(source.frame, item.frames.length - 1)].faces;
+        draw(context, source.canvas, item);
+        recorder.frame();
+        this.#shown();
+        byId("time").textContent = `Recording ${timeText(source.video.currentTime)}`;
+      };
+      show();
+      await source.video.play();
+      while (!source.video.ended && !this.stopped) {
+        await new Promise((resolve) => {
+          source.next(resolve);
+          source.video.addEventListener("ended", resolve, { once: true });
+        });
+        show();
+      }
+      source.video.pause();
+    });
+    byId("analyze").textContent = "Analyzed";
+    const blob = await recorder.stop();
+    return this.stopped ? null : { blob, suffix: recorder.suffix };
+  }
+}
+
+/** Seconds as 1:02.50. */
+export function timeText(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return `${minutes}:${(seconds - 60 * minutes).toFixed(2).padStart(5, "0")}`;
+}

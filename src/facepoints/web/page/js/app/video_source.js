@@ -1,0 +1,168 @@
+/**
+ * A video file in the browser: opening, exact steps, and the frame that is shown as pixels.
+ *
+ * Browsers do not tell a video's frame rate. It is measured by playing its first half second, and
+ * taken as constant.
+ */
+
+import { FileError } from "./decode.js";
+
+const PATIENCE = 15_000; // ms until an operation of the browser counts as failed
+const SAMPLE = 600; // ms that are played to measure the frame rate
+const COMMON = [10, 12, 12.5, 15, 20, 24000 / 1001, 24, 25, 30000 / 1001, 30, 48, 50, 60000 / 1001, 60, 120];
+const GUESS = 30; // frames per second where it cannot be measured
+
+const CODECS =
+  "The browser does not know its codec, or the file is damaged. Convert it, for example with " +
+  "“ffmpeg -i video -c:v libx264 -pix_fmt yuv420p video.mp4”, or use “facepoints predict”.";
+
+/** An open video file. */
+export class VideoSource {
+  /** @param {Blob} file */
+  constructor(file) {
+    this.address = URL.createObjectURL(file);
+    this.video = document.createElement("video");
+    Object.assign(this.video, { muted: true, playsInline: true, preload: "auto" });
+    this.canvas = document.createElement("canvas");
+    this.fps = GUESS;
+  }
+
+  /**
+   * Open it and show its first frame.
+   *
+   * @throws {FileError} the browser cannot play it.
+   */
+  async open() {
+    const { video } = this;
+    const ready = happening(video, "loadeddata");
+    video.src = this.address;
+    await ready;
+    if (!video.videoWidth) {
+      throw new FileError(`The video has no pictures that this browser can show. ${CODECS}`);
+    }
+    if (!Number.isFinite(video.duration)) await this.#findEnd();
+    this.size = [video.videoWidth, video.videoHeight];
+    [this.canvas.width, this.canvas.height] = this.size;
+    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+    await this.#measureRate();
+    await this.seek(0);
+  }
+
+  /** Recordings of browsers do not hold their length; a jump behind the end finds it. */
+  async #findEnd() {
+    const found = happening(this.video, "seeked");
+    this.video.currentTime = 1e7;
+    await found;
+  }
+
+  async #measureRate() {
+    const { video } = this;
+    if (!video.requestVideoFrameCallback) return;
+    const times = [];
+    const note = (_, { mediaTime }) => {
+      times.push(mediaTime);
+      this.asked = video.requestVideoFrameCallback(note);
+    };
+    this.asked = video.requestVideoFrameCallback(note);
+    try {
+      await video.play();
+      const ended = happening(video, "ended").catch(() => {});
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, SAMPLE)), ended]);
+    } catch {
+      // it may not play by itself: the guess stays
+    }
+    video.pause();
+    video.cancelVideoFrameCallback(this.asked);
+    this.fps = frameRate(times) ?? GUESS;
+  }
+
+  /** Number of frames, at least 1. */
+  get count() {
+    return Math.max(1, Math.round(this.video.duration * this.fps));
+  }
+
+  /** The number of the frame that is shown. */
+  get frame() {
+    return Math.min(Math.floor(this.video.currentTime * this.fps + 1e-3), this.count - 1);
+  }
+
+  /** Show a frame, and take its pixels into `canvas`. */
+  async seekFrame(number) {
+    const inside = Math.min(Math.max(number, 0), this.count - 1);
+    await this.seek(Math.min((inside + 0.5) / this.fps, this.video.duration - 1e-3));
+  }
+
+  /** Show the frame at a time in seconds, and take its pixels into `canvas`. */
+  async seek(seconds) {
+    const there = happening(this.video, "seeked");
+    this.video.currentTime = Math.max(0, seconds);
+    await there;
+    this.grab();
+  }
+
+  /** Take the frame that is shown into `canvas`. */
+  grab() {
+    this.context.drawImage(this.video, 0, 0, ...this.size);
+  }
+
+  /** The pixels of `canvas`. */
+  pixels() {
+    return this.context.getImageData(0, 0, ...this.size);
+  }
+
+  /** Call back when the next frame of the playing video is there. */
+  next(callback) {
+    const { video } = this;
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(callback);
+    else requestAnimationFrame(callback);
+  }
+
+  /** The sound, for a recording. */
+  sound() {
+    const stream = this.video.captureStream?.() ?? this.video.mozCaptureStream?.();
+    return stream?.getAudioTracks() ?? [];
+  }
+
+  close() {
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.video.load();
+    URL.revokeObjectURL(this.address);
+  }
+}
+
+/** Wait for an event of a video. */
+function happening(video, name) {
+  return new Promise((resolve, reject) => {
+    const end = (act) => () => {
+      clearTimeout(timer);
+      video.removeEventListener(name, good);
+      video.removeEventListener("error", bad);
+      act();
+    };
+    const good = end(resolve);
+    const bad = end(() => reject(new FileError(`This browser cannot play this video. ${CODECS}`)));
+    const timer = setTimeout(bad, PATIENCE);
+    video.addEventListener(name, good);
+    video.addEventListener("error", bad);
+  });
+}
+
+/**
+ * Frames per second from the times of frames that were shown, of which some may be missing.
+ *
+ * @param {number[]} times in seconds.
+ * @returns {number | null} null if they are too few.
+ */
+export function frameRate(times) {
+  const steps = times.slice(1).map((time, k) => time - times[k]).filter((step) => step > 1e-4);
+  if (steps.length < 3) return null;
+  const middle = steps.toSorted((a, b) => a - b)[Math.floor((steps.length - 1) / 2)];
+  const single = steps.filter((step) => step < 1.5 * middle);
+  const rough = single.reduce((sum, step) => sum + step, 0) / single.length;
+  const counts = steps.map((step) => Math.max(1, Math.round(step / rough)));
+  const seconds = steps.reduce((sum, step) => sum + step, 0);
+  const rate = counts.reduce((sum, count) => sum + count, 0) / seconds;
+  const near = COMMON.toSorted((a, b) => Math.abs(a - rate) - Math.abs(b - rate))[0];
+  return Math.abs(near - rate) < 0.01 * rate ? near : rate;
+}
