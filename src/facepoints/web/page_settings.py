@@ -23,7 +23,9 @@ from facepoints.inference.landmark_model import find_model_file
 from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.landmarks.known_sets import KNOWN_SETS
+from facepoints.landmarks.mean_face import MEAN_BOX
 from facepoints.runtime.model_file import read_model_file
+from facepoints.web.drawing_settings import drawing_settings
 from facepoints.web.measure_settings import measure_settings
 from facepoints.web.tracking_settings import tracking_settings
 
@@ -68,6 +70,7 @@ def _detector(model: ModelMetadata) -> dict[str, Any]:
         "min_score": LOW_SCORE_THRESHOLD,
         "strides": list(builtin.STRIDES),
         "mean_iou": builtin.MEAN_IOU,
+        "mean_box": list(MEAN_BOX),
         "multiple": views.MULTIPLE,
         "tile": views.TILE,
         "tile_overlap": views.OVERLAP,
@@ -109,6 +112,7 @@ SECTIONS: dict[str, Section] = {
     "predictor": _predictor,
     "crop": _crop,
     "measures": measure_settings,
+    "drawing": drawing_settings,
     "tracking": tracking_settings,
 }
 """The parts of the settings, each a function of the landmark model's metadata."""
