@@ -210,16 +210,6 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_folder_without_permission_is_refused_before_any_work(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    for name in ("faces.csv", "points", "sub/faces.jsonl"):
-        assert "no permission" in fails(["predict", photos, "--out", closed / name], capsys)
-
-
 def test_two_processes_do_not_write_the_same_table(photos: Path, tmp_path: Path) -> None:
     out, pipe = tmp_path / "faces.jsonl", tmp_path / "part"
     first = subprocess.Popen(

@@ -6,8 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+
+from facepoints.cli.main import main
 
 PROGRAM = [sys.executable, "-m", "facepoints"]
 
@@ -57,3 +62,62 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     )
     assert done.stderr == ""
     assert done.stdout.splitlines()[0].startswith("usage: facepoints train")
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "onnxruntime.capi.onnxruntime_pybind11_state":
+            os.kill(os.getpid(), signal.{name})
+sys.meta_path.insert(0, Finder())
+from facepoints.cli.main import main
+try:
+    main()
+finally:
+    print("whole:", hasattr(sys.modules.get("onnxruntime"), "InferenceSession"))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_onnxruntime_is_imported_comes_after_the_import(
+    name: str, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((90, 90, 3), np.uint8))
+    words = ["-c", INTERRUPTED_IMPORT.format(name=name), "predict", str(tmp_path / "a.png")]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "stopped\n"
+    assert done.stdout == "whole: True\n"
+
+
+def test_an_error_that_a_library_makes_of_ctrl_c_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def export(*_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            try:
+                raise AttributeError("module 'torch._dynamo' has no attribute 'exc'")
+            except AttributeError as error:
+                raise RuntimeError("failed to export the model") from error
+
+    def start_library(*_: object) -> None:
+        raise ImportError("KeyboardInterrupt: <EMPTY MESSAGE>") from KeyboardInterrupt()
+
+    for command in (export, start_library):
+        monkeypatch.setattr("facepoints.cli.run.parse", command)
+        with pytest.raises(SystemExit) as ended:
+            main(["predict", "a.png"])
+        assert ended.value.code == 130
+        assert capsys.readouterr().err == "stopped\n"
+
+
+def test_an_error_of_a_broken_library_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ImportError("libgomp.so.1: cannot open shared object file")
+
+    monkeypatch.setattr("facepoints.cli.run.parse", broken)
+    with pytest.raises(ImportError, match="libgomp"):
+        main(["predict", "a.png"])

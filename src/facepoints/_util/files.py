@@ -134,13 +134,21 @@ def check_output(out: Path, inputs: Iterable[str | Path]) -> None:
             if stat.S_ISDIR(status.st_mode):
                 return
         _check_file(real)
-        folder = real.parent
-        while not folder.exists():
-            folder = folder.parent
-        if not folder.is_dir():
-            raise WriteError(f"could not write {out}: {folder} is not a folder")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise WriteError(f"could not write {out}: no permission to write to {folder}")
+        _check_writable(out, real.parent)
+
+
+def _check_writable(out: Path, folder: Path) -> None:
+    """Refuse a folder, or the nearest of its parents that exists, where nothing can be written.
+
+    Args:
+        out: what would be written, for the message.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise WriteError(f"could not write {out}: {folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WriteError(f"could not write {out}: no permission to write to {folder}")
 
 
 def check_output_folder(
@@ -162,7 +170,7 @@ def check_output_folder(
         status = _status(out)
         if status is not None and not stat.S_ISDIR(status.st_mode):
             raise WriteError(f"could not write to {out}: it is not a folder; name a folder")
-        check_output(out / "x", ())
+        _check_writable(out, Path(os.path.realpath(out)))
         if status is None:
             return
         _check_not_input(out, status, known)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 from facepoints import __version__
 from facepoints._util.console import checked_output
@@ -19,6 +20,7 @@ from facepoints.cli.output import fail, note, shown_warnings
 from facepoints.cli.outputs import command_line
 from facepoints.cli.parse import parse
 from facepoints.cli.predict import align, measure, predict
+from facepoints.cli.serve import serve
 from facepoints.cli.spelling import option_names, spelled_as_options
 from facepoints.cli.training import compare, evaluate, settings_to_resume, train
 from facepoints.errors import FacepointsError, MissingExtraError
@@ -48,13 +50,27 @@ def run(arguments: Sequence[str]) -> None:
             raise
         fail(str(MissingExtraError(error.name, _EXTRAS[error.name], "this command")))
     except (Stopped, KeyboardInterrupt) as stopped:
-        with suppress(OSError):  # the exit status reports the error as well
-            note(_spelled(str(stopped), arguments) or "stopped")
-        sys.exit(130)
+        _leave_stopped(_spelled(str(stopped), arguments))
     except Exception as error:
+        if _caused_by_interrupt(error):
+            _leave_stopped("")
         if not is_out_of_memory(error):
             raise
         fail(TOO_LITTLE)
+
+
+def _leave_stopped(text: str) -> NoReturn:
+    with suppress(OSError):  # the exit status reports the error as well
+        note(text or "stopped")
+    sys.exit(130)
+
+
+def _caused_by_interrupt(error: BaseException) -> bool:
+    """True if a library turned Ctrl-C into an error of its own, as pybind11 and torch.export do."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 def _spelled(text: str, arguments: Sequence[str]) -> str:
@@ -69,6 +85,7 @@ def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:
         "measure": measure,
         "align": align,
         "blur": blur,
+        "serve": serve,
         "train": train(settings_to_resume(arguments)),
         "evaluate": evaluate,
         "compare": compare,
@@ -92,4 +109,5 @@ def _run(arguments: Sequence[str]) -> None:
 _EXTRAS = {
     **dict.fromkeys(("torch", "safetensors", "onnxscript"), "train"),
     **dict.fromkeys(("matplotlib", "onnx"), "adapt"),
+    **dict.fromkeys(("starlette", "uvicorn", "python_multipart"), "web"),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from facepoints import weights
+from facepoints._util.files import check_output_folder
 from facepoints._util.option_help import flag, option
 from facepoints.cli.options import (
     AnyModel,
@@ -59,6 +60,7 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         _check_torch()
         if not resume:
             check_no_run(out)
+        check_output_folder(out)
         faces = options.load(data)
         from facepoints.evaluation.table import table
         from facepoints.training.train import train  # imports PyTorch, which takes seconds

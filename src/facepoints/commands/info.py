@@ -16,6 +16,7 @@ from facepoints import __version__
 from facepoints._util.temporary import PREFIX
 from facepoints._util.user_cache import cache_folder
 from facepoints.errors import WriteError
+from facepoints.runtime.onnx_library import import_onnxruntime
 
 __all__ = ["CacheState", "Info", "cache_state", "clear_cache", "collect_info", "processor_flags"]
 
@@ -98,8 +99,7 @@ class Info:
 
 def collect_info() -> Info:
     """Collect the report. It takes a second, because onnxruntime is imported."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Info(
         versions={

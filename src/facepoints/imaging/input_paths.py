@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -128,7 +129,7 @@ def _of_input(given: str, skipped: str) -> Iterator[tuple[str, bool]]:
     else:
         matches = sorted(glob.glob(given, recursive=True))
         if not matches:
-            raise DataError(f"no image matches the pattern {given}")
+            raise _no_match(given)
         for match in matches:
             inside = _in_folder(match, skipped) if os.path.isdir(match) else [match]
             for path in inside:
@@ -145,6 +146,16 @@ def _missing(given: str) -> DataError:
     except ValueError as error:
         return DataError(f"could not read {given!r}: {error}")
     return DataError(f"no image or folder at {given}")
+
+
+def _no_match(pattern: str) -> DataError:
+    """The error for a pattern without a match. Patterns pass over folders without permission."""
+    folder = pattern
+    while glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    if os.path.isdir(folder or ".") and not os.access(folder or ".", os.R_OK | os.X_OK):
+        return DataError(f"could not read the folder {folder}: {os.strerror(errno.EACCES)}")
+    return DataError(f"no image matches the pattern {pattern}")
 
 
 def _in_folder(folder: str, skipped: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import ModelError, SettingsError
+from facepoints.runtime.onnx_library import import_onnxruntime
 from facepoints.runtime.thread_choice import ThreadChoice
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def open_session(
         ModelError: onnxruntime cannot run the model.
         SettingsError: this machine has no such device, or `threads` is out of range.
     """
-    import onnxruntime  # takes a third of a second, which `import facepoints` should not
-
+    onnxruntime = import_onnxruntime()
     available = onnxruntime.get_available_providers()
     provider, number = _provider(device, has_cuda=_CUDA in available)
     if provider == _CUDA:
@@ -79,10 +79,7 @@ def open_session(
 
 def _refusals() -> tuple[type[Exception], ...]:
     """What onnxruntime raises for a model that it cannot run."""
-    import onnxruntime
-
-    # Written in C++, without types.
-    errors = onnxruntime.capi.onnxruntime_pybind11_state  # pyright: ignore[reportAttributeAccessIssue]
+    errors = import_onnxruntime().capi.onnxruntime_pybind11_state
     return (
         errors.InvalidProtobuf,
         errors.InvalidGraph,
@@ -276,10 +273,8 @@ def _no_cuda(reason: str) -> str:
 
 
 def _options(threads: int | None) -> Any:
-    import onnxruntime
-
     count = _thread_count(threads)
-    options = onnxruntime.SessionOptions()
+    options = import_onnxruntime().SessionOptions()
     options.log_severity_level = 4  # failures are raised; nothing else belongs on the console
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = count or _cores()
