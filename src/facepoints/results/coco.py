@@ -25,7 +25,7 @@ from facepoints.results.records import (
     whole_number,
 )
 
-__all__ = ["read_coco", "write_coco"]
+__all__ = ["read_coco", "write_coco", "write_coco_to"]
 
 
 def write_coco(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
@@ -41,16 +41,29 @@ def write_coco(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None
     Raises:
         WriteError: `out` cannot be written.
     """
-    category = coco_category(landmarks)
     with atomic_file(out) as temporary, open_text(temporary) as file:
-        file.write('{"images": ')
-        _write_list(file, _images(records(), out.parent))
-        file.write(',\n"annotations": ')
-        _write_list(file, _annotations(records()))
-        file.write(f',\n"categories": [{json_line(category).strip()}],\n')
-        file.write('"facepoints": {"unreadable": ')
-        _write_list(file, (record for record in records() if "error" in record))
-        file.write("}}\n")
+        write_coco_to(file, records, landmarks, out.parent)
+
+
+def write_coco_to(
+    file: TextIO, records: RecordSource, landmarks: LandmarkSet, folder: Path | None
+) -> None:
+    """Write what `write_coco` writes to an open file.
+
+    Args:
+        file: opened for text.
+        records: see `write_coco`. Faces may lack a radius, and may have measures.
+        landmarks: of every face.
+        folder: that files are named relative to; None: the names are kept.
+    """
+    file.write('{"images": ')
+    _write_list(file, _images(records(), folder))
+    file.write(',\n"annotations": ')
+    _write_list(file, _annotations(records()))
+    file.write(f',\n"categories": [{json_line(coco_category(landmarks)).strip()}],\n')
+    file.write('"facepoints": {"unreadable": ')
+    _write_list(file, (record for record in records() if "error" in record))
+    file.write("}}\n")
 
 
 def _write_list(file: TextIO, items: Iterable[Record]) -> None:
@@ -62,11 +75,11 @@ def _write_list(file: TextIO, items: Iterable[Record]) -> None:
     file.write("[]" if separator == "[\n" else "\n]")
 
 
-def _images(records: Iterable[Record], folder: Path) -> Iterator[Record]:
+def _images(records: Iterable[Record], folder: Path | None) -> Iterator[Record]:
     for number, record in enumerate((r for r in records if "error" not in r), start=1):
         yield {
             "id": number,
-            "file_name": _relative_to(folder, record["file"]),
+            "file_name": record["file"] if folder is None else _relative_to(folder, record["file"]),
             "width": record["width"],
             "height": record["height"],
             "frame": record["frame"],
@@ -103,9 +116,7 @@ def _annotations(records: Iterable[Record]) -> Iterator[Record]:
                 "bbox": face["box"],
                 "area": face["box"][2] * face["box"][3],
                 "score": face["score"],
-                "radius": face["radius"],
-                **({} if visible is None else {"visible": visible}),
-                "track": face["track"],
+                **{key: face[key] for key in ("radius", "visible", "track", "measures") if key in face},
             }
 
 
