@@ -21,7 +21,6 @@ from facepoints.cli.outputs import command_line
 from facepoints.cli.parse import parse
 from facepoints.cli.predict import align, measure, predict
 from facepoints.cli.serve import serve
-from facepoints.cli.serve import serve
 from facepoints.cli.spelling import option_names, spelled_as_options
 from facepoints.cli.training import compare, evaluate, settings_to_resume, train
 from facepoints.errors import FacepointsError, MissingExtraError
@@ -87,7 +86,6 @@ def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:
         "align": align,
         "blur": blur,
         "serve": serve,
-        "serve": serve,
         "train": train(settings_to_resume(arguments)),
         "evaluate": evaluate,
         "compare": compare,
@@ -111,6 +109,5 @@ def _run(arguments: Sequence[str]) -> None:
 _EXTRAS = {
     **dict.fromkeys(("torch", "safetensors", "onnxscript"), "train"),
     **dict.fromkeys(("matplotlib", "onnx"), "adapt"),
-    **dict.fromkeys(("starlette", "uvicorn", "python_multipart"), "web"),
     **dict.fromkeys(("starlette", "uvicorn", "python_multipart"), "web"),
 }
