@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,8 @@ from facepoints._util.text_files import open_text, write_row
 from facepoints._util.words import count_noun
 from facepoints.commands.report import Report
 from facepoints.errors import SettingsError
+from facepoints.inference.eye_closure import EYES, EyeClosure
+from facepoints.inference.eye_state import EyeStateModel
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement import MEASURES, Measurement, measure, unavailable
 from facepoints.measurement.events import KINDS, Event, eye_events, has_level, yawns
@@ -41,6 +44,7 @@ class _MeasuredFace:
     box: tuple[float, ...]
     measures: dict[str, Measurement]
     transform: list[list[float]] | None = None
+    closure: EyeClosure = field(default_factory=EyeClosure)
     events: dict[str, bool] | None = None
 
 
@@ -67,6 +71,10 @@ class _TrackEvent(NamedTuple):
 
 _TRANSFORM = tuple(f"transform_{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3, 4))
 """Columns of the first three rows of the head transform; the fourth is 0, 0, 0, 1."""
+_CLOSURE = tuple(f"{eye}_eye_{part}" for eye in EYES for part in ("closed", "reason"))
+"""Columns of the probability that an eye is closed, and of why it is unknown."""
+NO_IMAGE = "no image"
+"""Reason of faces that were read from JSON lines without the closure of their eyes."""
 _NOUNS = {"blink": "blink", "eyes_closed": "eye closure", "yawn": "yawn"}
 
 
@@ -102,6 +110,8 @@ def measure_inputs(
     events: Path | None = None,
     mm_per_pixel: float | None = None,
     focal_length: float | None = None,
+    eye_state: EyeStateModel | None = None,
+    also: Callable[[str, str, MeasureReport], None] | None = None,
     console: Console | None = None,
 ) -> MeasureReport:
     """Measure faces and write a table.
@@ -115,6 +125,10 @@ def measure_inputs(
         mm_per_pixel: millimeters per pixel; distances are then in millimeters. None: in pixels.
         focal_length: of the camera in pixels, for the distance of the head
             (`head_transform`). None: the longer side of each image.
+        eye_state: predicts whether eyes are closed, for results that have images. None: the
+            one in the package.
+        also: writes other files (`measure_extras`). It is called once the table is written, with
+            the text of the tables of measures and of events as CSV, and with the counts.
         console: shows unreadable files; None: shows nothing.
 
     Raises:
@@ -132,6 +146,7 @@ def measure_inputs(
     check_focal_length(focal_length)
     report = MeasureReport()
     with StopRequest() as stop:
+        results = _with_eye_closures(results, eye_state)
         frames = _measure_frames(results, report, (mm_per_pixel, focal_length), console, stop)
         for track in _tracks(frames):
             report.events += _events(track)
@@ -141,7 +156,25 @@ def measure_inputs(
         if events is not None:
             with atomic_file(events) as temporary, open_text(temporary) as file:
                 _write_events(report, file)
+        if also is not None:
+            table, listed = io.StringIO(), io.StringIO()
+            _write_csv(frames, names, table)
+            _write_events(report, listed)
+            also(table.getvalue(), listed.getvalue(), report)
     return report
+
+
+def _with_eye_closures(
+    results: Iterable[FrameResult], eye_state: EyeStateModel | None
+) -> Iterator[FrameResult]:
+    """The results, with the closure of the eyes where it is not known and there is an image."""
+    for result in results:
+        image = result.image
+        if image is not None and any(face.eye_closure is None for face in result.faces):
+            eye_state = eye_state or EyeStateModel.load()
+            yield replace(result, faces=eye_state.with_closures(image, result.faces))
+        else:
+            yield result
 
 
 def _measure_frames(
@@ -183,8 +216,9 @@ def _measure_frame(
         transform = None
         if "yaw" in measures and min(result.size) > 0:
             transform = head_transform(face, result.size, focal_length=focal_length).tolist()
+        closure = face.eye_closure or EyeClosure(None, None, NO_IMAGE, NO_IMAGE)
         faces.append(
-            _MeasuredFace(number, face.track_id, face.score, face.box, measures, transform)
+            _MeasuredFace(number, face.track_id, face.score, face.box, measures, transform, closure)
         )
     return _MeasuredFrame(replace(result, faces=[], image=None), faces)
 
@@ -217,9 +251,12 @@ def _events(track: _Track) -> Iterator[_TrackEvent]:
         opening, *pose = np.array([[face.measures[n].value for n in names] for _, face in known]).T
         for _, face in known:
             face.events = (face.events or {}) | dict.fromkeys(kinds, False)
-        # the limits of events are for angles of the fitted head
-        turns = [np.stack(pose, axis=1) / (SLOPES["yaw"], SLOPES["pitch"])] if pose else []
-        for event in detect(time, opening, *turns):
+        more = []
+        if pose:  # the limits of events are for angles of the fitted head
+            more = [np.stack(pose, axis=1) / (SLOPES["yaw"], SLOPES["pitch"])]
+            closed = [face.closure.mean for _, face in known]
+            more.append(np.array([np.nan if value is None else value for value in closed]))
+        for event in detect(time, opening, *more):
             if event.is_part_of_yawn([other for other, _ in events]):
                 continue
             events.append((event, known))
@@ -241,7 +278,7 @@ def _writer(out: Path) -> Callable[[Sequence[_MeasuredFrame], Sequence[str], Tex
 def _write_csv(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: TextIO) -> None:
     columns = ["file", "frame", "time", "face", "track", "score"]
     columns += [f"{name}{part}" for name in names for part in ("", "_r")]
-    write_row(file, [*columns, *_TRANSFORM, *KINDS])
+    write_row(file, [*columns, *_TRANSFORM, *_CLOSURE, *KINDS])
     for frame, faces in frames:
         time = "" if frame.time is None else round(frame.time, 6)
         for face in faces:
@@ -254,6 +291,9 @@ def _write_csv(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: Tex
             rows = (face.transform or [])[:3]
             numbers = [_short(number) for row in rows for number in row]
             cells += numbers or [""] * len(_TRANSFORM)
+            for eye in EYES:
+                value, reason = face.closure.of(eye)
+                cells += ["" if value is None else value, reason]
             events = face.events or {}
             write_row(file, [*cells, *(int(events[k]) if k in events else "" for k in KINDS)])
 
@@ -278,6 +318,7 @@ def _write_jsonl(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: T
                 },
                 "head_transform": face.transform
                 and [[_short(number) for number in row] for row in face.transform],
+                "eye_closure": face.closure.to_dict(),
                 "events": face.events,
             }
             for face in faces

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
+from facepoints.inference.eye_closure import EyeClosure
 from facepoints.landmarks.conversion import (
     check_convertible,
     conversion_parts,
@@ -44,6 +45,8 @@ class Face:
         visible: (K,) float32, [0, 1]: the probability that the point can be seen, and is not
             hidden by hair, a hand, glasses or the turned head. Points below 0.5 count as hidden.
             None from a model that does not predict it.
+        eye_closure: probability that each eye is closed; None if it was not asked for
+            (`facepoints.load(eye_closure=True)`).
 
     Raises:
         DataError: points, radius or visible do not fit the landmark set.
@@ -56,6 +59,7 @@ class Face:
     landmarks: LandmarkSet
     track_id: int | None = None
     visible: NDArray[np.float32] | None = None
+    eye_closure: EyeClosure | None = None
 
     def __post_init__(self) -> None:
         k = len(self.landmarks)
@@ -86,6 +90,7 @@ class Face:
             and np.array_equal(self.points, other.points)
             and np.array_equal(self.radius, other.radius)
             and _visible_list(self) == _visible_list(other)
+            and self.eye_closure == other.eye_closure
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -137,16 +142,17 @@ class Face:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, as in the faces of a line of faces.jsonl: box, score, track, points,
-        radius and, if it is known, visible. Visible has 2 decimals. The other numbers have the
-        fewest digits that restore them as float32."""
+        radius and, if they are known, visible and eye_closure. Visible has 2 decimals, eye_closure
+        has 4. The other numbers have the fewest digits that restore them as float32."""
         visible = _visible_list(self)
         return {
             "box": _float32_list(np.array(self.box)),
             "score": _float32_list(np.array([self.score]))[0],
             "track": None if self.track_id is None else int(self.track_id),
-            "points": [_float32_list(point) for point in self.points],
+            "points": _float32_list(self.points),
             "radius": _float32_list(self.radius),
             **({} if visible is None else {"visible": visible}),
+            **({} if self.eye_closure is None else {"eye_closure": self.eye_closure.to_dict()}),
         }
 
     def as_landmarks(self, want: LandmarkSet) -> Face:
@@ -193,6 +199,6 @@ def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:
     return f"the face has no {kind} '{name}'; choose one of: {', '.join(close)}{more}"
 
 
-def _float32_list(values: NDArray) -> list[float]:
-    """Values as float32, with the fewest digits that restore them exactly."""
-    return [float(text) for text in values.astype(np.float32).astype(str)]
+def _float32_list(values: NDArray) -> list[Any]:
+    """Values (nested as in the array) as float32, with the fewest digits that restore them."""
+    return values.astype(np.float32).astype(str).astype(np.float64).tolist()

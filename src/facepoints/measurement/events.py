@@ -1,28 +1,27 @@
-"""Blinks, closed eyes and yawns, from the openings of one person's eyes and mouth over time.
+"""Blinks, closed eyes and yawns, from the eyes and the mouth of one person over time.
 
 Eyes that are open to a ratio of 0.25 are wide for one person and half closed for another. So
-every rule is relative to the person's own level in the half minute around (`EventConfig` holds
-the limits):
+every rule is relative to the person's own level (`EventConfig` holds the limits).
 
-- A blink: the eyes close below `closed_ratio` of their open level (the 75th percentile) and are
-  open again within half a second (Stern, Walrath & Goldstein 1984, doi:10.1111/j.1469-8986.1984.
-  tb02312.x). It lasts from the frame where they fall below `narrowed_ratio` of the level to the
-  frame where they rise above it. A longer one is "eyes closed".
+**Closing** (`closing`) says how far the eyes are shut: 1 and more is shut. It is the mean of two
+signs, because each errs at other times: how far the opening of the lids has fallen below its level,
+and how far the log odds of the eye state (`inference.eye_state`) have risen above theirs. Where the
+eye state is unknown, the opening decides alone. The level is the median over two seconds before and
+after, so it follows a person who looks down to read, squints or turns. The level of the half minute
+around keeps it from following eyes that stay closed.
+
+- A blink: the eyes are shut and open again within `max_blink_seconds` (Stern, Walrath & Goldstein
+  1984, doi:10.1111/j.1469-8986.1984.tb02312.x). It lasts while closing is above `event_part`.
+- Eyes closed: they are shut for longer, and the eye state says so. Eyes that look down, or narrow
+  in a laugh, are not closed.
 - A yawn: the mouth is open by more than `yawn_peak` above its level at rest (the 20th percentile)
-  at its widest, and by `yawn_opening` throughout, for 1.5 seconds or longer. (A yawn takes about
-  six seconds: Provine 1986, Ethology 72:109-122; an open vowel takes a tenth of that.) Singing,
-  shouting and a long laugh look the same.
+  at its widest, and by `yawn_opening` throughout, for `min_yawn_seconds` or longer. (A yawn takes
+  about six seconds: Provine 1986, Ethology 72:109-122; an open vowel takes a tenth of that.)
 
 Eyes seem to narrow while a head turns or nods, so an eye event during a turn of more than
-`max_turn` is dropped. They narrow in a yawn, too: closed eyes during a yawn are part of it
-(`Event.is_part_of_yawn`). A blink lasts 0.1 to 0.4 s: at 10 frames per second some blinks fall
-between two frames. A look down narrows the eyes as closing them does, and counts as "eyes closed".
-
-The limits lie close to the open eye and the closed mouth, because the built-in model predicts
-both nearer to their usual opening than they are: it was trained on people who look into a camera.
-The limits were set on photos of people it was not trained on, animated to blink, yawn, talk, nod
-and turn (`recipes/measure_events.py`). There, 15 of 22 blinks and 11 of 11 yawns are detected, and
-nothing in still, talking, nodding or turning heads.
+`max_turn` counts only if the eye state says that the eyes are closed. Eyes narrow in a yawn, too:
+closed eyes during a yawn are part of it (`Event.is_part_of_yawn`). A blink lasts 0.1 to 0.4 s: at
+10 frames per second some blinks fall between two frames.
 """
 
 from __future__ import annotations
@@ -43,6 +42,7 @@ __all__ = [
     "Event",
     "EventConfig",
     "Kind",
+    "closing",
     "eye_events",
     "has_level",
     "yawns",
@@ -52,18 +52,30 @@ Array = NDArray[np.floating]
 Kind = Literal["blink", "eyes_closed", "yawn"]
 KINDS: tuple[Kind, ...] = ("blink", "eyes_closed", "yawn")
 
+_MOST = 1.5  # a sign of `closing` counts at most so much: one alone does not shut the eyes
+_SHUT_PART = 0.7  # of the peak of `closing`, at least: the eyes are shut
+_LID_SECONDS = 0.25  # a lid closes or opens in this time
+_SURE = 6.0  # log odds beyond which a probability says no more
+_OPEN = 25  # percentile of the log odds of people whose eyes are open most of the time
+
 
 @dataclass(frozen=True)
 class EventConfig(CheckedConfig):
     """Limits of events.
 
     Attributes:
-        closed_ratio: fraction of the open level. Eyes below it are closed. Larger: more blinks,
-            more false ones.
-        narrowed_ratio: fraction of the open level. An eye event lasts while the eyes are below
-            it. Larger: longer events.
-        max_blink_seconds: longest blink, in seconds; a longer event is "eyes_closed". Larger:
+        narrowing: fall of the opening that means shut eyes, as a fraction of its level. Larger:
+            fewer blinks, fewer false ones.
+        odds_rise: rise of the log odds of closed eyes that means shut eyes. Larger: fewer
+            blinks, fewer false ones.
+        event_part: fraction of the closing of shut eyes. An eye event lasts while the closing
+            is above it. Larger: shorter events.
+        max_blink_seconds: longest time that the eyes are shut in a blink, in seconds. Larger:
             more blinks, fewer "eyes_closed".
+        min_closed: smallest median probability of closed eyes during "eyes_closed". Larger:
+            fewer such events, fewer false ones.
+        closed_ratio: largest median opening during "eyes_closed" where that probability is
+            unknown, as a fraction of its level. Larger: more such events, more false ones.
         yawn_peak: smallest opening of the mouth above its level at the widest point of a yawn.
             Larger: fewer yawns, fewer false ones.
         yawn_opening: opening of the mouth above its level while a yawn lasts. Larger: shorter
@@ -71,13 +83,17 @@ class EventConfig(CheckedConfig):
         min_yawn_seconds: shortest yawn, in seconds. Larger: fewer yawns, fewer false ones.
         noise_factor: smallest change of an opening, in standard deviations of its noise. Larger:
             fewer events in shaky videos.
-        max_turn: largest change of (yaw, pitch) in degrees during an eye event. Closing the eyes
-            alone changes the measured pitch by up to six degrees. Larger: more events, more
-            false ones.
+        max_turn: largest change of (yaw, pitch) in degrees during an eye event in which the eye
+            state does not say closed. Closing the eyes alone changes the measured pitch by up to
+            six degrees. Larger: more events, more false ones.
         turn_margin: seconds before and after an eye event in which the head must not turn
             either. Larger: fewer events, fewer false ones.
-        level_seconds: seconds before and after a frame over which its level is computed.
+        near_seconds: seconds before and after a frame over which the level of the eyes is
+            computed. Larger: steadier levels, slower to adapt.
+        level_seconds: the same for the level of the mouth and for the long level of the eyes.
             Larger: steadier levels, slower to adapt.
+        long_part: smallest level of the eyes, as a fraction of the long level. Larger: eyes that
+            stay closed are detected for longer, and so are eyes that look down for long.
         min_seconds: time that a person must be visible for the level to be known, in seconds.
             Larger: fewer events of people who are visible for a short time.
         min_frames: number of frames in which the person must be visible for the same reason.
@@ -89,16 +105,21 @@ class EventConfig(CheckedConfig):
         SettingsError: a field is out of its range.
     """
 
-    closed_ratio: float = within(0.85, 0, 1)
-    narrowed_ratio: float = within(0.925, 0, 1)
+    narrowing: float = positive(0.25)
+    odds_rise: float = positive(4.0)
+    event_part: float = within(0.5, 0, 1)
     max_blink_seconds: float = within(0.5, 0, math.inf)
-    yawn_peak: float = within(0.15, 0, 10)
-    yawn_opening: float = within(0.08, 0, 10)
-    min_yawn_seconds: float = within(1.5, 0, math.inf)
+    min_closed: float = within(0.5, 0, 1)
+    closed_ratio: float = within(0.6, 0, 1)
+    yawn_peak: float = within(0.45, 0, 10)
+    yawn_opening: float = within(0.3, 0, 10)
+    min_yawn_seconds: float = within(1.8, 0, math.inf)
     noise_factor: float = within(5.0, 0, math.inf)
     max_turn: tuple[float, float] = within((5.0, 8.0), 0, 360)
     turn_margin: float = within(0.1, 0, math.inf)
+    near_seconds: float = positive(2.0)
     level_seconds: float = positive(15.0)
+    long_part: float = within(0.75, 0, 1)
     min_seconds: float = within(2.0, 0, math.inf)
     min_frames: int = within(15, 1, math.inf)
     max_gap: float = positive(0.25)
@@ -143,7 +164,12 @@ class Event:
 
 
 def eye_events(
-    time: Array, opening: Array, pose: Array, *, config: EventConfig = EVENT_CONFIG
+    time: Array,
+    opening: Array,
+    pose: Array,
+    closed: Array | None = None,
+    *,
+    config: EventConfig = EVENT_CONFIG,
 ) -> list[Event]:
     """Blinks and closed eyes of one person.
 
@@ -151,26 +177,111 @@ def eye_events(
         time: (T,) seconds, increasing.
         opening: (T,) mean opening of the eyes.
         pose: (T, 2) yaw and pitch of the head in degrees.
+        closed: (T,) mean probability that the eyes are closed, [0, 1]; NaN where no eye is
+            seen. None: unknown.
         config: limits.
     """
     if not has_level(time, config):
         return []
-    level = np.maximum(_level(time, opening, 75, config.level_seconds), 1e-9)
-    ratio, closing = opening / level, level - opening
+    closed = np.full(len(time), np.nan) if closed is None else np.asarray(closed, np.float64)
+    score = closing(time, opening, closed, config=config)
+    change = _eye_level(time, opening, config) - opening
     least_change = config.noise_factor * _noise(opening)
     events = []
-    for first, last, complete in _intervals(time, ratio < config.narrowed_ratio, config.max_gap):
+    for first, last, complete in sorted(_shut(time, score, config)):
         inside = slice(first, last + 1)
-        closed = ratio[inside].min() < config.closed_ratio and closing[inside].max() > least_change
-        if not closed or _head_turns(time, pose, first, last, config):
+        likely = closed[inside][np.isfinite(closed[inside])]
+        says_closed = bool(len(likely)) and float(likely.max()) >= config.min_closed
+        if not says_closed and (
+            change[inside].max() <= least_change or _head_turns(time, pose, first, last, config)
+        ):
             continue
-        seconds, extreme = _duration(time, first, last), float(opening[inside].min())
-        start = float(time[first])
-        if seconds > config.max_blink_seconds:
-            events.append(Event("eyes_closed", first, last, start, seconds, extreme))
-        elif complete:  # the duration of a cut-off one is unknown
-            events.append(Event("blink", first, last, start, seconds, extreme))
+        begin, end = _whole_event(time, score, first, last, config)
+        extreme, start = float(opening[inside].min()), float(time[begin])
+        seconds = _duration(time, begin, end)
+        if _duration(time, first, last) <= config.max_blink_seconds:
+            if complete:  # the duration of a cut-off one is unknown
+                events.append(Event("blink", begin, end, start, seconds, extreme))
+        elif _stays_closed(likely, change[inside], opening[inside], config):
+            events.append(Event("eyes_closed", begin, end, start, seconds, extreme))
     return events
+
+
+def closing(
+    time: Array, opening: Array, closed: Array, *, config: EventConfig = EVENT_CONFIG
+) -> Array:
+    """How far the eyes are shut (T,), relative to the person's level: about 0 open, 1 shut.
+
+    Args:
+        time, opening, closed: as for `eye_events`.
+        config: limits.
+    """
+    narrowed = (1 - opening / _eye_level(time, opening, config)) / config.narrowing
+    known = np.isfinite(closed)
+    if not known.any():
+        return narrowed
+    likely = np.clip(closed[known], 1e-6, 1 - 1e-6)
+    odds, when = np.clip(np.log(likely / (1 - likely)), -_SURE, _SURE), time[known]
+    near = _level(when, odds, 50, config.near_seconds)
+    long = _level(when, odds, _OPEN, config.level_seconds)
+    rise = (odds - np.minimum(near, long + config.odds_rise / 2)) / config.odds_rise
+    score = narrowed.copy()
+    score[known] = (np.minimum(narrowed[known], _MOST) + np.minimum(rise, _MOST)) / 2
+    return score
+
+
+def _eye_level(time: Array, opening: Array, config: EventConfig) -> Array:
+    """The opening (T,) of the eyes when they are open, at each time."""
+    near = _level(time, opening, 50, config.near_seconds)
+    long = _level(time, opening, 75, config.level_seconds)
+    return np.maximum(np.maximum(near, config.long_part * long), 1e-9)
+
+
+def _shut(time: Array, score: Array, config: EventConfig) -> Iterator[tuple[int, int, bool]]:
+    """Intervals in which the eyes are shut, as `_intervals` yields them.
+
+    They are shut while the score is above a part of its peak, not of a fixed limit: after a blink
+    the lids often open only halfway, because the person looks down.
+    """
+    for first, last, complete in _intervals(time, score > _SHUT_PART, config.max_gap):
+        inside = score[first : last + 1]
+        rest = inside.copy()
+        while rest.max() >= 1:
+            peak = int(rest.argmax())
+            low = np.flatnonzero(inside < _SHUT_PART * min(inside[peak], _MOST))
+            begin = int(low[low < peak].max(initial=-1)) + 1
+            end = int(low[low > peak].min(initial=len(inside))) - 1
+            is_new = bool(np.isfinite(rest[begin : end + 1]).all())  # no shoulder of another one
+            rest[begin : end + 1] = -np.inf
+            if is_new:
+                known = complete or (begin > 0 and end < len(inside) - 1)
+                yield first + begin, first + end, known
+
+
+def _whole_event(
+    time: Array, score: Array, first: int, last: int, config: EventConfig
+) -> tuple[int, int]:
+    """The first and last frame of closing and opening eyes around an interval of shut ones."""
+    for begin, end, _ in _intervals(time, score > config.event_part, config.max_gap):
+        if begin <= first and last <= end:
+            near = np.flatnonzero(
+                (time >= time[first] - _LID_SECONDS) & (time <= time[last] + _LID_SECONDS)
+            )
+            return max(begin, int(near[0])), min(end, int(near[-1]))
+    return first, last
+
+
+def _stays_closed(likely: Array, change: Array, opening: Array, config: EventConfig) -> bool:
+    """True if eyes that are shut for long are closed, and do not look down or laugh.
+
+    Args:
+        likely: probabilities that they are closed; empty: unknown.
+        change: level minus opening in each frame.
+        opening: in each frame.
+    """
+    if len(likely):
+        return float(np.median(likely)) >= config.min_closed
+    return float(np.median(opening / (opening + change))) <= config.closed_ratio
 
 
 def yawns(time: Array, opening: Array, *, config: EventConfig = EVENT_CONFIG) -> list[Event]:
@@ -202,12 +313,13 @@ def has_level(time: Array, config: EventConfig = EVENT_CONFIG) -> bool:
     return len(time) >= config.min_frames and time[-1] - time[0] >= config.min_seconds
 
 
-def _level(time: Array, opening: Array, percentile: float, reach: float) -> Array:
-    """The usual opening (T,) at each time: a percentile over `reach` seconds before and after."""
-    marks = np.append(np.arange(time[0], time[-1], 1.0), time[-1])
+def _level(time: Array, values: Array, percentile: float, reach: float) -> Array:
+    """The usual value (T,) at each time: a percentile over `reach` seconds before and after."""
+    step = min(1.0, reach / 8)
+    marks = np.append(np.arange(time[0], time[-1], step), time[-1])
     marks = marks[np.diff(np.searchsorted(time, [marks - reach, marks + reach]), axis=0)[0] > 0]
     around = np.searchsorted(time, [marks - reach, marks + reach]).T
-    levels = [np.percentile(opening[first:end], percentile) for first, end in around]
+    levels = [np.percentile(values[first:end], percentile) for first, end in around]
     return np.interp(time, marks, levels)
 
 

@@ -9,6 +9,8 @@ person sees it (EXIF rotation applied). The center of the top-left pixel is (0, 
     {"file": "b.jpg", "error": "b.jpg is empty (0 bytes)"}
 
 A face whose model predicts visibility also has "visible": [v, ...], in [0, 1] with 2 decimals.
+From a model loaded with `eye_closure=True`, a face also has "eye_closure": {"right": 0.02, "left":
+null, "left_reason": "hidden"}: the probability that each eye is closed, or why it is unknown.
 "landmarks" is the name of a known landmark set, or else the list of the point names. Frames of
 a video also have "time", in seconds from the first frame.
 """
@@ -25,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
+from facepoints.inference.eye_closure import EyeClosure
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import KNOWN_SETS, known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -183,7 +186,17 @@ def face_from_dict(data: dict[str, Any], landmarks: LandmarkSet) -> Face:
         raise ValueError(f"a score of {score}, expected 0 to 1")
     track_id = None if data["track"] is None else whole_number(data["track"])
     visible = _visible(data.get("visible"), len(landmarks))
-    return Face((x, y, width, height), score, points, radius, landmarks, track_id, visible)
+    closure = data.get("eye_closure")
+    return Face(
+        (x, y, width, height),
+        score,
+        points,
+        radius,
+        landmarks,
+        track_id,
+        visible,
+        None if closure is None else EyeClosure.from_dict(closure),
+    )
 
 
 LARGEST = 1e9

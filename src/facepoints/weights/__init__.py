@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["BUILTIN", "DETECTOR", "POINTS", "POINTS_RUN"]
+__all__ = ["BUILTIN", "DETECTOR", "EYES", "POINTS", "POINTS_RUN"]
 
 BUILTIN = "builtin"
 """Name of the model in the package, accepted wherever a model file or a run is expected."""
@@ -19,3 +19,6 @@ POINTS_RUN = _FOLDER / "points"
 
 DETECTOR = _FOLDER / "detector.onnx"
 """The face detector (see detector.md)."""
+
+EYES = _FOLDER / "eyes.onnx"
+"""The eye state (see eyes.md)."""
