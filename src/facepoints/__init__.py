@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from facepoints.inference.alignment import align as align
     from facepoints.inference.alignment import crops as crops
     from facepoints.inference.cropping import CropConfig as CropConfig
+    from facepoints.inference.eye_closure import EyeClosure as EyeClosure
     from facepoints.inference.face import Face as Face
     from facepoints.inference.face_list import FaceList as FaceList
     from facepoints.landmarks.known_sets import IBUG_68 as IBUG_68
@@ -76,6 +77,7 @@ _HOMES = {
     "DataError": "errors",
     "DataWarning": "errors",
     "Detection": "detection.base",
+    "EyeClosure": "inference.eye_closure",
     "Face": "inference.face",
     "FaceList": "inference.face_list",
     "FaceModel": "api",
