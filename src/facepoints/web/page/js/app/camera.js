@@ -25,7 +25,9 @@ export class Camera extends EventTarget {
   constructor(engine, options, axes) {
     super();
     Object.assign(this, { engine, options, axes, stream: null });
+    // the frame that is shown with its faces, and the one that is analyzed meanwhile
     this.canvas = document.createElement("canvas");
+    this.ahead = document.createElement("canvas");
   }
 
   /**
@@ -50,8 +52,7 @@ export class Camera extends EventTarget {
     Object.assign(this.video, { muted: true, playsInline: true, srcObject: this.stream });
     await this.video.play();
     const size = [this.video.videoWidth, this.video.videoHeight];
-    [this.canvas.width, this.canvas.height] = size;
-    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+    for (const canvas of [this.canvas, this.ahead]) [canvas.width, canvas.height] = size;
     this.item = { id: "camera", name: "camera", kind: "camera", state: "done", error: "" };
     Object.assign(this.item, { width: size[0], height: size[1], faces: [] });
     this.stream.getVideoTracks()[0].addEventListener("ended", () => this.#ended());
@@ -80,8 +81,9 @@ export class Camera extends EventTarget {
       await this.#nextFrame();
       if (this.stream !== stream) return;
       const seconds = (performance.now() - this.began) / 1000;
-      this.context.drawImage(this.video, 0, 0);
-      const pixels = this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
+      const context = this.ahead.getContext("2d", { willReadFrequently: true });
+      context.drawImage(this.video, 0, 0);
+      const pixels = context.getImageData(0, 0, this.ahead.width, this.ahead.height);
       const recording = Boolean(this.recording);
       const how = { options: this.options(), restart: this.restart, axes: this.axes() || recording };
       this.restart = false;
@@ -89,6 +91,7 @@ export class Camera extends EventTarget {
         const { faces } = await this.engine.track(pixels, seconds, how);
         if (this.stream !== stream) return;
         this.item.faces = faces;
+        [this.canvas, this.ahead] = [this.ahead, this.canvas];
       } catch (error) {
         this.dispatchEvent(new CustomEvent("lost", { detail: error.message }));
         return;

@@ -9,7 +9,6 @@ export const LONGEST_SIDE = 16384;
 /** Largest photo file in bytes. */
 export const MOST_BYTES = 300e6;
 
-const TEXT = new TextDecoder("latin1");
 const HEAD = 512 * 1024; // bytes; a JPEG's size can come after a large preview picture
 
 /** Formats by their first bytes: what the page calls them, and whether it is a photo or a video. */
@@ -39,7 +38,7 @@ const SIGNATURES = [
  */
 export async function kindOf(file) {
   const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
-  const text = TEXT.decode(head.subarray(0, 32));
+  const text = String.fromCharCode(...head.subarray(0, 32)); // a character for each byte
   const found = SIGNATURES.find(([pattern]) => pattern.test(text));
   if (found) return { kind: found[2], format: found[1], head };
   const svg = /^\s*<(\?xml|svg|!--)/.test(text) && file.type === "image/svg+xml";

@@ -110,7 +110,7 @@ export class Player extends EventTarget {
   /** Find the faces of the frame in the canvas, unless they are known. */
   async #analyzeShown() {
     const { source, item } = this;
-    const { frame } = source;
+    const frame = source.grabbed;
     if (!item.frames) {
       const jumped = this.last === undefined || Math.abs(frame - this.last) > source.fps;
       const how = { options: this.options(), restart: this.restart || jumped, axes: true };
@@ -122,6 +122,7 @@ export class Player extends EventTarget {
     } else {
       item.faces = item.frames[Math.min(frame, item.frames.length - 1)].faces;
     }
+    source.turn();
     this.#shown();
   }
 
@@ -158,6 +159,7 @@ export class Player extends EventTarget {
         const { faces } = await this.engine.track(source.pixels(), seconds, how);
         frames.push({ frame, time: seconds, faces });
         item.faces = faces;
+        source.turn();
         if (this.source === source) this.#shown();
         text.textContent = `Analyzing ${frame + 1} of ${source.count}`;
       }
@@ -208,7 +210,8 @@ export class Player extends EventTarget {
       recorder = new CanvasRecorder(canvas, source.sound());
       const show = () => {
         source.grab();
-        item.faces = item.frames[Math.min(source.frame, item.frames.length - 1)].faces;
+        item.faces = item.frames[Math.min(source.grabbed, item.frames.length - 1)].faces;
+        source.turn();
         draw(context, source.canvas, item);
         recorder.frame();
         this.#shown();
@@ -227,6 +230,7 @@ export class Player extends EventTarget {
     });
     byId("analyze").textContent = "Analyzed";
     const blob = await recorder.stop();
+    this.#shown();
     return this.stopped ? null : { blob, suffix: recorder.suffix };
   }
 }

@@ -11,7 +11,7 @@ import { byId, counted, make } from "./dom.js";
 
 /** Saves results of the app's items. */
 export class Saving {
-  /** @param {import("./main.js").App} app */
+  /** @param {import("./app.js").App} app */
   constructor(app) {
     this.app = app;
     byId("hide-style").replaceChildren(

@@ -23,7 +23,9 @@ export class VideoSource {
     this.address = URL.createObjectURL(file);
     this.video = document.createElement("video");
     Object.assign(this.video, { muted: true, playsInline: true, preload: "auto" });
+    // the frame that is shown with its faces, and the one that is analyzed meanwhile
     this.canvas = document.createElement("canvas");
+    this.ahead = document.createElement("canvas");
     this.fps = GUESS;
   }
 
@@ -42,8 +44,7 @@ export class VideoSource {
     }
     if (!Number.isFinite(video.duration)) await this.#findEnd();
     this.size = [video.videoWidth, video.videoHeight];
-    [this.canvas.width, this.canvas.height] = this.size;
-    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+    for (const canvas of [this.canvas, this.ahead]) [canvas.width, canvas.height] = this.size;
     await this.#measureRate();
     await this.seek(0);
   }
@@ -86,13 +87,13 @@ export class VideoSource {
     return Math.min(Math.floor(this.video.currentTime * this.fps + 1e-3), this.count - 1);
   }
 
-  /** Show a frame, and take its pixels into `canvas`. */
+  /** Go to a frame, and take its pixels. */
   async seekFrame(number) {
     const inside = Math.min(Math.max(number, 0), this.count - 1);
     await this.seek(Math.min((inside + 0.5) / this.fps, this.video.duration - 1e-3));
   }
 
-  /** Show the frame at a time in seconds, and take its pixels into `canvas`. */
+  /** Go to the frame at a time in seconds, and take its pixels. */
   async seek(seconds) {
     const there = happening(this.video, "seeked");
     this.video.currentTime = Math.max(0, seconds);
@@ -100,14 +101,23 @@ export class VideoSource {
     this.grab();
   }
 
-  /** Take the frame that is shown into `canvas`. */
+  /** Take the pixels of the video's frame. `canvas` shows them after `turn`. */
   grab() {
-    this.context.drawImage(this.video, 0, 0, ...this.size);
+    const context = this.ahead.getContext("2d", { willReadFrequently: true });
+    context.drawImage(this.video, 0, 0, ...this.size);
+    this.grabbed = this.frame;
   }
 
-  /** The pixels of `canvas`. */
+  /** The pixels that were taken. */
   pixels() {
-    return this.context.getImageData(0, 0, ...this.size);
+    const context = this.ahead.getContext("2d", { willReadFrequently: true });
+    return context.getImageData(0, 0, ...this.size);
+  }
+
+  /** Show what was taken: its faces are known. */
+  turn() {
+    [this.canvas, this.ahead] = [this.ahead, this.canvas];
+    this.shown = this.grabbed;
   }
 
   /** Call back when the next frame of the playing video is there. */

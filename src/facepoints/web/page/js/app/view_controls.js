@@ -17,7 +17,7 @@ const PAN = 60; // CSS pixels of an arrow key
 /**
  * Listen for buttons and keys.
  *
- * @param {import("./main.js").App} app
+ * @param {import("./app.js").App} app
  */
 export function listenForViews(app) {
   const { stage } = app;

@@ -18,7 +18,8 @@ const TASKS = {
     const answer = await fetch(new URL("settings.json", base));
     if (!answer.ok) throw new Error(`settings.json could not be loaded (${answer.status})`);
     settings = await answer.json();
-    predictor = await FacePredictor.load(base);
+    predictor = await FacePredictor.load(base, settings);
+    warmUp();
     return settings;
   },
 
@@ -43,6 +44,13 @@ const TASKS = {
     return measureFace(face, size, settings);
   },
 };
+
+/** Run both models once on gray pixels: the first run of each takes several times as long. */
+function warmUp() {
+  const blank = new ImageData(new Uint8ClampedArray(4 * 320 * 320).fill(128), 320, 320);
+  predictor.predict(blank);
+  predictor.follow(blank, [{ points: settings.model.canonical_points }]);
+}
 
 /** A face with `axes`: the origin of its head and the ends of its axes x, y and z, in pixels. */
 function withAxes(face, size) {
