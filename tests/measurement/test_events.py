@@ -109,7 +109,90 @@ def test_the_limits_can_be_changed() -> None:
     time, opening = track(10, 0.3, (3, 0.2, 0.2))
     still = np.zeros((len(time), 2))
     assert len(eye_events(time, opening, still)) == 1
-    assert eye_events(time, opening, still, config=EventConfig(closed_ratio=0.5)) == []
+    assert eye_events(time, opening, still, config=EventConfig(narrowing=0.5)) == []
+    long = track(20, 0.03, (5, 4, 0.6))
+    assert len(yawns(*long)) == 1
+    assert yawns(*long, config=EventConfig(yawn_peak=0.8)) == []
+
+
+def seen(
+    opening: Array, level: float, chances: Array, yaw: Array | float = 0.0
+) -> list[tuple[str, float]]:
+    """Kind and start of eye events where the eye state is known."""
+    time = np.arange(len(opening)) / RATE
+    pose = np.stack([np.broadcast_to(yaw, time.shape), np.zeros_like(time)], axis=1)
+    return [(e.kind, round(e.start, 1)) for e in eye_events(time, opening * level, pose, chances)]
+
+
+def course(*parts: tuple[float, float, float], rest: float, seconds: float = 10) -> Array:
+    """Values over time: `rest`, but another value in (start, seconds, value)."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    values = np.full(len(time), rest)
+    for start, lasts, value in parts:
+        values[(time >= start - 1e-9) & (time < start + lasts - 1e-9)] = value
+    return values
+
+
+def test_the_eye_state_tells_closed_eyes_from_eyes_that_look_down_or_laugh() -> None:
+    narrow = course((3, 2, 0.6), rest=1.0)
+    assert seen(narrow, 0.3, course((3, 2, 0.98), rest=0.01)) == [("eyes_closed", 3.0)]
+    assert seen(narrow, 0.3, course((3, 2, 0.3), rest=0.01)) == []
+
+
+def test_a_blink_that_the_points_hardly_see_counts_if_the_eye_state_sees_it() -> None:
+    shallow = course((4, 0.2, 0.86), rest=1.0)
+    assert seen(shallow, 0.3, course((4, 0.2, 0.97), rest=0.01)) == [("blink", 4.0)]
+    assert seen(shallow, 0.3, course(rest=0.01)) == []
+    assert seen(course(rest=1.0), 0.3, course((4, 0.2, 0.97), rest=0.01)) == []  # a reflection
+
+
+def test_people_with_narrow_eyes_blink_relative_to_their_own_chance() -> None:
+    chances = course((4, 0.2, 0.99), (7, 0.2, 0.7), rest=0.5)
+    assert seen(course((4, 0.2, 0.6), (7, 0.2, 0.93), rest=1.0), 0.15, chances) == [("blink", 4.0)]
+
+
+def test_unknown_chances_leave_it_to_the_opening() -> None:
+    opening = course((3, 0.2, 0.5), (7, 0.2, 0.5), rest=1.0)
+    chances = course((2, 2, np.nan), (7, 0.2, 0.95), rest=0.02)
+    assert seen(opening, 0.3, chances) == [("blink", 3.0), ("blink", 7.0)]
+    assert seen(opening, 0.3, np.full(len(opening), np.nan)) == [("blink", 3.0), ("blink", 7.0)]
+
+
+def test_two_blinks_with_half_open_eyes_between_them_are_two() -> None:
+    opening = course((3, 0.16, 0.45), (3.16, 0.2, 0.8), (3.36, 0.16, 0.45), rest=1.0)
+    assert [e.kind for e in eyes(np.arange(len(opening)) / RATE, opening * 0.3)] == ["blink"] * 2
+
+
+def test_a_blink_before_a_look_down_is_one() -> None:
+    """The lids come up halfway only, for seconds."""
+    opening = course((4, 0.2, 0.5), (4.2, 1.5, 0.79), rest=1.0)
+    events = eyes(np.arange(len(opening)) / RATE, opening * 0.3)
+    assert [(e.kind, round(e.start, 1)) for e in events] == [("blink", 4.0)]
+
+
+def test_eyes_that_stay_closed_for_ten_seconds_are_one_event() -> None:
+    opening = course((8, 10, 0.5), rest=1.0, seconds=30)
+    chances = course((8, 10, 0.97), rest=0.02, seconds=30)
+    time = np.arange(len(opening)) / RATE
+    (event,) = eye_events(time, opening * 0.3, np.zeros((len(time), 2)), chances)
+    assert event.kind == "eyes_closed"
+    assert (event.start, event.seconds) == (pytest.approx(8, abs=0.05), pytest.approx(10, abs=0.1))
+
+
+def test_a_blink_in_a_turn_counts_if_the_eye_state_sees_it() -> None:
+    opening = course((3, 0.2, 0.55), rest=1.0)
+    yaw = np.interp(np.arange(len(opening)) / RATE, [2.8, 3.4], [0, 25])
+    assert seen(opening, 0.3, course((3, 0.2, 0.98), rest=0.02), yaw) == [("blink", 3.0)]
+    assert seen(opening, 0.3, course((3, 0.2, 0.4), rest=0.02), yaw) == []
+
+
+def test_talking_laughing_and_faces_are_no_yawns() -> None:
+    time = np.arange(round(12 * RATE)) / RATE
+    talks = 0.15 + 0.15 * np.sin(2 * np.pi * 4 * time)
+    laughs = np.where((time > 4) & (time < 7), 0.35 + 0.05 * np.sin(2 * np.pi * 5 * time), 0.05)
+    surprised = np.where((time > 4) & (time < 5.4), 0.6, 0.03)
+    for mouth in (talks, laughs, surprised):
+        assert yawns(time, mouth) == []
 
 
 def test_the_effect_of_a_larger_value_of_every_setting_is_documented() -> None:
