@@ -218,8 +218,8 @@ def test_the_suffix_determines_the_format(tmp_path: Path) -> None:
         ("v1.2", "pts"),
     ):
         assert format_of(tmp_path / name) == chosen
-    with pytest.raises(SettingsError, match=r"no format for .*faces\.xml") as refused:
-        format_of(tmp_path / "faces.xml")
+    with pytest.raises(SettingsError, match=r"no format for .*faces\.yaml") as refused:
+        format_of(tmp_path / "faces.yaml")
     for each in FORMATS.values():
         assert all(suffix in str(refused.value) for suffix in each.suffixes)
 

@@ -24,13 +24,14 @@ from facepoints.errors import DataError
 from facepoints.landmarks.known_sets import KNOWN_SETS
 
 if TYPE_CHECKING:
+    from facepoints.api import FaceModel
     from facepoints.commands.inputs import InputStream
     from facepoints.commands.report import Report
     from facepoints.landmarks.landmark_set import LandmarkSet
     from facepoints.tracking.config import TrackerConfig
     from facepoints.video.source import VideoInput
 
-__all__ = ["align", "measure", "predict"]
+__all__ = ["FormatName", "align", "measure", "predict"]
 
 _DEFAULT = PredictorOptions()
 _TRACKING = TrackingOptions()
@@ -40,10 +41,21 @@ _VIDEO = VideoOptions()
 _ResultsPath = Annotated[
     Path | None,
     option(
-        "Write the results to this .jsonl, .csv, .json (COCO keypoints) or .pts file, or to this "
-        "folder of .pts files.",
+        "Write the results to this .jsonl, .csv, .json (COCO keypoints), .xml (dlib's imglab) or "
+        ".pts file, or to this folder of .pts files.",
         metavar="PATH",
         default_text="default: JSON lines on standard output",
+    ),
+]
+
+FormatName = Literal["jsonl", "csv", "coco", "pts", "dlib", "openface"]
+"""Keys of `results.formats.FORMATS`, whose import takes time."""
+
+_FormatOption = Annotated[
+    FormatName | None,
+    option(
+        "Format of --out. openface: a .csv table with the column names of OpenFace 2.",
+        default_text="default: by the suffix of --out",
     ),
 ]
 
@@ -76,6 +88,7 @@ def predict(
         bool, flag("With --draw: also draw the 90 % error radius of every point.")
     ] = False,
     landmarks: _LandmarksName = None,
+    format: _FormatOption = None,
     overwrite: Overwrite = False,
     keep_formulas: KeepFormulas = False,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
@@ -100,9 +113,11 @@ def predict(
         if found.passed_over:
             note(found.passed_over)
         if not found.videos:
-            _predict_images(options, found.images, inputs, out, draw, want, radius, overwrite)
+            _predict_images(
+                options, found.images, inputs, out, draw, want, radius, overwrite, format
+            )
             return
-        _predict_videos(options, found.videos, out, draw, want, radius, config, overwrite)
+        _predict_videos(options, found.videos, out, draw, want, radius, config, overwrite, format)
 
 
 def _predict_images(
@@ -114,13 +129,14 @@ def _predict_images(
     landmarks: LandmarkSet | None,
     radius: bool,
     overwrite: bool,
+    format: str | None,
 ) -> None:
     from facepoints.commands.image_files import drawing_names
     from facepoints.commands.predict_images import predict_images
 
     drawings = None if draw is None else Output(draw, frozenset(drawing_names(images)))
     inputs_read = [*images, *options.files()]
-    with outputs(results_output(out), drawings, inputs=inputs_read, overwrite=overwrite):
+    with outputs(results_output(out, format), drawings, inputs=inputs_read, overwrite=overwrite):
         report = predict_images(
             options.load(),
             images,
@@ -130,6 +146,7 @@ def _predict_images(
             radius=radius,
             given=inputs,
             overwrite=overwrite,
+            format=format,
             console=ERR,
         )
     results = " and ".join(str(place) for place in (out, draw) if place is not None)
@@ -147,6 +164,7 @@ def _predict_videos(
     radius: bool,
     config: TrackerConfig,
     overwrite: bool,
+    format: str | None,
 ) -> None:
     from facepoints.commands.predict_video import predict_videos
     from facepoints.commands.video_drawing import drawn_paths
@@ -154,7 +172,7 @@ def _predict_videos(
     names = [video.name for video in videos]
     drawn = None if draw is None else drawn_paths(draw, names)
     inputs = [*names, *options.files()]
-    with outputs(results_output(out), *(drawn or ()), inputs=inputs, overwrite=overwrite):
+    with outputs(results_output(out, format), *(drawn or ()), inputs=inputs, overwrite=overwrite):
         report = predict_videos(
             options.load(),
             videos,
@@ -163,6 +181,7 @@ def _predict_videos(
             landmarks=landmarks,
             radius=radius,
             config=config,
+            format=format,
             console=ERR,
         )
     place = drawn[0] if drawn is not None and len(drawn) == 1 else draw
@@ -215,6 +234,23 @@ def measure(
             default_text="default: the longer side of each image, a lens of 53 degrees",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        option(
+            "Also write a report to look at, to this .html file: each face with the distances that "
+            "were measured, people of videos over time, definitions and sources.",
+            metavar="FILE",
+            default_text="default: not written",
+        ),
+    ] = None,
+    spreadsheet: Annotated[
+        Path | None,
+        option(
+            "Also write the table, the events and the meaning of every column to this .xlsx file.",
+            metavar="FILE",
+            default_text="default: not written",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     keep_formulas: KeepFormulas = False,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
@@ -230,23 +266,51 @@ def measure(
     """
     from facepoints.commands.inputs import iter_inputs
     from facepoints.commands.measure import measure_inputs
+    from facepoints.commands.measure_extras import MeasureExtras, model_facts
+
+    extras = MeasureExtras(report, spreadsheet, _measured(inputs, mm_per_pixel, focal_length))
+
+    def load() -> FaceModel:
+        model = options.load()
+        extras.about.update(model_facts(model, options.model))
+        return model
 
     with (
         quiet_libraries(),
         formulas_kept(keep_formulas),
-        outputs(out, events, inputs=[*inputs, *options.files()], overwrite=overwrite),
+        outputs(
+            out,
+            events,
+            report,
+            spreadsheet,
+            inputs=[*inputs, *options.files()],
+            overwrite=overwrite,
+        ),
     ):
-        results = iter_inputs(inputs, options.load, video=video.video, fps=video.fps, console=ERR)
+        results = iter_inputs(inputs, load, video=video.video, fps=video.fps, console=ERR)
         _say_passed_over(results)
-        report = measure_inputs(
-            results,
+        counts = measure_inputs(
+            results if report is None else extras.keeper.watch(results),
             out,
             events=events,
             mm_per_pixel=mm_per_pixel,
             focal_length=focal_length,
+            also=extras.write if report or spreadsheet else None,
             console=ERR,
         )
-    _end(report, results, f"{report.summary()}; results are in {out}")
+    _end(counts, results, f"{counts.summary()}; results are in {out}")
+    if extras.missing is not None:
+        raise extras.missing
+
+
+def _measured(
+    inputs: Sequence[str], mm_per_pixel: float | None, focal_length: float | None
+) -> dict[str, str]:
+    """Inputs and settings of `measure`, for the stamp of its report."""
+    shown = ", ".join(inputs[:8]) + (f" and {len(inputs) - 8} more" if len(inputs) > 8 else "")
+    scale = "none, distances are in pixels" if mm_per_pixel is None else f"{mm_per_pixel:g} mm"
+    focal = "the longer side of each image" if focal_length is None else f"{focal_length:g} pixels"
+    return {"inputs": shown, "size of a pixel": scale, "focal length": focal}
 
 
 def align(
@@ -294,13 +358,13 @@ def align(
     _end(report, results, f"{report.summary()}; results are in {out}")
 
 
-def results_output(out: Path | None) -> Output | None:
+def results_output(out: Path | None, format: str | None = None) -> Output | None:
     """The output of `predict`: a file, or a folder of .pts files."""
     from facepoints.results.formats import format_of
 
     if out is None:
         return None
-    file = not out.is_dir() and (format_of(out) != "pts" or out.suffix.lower() == ".pts")
+    file = not out.is_dir() and (format_of(out, format) != "pts" or out.suffix.lower() == ".pts")
     return Output(out, whole=not file)
 
 

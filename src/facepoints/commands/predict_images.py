@@ -20,7 +20,7 @@ from facepoints.errors import WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.formats import FORMATS, format_of
+from facepoints.results.formats import FORMATS, check_points, format_of
 from facepoints.results.records import FrameResult, json_line, result_record
 from facepoints.results.resume import DRAWING_NAMES, ResumableRecords
 
@@ -56,6 +56,7 @@ def predict_images(
     radius: bool = False,
     given: Sequence[str] | None = None,
     overwrite: bool = False,
+    format: str | None = None,
     console: Console | None = None,
 ) -> PredictReport:
     """Find the faces of image files.
@@ -76,6 +77,7 @@ def predict_images(
         radius: also draw the radius of every point.
         given: inputs as the user gave them, such as a folder; None: `images`.
         overwrite: discard the records of an unfinished run with other inputs or settings.
+        format: name of the format of `out`; None: its name chooses it.
         console: shows progress and unreadable files; None: shows nothing.
 
     Raises:
@@ -89,7 +91,7 @@ def predict_images(
     console = console or Console(quiet=True, file=sys.stderr)
     report = PredictReport()
     with ExitStack() as stack:
-        outputs = _Outputs(predictor, images, out, drawn, landmarks, radius)
+        outputs = _Outputs(predictor, images, out, drawn, landmarks, radius, format)
         outputs.keep_records(given, overwrite)
         if outputs.kept is not None:
             stack.enter_context(outputs.kept)
@@ -146,8 +148,12 @@ class _Outputs:
         drawn: Path | None,
         landmarks: LandmarkSet | None,
         radius: bool,
+        format: str | None,
     ) -> None:
         self._landmarks, self._out = output_landmarks(predictor, landmarks), out
+        self._format = "" if out is None else format_of(out, format)
+        if self._format:
+            check_points(self._format, self._landmarks)
         if out is None and drawn is None and sys.stdout is None:
             raise WriteError("standard output is closed; name a file to write with `out`")
         if out is not None and drawn is not None:
@@ -168,7 +174,6 @@ class _Outputs:
         out = self._out
         if out is None:
             return
-        format_of(out)
         files.check_output(out, self._images)
         if out.is_dir() and ownership.replaceable(out) is None:
             files.check_empty(out)
@@ -195,5 +200,5 @@ class _Outputs:
     def finish(self) -> None:
         """Write the output file from the records. Raises SettingsError or WriteError."""
         if self.kept is not None and self._out is not None:
-            FORMATS[format_of(self._out)].write(self.kept.records, self._landmarks, self._out)
+            FORMATS[self._format].write(self.kept.records, self._landmarks, self._out)
             self.kept.remove()

@@ -25,7 +25,7 @@ from facepoints.errors import DataError, MissingExtraError, SettingsError, Write
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.formats import FORMATS, format_of, suffixes_text
+from facepoints.results.formats import FORMATS, check_points, format_of, suffixes_text
 from facepoints.results.records import Record, error_record, json_line, record
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.tracker import track_video
@@ -120,6 +120,7 @@ def predict_video(
     landmarks: LandmarkSet | None = None,
     radius: bool = False,
     config: TrackerConfig | None = None,
+    format: str | None = None,
     console: Console | None = None,
 ) -> VideoReport:
     """Track the faces of a video. Arguments and errors are those of `predict_videos`, with the
@@ -132,6 +133,7 @@ def predict_video(
         landmarks=landmarks,
         radius=radius,
         config=config,
+        format=format,
         console=console,
     )
 
@@ -145,6 +147,7 @@ def predict_videos(
     landmarks: LandmarkSet | None = None,
     radius: bool = False,
     config: TrackerConfig | None = None,
+    format: str | None = None,
     console: Console | None = None,
 ) -> VideoReport:
     """Track the faces of videos, one video after another.
@@ -165,6 +168,7 @@ def predict_videos(
         landmarks: points to convert to; None: those of the model.
         radius: also draw the radius of every point.
         config: how faces are tracked; None: the defaults.
+        format: name of the format of `out`; None: its name chooses it.
         console: shows progress and unreadable videos; None: shows nothing.
 
     Raises:
@@ -177,7 +181,10 @@ def predict_videos(
     console = console or Console(quiet=True, file=sys.stderr)
     report = VideoReport(videos=len(videos))
     want = output_landmarks(predictor, landmarks)
-    _check_outputs([video.name for video in videos], out, drawn or ())
+    name = None if out is None else format_of(out, format)
+    if name is not None:
+        check_points(name, want)
+    _check_outputs([video.name for video in videos], out, name, drawn or ())
     with ExitStack() as stack:
         output = _Output(predictor, want, radius, config, to_stdout=drawn is None)
         if out is not None:
@@ -196,8 +203,8 @@ def predict_videos(
             if stop.asked:
                 report.stopped = True
                 break
-        if output.records is not None and out is not None:
-            FORMATS[format_of(out)].write(output.records.records, want, out)
+        if output.records is not None and out is not None and name is not None:
+            FORMATS[name].write(output.records.records, want, out)
     report.seconds = time.monotonic() - started
     return report
 
@@ -254,8 +261,10 @@ def _predict_one(
     report.end_video(source, drawing)
 
 
-def _check_outputs(names: Sequence[str], out: Path | None, drawn: Sequence[Path]) -> None:
-    chosen = None if out is None else FORMATS[format_of(out)]
+def _check_outputs(
+    names: Sequence[str], out: Path | None, format: str | None, drawn: Sequence[Path]
+) -> None:
+    chosen = None if format is None else FORMATS[format]
     if chosen is not None and not chosen.holds_video:
         able = suffixes_text(each for each in FORMATS.values() if each.holds_video)
         raise SettingsError(

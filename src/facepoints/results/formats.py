@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from facepoints.errors import DataError, SettingsError
+from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.coco import read_coco, write_coco
 from facepoints.results.csv_table import read_csv, write_csv
+from facepoints.results.dlib_xml import read_dlib, write_dlib
 from facepoints.results.jsonl import read_jsonl, write_jsonl
+from facepoints.results.openface import is_openface, read_openface, write_openface
 from facepoints.results.pts import read_pts, write_pts
 from facepoints.results.records import FrameResult, RecordSource, result_record
 
@@ -23,6 +26,7 @@ __all__ = [
     "FORMATS",
     "Format",
     "as_results",
+    "check_points",
     "common_landmarks",
     "format_of",
     "read_faces",
@@ -41,6 +45,8 @@ class Format:
         suffixes: file suffixes that choose the format, in lower case.
         content: what a file of the format holds, for messages.
         holds_video: whether one file can hold the faces of many frames.
+        by_name: whether the format must be named, because another has its suffix.
+        needs: points that must be computable from those of the faces; None: any do.
     """
 
     write: Callable[[RecordSource, LandmarkSet, Path], None]
@@ -48,6 +54,8 @@ class Format:
     suffixes: tuple[str, ...]
     content: str
     holds_video: bool = True
+    by_name: bool = False
+    needs: LandmarkSet | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -55,28 +63,56 @@ FORMATS: dict[str, Format] = {
     "csv": Format(write_csv, read_csv, (".csv",), "table"),
     "coco": Format(write_coco, read_coco, (".json",), "COCO keypoints"),
     "pts": Format(write_pts, read_pts, (".pts",), "one face", holds_video=False),
+    "dlib": Format(write_dlib, read_dlib, (".xml",), "dlib's imglab", holds_video=False),
+    "openface": Format(
+        write_openface, read_openface, (".csv",), "OpenFace table", by_name=True, needs=IBUG_68
+    ),
 }
 """Formats by name. A new format is a module with a writer and a reader, and an entry here."""
 
 
-def format_of(path: Path) -> str:
-    """The format that a path chooses: the key in `FORMATS` of the format with its suffix.
+def format_of(path: Path, name: str | None = None) -> str:
+    """The format of a file: its key in `FORMATS`.
 
     A folder, or a path without a suffix, is a folder of .pts files.
 
+    Args:
+        path: the file or folder.
+        name: of the format; None: the suffix of the path chooses it.
+
     Raises:
-        SettingsError: no format has this suffix.
+        SettingsError: no format has this name or suffix, or the path has a suffix of another.
     """
     suffix = path.suffix.lower()
-    if path.is_dir() or not suffix:
+    folder = path.is_dir() or not suffix
+    if name is not None:
+        return _named_format(path, name, folder)
+    if folder:
         return "pts"
-    for name, candidate in FORMATS.items():
-        if suffix in candidate.suffixes:
-            return name
+    for each, candidate in FORMATS.items():
+        if suffix in candidate.suffixes and not candidate.by_name:
+            return each
+    able = suffixes_text(one for one in FORMATS.values() if not one.by_name)
     raise SettingsError(
-        f"no format for {path}: expected a name in {suffixes_text(FORMATS.values())}, "
-        f"or a folder (a .pts file per face)"
+        f"no format for {path}: expected a name in {able}, or a folder (a .pts file per face)"
     )
+
+
+def _named_format(path: Path, name: str, folder: bool) -> str:
+    if name not in FORMATS:
+        raise SettingsError(f"no format '{name}'; choose one of: {', '.join(FORMATS)}")
+    suffixes = FORMATS[name].suffixes
+    if (folder and name == "pts") or (not folder and path.suffix.lower() in suffixes):
+        return name
+    able = " or ".join(suffixes)
+    raise SettingsError(f"the format {name} goes to a file in {able}, got {path}")
+
+
+def check_points(name: str, landmarks: LandmarkSet) -> None:
+    """Raises DataError if a format cannot hold faces with these points."""
+    needs = FORMATS[name].needs
+    if needs is not None:
+        check_convertible(landmarks, needs)
 
 
 def suffixes_text(formats: Iterable[Format]) -> str:
@@ -92,6 +128,7 @@ def read_faces(path: str | Path) -> list[FrameResult]:
 
     Args:
         path: file in a format of `FORMATS`, which its suffix chooses, or a folder of .pts files.
+            A .csv file may be a table of OpenFace 2.
 
     Returns:
         A result per image or frame, in the order of the file.
@@ -105,19 +142,23 @@ def read_faces(path: str | Path) -> list[FrameResult]:
     path = Path(path)
     if not os.path.lexists(path) and path.suffix.lower() in ("", ".pts"):
         raise DataError(f"no file or folder at {path}")
-    return FORMATS[format_of(path)].read(path)
+    name = format_of(path)
+    return FORMATS["openface" if name == "csv" and is_openface(path) else name].read(path)
 
 
-def write_faces(results: Iterable[FrameResult], path: str | Path) -> None:
+def write_faces(
+    results: Iterable[FrameResult], path: str | Path, format: str | None = None
+) -> None:
     """Write faces to a file. `read_faces` reads them back.
 
     Args:
         results: images or frames with their faces. All faces have the same landmark set.
         path: file in a format of `FORMATS`, which its suffix chooses, or a new or empty folder
             that gets a .pts file per face. One .pts file holds exactly one face.
+        format: name of the format in `FORMATS`, such as "openface"; None: the suffix chooses it.
 
     Raises:
-        SettingsError: no format has this suffix, or `path` is a .pts file and there is not
+        SettingsError: no format has this suffix or name, or `path` is a .pts file and there is not
             exactly one face.
         DataError: not results; or the faces have different landmark sets, or values that are not
             finite.
@@ -132,7 +173,7 @@ def write_faces(results: Iterable[FrameResult], path: str | Path) -> None:
             if not all(np.isfinite(value).all() for value in values):
                 raise DataError(f"{result.file}: a face has values that are not finite")
     records = [result_record(result, landmarks) for result in listed]
-    FORMATS[format_of(path)].write(lambda: iter(records), landmarks, path)
+    FORMATS[format_of(path, format)].write(lambda: iter(records), landmarks, path)
 
 
 def as_results(results: object) -> list[FrameResult]:

@@ -1,0 +1,221 @@
+"""Files for other programs: tables of OpenFace 2, and dlib's imglab."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from skimage import data
+
+import facepoints
+from facepoints.cli.main import main
+from facepoints.cli.predict import FormatName
+from facepoints.errors import DataError, SettingsError
+from facepoints.imaging import affine
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_head import MEAN_HEAD
+from facepoints.measurement.head_position import MM_PER_UNIT, project
+from facepoints.results.formats import FORMATS, format_of
+from facepoints.results.openface import euler_angles, openface_columns
+from facepoints.results.records import FrameResult
+
+SIZE = (480, 640)
+BOX = "<box top='1' left='1' width='9' height='9'>"
+OPEN = f"<dataset><image file='a'>{BOX}"
+PLACE = np.array([40.0, -25.0, 700.0])  # millimeters
+
+
+def rotation(x: float, y: float, z: float) -> np.ndarray:
+    """Rx Ry Rz of angles in degrees, as OpenFace composes them."""
+    (sx, sy, sz), (cx, cy, cz) = np.sin(np.deg2rad([x, y, z])), np.cos(np.deg2rad([x, y, z]))
+    rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return rx @ ry @ rz
+
+
+def head(angles: tuple[float, float, float], track: int | None = None) -> Face:
+    """The mean head whose middle is at `PLACE`, as a camera with a lens of 53 degrees sees it."""
+    shape = MEAN_HEAD * (1, 1, -1) * MM_PER_UNIT
+    there = (shape - shape.mean(axis=0)) @ rotation(*angles).T + PLACE
+    points = project(there, SIZE).astype(np.float32)
+    radius = np.ones(68, np.float32)
+    return Face(affine.bounding_box(points), 0.9, points, radius, IBUG_68, track)
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (10, -25, 5), (-12, 30, -20)])
+def test_position_and_rotation_of_the_head_are_those_of_openface(
+    angles: tuple[float, float, float], tmp_path: Path
+) -> None:
+    result = FrameResult("a.mp4", [head(angles, 4)], SIZE, frame=6, time=0.2, video="a.mp4")
+    facepoints.write_faces([result], tmp_path / "o.csv", "openface")
+    (row,) = table(tmp_path / "o.csv")
+    assert list(row) == openface_columns()
+    assert list(row)[:5] == ["frame", "face_id", "timestamp", "confidence", "success"]
+    assert [row[name] for name in list(row)[:5]] == ["7", "4", "0.2", "0.9", "1"]
+    turn = [math.degrees(float(row[f"pose_R{axis}"])) for axis in "xyz"]
+    assert turn == pytest.approx(angles, abs=0.6)
+    place = [float(row[f"pose_T{axis}"]) for axis in "xyz"]
+    assert place == pytest.approx(PLACE, abs=6)
+    assert float(row["x_30"]) == pytest.approx(result.faces[0].points[30, 0], abs=1e-3)
+    assert float(row["y_67"]) == pytest.approx(result.faces[0].points[67, 1], abs=1e-3)
+    assert row["file"] == "a.mp4"
+
+
+def test_euler_angles_undo_the_rotation() -> None:
+    for angles in [(0, 0, 0), (20, -70, 40), (-80, 5, 170)]:
+        back = np.rad2deg(euler_angles(rotation(*angles)))
+        np.testing.assert_allclose(rotation(*back), rotation(*angles), atol=1e-9)
+
+
+def test_a_table_of_openface_is_read_back(tmp_path: Path) -> None:
+    results = [
+        FrameResult("a.mp4", [head((0, 0, 0), 0), head((0, 20, 0), 3)], SIZE, 0, 0.0, "a.mp4"),
+        FrameResult("a.mp4", [], SIZE, 1, 0.04, "a.mp4"),
+        FrameResult("a.mp4", [head((5, 0, 0), 3)], SIZE, 2, 0.08, "a.mp4"),
+        FrameResult("b.jpg", [head((0, 0, 9))], SIZE),
+    ]
+    facepoints.write_faces(results, tmp_path / "o.csv", "openface")
+    back = facepoints.read_faces(tmp_path / "o.csv")
+    assert [(r.file, r.frame, r.time) for r in back] == [
+        ("a.mp4", 0, 0.0),
+        ("a.mp4", 2, 0.08),
+        ("b.jpg", 0, None),
+    ]
+    assert [[f.track_id for f in r.faces] for r in back] == [[0, 3], [3], [None]]
+    np.testing.assert_array_equal(back[0].faces[1].points, results[0].faces[1].points)
+    assert back[2].faces[0].score == pytest.approx(0.9)
+
+
+def test_tables_that_openface_wrote_are_read(tmp_path: Path) -> None:
+    """Its names have spaces in front; a lost face has a success of 0; images have no frame."""
+    head_ = ", ".join(["frame", "face_id", "timestamp", "confidence", "success", "gaze_0_x"])
+    points = ", ".join(f"{axis}_{n}" for axis in "xy" for n in range(68))
+    numbers = ", ".join(str(n) for n in range(136))
+    (tmp_path / "v.csv").write_text(
+        f"{head_}, {points}\n1, 0, 0.000, 0.98, 1, 0.1, {numbers}\n2, 0, 0.033, 0.0, 0, 0, "
+        f"{', '.join('0' * 136)}\n"
+    )
+    (result,) = facepoints.read_faces(tmp_path / "v.csv")
+    assert (result.frame, result.time, result.faces[0].track_id) == (0, 0.0, 0)
+    assert result.faces[0].points[5].tolist() == [5.0, 73.0]
+    assert result.file == str(tmp_path / "v.csv")
+    (tmp_path / "i.csv").write_text(f"face, confidence, {points}\n0, 0.9, {numbers}\n")
+    (image,) = facepoints.read_faces(tmp_path / "i.csv")
+    assert (image.time, image.faces[0].track_id) == (None, None)
+    (tmp_path / "w.csv").write_text(f"face, confidence, {points}\n0, high, {numbers}\n")
+    with pytest.raises(DataError, match=r"w\.csv, line 2: could not convert"):
+        facepoints.read_faces(tmp_path / "w.csv")
+
+
+def test_faces_of_other_points_cannot_become_a_table_of_openface(tmp_path: Path) -> None:
+    face = head((0, 0, 0)).as_landmarks(KAGGLE_15)
+    with pytest.raises(DataError):
+        facepoints.write_faces([FrameResult("a", [face], SIZE)], tmp_path / "o.csv", "openface")
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_imglab_has_the_68_parts_as_whole_numbers(tmp_path: Path) -> None:
+    photo = tmp_path / "photos" / "a & b.png"
+    face = head((0, 10, 0))
+    results = [FrameResult(str(photo), [face], SIZE), FrameResult("no.png", [], SIZE)]
+    facepoints.write_faces(results, tmp_path / "o.xml")
+    text = (tmp_path / "o.xml").read_text("utf-8")
+    assert "file=\"photos/a &amp; b.png\" width='640' height='480'" in text
+    assert text.count("<part ") == 68
+    assert f"<part name=\"30\" x='{round(float(face.points[30, 0]))}'" in text
+    back = facepoints.read_faces(tmp_path / "o.xml")
+    assert [(r.file, r.size, len(r.faces)) for r in back] == [
+        ("photos/a & b.png", SIZE, 1),
+        (os.path.relpath("no.png", tmp_path), SIZE, 0),
+    ]
+    np.testing.assert_array_equal(back[0].faces[0].points, np.rint(face.points))
+    assert back[0].faces[0].landmarks is IBUG_68
+    x, y, width, height = face.box
+    box = back[0].faces[0].box
+    assert box[:2] == pytest.approx((x, y), abs=1)
+    assert box[2:] == pytest.approx((width, height), abs=2)
+
+
+def test_imglab_of_other_points_keeps_their_names(tmp_path: Path) -> None:
+    points = np.array([[10, 20], [30, 40]], np.float32)
+    own = LandmarkSet(("tip", "base"), mirrorable=False)
+    face = Face((10, 20, 20, 20), 1.0, points, np.zeros(2, np.float32), own)
+    facepoints.write_faces([FrameResult("a.png", [face], SIZE)], tmp_path / "o.xml")
+    (result,) = facepoints.read_faces(tmp_path / "o.xml")
+    assert result.faces[0]["tip"].tolist() == [10, 20]
+    assert result.faces[0]["base"].tolist() == [30, 40]
+
+
+def test_damaged_imglab_files(tmp_path: Path) -> None:
+    path = tmp_path / "o.xml"
+    for text, reason in [
+        ("<dataset><images>", "damaged XML"),
+        ("<dataset><images></images></dataset>", "no <image>"),
+        ("<dataset><image file='a'><box top='x'/></image></dataset>", "expected a number left"),
+        (f"{OPEN}</box></image></dataset>", "a box has no parts"),
+        (f"{OPEN}<part name='1' x='1' y='2'/></box>{BOX}</box></image></dataset>", "has no parts"),
+        (
+            f"{OPEN}<part name='1' x='1' y='2'/></box>{BOX}<part name='2' x='1' y='2'/></box>"
+            "</image></dataset>",
+            "others have 1",
+        ),
+    ]:
+        path.write_text(text)
+        with pytest.raises(DataError, match=reason):
+            facepoints.read_faces(path)
+
+
+def test_the_same_from_the_command_line(tmp_path: Path) -> None:
+    import cv2
+
+    photo = tmp_path / "a.png"
+    cv2.imwrite(str(photo), data.astronaut()[..., ::-1])
+    main(["predict", str(photo), "--out", str(tmp_path / "o.csv"), "--format", "openface"])
+    main(["predict", str(photo), "--out", str(tmp_path / "o.xml")])
+    main(["predict", str(photo), "--out", str(tmp_path / "o.jsonl")])
+    (line,) = (tmp_path / "o.jsonl").read_text().splitlines()
+    points = np.array(json.loads(line)["faces"][0]["points"])[:68]
+    (row,) = table(tmp_path / "o.csv")
+    assert [float(row["x_8"]), float(row["y_8"])] == points[8].tolist()
+    assert row["timestamp"] == ""
+    (xml,) = facepoints.read_faces(tmp_path / "o.xml")
+    np.testing.assert_array_equal(xml.faces[0].points, np.rint(points))
+    # the training reader takes the file, too
+    samples = facepoints.load_dataset([tmp_path / "o.xml"])
+    assert samples.landmarks.names == IBUG_68.names
+
+
+def test_formats_by_name(tmp_path: Path) -> None:
+    assert get_args(FormatName) == tuple(FORMATS)
+    assert format_of(Path("a.csv")) == "csv"
+    assert format_of(Path("a.csv"), "openface") == "openface"
+    assert format_of(tmp_path, "pts") == "pts"
+    for path, name in [("a.json", "openface"), ("a", "csv"), ("a.csv", "vrml")]:
+        with pytest.raises(SettingsError):
+            format_of(Path(path), name)
+    with pytest.raises(SystemExit):
+        main(["predict", "a.mp4", "--out", str(tmp_path / "o.txt"), "--format", "openface"])
+
+
+def test_seventy_points_become_the_68(tmp_path: Path) -> None:
+    face = head((0, 0, 0))
+    eyes = [face.points[36:42].mean(axis=0), face.points[42:48].mean(axis=0)]
+    points = np.concatenate([face.points, eyes]).astype(np.float32)
+    whole = Face(face.box, 0.9, points, np.ones(70, np.float32), OPENPOSE_70)
+    facepoints.write_faces([FrameResult("a", [whole], SIZE)], tmp_path / "o.csv", "openface")
+    (back,) = facepoints.read_faces(tmp_path / "o.csv")
+    np.testing.assert_array_equal(back.faces[0].points, face.points)
