@@ -307,6 +307,7 @@ def test_a_careful_search_asks_less_of_a_face(model) -> None:
     assert plain.model.min_score < plain.min_score
     assert careful.min_score < 0.2
     assert careful.model.any_angle
+    assert careful.model.detector.more_sides == (640,)
     assert not plain.model.any_angle
     assert careful.fill.hold_seconds > plain.fill.hold_seconds
     assert make_search(facepoints.load(min_score=0.05), careful=True).min_score == 0.05

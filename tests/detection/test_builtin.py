@@ -256,6 +256,25 @@ def test_a_small_face_calls_for_a_pass_with_more_pixels(
 # -- decoding -----------------------------------------------------------------------------
 
 
+def test_further_searches_add_their_faces(
+    photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def found(network: object, gray: object, side: int, min_score: float) -> list:
+        asked.append(side)
+        boxes = {320: [(0, 0, 50, 50)], 640: [(2, 1, 50, 50), (200, 0, 9, 9)], 960: []}
+        score = 0.6 if side == 320 else 0.9
+        return [(Detection(box, score), np.zeros((5, 2), np.float32)) for box in boxes[side]]
+
+    monkeypatch.setattr(builtin, "search", found)
+    both = BuiltinDetector.load(side=320, more_sides=(640, 960)).detect(photo)
+    assert asked == [320, 640, 960]
+    assert [one.box for one in both] == [(2, 1, 50, 50), (200, 0, 9, 9)]
+    with pytest.raises(SettingsError, match="got side 16"):
+        BuiltinDetector.load(more_sides=(640, 16))
+
+
 def test_cells_of_one_face_are_merged_and_those_of_two_are_not() -> None:
     frames = np.array(
         [(50, 50, 20, 0), (51, 50, 20, 1), (90, 50, 20, 0), (50, 50, 9, 0), (60, 40, 4, 0)],

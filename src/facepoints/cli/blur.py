@@ -55,7 +55,7 @@ def blur(
         bool,
         flag(
             "Miss fewer faces, at the price of time and of covered places that are no face: "
-            "search at every angle and with more pixels, cover every face with a score of 0.1 or "
+            "search at every angle and with more pixels, cover every face with a score of 0.05 or "
             "more, search every frame of a video, and cover faces for longer before and after "
             "they are seen."
         ),

@@ -16,9 +16,9 @@ __all__ = ["SURE_SCORE", "BlurSearch", "make_search"]
 SURE_SCORE = 0.9
 """Score below which a face that is covered is doubtful."""
 
-_CAREFUL_SCORE = 0.1
-_FLOOR, _CAREFUL_FLOOR = 0.15, 0.03  # scores from which a place without a cover is doubtful
-_CAREFUL_SIDE, _CAREFUL_DETECTOR = 1280, 0.05
+_CAREFUL_SCORE = 0.05
+_FLOOR, _CAREFUL_FLOOR = 0.15, 0.02  # scores from which a place without a cover is doubtful
+_CAREFUL_SIDES, _CAREFUL_DETECTOR = (320, 640), 0.05
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,15 @@ def make_search(model: FaceModel, careful: bool = False) -> BlurSearch:
     Args:
         model: its minimum score is that of a face that is covered.
         careful: fewer faces are missed, and more places without a face are covered: faces at any
-            angle, with more pixels, from a score of 0.1, in every frame of a video, and for a
+            angle, with more pixels, from a score of 0.05, in every frame of a video, and for a
             second before and after they are seen. Only the built-in detector sees more pixels.
     """
     min_score = min(model.min_score, _CAREFUL_SCORE) if careful else model.min_score
     detector = model.detector
     if careful and isinstance(detector, BuiltinDetector):
-        detector = BuiltinDetector.load(side=_CAREFUL_SIDE, min_score=_CAREFUL_DETECTOR)
+        detector = BuiltinDetector.load(
+            side=_CAREFUL_SIDES[0], more_sides=_CAREFUL_SIDES[1:], min_score=_CAREFUL_DETECTOR
+        )
     finder = FaceModel(
         model.model,
         detector,

@@ -171,11 +171,14 @@ class BuiltinDetector:
             smaller faces are found beside large ones; time grows with its square.
         min_score: minimum score of a detection, (0, 1]. A detector that decides alone takes 0.5.
             Smaller: fewer faces are missed, more detections are none.
+        more_sides: sides of the first pass of further searches, in pixels, whose faces are added.
+            Each takes its own time; fewer faces are missed.
         checksum: SHA-256 of the file, see `runtime.model_file`.
     """
 
     side: int = SIDE
     min_score: float = 0.5
+    more_sides: tuple[int, ...] = ()
     checksum: str = field(default="", repr=False, compare=False)
     _session: SharedSession | None = field(default=None, repr=False, compare=False)
 
@@ -186,30 +189,32 @@ class BuiltinDetector:
         *,
         side: int = SIDE,
         min_score: float = 0.5,
+        more_sides: tuple[int, ...] = (),
         threads: int | None = None,
     ) -> BuiltinDetector:
         """Read the network.
 
         Args:
             path: ONNX file. None: the one in the package.
-            side, min_score: see the attributes.
+            side, min_score, more_sides: see the attributes.
             threads: processor threads. None: all.
 
         Raises:
             ModelError: the file is missing, damaged, newer or not a face detector.
             SettingsError: `side` or `min_score` out of range.
         """
-        if side < MULTIPLE or not 0 < min_score <= 1:
+        least = min(side, *more_sides) if more_sides else side
+        if least < MULTIPLE or not 0 < min_score <= 1:
             raise SettingsError(
                 f"the face detector needs a side of {MULTIPLE} pixels or more and a min_score in "
-                f"(0, 1]; got side {side}, min_score {min_score}"
+                f"(0, 1]; got side {least}, min_score {min_score}"
             )
         file = weights.DETECTOR if path is None else path
         metadata, data = read_model_file(file)
         session = SharedSession(data, file, threads=threads)
         if metadata is None or metadata.get("kind") != KIND:
             raise ModelError(f"{file} is not a face detector of facepoints; name another file")
-        return cls(side, min_score, metadata["checksum"], session)
+        return cls(side, min_score, more_sides, metadata["checksum"], session)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, (H, W) gray or (H, W, 3) RGB, most confident first."""
@@ -218,9 +223,11 @@ class BuiltinDetector:
     def detect_points(self, image: NDArray[np.uint8]) -> DetectorOutput:
         """Faces with their points (5, 2) in image pixels: the subject's right eye, left eye,
         nose tip, right and left mouth corner."""
-        return search(
-            Network(self._whole, self._windows), to_gray(image), self.side, self.min_score
-        )
+        network, gray = Network(self._whole, self._windows), to_gray(image)
+        faces = search(network, gray, self.side, self.min_score)
+        for side in self.more_sides:
+            faces = _once([*faces, *search(network, gray, side, self.min_score)])
+        return faces
 
     def _whole(self, gray: NDArray[np.uint8], side: int, min_score: float) -> DetectorOutput:
         """Faces in a gray image that is resized to a side."""
