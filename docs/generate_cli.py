@@ -20,7 +20,8 @@ PAGE = Path(__file__).parent / "reference" / "cli.md"
 WIDTH = 80
 
 COMMANDS = {
-    "Find and measure": ("predict", "measure", "align"),
+    "Find and measure": ("predict", "measure", "align", "blur"),
+    "Serve": ("serve",),
     "Train": ("train", "evaluate", "compare", "adapt", "export", "submit"),
     "Data": ("convert", "show", "synthetic"),
     "About": ("info",),

@@ -10,7 +10,7 @@ import pytest
 from facepoints.cli.main import main
 from facepoints.results.formats import FORMATS
 
-COMMANDS = ["predict", "measure", "align", "train", "evaluate", "compare"]
+COMMANDS = ["predict", "measure", "align", "blur", "serve", "train", "evaluate", "compare"]
 COMMANDS += ["adapt", "export", "submit", "convert", "show", "synthetic", "info"]
 
 DIFFER = {

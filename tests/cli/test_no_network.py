@@ -61,6 +61,7 @@ COMMANDS = {
     "predict": "predict a.png --out faces.csv --draw drawn",
     "video": "predict clip.mp4 --out clip.csv --draw drawn.mp4",
     "measure": "measure clip.mp4 --out measures.csv",
+    "blur": "blur clip.mp4 --out hidden.mp4",
     "train": f"{TRAIN} --device cpu --no-onnx",
 }
 

@@ -86,7 +86,7 @@ def test_a_folder_of_photos_and_videos(
     shutil.copy(clip, folder / "more" / "clip.mp4")
     (folder / "bad.jpg").write_bytes(photo.read_bytes()[:300])
     (folder / "notes.txt").write_text("words")
-    assert run(folder, "--out", out, "--report", report) == 0
+    assert run(folder, "--out", out, "--review", report) == 0
     message = " ".join(capsys.readouterr().err.split())
     assert "passed over: 1 other file (notes.txt)" in message
     assert f"{FRAMES + 3} images and frames: {FRAMES + 1} faces" in message
@@ -147,7 +147,7 @@ def test_a_face_stays_covered_in_frames_in_which_it_is_not_seen(
     clip: Path, model, blind: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, report = tmp_path / "out.mp4", tmp_path / "report.csv"
-    assert run(clip, "--out", out, "--report", report) == 0
+    assert run(clip, "--out", out, "--review", report) == 0
     assert "20 faces, 20 without a face, 20 covered by their track" in " ".join(
         capsys.readouterr().err.split()
     )
@@ -183,7 +183,7 @@ def test_a_track_that_is_never_sure_is_reported_and_not_covered(
 
     monkeypatch.setattr(blur_video, "track_video", unsure)
     out, report = tmp_path / "out.mp4", tmp_path / "report.csv"
-    assert run(clip, "--out", out, "--report", report) == 0
+    assert run(clip, "--out", out, "--review", report) == 0
     assert len(model(next(iter(open_video(out))).image)) == 1
     (row,) = rows(report)
     assert (row["reason"], row["covered"]) == ("possible face, not covered", "no")
@@ -240,7 +240,7 @@ def test_the_sound_is_kept(tmp_path: Path) -> None:
         (["{photo}", "--out", "o.gif"], "an image is written to a folder or to .jpg"),
         (["{photo}", "{clip}", "--out", "o.png"], "2 files are written to a folder"),
         (["{photo}", "--out", "{photo}"], "is an input"),
-        (["{photo}", "--out", "o", "--report", "r.txt"], "the report is a .csv file"),
+        (["{photo}", "--out", "o", "--review", "r.txt"], "places to review go to a .csv file"),
         (["{photo}", "--out", "o", "--color", "1", "2", "300"], "from 0 to 255"),
         (["missing.jpg", "--out", "o"], "no image or folder at missing.jpg"),
     ],

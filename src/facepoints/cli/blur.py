@@ -60,7 +60,7 @@ def blur(
             "they are seen."
         ),
     ] = False,
-    report: Annotated[
+    review: Annotated[
         Path | None,
         option(
             "Write a .csv table of what a person should look at: images without a face, faces "
@@ -105,7 +105,7 @@ def blur(
 
     Faces are covered from the chin to the hair line. In a video, a face stays covered in frames
     in which it is not seen. No search finds every face: look at the results, and at the places
-    that --report names, before you publish them. Hair, clothes, voice and place may still tell
+    that --review names, before you publish them. Hair, clothes, voice and place may still tell
     who somebody is.
     """
     from facepoints.commands.blur import blur_files, output_paths
@@ -114,23 +114,23 @@ def blur(
     from facepoints.commands.blur_settings import BlurSettings
 
     settings = BlurSettings(style, strength, margin, color, keep_exif)
-    if report is not None and report.suffix.lower() != ".csv":
-        raise SettingsError(f"the report is a .csv file, not {report}")
+    if review is not None and review.suffix.lower() != ".csv":
+        raise SettingsError(f"the places to review go to a .csv file, not to {review}")
     with quiet_libraries(), formulas_kept(keep_formulas):
         images, videos = _found(inputs, out, video)
         paths = output_paths(out, images, [one.name for one in videos])
         read = [*images, *(one.name for one in videos), *options.files()]
-        with outputs(_written(out, paths), report, inputs=read, overwrite=overwrite):
+        with outputs(_written(out, paths), review, inputs=read, overwrite=overwrite):
             search = make_search(options.load(), careful)
             done = blur_files(search, images, videos, paths, settings, console=ERR)
-            if report is not None:
-                write_doubts(report, done.doubts)
-    results = " and ".join(str(place) for place in (out, report) if place is not None)
+            if review is not None:
+                write_doubts(review, done.doubts)
+    results = " and ".join(str(place) for place in (out, review) if place is not None)
     note(f"{done.summary()}; results are in {results}")
-    if done.doubts and report is None:
+    if done.doubts and review is None:
         names = list(dict.fromkeys(doubt.file for doubt in done.doubts))
         more = ", ..." if len(names) > _LISTED else ""
-        note(f"look at: {', '.join(names[:_LISTED])}{more} (--report FILE.csv lists the places)")
+        note(f"look at: {', '.join(names[:_LISTED])}{more} (--review FILE.csv lists the places)")
     if done.unreadable and done.unreadable == done.images:
         raise DataError(done.error)
 

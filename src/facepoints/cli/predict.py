@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from facepoints._util.console import quiet_libraries
 from facepoints._util.option_help import flag, option
@@ -55,6 +55,7 @@ _FormatOption = Annotated[
     FormatName | None,
     option(
         "Format of --out. openface: a .csv table with the column names of OpenFace 2.",
+        metavar=f"{{{','.join(get_args(FormatName))}}}",
         default_text="default: by the suffix of --out",
     ),
 ]
