@@ -48,7 +48,7 @@ CLOSED_SHARE = 0.5
 """Share of closed eyes among the single ones."""
 SMOOTHING = 0.01
 """Probability that a label is wrong."""
-SAVE_EVERY = 250
+SAVE_EVERY = 100
 
 
 @dataclass(frozen=True)
