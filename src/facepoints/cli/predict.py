@@ -212,8 +212,8 @@ def measure(
     events: Annotated[
         Path | None,
         option(
-            "Also write the events of a video to this .csv file, one row per blink, period of "
-            "closed eyes, or yawn.",
+            "Also write the blinks, periods of closed eyes and yawns in a video to this file: .csv "
+            "(a row for each), .vtt (subtitles) or .eaf (tiers for ELAN).",
             metavar="FILE",
             default_text="default: not written",
         ),

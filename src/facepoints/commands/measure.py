@@ -16,6 +16,12 @@ from facepoints._util.files import atomic_file
 from facepoints._util.progress import StopRequest
 from facepoints._util.text_files import open_text, write_row
 from facepoints._util.words import count_noun
+from facepoints.commands.event_files import (
+    TrackEvent,
+    check_events,
+    write_event_table,
+    write_events,
+)
 from facepoints.commands.report import Report
 from facepoints.errors import SettingsError
 from facepoints.inference.eye_closure import EYES, EyeClosure
@@ -59,16 +65,6 @@ _Track = list[tuple[FrameResult, _MeasuredFace]]
 """The frames of one person in one video, in order."""
 
 
-class _TrackEvent(NamedTuple):
-    """An event of a person in a video file, with the numbers of its first and last frame."""
-
-    file: str
-    track_id: int
-    first: int
-    last: int
-    event: Event
-
-
 _TRANSFORM = tuple(f"transform_{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3, 4))
 """Columns of the first three rows of the head transform; the fourth is 0, 0, 0, 1."""
 _CLOSURE = tuple(f"{eye}_eye_{part}" for eye in EYES for part in ("closed", "reason"))
@@ -88,7 +84,7 @@ class MeasureReport(Report):
     """
 
     unavailable: list[str] = field(default_factory=list)
-    events: list[_TrackEvent] = field(default_factory=list)
+    events: list[TrackEvent] = field(default_factory=list)
     unit: ClassVar[tuple[str, str]] = ("image or frame", "images or frames")
 
     def _remarks(self) -> list[str]:
@@ -121,7 +117,7 @@ def measure_inputs(
     Args:
         results: images or frames with their faces (`inputs.iter_inputs`).
         out: .csv (a row per face) or .jsonl (a line per image).
-        events: .csv file for blinks, closed eyes and yawns, a row for each.
+        events: .csv, .vtt or .eaf file for blinks, closed eyes and yawns (`event_files`).
         mm_per_pixel: millimeters per pixel; distances are then in millimeters. None: in pixels.
         focal_length: of the camera in pixels, for the distance of the head
             (`head_transform`). None: the longer side of each image.
@@ -137,8 +133,8 @@ def measure_inputs(
         WriteError: an output cannot be written.
     """
     write = _writer(out)
-    if events is not None and events.suffix.lower() != ".csv":
-        raise SettingsError(f"events go to a file in .csv, got {events}")
+    if events is not None:
+        check_events(events, len(getattr(results, "videos", ())))
     if events is not None and os.path.realpath(events) == os.path.realpath(out):
         raise SettingsError(f"measures and events would both be {out}; name another for one")
     if mm_per_pixel is not None and not 0 < mm_per_pixel < 1e6:
@@ -154,12 +150,11 @@ def measure_inputs(
         with atomic_file(out) as temporary, open_text(temporary) as file:
             write(frames, names, file)
         if events is not None:
-            with atomic_file(events) as temporary, open_text(temporary) as file:
-                _write_events(report, file)
+            write_events(events, report.events)
         if also is not None:
             table, listed = io.StringIO(), io.StringIO()
             _write_csv(frames, names, table)
-            _write_events(report, listed)
+            write_event_table(listed, report.events)
             also(table.getvalue(), listed.getvalue(), report)
     return report
 
@@ -237,7 +232,7 @@ def _tracks(frames: Sequence[_MeasuredFrame]) -> Iterator[_Track]:
     yield from tracks.values()
 
 
-def _events(track: _Track) -> Iterator[_TrackEvent]:
+def _events(track: _Track) -> Iterator[TrackEvent]:
     """Yield the events of one person in order of time, and set `events` of the track's faces."""
     events: list[tuple[Event, _Track]] = []
     for detect, kinds, names in (
@@ -265,7 +260,7 @@ def _events(track: _Track) -> Iterator[_TrackEvent]:
     for event, known in sorted(events, key=lambda pair: pair[0].start):
         first, last = known[event.first], known[event.last]
         track_id = first[1].track_id or 0
-        yield _TrackEvent(first[0].file, track_id, first[0].frame, last[0].frame, event)
+        yield TrackEvent(first[0].file, track_id, first[0].frame, last[0].frame, event)
 
 
 def _writer(out: Path) -> Callable[[Sequence[_MeasuredFrame], Sequence[str], TextIO], None]:
@@ -324,14 +319,6 @@ def _write_jsonl(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: T
             for face in faces
         ]
         file.write(json_line(line))
-
-
-def _write_events(report: MeasureReport, file: TextIO) -> None:
-    header = "file track event first_frame last_frame start seconds extreme"
-    write_row(file, header.split())
-    for name, track_id, first, last, event in report.events:
-        times = (round(event.start, 3), round(event.seconds, 3), round(event.extreme, 4))
-        write_row(file, [name, track_id, event.kind, first, last, *times])
 
 
 def _short(number: float) -> float:
