@@ -4,7 +4,7 @@
  */
 
 import { apply, degrees, fitSimilarity, invert, scaleOf } from "./affine.js";
-import { cropInto } from "./gray_image.js";
+import { cropInto, roundHalfEven } from "./gray_image.js";
 
 const BATCH = 16; // crops that go through the model at once
 
@@ -85,13 +85,19 @@ export function initialCrop({ face_box: [left, top, across, down] }, { box, angl
  */
 export async function predictRefined(model, gray, matrices, minScore, config) {
   const { description } = model;
-  const outputs = await model.predict(gray, matrices);
+  const first = matrices.map((matrix) => rounded(matrix, description.size, config.first_steps));
+  const outputs = await model.predict(gray, first);
   const faces = outputs
-    .map((output, index) => ({ index, output, matrix: matrices[index] }))
+    .map((output, index) => ({ index, output, matrix: first[index] }))
     .filter(({ output }) => output.score >= minScore * config.retry_score);
   let pending = faces;
   for (let pass = 0; pass < description.refinement_passes; pass += 1) {
-    const closer = new Map(pending.map((face) => [face, recrop(description, face, config)]));
+    const closer = new Map(
+      pending.map((face) => {
+        const crop = recrop(description, face, config);
+        return [face, rounded(crop, description.size, config.refined_steps)];
+      }),
+    );
     pending = pending.filter(
       (face) => !isNear(face.matrix, closer.get(face), description.size[1], config),
     );
@@ -112,6 +118,27 @@ export function recrop(description, { matrix, output }, config) {
   if (!closer) return matrix;
   const zoom = scaleOf(closer) / scaleOf(matrix);
   return zoom > 1 / config.max_zoom && zoom < config.max_zoom ? closer : matrix;
+}
+
+/**
+ * A crop with rounded scale, rotation and place, so that the last digits of a processor do not move
+ * its pixels.
+ *
+ * @param {number[]} matrix a similarity.
+ * @param {number[]} size [height, width] of the crop.
+ * @param {{scale: number, turn: number, place: number}} steps `CropSteps` of Python.
+ */
+function rounded(matrix, [height, width], steps) {
+  const [a, , , b] = matrix;
+  if (!matrix.every(Number.isFinite) || !(a || b)) return matrix;
+  const [right, down] = [(width - 1) / 2, (height - 1) / 2];
+  const center = apply(invert(matrix), [right, down]);
+  const nearest = (value, step) => roundHalfEven(value / step) * step;
+  const scale = 2 ** nearest(Math.log2(Math.hypot(a, b)), steps.scale);
+  const turn = nearest(Math.atan2(b, a), steps.turn);
+  const [x, y] = center.map((place) => nearest(place, steps.place / scale));
+  const [cos, sin] = [scale * Math.cos(turn), scale * Math.sin(turn)];
+  return [cos, -sin, right - cos * x + sin * y, sin, cos, down - sin * x - cos * y];
 }
 
 /** True if two crops of `side` pixels, both similarities, agree within the tolerances. */

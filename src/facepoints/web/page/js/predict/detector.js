@@ -2,7 +2,7 @@
 
 import { decode } from "./decode.js";
 import { mapDetection } from "./detections.js";
-import { cropInto, part, resizeLinear, shrink } from "./gray_image.js";
+import { cropInto, part, resizeLinear, roundHalfEven, shrink } from "./gray_image.js";
 import { isSameFace, search } from "./search.js";
 
 const BATCH = 16; // windows that go through the network at once
@@ -98,11 +98,6 @@ export class FaceDetector {
     }
     return kept;
   }
-}
-
-function roundHalfEven(value) {
-  const rounded = Math.round(value);
-  return Math.abs(value % 1) === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }
 
 function padded(image, multiple, padding) {

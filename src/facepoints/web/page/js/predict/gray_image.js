@@ -61,8 +61,8 @@ export function rotated({ data, width, height }) {
   return { data: turned, width: height, height: width };
 }
 
-/** Round halves to even, as the processor does. */
-function rint(value) {
+/** The nearest whole number; halves to the even one, as processors and Python round. */
+export function roundHalfEven(value) {
   const floor = Math.floor(value);
   const rest = value - floor;
   return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
@@ -92,7 +92,7 @@ export function shrink(image, factor) {
     }
     const to = y * width;
     for (let x = 0; x < width; x += 1) {
-      data[to + x] = isQuarter ? (sums[x] + 2) >> 2 : rint(Math.fround(sums[x] * share));
+      data[to + x] = isQuarter ? (sums[x] + 2) >> 2 : roundHalfEven(Math.fround(sums[x] * share));
     }
   }
   return { data, width, height };
@@ -111,8 +111,8 @@ function linearTaps(before, after) {
     if (first >= before - 1) [first, rest] = [before - 1, 0];
     taps.low[k] = first;
     taps.high[k] = Math.min(first + 1, before - 1);
-    weights.low[k] = rint(Math.fround(Math.fround(1 - rest) * 2048));
-    weights.high[k] = rint(Math.fround(rest * 2048));
+    weights.low[k] = roundHalfEven(Math.fround(Math.fround(1 - rest) * 2048));
+    weights.high[k] = roundHalfEven(Math.fround(rest * 2048));
   }
   return { taps, weights };
 }
@@ -214,10 +214,10 @@ function bilinearWeights() {
   for (let y = 0, k = 0; y < 32; y += 1) {
     for (let x = 0; x < 32; x += 1, k += 4) {
       const [right, below] = [x / 32, y / 32];
-      weights[k] = rint((1 - right) * (1 - below) * 32768);
-      weights[k + 1] = rint(right * (1 - below) * 32768);
-      weights[k + 2] = rint((1 - right) * below * 32768);
-      weights[k + 3] = rint(right * below * 32768);
+      weights[k] = roundHalfEven((1 - right) * (1 - below) * 32768);
+      weights[k + 1] = roundHalfEven(right * (1 - below) * 32768);
+      weights[k + 2] = roundHalfEven((1 - right) * below * 32768);
+      weights[k + 3] = roundHalfEven(right * below * 32768);
     }
   }
   return weights;
@@ -229,14 +229,14 @@ function warpInto(out, image, [left, top], [across, down], matrix) {
   const { data, width: stride } = image;
   const columns = new Int32Array(2 * out.width);
   for (let column = 0; column < out.width; column += 1) {
-    columns[2 * column] = rint(a * column * 1024);
-    columns[2 * column + 1] = rint(c * column * 1024);
+    columns[2 * column] = roundHalfEven(a * column * 1024);
+    columns[2 * column + 1] = roundHalfEven(c * column * 1024);
   }
   const [lastX, lastY] = [across - 1, down - 1];
   let to = out.offset;
   for (let row = 0; row < out.height; row += 1) {
-    const startX = rint((b * row + x) * 1024) + 16;
-    const startY = rint((d * row + y) * 1024) + 16;
+    const startX = roundHalfEven((b * row + x) * 1024) + 16;
+    const startY = roundHalfEven((d * row + y) * 1024) + 16;
     for (let column = 0; column < out.width; column += 1, to += 1) {
       const placeX = (startX + columns[2 * column]) >> 5;
       const placeY = (startY + columns[2 * column + 1]) >> 5;

@@ -104,7 +104,7 @@ export class FacePredictor {
    *
    * @param {ImageData} image
    * @param {object} [options] as for `predict`.
-   * @returns {object} gray, the frame's gray image; detect() for its detections;
+   * @returns {object} gray, the frame's gray image; minScore; detect() for its detections;
    *   predictLandmarks(detections) for their faces; and outputs(matrices) for the landmark model's
    *   output in crops, {points, radius, score, visible} (`LandmarkModel.predict`).
    */
@@ -113,6 +113,7 @@ export class FacePredictor {
     const description = this.settings.model;
     return {
       gray,
+      minScore: options.minScore ?? this.settings.predictor.min_score,
       detect: () => this.#next(() => this.#detections(gray, options.anyAngle ?? false)),
       predictLandmarks: (detections) =>
         this.#next(() => {

@@ -4,6 +4,7 @@
  */
 
 import { iou, overlapOfSmaller } from "./detections.js";
+import { roundHalfEven } from "./gray_image.js";
 
 /**
  * Search a gray image, most confident face first.
@@ -43,11 +44,6 @@ export async function search(network, gray, settings) {
 }
 
 const longer = ({ box }) => Math.max(box[2], box[3]);
-
-function roundHalfEven(value) {
-  const rounded = Math.round(value);
-  return Math.abs(value % 1) === 0.5 && rounded % 2 ? rounded - 1 : rounded;
-}
 
 /** The first pass; with so many pixels that large faces are too large for the network, passes with
  * fewer pixels before it. */

@@ -23,6 +23,7 @@ export class TrackSet {
     this.settings = settings;
     this.config = settings.tracking;
     this.sceneSimilarity = sceneSimilarity;
+    this.minScore = settings.predictor.min_score; // of a face, [0, 1]
     this.tracks = [];
     this.nextId = 0; // identity of the next new person
     this.size = null;
@@ -188,8 +189,7 @@ export class TrackSet {
   #isFace(track, observation) {
     const visible = track.trackId !== null && !track.isLost;
     const factor = visible ? this.config.acceptance.tracked_score_factor : 1;
-    const least = this.settings.predictor.min_score * factor;
-    return !this.settings.model.has_face_score || observation.score >= least;
+    return !this.settings.model.has_face_score || observation.score >= this.minScore * factor;
   }
 
   #isInside([x, y]) {

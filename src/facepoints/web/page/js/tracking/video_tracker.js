@@ -36,6 +36,7 @@ export class VideoTracker {
    * @throws {RangeError} the time is not a number.
    */
   update(frame, seconds) {
+    this.tracks.minScore = frame.minScore;
     return this.track(new FrameEyes(frame, this.settings, this.eyes), seconds);
   }
 
@@ -120,7 +121,7 @@ export class VideoTracker {
   async #observeFaces(faces) {
     const known = faces.map((face) => observe(face, this.settings)).filter(Boolean);
     const observations = await this.#look(known.map(({ pose }) => this.#cropOf(pose)));
-    const least = this.settings.model.has_face_score ? this.settings.predictor.min_score : 0;
+    const least = this.settings.model.has_face_score ? this.tracks.minScore : 0;
     return observations.filter((each) => each && each.score >= least);
   }
 }
