@@ -352,3 +352,14 @@ def test_appearance_is_that_of_python(side: int) -> None:
     found = run_modules({"tracking/appearance.js": "appearanceDescriptor"}, body, data)
     # one gray level, where the mean of pixels lies halfway between two
     np.testing.assert_allclose(found, appearance_descriptor(crop, 24), atol=5e-3)
+
+
+def test_a_face_below_the_least_score_is_not_tracked() -> None:
+    strict = VIDEO.replace(
+        "new VideoTracker(data.settings);",
+        "new VideoTracker(data.settings); tracker.tracks.minScore = 0.8;",
+    )
+    clip = CLIPS["vanishing"]
+    ids = [{face["track"] for face in faces} for faces in in_page(clip, strict)]
+    usual = [{face["track"] for face in faces} for faces in in_page(clip, VIDEO)]
+    assert len(set().union(*usual)) == len(set().union(*ids)) + 1
