@@ -291,7 +291,7 @@ def measure(
         results = iter_inputs(inputs, load, video=video.video, fps=video.fps, console=ERR)
         _say_passed_over(results)
         counts = measure_inputs(
-            results if report is None else extras.keeper.watch(results),
+            results if report is None else results.through(extras.keeper.watch),
             out,
             events=events,
             mm_per_pixel=mm_per_pixel,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -48,6 +48,12 @@ class InputStream:
 
     def __iter__(self) -> Iterator[FrameResult]:
         return self._results
+
+    def through(
+        self, step: Callable[[Iterator[FrameResult]], Iterator[FrameResult]]
+    ) -> InputStream:
+        """The same inputs, whose results pass through a step, such as one that keeps some."""
+        return replace(self, _results=step(self._results))
 
 
 def iter_inputs(
