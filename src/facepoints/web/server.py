@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from facepoints.errors import SettingsError
 
-__all__ = ["TimedProtocol", "listen", "serve_app", "url_of"]
+__all__ = ["Server", "TimedProtocol", "listen", "make_config", "serve_app", "url_of"]
 
 _HEAD_SECONDS = 15.0  # for the head of a request, and between two requests
 _KEEP_SECONDS = 10  # a connection without a request
@@ -96,7 +96,7 @@ def _cancel(timer: asyncio.TimerHandle | None) -> None:
         timer.cancel()
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that says when it is ready, and ends without raising its signal again."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
@@ -180,7 +180,12 @@ def serve_app(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) 
         listener: socket that listens; it is closed.
         ready: called when requests are accepted.
     """
-    config = uvicorn.Config(
+    Server(make_config(app), ready).run(sockets=[listener])
+
+
+def make_config(app: ASGIApp) -> uvicorn.Config:
+    """The settings of the HTTP server for an application."""
+    return uvicorn.Config(
         app,
         http=TimedProtocol,
         ws="none",
@@ -194,4 +199,3 @@ def serve_app(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) 
         timeout_keep_alive=_KEEP_SECONDS,
         timeout_graceful_shutdown=_END_SECONDS,
     )
-    _Server(config, ready).run(sockets=[listener])

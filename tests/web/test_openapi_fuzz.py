@@ -1,0 +1,66 @@
+"""Requests made from the description of the service: the answers are those that it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from service_tools import Client, running
+
+import facepoints
+from facepoints.web.limits import ServiceLimits
+from facepoints.web.openapi import openapi
+from facepoints.web.service import ServiceSettings
+
+schemathesis = pytest.importorskip("schemathesis")
+
+IMAGE = cv2.imencode(".png", np.full((60, 80), 90, np.uint8))[1].tobytes()
+LIMITS = ServiceLimits(max_mb=1, max_megapixels=1, max_files=1000)
+OPERATIONS = {
+    f"{operation.ok().method.upper()} {operation.ok().path}": operation.ok()
+    for operation in schemathesis.openapi.from_dict(openapi(LIMITS)).get_all_operations()
+}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with running(facepoints.load(), ServiceSettings(LIMITS)) as client:
+        yield client
+
+
+def test_every_address_is_described() -> None:
+    assert set(OPERATIONS) == {
+        *("POST /v1/predict", "POST /v1/align", "POST /v1/blur"),
+        *("GET /v1/model", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json"),
+    }
+
+
+@pytest.mark.parametrize("valid", [True, False], ids=["valid", "invalid"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_answers_are_as_described(client: Client, name: str, valid: bool) -> None:
+    operation = OPERATIONS[name]
+    if not valid and not operation.query:
+        return
+    mode = schemathesis.GenerationMode.POSITIVE if valid else schemathesis.GenerationMode.NEGATIVE
+
+    @settings(
+        max_examples=12 if operation.query else 2,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        case = data.draw(operation.as_strategy(generation_mode=mode))
+        # the description cannot say which bytes are an image
+        unsure = [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")]
+        if valid and isinstance(case.body, bytes):
+            case.body, unsure = IMAGE, []
+        case.call_and_validate(base_url=f"http://127.0.0.1:{client.port}", excluded_checks=unsure)
+
+    check()
