@@ -129,9 +129,36 @@ def test_signed_and_inverted_integers() -> None:
     assert (inverted[..., 0] == RAMP).all()
 
 
+@pytest.mark.parametrize("image", [RAMP, COLOR], ids=["gray", "color"])
+@pytest.mark.parametrize("kind", [np.float16, np.uint32, np.int32, np.uint64, np.int64])
+@pytest.mark.parametrize("page", [0, 1])
+def test_number_types_that_opencv_does_not_read(image: NDArray, kind: type, page: int) -> None:
+    whole = 1.0 if kind is np.float16 else float(np.iinfo(kind).max)
+    values = (image.astype(np.float64) / 255 * whole * 0.999).astype(kind)
+    before = [(np.zeros((4, 4), np.uint8), {254: 1})] * page  # a preview
+    decoded = decode(tiff([*before, (values, {})]), "a").pixels
+    expected = image if image.ndim == 3 else image[..., None]
+    assert np.abs(decoded.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("white", [255, 4095, 65535])
+def test_low_ranges_in_32_bits_are_scaled(white: int) -> None:
+    values = np.rint(RAMP / 255 * white).astype(np.uint32)
+    decoded = decode(tiff([(values, {274: 6})]), "a")
+    assert np.abs(decoded.pixels[..., 0].astype(int) - np.rot90(RAMP, -1)).max() <= 1
+    assert decoded.note == f"has values from 0 to {white}, which are taken for 0 to {white}"
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32])
+def test_integers_below_zero_are_refused(kind: type) -> None:
+    values = RAMP.astype(kind) * 8 - 1024  # as in scans of computed tomography
+    with pytest.raises(DataError, match=r"a holds integers from -1024 to 1016; expected .* scale"):
+        decode(tiff([(values, {})]), "a")
+
+
 def test_what_opencv_cannot_read_is_named() -> None:
-    with pytest.raises(DataError, match=r"16-bit floats, compression 1\) is damaged.* OpenCV"):
-        decode(tiff([((RAMP / 255).astype(np.float16), {})]), "a")
+    with pytest.raises(DataError, match=r"16-bit floats, compression 99\) is damaged.* OpenCV"):
+        decode(tiff([((RAMP / 255).astype(np.float16), {259: 99})]), "a")
 
 
 def test_pages_that_are_left_out_are_named() -> None:

@@ -17,10 +17,10 @@ from facepoints._util import files
 from facepoints._util.memory import is_out_of_memory
 from facepoints.drawing import draw
 from facepoints.errors import DataError, DataWarning, WriteError
-from facepoints.imaging.decoding import out_of_memory
 from facepoints.imaging.image_io import decode_image
 from facepoints.imaging.image_writer import write_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
+from facepoints.imaging.opencv_decoder import out_of_memory
 from facepoints.inference.predictor import Predictor
 from facepoints.results.records import FrameResult
 

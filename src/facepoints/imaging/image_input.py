@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.imaging.bit_depth import to_uint8
-from facepoints.imaging.decoding import composite_on_white
+from facepoints.imaging.colors import composite_on_white
 from facepoints.imaging.image_io import read_image
 
 __all__ = ["ImageInput", "PillowImage", "as_array", "is_one_image", "not_an_image"]
@@ -103,6 +103,12 @@ def _from_pillow(image: Any) -> NDArray[np.uint8]:
 
 
 def not_an_image(thing: object) -> DataError:
+    """The error for something that is no image."""
+    if thing is None:
+        return DataError(
+            "an image is a path, an array, a Pillow image or the bytes of a file, got None; "
+            "cv2.imread gives None for a file that it cannot read: check its path"
+        )
     return DataError(
         f"an image is a path, an array, a Pillow image or the bytes of a file, got "
         f"{type(thing).__name__}; numpy.asarray(image) makes an array of an image that another "

@@ -18,13 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError, DataWarning
-from facepoints.imaging.decoding import (
-    MAX_PIXELS,
-    DecodedImage,
-    composite_on_white,
-    decode,
-    not_an_image,
-)
+from facepoints.imaging.colors import composite_on_white
+from facepoints.imaging.decoding import MAX_PIXELS, DecodedImage, decode, not_an_image
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 
 __all__ = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.imaging.decoding import composite_on_white, decode_pages, quiet_opencv
-from facepoints.imaging.image_frames import count_frames
+from facepoints.imaging.colors import composite_on_white
+from facepoints.imaging.decoding import MAX_PIXELS
+from facepoints.imaging.image_frames import count_frames, whole_frames
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of, read_header
+from facepoints.imaging.opencv_decoder import quiet_opencv
+from facepoints.imaging.tiff import decode_tiff_pages
 from facepoints.video.frame import DEFAULT_FPS, Frame
 from facepoints.video.probe import check_video_file
 
@@ -83,42 +88,50 @@ class AnimationSource:
             self.note = f"{self.name} breaks off after frame {index} of {self.total}"
 
     def _page_images(self) -> Iterator[tuple[NDArray[np.uint8], float]]:
-        for image in decode_pages(self._data, self.name):
+        for image in decode_tiff_pages(self._data, self.name, MAX_PIXELS):
             yield image, 1 / self.fps
 
     def _animation(self) -> Iterator[tuple[NDArray[np.uint8], float]]:
         assert self._header is not None
+        whole = whole_frames(self._data, self._header.kind)
+        if whole is self._data:
+            yield from self._frames_of(os.path.abspath(self.name), self.total)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "whole"
+            path.write_bytes(whole)
+            yield from self._frames_of(str(path), count_frames(whole, self._header.kind))
+
+    def _frames_of(self, path: str, count: int) -> Iterator[tuple[NDArray[np.uint8], float]]:
+        """Up to `count` frames of a file, and how long each is shown, in seconds."""
+        assert self._header is not None
         size = max(1, self._header.width * self._header.height * 4)
         chunk = max(1, _CHUNK_BYTES // size)
-        for start in range(0, self.total, chunk):
-            images, durations = self._decode(start, min(chunk, self.total - start))
-            if not images:  # a damaged frame spoils all; the frames before it come one by one
-                yield from self._one_by_one(start)
+        for start in range(0, count, chunk):
+            asked = min(chunk, count - start)
+            frames = _decode(path, start, asked)
+            if not frames:  # a damaged frame spoils all; the frames before it come one by one
+                singles = (_decode(path, number, 1) for number in range(start, count))
+                for single in itertools.takewhile(len, singles):
+                    yield from single
                 return
-            for image, duration in zip(images, durations, strict=True):
-                yield _rgb(image), _seconds(duration)
-            if len(images) < min(chunk, self.total - start):
+            yield from frames
+            if len(frames) < asked:
                 return
 
-    def _one_by_one(self, start: int) -> Iterator[tuple[NDArray[np.uint8], float]]:
-        for number in range(start, self.total):
-            images, durations = self._decode(number, 1)
-            if not images:
-                return
-            yield _rgb(images[0]), _seconds(durations[0])
 
-    def _decode(self, start: int, count: int) -> tuple[Sequence[NDArray], Sequence[int]]:
-        """Some frames, and how long each is shown, in milliseconds."""
-        with quiet_opencv():
-            try:
-                # from the file: OpenCV cannot decode WebP and AVIF animations in memory
-                done, animation = cv2.imreadanimation(os.path.abspath(self.name), start, count)
-            except cv2.error:
-                return [], []
-        images = animation.frames if done else []
-        durations = [int(d) for d in animation.durations] if done else []
-        durations += [0] * (len(images) - len(durations))
-        return images, durations[: len(images)]
+def _decode(path: str, start: int, count: int) -> list[tuple[NDArray[np.uint8], float]]:
+    """Some frames, and how long each is shown, in seconds; none if one is damaged."""
+    with quiet_opencv():
+        try:
+            # from the file: OpenCV cannot decode WebP and AVIF animations in memory
+            done, animation = cv2.imreadanimation(path, start, count)
+        except cv2.error:
+            return []
+    images = animation.frames if done else []
+    durations = [int(d) for d in animation.durations] if done else []
+    durations += [0] * (len(images) - len(durations))
+    return [(_rgb(i), _seconds(d)) for i, d in zip(images, durations, strict=False)]
 
 
 def _seconds(milliseconds: int) -> float:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from facepoints._util.memory import is_out_of_memory
 from facepoints.api import FaceModel
 from facepoints.errors import DataError
-from facepoints.imaging.decoding import decode, out_of_memory
+from facepoints.imaging.decoding import decode
+from facepoints.imaging.opencv_decoder import out_of_memory
 from facepoints.inference.face import Face
 from facepoints.web.parameters import DetectParameters
 from facepoints.web.uploads import Upload
