@@ -25,7 +25,7 @@ from facepoints.web.measure_settings import measure_settings
 from facepoints.web.page_settings import page_settings
 
 OPENPOSE = KNOWN_SETS["openpose-70"]
-MODULE = {"measure/measure.js": "measureFace, headPose"}
+MODULE = {"measure/measure.js": "measureFace, headPose, headTransform"}
 
 
 def head_face(angles: tuple[float, float, float], seed: int, landmarks: LandmarkSet) -> Face:
@@ -78,7 +78,8 @@ def in_node(faces: list[Face], settings: dict[str, Any], size: dict[str, int]) -
     body = """
         return data.faces.map((face) => {
           const pose = headPose(face, data.size, data.settings);
-          return { pose, measures: measureFace(face, data.size, data.settings, pose) };
+          const transform = headTransform(face, data.size, data.settings);
+          return { pose, transform, measures: measureFace(face, data.size, data.settings, pose) };
         });
     """
     data = {"faces": [in_page(face) for face in faces], "settings": settings, "size": size}
@@ -100,7 +101,7 @@ def check(faces: list[Face], found: list[Any], size: tuple[int, int]) -> None:
             np.testing.assert_allclose(page["pose"]["turn"], pose.turn, atol=1e-5)
             np.testing.assert_allclose(page["pose"]["pointRadius"], pose.point_radius, rtol=1e-3)
             transform = head_transform(face, size)
-            np.testing.assert_allclose(page["pose"]["transform"], transform, rtol=1e-4, atol=1e-3)
+            np.testing.assert_allclose(page["transform"], transform, rtol=1e-4, atol=1e-3)
 
 
 def test_measures_of_a_photo() -> None:

@@ -9,7 +9,7 @@
  */
 
 import { degrees } from "../predict/affine.js";
-import { clip, inverse, multiply, radians, solve, transform, zeros } from "./matrix.js";
+import { clip, inverse, multiply, radians, solve, zeros } from "./matrix.js";
 
 const MAX_ITERATIONS = 12; // of Gauss-Newton; four to six are enough for most faces
 const MAX_TURN = 0.5; // of one iteration, radians
@@ -26,14 +26,6 @@ export function angles(turn) {
   ].map(degrees);
 }
 
-/** Projects points (K, 3) of the head to pixels (K, 2). */
-export function project(fit, shape) {
-  return shape.map((point) => {
-    const turned = transform(fit.turn, point);
-    return [turned[0] * fit.scale + fit.shift[0], turned[1] * fit.scale + fit.shift[1]];
-  });
-}
-
 /**
  * The fit of a head to a face, by weighted least squares.
  *
@@ -47,21 +39,23 @@ export function fitHead(input, start = null) {
   return fits[misfits.indexOf(Math.min(...misfits))];
 }
 
-/** Variances (K) of a coordinate of the points about the fitted head, in pixels squared. */
-function variances(fit, { sigma, std }) {
-  return sigma.map((s, k) => Math.max(std[k] * fit.scale, 1e-6) ** 2 + s ** 2);
+/** Twice the negative log likelihood of the points and of the yaw. */
+function misfit(fit, { points, sigma, shape, std, yaw }) {
+  const [[a, b, c], [d, e, f]] = fit.turn;
+  let total = unexpected(angles(fit.turn)[0], yaw);
+  for (let k = 0; k < shape.length; k += 1) {
+    const [p, q, r] = shape[k];
+    const right = points[k][0] - (a * p + b * q + c * r) * fit.scale - fit.shift[0];
+    const below = points[k][1] - (d * p + e * q + f * r) * fit.scale - fit.shift[1];
+    const variance = varianceOf(std[k], sigma[k], fit.scale);
+    total += (right * right + below * below) / variance + 2 * Math.log(variance);
+  }
+  return total;
 }
 
-/** Twice the negative log likelihood of the points and of the yaw. */
-function misfit(fit, input) {
-  const variance = variances(fit, input);
-  const pixels = project(fit, input.shape);
-  let total = unexpected(angles(fit.turn)[0], input.yaw);
-  input.points.forEach(([x, y], k) => {
-    const square = (x - pixels[k][0]) ** 2 + (y - pixels[k][1]) ** 2;
-    total += square / variance[k] + 2 * Math.log(variance[k]);
-  });
-  return total;
+/** Variance of a coordinate of a point about the fitted head, in pixels squared. */
+function varianceOf(std, sigma, scale) {
+  return Math.max(std * scale, 1e-6) ** 2 + sigma * sigma;
 }
 
 /** Squared difference of a yaw and the expected one, in standard deviations. */
@@ -95,28 +89,35 @@ function refine(fit, input) {
 
 /**
  * The normal equations of a step: small rotations about x, y and z, log scale, shift in x and y.
+ * It runs many times for each face, so it makes no arrays in its loop.
  */
 function normalEquations(fit, input) {
-  const information = zeros(6, 6);
+  const { shape, points, sigma, std } = input;
+  const { scale, shift } = fit;
+  const [[a, b, c], [d, e, f], [g, h, i]] = fit.turn;
+  const matrix = new Float64Array(36);
   const step = new Array(6).fill(0);
-  const variance = variances(fit, input);
-  input.shape.forEach((point, k) => {
-    const [x, y, z] = transform(fit.turn, point).map((value) => value * fit.scale);
-    const rows = [
-      [0, z, -y, x, 1, 0],
-      [-z, 0, x, y, 0, 1],
-    ];
-    const error = [
-      input.points[k][0] - x - fit.shift[0],
-      input.points[k][1] - y - fit.shift[1],
-    ];
-    rows.forEach((row, axis) => {
-      for (let i = 0; i < 6; i++) {
-        step[i] += (row[i] * error[axis]) / variance[k];
-        for (let j = 0; j < 6; j++) information[i][j] += (row[i] * row[j]) / variance[k];
+  const [across, down] = [new Float64Array(6), new Float64Array(6)];
+  for (let k = 0; k < shape.length; k += 1) {
+    const [p, q, r] = shape[k];
+    const x = (a * p + b * q + c * r) * scale;
+    const y = (d * p + e * q + f * r) * scale;
+    const z = (g * p + h * q + i * r) * scale;
+    const weight = 1 / varianceOf(std[k], sigma[k], scale);
+    [across[1], across[2], across[3], across[4]] = [z, -y, x, 1];
+    [down[0], down[2], down[3], down[5]] = [-z, x, y, 1];
+    const right = (points[k][0] - x - shift[0]) * weight;
+    const below = (points[k][1] - y - shift[1]) * weight;
+    for (let m = 0; m < 6; m += 1) {
+      step[m] += across[m] * right + down[m] * below;
+      for (let n = 0; n <= m; n += 1) {
+        matrix[6 * m + n] += (across[m] * across[n] + down[m] * down[n]) * weight;
       }
-    });
-  });
+    }
+  }
+  const information = zeros(6, 6).map((row, m) =>
+    row.map((_, n) => matrix[6 * Math.max(m, n) + Math.min(m, n)]),
+  );
   addExpectedYaw(fit, input.yaw, information, step);
   return { information, step };
 }
@@ -157,23 +158,31 @@ function starts(input) {
   const shares = weights.map((weight) => weight / total);
   const center = weightedMean(input.points, shares);
   return GRID.map((node) => {
-    const flat = input.shape.map((point) => transform(node.turn, point).slice(0, 2));
-    const middle = weightedMean(flat, shares);
-    let [real, imaginary, power] = [0, 0, -(middle[0] ** 2 + middle[1] ** 2)];
-    flat.forEach(([a, b], k) => {
-      const [x, y] = [input.points[k][0] - center[0], input.points[k][1] - center[1]];
-      real += shares[k] * (x * a + y * b);
-      imaginary += shares[k] * (y * a - x * b);
-      power += shares[k] * (a * a + b * b);
-    });
-    power = Math.max(power, 1e-12);
-    const gain = ((real ** 2 + imaginary ** 2) / power) * total;
+    const { cross, middle, power } = match(node.turn, input, shares, center);
+    const gain = ((cross[0] ** 2 + cross[1] ** 2) / power) * total;
     const cost = unexpected(node.yaw, input.yaw) - gain;
-    return { node, cost, factor: [real / power, imaginary / power], middle };
+    return { node, cost, factor: cross.map((part) => part / power), middle };
   })
     .sort((a, b) => a.cost - b.cost)
     .slice(0, STARTS)
     .map((candidate) => startOf(candidate, center));
+}
+
+/** Weighted moments of the points and of the head in one turn, as complex numbers. */
+function match([[a, b, c], [d, e, f]], { shape, points }, shares, center) {
+  let [real, imaginary, square, right, below] = [0, 0, 0, 0, 0];
+  for (let k = 0; k < shape.length; k += 1) {
+    const [p, q, r] = shape[k];
+    const [u, v] = [a * p + b * q + c * r, d * p + e * q + f * r];
+    const [x, y] = [points[k][0] - center[0], points[k][1] - center[1]];
+    right += shares[k] * u;
+    below += shares[k] * v;
+    real += shares[k] * (x * u + y * v);
+    imaginary += shares[k] * (y * u - x * v);
+    square += shares[k] * (u * u + v * v);
+  }
+  const power = Math.max(square - right ** 2 - below ** 2, 1e-12);
+  return { cross: [real, imaginary], middle: [right, below], power };
 }
 
 function startOf({ node, factor: [real, imaginary], middle }, center) {

@@ -8,6 +8,7 @@
 
 import { fitHead } from "./head_fit.js";
 import { transform } from "./matrix.js";
+import { fitInput } from "./pose.js";
 
 const ROUNDS = 8; // of the fit and the depths
 const NEAREST = 0.2; // of the distance of the origin: no point is nearer
@@ -16,12 +17,15 @@ const NEAREST = 0.2; // of the distance of the origin: no point is nearer
  * The transform (4, 4) from head to camera coordinates, in millimeters, with OpenCV's axes: x to
  * the image's right, y down, z away from the camera.
  *
- * @param input of `fitHead`.
+ * @param face as for `headPose`.
  * @param {{width: number, height: number}} size of the image in pixels.
  * @param settings the page's settings; it uses `settings.measures.mean_head`.
  * @param {number} [focal] focal length in pixels. Default: the longer side of the image.
+ * @returns {number[][] | null} null where the points give no head pose.
  */
-export function headTransform(input, size, settings, focal = Math.max(size.width, size.height)) {
+export function headTransform(face, size, settings, focal = Math.max(size.width, size.height)) {
+  const input = fitInput(face, settings);
+  if (!input) return null;
   const middle = [(size.width - 1) / 2, (size.height - 1) / 2];
   const pixels = input.points.map(([x, y]) => [x - middle[0], y - middle[1]]);
   let fit = fitHead({ ...input, points: pixels });

@@ -6,11 +6,12 @@
  */
 
 import { FORMULAS } from "./definitions.js";
+import { headTransform } from "./head_position.js";
 import { ANGLES, headPose } from "./pose.js";
 import { asymmetry } from "./symmetry.js";
 import { measurePoints } from "./uncertainty.js";
 
-export { headPose };
+export { headPose, headTransform };
 
 /**
  * All measures of a face that its points give, in the order of the table of `facepoints measure`.

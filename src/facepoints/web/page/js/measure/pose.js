@@ -1,6 +1,5 @@
 /**
- * Head pose: yaw, pitch and roll of the mean head fitted to the landmarks of a face, and its place
- * in front of the camera. All angles are 0 for a face that looks straight at the camera.
+ * Head pose: yaw, pitch and roll of the mean head fitted to the landmarks of a face. All angles are 0 for a face that looks straight at the camera.
  *
  * - yaw: degrees toward the subject's left, which is the image's right; 90 in profile.
  * - pitch: degrees up.
@@ -9,7 +8,6 @@
 
 import { degrees, wrapDegrees } from "../predict/affine.js";
 import { angles, fitHead } from "./head_fit.js";
-import { headTransform } from "./head_position.js";
 import {
   clip, extent, interpolate, inverse, multiply, radians, transform, transpose,
 } from "./matrix.js";
@@ -30,16 +28,13 @@ export const ANGLES = ["yaw", "pitch", "roll"];
  *   pointRadius: the part of it that the landmarks' errors cause;
  *   turn, scale, shift: the fitted head: rotation (3, 3), pixels per unit, and origin in pixels;
  *   axes: three lines to draw from the origin, each {name, from, to}: x toward the subject's left,
- *   y to the chin, z out of the face;
- *   transform: (4, 4) from the head to the camera, in millimeters, as `facepoints measure` gives.
+ *   y to the chin, z out of the face.
  */
 export function headPose(face, size, settings) {
   const input = fitInput(face, settings);
   if (!input) return null;
   const pose = poseOf(fitHead(input), settings.measures);
-  const usable = size && size.width > 0 && size.height > 0;
-  const camera = usable ? headTransform(input, size, settings) : null;
-  return { ...pose, axes: axes(pose), transform: camera };
+  return { ...pose, axes: axes(pose) };
 }
 
 /** The three axes of a head as lines in the image, one unit of the mean head long. */
