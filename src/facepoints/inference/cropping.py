@@ -30,7 +30,10 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = [
     "CROP_CONFIG",
+    "FIRST_STEPS",
+    "REFINED_STEPS",
     "CropConfig",
+    "CropSteps",
     "FaceCrop",
     "LandmarkNetwork",
     "crop",
@@ -76,6 +79,30 @@ class CropConfig(CheckedConfig):
 
 CROP_CONFIG = CropConfig()
 """The default settings."""
+
+
+@dataclass(frozen=True)
+class CropSteps:
+    """Steps that a crop's scale, rotation and place are rounded to.
+
+    Attributes:
+        scale: of the logarithm of the scale to base 2.
+        turn: radians.
+        place: crop pixels, of the crop's center in the image.
+    """
+
+    scale: float
+    turn: float
+    place: float
+
+
+FIRST_STEPS = CropSteps(scale=1 / 64, turn=1 / 64, place=1 / 8)
+"""Steps of the first crop: 1 % of the size, 0.9 degrees and an eighth of a pixel, far below the
+errors of a detection."""
+
+REFINED_STEPS = CropSteps(scale=1 / 512, turn=1 / 1024, place=1 / 32)
+"""Steps of a refined crop: they move no landmark of a crop by more than some hundredths of a
+pixel."""
 
 
 class LandmarkNetwork(Protocol):
@@ -150,6 +177,7 @@ def predict_refined(
     Returns:
         The last crop of each face that is left, and the output in pixels of the images.
     """
+    crops = [_rounded(crop, model.size, FIRST_STEPS) for crop in crops]
     output, _ = _run(model, images, crops)
     keep = [int(k) for k in np.flatnonzero(output.score >= min_score * config.retry_score)]
     refined = [crops[k] for k in keep]
@@ -187,7 +215,32 @@ def _closer(
     """The crop refined by the landmarks of a row of the output."""
     visible = None if output.visible is None else output.visible[row]
     points, radius = output.points[row], output.radius[row]
-    return recrop_from_landmarks(model, previous, points, radius, config, visible=visible)
+    closer = recrop_from_landmarks(model, previous, points, radius, config, visible=visible)
+    return _rounded(closer, model.size, REFINED_STEPS)
+
+
+def _rounded(crop: FaceCrop, size: tuple[int, int], steps: CropSteps) -> FaceCrop:
+    """A crop with rounded scale, rotation and place.
+
+    Processors and browsers compute networks with different last digits. Without rounding these
+    digits would move the next crop a little, its pixels would differ by a gray level here and
+    there, and the landmarks by some tenths of a pixel.
+
+    Args:
+        size: (height, width) of the crop in pixels.
+    """
+    (a, _, _), (b, _, _) = crop.matrix.tolist()
+    if not np.isfinite(crop.matrix).all() or not (a or b):
+        return crop
+    x, y = (affine.invert(crop.matrix) @ ((size[1] - 1) / 2, (size[0] - 1) / 2, 1)).tolist()
+    scale = 2.0 ** (round(math.log2(math.hypot(a, b)) / steps.scale) * steps.scale)
+    turn = round(math.atan2(b, a) / steps.turn) * steps.turn
+    step = steps.place / scale
+    x, y = round(x / step) * step, round(y / step) * step
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    right, down = (size[1] - 1) / 2, (size[0] - 1) / 2
+    matrix = [[cos, -sin, right - cos * x + sin * y], [sin, cos, down - sin * x - cos * y]]
+    return FaceCrop(crop.image, crop.detection, np.array(matrix))
 
 
 def _run(

@@ -18,7 +18,7 @@ from facepoints._version import __version__
 from facepoints.detection import LOW_SCORE_THRESHOLD, base, builtin, search, views
 from facepoints.errors import ModelError
 from facepoints.inference import duplicates, predictor
-from facepoints.inference.cropping import CROP_CONFIG
+from facepoints.inference.cropping import CROP_CONFIG, FIRST_STEPS, REFINED_STEPS
 from facepoints.inference.landmark_model import find_model_file
 from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.inference.model_metadata import ModelMetadata
@@ -101,8 +101,9 @@ def _predictor(model: ModelMetadata) -> dict[str, Any]:
 
 
 def _crop(model: ModelMetadata) -> dict[str, Any]:
-    """When a crop is refined (`CropConfig`)."""
-    return asdict(CROP_CONFIG)
+    """When a crop is refined (`CropConfig`), and the steps that crops are rounded to."""
+    steps = {"first_steps": asdict(FIRST_STEPS), "refined_steps": asdict(REFINED_STEPS)}
+    return {**asdict(CROP_CONFIG), **steps}
 
 
 SECTIONS: dict[str, Section] = {
