@@ -92,9 +92,8 @@ def check(faces: list[Face], found: list[Any], size: tuple[int, int]) -> None:
         assert [m["name"] for m in page["measures"]] == list(expected)
         for measure in page["measures"]:
             name, want = measure["name"], expected[measure["name"]]
-            angle = measure["unit"] == "degrees"
-            exact = {"abs": 0.01} if angle else {"rel": 1e-3, "abs": 1e-6}
-            assert measure["value"] == pytest.approx(want.value, **exact), name
+            rel, least = (0.0, 0.01) if measure["unit"] == "degrees" else (1e-3, 1e-6)
+            assert measure["value"] == pytest.approx(want.value, rel=rel, abs=least), name
             assert measure["radius"] == pytest.approx(want.radius, rel=1e-3, abs=1e-6), name
         if "yaw" in expected:
             pose = head_pose(face)

@@ -71,7 +71,7 @@ def actor(
 
 
 def line(start: Sequence[float], step: Sequence[float], count: int) -> NDArray[np.float64]:
-    return np.array(start) + np.array(step) * np.arange(count)[:, None]
+    return np.asarray(start, float) + np.asarray(step, float) * np.arange(count)[:, None]
 
 
 @dataclass
