@@ -17,6 +17,7 @@ from facepoints.measurement.pose import MIN_POINTS, PROFILE_STD, PROFILE_YAW, he
 from facepoints.measurement.pose_factors import LEVEL_PITCH, MODEL_RADIUS, MODEL_YAWS, SLOPES
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import MAX_ANGLE, symmetric_pairs
+from facepoints.reports.dictionary import SOURCES
 
 __all__ = ["measure_settings"]
 
@@ -30,6 +31,7 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
         definitions: for each measure its meaning, source, unit, what its radius means, and its
             points by name; and for a measure that is a formula of points, the name of the formula
             and the columns of the points. columns is None where the model lacks one.
+        sources: what the letters in the sources stand for.
         radius_factors: factor on each radius.
         mean_head: points (K, 3), std (K,) and fixed (K,), as `pose.head_points` returns them, and
             millimeters per unit.
@@ -45,6 +47,7 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
         "landmarks": list(landmarks.names),
         "names": list(MEASURES),
         "definitions": {name: _definition(name, landmarks) for name in MEASURES},
+        "sources": dict(SOURCES),
         "radius_factors": dict(RADIUS_FACTORS),
         "mean_head": {
             "points": shape.tolist(),

@@ -118,6 +118,7 @@ export class App {
     const faces = item?.faces ?? [];
     this.selected = Math.min(this.selected, Math.max(0, faces.length - 1));
     this.stage.show(picture && { key: item.id, ...this.#scene(picture), faces, selected: this.selected });
+    byId("points-section").hidden = byId("hide-section").hidden = !faces.length;
     this.panel.show(faces, this.selected, item ? summaryOf(item) : "Nothing is open.");
     byId("stage").setAttribute("aria-label", item ? `${item.name}: ${summaryOf(item)}` : "Picture");
     if (item?.error) stageMessage(`${item.name}: ${item.error}`, true);

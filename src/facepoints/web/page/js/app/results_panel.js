@@ -13,6 +13,8 @@ export class ResultsPanel extends EventTarget {
     super();
     this.names = settings.landmarks.names;
     this.hiddenBelow = settings.predictor.hidden;
+    this.sources = settings.measures.sources;
+    this.definitions = settings.measures.definitions;
     this.chosen = null; // the name of the measure whose points are marked
     byId("points-details").addEventListener("toggle", () => this.#showPoints());
   }
@@ -78,7 +80,7 @@ export class ResultsPanel extends EventTarget {
       this.#describe();
       this.dispatchEvent(new CustomEvent("mark", { detail: this.marked() }));
     };
-    const label = name.replace(/_px$/, "").replace(/_ratio$/, " / width").replaceAll("_", " ");
+    const label = name.replace(/_px$/, "").replace(/_ratio$/, " / outer canthal").replaceAll("_", " ");
     const button = make("button", { type: "button", "aria-pressed": "false", onclick: pick }, label);
     const row = make(
       "tr",
@@ -107,11 +109,20 @@ export class ResultsPanel extends EventTarget {
       row.querySelector("button").setAttribute("aria-pressed", String(chosen));
     }
     const measure = this.measures?.get(this.chosen);
-    byId("definition").textContent = measure
-      ? `${measure.name}: ${measure.definition}. In ${IN_WORDS[measure.unit] ?? measure.unit}. ` +
-        `The value of the true points is within ± ${measure.radius.toFixed(DIGITS[measure.unit] ?? 3)} ` +
-        `in 90 % of cases.${measure.source ? ` Source: ${measure.source}.` : ""}`
-      : "";
+    byId("definition").textContent = measure ? this.#inWords(measure) : "";
+    byId("source").textContent = measure?.source ? `Source: ${this.#sources(measure.source)}.` : "";
+  }
+
+  #inWords({ name, definition, unit, radius }) {
+    const within = `± ${radius.toFixed(DIGITS[unit] ?? 3)}`;
+    const meaning = this.definitions[name].radius;
+    return `${name}: ${definition}. In ${IN_WORDS[unit] ?? unit}. Radius ${within}: ${meaning}.`;
+  }
+
+  /** A source in words: "H; F (en-en)" holds letters that stand for books. */
+  #sources(source) {
+    const expand = (letters) => this.sources[letters] ?? letters;
+    return source.split("; ").map((part) => part.replace(/^\w+/, expand)).join("; ");
   }
 
   #showPoints() {

@@ -98,8 +98,9 @@ export function shrink(image, factor) {
   return { data, width, height };
 }
 
-/** For each new pixel along a side: the two old ones and their weights, of 2^11. */
-function linearTaps(before, after) {
+/** For each new pixel along a side: the two old ones and their weights, of 2^11. Beyond the border,
+ * OpenCV gives the pixel at the border all weight in a row, but not in a column. */
+function linearTaps(before, after, isRow) {
   const scale = before / after;
   const taps = { low: new Int32Array(after), high: new Int32Array(after) };
   const weights = { low: new Int32Array(after), high: new Int32Array(after) };
@@ -107,9 +108,10 @@ function linearTaps(before, after) {
     const place = Math.fround((k + 0.5) * scale - 0.5);
     let first = Math.floor(place);
     let rest = Math.fround(place - first);
-    if (first < 0) [first, rest] = [0, 0];
-    if (first >= before - 1) [first, rest] = [before - 1, 0];
-    taps.low[k] = first;
+    if (isRow && (first < 0 || first >= before - 1)) {
+      [first, rest] = [first < 0 ? 0 : before - 1, 0];
+    }
+    taps.low[k] = Math.max(first, 0);
     taps.high[k] = Math.min(first + 1, before - 1);
     weights.low[k] = roundHalfEven(Math.fround(Math.fround(1 - rest) * 2048));
     weights.high[k] = roundHalfEven(Math.fround(rest * 2048));
@@ -119,8 +121,8 @@ function linearTaps(before, after) {
 
 /** Resize an image with linear interpolation, without averaging. */
 export function resizeLinear(image, width, height) {
-  const columns = linearTaps(image.width, width);
-  const rows = linearTaps(image.height, height);
+  const columns = linearTaps(image.width, width, true);
+  const rows = linearTaps(image.height, height, false);
   const data = new Uint8Array(width * height);
   const across = (row) => {
     const [start, line] = [row * image.width, new Int32Array(width)];
