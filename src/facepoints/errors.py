@@ -8,7 +8,8 @@ FacepointsError            one line for the user: what was expected, what came, 
 ├── MissingExtraError      an optional package (facepoints[train], ...) that is not installed
 └── WriteError             an output that could not be written
 
-DataWarning                what a reader left out of label files, changed or doubts
+DataWarning                what a reader left out of label files, changed or doubts, and outputs
+                           that are not written because a package is missing
 
 The command line prints them as one line and exits with 2; nothing else is caught there,
 so a traceback is always a bug. It prints a DataWarning as one line and goes on. In Python it is
@@ -76,4 +77,5 @@ class WriteError(FacepointsError):
 
 
 class DataWarning(UserWarning):
-    """Labels that were left out, changed or look wrong. The message says how many and which."""
+    """Labels that were left out, changed or look wrong, or an output that was left out. The message
+    says how many and which."""

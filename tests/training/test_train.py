@@ -99,6 +99,7 @@ def test_a_run_records_what_is_needed_to_repeat_it(faces: Samples, tmp_path: Pat
         "curves.png",
         "metrics.jsonl",
         "model.onnx",
+        "report.html",
         "run.json",
         "validation/ced.png",
         "validation/evaluation.json",
@@ -257,3 +258,16 @@ def test_a_folder_that_cannot_be_written_is_an_error(faces: Samples, tmp_path: P
     with pytest.raises(FacepointsError, match="file") as error:
         run(faces, tmp_path / "file" / "run")
     one_line(error)
+
+
+@pytest.mark.parametrize("network", ["lenet5", "heatnet"])
+def test_visibility_of_labels_is_learned_by_networks_that_predict_it(
+    network: Any, tmp_path: Path, faces: Samples
+) -> None:
+    few = faces.take(slice(0, 12))
+    visibility = np.where(few.labelled, 1, -1).astype(np.int8)
+    visibility[few.labelled[:, 0], 0] = 0
+    settings = replace(TINY, network=network, epochs=1)
+    run(replace(few, visibility=visibility), tmp_path / "run", settings)
+    (member,) = json.loads((tmp_path / "run" / "run.json").read_text())["members"]
+    assert member["has_visibility"] == (network == "heatnet")

@@ -16,6 +16,7 @@ from facepoints.cli.outputs import model_files
 if TYPE_CHECKING:
     from facepoints.api import FaceModel
     from facepoints.datasets.samples import Samples
+    from facepoints.reports.evaluation import Sets
 
 __all__ = [
     "AnyModel",
@@ -202,6 +203,15 @@ class EvaluationDataOptions(DataOptions):
     """Options of the command that measures errors on labeled faces."""
 
     include_people: IncludePeople = None
+
+    def load_with_sets(self, data: Sequence[Path]) -> tuple[Samples, Sets]:
+        """Read the labeled faces, and say which data set each comes from. Errors as in `load`."""
+        from facepoints.cli.output import working
+        from facepoints.datasets.combine import load_with_sets
+
+        with working("reading the data"):
+            faces, numbers = load_with_sets(data, **vars(self))
+        return faces, ([path.name or str(path) for path in data], numbers)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,12 @@ _Onnx = Annotated[
 ]
 
 
+_Report = Annotated[
+    bool,
+    option("Do not write report.html, the page to look at.", default_text="default: written"),
+]
+
+
 def train(settings_before: TrainSettings) -> Callable[..., None]:
     """Build the command `train` with `settings_before` as its defaults."""
 
@@ -49,12 +55,14 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         out: Annotated[Path, option("Folder for the run.", metavar="FOLDER")],
         resume: _Resume = False,
         onnx: _Onnx = True,
+        report: _Report = True,
         options: Annotated[DataOptions, group("")] = _DATA,
         settings: Annotated[TrainSettings, group("training")] = settings_before,
     ) -> None:
         """Train networks on labeled faces.
 
-        The run folder holds the weights, model.onnx, the settings, the metrics and charts.
+        The run folder holds the weights, model.onnx, the settings, the metrics, charts and
+        report.html: curves, errors on held-out faces, and what to try next.
         Ctrl-C stops and saves a checkpoint; --resume continues from it.
         """
         _check_torch()
@@ -65,18 +73,19 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         from facepoints.evaluation.table import table
         from facepoints.training.train import train  # imports PyTorch, which takes seconds
 
-        report = train(
+        errors = train(
             faces,
             out,
             settings,
             resume=resume,
             data_names=[path.name for path in data],
             onnx=onnx,
+            report=report,
             console=OUT,
         )
         charts = f"{out / 'curves.png'}"
-        if report:
-            OUT.print(table(report))
+        if errors:
+            OUT.print(table(errors))
             charts += f", {out / 'validation'}"
         say(f"the run is in {out}; its charts and images: {charts}")
 
@@ -105,12 +114,14 @@ def evaluate(
     out: Annotated[
         Path | None,
         option(
-            "Folder for evaluation.json, the error curve and the worst faces.",
+            "Folder for evaluation.json, the error curve, the worst faces and report.html, a page "
+            "to look at.",
             metavar="FOLDER",
             default_text="default: only print the table",
         ),
     ] = None,
     device: Device = "cpu",
+    report: _Report = True,
     overwrite: Overwrite = False,
     options: Annotated[EvaluationDataOptions, group("")] = _EVALUATION_DATA,
 ) -> None:
@@ -131,10 +142,12 @@ def evaluate(
         if out is not None:
             check_charts()
         loaded = _loaded(model, device)
-        faces = options.load(data)
+        faces, sets = options.load_with_sets(data)
         with working("measuring the model"):
-            report = evaluate(faces, model=loaded, out=out)
-    OUT.print(table(report))
+            errors = evaluate(
+                faces, model=loaded, out=out, report=report, sets=sets, model_name=model
+            )
+    OUT.print(table(errors))
     if out is not None:
         say(f"report and charts are in {out}")
 
@@ -174,6 +187,7 @@ def compare(
         "mask",
         "per-scheme",
     ),
+    report: _Report = True,
     overwrite: Overwrite = False,
     options: Annotated[DataOptions, group("")] = _DATA,
     settings: Annotated[CompareSettings, group("training")] = _COMPARE_DEFAULTS,  # pyright: ignore[reportInvalidTypeForm]
@@ -188,14 +202,15 @@ def compare(
     from facepoints.training.compare import FILES, compare, table  # imports PyTorch
 
     with outputs(Output(out, frozenset(FILES)), inputs=data, overwrite=overwrite):
-        report = compare(
+        cells = compare(
             faces,
             out,
             networks,
             missing,
             TrainSettings(**vars(settings)),
             data_names=[path.name for path in data],
+            report=report,
             console=OUT,
         )
-    OUT.print(table(report))
+    OUT.print(table(cells))
     say(f"table and chart are in {out}")

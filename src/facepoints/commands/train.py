@@ -22,6 +22,7 @@ def train(
     *,
     resume: bool = False,
     onnx: bool = True,
+    report: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train networks on labeled faces and write a run folder.
@@ -32,6 +33,8 @@ def train(
         settings: how to train; None: `TrainSettings()`.
         resume: continue an interrupted training in `out` with the same data and settings.
         onnx: also export ``model.onnx`` at the end.
+        report: also write ``report.html``, a page to look at. Without Jinja2 a `DataWarning` says
+            how to get it.
         console: where progress is shown; None: standard output.
 
     Returns:
@@ -56,5 +59,6 @@ def train(
         resume=resume,
         data_names=names,
         onnx=onnx,
+        report=report,
         console=console,
     )

@@ -20,7 +20,14 @@ from facepoints.errors import DataError
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.point_names import close_names
 
-__all__ = ["concatenate", "dataset_paths", "load_dataset", "read_people", "warn_of_names"]
+__all__ = [
+    "concatenate",
+    "dataset_paths",
+    "load_dataset",
+    "load_with_sets",
+    "read_people",
+    "warn_of_names",
+]
 
 
 def load_dataset(
@@ -55,6 +62,26 @@ def load_dataset(
         DataError: a data set cannot be read, no path was given, or no face is left.
         SettingsError: `crop_size` is not positive.
     """
+    return load_with_sets(
+        paths,
+        split=split,
+        crop_size=crop_size,
+        exclude_people=exclude_people,
+        include_people=include_people,
+        rename=rename,
+    )[0]
+
+
+def load_with_sets(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    split: str = "training",
+    crop_size: int = 96,
+    exclude_people: str | Path | None = None,
+    include_people: str | Path | None = None,
+    rename: str | Path | Mapping[str, str] | None = None,
+) -> tuple[Samples, NDArray[np.int64]]:
+    """`load_dataset`, and the number (N,) of the path that each row comes from."""
     paths = dataset_paths(paths)
     names = read_renames(rename)
     sets = [readers.load(path, split=split, size=crop_size) for path in paths]
@@ -65,13 +92,15 @@ def load_dataset(
     data = concatenate(sets)
     if len(sets) > 1:
         data = replace(data, group=_groups_across(sets, data))
+    numbers = np.repeat(np.arange(len(sets)), [len(one) for one in sets])
     for file, keep in ((exclude_people, False), (include_people, True)):
         if file is not None:
             named = np.isin(data.group, sorted(read_people(Path(file))))
-            data = data.take(np.flatnonzero(named == keep))
+            rows = np.flatnonzero(named == keep)
+            data, numbers = data.take(rows), numbers[rows]
     if len(data) == 0:
         raise DataError(f"no face of {', '.join(map(str, paths))} is left")
-    return data
+    return data, numbers
 
 
 def dataset_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -40,8 +40,9 @@ __all__ = [
 WORST = 20
 """Number of the worst faces that are listed and drawn."""
 
-FILES = ("evaluation.json", "ced.png", "worst.png")
-"""The report and the charts that `evaluate` writes."""
+FILES = ("evaluation.json", "ced.png", "worst.png", "report.html")
+"""What the command `evaluate` writes: the figures, the charts and the page
+(`reports.evaluation`)."""
 
 
 @dataclass(frozen=True)

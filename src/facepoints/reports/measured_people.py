@@ -125,7 +125,7 @@ def _chart(
         if not np.isfinite(value).any():
             continue
         x, (value, radius) = _with_gaps(time, [value, _values(rows, f"{name}_r")])
-        band = np.isfinite(radius).any()
+        band = len(columns) == 1 and np.isfinite(radius).any()  # bands of several hide each other
         words = name.replace("_", " ")
         lines.append(
             Line(
@@ -191,7 +191,9 @@ def _sentences(rows: Sequence[Row], events: Sequence[Row], time: Array) -> list[
         own = [e for e in events if e["event"] == kind]
         rate = 60 * len(own) / seconds
         words = f"{len(own)} {plural} in {seconds:.1f} s, {significant(rate, 2)} a minute"
-        if kind == "eyes_closed":
+        if not own:
+            words = f"no {plural} in {seconds:.1f} s"
+        elif kind == "eyes_closed":
             total = sum(float(e["seconds"]) for e in own)
             words = (
                 f"{len(own)} {plural} in {seconds:.1f} s, {percent(total / seconds)} of the time"
@@ -228,9 +230,9 @@ def _statistics(rows: Sequence[Row], measures: Sequence[str]) -> Table:
     columns = (
         Column("measure", numeric=False),
         Column("median"),
-        Column("5 to 95 % of the frames"),
+        Column("5 to 95 %", "of the frames lie in this range"),
         Column("90 % radius", "median over the frames, of a single frame's value"),
-        Column("frames"),
+        Column("n", "frames with this measure"),
     )
     body = []
     for name in measures:

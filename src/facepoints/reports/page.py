@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import warnings
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files as package_files
@@ -19,12 +20,22 @@ from typing import TYPE_CHECKING, Any
 from facepoints._util import files
 from facepoints._util.text_files import escape_controls
 from facepoints._version import __version__
-from facepoints.errors import MissingExtraError, SettingsError
+from facepoints.errors import DataWarning, MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["check_report_path", "missing_extra", "render", "write_page"]
+__all__ = [
+    "REPORT",
+    "can_write_report",
+    "check_report_path",
+    "missing_extra",
+    "render",
+    "write_page",
+]
+
+REPORT = "report.html"
+"""Name of the report in the output folder of a command."""
 
 _TEMPLATES = package_files("facepoints.reports") / "templates"
 
@@ -39,6 +50,17 @@ def missing_extra(what_for: str = "a report", package: str = "jinja2") -> Missin
     if find_spec(package) is not None:
         return None
     return MissingExtraError(package, "report", what_for)
+
+
+def can_write_report() -> bool:
+    """True if reports can be written. If not, a `DataWarning` says how to get them.
+
+    For reports that a command writes beside its main results.
+    """
+    missing = missing_extra()
+    if missing is not None:
+        warnings.warn(f"no {REPORT} is written: {missing}", DataWarning, stacklevel=3)
+    return missing is None
 
 
 def check_report_path(path: Path) -> None:

@@ -22,6 +22,8 @@ from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups
 from facepoints.drawing import bars
 from facepoints.errors import DataError, SettingsError
+from facepoints.reports.comparison import write_comparison_report
+from facepoints.reports.page import REPORT, can_write_report
 from facepoints.training.distributed import distributed_context
 from facepoints.training.initialization import RANDOM_INIT
 from facepoints.training.missing_labels import make_plan
@@ -30,8 +32,8 @@ from facepoints.training.train import train
 
 __all__ = ["FILES", "compare", "table"]
 
-FILES = ("compare.json", "compare.png")
-"""The table and the chart of a comparison, beside its runs."""
+FILES = ("compare.json", "compare.png", REPORT)
+"""The table, the chart and the page of a comparison, beside its runs."""
 
 
 def compare(
@@ -42,6 +44,7 @@ def compare(
     settings: TrainSettings,
     *,
     data_names: Sequence[str] = (),
+    report: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train every network with every strategy and evaluate all on the same held-out rows.
@@ -57,6 +60,8 @@ def compare(
         missing: values of `settings.missing`.
         settings: of every cell; the default of `init` is random weights here.
         data_names: names of the data sets, for the record.
+        report: also write ``report.html``, here and in each run. Without Jinja2 a `DataWarning`
+            says how to get it.
         console: for progress and messages; default: standard output.
 
     Returns:
@@ -81,7 +86,7 @@ def compare(
     if not data.labelled[held_rows].any():
         raise SettingsError("compare needs labels on the held-out rows: set another `seed`")
     cells: list[dict[str, Any]] = []
-    report = {
+    found = {
         "settings": {"epochs": settings.epochs, "minutes": settings.minutes},
         "held_out": len(held_rows),
         "cells": cells,
@@ -92,12 +97,12 @@ def compare(
             for network in networks:
                 cell = replace(settings, network=network, missing=strategy)
                 print_line(console, f"{strategy} x {network}", style="bold")
-                cells.append(_cell(data, rows, out, cell, data_names, console))
-                ctx.run_on_rank0(lambda: write_json(out / "compare.json", report))
+                cells.append(_cell(data, rows, out, cell, data_names, report, console))
+                ctx.run_on_rank0(lambda: write_json(out / "compare.json", found))
         if not any("rmse" in cell for cell in cells):
             raise SettingsError(f"nothing could be compared; the first: {cells[0]['error']}")
-        ctx.run_on_rank0(lambda: _chart(report, out))
-    return report
+        ctx.run_on_rank0(lambda: _show(found, out, data_names, report))
+    return found
 
 
 def _check_used(
@@ -121,6 +126,7 @@ def _cell(
     out: Path,
     settings: TrainSettings,
     data_names: Sequence[str],
+    with_report: bool,
     console: Console,
 ) -> dict[str, Any]:
     cell: dict[str, Any] = {"network": settings.network, "missing": settings.missing}
@@ -131,7 +137,14 @@ def _cell(
             settings = replace(settings, epochs=max(1, round(settings.epochs * len(rows) / used)))
         folder = out / f"{settings.missing}-{settings.network}"
         report = train(
-            data, folder, settings, resume=True, data_names=data_names, onnx=False, console=console
+            data,
+            folder,
+            settings,
+            resume=True,
+            data_names=data_names,
+            onnx=False,
+            report=with_report,
+            console=console,
         )
     except Stopped as error:
         name = f"{settings.missing} x {settings.network}"
@@ -149,13 +162,16 @@ def _cell(
     }
 
 
-def _chart(report: dict[str, Any], out: Path) -> None:
+def _show(report: dict[str, Any], out: Path, data_names: Sequence[str], with_report: bool) -> None:
+    """Draw the chart, and write the page."""
     values: dict[str, dict[str, float]] = {}
     for cell in report["cells"]:
         if "rmse" in cell:
             values.setdefault(cell["missing"], {})[cell["network"]] = cell["rmse"]
     if values:
         bars(values, out / "compare.png", "RMSE on held-out rows (px)")
+    if with_report and can_write_report():
+        write_comparison_report(out / REPORT, report, data_names)
 
 
 def table(report: dict[str, Any]) -> Table:

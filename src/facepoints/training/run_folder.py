@@ -17,6 +17,7 @@ from facepoints.datasets.samples import Samples
 from facepoints.errors import RunError
 from facepoints.models.run import MODEL, read_header, save_run
 from facepoints.models.run_header import check_no_run
+from facepoints.reports.page import REPORT
 from facepoints.training.train_state import read_checkpoint
 
 __all__ = [
@@ -39,7 +40,7 @@ Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors and numbers of a checkpoint; both empty at the start of a training."""
 
 
-_OWN = (CURVES, MODEL, CHECKPOINT, "weights", "validation", "metrics.jsonl")
+_OWN = (CURVES, MODEL, REPORT, CHECKPOINT, "weights", "validation", "metrics.jsonl")
 
 
 def _holds(path: Path) -> bool:
@@ -75,7 +76,7 @@ def begin_run(out: Path, header: dict[str, Any], resume: bool) -> Checkpoint | N
             f"run; choose another folder"
         )
     make_folder(out / "weights")
-    for stale in (CURVES, MODEL):
+    for stale in (CURVES, MODEL, REPORT):
         (out / stale).unlink(missing_ok=True)
     save_run(out, header)
     return checkpoint
