@@ -11,7 +11,6 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement import MEASURES
 from facepoints.measurement.definitions import DEFINITIONS
 from facepoints.measurement.descriptions import DESCRIPTIONS
-from facepoints.measurement.events import EVENT_CONFIG
 from facepoints.measurement.head_position import MM_PER_UNIT
 from facepoints.measurement.pose import MIN_POINTS, PROFILE_STD, PROFILE_YAW, head_points
 from facepoints.measurement.pose_factors import LEVEL_PITCH, MODEL_RADIUS, MODEL_YAWS, SLOPES
@@ -39,7 +38,6 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
             half of a face tells, and the least visibility that a point counts with.
         symmetry: columns of the points that have a mirror partner, the index of each one's
             partner among them, and the largest angle of the head in degrees.
-        events: the fields of `EventConfig`.
     """
     landmarks = model.landmarks
     shape, std, fixed = head_points(landmarks)
@@ -66,7 +64,6 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
             "least_visible": LEAST_VISIBLE,
         },
         "symmetry": _symmetry(landmarks),
-        "events": asdict(EVENT_CONFIG),
     }
 
 
