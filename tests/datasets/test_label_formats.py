@@ -14,8 +14,10 @@ import pytest
 
 from facepoints.datasets.readers import load, read
 from facepoints.datasets.samples import Photos, Samples
+from facepoints.datasets.writers import write_coco as write_coco_dataset
 from facepoints.errors import DataError, DataWarning
-from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.known_sets import COFW_29, IBUG_68
+from facepoints.landmarks.landmark_set import LandmarkSet
 
 RANDOM = np.random.default_rng(5)
 THREE = ("left_eye", "nose", "right_eye")
@@ -351,6 +353,73 @@ def test_labelme_files_are_read(tmp_path: Path) -> None:
     assert data.names.tolist() == ["a.png", "b.png"]
 
 
+# Hidden points
+
+
+def write_coco(folder: Path, visibility: list[int], count: int = 1) -> Path:
+    numbers = [v for p, seen in zip(POINTS, visibility, strict=True) for v in (*p.tolist(), seen)]
+    annotations = [
+        {"id": n, "image_id": 1, "category_id": 1, "keypoints": numbers} for n in range(count)
+    ]
+    content = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": annotations,
+        "categories": [{"id": 1, "keypoints": list(THREE)}],
+    }
+    (folder / "coco.json").write_text(json.dumps(content))
+    return folder / "coco.json"
+
+
+def write_cvat(folder: Path, visibility: list[int]) -> Path:
+    marks = ('outside="1"', 'occluded="1"', 'occluded="0"')
+    shapes = map(single, THREE, POINTS, [marks[v] for v in visibility])
+    (folder / "cvat.xml").write_text(cvat(f'<skeleton label="face">{"".join(shapes)}</skeleton>'))
+    return folder / "cvat.xml"
+
+
+def write_labelme(folder: Path, visibility: list[int]) -> Path:
+    shapes = [
+        {"label": n, "points": [p], "shape_type": "point", "flags": {"Occluded": v == 1}}
+        for n, p, v in zip(THREE, POINTS.tolist(), visibility, strict=True)
+        if v
+    ]
+    (folder / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.png"}))
+    return folder / "a.json"
+
+
+@pytest.mark.parametrize("write", [write_coco, write_cvat, write_labelme])
+def test_hidden_points_are_labeled_and_hidden(tmp_path: Path, write: Any) -> None:
+    image(tmp_path / "a.png")
+    data = photos(write(tmp_path, [2, 1, 2]))
+    check(data)
+    assert data.visibility is not None
+    by_name = dict(zip(data.landmarks.names, data.visibility[0].tolist(), strict=True))
+    assert by_name == dict(zip(THREE, [1, 0, 1], strict=True))
+    assert photos(write(tmp_path, [2, 2, 2])).visibility is None  # the file says nothing of it
+    if write is write_coco:
+        partly = photos(write(tmp_path, [1, 0, 2]))
+        assert partly.visibility is not None
+        assert partly.visibility.tolist() == [[0, -1, 1]]
+
+
+def test_visibility_survives_crops_the_cache_conversion_and_a_round_trip(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    path = write_coco(tmp_path, [2, 1, 2])
+    for _ in range(2):  # from the file, then from the cache
+        faces = load(path)
+        assert faces.visibility is not None
+        assert faces.visibility.tolist() == [[1, 0, 1]]
+    written = write_coco_dataset(faces, tmp_path / "again")
+    (annotation,) = json.loads(written.read_text())["annotations"]
+    assert annotation["keypoints"][2::3] == [2, 1, 2]
+    again = load(written)
+    assert again.visibility is not None
+    assert again.visibility.tolist() == [[1, 0, 1]]
+    one = faces.as_landmarks(LandmarkSet(THREE[1:2], mirrorable=False))
+    assert one.visibility is not None
+    assert one.visibility.tolist() == [[0]]
+
+
 # DeepLabCut
 
 
@@ -437,6 +506,7 @@ def test_cofw_is_read(tmp_path: Path, color: bool) -> None:
     h5py = pytest.importorskip("h5py")
     pixels = RANDOM.integers(0, 256, (2, 40, 50), dtype=np.uint8)
     points = RANDOM.uniform(3, 38, (2, 29, 2))
+    hidden = RANDOM.integers(0, 2, (2, 29))
     path = tmp_path / "COFW_train.mat"
     with h5py.File(path, "w", userblock_size=512) as file:
         refs = []
@@ -444,12 +514,15 @@ def test_cofw_is_read(tmp_path: Path, color: bool) -> None:
             stored = np.repeat(gray.T[None], 3, axis=0) if color else gray.T
             refs.append(file.create_dataset(f"#refs#/{number}", data=stored).ref)
         file.create_dataset("IsTr", data=np.array([refs], dtype=h5py.ref_dtype))
-        columns = [*(points.transpose(0, 2, 1).reshape(2, 58) + 1).T, *np.zeros((29, 2))]
+        columns = [*(points.transpose(0, 2, 1).reshape(2, 58) + 1).T, *hidden.T]
         file.create_dataset("phisTr", data=np.array(columns))
     with path.open("r+b") as raw:
         raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
     data = photos(path)
     np.testing.assert_allclose(data.points, points, atol=1e-4)
+    assert data.landmarks == COFW_29
+    assert data.visibility is not None
+    np.testing.assert_array_equal(data.visibility, 1 - hidden)
     for read_image, gray in zip(data.read_images(), pixels, strict=True):
         np.testing.assert_array_equal(read_image, gray)
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from facepoints.cli.main import main
 from facepoints.datasets.readers import load, read
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.datasets.writers import WRITERS, write_coco, write_kaggle, write_pts
@@ -208,3 +209,18 @@ def test_faces_without_a_label_are_left_out_of_crops(tmp_path: Path) -> None:
         load(tmp_path, size=24)
     with pytest.raises(SettingsError, match="size"):
         load(tmp_path, size=0)
+
+
+def test_names_in_a_kaggle_table_are_no_formulas(tmp_path: Path) -> None:
+    names = ("=1+1", "@nose", "'-chin", "left")
+    samples = make(np.ones((2, 4), dtype=bool), LandmarkSet(names, mirrorable=False))
+    path = write_kaggle(samples, tmp_path / "t.csv")
+    header = path.read_text().splitlines()[0].split(",")
+    assert header[::2] == ["'=1+1_x", "'@nose_x", "''-chin_x", "left_x", "Image"]
+    assert read(path).landmarks.names == names
+    kept = tmp_path / "kept.csv"
+    write_coco(samples, tmp_path / "coco")
+    main(
+        ["convert", str(tmp_path / "coco"), "--to", "kaggle", "--out", str(kept), "--keep-formulas"]
+    )
+    assert kept.read_text().startswith("=1+1_x,=1+1_y,@nose_x")

@@ -267,7 +267,7 @@ def test_visibility_of_labels_is_learned_by_networks_that_predict_it(
     few = faces.take(slice(0, 12))
     visibility = np.where(few.labelled, 1, -1).astype(np.int8)
     visibility[few.labelled[:, 0], 0] = 0
-    settings = replace(TINY, network=network, epochs=1)
+    settings = replace(TINY, network=network, epochs=1, init="random")
     run(replace(few, visibility=visibility), tmp_path / "run", settings)
     (member,) = json.loads((tmp_path / "run" / "run.json").read_text())["members"]
     assert member["has_visibility"] == (network == "heatnet")

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from facepoints._util.option_help import option
+from facepoints._util.text_files import formulas_kept
 from facepoints._util.words import count_noun
 from facepoints.cli.options import Data, Device, ReadOptions, Seed, group
 from facepoints.cli.output import say, working
-from facepoints.cli.outputs import Output, Overwrite, model_files, outputs
+from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, model_files, outputs
 from facepoints.errors import SettingsError
 
 __all__ = ["convert", "show", "synthetic"]
@@ -25,6 +26,7 @@ def convert(
     ],
     to: Annotated[Literal["kaggle", "coco", "pts"], option("Format to write.")] = "coco",
     overwrite: Overwrite = False,
+    keep_formulas: KeepFormulas = False,
     options: Annotated[ReadOptions, group("")] = _DATA,
 ) -> None:
     """Write labeled faces in another format, as square gray crops."""
@@ -32,7 +34,7 @@ def convert(
 
     with outputs(*written_outputs(to, out), inputs=data, overwrite=overwrite):
         faces = options.load(data)
-        with working("writing the faces"):
+        with working("writing the faces"), formulas_kept(keep_formulas):
             written = WRITERS[to](faces, out)
     points = count_noun(len(faces.landmarks), "point")
     say(f"{count_noun(len(faces), 'face')} with {points} written to {written}")

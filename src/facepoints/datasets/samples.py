@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.conversion import conversion_parts, convert
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = [
@@ -121,9 +121,19 @@ class Samples:
         return replace(chosen, visibility=visibility)
 
     def as_landmarks(self, want: LandmarkSet) -> Samples:
-        """Convert to another landmark set. Points without a conversion are unlabeled."""
+        """Convert to another landmark set. Points without a conversion are unlabeled.
+
+        A mean of several points is visible if all of them are.
+        """
         points, labelled = convert(self.points, self.labelled, self.landmarks, want)
-        return self.with_points(points, labelled, want)
+        moved = self.with_points(points, labelled, want)
+        if self.visibility is None:
+            return moved
+        visibility = np.full(labelled.shape, -1, dtype=np.int8)
+        for column, parts in enumerate(conversion_parts(self.landmarks, want)):
+            if parts:
+                visibility[:, column] = self.visibility[:, parts].min(axis=1)
+        return replace(moved, visibility=np.where(labelled, visibility, -1).astype(np.int8))
 
 
 @dataclass(frozen=True)
@@ -134,7 +144,7 @@ class Photos:
         read_images: a call yields the N gray images (h, w) uint8 in row order, one in
             memory at a time. It raises DataError for an image that cannot be read.
         points: (N, K, 2) float32, (x, y) in pixels of each image, 0 where not labeled.
-        labelled, landmarks, group, names, scheme, schemes: as in `Samples`.
+        labelled, landmarks, group, names, scheme, schemes, visibility: as in `Samples`.
     """
 
     read_images: Callable[[], Iterator[NDArray[np.uint8]]]
@@ -145,6 +155,7 @@ class Photos:
     names: NDArray[np.str_]
     scheme: NDArray[np.int16]
     schemes: dict[str, tuple[str, ...]]
+    visibility: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -163,6 +174,7 @@ class Photos:
             group=self.group[keep],
             names=self.names[keep],
             scheme=self.scheme[keep],
+            visibility=None if self.visibility is None else self.visibility[keep],
         )
 
     def as_samples(
@@ -185,4 +197,5 @@ class Photos:
             names=self.names[rows],
             scheme=self.scheme[rows],
             schemes=self.schemes,
+            visibility=None if self.visibility is None else self.visibility[rows],
         )

@@ -5,7 +5,6 @@ Each file is written completely or not at all, tables after the images that they
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from facepoints._util.files import atomic_file, atomic_folder, names_a_file, write_json
 from facepoints._util.ownership import Output
+from facepoints._util.text_files import write_row
 from facepoints.datasets.coco_and_pts import coco_category, pts_columns, pts_text
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError, SettingsError
@@ -31,7 +31,9 @@ def write_kaggle(samples: Samples, out: Path) -> Path:
     """Write a table in the schema of Kaggle's training.csv, or of test.csv without any label.
 
     Missing labels are blank. The schema has no names, groups and marking schemes. The reader of
-    the table finds groups by the pixels and schemes by the labels.
+    the table finds groups by the pixels and schemes by the labels. Names of points that a
+    spreadsheet would take for a formula get an apostrophe in front (`text_files.harmless_cell`),
+    which the reader removes.
 
     Args:
         samples: the faces, in square images.
@@ -97,14 +99,15 @@ def _number(value: float) -> str:
 
 def _csv_line(cells: list[str]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
+    write_row(text, cells)
     return text.getvalue().encode()
 
 
 def write_coco(samples: Samples, out: Path) -> Path:
     """Write COCO keypoints JSON, with the images as PNG in the folder ``images`` next to it.
 
-    Names, groups and marking schemes are written to further fields (see `readers.coco`).
+    Names, groups and marking schemes are written to further fields (see `readers.coco`). Labeled
+    points get visibility 1 where they are hidden, and else 2.
 
     Args:
         samples: the faces. Each is an image with one annotation.
@@ -132,6 +135,9 @@ def write_coco(samples: Samples, out: Path) -> Path:
 def _write_coco(samples: Samples, table: Path, images: Path) -> None:
     schemes = list(samples.schemes)
     height, width = samples.size
+    hidden = np.zeros_like(samples.labelled)
+    if samples.visibility is not None:
+        hidden = samples.visibility == 0
     listed: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for row in range(len(samples)):
@@ -149,7 +155,7 @@ def _write_coco(samples: Samples, table: Path, images: Path) -> None:
                     "group": str(samples.group[row]),
                     "scheme": schemes[samples.scheme[row]],
                 },
-                **_coco_points(samples.points[row], samples.labelled[row]),
+                **_coco_points(samples.points[row], samples.labelled[row], hidden[row]),
             }
         )
     content = {
@@ -169,11 +175,13 @@ def _check_folder(out: Path) -> None:
         )
 
 
-def _coco_points(points: NDArray[np.float32], labelled: NDArray[np.bool_]) -> dict[str, Any]:
+def _coco_points(
+    points: NDArray[np.float32], labelled: NDArray[np.bool_], hidden: NDArray[np.bool_]
+) -> dict[str, Any]:
     """Keypoints, box and area of an annotation."""
     flat: list[float] = []
-    for (x, y), has in zip(points, labelled, strict=True):
-        flat += [float(_number(x)), float(_number(y)), 2] if has else [0, 0, 0]
+    for (x, y), has, behind in zip(points, labelled, hidden, strict=True):
+        flat += [float(_number(x)), float(_number(y)), 1 if behind else 2] if has else [0, 0, 0]
     known = points[labelled] if labelled.any() else np.zeros((1, 2), dtype=np.float32)
     low, size = known.min(axis=0), np.ptp(known, axis=0)
     box = [float(v) for v in (*low, *size)]

@@ -1,6 +1,6 @@
 """Reads COCO keypoints JSON: categories name the points, annotations give x, y, visibility.
 
-Coordinates are 0-based pixels. Visibility 0 means not labeled, 1 and 2 mean labeled. Source:
+Coordinates are 0-based pixels. Visibility 0 means not labeled, 1 hidden and 2 visible. Source:
 https://cocodataset.org/#format-data
 
 Variants that CVAT, Datumaro, Label Studio, COCO Annotator and Roboflow write are read: ids as
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,13 @@ from facepoints.errors import DataError
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["read_coco"]
+
+
+class _Points(NamedTuple):
+    """The points (K, 2) of an annotation, NaN where not labeled, and their visibility (K,)."""
+
+    points: NDArray[np.float32]
+    visibility: NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ def _photos(data: Mapping[str, Any], path: Path, notes: Notes) -> Photos:
     # sorted by image, so that each is read once
     annotations = sorted(annotations, key=lambda a: images[str(a["image_id"])].file)
     finder = ImageFinder(path)
-    kept: list[tuple[Mapping[str, Any], NDArray[np.float32]]] = []
+    kept: list[tuple[Mapping[str, Any], _Points]] = []
     for annotation in annotations:
         points = _labeled_points(annotation, categories, columns, path, notes)
         if points is not None:
@@ -180,8 +187,8 @@ def _labeled_points(
     columns: Mapping[str, int],
     path: Path,
     notes: Notes,
-) -> NDArray[np.float32] | None:
-    """The points (K, 2) of an annotation; None, with a note, if it has no labeled point."""
+) -> _Points | None:
+    """The points of an annotation; None, with a note, if it has no labeled point."""
     category = categories.get(str(annotation.get("category_id")))
     where = f"annotation {annotation.get('id')}"
     if category is None:
@@ -195,14 +202,16 @@ def _labeled_points(
         return None
     own = [str(name) for name in category["keypoints"]]
     points = np.full((len(columns), 2), np.nan, dtype=np.float32)
-    points[[columns[name] for name in own]] = _points(annotation, own, path)
+    visibility = np.full(len(columns), -1, dtype=np.int8)
+    where_own = [columns[name] for name in own]
+    points[where_own], visibility[where_own] = _points(annotation, own, path)
     if np.isnan(points).any(axis=1).all():
         notes.add("annotations without a labeled keypoint were left out", where)
         return None
-    return points
+    return _Points(points, visibility)
 
 
-def _points(annotation: Mapping[str, Any], names: Sequence[str], path: Path) -> NDArray[np.float32]:
+def _points(annotation: Mapping[str, Any], names: Sequence[str], path: Path) -> _Points:
     where = f"{path}: annotation {annotation.get('id')}"
     flat = _flat(annotation["keypoints"])
     width = 2 if len(flat) == 2 * len(names) else 3
@@ -218,6 +227,7 @@ def _points(annotation: Mapping[str, Any], names: Sequence[str], path: Path) -> 
     except (TypeError, ValueError) as error:
         raise DataError(f"{where} has keypoints that are not numbers: {error}") from error
     points = np.full((len(names), 2), np.nan, dtype=np.float32)
+    visible = np.full(len(names), -1, dtype=np.int8)
     for column, (x, y, *rest) in enumerate(table):
         visibility = rest[0] if rest else 2
         if flat[width * column] is None and flat[width * column + 1] is None:
@@ -228,7 +238,8 @@ def _points(annotation: Mapping[str, Any], names: Sequence[str], path: Path) -> 
             raise DataError(f"{where}: {shortened(names[column])} is at ({x}, {y})")
         if visibility:
             points[column] = x, y
-    return points
+            visible[column] = visibility - 1 if rest else -1
+    return _Points(points, visible)
 
 
 def _flat(keypoints: Sequence[Any]) -> list[Any]:
@@ -242,7 +253,7 @@ def _flat(keypoints: Sequence[Any]) -> list[Any]:
 
 def _row(
     annotation: Mapping[str, Any],
-    points: NDArray[np.float32],
+    face: _Points,
     image: _Image,
     name: str,
     finder: ImageFinder,
@@ -252,7 +263,8 @@ def _row(
         file=finder.find(image.file),
         name=str(own.get("name", name)),
         group=str(own.get("group", image.file)),
-        points=points,
+        points=face.points,
+        visibility=face.visibility,
         scheme=str(own.get("scheme", "")),
         size=image.size,
         where=f"annotation {annotation.get('id')} ({shortened(image.file)})",

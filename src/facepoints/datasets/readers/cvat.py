@@ -2,13 +2,15 @@
 
 A skeleton is a face, with points of the names of its sub-labels. Shapes of one point are one face
 an image, or one face a group, with points of the names of their labels. A shape of several points
-is a face with numbered points. Points marked ``outside`` are not labeled. Source:
+is a face with numbered points. Points marked ``outside`` are not labeled, those marked ``occluded``
+are hidden. Source:
 https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facepoints.datasets.readers.label_files import MAX_POINTS
@@ -43,6 +45,14 @@ def read_cvat(path: Path, options: Options) -> Photos:
     return photos_of_named_faces(faces, "cvat", path=path, notes=options.notes)
 
 
+@dataclass
+class _Face:
+    """The points of a face by name, and the names of those that are hidden."""
+
+    points: dict[str, tuple[float, float]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+
+
 class _Shapes:
     """Collects the faces of a CVAT file."""
 
@@ -52,8 +62,8 @@ class _Shapes:
         self._faces: list[NamedFace] = []
         self._image = ""
         self._size: Size | None = None
-        self._skeleton: dict[str, tuple[float, float]] | None = None
-        self._groups: dict[str, dict[str, tuple[float, float]]] = {}
+        self._skeleton: _Face | None = None
+        self._groups: dict[str, _Face] = {}
 
     def read(self) -> list[NamedFace]:
         """Read the file. Raises DataError."""
@@ -75,7 +85,7 @@ class _Shapes:
         elif not self._image:
             return
         elif tag == "skeleton":
-            self._skeleton = {}
+            self._skeleton = _Face()
         elif tag == "points":
             self._points(attributes)
         elif tag in _OTHER:
@@ -91,24 +101,33 @@ class _Shapes:
             raise self._xml.error(
                 f"the points of '{shortened(label)}' should be x,y;x,y;..."
             ) from None
+        occluded = attributes.get("occluded") == "1"
         if self._skeleton is None and len(points) > 1:
-            self._add({str(number): point for number, point in enumerate(points)})
+            numbered = {str(number): point for number, point in enumerate(points)}
+            self._add(_Face(numbered, set(numbered) if occluded else set()))
             return
         group = attributes.get("group_id", "")
-        into = self._groups.setdefault(group, {}) if self._skeleton is None else self._skeleton
-        if len(points) != 1 or not label or label in into:
+        alone = self._skeleton is None
+        into = self._groups.setdefault(group, _Face()) if alone else self._skeleton
+        assert into is not None
+        if len(points) != 1 or not label or label in into.points:
             raise self._xml.error(
                 f"the point '{shortened(label)}' is there twice in a face, or is no single point; "
                 f"group the points of each face, or use a skeleton"
             )
-        into[label] = points[0]
+        into.points[label] = points[0]
+        if occluded:
+            into.hidden.add(label)
 
-    def _add(self, points: dict[str, tuple[float, float]]) -> None:
-        if len(points) > MAX_POINTS:
+    def _add(self, face: _Face) -> None:
+        if len(face.points) > MAX_POINTS:
             raise self._xml.error(f"a face has more than {MAX_POINTS} points")
-        if points:
+        if face.points:
             where = f"line {self._xml.line} ({shortened(self._image)})"
-            self._faces.append(NamedFace(self._image, points, self._size, where))
+            hidden = frozenset(face.hidden)
+            self._faces.append(
+                NamedFace(self._image, face.points, self._size, where, hidden=hidden)
+            )
         else:
             self._notes.add("skeletons without a visible point were left out", self._image)
 
@@ -117,8 +136,8 @@ class _Shapes:
             self._add(self._skeleton)
             self._skeleton = None
         elif tag == "image":
-            for points in self._groups.values():
-                self._add(points)
+            for face in self._groups.values():
+                self._add(face)
             self._image, self._groups = "", {}
 
 

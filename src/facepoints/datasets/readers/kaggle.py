@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.text_files import original_cell
 from facepoints.datasets.readers.csv_lines import (
     csv_cells,
     open_table,
@@ -176,7 +177,8 @@ def _columns(header: bytes, name: str, notes: Notes) -> _Columns:
     """The columns that a header names. Raises DataError if one is missing, unknown or repeated."""
     separator = separator_of(header)
     cells = csv_cells(header, separator)
-    names = tuple(_spelled(cell.decode("utf-8", "replace").strip()) for cell in cells)
+    texts = (original_cell(cell.decode("utf-8", "replace").strip()) for cell in cells)
+    names = tuple(_spelled(text) for text in texts)
     index = {n for n in names if _INDEX.fullmatch(n)}
     repeated = sorted({n for n in names if n and names.count(n) > 1})
     if repeated:

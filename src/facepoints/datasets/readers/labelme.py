@@ -1,6 +1,7 @@
 """Reads the JSON of labelme: one file per image, with a shape per point.
 
-Points of one ``group_id`` are one face, and so are all points without one. Source:
+Points of one ``group_id`` are one face, and so are all points without one. A point with a flag
+"occluded" or "hidden" is hidden. Source:
 https://github.com/wkentaro/labelme
 """
 
@@ -19,6 +20,8 @@ from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
 
 __all__ = ["labelme_files", "read_labelme"]
+
+_HIDDEN = {"occluded", "hidden"}  # usual names of the flag; labelme itself has no such mark
 
 
 def labelme_files(path: Path) -> list[Path]:
@@ -56,13 +59,15 @@ def _faces(
     data: Mapping[str, Any], file: Path, base: Path, finder: ImagesByStem, notes: Notes
 ) -> list[NamedFace]:
     groups: dict[str, dict[str, tuple[float, float]]] = {}
+    hidden: dict[str, set[str]] = {}
     for shape in data["shapes"]:
         corners = shape["points"]
         if shape.get("shape_type", "point") != "point" or len(corners) != 1:
             notes.add("shapes that are no points were left out", file.name)
             continue
         label = str(shape["label"])
-        points = groups.setdefault(str(shape.get("group_id")), {})
+        group = str(shape.get("group_id"))
+        points = groups.setdefault(group, {})
         if label in points:
             raise DataError(
                 f"{file}: the point '{shortened(label)}' is there twice in a face; give the points "
@@ -70,6 +75,9 @@ def _faces(
             )
         x, y = corners[0]
         points[label] = float(x), float(y)
+        flags = shape.get("flags") or {}
+        if any(on and str(flag).lower() in _HIDDEN for flag, on in flags.items()):
+            hidden.setdefault(group, set()).add(label)
     if not groups:
         notes.add("files without points were left out", file.name)
     named = str(data.get("imagePath") or "").replace("\\", "/")
@@ -79,4 +87,7 @@ def _faces(
     image = (beside if named and beside.is_file() else finder.find(file)) or beside
     size = size_of(data.get("imageWidth"), data.get("imageHeight"))
     name = (image.relative_to(base) if image.is_relative_to(base) else image).as_posix()
-    return [NamedFace(name, points, size, str(file), image) for points in groups.values()]
+    return [
+        NamedFace(name, points, size, str(file), image, "", frozenset(hidden.get(group, ())))
+        for group, points in groups.items()
+    ]

@@ -141,7 +141,8 @@ def read_cofw(path: Path, options: Options) -> Photos:
             raise DataError(f"{path}: image {number} has points or a shape that cannot be")
         name = f"{path.stem}/{number}"
         size = shape[-2], shape[-1]  # MATLAB stores columns first
-        rows.append(FaceRow(path, name, name, points.astype(np.float32), size=size))
+        visible = (row[2 * _COFW_POINTS :] == 0).astype(np.int8)
+        rows.append(FaceRow(path, name, name, points.astype(np.float32), "", size, "", visible))
     landmarks, scheme = numbered_set(_COFW_POINTS)
     return photos_of_rows(
         rows,

@@ -38,6 +38,7 @@ class NamedFace:
         where: the place in the label file, for messages.
         image: the path of the image; None: it is found by `file`.
         group: what a split must not separate; empty: the image.
+        hidden: names of the points that are hidden, such as behind hair or a hand.
     """
 
     file: str
@@ -46,6 +47,7 @@ class NamedFace:
     where: str
     image: Path | None = None
     group: str = ""
+    hidden: frozenset[str] = frozenset()
 
 
 def photos_of_named_faces(
@@ -72,6 +74,7 @@ def photos_of_named_faces(
     rows: list[FaceRow] = []
     for face, row_name in zip(faces, unique_row_names(files), strict=True):
         points = np.full((len(names), 2), np.nan, dtype=np.float32)
+        visible = np.full(len(names), -1, dtype=np.int8)
         for name, (x, y) in face.points.items():
             if not finite_point(x, y):
                 raise DataError(
@@ -79,9 +82,10 @@ def photos_of_named_faces(
                     f"({x}, {y}), which is no position in an image"
                 )
             points[columns[name]] = x, y
+            visible[columns[name]] = name not in face.hidden
         image = face.image or finder.find(face.file)
         group = face.group or face.file
-        rows.append(FaceRow(image, row_name, group, points, size=face.size, where=face.where))
+        rows.append(FaceRow(image, row_name, group, points, "", face.size, face.where, visible))
     return photos_of_rows(rows, landmarks, scheme, path=path, notes=notes)
 
 

@@ -39,6 +39,8 @@ class FaceRow:
         scheme: name of the marking scheme; empty if unknown.
         size: width and height of the image in the label file; None: not there.
         where: the place in the label file, for messages; empty: `name` says it.
+        visibility: (K,) 1 where a point is visible, 0 where it is hidden, -1 where this is
+            unknown; None: unknown everywhere.
     """
 
     file: Path
@@ -48,6 +50,7 @@ class FaceRow:
     scheme: str = ""
     size: tuple[int, int] | None = None
     where: str = ""
+    visibility: NDArray[np.int8] | None = None
 
 
 def finite_point(x: float, y: float) -> bool:
@@ -100,7 +103,8 @@ def photos_of_rows(
 ) -> Photos:
     """Join rows to `Photos`, and check their labels (`label_checks`).
 
-    Adjacent rows of one file read it only once.
+    Adjacent rows of one file read it only once. The visibility of points counts as unknown if no
+    labeled point is hidden: many tools call every point visible.
 
     Args:
         rows: at least one.
@@ -152,8 +156,21 @@ def photos_of_rows(
             [order.index(row.scheme) if schemes else 0 for row in rows], dtype=np.int16
         ),
         schemes=schemes or {scheme: landmarks.names},
+        visibility=_visibility(rows, labelled),
     )
     return photos if keep.all() else photos.take(keep)
+
+
+def _visibility(rows: Sequence[FaceRow], labelled: NDArray[np.bool_]) -> NDArray[np.int8] | None:
+    """Visibility (N, K) of the points of all rows; None if no labeled point is hidden."""
+    if all(row.visibility is None for row in rows):
+        return None
+    visibility = np.full(labelled.shape, -1, dtype=np.int8)
+    for number, row in enumerate(rows):
+        if row.visibility is not None:
+            visibility[number] = row.visibility
+    visibility[~labelled] = -1
+    return visibility if (visibility == 0).any() else None
 
 
 @dataclass(frozen=True)

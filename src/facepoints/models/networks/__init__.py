@@ -32,7 +32,18 @@ from facepoints.models.networks.naimishnet import naimishnet
 from facepoints.models.networks.net2 import net2
 from facepoints.models.networks.vggface import vggface
 
-__all__ = ["NETWORKS", "BackboneBuilder", "KeypointModel", "RawOutput", "build_model"]
+__all__ = [
+    "NETWORKS",
+    "VISIBILITY_NETWORKS",
+    "BackboneBuilder",
+    "KeypointModel",
+    "RawOutput",
+    "build_model",
+]
+
+
+VISIBILITY_NETWORKS = frozenset({"heatnet"})
+"""The networks that can predict whether a point is visible."""
 
 
 class BackboneBuilder(Protocol):
