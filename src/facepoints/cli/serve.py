@@ -90,7 +90,7 @@ def serve(
     if export is not None:
         _export(export, model, overwrite)
         return
-    settings = _settings(limits, token, cors)
+    settings = _settings(limits, token, cors, device)
     # a second guard against files that claim a size; OpenCV reads it when it is imported
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(max(limits.max_pixels, 2**20)))
     from facepoints.web.server import listen
@@ -125,7 +125,9 @@ def _export(folder: Path, model: str, overwrite: bool) -> None:
     say(f"{folder}: {size / 1e6:.1f} MB; put the files on any web server ({folder}/README.txt)")
 
 
-def _settings(limits: ServiceLimits, token: str | None, cors: tuple[str, ...]) -> ServiceSettings:
+def _settings(
+    limits: ServiceLimits, token: str | None, cors: tuple[str, ...], device: str
+) -> ServiceSettings:
     from facepoints.web.gate import Access
     from facepoints.web.service import ServiceSettings
 
@@ -134,7 +136,8 @@ def _settings(limits: ServiceLimits, token: str | None, cors: tuple[str, ...]) -
     elif not token:
         raise SettingsError("--token is empty; give a secret, or leave the option out")
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ServiceSettings(limits, Access(token, cors), workers=usable or 1)
+    batch = 1 if device == "cpu" else 8
+    return ServiceSettings(limits, Access(token, cors), workers=usable or 1, batch=batch)
 
 
 def _opens(wanted: bool, unwanted: bool) -> bool:
