@@ -74,6 +74,11 @@ def line(start: Sequence[float], step: Sequence[float], count: int) -> NDArray[n
     return np.asarray(start, float) + np.asarray(step, float) * np.arange(count)[:, None]
 
 
+def short(value: Any) -> Any:
+    """A value with few digits, so that JSON is short."""
+    return value if isinstance(value, float) else np.round(value.astype(float), 4).tolist()
+
+
 @dataclass
 class Clip:
     """The faces of every frame, as a model finds them."""
@@ -95,14 +100,14 @@ class Clip:
                 talk = 0.02 * who.size[index] * max(0, np.sin(index / 3 + number))
                 shape[48:68, 1] += talk
                 noise = random.normal(0, 0.006 * who.size[index], shape.shape)
+                radius = 0.03 * who.size[index] * random.uniform(0.5, 2, 70)
                 hidden = random.random(70) < 0.1
                 look = looks[number] + random.normal(0, 0.3, 64)
                 if who.visible[index]:
                     faces.append(
                         {
                             "points": (shape + who.path[index] + noise).astype(np.float32),
-                            "radius": np.float32(0.03 * who.size[index])
-                            * random.uniform(0.5, 2, 70).astype(np.float32),
+                            "radius": np.round(radius, 4).astype(np.float32),
                             "score": who.score,
                             "visible": np.where(hidden, 0.1, 0.95).astype(np.float32),
                             "appearance": (look / np.linalg.norm(look)).astype(np.float32),
@@ -111,15 +116,12 @@ class Clip:
             self.frames.append(faces)
 
     def plain(self) -> list[list[dict[str, Any]]]:
-        return [
-            [{k: v.tolist() if hasattr(v, "tolist") else v for k, v in f.items()} for f in faces]
-            for faces in self.frames
-        ]
+        return [[{k: short(v) for k, v in f.items()} for f in faces] for faces in self.frames]
 
 
 def moving() -> Clip:
-    circle = np.stack([np.cos(np.arange(90) / 9), np.sin(np.arange(90) / 7)], axis=1)
-    return Clip([actor(circle * 60 + (300, 240), 150, roll=0.3)], np.arange(90) / FPS)
+    circle = np.stack([np.cos(np.arange(60) / 9), np.sin(np.arange(60) / 7)], axis=1)
+    return Clip([actor(circle * 60 + (300, 240), 150, roll=0.3)], np.arange(60) / FPS)
 
 
 def crossing(step: float, *, regular: bool = True) -> Clip:
@@ -135,19 +137,19 @@ def crossing(step: float, *, regular: bool = True) -> Clip:
 
 def vanishing() -> Clip:
     """One returns after half a second, one after two; one comes later; one is rarely sure."""
-    count = 120
+    count = 60
     actors = [
-        actor(line((120, 120), (1.5, 0.4), count), 90, gone=[(20, 35)]),
-        actor(line((450, 140), (0, 0.2), count), 100, gone=[(30, 92)]),
-        actor(line((140, 380), (1, 0), count), 80, gone=[(0, 40)]),
-        actor(line((470, 380), (0, 0), count), 90, score=0.7, gone=[(0, 9), (11, 50)]),
+        actor(line((120, 120), (3, 0.8), count), 90, gone=[(10, 17)]),
+        actor(line((450, 140), (0, 0.4), count), 100, gone=[(15, 46)]),
+        actor(line((140, 380), (2, 0), count), 80, gone=[(0, 20)]),
+        actor(line((470, 380), (0, 0), count), 90, score=0.7, gone=[(0, 5), (6, 25)]),
     ]
-    return Clip(actors, np.arange(count) / FPS)
+    return Clip(actors, np.arange(count) / 15)
 
 
 CLIPS = {
     "moving": moving(),
-    "crossing slowly": crossing(4),
+    "crossing slowly": crossing(6),
     "crossing": crossing(9),
     "crossing fast": crossing(16),
     "crossing, frames irregular": crossing(7, regular=False),
@@ -278,7 +280,7 @@ def check_equal(expected: Sequence[Sequence[Face]], found: list[list[dict[str, A
         for face, here in zip(want, page, strict=True):
             np.testing.assert_allclose(here["points"], face.points, atol=0.1)
             np.testing.assert_allclose(here["box"], face.box, atol=0.2)
-            np.testing.assert_allclose(here["radius"], face.radius, rtol=1e-6)
+            np.testing.assert_allclose(here["radius"], face.radius, rtol=1e-4)
             assert here["score"] == pytest.approx(face.score)
 
 
@@ -306,9 +308,9 @@ def test_tracked_faces_are_records_of_files() -> None:
 
 def test_time_that_runs_back_starts_new_tracks() -> None:
     clip = CLIPS["moving"]
-    again = Clip(clip.actors, np.concatenate([clip.times[:20], clip.times[:70]]))
+    again = Clip(clip.actors, np.concatenate([clip.times[:20], clip.times[:40]]))
     numbers = [[face["track"] for face in faces] for faces in in_page(again, LIVE)]
-    assert numbers == [[0]] * 20 + [[1]] * 70
+    assert numbers == [[0]] * 20 + [[1]] * 40
 
 
 def test_a_time_that_is_no_number_is_an_error() -> None:
@@ -336,7 +338,7 @@ def test_a_frame_of_another_resolution_continues_tracks_and_one_of_another_shape
         });
     """
     numbers = [[face["track"] for face in faces] for faces in in_page(CLIPS["moving"], body)]
-    assert numbers == [[0]] * 40 + [[1]] * 50
+    assert numbers == [[0]] * 40 + [[1]] * 20
 
 
 @pytest.mark.parametrize("side", [96, 80, 72])
