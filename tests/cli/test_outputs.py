@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import shutil
 import subprocess
@@ -126,6 +128,41 @@ def test_aligned_faces_share_a_folder_unless_one_would_be_replaced(
     image = cv2.imread(str(out / "a-face1.png"))
     assert image is not None
     assert image.shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_matrices_of_aligned_faces_lead_back_to_the_photo(
+    suffix: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, table = tmp_path / "upright", tmp_path / f"matrices{suffix}"
+    words: list[str | Path] = ["align", photos, "--out", out, "--size", "96", "--matrices", table]
+    succeeds(*words)
+    if suffix == ".csv":
+        with table.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        matrices = [
+            [[float(r[k]) for k in line] for line in (("a", "b", "tx"), ("c", "d", "ty"))]
+            for r in rows
+        ]
+    else:
+        rows = [json.loads(line) for line in table.read_text().splitlines()]
+        matrices = [row["crop_to_image"] for row in rows]
+    assert [(row["crop"], Path(row["file"]).name) for row in rows] == [
+        ("a-face1.png", "a.png"),
+        ("b-face1.png", "b.png"),
+    ]
+    for row, matrix in zip(rows, matrices, strict=True):
+        assert (int(row["face"]), int(row["frame"]), int(row["size"])) == (1, 0, 96)
+        photo, crop = cv2.imread(str(row["file"])), cv2.imread(str(out / row["crop"]))
+        assert photo is not None
+        assert crop is not None
+        side = photo.shape[0]
+        back = cv2.warpAffine(crop, np.array(matrix), (side, side))
+        seen = cv2.warpAffine(np.ones_like(crop[..., 0]), np.array(matrix), (side, side)) > 0
+        seen = cv2.erode(seen.astype(np.uint8), np.ones((9, 9))) > 0
+        assert seen.mean() > 0.2
+        assert np.abs(back[seen].astype(int) - photo[seen]).mean() < 8
+    assert "a .csv or .jsonl file" in fails([*words[:-1], tmp_path / "m.txt"], capsys)
 
 
 def test_synthetic_convert_and_show_replace_their_own_files_only(

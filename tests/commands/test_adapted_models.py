@@ -17,7 +17,7 @@ from facepoints.commands.show import show
 from facepoints.datasets import synthetic
 from facepoints.datasets.combine import load_dataset
 from facepoints.datasets.writers import write_kaggle
-from facepoints.errors import ModelError, SettingsError
+from facepoints.errors import ModelError, SettingsError, WriteError
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,24 @@ def test_an_adapted_model_is_checked_and_copied_by_export(
     with pytest.raises(ModelError, match="damaged"):
         export(tmp_path / "none.onnx", model=damaged)
     assert not (tmp_path / "none.onnx").exists()
+
+
+def test_models_are_written_to_onnx_files_that_are_no_inputs(
+    labels: Path, adapted: Path, tmp_path: Path
+) -> None:
+    before = adapted.read_bytes(), labels.read_bytes()
+    for write in (lambda out: adapt(labels, out), lambda out: export(out, model=adapted)):
+        for name in ("model.txt", "model", "model.csv"):
+            with pytest.raises(SettingsError, match=r"ends in .onnx, got .*model"):
+                write(tmp_path / name)
+    for write in (
+        lambda: adapt(labels, adapted, model=adapted),
+        lambda: export(adapted, model=adapted),
+    ):
+        with pytest.raises(WriteError, match="is an input, writing there would destroy it"):
+            write()
+    assert (adapted.read_bytes(), labels.read_bytes()) == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_onnx_file_is_not_quantized(

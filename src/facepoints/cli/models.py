@@ -22,6 +22,7 @@ from facepoints.cli.options import (
 )
 from facepoints.cli.output import OUT, say, working
 from facepoints.cli.outputs import Overwrite, model_files, outputs, people_files
+from facepoints.commands.model_output import check_model_suffix
 from facepoints.errors import SettingsError
 
 __all__ = ["adapt", "export", "submit"]
@@ -98,8 +99,7 @@ def adapt(
     """
     from facepoints.commands.adapt import adapt
 
-    if out.suffix.lower() != ".onnx":
-        raise SettingsError(f"a model is written to a file that ends in .onnx, got {out}")
+    check_model_suffix(out)
     inputs = [*data, *people_files(exclude_people), *model_files(model)]
     running = working("fitting the model to the labels")
     with outputs(out, inputs=inputs, overwrite=overwrite), running:
@@ -162,8 +162,7 @@ def export(
     from facepoints.models.run_header import read_finished_header
 
     path = export_path(model, out, int8=int8)
-    if path.suffix.lower() != ".onnx":
-        raise SettingsError(f"a model is written to a file that ends in .onnx, got {path}")
+    check_model_suffix(path)
     if int8 and not data:
         raise SettingsError("--int8 needs labeled faces to measure on: --data DATA")
     # only what is beside run.json may be written again: model.onnx

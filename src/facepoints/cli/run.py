@@ -12,14 +12,16 @@ from facepoints import __version__
 from facepoints._util.console import checked_output
 from facepoints._util.memory import TOO_LITTLE, is_out_of_memory
 from facepoints._util.progress import Stopped
+from facepoints.cli.align import align
 from facepoints.cli.blur import blur
 from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.info import info
+from facepoints.cli.measure import measure
 from facepoints.cli.models import adapt, export, submit
 from facepoints.cli.output import fail, note, shown_warnings
 from facepoints.cli.outputs import command_line
 from facepoints.cli.parse import parse
-from facepoints.cli.predict import align, measure, predict
+from facepoints.cli.predict import predict
 from facepoints.cli.serve import serve
 from facepoints.cli.spelling import option_names, spelled_as_options
 from facepoints.cli.training import compare, evaluate, settings_to_resume, train

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from facepoints import weights
 from facepoints._util import files
+from facepoints.commands.model_output import check_model_output
 from facepoints.datasets import procrustes, readers
 from facepoints.datasets.combine import (
     concatenate,
@@ -108,12 +109,13 @@ def adapt(
             be computed from the model's points.
         ModelError: the model is missing, damaged or newer.
         MissingExtraError: the package onnx is not installed.
+        SettingsError: `out` does not end in .onnx.
         WriteError: `out` cannot be written, or is one of the inputs.
     """
     check_onnx()
     paths = dataset_paths(data)
     out, path = Path(out), find_model_file(model)
-    files.check_output(out, [*paths, path])
+    check_model_output(out, [*paths, path])
     landmarker = LandmarkModel.load(path)
     excluded = set() if exclude_people is None else read_people(Path(exclude_people))
     read = [readers.read(one, split=split) for one in paths]

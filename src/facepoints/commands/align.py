@@ -16,12 +16,14 @@ from rich.console import Console
 from facepoints._util import files
 from facepoints._util.ownership import Output
 from facepoints._util.progress import StopRequest
+from facepoints.commands.align_matrices import CropMatrix, check_matrices_path, write_matrices
 from facepoints.commands.inputs import InputStream
 from facepoints.commands.report import Report
 from facepoints.errors import WriteError
+from facepoints.imaging import affine
 from facepoints.imaging.image_writer import write_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
-from facepoints.inference.alignment import Template, align, check_size
+from facepoints.inference.alignment import AlignedFace, Template, check_size, crops
 from facepoints.inference.face import Face
 from facepoints.results.records import FrameResult
 
@@ -72,6 +74,7 @@ def align_inputs(
     *,
     template: Template = "eyes",
     size: int | None = None,
+    matrices: Path | None = None,
     console: Console | None = None,
 ) -> AlignReport:
     """Write each face upright, as PNG.
@@ -87,31 +90,53 @@ def align_inputs(
         out: folder to write to.
         template: where the points of a face are placed.
         size: side of the written images in pixels; None: that of the template.
+        matrices: .csv or .jsonl file for the matrices from the written images to the inputs
+            (`align_matrices.write_matrices`), written at the end; None: no file.
         console: shows unreadable files; None: shows nothing.
 
     Raises:
-        SettingsError: no such template, a size out of range, or `out` has the name of a file.
+        SettingsError: no such template, a size out of range, `out` has the name of a file, or
+            `matrices` another suffix.
         DataError: an input cannot be used, or lacks the points that the template needs.
         WriteError: an output cannot be written, or would replace an input.
     """
     if size is not None:
         check_size(size)
+    if matrices is not None:
+        check_matrices_path(matrices)
     make_image_folder(out)
     report = AlignReport()
+    rows: list[CropMatrix] = []
     names = _names(results)
     inputs = {os.path.realpath(image) for image in results.images}
     with StopRequest() as stop:
         for result in results:
             name = names.get(result.file) or Path(result.file).stem
-            for number, face in enumerate(result.faces, start=1):
-                if result.image is not None:
-                    aligned = align(result.image, face, template, size)
-                    _write(out / f"{name}-{_suffix(result, face, number)}.png", aligned, inputs)
+            cut = [] if result.image is None else crops(result.image, result.faces, template, size)
+            for number, crop in enumerate(cut, start=1):
+                file = f"{name}-{_suffix(result, crop.face, number)}.png"
+                _write(out / file, crop.image, inputs)
+                rows.append(_row(result, crop, number, file))
             report.count(len(result.faces), result.error, console)
             if stop.asked:
                 report.stopped = True
                 break
+    if matrices is not None:
+        write_matrices(rows, matrices)
     return report
+
+
+def _row(result: FrameResult, crop: AlignedFace, number: int, file: str) -> CropMatrix:
+    return CropMatrix(
+        crop=file,
+        file=result.file,
+        frame=result.frame,
+        time=result.time,
+        face=number,
+        track=crop.face.track_id,
+        size=len(crop.image),
+        matrix=affine.invert(crop.matrix),
+    )
 
 
 def _suffix(result: FrameResult, face: Face, number: int) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facepoints import weights
 from facepoints._util.files import write_bytes
+from facepoints.commands.model_output import check_model_output
 from facepoints.errors import SettingsError
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.models.loading import run_folder
@@ -51,14 +52,17 @@ def export(out: str | Path | None = None, *, model: str | Path = weights.BUILTIN
         MissingExtraError: PyTorch or the package onnx is not installed.
         RunError: no finished run there.
         ModelError: the ONNX file is damaged, newer or not of facepoints.
-        SettingsError: the built-in model or an ONNX file without `out`.
-        WriteError: the file cannot be written.
+        SettingsError: the built-in model or an ONNX file without `out`, or `out` does not end
+            in .onnx.
+        WriteError: the file cannot be written, or is the ONNX file itself.
     """
     path = export_path(model, out)
     if str(model) != weights.BUILTIN and Path(model).is_file():
+        check_model_output(path, [model])
         LandmarkModel.load(model)  # checks it
         write_bytes(path, Path(model).read_bytes())
         return path
+    check_model_output(path, [])
     folder = run_folder(model)
     read_finished_header(folder)  # before PyTorch, which takes seconds to import
     from facepoints.models.onnx_export import export as export_run  # imports PyTorch
