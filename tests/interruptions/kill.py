@@ -131,6 +131,8 @@ def start(words: list[str], folder: Path, log: str) -> int:
     status = 70
     try:
         os.chdir(folder)
+        # a job in the background of a shell ignores SIGINT, and so would the program
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for stream in (1, 2):
             file = os.open(folder.parent / f"{folder.name}-{log}.log", os.O_WRONLY | os.O_CREAT)
             os.lseek(file, 0, os.SEEK_END)
@@ -175,8 +177,14 @@ def leftovers(folder: Path, cache: Path, whole: set[str]) -> list[str]:
 class KillTest:
     """Interrupts commands and compares their results with those of whole runs."""
 
-    def __init__(self, folder: Path, commands: dict[str, Command], seed: int) -> None:
-        self.folder, self.commands = folder, commands
+    def __init__(
+        self,
+        folder: Path,
+        commands: dict[str, Command],
+        seed: int,
+        signals: tuple[signal.Signals, ...] = SIGNALS,
+    ) -> None:
+        self.folder, self.commands, self.signals = folder, commands, signals
         self.random = random.Random(seed)
         self.tallies = {name: Tally() for name in commands}
         heavy = any(command.heavy for command in commands.values())
@@ -205,7 +213,7 @@ class KillTest:
         words, interrupted, stopped_early = self._words(command), False, False
         for attempt in range(self.random.choice((1, 1, 2))):
             extra = command.again.split() if attempt else []
-            sent = self.random.choice(SIGNALS)
+            sent = self.random.choice(self.signals)
             child = start([*words, *extra], place, "log")
             time.sleep(PROGRAM_STARTS + self.random.uniform(0, took))
             os.kill(child, sent)
@@ -261,10 +269,16 @@ def _row(name: str, tally: Tally) -> str:
     return f"| {name} | {counts} | {len(tally.failures)} |"
 
 
-def run(folder: Path, tries: int, commands: dict[str, Command], seed: int) -> KillTest:
+def run(
+    folder: Path,
+    tries: int,
+    commands: dict[str, Command],
+    seed: int,
+    signals: tuple[signal.Signals, ...] = SIGNALS,
+) -> KillTest:
     """Interrupt commands, one after the other, until there were as many interruptions."""
     shutil.rmtree(folder, ignore_errors=True)
-    test = KillTest(folder, commands, seed)
+    test = KillTest(folder, commands, seed, signals)
     names = list(commands)
     interruptions = rounds = 0
     while interruptions < tries and rounds < 3 * tries:
@@ -281,10 +295,12 @@ def _main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/kill-test"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", nargs="*", default=list(COMMANDS))
+    parser.add_argument("--signals", nargs="*", default=[each.name for each in SIGNALS])
     options = parser.parse_args()
     cv2.setNumThreads(1)
     chosen = {name: COMMANDS[name] for name in options.commands}
-    test = run(options.out.resolve(), options.tries, chosen, options.seed)
+    signals = tuple(signal.Signals[name] for name in options.signals)
+    test = run(options.out.resolve(), options.tries, chosen, options.seed, signals)
     print(test.table())
     counts = {n: {**t.signals, "failures": t.failures} for n, t in test.tallies.items()}
     (options.out / "result.json").write_text(json.dumps(counts, indent=2))
