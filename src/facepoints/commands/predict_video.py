@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from rich.console import Console
 
 from facepoints._util import files
-from facepoints._util.console import print_line
 from facepoints._util.progress import ImageProgress, StopRequest
-from facepoints._util.words import count_noun
 from facepoints.commands.predict_images import output_landmarks
-from facepoints.commands.report import Report
+from facepoints.commands.temporary_records import TemporaryRecords
 from facepoints.commands.video_drawing import DrawingThread, open_writer
+from facepoints.commands.video_report import VideoReport
 from facepoints.errors import DataError, MissingExtraError, SettingsError, WriteError
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
@@ -32,83 +28,7 @@ from facepoints.tracking.tracker import track_video
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.source import VideoInput
 
-__all__ = ["VideoReport", "predict_video", "predict_videos"]
-
-_LISTED = 5  # unreadable videos that are named on the console
-
-
-@dataclass
-class VideoReport(Report):
-    """Counts of `predict_video`, in addition to those of `Report`.
-
-    Attributes:
-        videos: number of videos.
-        failed: number of videos that could not be read.
-        track_ids: identities of all tracks, each with the number of its video.
-        lost: number of frames that could not be decoded, 0 if that is not known.
-        seconds: time taken.
-        length: length of the last video in seconds.
-        note: why a source ended early, or sound was left out; empty if nothing was.
-        not_drawn: why no video was drawn although one was wanted.
-    """
-
-    videos: int = 1
-    failed: int = 0
-    track_ids: set[tuple[int, int | None]] = field(default_factory=set)
-    lost: int = 0
-    seconds: float = 0.0
-    length: float = 0.0
-    note: str = ""
-    not_drawn: MissingExtraError | None = None
-    _ended: int = 0
-    unit: ClassVar[tuple[str, str]] = ("frame", "frames")
-
-    @property
-    def tracks(self) -> int:
-        """Number of tracks. A person who returns unrecognized gets another track."""
-        return len(self.track_ids)
-
-    def count_frame(self, frame: Frame, faces: Sequence[Face]) -> None:
-        """Add a frame of the current video."""
-        self.count(len(faces))
-        self.length = frame.time
-        self.track_ids |= {(self._ended, face.track_id) for face in faces}
-
-    def end_video(self, source: VideoSource, drawing: DrawingThread | None) -> None:
-        """Add the losses of a video that was read."""
-        self._ended += 1
-        self.lost += source.lost
-        self._note(source.note)
-        self._note(drawing.note if drawing is not None else "")
-
-    def count_failed(self, name: str, error: DataError, console: Console) -> None:
-        """Add a video that could not be read."""
-        self._ended += 1
-        self.failed += 1
-        self.error = self.error or str(error)
-        if self.failed <= _LISTED:
-            text = str(error) if name in str(error) else f"{name}: {error}"
-            print_line(console, f"unreadable: {text}")
-
-    def _note(self, note: str) -> None:
-        if note and note not in self.note:
-            self.note = f"{self.note}; {note}" if self.note else note
-
-    def _counts(self) -> list[str]:
-        counts = [count_noun(self.tracks, "track")]
-        if self.videos > 1:
-            counts.append(f"{self.videos} videos")
-        if self.failed:
-            counts.append(f"{count_noun(self.failed, 'video')} unreadable")
-        if self.lost:
-            counts.append(f"{count_noun(self.lost, 'frame')} lost")
-        if self.note and not self.stopped:
-            counts.append(self.note)
-        return counts
-
-    def _remarks(self) -> list[str]:
-        fps = self.images / max(self.seconds, 1e-9)
-        return [f"{self.seconds:.1f} s, {fps:.0f} frames per second"]
+__all__ = ["predict_video", "predict_videos"]
 
 
 def predict_video(
@@ -188,7 +108,7 @@ def predict_videos(
     with ExitStack() as stack:
         output = _Output(predictor, want, radius, config, to_stdout=drawn is None)
         if out is not None:
-            output.records = stack.enter_context(_TemporaryRecords(out))
+            output.records = stack.enter_context(TemporaryRecords(out))
         stop = stack.enter_context(StopRequest())
         for number, video in enumerate(videos):
             try:
@@ -223,7 +143,7 @@ class _Output:
     radius: bool
     config: TrackerConfig | None
     to_stdout: bool
-    records: _TemporaryRecords | None = None
+    records: TemporaryRecords | None = None
 
     def write(self, record: Record) -> None:
         """Write a record to the file or to standard output. Raises WriteError."""
@@ -258,7 +178,7 @@ def _predict_one(
             bar.at(report.images - before, report.faces)
             if stop.asked:
                 break
-    report.end_video(source, drawing)
+    report.end_video(source, "" if drawing is None else drawing.note)
 
 
 def _check_outputs(
@@ -301,44 +221,6 @@ def _open_drawing(
             raise
         report.not_drawn = missing
         return None
-
-
-class _TemporaryRecords:
-    """Stores the records of all frames in a temporary file in the folder of the output."""
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-
-    def add(self, record: Record) -> None:
-        """Append the record of the next frame. Raises WriteError."""
-        try:
-            self._file.write(json_line(record).encode())
-        except OSError as error:
-            raise self._failed(error) from error
-
-    def records(self) -> Iterator[Record]:
-        """Read all records, from the first on."""
-        try:
-            self._file.seek(0)
-        except OSError as error:  # what is still buffered may not fit on the disk
-            raise self._failed(error) from error
-        for line in self._file:
-            yield json.loads(line)
-
-    def __enter__(self) -> _TemporaryRecords:
-        files.make_folder(self._out.parent)
-        try:
-            self._file = tempfile.TemporaryFile(dir=self._out.parent)
-        except OSError as error:
-            raise self._failed(error) from error
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        with suppress(OSError):
-            self._file.close()
-
-    def _failed(self, error: OSError) -> WriteError:
-        return WriteError(f"could not write {self._out}: {error.strerror or error}")
 
 
 def _record(frame: Frame, faces: list[Face], landmarks: LandmarkSet) -> Record:
