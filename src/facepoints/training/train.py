@@ -10,7 +10,6 @@ of one or more parts, and each part trains one network or an ensemble.
 
 from __future__ import annotations
 
-import json
 import platform
 import warnings
 from collections.abc import Sequence
@@ -24,33 +23,29 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from facepoints._util.console import print_line
-from facepoints._util.files import read_json
 from facepoints._util.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.datasets import marking_schemes
 from facepoints.datasets.crop_geometry import crop_rule_of
 from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
-from facepoints.datasets.splits import split_groups, spread_rows
-from facepoints.drawing import curves, draw_sheet
+from facepoints.datasets.splits import split_groups
 from facepoints.errors import DataWarning, SettingsError
-from facepoints.evaluation.calibration import calibrate
-from facepoints.evaluation.evaluate import evaluate, predict_samples
 from facepoints.landmarks.conversion import convertible
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.networks import VISIBILITY_NETWORKS
-from facepoints.models.onnx_export import check_installed, export
-from facepoints.models.run import MODEL, Run, read_header, save_run, save_weights
+from facepoints.models.onnx_export import check_installed
+from facepoints.models.run import Run, save_weights
 from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.batches import augmentation
 from facepoints.training.distributed import DistributedContext, distributed_context
+from facepoints.training.finish import complete_run, label_counts
 from facepoints.training.initialization import digest, load_init_run, resolve_init
 from facepoints.training.member_trainer import MemberTrainer
 from facepoints.training.missing_labels import Part, Plan, make_plan
 from facepoints.training.point_report import point_lines
 from facepoints.training.run_folder import (
     CHECKPOINT,
-    CURVES,
     Checkpoint,
     begin_run,
     data_digest,
@@ -61,9 +56,6 @@ from facepoints.training.settings import TrainSettings
 from facepoints.training.train_state import write_checkpoint
 
 __all__ = ["Stopped", "train"]
-
-_DRAWN = 24
-"""Number of held-out faces in ``predictions.png``."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +97,7 @@ def train(
     negatives: NDArray[np.uint8] | None = None,
     annotator_bias: bool = False,
     onnx: bool = True,
+    report: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train on labeled faces and write a run to `out`.
@@ -120,6 +113,8 @@ def train(
         annotator_bias: learn how the annotators of the marking schemes in `data` differ
             (heatnet only, one part without schemes in the columns, such as missing="mask").
         onnx: write ``model.onnx`` at the end, which takes some seconds per network.
+        report: write ``report.html`` at the end. Without Jinja2 a `DataWarning` says how to get
+            it.
         console: for progress and messages; default: standard output.
 
     Returns:
@@ -172,7 +167,8 @@ def train(
             ctx.run_on_rank0(lambda: finish_run(out, header))
         elif ctx.is_rank0:
             print_line(console, f"{out} has finished training already; nothing to train")
-        return ctx.run_on_rank0(lambda: _complete(held, out, onnx))
+        labels = label_counts(plan) if report else None
+        return ctx.run_on_rank0(lambda: complete_run(held, out, onnx, labels))
 
 
 def _say_points(landmarks: LandmarkSet, data: Samples, start: Run | None, console: Console) -> None:
@@ -293,37 +289,3 @@ def _crop_rule(rows: Samples, plan: Plan, settings: TrainSettings) -> dict[str, 
         "canonical_points": np.round(rule.canonical_points.astype(float), 3).tolist(),
         "face_box": [round(side, 3) for side in rule.face_box],
     }
-
-
-def _complete(held: Samples, out: Path, onnx: bool) -> dict[str, Any]:
-    """Calibrate, evaluate, draw and export the finished run, unless that is done.
-
-    Returns:
-        The report on the held-out rows; empty if nothing is held out.
-    """
-    folder, last = out / "validation", out / CURVES
-    if not last.exists():
-        run = Run.load(out)
-        if held.labelled.any():
-            run = _calibrate(run, held, out)
-            evaluate(run, held, out=folder, charts=True)
-            drawn = held.take(spread_rows(len(held), _DRAWN))
-            draw_sheet(drawn, folder / "predictions.png", predicted=predict_samples(run, drawn))
-        if onnx:
-            export(run, out / MODEL)
-        lines = (out / "metrics.jsonl").read_text().splitlines()
-        curves([json.loads(line) for line in lines], last)
-    path = folder / "evaluation.json"
-    return read_json(path) if path.exists() else {}
-
-
-def _calibrate(run: Run, held: Samples, out: Path) -> Run:
-    """The run with radii measured on the held-out rows; ``run.json`` is updated."""
-    output = run.predict(held.images)
-    truth = marking_schemes.in_scheme_columns(held, run.landmarks)
-    assert output.scale is not None
-    calibration = calibrate(output.points, output.scale, truth)
-    if calibration is None:
-        return run
-    save_run(out, {**read_header(out), "calibration": calibration.to_dict()})
-    return replace(run, calibration=calibration)
