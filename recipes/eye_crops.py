@@ -243,7 +243,8 @@ def _elsewhere(image: NDArray[np.uint8], face: Face, rng: np.random.Generator) -
             break
     else:
         place = np.array([x + width / 2, y + height])
-    turn = affine.rotation_matrix(float(rng.uniform(-180, 180)), ((WIDE - 1) / 2,) * 2)
+    center = (WIDE - 1) / 2
+    turn = affine.rotation_matrix(float(rng.uniform(-180, 180)), (center, center))
     zoom = scale * float(np.exp(rng.uniform(-0.5, 0.5)))
     middle = np.array([(WIDE - 1) / 2] * 2)
     straight = np.column_stack([zoom * np.eye(2), middle - zoom * place])

@@ -171,8 +171,10 @@ class EyeStateModel:
                     reasons[place] = NOT_SEEN
         return [
             EyeClosure(
-                *(values.get((number, eye)) for eye in EYES),
-                *(reasons[number, eye] for eye in EYES),
+                right=values.get((number, "right")),
+                left=values.get((number, "left")),
+                right_reason=reasons[number, "right"],
+                left_reason=reasons[number, "left"],
             )
             for number in range(len(faces))
         ]

@@ -14,7 +14,7 @@ around keeps it from following eyes that stay closed.
   1984, doi:10.1111/j.1469-8986.1984.tb02312.x). It lasts while closing is above `event_part`.
 - Eyes closed: they are shut for longer, and the eye state says so. Eyes that look down, or narrow
   in a laugh, are not closed.
-- A yawn: the mouth is open by more than `yawn_peak` above its level at rest (the 20th percentile)
+- A yawn: the mouth is open by more than `yawn_peak` above its level at rest (the 10th percentile)
   at its widest, and by `yawn_opening` throughout, for `min_yawn_seconds` or longer. (A yawn takes
   about six seconds: Provine 1986, Ethology 72:109-122; an open vowel takes a tenth of that.)
 
@@ -52,10 +52,12 @@ Array = NDArray[np.floating]
 Kind = Literal["blink", "eyes_closed", "yawn"]
 KINDS: tuple[Kind, ...] = ("blink", "eyes_closed", "yawn")
 
-_MOST = 1.5  # a sign of `closing` counts at most so much: one alone does not shut the eyes
+_ALONE = 0.8  # weight of the opening where the eye state is unknown: 25 % instead of 20 %
+_MOST = 1.8  # a sign of `closing` counts at most so much: one alone does not shut the eyes
 _SHUT_PART = 0.7  # of the peak of `closing`, at least: the eyes are shut
 _LID_SECONDS = 0.25  # a lid closes or opens in this time
-_SURE = 6.0  # log odds beyond which a probability says no more
+_SURE = (-3.0, 5.0)  # log odds: surely open, surely closed; beyond, a change says nothing
+_REST = 10  # percentile of the opening of the mouth at rest
 _OPEN = 25  # percentile of the log odds of people whose eyes are open most of the time
 
 
@@ -105,15 +107,15 @@ class EventConfig(CheckedConfig):
         SettingsError: a field is out of its range.
     """
 
-    narrowing: float = positive(0.25)
-    odds_rise: float = positive(4.0)
+    narrowing: float = positive(0.2)
+    odds_rise: float = positive(3.0)
     event_part: float = within(0.5, 0, 1)
     max_blink_seconds: float = within(0.5, 0, math.inf)
-    min_closed: float = within(0.5, 0, 1)
+    min_closed: float = within(0.7, 0, 1)
     closed_ratio: float = within(0.6, 0, 1)
-    yawn_peak: float = within(0.45, 0, 10)
-    yawn_opening: float = within(0.3, 0, 10)
-    min_yawn_seconds: float = within(1.8, 0, math.inf)
+    yawn_peak: float = within(0.4, 0, 10)
+    yawn_opening: float = within(0.25, 0, 10)
+    min_yawn_seconds: float = within(1.7, 0, math.inf)
     noise_factor: float = within(5.0, 0, math.inf)
     max_turn: tuple[float, float] = within((5.0, 8.0), 0, 360)
     turn_margin: float = within(0.1, 0, math.inf)
@@ -219,13 +221,13 @@ def closing(
     narrowed = (1 - opening / _eye_level(time, opening, config)) / config.narrowing
     known = np.isfinite(closed)
     if not known.any():
-        return narrowed
+        return _ALONE * narrowed
     likely = np.clip(closed[known], 1e-6, 1 - 1e-6)
-    odds, when = np.clip(np.log(likely / (1 - likely)), -_SURE, _SURE), time[known]
+    odds, when = np.clip(np.log(likely / (1 - likely)), *_SURE), time[known]
     near = _level(when, odds, 50, config.near_seconds)
     long = _level(when, odds, _OPEN, config.level_seconds)
     rise = (odds - np.minimum(near, long + config.odds_rise / 2)) / config.odds_rise
-    score = narrowed.copy()
+    score = _ALONE * narrowed
     score[known] = (np.minimum(narrowed[known], _MOST) + np.minimum(rise, _MOST)) / 2
     return score
 
@@ -294,7 +296,7 @@ def yawns(time: Array, opening: Array, *, config: EventConfig = EVENT_CONFIG) ->
     """
     if not has_level(time, config):
         return []
-    wider = opening - _level(time, opening, 20, config.level_seconds)
+    wider = opening - _level(time, opening, _REST, config.level_seconds)
     least_peak = max(config.yawn_peak, config.noise_factor * _noise(opening))
     events = []
     for first, last, _ in _intervals(time, wider > config.yawn_opening, config.max_gap):
