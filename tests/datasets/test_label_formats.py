@@ -593,3 +593,27 @@ def test_the_table_of_videos_gives_the_people(tmp_path: Path) -> None:
         said = " ".join(str(w.message) for w in caught)
         assert "were left out: 1 (Bob_3)" in said
         assert "have no .npz below its folder: 1 (Cid_1)" in said
+
+
+def test_zips_that_cannot_be_read_as_expected_say_why(tmp_path: Path) -> None:
+    text = table("nose_tip_x,nose_tip_y,Image", f"3.5,2,{PIXELS}")
+    path = tmp_path / "two.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("training.csv", text)
+        archive.writestr("old/training.csv", text)
+        archive.writestr("IdLookupTable.csv", "RowId,ImageId,FeatureName,Location")
+    with pytest.warns(DataWarning, match=r"of the same name in the zip were left out: 1 \(old/"):
+        assert len(load(path)) == 1
+    data = bytearray(path.read_bytes())
+    for magic, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = data.find(magic)
+        while at >= 0:
+            data[at + flags] |= 1
+            at = data.find(magic, at + 1)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="is encrypted; unpack it with its password first"):
+        load(path)
+    twice = tmp_path / "twice.csv.gz"
+    twice.write_bytes(gzip.compress(gzip.compress(text)))
+    with pytest.raises(DataError, match="holds binary data; expected a table as text"):
+        load(twice)

@@ -407,3 +407,14 @@ def test_the_limit_of_pixels_holds_for_the_page_that_is_read() -> None:
     assert decode(data, "a.tif", max_pixels=2000).pixels.shape == (40, 50, 3)
     with pytest.raises(DataError, match=r"a\.tif claims 50 x 40 pixels, at most 0\.002 million"):
         decode(data, "a.tif", max_pixels=1999)
+
+
+@pytest.mark.parametrize("end", ["", "\n", " "])
+@pytest.mark.parametrize("comment", ["", "# made by hand\n"])
+def test_pixels_as_text_need_no_last_end_of_line(end: str, comment: str) -> None:
+    values = [[1, 20, 255], [0, 128, 64]]
+    numbers = " ".join(str(v) for row in values for v in row)
+    gray = decode(f"P2\n{comment}3 2\n255\n{numbers}{end}".encode(), "a").pixels
+    assert gray[..., 0].tolist() == values
+    color = decode(f"P3\n{comment}1 2\n255\n{numbers}{end}".encode(), "a").pixels
+    assert color[:, 0].tolist() == values

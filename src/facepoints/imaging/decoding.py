@@ -93,6 +93,8 @@ def _decode(data: bytes, name: str, header: Header, max_pixels: int) -> DecodedI
         return DecodedImage(pixels, note)
     if header.kind == "TIFF":
         return DecodedImage(*decode_tiff(data, name, header, max_pixels))
+    if header.kind == "PNM":
+        data += b"\n"  # OpenCV refuses numbers as text without an end of the last line
     frames = count_frames(data, header.kind)
     data = whole_frames(data, header.kind)
     color = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if header.kind in _DEEP else 0)

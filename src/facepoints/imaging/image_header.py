@@ -112,11 +112,12 @@ def read_header(data: bytes) -> Header | None:
 def _jpeg(data: bytes) -> tuple[int, int, bool]:
     at = 2
     while True:
-        if data[at] != 0xFF:
-            raise ValueError("no marker")
+        at = data.index(0xFF, at)  # decoders skip bytes between segments, too
         marker = data[at + 1]
         if marker == 0xFF:  # a fill byte
             at += 1
+        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # without a length
+            at += 2
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height, False

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.csv_lines import ARCHIVE_DAMAGE
+from facepoints.datasets.readers.csv_lines import ARCHIVE_DAMAGE, damaged
 from facepoints.datasets.readers.image_finder import IMAGE_SUFFIXES
 from facepoints.datasets.readers.label_files import open_regular
 from facepoints.datasets.readers.notes import Notes
@@ -116,10 +116,7 @@ def _unpack(path: Path, folder: Path) -> None:
             for info in members:
                 archive.extract(info, folder)
     except (*ARCHIVE_DAMAGE, ValueError) as error:
-        reason = str(error) or type(error).__name__
-        raise DataError(
-            f"{path} is a damaged or truncated zip ({reason}); download it again"
-        ) from error
+        raise damaged(path, "zip", error) from error
     except OSError as error:
         raise DataError(f"could not unpack {path}: {error.strerror or error}") from error
 

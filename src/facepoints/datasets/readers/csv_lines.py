@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from facepoints.datasets.readers.label_files import open_regular
+from facepoints.datasets.readers.notes import Notes
 from facepoints.errors import DataError
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ZIP_MAGIC",
     "choose_table",
     "csv_cells",
+    "damaged",
     "open_table",
     "read_lines",
     "separator_of",
@@ -55,7 +57,9 @@ ARCHIVE_DAMAGE = (
 
 
 @contextmanager
-def open_table(path: Path, split: str) -> Iterator[tuple[IO[bytes], str]]:
+def open_table(
+    path: Path, split: str, notes: Notes | None = None
+) -> Iterator[tuple[IO[bytes], str]]:
     """Open the label table in a CSV, gzip or zip file.
 
     From a zip it opens the file named after the split (training.csv or test.csv), or the only CSV
@@ -65,12 +69,13 @@ def open_table(path: Path, split: str) -> Iterator[tuple[IO[bytes], str]]:
     Args:
         path: CSV, gzip or zip file.
         split: "training" or "test". It chooses between the tables of a zip.
+        notes: gets the tables of the same name that are left out; None: nothing is noted.
 
     Yields:
         A binary stream of the table, and a name of the table for messages.
 
     Raises:
-        DataError: there is no such file, the zip is damaged, or it has no such table.
+        DataError: there is no such file, the zip is damaged or encrypted, or it has no such table.
     """
     with open_regular(path) as file:
         head = file.read(2)
@@ -81,26 +86,31 @@ def open_table(path: Path, split: str) -> Iterator[tuple[IO[bytes], str]]:
             return
         try:
             if kind == "zip":
-                with _open_member(file, split, str(path)) as (member, name):
+                with _open_member(file, split, str(path), notes) as (member, name):
                     yield member, name
             else:
                 with gzip.open(file) as unpacked:
                     yield io.BufferedReader(unpacked), str(path)
         except ARCHIVE_DAMAGE as error:
-            raise _damaged(path, kind, error) from error
+            raise damaged(path, kind, error) from error
         except OSError as error:
             if error.errno is None:  # "Invalid data stream" of bzip2
-                raise _damaged(path, kind, error) from error
+                raise damaged(path, kind, error) from error
             raise DataError(f"could not read {path}: {error.strerror or error}") from error
 
 
-def _damaged(path: Path, kind: str, error: BaseException) -> DataError:
+def damaged(path: Path, kind: str, error: BaseException) -> DataError:
+    """The error for a zip or gzip that cannot be unpacked."""
+    if isinstance(error, RuntimeError) and "encrypted" in str(error):
+        return DataError(f"{path} is encrypted; unpack it with its password first")
     reason = str(error) or type(error).__name__
     return DataError(f"{path} is a damaged or truncated {kind} ({reason}); download it again")
 
 
 @contextmanager
-def _open_member(file: IO[bytes], split: str, name: str) -> Iterator[tuple[IO[bytes], str]]:
+def _open_member(
+    file: IO[bytes], split: str, name: str, notes: Notes | None
+) -> Iterator[tuple[IO[bytes], str]]:
     with zipfile.ZipFile(file) as archive:
         members = [m for m in archive.namelist() if not m.endswith("/") and not _hidden(m)]
         member = choose_table(members, split)
@@ -109,6 +119,10 @@ def _open_member(file: IO[bytes], split: str, name: str) -> Iterator[tuple[IO[by
                 f"{name} holds no {split} table; expected {split}.csv or {split}.zip, "
                 f"found {', '.join(members[:5]) or 'nothing'}"
             )
+        wanted = PurePosixPath(member).name.lower()
+        for other in members if notes is not None else ():
+            if other != member and PurePosixPath(other).name.lower() == wanted:
+                notes.add("other tables of the same name in the zip were left out", other)
         with archive.open(member) as inside:
             if not member.lower().endswith(".zip"):
                 yield inside, f"{name}/{member}"
@@ -123,7 +137,7 @@ def _open_member(file: IO[bytes], split: str, name: str) -> Iterator[tuple[IO[by
                             f"{name}/{member} unpacks to more than {_UNPACKED >> 30} GiB; "
                             f"unpack it first"
                         )
-                with _open_member(unpacked, split, f"{name}/{member}") as inner:
+                with _open_member(unpacked, split, f"{name}/{member}", notes) as inner:
                     yield inner
 
 

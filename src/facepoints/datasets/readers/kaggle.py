@@ -87,7 +87,7 @@ def read_kaggle(path: Path, options: Options) -> Samples:
         DataError: the file cannot be read, or a row breaks the format. The message names the
             row, counted from 1 without the header, and the line of the file.
     """
-    with open_table(path, options.split) as (stream, name):
+    with open_table(path, options.split, options.notes) as (stream, name):
         rows = read_lines(stream)
         try:
             _, header = next(rows, (0, None))
@@ -175,6 +175,10 @@ def _has_two_schemes(
 
 def _columns(header: bytes, name: str, notes: Notes) -> _Columns:
     """The columns that a header names. Raises DataError if one is missing, unknown or repeated."""
+    if any(byte < 9 for byte in header):
+        raise DataError(
+            f"{name} holds binary data; expected a table as text, perhaps in a zip or gz"
+        )
     separator = separator_of(header)
     cells = csv_cells(header, separator)
     texts = (original_cell(cell.decode("utf-8", "replace").strip()) for cell in cells)
