@@ -260,6 +260,7 @@ def test_a_wrong_parameter_is_named(
         (b"", "the body is empty"),
         (b"words", "image is not an image of a known kind (JPEG, PNG"),
         (PNG[:2000], "could not be decoded"),
+        (b"BM" + PNG[2:6] + b"\0\0\0\0" + b"\0" * 16, "could not be decoded"),
         (b"%PDF-1.7 ....", "image is a PDF document, which is not read"),
         (encoded(np.zeros((1001, 1000, 3), np.uint8)), "claims 1000 x 1001 pixels, at most 1"),
     ],

@@ -91,8 +91,6 @@ def serve(
         _export(export, model, overwrite)
         return
     settings = _settings(limits, token, cors, device)
-    # a second guard against files that claim a size; OpenCV reads it when it is imported
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(max(limits.max_pixels, 2**20)))
     from facepoints.web.server import listen
 
     listener = listen(host, port)

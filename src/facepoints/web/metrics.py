@@ -83,7 +83,7 @@ class Metrics:
             lines += self._batches.lines("facepoints_batch_images", "")
         for name, (meaning, value) in self._gauges.items():
             lines += [*_head(f"facepoints_{name}", "gauge", meaning)]
-            lines.append(f"facepoints_{name} {value():g}")
+            lines.append(f"facepoints_{name} {value():.12g}")
         labels = ",".join(f'{name}="{_escaped(text)}"' for name, text in self._info.items())
         lines += [
             *_head("facepoints_info", "gauge", "version and model"),

@@ -23,6 +23,7 @@ from facepoints._util.memory import is_out_of_memory
 from facepoints.api import FaceModel
 from facepoints.errors import DataError
 from facepoints.imaging.decoding import decode
+from facepoints.imaging.image_header import read_header
 from facepoints.imaging.opencv_decoder import out_of_memory
 from facepoints.inference.face import Face
 from facepoints.web.parameters import DetectParameters
@@ -245,8 +246,14 @@ class PictureQueue:
                 job.fail(error, rendering=last)
 
     def _decode(self, upload: Upload) -> Picture:
+        data = bytes(upload.data)
+        header = read_header(data)
+        if header is not None and header.width * header.height == 0:
+            # its decoder may find a size, of any number of pixels
+            reason = f"{upload.name} could not be decoded: its {header.kind} head is damaged"
+            return Picture(upload.name, error=reason)
         try:
-            image, note = decode(bytes(upload.data), upload.name, self._max_pixels)
+            image, note = decode(data, upload.name, self._max_pixels)
         except DataError as error:
             return Picture(upload.name, error=str(error))
         return Picture(upload.name, image, note=note.replace(" (--video reads all)", ""))
