@@ -247,6 +247,21 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("command", ["predict", "measure", "align"])
+def test_a_dash_is_no_output(
+    command: str,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "'-' is not written to; name a file" in fails(
+        [command, photos / "a.png", "--out", "-"], capsys
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_processes_do_not_write_the_same_table(photos: Path, tmp_path: Path) -> None:
     out, pipe = tmp_path / "faces.jsonl", tmp_path / "part"
     first = subprocess.Popen(

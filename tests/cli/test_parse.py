@@ -41,3 +41,21 @@ def test_control_characters_of_a_wrong_word_are_escaped(
     message = capsys.readouterr().err
     assert "\x1b" not in message
     assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["predict", "a.png", "--draw", ""], "the argument after --draw is empty"),
+        (["predict", "a.png", "--draw="], "the argument after --draw is empty"),
+        (["predict", ""], "the argument is empty"),
+        (["show", "a.csv", "--out", "", "--count", "3"], "the argument after --out is empty"),
+    ],
+)
+def test_an_empty_argument_is_not_the_current_folder(
+    words: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {named}; give it a value")

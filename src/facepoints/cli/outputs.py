@@ -44,6 +44,9 @@ KeepFormulas = Annotated[
     ),
 ]
 
+STDOUT = "-"
+"""What many programs call standard output."""
+
 _words: ContextVar[Sequence[str]] = ContextVar("words", default=())
 
 
@@ -75,6 +78,11 @@ def outputs(
     listed = [Output(one) if isinstance(one, Path) else one for one in written if one is not None]
     files: list[str | Path] = list(inputs)
     for output in listed:
+        if str(output.path) == STDOUT:
+            raise WriteError(
+                "'-' is not written to; name a file, or leave --out away to print results where a "
+                "command can"
+            )
         if output.is_folder:
             check_output_folder(output.path, files, () if output.whole else output.files())
         else:

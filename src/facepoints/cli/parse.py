@@ -37,6 +37,7 @@ def parse(
     if arguments[0] not in commands and not arguments[0].startswith("-"):
         names = ", ".join(difflib.get_close_matches(arguments[0], commands, 1) or commands)
         raise SettingsError(f"no command '{arguments[0]}'; choose: {names}")
+    _check_empty(arguments)
     deferred = {name: _deferred(command) for name, command in commands.items()}
     with wrapped_help(arguments), _one_line(arguments[0]):
         return tyro.cli(
@@ -46,6 +47,19 @@ def parse(
             args=arguments,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         )
+
+
+def _check_empty(arguments: Sequence[str]) -> None:
+    """Refuse an empty word: it is a variable of the shell without a value, and as a path it would
+    mean the current folder. Raises SettingsError."""
+    for number, word in enumerate(arguments):
+        option, equals, value = word.partition("=")
+        if word and not (option.startswith("--") and equals and not value):
+            continue
+        before = arguments[number - 1] if not word and number else ""
+        named = before if before.startswith("--") else option
+        where = f" after {named}" if named else ""
+        raise SettingsError(f"the argument{where} is empty; give it a value, or leave it out")
 
 
 def _deferred(command: Callable[..., None]) -> Callable[..., Any]:
