@@ -617,3 +617,11 @@ def test_zips_that_cannot_be_read_as_expected_say_why(tmp_path: Path) -> None:
     twice.write_bytes(gzip.compress(gzip.compress(text)))
     with pytest.raises(DataError, match="holds binary data; expected a table as text"):
         load(twice)
+
+
+def test_an_empty_text_beside_images_is_no_traceback(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_bytes(b"")
+    for path in (tmp_path, tmp_path / "a.txt"):
+        with pytest.raises(DataError):
+            load(path)

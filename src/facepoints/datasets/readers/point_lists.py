@@ -56,7 +56,7 @@ def is_celeba_head(head: bytes) -> bool:
     """True if the first two lines are the number of images and names of coordinates."""
     lines = head.splitlines()
     names = lines[1].split() if len(lines) > 1 else []
-    return lines[0].strip().isdigit() and names[:2] == [b"lefteye_x", b"lefteye_y"]
+    return bool(lines) and lines[0].strip().isdigit() and names[:2] == [b"lefteye_x", b"lefteye_y"]
 
 
 def _number(cell: bytes) -> bool:
