@@ -449,6 +449,40 @@ def _video(path: Path) -> None:
         pass
 
 
+def _animations(suffix: str) -> Callable[[Path], Seed]:
+    def make(folder: Path) -> Seed:
+        name = f"a{suffix}"
+        frames = [_image(number) for number in range(3)]
+        animation = cv2.Animation()
+        animation.frames = [cv2.cvtColor(frame, cv2.COLOR_GRAY2BGRA) for frame in frames]
+        animation.durations = [100] * len(frames)
+        assert cv2.imwriteanimation(str(folder / name), animation)
+
+        def read(path: Path) -> None:
+            from facepoints.imaging.image_io import read_image
+
+            read_image(path)
+            _video(path)
+
+        return Seed(name, _reads(name, read))
+
+    return make
+
+
+def integers_of_32_bits(folder: Path) -> Seed:
+    """A TIFF file whose numbers OpenCV reads under the name of another type only."""
+    from facepoints.imaging import tiff_tags
+    from facepoints.imaging.image_io import read_image
+    from facepoints.imaging.tiff_numbers import with_sample_format
+
+    done, data = cv2.imencode(".tiff", _image().astype(np.float32))
+    assert done
+    changed = with_sample_format(data.tobytes(), 0, tiff_tags.UNSIGNED)
+    assert changed is not None
+    (folder / "a.tiff").write_bytes(changed)
+    return Seed("a.tiff", _reads("a.tiff", read_image))
+
+
 def _videos(suffix: str, code: str) -> Callable[[Path], Seed]:
     def make(folder: Path) -> Seed:
         name = f"clip{suffix}"
@@ -510,6 +544,9 @@ SEEDS: dict[str, Callable[[Path], Seed]] = {
     "image ppm": _images(".ppm"),
     "image avif": _images(".avif"),
     "image gif": gif,
+    "image tiff, 32 bit": integers_of_32_bits,
+    "animation gif": _animations(".gif"),
+    "animation webp": _animations(".webp"),
     "video mp4": _videos(".mp4", "mp4v"),
     "video avi": _videos(".avi", "MJPG"),
     "video webm": _videos(".webm", "VP80"),
