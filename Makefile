@@ -174,8 +174,9 @@ docs: $(STAMP) ## build the documentation in build/site/ and check it
 	$(BIN)/zensical build --clean --strict
 	$(BIN)/python docs/check_links.py build/site
 
-bench: $(STAMP) ## run every benchmarks/*.py, an hour or more; results in benchmarks/results/
+bench: $(STAMP) ## run every benchmarks/*.py, an hour or more; report in build/benchmarks/
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	$(BIN)/python benchmarks/support/report.py
 
 weights: $(STAMP) ## train the built-in models on DATA=folder: hours; continues an interrupted training
 	$(BIN)/python recipes/detector.py --data '$(DATA)' --install

@@ -5,61 +5,19 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 from report_pages import read_page
+from report_samples import EVIL, K, N, faces, model_with
 
 from facepoints.commands.evaluate import evaluate
-from facepoints.datasets.samples import Samples
 from facepoints.errors import DataWarning
-from facepoints.evaluation.calibration import uncalibrated
 from facepoints.evaluation.evaluate import measure_errors
 from facepoints.landmarks.known_sets import KAGGLE_15
-from facepoints.landmarks.mean_face import mean_points
 from facepoints.reports.evaluation import evaluation_view, write_evaluation_report
 from facepoints.reports.face_map import face_map
 from facepoints.reports.reliability import reliability
-
-EVIL = "<img src=x onerror=alert(1)>.jpg"
-N, K = 30, len(KAGGLE_15)
-
-
-def faces(scheme: str = "15-point") -> Samples:
-    """Upright faces, 60 pixels wide, at slightly different places."""
-    shape = mean_points(KAGGLE_15)[0] * 60 + 48
-    points = shape[None] + np.arange(N)[:, None, None] * 0.1
-    return Samples(
-        images=np.arange(N, dtype=np.uint8)[:, None, None] * np.ones((1, 96, 96), np.uint8),
-        points=points.astype(np.float32),
-        labelled=np.ones((N, K), bool),
-        landmarks=KAGGLE_15,
-        group=np.arange(N).astype(str),
-        names=np.array([EVIL if k == 7 else f"face-{k}" for k in range(N)]),
-        scheme=np.zeros(N, np.int16),
-        schemes={scheme: KAGGLE_15.names},
-    )
-
-
-def model_with(samples: Samples, error: np.ndarray, radius: float = 2.0) -> Any:
-    """A model that is off by `error` (N, K) pixels to the right."""
-
-    def predict(images: np.ndarray) -> SimpleNamespace:
-        points = samples.points.copy()
-        points[..., 0] += error
-        return SimpleNamespace(
-            points=points.astype(np.float32),
-            radius=np.full(samples.labelled.shape, radius, np.float32),
-        )
-
-    return SimpleNamespace(
-        landmarks=samples.landmarks,
-        predict=predict,
-        calibration=uncalibrated("laplace", samples.landmarks),
-        name="runs/<b>mine</b>",
-    )
 
 
 @pytest.fixture
