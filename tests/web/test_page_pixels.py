@@ -60,7 +60,7 @@ def test_resizing_interpolates_as_in_opencv(size: tuple[int, int]) -> None:
     np.testing.assert_array_equal(as_array(resized), wanted)
 
 
-@pytest.mark.parametrize("scale", [0.11, 0.24, 0.37, 0.7, 1.0, 2.3])
+@pytest.mark.parametrize("scale", [0.11, 0.24, 0.25, 0.37, 0.5, 0.7, 1.0, 2.3])
 def test_crops_are_cut_as_in_python(scale: float) -> None:
     """Turned, beyond the border, and from far away: shrunk first."""
     image = noise(260, 310)

@@ -175,13 +175,19 @@ def warp(
     scale = abs(a * d - b * c) ** 0.5
     if 0 < scale < 0.5:
         height_before, width_before = image.shape[:2]
-        factor = math.ceil(0.5 / scale)
+        factor = _blocks(1 / scale)
         image = shrink(image, factor)
         back = resize_matrix(min(factor, width_before), min(factor, height_before))
         matrix = compose(back, matrix)
     mode = cv2.BORDER_REPLICATE if border == "repeat" else cv2.BORDER_CONSTANT
     warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=mode)
     return np.asarray(warped, dtype=np.uint8)
+
+
+def _blocks(shrinking: float) -> int:
+    """Side in pixels of the blocks that `warp` averages into one pixel. A last digit of the
+    shrinking, which differs between processors, must not decide it."""
+    return max(1, math.ceil(0.5 * shrinking - 1e-9))
 
 
 def needed_region(
@@ -198,7 +204,7 @@ def needed_region(
     """
     (a, b, right), (c, d, down) = invert(matrix).tolist()
     area = a * d - b * c
-    block = max(1, math.ceil(0.5 * math.sqrt(abs(area))))  # pixels that `warp` averages into one
+    block = _blocks(math.sqrt(abs(area)))
     margin = 2 * block
     low, high = [], []
     for along, across, shift, limit in ((a, b, right, shape[1]), (c, d, down, shape[0])):

@@ -96,9 +96,9 @@ class CropSteps:
     place: float
 
 
-FIRST_STEPS = CropSteps(scale=1 / 64, turn=1 / 64, place=1 / 8)
-"""Steps of the first crop: 1 % of the size, 0.9 degrees and an eighth of a pixel, far below the
-errors of a detection."""
+FIRST_STEPS = CropSteps(scale=1 / 32, turn=1 / 32, place=1.0)
+"""Steps of the first crop: 2 % of the size, 1.8 degrees and a pixel, below the errors of a
+detection."""
 
 REFINED_STEPS = CropSteps(scale=1 / 512, turn=1 / 1024, place=1 / 32)
 """Steps of a refined crop: they move no landmark of a crop by more than some hundredths of a

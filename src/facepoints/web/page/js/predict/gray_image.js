@@ -149,6 +149,12 @@ export function resizeLinear(image, width, height) {
   return { data, width, height };
 }
 
+/** Side in pixels of the blocks that are averaged into one pixel. A last digit of the shrinking must
+ * not decide it. */
+function blocks(shrinking) {
+  return Math.max(1, Math.ceil(0.5 * shrinking - 1e-9));
+}
+
 /**
  * The part of an image that `warp` reads, and the map from there.
  *
@@ -160,7 +166,7 @@ export function resizeLinear(image, width, height) {
  */
 function neededRegion(image, matrix, width, height) {
   const [a, b, right, c, d, down] = invert(matrix);
-  const block = Math.max(1, Math.ceil(0.5 * Math.sqrt(Math.abs(a * d - b * c))));
+  const block = blocks(Math.sqrt(Math.abs(a * d - b * c)));
   const range = (along, across, shift, limit) => {
     const ends = [-1, width].flatMap((x) => [-1, height].map((y) => along * x + across * y + shift));
     const low = Math.floor(Math.min(...ends)) - 2 * block;
@@ -191,7 +197,7 @@ export function cropInto(target, offset, image, matrix, width, height) {
   let [source, origin, moved] = [image, [region.columns[0], region.rows[0]], region.matrix];
   let size = [region.columns[1] - origin[0], region.rows[1] - origin[1]];
   if (scale > 0 && scale < 0.5) {
-    const factor = Math.ceil(0.5 / scale);
+    const factor = blocks(1 / scale);
     source = shrink(part(image, region.rows, region.columns), factor);
     const back = resizeMatrix(Math.min(factor, size[0]), Math.min(factor, size[1]));
     moved = compose(back, moved);
