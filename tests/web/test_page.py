@@ -426,6 +426,23 @@ def test_a_video_is_analyzed_frame_by_frame(site: Site, media: Path, tmp_path: P
     assert len(recorded) > FRAMES / 3  # it is recorded in real time, on a busy machine
 
 
+def test_a_video_that_is_left_while_it_is_analyzed_can_be_opened_again(
+    site: Site, media: Path
+) -> None:
+    site.open(media / "clip.mp4", media / "face.png")
+    site.page.wait_for_selector("#player:not([hidden])")
+    site.page.click("#analyze")
+    site.page.click("#items li:nth-child(2) button")
+    site.until("() => document.getElementById('summary').innerText.startsWith('1 face')")
+    assert not site.page.is_visible("#player")
+    site.page.click("#items li:nth-child(1) button")
+    site.page.wait_for_selector("#player:not([hidden])")
+    assert site.text("#analyze") == "Analyze all frames"
+    site.page.click("#play")
+    site.until("() => Number(document.getElementById('scrubber').value) > 0.3")
+    assert site.states()[0] == "video"
+
+
 def test_the_camera_can_be_refused_and_used(site: Site) -> None:
     site.clear()
     site.page.click('#start [data-action="camera"]')

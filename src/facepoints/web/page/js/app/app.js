@@ -92,8 +92,6 @@ export class App {
     this.renew();
     if (item?.kind === "video" && !item.error) {
       if (again) delete item.frames;
-      byId("analyze").disabled = Boolean(item.frames);
-      byId("analyze").textContent = item.frames ? "Analyzed" : "Analyze all frames";
       byId("busy").hidden = false;
       try {
         await this.player.open(item);
@@ -117,7 +115,8 @@ export class App {
     if (item !== this.items.current) return; // another one was chosen meanwhile
     const faces = item?.faces ?? [];
     this.selected = Math.min(this.selected, Math.max(0, faces.length - 1));
-    this.stage.show(picture && { key: item.id, ...this.#scene(picture), faces, selected: this.selected });
+    const now = { key: item?.id, moving: item?.kind !== "photo", faces, selected: this.selected };
+    this.stage.show(picture && { ...now, ...this.#scene(picture) });
     byId("points-section").hidden = byId("hide-section").hidden = !faces.length;
     this.panel.show(faces, this.selected, item ? summaryOf(item) : "Nothing is open.");
     byId("stage").setAttribute("aria-label", item ? `${item.name}: ${summaryOf(item)}` : "Picture");

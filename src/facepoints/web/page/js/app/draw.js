@@ -123,24 +123,23 @@ function drawEdges(canvas, face, pen, view) {
 }
 
 function drawPoints(canvas, face, pen, view) {
-  const pale = palerColor(face.track, view.colors);
   const dot = Math.min(pen.dot, view.zoom ? pen.dot : 0.03 * extentOf(face));
+  const [seen, hidden] = [new Path2D(), new Path2D()];
   face.points.forEach(([x, y], k) => {
-    const hidden = isHidden(face, k, view);
-    canvas.beginPath();
-    canvas.arc(x, y, dot, 0, TURN);
-    canvas.lineWidth = hidden ? 0.8 * pen.line + 2 * pen.rim : 2 * pen.rim;
-    canvas.strokeStyle = "rgb(8 12 20 / 0.65)";
-    canvas.stroke();
-    if (hidden) {
-      canvas.lineWidth = 0.8 * pen.line;
-      canvas.strokeStyle = pale;
-      canvas.stroke();
-    } else {
-      canvas.fillStyle = pale;
-      canvas.fill();
-    }
+    const path = isHidden(face, k, view) ? hidden : seen;
+    path.moveTo(x + dot, y);
+    path.arc(x, y, dot, 0, TURN);
   });
+  const pale = palerColor(face.track, view.colors);
+  canvas.strokeStyle = "rgb(8 12 20 / 0.65)";
+  canvas.lineWidth = 2 * pen.rim;
+  canvas.stroke(seen);
+  canvas.lineWidth = 0.8 * pen.line + 2 * pen.rim;
+  canvas.stroke(hidden);
+  canvas.fillStyle = canvas.strokeStyle = pale;
+  canvas.fill(seen);
+  canvas.lineWidth = 0.8 * pen.line;
+  canvas.stroke(hidden);
 }
 
 function palerColor(track, colors) {

@@ -2,6 +2,7 @@
 
 import { CanvasRecorder } from "../save/recorder.js";
 import { byId } from "./dom.js";
+import { alertPerson } from "./messages.js";
 import { VideoSource } from "./video_source.js";
 
 /** Plays one video. Fires "frame" whenever another frame is shown, with its faces. */
@@ -37,13 +38,14 @@ export class Player extends EventTarget {
     try {
       await source.open();
     } catch (error) {
-      if (this.source === source) this.close();
-      else source.close();
+      if (this.source !== source) return;
+      this.close();
       throw error;
     }
     if (this.source !== source) return; // another one was opened meanwhile
     [item.width, item.height] = source.size;
     byId("player").hidden = false;
+    this.#label();
     byId("scrubber").max = String(source.video.duration);
     byId("scrubber").step = String(1 / source.fps);
     source.video.addEventListener("ended", () => this.#shown());
@@ -95,8 +97,8 @@ export class Player extends EventTarget {
   async #play() {
     const { source } = this;
     const ended = source.video.ended || source.frame >= source.count - 1;
-    if (ended) await source.seek(0);
-    await source.video.play();
+    if (ended) await source.seek(0).catch(() => {});
+    await source.video.play().catch(() => {}); // it was paused or closed at once
     this.#shown();
     const onFrame = async () => {
       if (this.source !== source || this.working) return;
@@ -136,9 +138,16 @@ export class Player extends EventTarget {
     this.dispatchEvent(new CustomEvent("frame", { detail: this.item }));
   }
 
-  #analyzeOrStop() {
-    if (this.working) this.stopped = true;
-    else this.analyze();
+  async #analyzeOrStop() {
+    if (this.working) {
+      this.stopped = true;
+      return;
+    }
+    try {
+      await this.analyze();
+    } catch (error) {
+      alertPerson(this.item?.name ?? "", `The video could not be analyzed. ${error.message}`);
+    }
   }
 
   /**
@@ -167,8 +176,7 @@ export class Player extends EventTarget {
     this.restart = true;
     if (this.stopped || this.source !== source) return false;
     item.frames = frames;
-    byId("analyze").textContent = "Analyzed";
-    byId("analyze").disabled = true;
+    this.#label();
     await source.seek(0);
     await this.#analyzeShown();
     this.dispatchEvent(new CustomEvent("analyzed", { detail: item }));
@@ -178,16 +186,28 @@ export class Player extends EventTarget {
   /** Do something during which the controls wait; the button stops it. */
   async #work(label, act) {
     const button = byId("analyze");
+    const { source } = this;
     this.working = true;
     this.stopped = false;
     this.source.video.pause();
     button.textContent = label;
+    button.disabled = false;
     try {
       await act();
+    } catch (error) {
+      if (this.source === source) throw error; // else it was closed meanwhile
+      this.stopped = true;
     } finally {
       this.working = false;
-      button.textContent = "Analyze all frames";
+      this.#label();
     }
+  }
+
+  /** Say on the button what it does. */
+  #label() {
+    const known = Boolean(this.item?.frames);
+    byId("analyze").disabled = known;
+    byId("analyze").textContent = known ? "Analyzed" : "Analyze all frames";
   }
 
   /**
@@ -222,14 +242,15 @@ export class Player extends EventTarget {
       while (!source.video.ended && !this.stopped) {
         await new Promise((resolve) => {
           source.next(resolve);
-          source.video.addEventListener("ended", resolve, { once: true });
+          for (const end of ["ended", "emptied"]) {
+            source.video.addEventListener(end, resolve, { once: true });
+          }
         });
-        show();
+        if (!this.stopped) show();
       }
       source.video.pause();
     });
-    byId("analyze").textContent = "Analyzed";
-    const blob = await recorder.stop();
+    const blob = await recorder?.stop();
     this.#shown();
     return this.stopped ? null : { blob, suffix: recorder.suffix };
   }

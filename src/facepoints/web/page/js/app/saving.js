@@ -23,7 +23,7 @@ export class Saving {
     if (!recordingFormat()) {
       const button = document.querySelector('[data-save="video"]');
       button.disabled = true;
-      button.title = "This browser does not record videos (it has no MediaRecorder).";
+      this.#say("This browser does not record videos (it has no MediaRecorder); all else can be saved.");
     }
   }
 
@@ -148,7 +148,7 @@ export class Saving {
     if (!made) return "Stopped: no video was saved.";
     const name = fileName(item.name, `.points${made.suffix}`);
     download(made.blob, name);
-    return `Saved ${name} (${(made.blob.size / 1e6).toFixed(1)} MB).`;
+    return `Saved ${name} (${Math.ceil(made.blob.size / 1e3)} kB).`;
   }
 }
 

@@ -42,8 +42,9 @@ export class Stage extends EventTarget {
   /**
    * Show a picture.
    *
-   * @param {{source: CanvasImageSource, size: number[], faces: object[], selected: number} | null}
-   *     scene null: nothing.
+   * @param {{source: CanvasImageSource, size: number[], faces: object[], selected: number,
+   *     key: number|string, moving: boolean} | null} scene key: pictures with the same key keep the
+   *     zoom; moving: it is drawn faster; null: nothing.
    */
   show(scene) {
     const same = scene && this.scene && String(scene.size) === String(this.scene.size);
@@ -162,7 +163,7 @@ export class Stage extends EventTarget {
     const scale = this.zoom * density;
     context.setTransform(scale, 0, 0, scale, this.offset[0] * density, this.offset[1] * density);
     context.imageSmoothingEnabled = this.zoom < SHARP;
-    context.imageSmoothingQuality = "high";
+    context.imageSmoothingQuality = this.zoom < 1 && !scene.moving ? "high" : "low";
     context.fillStyle = "white"; // behind transparent pixels
     context.fillRect(0, 0, ...scene.size);
     context.drawImage(scene.source, 0, 0, ...scene.size);

@@ -141,20 +141,22 @@ export class VideoSource {
   }
 }
 
+const FAULTS = ["error", "emptied"]; // emptied: it was closed meanwhile
+
 /** Wait for an event of a video. */
 function happening(video, name) {
   return new Promise((resolve, reject) => {
     const end = (act) => () => {
       clearTimeout(timer);
       video.removeEventListener(name, good);
-      video.removeEventListener("error", bad);
+      for (const fault of FAULTS) video.removeEventListener(fault, bad);
       act();
     };
     const good = end(resolve);
     const bad = end(() => reject(new FileError(`This browser cannot play this video. ${CODECS}`)));
     const timer = setTimeout(bad, PATIENCE);
     video.addEventListener(name, good);
-    video.addEventListener("error", bad);
+    for (const fault of FAULTS) video.addEventListener(fault, bad);
   });
 }
 

@@ -48,8 +48,9 @@ const TASKS = {
 /** Run both models once on gray pixels: the first run of each takes several times as long. */
 function warmUp() {
   const blank = new ImageData(new Uint8ClampedArray(4 * 320 * 320).fill(128), 320, 320);
-  predictor.predict(blank);
-  predictor.follow(blank, [{ points: settings.model.canonical_points }]);
+  const ignore = () => {}; // a fault shows with the first photo, in its place
+  predictor.predict(blank).catch(ignore);
+  predictor.follow(blank, [{ points: settings.model.canonical_points }]).catch(ignore);
 }
 
 /** A face with `axes`: the origin of its head and the ends of its axes x, y and z, in pixels. */
