@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["TOO_LITTLE", "enough_to_start", "free_memory", "is_out_of_memory"]
+__all__ = [
+    "TOO_LITTLE",
+    "enough_to_start",
+    "free_memory",
+    "is_out_of_memory",
+    "return_freed_memory",
+]
 
 TOO_LITTLE = "not enough memory; facepoints needs about 1 GB (a limit may be set: ulimit -v)"
 """Message for a lack of memory that is not due to one picture."""
@@ -56,6 +63,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     known = isinstance(error, MemoryError) or any(text in str(error) for text in texts)
     cause = error.__cause__
     return known or (cause is not None and is_out_of_memory(cause))
+
+
+def return_freed_memory() -> None:
+    """Give memory that Python and the libraries have freed back to the system.
+
+    The allocator of glibc keeps what threads freed, in an area per thread, and these areas grow.
+    Does nothing with other allocators.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _of_machine(root: Path) -> int | None:

@@ -19,6 +19,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from facepoints import __version__
+from facepoints._util.memory import return_freed_memory
 from facepoints.api import FaceModel
 from facepoints.errors import DataError
 from facepoints.inference.alignment import TEMPLATES
@@ -49,6 +50,9 @@ from facepoints.web.picture_queue import Job, PictureQueue, QueueFullError
 from facepoints.web.uploads import MemoryBudget, Reservation, Upload, receive_uploads
 
 __all__ = ["ServiceSettings", "make_app"]
+
+
+_TRIM_SECONDS = 10.0  # between two times that freed memory is given back
 
 
 @dataclass(frozen=True)
@@ -153,9 +157,11 @@ class _Service:
             self.settings.batch,
             self.metrics.batch,
         )
+        trimming = asyncio.create_task(_return_memory())
         try:
             yield
         finally:
+            trimming.cancel()
             queue, self.queue = self.queue, None
             await asyncio.to_thread(queue.close)
 
@@ -266,6 +272,13 @@ class _Service:
 
     def _document(self) -> dict[str, Any]:
         return openapi(self.settings.limits, token=bool(self.settings.access.token))
+
+
+async def _return_memory() -> None:
+    """Keep the memory of the process flat."""
+    while True:
+        await asyncio.sleep(_TRIM_SECONDS)
+        await asyncio.to_thread(return_freed_memory)
 
 
 def _unavailable(message: str, seconds: int) -> ApiError:
