@@ -106,6 +106,7 @@ def _message(box: str, command: str) -> str:
     for section in sections[1:]:
         if section and section[0].startswith("Perhaps you meant"):
             names = [line.split()[0] for line in section[1:] if line.strip().startswith("--")]
+            names = [name for name in names if name not in text.split()]  # of another command
             text += f"; did you mean {' or '.join(dict.fromkeys(names))}" if names else ""
     about = "facepoints" if command.startswith("-") else f"facepoints {command}"
     return f"{text[:1].lower()}{text[1:].rstrip('.')}; see {about} --help"

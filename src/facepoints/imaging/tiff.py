@@ -112,22 +112,31 @@ def decode_tiff_pages(data: bytes, name: str, max_pixels: int) -> Iterator[NDArr
 
 def _read_page(data: bytes, number: int, tags: dict[int, int], header: Header) -> NDArray | None:
     """A page (H, W, 3) BGR as stored, upright; None if it cannot be decoded."""
-    kind = stored_type(tags)
     image = _decode_page(data, number, tags, header)
-    if image is None and kind is not None:  # OpenCV reads numbers of this size, but as another type
-        other = with_sample_format(data, number, kind.read_as)
-        if other is not None:
-            read = _decode_page(other, 0, {**tags, tiff_tags.SAMPLE_FORMAT: kind.read_as}, header)
-            fits = read is not None and read.dtype.itemsize == np.dtype(kind.numbers).itemsize
-            image = read.view(kind.numbers) if read is not None and fits else None
+    if image is None:
+        image = _decode_as_other_type(data, number, tags, header)
     if image is None:
         return None
     if image.ndim == 2 or image.shape[2] == 1:
         image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
     deep = image.dtype.kind in "iu" and image.dtype != np.uint8
     if deep and tags.get(tiff_tags.PHOTOMETRIC) == 0:  # 0 is white; OpenCV inverts only 8 bits
-        image = np.iinfo(image.dtype).max - image
+        image = np.subtract(np.iinfo(str(image.dtype)).max, image, dtype=image.dtype)
     return np.ascontiguousarray(image)
+
+
+def _decode_as_other_type(
+    data: bytes, number: int, tags: dict[int, int], header: Header
+) -> NDArray | None:
+    """A page whose number type OpenCV reads only under the name of another (`tiff_numbers`)."""
+    kind = stored_type(tags)
+    other = None if kind is None else with_sample_format(data, number, kind.read_as)
+    if kind is None or other is None:
+        return None
+    read = _decode_page(other, 0, {**tags, tiff_tags.SAMPLE_FORMAT: kind.read_as}, header)
+    if read is None or read.dtype.itemsize != np.dtype(kind.numbers).itemsize:
+        return None
+    return read.view(kind.numbers)
 
 
 def _decode_page(data: bytes, number: int, tags: dict[int, int], header: Header) -> NDArray | None:

@@ -120,8 +120,9 @@ def _open_member(
                 f"found {', '.join(members[:5]) or 'nothing'}"
             )
         wanted = PurePosixPath(member).name.lower()
-        for other in members if notes is not None else ():
-            if other != member and PurePosixPath(other).name.lower() == wanted:
+        for other in members:
+            same = other != member and PurePosixPath(other).name.lower() == wanted
+            if same and notes is not None:
                 notes.add("other tables of the same name in the zip were left out", other)
         with archive.open(member) as inside:
             if not member.lower().endswith(".zip"):
