@@ -19,7 +19,9 @@ def _is_needed(name: str) -> bool:
     )
 
 
-_FILES = ["**/*.onnx"] + (["**/*.json", "**/*.safetensors"] if find_spec("torch") else [])
+_FILES = ["**/*.onnx", "reports/templates/*"] + (
+    ["**/*.json", "**/*.safetensors"] if find_spec("torch") else []
+)
 
 datas = collect_data_files("facepoints", includes=_FILES)
 datas += copy_metadata("facepoints")
