@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from facepoints.landmarks.landmark_set import LandmarkSet as LandmarkSet
     from facepoints.measurement import DEFINITIONS as DEFINITIONS
     from facepoints.measurement import MEASURES as MEASURES
+    from facepoints.measurement import Gaze as Gaze
     from facepoints.measurement import Measurement as Measurement
+    from facepoints.measurement import gaze as gaze
     from facepoints.measurement import measure as measure
     from facepoints.results import read_faces as read_faces
     from facepoints.results import to_dataframe as to_dataframe
@@ -84,6 +86,7 @@ _HOMES = {
     "FacepointsError": "errors",
     "Frame": "video.frame",
     "FrameResult": "results.records",
+    "Gaze": "measurement",
     "LandmarkSet": "landmarks.landmark_set",
     "Measurement": "measurement",
     "MissingExtraError": "errors",
@@ -101,6 +104,7 @@ _HOMES = {
     "draw": "drawing",
     "evaluate": "commands.evaluate",
     "export": "commands.export",
+    "gaze": "measurement",
     "load": "api",
     "load_dataset": "datasets.combine",
     "measure": "measurement",

@@ -22,12 +22,21 @@ from facepoints.commands.event_files import (
     write_event_table,
     write_events,
 )
+from facepoints.commands.gaze_columns import (
+    GAZE_COLUMNS,
+    NO_IMAGE,
+    gaze_cells,
+    gaze_dict,
+    gaze_of,
+    rounded,
+    short,
+)
 from facepoints.commands.report import Report
 from facepoints.errors import SettingsError
 from facepoints.inference.eye_closure import EYES, EyeClosure
 from facepoints.inference.eye_state import EyeStateModel
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.measurement import MEASURES, Measurement, measure, unavailable
+from facepoints.measurement import MEASURES, Gaze, Measurement, measure, unavailable
 from facepoints.measurement.events import KINDS, Event, eye_events, has_level, yawns
 from facepoints.measurement.head_position import check_focal_length, head_transform
 from facepoints.measurement.pose_factors import SLOPES
@@ -38,7 +47,8 @@ __all__ = ["MeasureReport", "measure_inputs"]
 
 @dataclass
 class _MeasuredFace:
-    """The measures, head transform and events of a face in a frame.
+    """The measures, head transform and events of a face in a frame. `gaze` may be the reason why
+    there is none.
 
     `events` has a key for each kind that can be detected in the face's track. The value is True
     if such an event happens in this frame. None: no kind can be detected.
@@ -51,6 +61,7 @@ class _MeasuredFace:
     measures: dict[str, Measurement]
     transform: list[list[float]] | None = None
     closure: EyeClosure = field(default_factory=EyeClosure)
+    gaze: Gaze | str = ""
     events: dict[str, bool] | None = None
 
 
@@ -69,8 +80,6 @@ _TRANSFORM = tuple(f"transform_{row}{column}" for row in (1, 2, 3) for column in
 """Columns of the first three rows of the head transform; the fourth is 0, 0, 0, 1."""
 _CLOSURE = tuple(f"{eye}_eye_{part}" for eye in EYES for part in ("closed", "reason"))
 """Columns of the probability that an eye is closed, and of why it is unknown."""
-NO_IMAGE = "no image"
-"""Reason of faces that were read from JSON lines without the closure of their eyes."""
 _NOUNS = {"blink": "blink", "eyes_closed": "eye closure", "yawn": "yawn"}
 
 
@@ -213,7 +222,10 @@ def _measure_frame(
             transform = head_transform(face, result.size, focal_length=focal_length).tolist()
         closure = face.eye_closure or EyeClosure(None, None, NO_IMAGE, NO_IMAGE)
         faces.append(
-            _MeasuredFace(number, face.track_id, face.score, face.box, measures, transform, closure)
+            _MeasuredFace(
+                *(number, face.track_id, face.score, face.box, measures),
+                *(transform, closure, gaze_of(result, face)),
+            )
         )
     return _MeasuredFrame(replace(result, faces=[], image=None), faces)
 
@@ -273,7 +285,7 @@ def _writer(out: Path) -> Callable[[Sequence[_MeasuredFrame], Sequence[str], Tex
 def _write_csv(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: TextIO) -> None:
     columns = ["file", "frame", "time", "face", "track", "score"]
     columns += [f"{name}{part}" for name in names for part in ("", "_r")]
-    write_row(file, [*columns, *_TRANSFORM, *_CLOSURE, *KINDS])
+    write_row(file, [*columns, *_TRANSFORM, *_CLOSURE, *GAZE_COLUMNS, *KINDS])
     for frame, faces in frames:
         time = "" if frame.time is None else round(frame.time, 6)
         for face in faces:
@@ -282,13 +294,14 @@ def _write_csv(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: Tex
             cells.append(f"{face.score:.4g}")
             for name in names:
                 measured = face.measures.get(name)
-                cells += ["", ""] if measured is None else _rounded(measured)
+                cells += ["", ""] if measured is None else rounded(measured)
             rows = (face.transform or [])[:3]
-            numbers = [_short(number) for row in rows for number in row]
+            numbers = [short(number) for row in rows for number in row]
             cells += numbers or [""] * len(_TRANSFORM)
             for eye in EYES:
                 value, reason = face.closure.of(eye)
                 cells += ["" if value is None else value, reason]
+            cells += gaze_cells(face.gaze)
             events = face.events or {}
             write_row(file, [*cells, *(int(events[k]) if k in events else "" for k in KINDS)])
 
@@ -308,22 +321,15 @@ def _write_jsonl(frames: Sequence[_MeasuredFrame], names: Sequence[str], file: T
                 "score": round(face.score, 6),
                 "track": face.track_id,
                 "measures": {
-                    name: dict(zip(("value", "radius"), _rounded(measured), strict=True))
+                    name: dict(zip(("value", "radius"), rounded(measured), strict=True))
                     for name, measured in face.measures.items()
                 },
                 "head_transform": face.transform
-                and [[_short(number) for number in row] for row in face.transform],
+                and [[short(number) for number in row] for row in face.transform],
                 "eye_closure": face.closure.to_dict(),
+                "gaze": gaze_dict(face.gaze),
                 "events": face.events,
             }
             for face in faces
         ]
         file.write(json_line(line))
-
-
-def _short(number: float) -> float:
-    return float(f"{number:.6g}")
-
-
-def _rounded(measured: Measurement) -> list[float]:
-    return [float(f"{measured.value:.6g}"), float(f"{measured.radius:.3g}")]

@@ -7,6 +7,7 @@ The true landmarks' value lies within the radius in 90 % of cases. Nothing here 
 - `head_position`: the position of the head in front of the camera
 - `symmetry`: asymmetry
 - `uncertainty`, `radius_factors`: the error radius
+- `gaze`, `iris`, `gaze_factors`: where the eyes look
 - `events`: blinks, closed eyes and yawns in a video
 """
 
@@ -20,6 +21,7 @@ from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement.definitions import DEFINITIONS, Definition
+from facepoints.measurement.gaze import Gaze, gaze
 from facepoints.measurement.head_position import head_transform
 from facepoints.measurement.pose import ANGLES, MIN_POINTS, HeadPose, head_points, head_pose
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
@@ -30,8 +32,10 @@ __all__ = [
     "DEFINITIONS",
     "MEASURES",
     "Definition",
+    "Gaze",
     "HeadPose",
     "Measurement",
+    "gaze",
     "head_pose",
     "head_transform",
     "measure",
