@@ -59,7 +59,7 @@ class Recipe:
     """Folder of the data sets, with held-out.txt."""
     out: Path = Path("build/eye-state")
     """Folder for the run."""
-    steps: int = 4000
+    steps: int = 1800
     """Number of steps."""
     batch: int = 128
     """Eyes per step."""

@@ -52,7 +52,7 @@ Array = NDArray[np.floating]
 Kind = Literal["blink", "eyes_closed", "yawn"]
 KINDS: tuple[Kind, ...] = ("blink", "eyes_closed", "yawn")
 
-_ALONE = 0.8  # weight of the opening where the eye state is unknown: 25 % instead of 20 %
+_ALONE = 0.72  # weight of the opening where the eye state is unknown: a fall of 25 %
 _MOST = 1.8  # a sign of `closing` counts at most so much: one alone does not shut the eyes
 _SHUT_PART = 0.7  # of the peak of `closing`, at least: the eyes are shut
 _LID_SECONDS = 0.25  # a lid closes or opens in this time
@@ -107,11 +107,11 @@ class EventConfig(CheckedConfig):
         SettingsError: a field is out of its range.
     """
 
-    narrowing: float = positive(0.2)
+    narrowing: float = positive(0.18)
     odds_rise: float = positive(3.0)
     event_part: float = within(0.5, 0, 1)
     max_blink_seconds: float = within(0.5, 0, math.inf)
-    min_closed: float = within(0.7, 0, 1)
+    min_closed: float = within(0.8, 0, 1)
     closed_ratio: float = within(0.6, 0, 1)
     yawn_peak: float = within(0.4, 0, 10)
     yawn_opening: float = within(0.25, 0, 10)
