@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 
 __all__ = ["NOTEBOOKS", "executed"]
@@ -53,10 +52,7 @@ def executed(path: Path, extra: str = "") -> nbformat.NotebookNode:
             coalesce_streams=True,
             resources={"metadata": {"path": str(FOLDER)}},
         )
-        try:
-            return client.execute()
-        finally:
-            run_sync(manager.shutdown_kernel)(now=True)
+        return client.execute(cleanup_kc=True)
 
 
 def main(paths: list[Path]) -> None:
