@@ -126,11 +126,13 @@ demo-train: $(STAMP) ## train on rendered faces for about two minutes; results i
 
 define AFTER_TRAINING
 
-Done. Look at these images:
+Done. Look at these images and pages:
 
   build/demo-train/labels.png              the training labels: most faces have only 4 of 15 points
   build/demo-train/predictions.png         new faces: green is the truth, orange the prediction
   build/demo-train/run/curves.png          error by epoch
+  build/demo-train/run/report.html         a page about the training: open it in a browser
+  build/demo-train/evaluation/report.html  a page about the evaluation
   build/demo-train/evaluation/worst.png    the faces with the largest errors
   build/demo-train/evaluation/ced.png      share of faces below each error
 
