@@ -16,8 +16,10 @@ from facepoints.datasets.readers import load, read
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.datasets.writers import write_coco as write_coco_dataset
 from facepoints.errors import DataError, DataWarning
-from facepoints.landmarks.known_sets import COFW_29, IBUG_68
+from facepoints.landmarks.conversion import convert
+from facepoints.landmarks.known_sets import COFW_29, IBUG_68, KNOWN_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_face import MEAN_FACE
 
 RANDOM = np.random.default_rng(5)
 THREE = ("left_eye", "nose", "right_eye")
@@ -479,7 +481,8 @@ def test_text_files_of_lapa_and_jd_are_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "landmarks").mkdir()
     text = "\n".join(["106", *(f"{x} {y}" for x, y in points)])
     (tmp_path / "landmarks" / name).write_text(text)
-    data = photos(tmp_path)
+    with pytest.warns(DataWarning, match="do not lie like those of lapa-106"):  # random points
+        data = photos(tmp_path)
     assert len(data.landmarks) == 106
     np.testing.assert_allclose(data.points[0], points, atol=1e-4)
     assert data.names.tolist() == ["images/a.png"]
@@ -625,3 +628,31 @@ def test_an_empty_text_beside_images_is_no_traceback(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "a.txt"):
         with pytest.raises(DataError):
             load(path)
+
+
+# Points without names
+
+
+def write_pts_files(folder: Path, points: np.ndarray) -> None:
+    for number, face in enumerate(points):
+        image(folder / f"{number}.png", 120, 120)
+        lines = "\n".join(f"{x + 1} {y + 1}" for x, y in face)
+        text = f"version: 1\nn_points: {len(face)}\n{{\n{lines}\n}}\n"
+        (folder / f"{number}.pts").write_text(text)
+
+
+@pytest.mark.parametrize("name", ["wflw-98", "lapa-106", "cofw-29"])
+def test_numbered_points_get_names_where_they_lie_like_these(tmp_path: Path, name: str) -> None:
+    known = KNOWN_SETS[name]
+    mean = MEAN_FACE.astype(np.float32)[None] * 100 + 60
+    face, have = convert(mean, np.ones((1, 68), bool), IBUG_68, known)
+    face[~have] = 60
+    write_pts_files(tmp_path / "right", np.repeat(face, 3, axis=0))
+    with pytest.warns(DataWarning, match=f"without names are taken for those of {name}"):
+        assert photos(tmp_path / "right").landmarks == known
+    write_pts_files(tmp_path / "other", np.repeat(face[:, ::-1], 3, axis=0))  # another order
+    with pytest.warns(DataWarning, match=f"do not lie like those of {name}, so they are numbered"):
+        data = photos(tmp_path / "other")
+    assert data.landmarks.names == tuple(str(n) for n in range(len(known)))
+    assert not data.landmarks.mirrorable
+    assert list(data.schemes) == [f"{len(known)}-point"]

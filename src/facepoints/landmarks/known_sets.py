@@ -28,6 +28,7 @@ from facepoints.landmarks.lapa import LAPA_106, LAPA_CONVERSIONS
 from facepoints.landmarks.wflw import WFLW_98
 
 __all__ = [
+    "AMBIGUOUS_NUMBERS",
     "COFW_29",
     "CONVERSIONS",
     "IBUG_68",
@@ -65,6 +66,9 @@ NUMBERED_SETS: dict[str, LandmarkSet] = {
 number of points decides which set it is, so no two sets here have the same number. The key is the
 marking scheme of such rows. It is "ibug" and not "ibug-68", because a part of the 68 points is
 marked in the same way."""
+
+AMBIGUOUS_NUMBERS = frozenset({"wflw", "lapa", "cofw"})
+"""The keys of `NUMBERED_SETS` whose numbers of points other data sets have in another order."""
 
 CONVERSIONS: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     IBUG_68.names: kaggle_from_ibug(),

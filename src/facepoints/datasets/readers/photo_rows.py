@@ -18,7 +18,12 @@ from facepoints.datasets.readers.label_files import MAX_NAME, check_names
 from facepoints.datasets.readers.notes import Notes, shortened
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import NUMBERED_SETS, known_or_plain, numbered_set
+from facepoints.landmarks.known_sets import (
+    AMBIGUOUS_NUMBERS,
+    NUMBERED_SETS,
+    known_or_plain,
+    numbered_set,
+)
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["FaceRow", "finite_point", "photos_of_rows", "set_of_names", "unique_row_names"]
@@ -74,7 +79,8 @@ def set_of_names(names: Sequence[str], what: str = "the label file") -> Landmark
     if names and all(n.isdecimal() and len(n) < 20 for n in names):
         numbers = [int(n) for n in names]
         numbered, scheme = numbered_set(len(names))
-        if scheme in NUMBERED_SETS and numbers == list(range(numbers[0], numbers[0] + len(names))):
+        known = scheme in NUMBERED_SETS and scheme not in AMBIGUOUS_NUMBERS
+        if known and numbers == list(range(numbers[0], numbers[0] + len(names))):
             return numbered
     return known_or_plain(names)
 

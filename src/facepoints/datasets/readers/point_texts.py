@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from facepoints.datasets.readers.image_finder import ImagesByStem
 from facepoints.datasets.readers.label_files import MAX_POINTS, open_regular, read_text
+from facepoints.datasets.readers.numbered_points import set_of_numbered_points
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.photo_rows import FaceRow, finite_point, photos_of_rows
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import numbered_set
 
 __all__ = ["is_point_text", "point_texts", "read_point_texts"]
 
@@ -71,7 +71,7 @@ def read_point_texts(path: Path, options: Options) -> Photos:
         rows.append(FaceRow(image, name, image.stem, points, where=str(file)))
     if not rows:
         raise DataError(f"no image of the text files in {path}; expected a.jpg for a.txt")
-    landmarks, scheme = numbered_set(len(rows[0].points))
+    landmarks, scheme = set_of_numbered_points(rows, options.notes)
     return photos_of_rows(rows, landmarks, scheme, path=path, notes=options.notes)
 
 

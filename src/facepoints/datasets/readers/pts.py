@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from facepoints.datasets.readers.image_finder import ImagesByStem
 from facepoints.datasets.readers.label_files import MAX_POINTS, read_text
+from facepoints.datasets.readers.numbered_points import set_of_numbered_points
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.photo_rows import FaceRow, finite_point, photos_of_rows
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import numbered_set
 
 __all__ = ["parse_pts", "pts_files", "read_pts"]
 
@@ -43,10 +43,10 @@ def pts_files(path: Path) -> list[Path]:
 def read_pts(path: Path, options: Options) -> Photos:
     """Read a folder, with its subfolders, of images that have a .pts file of the same name.
 
-    The number of points decides their names (`known_sets.numbered_set`): 68 points are the iBUG
-    set, other counts give the names "0", "1", ..., which cannot be mirrored. Groups are the names
-    of the photos without suffix, so a photo with two suffixes or in two folders is one group.
-    A .pts file without an image is left out, with a note.
+    The number and the places of the points decide their names (`set_of_numbered_points`): 68 points
+    are the iBUG set; unknown ones get the names "0", "1", ..., which cannot be mirrored. Groups are
+    the names of the photos without suffix, so a photo with two suffixes or in two folders is one
+    group. A .pts file without an image is left out, with a note.
 
     Raises:
         DataError: there is no .pts file, one cannot be read, none has an image, or one has
@@ -82,7 +82,7 @@ def read_pts(path: Path, options: Options) -> Photos:
             f"{first[fewest]} has {fewest} points, {first[most].name} has {most}; "
             f"a data set needs the same points everywhere"
         )
-    landmarks, scheme = numbered_set(len(rows[0].points))
+    landmarks, scheme = set_of_numbered_points(rows, options.notes)
     return photos_of_rows(rows, landmarks, scheme, path=path, notes=options.notes, offset=1)
 
 
