@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import configparser
 import email
+import gzip
+import hashlib
 import importlib
 import pkgutil
 import runpy
@@ -19,6 +21,7 @@ import pytest
 
 import facepoints
 from facepoints import weights
+from facepoints.web import fetch_runtime
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -48,6 +51,15 @@ def test_the_wheel_holds_the_package_alone_and_whole(wheel: zipfile.ZipFile) -> 
     assert modules - names == set()
 
 
+def test_the_wheel_holds_the_page_and_what_it_computes_with(wheel: zipfile.ZipFile) -> None:
+    folder = "facepoints/web/page"
+    for name, digest in fetch_runtime.FILES.items():
+        content = gzip.decompress(wheel.read(f"{folder}/runtime/{name}.gz"))
+        assert hashlib.sha256(content).hexdigest() == digest
+    assert b"Copyright (c) Microsoft" in wheel.read(f"{folder}/runtime-license.txt")
+    assert f"{folder}/index.html" in wheel.namelist()
+
+
 def test_the_metadata_state_that_the_weights_are_for_research(wheel: zipfile.ZipFile) -> None:
     (name,) = [n for n in wheel.namelist() if n.endswith(".dist-info/METADATA")]
     metadata = email.message_from_bytes(wheel.read(name))
@@ -70,7 +82,8 @@ def test_the_source_archive_holds_what_its_tests_need(built: Path) -> None:
                 assert path.relative_to(ROOT).as_posix() in names
     single = {
         "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-WEIGHTS.md",
-        "Makefile", "README.md", "constraints.txt", "mkdocs.yml", "pyproject.toml", ".ci/run",
+        "Makefile", "README.md", "constraints.txt", "hatch_build.py", "mkdocs.yml",
+        "pyproject.toml", ".ci/run",
     }  # fmt: skip
     assert single - names == set()
 
