@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("networks", ("models",)),
     ("networks", ("training",)),
     ("what a user calls", ("commands",)),
+    ("what a user calls", ("web",)),
     ("what a user calls", ("cli",)),
 )
 """Floors from the top, each with a note and its packages. A package imports only from above."""
