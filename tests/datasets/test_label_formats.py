@@ -17,7 +17,7 @@ from facepoints.datasets.samples import Photos, Samples
 from facepoints.datasets.writers import write_coco as write_coco_dataset
 from facepoints.errors import DataError, DataWarning
 from facepoints.landmarks.conversion import convert
-from facepoints.landmarks.known_sets import COFW_29, IBUG_68, KNOWN_SETS
+from facepoints.landmarks.known_sets import COFW_29, IBUG_68, KNOWN_SETS, WFLW_98
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import MEAN_FACE
 
@@ -449,18 +449,31 @@ def test_deeplabcut_is_read(tmp_path: Path, columns: int) -> None:
 # lists and text files
 
 
+def mean_face(known: LandmarkSet, scale: float, middle: float) -> np.ndarray:
+    """The points (K, 2) of the mean face; those that the 68 points do not give lie in its middle."""
+    mean = MEAN_FACE.astype(np.float32)[None] * scale + middle
+    points, labelled = convert(mean, np.ones((1, 68), bool), IBUG_68, known)
+    points[~labelled] = middle
+    return points[0]
+
+
 @pytest.mark.parametrize("attributes", ["", "1 2 30 40 0 0 0 1 0 1 "])
 def test_wflw_is_read(tmp_path: Path, attributes: str) -> None:
     image(tmp_path / "WFLW_images" / "9--Press" / "a.png")
-    points = RANDOM.uniform(3, 38, (98, 2)).round(3)
+    points = mean_face(WFLW_98, 30, 20).round(3)
     folder = tmp_path / "WFLW_annotations" / "list_98pt_test"
     folder.mkdir(parents=True)
     line = f"{' '.join(str(v) for v in points.ravel())} {attributes}9--Press/a.png\n"
     (folder / "list_98pt_test.txt").write_text(line)
     data = photos(folder / "list_98pt_test.txt")
-    assert len(data.landmarks) == 98
+    assert data.landmarks == WFLW_98
+    assert list(data.schemes) == ["wflw"]
     np.testing.assert_allclose(data.points[0], points, atol=1e-4)
     assert len(photos(tmp_path)) == 1
+    mixed = f"{' '.join(str(v) for v in points[::-1].ravel())} {attributes}9--Press/a.png\n"
+    (folder / "list_98pt_test.txt").write_text(mixed)
+    with pytest.warns(DataWarning, match="do not lie like those of wflw-98"):
+        assert photos(tmp_path).landmarks.names[:2] == ("0", "1")
 
 
 def test_celeba_is_read_with_the_subjects_sides(tmp_path: Path) -> None:
@@ -644,9 +657,7 @@ def write_pts_files(folder: Path, points: np.ndarray) -> None:
 @pytest.mark.parametrize("name", ["wflw-98", "lapa-106", "cofw-29"])
 def test_numbered_points_get_names_where_they_lie_like_these(tmp_path: Path, name: str) -> None:
     known = KNOWN_SETS[name]
-    mean = MEAN_FACE.astype(np.float32)[None] * 100 + 60
-    face, have = convert(mean, np.ones((1, 68), bool), IBUG_68, known)
-    face[~have] = 60
+    face = mean_face(known, 100, 60)[None]
     write_pts_files(tmp_path / "right", np.repeat(face, 3, axis=0))
     with pytest.warns(DataWarning, match=f"without names are taken for those of {name}"):
         assert photos(tmp_path / "right").landmarks == known

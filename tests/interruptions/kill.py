@@ -76,7 +76,9 @@ COMMANDS = {
     "measure": Command(
         "measure {in}/clip.mp4 --out m.csv --events e.csv", ("m.csv", "e.csv"), saves_on_stop=True
     ),
-    "align": Command("align {in}/photos --out upright", ("upright",), saves_on_stop=True),
+    "align": Command(
+        "align {in}/photos --out upright --matrices m.csv", ("upright", "m.csv"), saves_on_stop=True
+    ),
     "convert, Kaggle": Command("convert {in}/training.csv --to kaggle --out t.csv", ("t.csv",)),
     "convert, COCO": Command("convert {in}/training.csv --to coco --out coco", ("coco",)),
     "convert, .pts": Command("convert {in}/training.csv --to pts --out pts", ("pts",)),

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.datasets.readers.notes import Notes
-from facepoints.datasets.readers.photo_rows import FaceRow
 from facepoints.landmarks.known_sets import (
     AMBIGUOUS_NUMBERS,
     KNOWN_SETS,
@@ -29,7 +28,9 @@ _DOWN = ("right_eye_inner_corner", "mouth_right_corner", "chin")
 _ENOUGH = 0.5  # of the faces; some lie on their side, or are profiles
 
 
-def set_of_numbered_points(rows: Sequence[FaceRow], notes: Notes) -> tuple[LandmarkSet, str]:
+def set_of_numbered_points(
+    faces: Sequence[NDArray[np.float32]], name: str, notes: Notes, *, expected: bool = False
+) -> tuple[LandmarkSet, str]:
     """The landmark set and the marking scheme of faces whose points have no names.
 
     The number of points decides (`known_sets.numbered_set`). Several data sets have 29, 98 or 106
@@ -37,21 +38,24 @@ def set_of_numbered_points(rows: Sequence[FaceRow], notes: Notes) -> tuple[Landm
     and the chin lie in their order in half of the faces or more. Either way, a note says so.
 
     Args:
-        rows: faces with the same number of points.
+        faces: at least one; (K, 2) points each, NaN where not labeled.
+        name: of the first face, for the note.
         notes: gets what the points are taken for.
+        expected: the format is that of one of these data sets, so points that lie as they should
+            need no note.
     """
-    count = len(rows[0].points)
+    count = len(faces[0])
     landmarks, scheme = numbered_set(count)
     needed = {*_ACROSS, *_DOWN}
     if scheme not in AMBIGUOUS_NUMBERS or not needed <= set(landmarks.names):
         return landmarks, scheme
-    name = next(name for name, known in KNOWN_SETS.items() if known == landmarks)
-    if _in_order(np.stack([row.points for row in rows]), landmarks) >= _ENOUGH:
-        what = f"{count} points without names are taken for those of {name}, by their places"
-        notes.add(what, rows[0].name)
+    like = next(each for each, known in KNOWN_SETS.items() if known == landmarks)
+    if _in_order(np.stack(faces), landmarks) >= _ENOUGH:
+        if not expected:
+            what = f"{count} points without names are taken for those of {like}, by their places"
+            notes.add(what, name)
         return landmarks, scheme
-    what = f"{count} points do not lie like those of {name}, so they are numbered from 0"
-    notes.add(what, rows[0].name)
+    notes.add(f"{count} points do not lie like those of {like}, so they are numbered from 0", name)
     return known_or_plain([str(number) for number in range(count)]), f"{count}-point"
 
 

@@ -22,6 +22,7 @@ from facepoints.datasets.readers.csv_lines import read_lines
 from facepoints.datasets.readers.image_finder import ImageFinder
 from facepoints.datasets.readers.label_files import open_regular
 from facepoints.datasets.readers.notes import shortened
+from facepoints.datasets.readers.numbered_points import set_of_numbered_points
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.photo_rows import (
     FaceRow,
@@ -31,7 +32,7 @@ from facepoints.datasets.readers.photo_rows import (
 )
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
-from facepoints.landmarks.known_sets import known_or_plain, numbered_set
+from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["is_celeba_head", "is_wflw_line", "read_celeba", "read_wflw"]
@@ -79,7 +80,11 @@ def read_wflw(path: Path, options: Options) -> Photos:
                 f"{len(cells)}"
             )
         faces.append((cells[-1], _points(cells[:_WFLW], f"{path}, line {line}")))
-    landmarks, scheme = numbered_set(_WFLW // 2)
+    if not faces:
+        raise DataError(f"{path} lists no image")
+    landmarks, scheme = set_of_numbered_points(
+        [points for _, points in faces], faces[0][0], options.notes, expected=True
+    )
     return _photos(path, faces, landmarks, scheme, options)
 
 

@@ -71,7 +71,9 @@ def read_point_texts(path: Path, options: Options) -> Photos:
         rows.append(FaceRow(image, name, image.stem, points, where=str(file)))
     if not rows:
         raise DataError(f"no image of the text files in {path}; expected a.jpg for a.txt")
-    landmarks, scheme = set_of_numbered_points(rows, options.notes)
+    landmarks, scheme = set_of_numbered_points(
+        [row.points for row in rows], rows[0].name, options.notes
+    )
     return photos_of_rows(rows, landmarks, scheme, path=path, notes=options.notes)
 
 

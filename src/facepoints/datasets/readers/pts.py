@@ -82,7 +82,9 @@ def read_pts(path: Path, options: Options) -> Photos:
             f"{first[fewest]} has {fewest} points, {first[most].name} has {most}; "
             f"a data set needs the same points everywhere"
         )
-    landmarks, scheme = set_of_numbered_points(rows, options.notes)
+    landmarks, scheme = set_of_numbered_points(
+        [row.points for row in rows], rows[0].name, options.notes
+    )
     return photos_of_rows(rows, landmarks, scheme, path=path, notes=options.notes, offset=1)
 
 
