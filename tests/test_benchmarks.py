@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import accuracy
+import blur
 import kaggle_like
 import load
 import pytest
@@ -27,6 +28,12 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
     "accuracy": [
         lambda c: accuracy.table(c["rows"], "lfpw"),
         lambda c: accuracy.table(c["rows"], "youtube"),
+    ],
+    "blur": [
+        lambda c: blur.cover_table(c["sets"], "photos"),
+        lambda c: blur.size_table(c["by_size"]),
+        lambda c: blur.video_table(c["video"]),
+        lambda c: blur.negative_table(c["negatives"]),
     ],
     "kaggle_like": [lambda c: kaggle_like.table(c["rows"])],
     "load": [load.table],
