@@ -450,7 +450,7 @@ def test_deeplabcut_is_read(tmp_path: Path, columns: int) -> None:
 
 
 def mean_face(known: LandmarkSet, scale: float, middle: float) -> np.ndarray:
-    """The points (K, 2) of the mean face; those that the 68 points do not give lie in its middle."""
+    """Points (K, 2) of the mean face; those that the 68 points do not give lie in its middle."""
     mean = MEAN_FACE.astype(np.float32)[None] * scale + middle
     points, labelled = convert(mean, np.ones((1, 68), bool), IBUG_68, known)
     points[~labelled] = middle

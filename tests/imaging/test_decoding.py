@@ -418,3 +418,9 @@ def test_pixels_as_text_need_no_last_end_of_line(end: str, comment: str) -> None
     assert gray[..., 0].tolist() == values
     color = decode(f"P3\n{comment}1 2\n255\n{numbers}{end}".encode(), "a").pixels
     assert color[:, 0].tolist() == values
+
+
+@pytest.mark.parametrize("size", [b"-3 2", b"3 -2", b"-3 -2", b"0 0"])
+def test_an_image_of_no_size_is_refused(size: bytes) -> None:
+    with pytest.raises(DataError, match="could not be decoded"):
+        decode(b"P6\n" + size + b"\n255\n" + bytes(18), "a")

@@ -104,6 +104,8 @@ def read_header(data: bytes) -> Header | None:
         return None
     try:
         width, height, alpha = _READERS[kind](data)
+        if width < 0 or height < 0:  # of a format that writes them as text, or with a sign
+            raise ValueError("a negative size")
     except (struct.error, IndexError, ValueError):
         width, height, alpha = 0, 0, True
     return Header(kind, width, height, alpha)
