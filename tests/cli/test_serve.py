@@ -37,6 +37,7 @@ def served(*words: str, **environment: str) -> Iterator[tuple[subprocess.Popen[s
     )
     try:
         assert process.stdout is not None
+        assert process.stderr is not None
         line = process.stdout.readline()
         found = re.match(r"facepoints is ready: http://([^/]+)/ ", line)
         assert found, line + (process.stderr.read() if process.poll() is not None else "")

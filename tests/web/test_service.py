@@ -9,6 +9,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -20,6 +21,7 @@ from skimage import data
 
 import facepoints
 from facepoints.api import FaceModel
+from facepoints.cli.main import main
 from facepoints.inference.alignment import align
 from facepoints.results.records import record
 from facepoints.web.gate import Access
@@ -126,6 +128,15 @@ def test_measures_are_those_of_python(client: Client, faces: list[facepoints.Fac
     for name, measured in expected.items():
         assert face["measures"][name]["value"] == pytest.approx(measured.value, rel=1e-5)
         assert face["measures"][name]["radius"] == pytest.approx(measured.radius, rel=1e-2)
+
+
+def test_measures_come_with_what_the_command_writes(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    main(["measure", str(tmp_path / "a.png"), "--out", str(tmp_path / "m.jsonl")])
+    (expected,) = json.loads((tmp_path / "m.jsonl").read_text())["faces"]
+    (face,) = client.post("/v1/predict?measure=true", PNG).json()["images"][0]["faces"]
+    for name in ("measures", "head_transform", "eye_closure", "gaze"):
+        assert face[name] == expected[name]
 
 
 def test_a_table_has_the_columns_of_predict_and_of_measures(

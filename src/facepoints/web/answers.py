@@ -14,18 +14,22 @@ from typing import Any, NamedTuple
 from facepoints._util.files import unique_names
 from facepoints._util.text_files import write_row
 from facepoints.api import FaceModel
+from facepoints.commands.gaze_columns import gaze_dict, gaze_of, rounded, short
 from facepoints.drawing.blur import blur_faces
 from facepoints.imaging.image_header import KINDS
 from facepoints.imaging.image_writer import encode_image
 from facepoints.inference.alignment import align, align_matrix
+from facepoints.inference.eye_closure import EyeClosure
+from facepoints.inference.eye_state import EyeStateModel
 from facepoints.inference.face import Face
 from facepoints.inference.radius_calibration import COVERAGE
 from facepoints.landmarks.known_sets import KNOWN_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.measurement import MEASURES, measure
+from facepoints.measurement import MEASURES, head_transform, measure
 from facepoints.results.coco import write_coco_to
 from facepoints.results.csv_table import has_visible, table_columns, table_rows
 from facepoints.results.records import (
+    FrameResult,
     Record,
     error_record,
     json_line,
@@ -34,7 +38,12 @@ from facepoints.results.records import (
 )
 from facepoints.web.api_errors import ApiError
 from facepoints.web.limits import ServiceLimits
-from facepoints.web.parameters import AlignParameters, BlurParameters, PredictParameters
+from facepoints.web.parameters import (
+    AlignParameters,
+    BlurParameters,
+    DetectParameters,
+    PredictParameters,
+)
 from facepoints.web.picture_queue import Job, Picture
 from facepoints.web.uploads import Upload
 
@@ -52,11 +61,13 @@ class Context:
         landmarks: of the model.
         stamp: version and model, JSON-ready.
         limits: of the service.
+        eyes: says whether eyes are closed.
     """
 
     landmarks: LandmarkSet
     stamp: dict[str, str]
     limits: ServiceLimits
+    eyes: EyeStateModel
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,7 @@ def _answer(results: Sequence[_Result], body: bytes, media_type: str) -> Answer:
 
 def _job(
     uploads: Sequence[Upload],
-    parameters: PredictParameters | AlignParameters | BlurParameters,
+    parameters: DetectParameters,
     content: Callable[[Picture], Any],
     render: Callable[[list[_Result]], Answer],
     context: Context,
@@ -128,7 +139,8 @@ def _job(
             raise ApiError("unreadable_image", results[0].error, f"an image: {kinds}, {most}")
         return render(results)
 
-    return Job(uploads, parameters, finish, checked)
+    detect = DetectParameters(parameters.any_angle, parameters.min_score)
+    return Job(uploads, detect, finish, checked)
 
 
 # /v1/model
@@ -173,7 +185,7 @@ def predict_job(uploads: Sequence[Upload], parameters: PredictParameters, contex
             if not parameters.radius:
                 del described["radius"]
             if parameters.measure:
-                described["measures"] = measures_of(face)
+                described |= measures_of(picture, face, context.eyes)
         return known | ({"note": picture.note} if picture.note else {})
 
     def render(results: list[_Result]) -> Answer:
@@ -198,14 +210,26 @@ def predict_job(uploads: Sequence[Upload], parameters: PredictParameters, contex
     return _job(uploads, parameters, content, render, context)
 
 
-def measures_of(face: Face) -> dict[str, dict[str, float]]:
-    """The measures of a face by name, each with its value and its 90 % error radius."""
-    return {
-        name: {
-            "value": float(f"{measured.value:.6g}"),
-            "radius": float(f"{measured.radius:.3g}"),
-        }
+def measures_of(picture: Picture, face: Face, eyes: EyeStateModel) -> Record:
+    """Measures, head transform, eye closure and gaze of a face, as `facepoints measure` writes
+    them."""
+    assert picture.image is not None
+    size = picture.image.shape[0], picture.image.shape[1]
+    measures = {
+        name: dict(zip(("value", "radius"), rounded(measured), strict=True))
         for name, measured in measure(face).items()
+    }
+    transform = None
+    if "yaw" in measures:
+        rows = head_transform(face, size).tolist()
+        transform = [[short(number) for number in row] for row in rows]
+    (seen,) = eyes.with_closures(picture.image, [face])
+    result = FrameResult(picture.name, [seen], size, image=picture.image)
+    return {
+        "measures": measures,
+        "head_transform": transform,
+        "eye_closure": (seen.eye_closure or EyeClosure()).to_dict(),
+        "gaze": gaze_dict(gaze_of(result, seen)),
     }
 
 

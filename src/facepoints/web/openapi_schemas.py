@@ -40,8 +40,21 @@ _FACE = _object(
         "radius": _array(_NUMBER, description="90 % error radius of every point, in pixels"),
         "visible": _array(_PART, description="probability that the point can be seen"),
         "measures": {"type": "object", "additionalProperties": _MEASURE},
+        "head_transform": {
+            "type": ["array", "null"],
+            "items": _array(_NUMBER),
+            "description": "4 x 4: from the head to the camera, in millimeters",
+        },
+        "eye_closure": {
+            "type": "object",
+            "description": "probability that each eye is closed, or why it is unknown",
+        },
+        "gaze": {
+            "type": "object",
+            "description": "yaw and pitch of the gaze, or why there is none",
+        },
     },
-    *("radius", "visible", "measures"),
+    *("radius", "visible", "measures", "head_transform", "eye_closure", "gaze"),
 )
 
 _FAILED = _object({"file": _TEXT, "error": _TEXT}, additionalProperties=False)

@@ -138,7 +138,8 @@ PREDICT = (
         "measure",
         False,
         "Also measure every face: head pose, openings of eyes and mouth, asymmetry, distances "
-        "and ratios, each with its 90 % error radius. This is not a diagnosis.",
+        "and ratios, each with its 90 % error radius; in JSON also the head transform, whether "
+        "eyes are closed, and the gaze. This is not a diagnosis.",
     ),
     Parameter(
         "landmarks",

@@ -23,6 +23,7 @@ from facepoints._util.memory import return_freed_memory
 from facepoints.api import FaceModel
 from facepoints.errors import DataError
 from facepoints.inference.alignment import TEMPLATES
+from facepoints.inference.eye_state import EyeStateModel
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import KAGGLE_15, KNOWN_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -128,7 +129,7 @@ class _Service:
         self.budget = MemoryBudget(settings.limits.max_memory)
         checksum = str(model.describe()["model"])
         stamp = {"version": __version__, "model": checksum}
-        self.context = Context(model.landmarks, stamp, settings.limits)
+        self.context = Context(model.landmarks, stamp, settings.limits, EyeStateModel.load())
         self.metrics = Metrics(
             {
                 "waiting_requests": ("requests that wait or are computed", self._jobs),
