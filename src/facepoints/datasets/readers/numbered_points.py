@@ -63,6 +63,7 @@ def _in_order(points: NDArray[np.float32], landmarks: LandmarkSet) -> float:
     """The fraction of faces (N, K, 2) whose eyes, mouth and chin lie in their usual order."""
     across = points[:, landmarks.columns(_ACROSS), 0]
     down = points[:, landmarks.columns(_DOWN), 1]
-    right = (np.diff(across, axis=1) > 0).all(axis=1) & (np.diff(down, axis=1) > 0).all(axis=1)
+    steps = np.concatenate([np.diff(across, axis=1), np.diff(down, axis=1)], axis=1)
+    right = np.asarray((steps > 0).all(axis=1))
     known = np.isfinite(across).all(axis=1) & np.isfinite(down).all(axis=1)
     return float(right[known].mean()) if known.any() else 0.0
