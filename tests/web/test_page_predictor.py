@@ -68,7 +68,8 @@ def png(image: Image) -> str:
     code = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
     kind = code[image.ndim if image.ndim == 2 else image.shape[2]]
     stored = image if kind is None else cv2.cvtColor(image, kind)
-    return b64encode(cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]).decode()
+    coded = cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    return b64encode(coded.tobytes()).decode()
 
 
 @pytest.fixture(scope="module")
