@@ -11,7 +11,10 @@ import pytest
 from report_pages import read_page
 from report_samples import EVIL, K, N, faces, model_with
 
+from facepoints.cli.main import main
 from facepoints.commands.evaluate import evaluate
+from facepoints.datasets import synthetic
+from facepoints.datasets.writers import write_kaggle
 from facepoints.errors import DataWarning
 from facepoints.evaluation.evaluate import measure_errors
 from facepoints.landmarks.known_sets import KAGGLE_15
@@ -114,6 +117,18 @@ def test_each_data_set_has_its_own_row(errors: np.ndarray, tmp_path: Path) -> No
     assert rows["all faces"]["faces"] == "30"
     assert rows[EVIL]["faces"] == "1"
     assert rows[EVIL]["RMSE"] == f"{6 / np.sqrt(2):.2f} px"
+
+
+def test_the_command_shows_each_of_its_data_sets(tmp_path: Path) -> None:
+    for seed, name in ((1, "a.csv"), (2, "b.csv")):
+        write_kaggle(synthetic.kaggle_like(3, seed=seed), tmp_path / name)
+    words = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    main(["evaluate", *words, "--out", str(tmp_path / "out")])
+    page = read_page(tmp_path / "out" / "report.html")
+    page.check()
+    faces_of = {row[""]: row["faces"] for row in page.table_with("by")}
+    assert (faces_of["a.csv"], faces_of["b.csv"], faces_of["all faces"]) == ("3", "3", "6")
+    assert "SHA-256" in page.words
 
 
 def test_few_faces_and_missing_labels_make_a_page_too(tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ class MeasureExtras:
             WriteError: a file cannot be written.
         """
         cells, event_cells = _cells(table), _cells(events)
+        if counts.error:
+            self.about["first unreadable file"] = counts.error
         if self.spreadsheet is not None and self._can("a spreadsheet", "openpyxl"):
             write_spreadsheet(self.spreadsheet, cells, event_cells, self.about)
         if self.report is not None and self._can("a report", "jinja2"):

@@ -49,6 +49,24 @@ _PLAIN = {
     "face": ("", "number of the face in its image or frame, from 0"),
     "track": ("", "number of the person in a video; empty for an image"),
     "score": ("", "probability that this is a face, 0 to 1"),
+    "gaze_yaw": (
+        "°",
+        "direction of the eyes, from the line between face and camera; positive: toward the "
+        "subject's left, the image's right; 0: into the camera",
+    ),
+    "gaze_pitch": ("°", "the same up and down; positive: up"),
+    "gaze_head_yaw": (
+        "°",
+        "direction of the eyes relative to the head; 0: straight ahead; positive: toward the "
+        "subject's left",
+    ),
+    "gaze_head_pitch": ("°", "the same up and down; positive: up"),
+    "looks_at_camera": (
+        "",
+        "1 if the eyes look at the camera, 0 if not; empty if there is no gaze or its radius is "
+        "too large to tell",
+    ),
+    "gaze_reason": ("", "why there is no gaze; empty if there is one"),
     "blink": ("", "1 in the frames of a blink, else 0; empty where blinks cannot be detected"),
     "eyes_closed": (
         "",
@@ -103,10 +121,10 @@ def is_measure(column: str) -> bool:
 
 
 def unit_of(column: str) -> str:
-    """The unit of a measure's column: "px", "mm", "°", or "" for a number without unit."""
+    """The unit of a column: "px", "mm", "°", "s", or "" for a number without unit."""
     description = describe(column)
     if description is None:
-        return ""
+        return _PLAIN.get(column, ("", ""))[0]
     return "mm" if column.endswith("_mm") else _UNITS[description.unit]
 
 
@@ -131,6 +149,9 @@ def _note(column: str) -> ColumnNote:
     if description is not None:
         return ColumnNote(column, unit_of(column), description.meaning)
     base = column.removesuffix("_r")
+    if base in _PLAIN:
+        unit = _PLAIN[base][0]
+        return ColumnNote(column, unit, f"90 % radius of {base}, in the same unit")
     description = describe(base)
     if description is not None:
         return ColumnNote(column, unit_of(base), f"radius of {base}: {description.radius}")

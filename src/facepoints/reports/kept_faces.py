@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.text_files import harmless_cell, original_cell
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
 from facepoints.reports.picture import crop_around
@@ -94,4 +95,5 @@ def _kept(result: FrameResult, number: int, face: Face) -> KeptFace:
             points=affine.apply(matrix, face.points),
             radius=(face.radius * scale).astype(np.float32),
         )
-    return KeptFace(result.file, result.frame, number, face, crop, face.track_id, doubt)
+    name = original_cell(harmless_cell(result.file))  # as in the rows of the table
+    return KeptFace(name, result.frame, number, face, crop, face.track_id, doubt)

@@ -30,6 +30,7 @@ _CHARTS = (
     ),
     ("Opening of the mouth", "height over length", ("mouth_opening",)),
     ("Head pose", "degrees", ("yaw", "pitch", "roll")),
+    ("Direction of the eyes", "degrees", ("gaze_yaw", "gaze_pitch")),
 )
 _KINDS = (("blink", "blinks"), ("eyes_closed", "eye closures"), ("yawn", "yawns"))
 _GAP = 0.25  # seconds: a longer pause between frames is not watched, as in `measurement.events`
@@ -147,7 +148,7 @@ def _chart(
         y_label=label + (" (band: 90 % interval)" if lines[0].low is not None else ""),
         x_range=(float(time[0]), end),
         y_range=y_range,
-        spans=spans if "pose" not in title else (),
+        spans=spans if label != "degrees" else (),
     )
 
 

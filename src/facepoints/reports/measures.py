@@ -140,7 +140,27 @@ def measure_table(row: Row, measures: Sequence[str]) -> Table:
             body.append([*cells, text("–"), text("not measured")])
         else:
             body.append([*cells, *_value_cells(name, float(value), float(radius or 0))])
+    for name in row:  # angles beside the measures, such as those of the gaze
+        if f"{name}_r" in row and not is_measure(name):
+            value, radius = row[name], row[f"{name}_r"]
+            cells = [Cell("", 99.0), text(name)]
+            if value == "":
+                body.append([*cells, text("–"), text(row.get("gaze_reason", ""))])
+            else:
+                body.append([*cells, *_value_cells(name, float(value), float(radius or 0))])
+    for eye in ("right", "left"):
+        body += _closure_row(row, f"{eye}_eye_closed", f"{eye}_eye_reason")
     return Table(columns, body)
+
+
+def _closure_row(row: Row, name: str, reason: str) -> list[list[Cell]]:
+    """The row of the probability that an eye is closed; none if the table has no such column."""
+    if name not in row:
+        return []
+    cells = [Cell("", 99.0), text(name)]
+    if row[name] == "":
+        return [[*cells, text("–"), text(row.get(reason, ""))]]
+    return [[*cells, number(float(row[name]), 2), text("a probability")]]
 
 
 def _value_cells(name: str, value: float, radius: float) -> list[Cell]:
