@@ -110,7 +110,7 @@ def photos_of_rows(
     """Join rows to `Photos`, and check their labels (`label_checks`).
 
     Adjacent rows of one file read it only once. The visibility of points counts as unknown if no
-    labeled point is hidden: many tools call every point visible.
+    labeled point is hidden, or all are: many tools give every point the same mark.
 
     Args:
         rows: at least one.
@@ -168,7 +168,7 @@ def photos_of_rows(
 
 
 def _visibility(rows: Sequence[FaceRow], labelled: NDArray[np.bool_]) -> NDArray[np.int8] | None:
-    """Visibility (N, K) of the points of all rows; None if no labeled point is hidden."""
+    """Visibility (N, K) of the points of all rows; None if no labeled point is hidden, or all."""
     if all(row.visibility is None for row in rows):
         return None
     visibility = np.full(labelled.shape, -1, dtype=np.int8)
@@ -176,7 +176,8 @@ def _visibility(rows: Sequence[FaceRow], labelled: NDArray[np.bool_]) -> NDArray
         if row.visibility is not None:
             visibility[number] = row.visibility
     visibility[~labelled] = -1
-    return visibility if (visibility == 0).any() else None
+    told = (visibility == 0).any() and (visibility == 1).any()
+    return visibility if told else None
 
 
 @dataclass(frozen=True)
