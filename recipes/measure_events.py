@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 from acting import acted, closure, gaping, turned
+from eye_crops import lid_heights
 from measure_factors import photos_of
 from numpy.typing import NDArray
 
@@ -45,6 +46,8 @@ NOISE = 4.0
 EVERY = 6
 """One photo in so many."""
 BLINKS = (0.8, 2.3)
+OPEN_EYES = 0.12
+"""Height over length of labeled lids; eyes below are closed in the photo, and cannot blink."""
 LIMITS = (
     ((0.15, 3.0), (0.2, 4.0), (0.25, 3.0), (0.25, 4.0), (0.25, 5.0), (0.3, 4.0)),
     ((0.6, 0.4), (0.45, 0.3), (0.3, 0.2), (0.15, 0.08)),
@@ -157,6 +160,8 @@ def main(recipe: Recipe) -> None:
     model = facepoints.load(eye_closure=True)
     courses: dict[str, list[Array]] = {name: [] for name in CLIPS}
     for photo, points in list(zip(photos.read_images(), photos.points, strict=True))[::EVERY]:
+        if lid_heights(points).min() < OPEN_EYES:
+            continue
         image, place = close_up(photo, points)
         for name, made in CLIPS.items():
             courses[name].append(course(model, partial(made, image, place)))

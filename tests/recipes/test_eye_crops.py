@@ -72,7 +72,7 @@ def test_the_test_set_and_its_copies_are_not_trained_on(data: Path) -> None:
 
 def test_the_network_sees_the_whole_of_a_single_eye() -> None:
     """The middle of a stored crop is the eye itself, enlarged."""
-    image = cv2.GaussianBlur(an_eye(0), (0, 0), 2)
+    image = np.asarray(cv2.GaussianBlur(an_eye(0), (0, 0), 2), dtype=np.uint8)
     stored = torch.from_numpy(eye_crops.widened(image))[None]
     view = eye_augment.plain(stored)[0, 0].numpy()
     enlarged = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
