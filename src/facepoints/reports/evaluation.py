@@ -153,7 +153,7 @@ def _sentences(report: Mapping[str, Any]) -> list[str]:
             f"counts as a failure."
         )
         if nme["left_out"]:
-            lacking = "both eye points" if name == "eyes" else "a box"
+            lacking = "the two eye points" if name == "eyes" else "a box"
             sentences.append(f"{nme['left_out']} faces without {lacking} were left out of that.")
     within, coverage = report["radius"]["within"], report["coverage"]
     verdict = "as promised"

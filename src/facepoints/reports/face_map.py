@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.datasets.samples import Samples
-from facepoints.landmarks.mean_face import mean_points
+from facepoints.landmarks.mean_face import MEAN_FACE, mean_points
 from facepoints.reports.picture import path_of
 from facepoints.reports.table import significant
 
@@ -16,6 +16,7 @@ __all__ = ["FaceMap", "MapPoint", "face_map"]
 
 _SIDE, _EDGE = 560, 50  # longer side of the drawing, and room around it
 _FIFTHS = 5
+_JAW = 17  # points of the jaw, the first of the mean face
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,16 @@ class MapPoint:
 
 @dataclass(frozen=True)
 class FaceMap:
-    """A drawing of a face with a circle at each point whose radius is the point's error."""
+    """A drawing of a face with a circle at each point whose radius is the point's error.
+
+    `outline` is a path of the mean face's jaw, for orientation; empty if the points are not known
+    on the mean face.
+    """
 
     width: float
     height: float
     edges: str
+    outline: str
     points: tuple[MapPoint, ...]
 
 
@@ -60,7 +66,9 @@ def face_map(truth: Samples, predicted: NDArray[np.float32]) -> FaceMap | None:
     counts = mask[rows].sum(axis=0)
     error = np.sqrt((relative**2).sum(axis=0) / np.maximum(counts, 1))
     shown = np.flatnonzero(counts > 0)
-    return _drawn(truth, shape, error, counts, shown)
+    on_mean_face = np.array_equal(shape, mean_points(truth.landmarks)[0])
+    outline = MEAN_FACE[:_JAW].astype(np.float64) if on_mean_face else shape[:0]
+    return _drawn(truth, shape, error, counts, shown, outline)
 
 
 def _shape(truth: Samples) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -108,8 +116,10 @@ def _drawn(
     error: NDArray[np.float64],
     counts: NDArray[np.int64],
     shown: NDArray[np.int64],
+    outline: NDArray[np.float64],
 ) -> FaceMap:
-    low, high = shape[shown].min(axis=0), shape[shown].max(axis=0)
+    every = np.concatenate([shape[shown], outline])
+    low, high = every.min(axis=0), every.max(axis=0)
     unit = _SIDE / max(float((high - low).max()), 1e-9)
     placed = (shape - low) * unit + _EDGE
     order = np.argsort(np.argsort(error[shown], kind="stable"), kind="stable")
@@ -131,4 +141,5 @@ def _drawn(
     edges = [e for e in truth.landmarks.edge_columns if present.issuperset(e)]
     drawn = "".join(path_of(placed[list(edge)]) for edge in edges)
     width_drawn, height_drawn = (high - low) * unit + 2 * _EDGE
-    return FaceMap(float(width_drawn), float(height_drawn), drawn, tuple(points))
+    jaw = path_of((outline - low) * unit + _EDGE) if len(outline) else ""
+    return FaceMap(float(width_drawn), float(height_drawn), drawn, jaw, tuple(points))
