@@ -65,9 +65,10 @@ def photos_of(folder: Path, people: set[str], count: int, held_out: bool) -> lis
     if not isinstance(photos, Photos):
         raise DataError(f"{folder} should hold photos with points")
     rows = np.flatnonzero(np.isin(photos.group, sorted(people)) == held_out)
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]
+    keep = np.zeros(len(photos), dtype=bool)
+    keep[rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]] = True
     model = facepoints.load()
-    found = ((image, model(image)) for image in photos.take(rows).read_images())
+    found = ((image, model(image)) for image in photos.take(keep).read_images())
     return [(image, max(faces, key=lambda one: one.box[2])) for image, faces in found if faces]
 
 
@@ -75,7 +76,8 @@ def equations(image: NDArray[np.uint8], face: Face) -> tuple[Array, Array]:
     """Rows (n, 3) and right sides (n,): the rows times the offset are where the irises lie, in
     millimeters from the middle of the corners, if the face looks at the camera."""
     pose = head_pose(face)
-    rows, sides = [np.empty((0, 3))], [np.empty(0)]
+    rows: list[Array] = [np.empty((0, 3))]
+    sides: list[Array] = [np.empty(0)]
     for sign, side in ((-1.0, "right"), (1.0, "left")):
         seen = eye_move(to_gray(image), face, pose, side)
         if not isinstance(seen, str):

@@ -20,6 +20,7 @@ from facepoints.cli.main import main
 from facepoints.commands import blur_video
 from facepoints.commands.blur import output_paths
 from facepoints.commands.blur_search import make_search
+from facepoints.detection import BuiltinDetector
 from facepoints.errors import SettingsError
 from facepoints.tracking.tracker import track_video
 from facepoints.video.source import open_video
@@ -307,6 +308,7 @@ def test_a_careful_search_asks_less_of_a_face(model) -> None:
     assert plain.model.min_score < plain.min_score
     assert careful.min_score < 0.2
     assert careful.model.any_angle
+    assert isinstance(careful.model.detector, BuiltinDetector)
     assert careful.model.detector.more_sides == (640,)
     assert not plain.model.any_angle
     assert careful.fill.hold_seconds > plain.fill.hold_seconds

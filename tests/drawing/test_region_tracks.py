@@ -9,7 +9,7 @@ from facepoints.drawing.face_region import DIRECTIONS, FaceRegion
 from facepoints.drawing.region_tracks import FillConfig, SeenFace, TrackedRegion, fill_tracks
 from facepoints.errors import SettingsError
 
-TIMES = np.arange(40) / 20  # two seconds
+TIMES: list[float] = (np.arange(40) / 20).tolist()  # two seconds
 SPEED = 60.0  # pixels per second, to the right
 
 

@@ -81,15 +81,12 @@ class FaceRegion:
 
     def mixed(self, other: FaceRegion, weight: float) -> FaceRegion:
         """The region between this one (`weight` 0) and another (`weight` 1)."""
-        center, reach, size = (
-            (1 - weight) * one + weight * two
-            for one, two in (
-                (self.center, other.center),
-                (self.reach, other.reach),
-                (self.size, other.size),
-            )
+        rest = 1 - weight
+        return FaceRegion(
+            rest * self.center + weight * other.center,
+            rest * self.reach + weight * other.reach,
+            rest * self.size + weight * other.size,
         )
-        return FaceRegion(center, reach, float(size))
 
 
 def face_region(face: Face, margin: float = 0.1) -> FaceRegion | None:
@@ -104,7 +101,7 @@ def face_region(face: Face, margin: float = 0.1) -> FaceRegion | None:
         The region; None if the face has no finite point.
     """
     points = face.points.astype(np.float64)
-    good = (np.abs(np.nan_to_num(points, nan=np.inf)) < _FAR).all(axis=1)
+    good = np.all(np.abs(np.nan_to_num(points, nan=np.inf)) < _FAR, axis=1)
     if not good.any():
         return None
     size = max(1.0, float(np.ptp(points[good], axis=0).max()))

@@ -89,7 +89,8 @@ def find_iris(gray: NDArray[np.uint8], corners: Array, lids: Array) -> Iris | No
     return Iris(center, float(darker[row, column]))
 
 
-def _sums(image: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sums(image: NDArray[np.floating], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sum of the kernel's pixels around each place. It is 0 outside the image."""
-    summed = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+    plain = image.astype(np.float32)
+    summed = cv2.filter2D(plain, -1, kernel, borderType=cv2.BORDER_CONSTANT)
     return np.maximum(np.asarray(summed, np.float32), 0)
