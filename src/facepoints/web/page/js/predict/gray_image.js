@@ -77,9 +77,9 @@ export function shrink(image, factor) {
   const [down, across] = [Math.min(factor, image.height), Math.min(factor, image.width)];
   const [height, width] = [Math.floor(image.height / down), Math.floor(image.width / across)];
   const data = new Uint8Array(width * height);
+  if (down === 2 && across === 2) return halved(image, { data, width, height });
   const sums = new Uint32Array(width);
   const share = Math.fround(1 / (down * across));
-  const isQuarter = down === 2 && across === 2; // there OpenCV rounds halves up
   for (let y = 0; y < height; y += 1) {
     sums.fill(0);
     for (let row = y * down; row < (y + 1) * down; row += 1) {
@@ -92,10 +92,22 @@ export function shrink(image, factor) {
     }
     const to = y * width;
     for (let x = 0; x < width; x += 1) {
-      data[to + x] = isQuarter ? (sums[x] + 2) >> 2 : roundHalfEven(Math.fround(sums[x] * share));
+      data[to + x] = roundHalfEven(Math.fround(sums[x] * share));
     }
   }
   return { data, width, height };
+}
+
+/** Fill an image with the averages of blocks of 2 x 2 pixels, where OpenCV rounds halves up. */
+function halved({ data: from, width: stride }, half) {
+  for (let y = 0, to = 0; y < half.height; y += 1) {
+    let upper = 2 * y * stride;
+    let lower = upper + stride;
+    for (let x = 0; x < half.width; x += 1, to += 1, upper += 2, lower += 2) {
+      half.data[to] = (from[upper] + from[upper + 1] + from[lower] + from[lower + 1] + 2) >> 2;
+    }
+  }
+  return half;
 }
 
 /** For each new pixel along a side: the two old ones and their weights, of 2^11. Beyond the border,
