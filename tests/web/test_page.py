@@ -524,16 +524,16 @@ def test_axe_finds_nothing_serious(site: Site, scheme: str) -> None:
 
 def test_a_phone_shows_everything_without_scrolling_sideways(site: Site, media: Path) -> None:
     site.open(media / "face.png")
-    site.page.set_viewport_size({"width": 360, "height": 740})
+    site.page.set_viewport_size({"width": 320, "height": 640})
     wide = "() => document.scrollingElement.scrollWidth"
     try:
-        assert site.page.evaluate(wide) <= 360
+        assert site.page.evaluate(wide) <= 320
         for selector in ("#stage", "#measures", '[data-save="jsonl"]', '[data-action="camera"]'):
             box = site.page.query_selector(f"#work {selector}").bounding_box()
             assert box["x"] >= 0, selector
-            assert box["x"] + box["width"] <= 360, selector
+            assert box["x"] + box["width"] <= 320, selector
         site.clear()
-        assert site.page.evaluate(wide) <= 360
+        assert site.page.evaluate(wide) <= 320
     finally:
         site.page.set_viewport_size({"width": 1280, "height": 800})
 
@@ -557,6 +557,16 @@ def test_webassembly_that_is_missing_is_said(site: Site) -> None:
     page.goto(site.server.address)
     page.wait_for_selector(".alert")
     assert "This browser has no WebAssembly" in page.inner_text("#alerts")
+    context.close()
+
+
+def test_models_that_cannot_be_loaded_are_said(site: Site) -> None:
+    context = site.page.context.browser.new_context()
+    context.route("**/models/*", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(site.server.address)
+    page.wait_for_selector(".alert")
+    assert "The models could not be loaded." in page.inner_text("#alerts")
     context.close()
 
 

@@ -55,7 +55,17 @@ function penOf(face, view) {
   let line = Math.max(0.5, 0.5 * (extent / 100) ** 0.85, Math.min(shown / 2500, extent / 100));
   if (view.zoom) line = Math.min(Math.max(line * view.zoom, 0.9), 2.2) / view.zoom;
   const tall = Math.min(Math.max(8, 1.7 * shown ** 0.3, 0.07 * extent), 0.05 * shown + 6);
-  return { line, dot: 1.9 * line, rim: 0.5 * line, text: view.zoom ? 13 / view.zoom : tall };
+  // dots do not touch their neighbors on an edge
+  const dot = Math.min(1.9 * line, Math.max(0.8 * line, 0.28 * medianEdge(face, view.edges)));
+  return { line, dot, rim: 0.5 * line, text: view.zoom ? 13 / view.zoom : tall };
+}
+
+function medianEdge({ points }, edges) {
+  const lengths = edges.map(([a, b]) =>
+    Math.hypot(points[a][0] - points[b][0], points[a][1] - points[b][1]),
+  );
+  lengths.sort((a, b) => a - b);
+  return lengths.length ? lengths[lengths.length >> 1] : Infinity;
 }
 
 /**
@@ -123,12 +133,11 @@ function drawEdges(canvas, face, pen, view) {
 }
 
 function drawPoints(canvas, face, pen, view) {
-  const dot = Math.min(pen.dot, view.zoom ? pen.dot : 0.03 * extentOf(face));
   const [seen, hidden] = [new Path2D(), new Path2D()];
   face.points.forEach(([x, y], k) => {
     const path = isHidden(face, k, view) ? hidden : seen;
-    path.moveTo(x + dot, y);
-    path.arc(x, y, dot, 0, TURN);
+    path.moveTo(x + pen.dot, y);
+    path.arc(x, y, pen.dot, 0, TURN);
   });
   const pale = palerColor(face.track, view.colors);
   canvas.strokeStyle = "rgb(8 12 20 / 0.65)";

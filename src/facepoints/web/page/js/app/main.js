@@ -1,6 +1,5 @@
 /** Starts the page: it loads the models, and keeps what a person asks for until they are there. */
 
-import { App } from "./app.js";
 import { byId } from "./dom.js";
 import { Engine, missingFeature } from "./engine.js";
 import { listenForChoice, listenForFiles } from "./intake.js";
@@ -20,8 +19,11 @@ async function start() {
   const engine = new Engine();
   const waiting = listenForStart();
   let settings;
+  let App;
   try {
+    const parts = import("./app.js"); // while the models are loading
     settings = await engine.load();
+    ({ App } = await parts);
   } catch (error) {
     byId("loading").textContent = "";
     alertPerson("", `The models could not be loaded. ${error.message} Reload the page to try again.`);
@@ -37,8 +39,8 @@ async function start() {
 /**
  * Listen for files, buttons and the camera from the first moment.
  *
- * @returns {(app: App) => Promise<void>} does what was asked for while the models were loading, and
- *     everything from then on.
+ * @returns {(app: import("./app.js").App) => Promise<void>} does what was asked for while the models
+ *     were loading, and everything from then on.
  */
 function listenForStart() {
   const asked = [];
