@@ -100,7 +100,7 @@ def test_help_of_switches_that_turn_something_off_is_not_reversed(pages: dict[st
         for option, (_, text) in options_of(page).items()
         if option.startswith("--no-")
     }
-    assert set(switches) == {"--no-smooth", "--no-onnx", "--no-open"}
+    assert set(switches) == {"--no-smooth", "--no-onnx", "--no-open", "--no-report"}
     for text in switches.values():
         assert text.startswith("Do not ")
         assert "default: on" not in text
