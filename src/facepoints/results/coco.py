@@ -116,7 +116,11 @@ def _annotations(records: Iterable[Record]) -> Iterator[Record]:
                 "bbox": face["box"],
                 "area": face["box"][2] * face["box"][3],
                 "score": face["score"],
-                **{key: face[key] for key in ("radius", "visible", "track", "measures") if key in face},
+                **{
+                    key: face[key]
+                    for key in ("radius", "visible", "track", "measures")
+                    if key in face
+                },
             }
 
 
