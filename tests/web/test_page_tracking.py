@@ -71,7 +71,9 @@ def actor(
 
 
 def line(start: Sequence[float], step: Sequence[float], count: int) -> NDArray[np.float64]:
-    return np.asarray(start, float) + np.asarray(step, float) * np.arange(count)[:, None]
+    return np.asarray(start, np.float64) + np.arange(float(count))[:, None] * np.asarray(
+        step, np.float64
+    )
 
 
 def short(value: Any) -> Any:
