@@ -208,3 +208,30 @@ def test_faces_have_the_visibility_of_their_own_crop() -> None:
         np.testing.assert_allclose(visible, np.array([1, 1, 1, 0.5]) * tone / 255, rtol=1e-5)
     (plain,) = Predictor(DiscModel(), BoxDetector())(images[1])
     assert plain.visible is None
+
+
+class LastDigits(DiscModel):
+    """Predicts points with other last digits, as another processor does, and keeps the crops."""
+
+    def __init__(self, digits: float) -> None:
+        super().__init__(refinement_passes=2)
+        self.digits = digits
+        self.seen: list[NDArray[np.uint8]] = []
+
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
+        self.seen.append(crops)
+        output = super().__call__(crops)
+        turned = affine.apply(affine.rotation_matrix(20, (31.5, 31.5)), output.points)
+        change = np.random.default_rng(1).uniform(-self.digits, self.digits, turned.shape)
+        return output._replace(points=(turned + change).astype(np.float32))
+
+
+def test_last_digits_of_detections_and_points_do_not_move_crops() -> None:
+    """Else every processor would see other pixels, and find points some tenths of a pixel off."""
+    models = LastDigits(0.0), LastDigits(1e-5)
+    for model in models:
+        x, y, width, height = DETECTION.box
+        detection = Detection((x + model.digits, y - model.digits, width, height))
+        predict_refined(model, [noise()], [initial_crop(model, 0, detection)], 0.0)
+    assert len(models[0].seen) == 3
+    np.testing.assert_array_equal(models[0].seen, models[1].seen)

@@ -80,8 +80,8 @@ export function initialCrop({ face_box: [left, top, across, down] }, { box, angl
  * @param {number[][]} matrices first crop of each face.
  * @param {number} minScore score that the caller asks of a face. Faces far below it are left out.
  * @param {object} config "crop" of the page's settings.
- * @returns {Promise<{index: number, output: object}[]>} for each face that is left, the index of its
- *   first crop and the output of its last one (`LandmarkModel.predict`).
+ * @returns {Promise<{index: number, output: object}[]>} for each face that is left, the index of
+ *   its first crop and the output of its last one (`LandmarkModel.predict`).
  */
 export async function predictRefined(model, gray, matrices, minScore, config) {
   const { description } = model;

@@ -28,7 +28,8 @@ export function decode(cells, size, minScore, scale, settings) {
       ([united, smaller], k) =>
         k === 0 || united > settings.same_iou || smaller > settings.same_overlap,
     );
-    const near = left.filter((_, k) => k === 0 || (isSame[k] && overlaps[k][0] > settings.mean_iou));
+    const isNear = (_, k) => k === 0 || (isSame[k] && overlaps[k][0] > settings.mean_iou);
+    const near = left.filter(isNear);
     faces.push(detection(averageFrame(near), best.score, settings.mean_box));
     left = left.filter((_, k) => !isSame[k]);
   }

@@ -71,8 +71,9 @@ export class FaceDetector {
     return decode(cells.data, [image.height, image.width], minScore, scale, this.settings);
   }
 
-  /** An image of about `side` pixels at most, padded to multiples of the network's coarsest stride,
-   * and the factors [x, y] of the resizing. Shrinking by a whole number is preferred: it is faster. */
+  /** An image of about `side` pixels at most, padded to multiples of the network's coarsest
+   * stride, and the factors [x, y] of the resizing. Shrinking by a whole number is preferred: it is
+   * faster. */
   #resized(gray, side) {
     const { multiple, padding, resize_tolerance: tolerance } = this.settings;
     const longest = Math.max(gray.width, gray.height);
@@ -101,7 +102,8 @@ export class FaceDetector {
 }
 
 function padded(image, multiple, padding) {
-  const [width, height] = [image.width, image.height].map((n) => Math.ceil(n / multiple) * multiple);
+  const fitted = (length) => Math.ceil(length / multiple) * multiple;
+  const [width, height] = [fitted(image.width), fitted(image.height)];
   if (width === image.width && height === image.height) return image;
   const data = new Uint8Array(width * height).fill(padding);
   for (let y = 0; y < image.height; y += 1) {

@@ -61,7 +61,7 @@ export function rotated({ data, width, height }) {
   return { data: turned, width: height, height: width };
 }
 
-/** The nearest whole number; halves to the even one, as processors and Python round. */
+/** The nearest whole number; halves to the even one, as Python rounds. */
 export function roundHalfEven(value) {
   const floor = Math.floor(value);
   const rest = value - floor;
@@ -70,7 +70,8 @@ export function roundHalfEven(value) {
 
 /**
  * Shrink an image by averaging blocks of `factor` x `factor` pixels. A side of fewer pixels than
- * `factor` becomes one pixel. Otherwise incomplete blocks at the right and lower border are dropped.
+ * `factor` becomes one pixel. Otherwise incomplete blocks at the right and lower border are
+ * dropped.
  */
 export function shrink(image, factor) {
   if (factor === 1) return image;
@@ -110,8 +111,8 @@ function halved({ data: from, width: stride }, half) {
   return half;
 }
 
-/** For each new pixel along a side: the two old ones and their weights, of 2^11. Beyond the border,
- * OpenCV gives the pixel at the border all weight in a row, but not in a column. */
+/** For each new pixel along a side: the two old ones and their weights, of 2^11. Beyond the
+ * border, OpenCV gives the border's pixel all weight in a row, but not in a column. */
 function linearTaps(before, after, isRow) {
   const scale = before / after;
   const taps = { low: new Int32Array(after), high: new Int32Array(after) };
@@ -161,8 +162,8 @@ export function resizeLinear(image, width, height) {
   return { data, width, height };
 }
 
-/** Side in pixels of the blocks that are averaged into one pixel. A last digit of the shrinking must
- * not decide it. */
+/** Side in pixels of the blocks that are averaged into one pixel. A last digit of the shrinking
+ * must not decide it. */
 function blocks(shrinking) {
   return Math.max(1, Math.ceil(0.5 * shrinking - 1e-9));
 }
@@ -180,7 +181,8 @@ function neededRegion(image, matrix, width, height) {
   const [a, b, right, c, d, down] = invert(matrix);
   const block = blocks(Math.sqrt(Math.abs(a * d - b * c)));
   const range = (along, across, shift, limit) => {
-    const ends = [-1, width].flatMap((x) => [-1, height].map((y) => along * x + across * y + shift));
+    const at = (x, y) => along * x + across * y + shift;
+    const ends = [at(-1, -1), at(-1, height), at(width, -1), at(width, height)];
     const low = Math.floor(Math.min(...ends)) - 2 * block;
     const first = Math.min(Math.max(low, 0), limit - 1);
     const high = Math.ceil(Math.max(...ends)) + 2 * block + 1;
@@ -266,9 +268,13 @@ function warpInto(out, image, [left, top], [across, down], matrix) {
       const here = left + Math.min(Math.max(x0, 0), lastX);
       const there = left + Math.min(Math.max(x0 + 1, 0), lastX);
       const k = ((placeY & 31) * 32 + (placeX & 31)) * 4;
-      const upper = data[near * stride + here] * WEIGHTS[k] + data[near * stride + there] * WEIGHTS[k + 1];
-      const lower = data[far * stride + here] * WEIGHTS[k + 2] + data[far * stride + there] * WEIGHTS[k + 3];
-      out.target[to] = (upper + lower + 16384) >> 15;
+      const [upper, lower] = [near * stride, far * stride];
+      const sum =
+        data[upper + here] * WEIGHTS[k] +
+        data[upper + there] * WEIGHTS[k + 1] +
+        data[lower + here] * WEIGHTS[k + 2] +
+        data[lower + there] * WEIGHTS[k + 3];
+      out.target[to] = (sum + 16384) >> 15;
     }
   }
 }

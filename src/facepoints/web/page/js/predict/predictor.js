@@ -161,8 +161,10 @@ export class FacePredictor {
     for (const { index, output } of found) {
       const detected = detections ? detections[known[index]].score : 1;
       const score = judges ? combinedScore(output.score, detected, predictor) : detected;
-      const isFinite = output.points.every(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
-      if (score >= minScore && isFinite) faces.push({ ...output, score, box: boundingBox(output.points) });
+      const box = boundingBox(output.points);
+      if (score >= minScore && output.points.flat().every(Number.isFinite)) {
+        faces.push({ ...output, score, box });
+      }
     }
     const each = withoutDuplicates(faces, description.canonical_points, predictor);
     return each.map((face) => asRecord(face));
