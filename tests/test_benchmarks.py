@@ -11,6 +11,7 @@ from typing import Any
 
 import accuracy
 import blur
+import browser
 import kaggle_like
 import load
 import pytest
@@ -29,6 +30,7 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
         lambda c: accuracy.table(c["rows"], "lfpw"),
         lambda c: accuracy.table(c["rows"], "youtube"),
     ],
+    "browser": [browser.table],
     "blur": [
         lambda c: blur.cover_table(c["sets"], "photos"),
         lambda c: blur.size_table(c["by_size"]),
