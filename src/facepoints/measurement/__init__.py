@@ -8,7 +8,7 @@ The true landmarks' value lies within the radius in 90 % of cases. Nothing here 
 - `symmetry`: asymmetry
 - `uncertainty`, `radius_factors`: the error radius
 - `gaze`, `iris`, `gaze_factors`: where the eyes look
-- `events`: blinks, closed eyes and yawns in a video
+- `events`, `event_config`: blinks, closed eyes and yawns in a video
 """
 
 from __future__ import annotations
