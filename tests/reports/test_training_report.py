@@ -65,6 +65,11 @@ def test_a_jumping_curve_asks_for_a_lower_learning_rate() -> None:
     assert one.startswith("A steadier curve")
 
 
+def test_a_short_steep_fall_is_no_jump() -> None:
+    (one,) = advice([3.80, 3.69, 3.50, 3.39, 3.16, 3.06, 3.05])
+    assert one.startswith("Train longer, into a new folder")
+
+
 def test_rare_points_few_faces_and_no_held_out_rows_are_said() -> None:
     found = advise(history(SETTLED), SETTINGS, {**LABELS, "chin": 12}, 1000, GOOD)
     assert ["chin (12)" in one.why for one in found] == [True]

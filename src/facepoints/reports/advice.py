@@ -18,7 +18,7 @@ from facepoints.reports.table import percent, significant
 
 __all__ = ["Advice", "advise"]
 
-_FALLING = 0.02  # of the error: it fell by more than this in the last fifth of the epochs
+_FALLING = 0.02  # of the error: it fell by more than this from the fifth before to the last one
 _WORSE = 0.03  # of the lowest error: the last one is higher by more than this
 _FEW_LABELS = 50  # of a point
 _FEW_FACES = 200
@@ -114,7 +114,7 @@ def _trend(
                 ),
             )
         ]
-    tail = max(1, count // 5)
+    tail = max(2, count // 5)
     before, after = float(error[-2 * tail : -tail].mean()), float(error[-tail:].mean())
     fall = 1 - after / before
     if fall > _FALLING and best >= 0.9 * count - 1:
@@ -122,13 +122,14 @@ def _trend(
         return [
             Advice(
                 f"Train longer, into a new folder: twice the {budget}",
-                f"The validation error still fell by {percent(fall)} over the last fifth of the "
-                "epochs. The learning rate ends near zero, so resuming would change little; a "
+                f"The validation error still fell by {percent(fall)} over the last {tail} epochs. "
+                "The learning rate ends near zero, so resuming would change little; a "
                 "longer run from the start keeps it high for longer.",
             )
         ]
     late = error[count // 2 :]
-    jumps = float(np.abs(np.diff(late)).mean() / late.mean()) if len(late) > 2 else 0.0
+    rises = np.clip(np.diff(late), 0, None)  # a steep but steady fall is no jump
+    jumps = 2 * float(rises.mean() / late.mean()) if len(late) > 2 else 0.0
     if jumps > _WORSE:
         return [
             Advice(
