@@ -25,7 +25,7 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "jaw": ("right_jaw", "chin", "left_jaw"),
     "right_eyebrow": ("right_brow", "right_eyebrow"),
     "left_eyebrow": ("left_brow", "left_eyebrow"),
-    "nose": ("nose", "right_nostril", "left_nostril"),
+    "nose": ("nose", "right_nostril", "left_nostril", "right_nose", "left_nose"),
     "right_eye": ("right_eye_",),
     "left_eye": ("left_eye_",),
     "pupils": ("right_pupil", "left_pupil"),
