@@ -27,11 +27,12 @@ from facepoints.inference.eye_state import EyeStateModel
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import KAGGLE_15, KNOWN_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.web.answers import Answer, Context, align_job, blur_job, model_json, predict_job
+from facepoints.web.answers import Answer, Context, model_json
 from facepoints.web.api_errors import ApiError
 from facepoints.web.docs_page import DOCS_CSS, docs_html
 from facepoints.web.gate import Access, Gate
 from facepoints.web.headers import PAGE_HEADERS
+from facepoints.web.image_answers import align_job, blur_job
 from facepoints.web.limits import ServiceLimits
 from facepoints.web.metrics import CONTENT_TYPE, Metrics, resident_bytes
 from facepoints.web.openapi import openapi
@@ -48,6 +49,7 @@ from facepoints.web.parameters import (
     parse_parameters,
 )
 from facepoints.web.picture_queue import Job, PictureQueue, QueueFullError
+from facepoints.web.predict_answer import predict_job
 from facepoints.web.uploads import MemoryBudget, Reservation, Upload, receive_uploads
 
 __all__ = ["ServiceSettings", "make_app"]
