@@ -16,6 +16,7 @@ import kaggle_like
 import load
 import pytest
 import radius
+import service
 import steady
 import throughput
 import video
@@ -40,6 +41,10 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
     "kaggle_like": [lambda c: kaggle_like.table(c["rows"])],
     "load": [load.table],
     "radius": [lambda c: radius.table(c["sets"])],
+    "service": [
+        lambda c: service.rate_table(c["comparison"]),
+        lambda c: service.soak_table(c["soak"]),
+    ],
     "steady": [
         lambda c: steady.motion_table(c["motion"]),
         lambda c: steady.identity_table(c["identity"]),
