@@ -222,7 +222,7 @@ def _definitions(measures: Sequence[str]) -> Table:
                 text(", ".join(description.points) or "all that are fixed on the head"),
             ]
         )
-    return Table(columns, body)
+    return Table(columns, body, words=True)
 
 
 def _dictionary(names: Sequence[str]) -> Table:
@@ -233,4 +233,4 @@ def _dictionary(names: Sequence[str]) -> Table:
     )
     notes = column_notes(dict.fromkeys(names))
     body = [[text(n.name, strong=True), text(n.unit), text(n.meaning)] for n in notes]
-    return Table(columns, body)
+    return Table(columns, body, words=True)

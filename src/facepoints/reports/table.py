@@ -60,12 +60,14 @@ class Table:
         rows: cells, as many in a row as there are columns.
         caption: a line above the table; empty: none.
         sortable: False if the order of the rows has a meaning.
+        words: True for a table of sentences: on a phone, its cells are below each other.
     """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     sortable: bool = True
+    words: bool = False
 
 
 def text(value: str, *, strong: bool = False, link: str = "") -> Cell:
