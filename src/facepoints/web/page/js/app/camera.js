@@ -8,7 +8,8 @@ const WANTED = { video: { width: { ideal: 640 }, height: { ideal: 480 }, facingM
 /** Why the camera does not start, by the name of the browser's error. */
 const REASONS = {
   NotAllowedError:
-    "The camera was refused. Allow it for this page in the browser's address bar or settings, then try again.",
+    "The camera was refused. Allow it for this page in the browser's address bar or settings, " +
+    "then try again.",
   NotFoundError: "No camera was found. Connect one, then try again.",
   NotReadableError: "The camera cannot be read. Close other programs that use it, then try again.",
   OverconstrainedError: "The camera does not offer a usable picture size.",

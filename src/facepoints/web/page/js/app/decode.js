@@ -1,6 +1,6 @@
 /** Photos as pixels: the picture as a person sees it, with its EXIF turn. */
 
-import { headerSize, kindOf, tooLarge } from "./kinds.js";
+import { kindOf, tooLarge } from "./kinds.js";
 
 /** A file cannot be used. The message says what was expected, what came and what to do. */
 export class FileError extends Error {}
@@ -27,8 +27,7 @@ export async function checkFile(file) {
     const what = known.format ? `It is an ${known.format} drawing` : "Its content is something else";
     throw new FileError(`This is not a photo or a video. ${what}. ${CONVERT}`);
   }
-  const size = headerSize(known.format, known.head);
-  const reason = tooLarge(size, file.size);
+  const reason = tooLarge(known.size, file.size);
   if (reason) throw new FileError(reason);
   return known;
 }

@@ -1,6 +1,8 @@
 /** Files that come in: dropped, pasted, or chosen. */
 
-const MOST_FILES = 5000; // of one drop; more would fill the list and the memory
+const MOST_FILES = 5000; // at once; more would fill the list and the memory
+const TOO_MANY =
+  `Only the first ${MOST_FILES} files are opened at once. For more, use “facepoints predict”.`;
 
 /**
  * A file that came in.
@@ -31,7 +33,11 @@ export function listenForFiles({ files, refused }, veil) {
     event.preventDefault();
     over(-depth);
     if (!carries(event)) refused("Drop files, not text or links: this page loads nothing from elsewhere.");
-    else files(await droppedFiles(event.dataTransfer));
+    else {
+      const dropped = await droppedFiles(event.dataTransfer);
+      if (dropped.length > MOST_FILES) refused(TOO_MANY);
+      files(dropped.slice(0, MOST_FILES));
+    }
   });
   addEventListener("paste", (event) => {
     if (event.target.closest?.("input:not([type=checkbox]), textarea")) return;
@@ -65,7 +71,7 @@ async function droppedFiles(transfer) {
 }
 
 async function collect(entry, folder, quiet, found) {
-  if (found.length >= MOST_FILES || entry.name.startsWith(".")) return;
+  if (found.length > MOST_FILES || entry.name.startsWith(".")) return;
   if (entry.isFile) {
     const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
     if (file) found.push({ file, name: folder + file.name, quiet });
@@ -84,10 +90,11 @@ async function collect(entry, folder, quiet, found) {
  * Let a person choose files.
  *
  * @param {HTMLInputElement} input of files or of a folder.
- * @param {(files: Incoming[]) => void} files
+ * @param {{files: (files: Incoming[]) => void, refused: (message: string) => void}} on
  */
-export function listenForChoice(input, files) {
+export function listenForChoice(input, { files, refused }) {
   input.addEventListener("change", () => {
+    if ((input.files?.length ?? 0) > MOST_FILES) refused(TOO_MANY);
     const chosen = [...(input.files ?? [])].slice(0, MOST_FILES).map((file) => ({
       file,
       name: file.webkitRelativePath || file.name,

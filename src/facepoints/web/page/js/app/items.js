@@ -4,6 +4,7 @@ import { checkFile, decodePhoto, FileError, photoPixels } from "./decode.js";
 
 const KEPT = 4; // decoded photos in memory; others are decoded again when they are shown
 const THUMBNAIL = 96; // pixels
+const SOME = 25; // files after which the list is shown again while many are opened
 
 /**
  * An opened file.
@@ -55,12 +56,13 @@ export class Items extends EventTarget {
       const item = this.#make(name, known.kind ?? "photo", { file, format: known.format });
       if (known instanceof Error) this.#fail(item, known);
       if (item.kind === "video") item.state = "done";
-      first ??= item;
       this.list.push(item);
+      first ??= item;
+      if (item === first || this.list.length % SOME === 0) this.#fire("list");
+      if (item === first) this.choose(first);
+      this.run(); // while the others are checked
     }
     this.#fire("list");
-    if (first) this.choose(first);
-    this.run();
     return others;
   }
 

@@ -9,7 +9,8 @@ export const LONGEST_SIDE = 16384;
 /** Largest photo file in bytes. */
 export const MOST_BYTES = 300e6;
 
-const HEAD = 512 * 1024; // bytes; a JPEG's size can come after a large preview picture
+const HEAD = 4096; // bytes
+const LONG_HEAD = 512 * 1024; // bytes; a JPEG's size can come after a large preview picture
 
 /** Formats by their first bytes: what the page calls them, and whether it is a photo or a video. */
 const SIGNATURES = [
@@ -33,16 +34,25 @@ const SIGNATURES = [
  * What a file is.
  *
  * @param {Blob} file
- * @returns {Promise<{kind: "photo"|"video"|"other", format: string, head: Uint8Array}>} format:
- *     for messages; head: its first bytes.
+ * @returns {Promise<{kind: "photo"|"video"|"other", format: string, size: number[] | null}>}
+ *     format: for messages; size: [width, height] of a photo, null if its header does not tell.
  */
 export async function kindOf(file) {
-  const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
+  const head = await headOf(file, HEAD);
   const text = String.fromCharCode(...head.subarray(0, 32)); // a character for each byte
   const found = SIGNATURES.find(([pattern]) => pattern.test(text));
-  if (found) return { kind: found[2], format: found[1], head };
+  if (found) {
+    const [, format, kind] = found;
+    let size = headerSize(format, head);
+    if (!size && format === "JPEG") size = headerSize(format, await headOf(file, LONG_HEAD));
+    return { kind, format, size };
+  }
   const svg = /^\s*<(\?xml|svg|!--)/.test(text) && file.type === "image/svg+xml";
-  return { kind: "other", format: svg ? "SVG" : "", head };
+  return { kind: "other", format: svg ? "SVG" : "", size: null };
+}
+
+async function headOf(file, bytes) {
+  return new Uint8Array(await file.slice(0, bytes).arrayBuffer());
 }
 
 /**
@@ -53,9 +63,10 @@ export async function kindOf(file) {
  * @returns {number[] | null} [width, height]; null if the format is not known here.
  */
 export function headerSize(format, head) {
+  if (!READERS[format]) return null;
   const data = new DataView(head.buffer, head.byteOffset, head.byteLength);
   try {
-    return READERS[format]?.(data) ?? null;
+    return READERS[format](data);
   } catch {
     return null; // the header is cut off; the decoder says so
   }

@@ -48,13 +48,13 @@ function listenForStart() {
     asked.push(task);
     byId("loading").textContent = "Loading the models; your files are opened then …";
   };
-  const open = (files) => act((app) => app.open(files));
-  listenForFiles(
-    { files: open, refused: (message) => alertPerson("", message) },
-    byId("drop-veil"),
-  );
-  listenForChoice(byId("file-input"), open);
-  listenForChoice(byId("folder-input"), open);
+  const on = {
+    files: (files) => act((app) => app.open(files)),
+    refused: (message) => alertPerson("", message),
+  };
+  listenForFiles(on, byId("drop-veil"));
+  listenForChoice(byId("file-input"), on);
+  listenForChoice(byId("folder-input"), on);
   const actions = {
     files: () => byId("file-input").click(),
     folder: () => byId("folder-input").click(),

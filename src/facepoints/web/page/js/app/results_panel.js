@@ -147,7 +147,8 @@ export class ResultsPanel extends EventTarget {
   #pointRow(name, k) {
     const mark = (detail) => () => this.dispatchEvent(new CustomEvent("mark", { detail }));
     const one = { points: [k], lines: false };
-    const button = make("button", { type: "button", onfocus: mark(one), onclick: mark(one) }, pointName(k, name));
+    const listeners = { onfocus: mark(one), onclick: mark(one) };
+    const button = make("button", { type: "button", ...listeners }, pointName(k, name));
     const cells = [0, 1, 2, 3].map(() => make("td", { class: "number" }));
     const row = make("tr", {}, make("th", { scope: "row" }, button), ...cells);
     row.addEventListener("pointerenter", mark(one));

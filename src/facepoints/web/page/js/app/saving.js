@@ -51,7 +51,9 @@ export class Saving {
     const items = one ? [current].filter(Boolean) : list;
     if (!items.length) throw new Error("Nothing is open that could be saved.");
     const busy = items.filter((item) => ["waiting", "working"].includes(item.state));
-    if (busy.length) throw new Error(`${counted(busy.length, "picture")} still to be analyzed. Save after that.`);
+    if (busy.length) {
+      throw new Error(`${counted(busy.length, "picture")} still to be analyzed. Save after that.`);
+    }
     return items;
   }
 

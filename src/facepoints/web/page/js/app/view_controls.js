@@ -114,7 +114,12 @@ function shortcutsOf(app, buttons, clicks, original) {
     { keys: ["pagedown"], label: "PgDn", does: "Next file", onPicture: true, act: () => app.openNext(1) },
     { keys: ["pageup"], label: "PgUp", does: "File before", onPicture: true, act: () => app.openNext(-1) },
     { keys: [" "], label: "Space", does: "Play or pause", onPicture: true, act: () => player.toggle() },
-    { keys: [",", "."], label: ", .", does: "Frame before, next frame", act: (event) => player.step(event.key === "." ? 1 : -1) },
+    {
+      keys: [",", "."],
+      label: ", .",
+      does: "Frame before, next frame",
+      act: (event) => player.step(event.key === "." ? 1 : -1),
+    },
     { keys: ["?"], label: "?", does: "This help", act: () => byId("help-dialog").showModal() },
   ];
 }

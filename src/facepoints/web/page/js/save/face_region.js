@@ -82,7 +82,8 @@ function leastSquares(rows, points, weights) {
     ...[0, 1].map((c) => sumOf(rows, (row, k) => weights[k] * row[i] * points[k][c])),
   ]);
   for (let i = 0; i < 4; i += 1) {
-    const best = [0, 1, 2, 3].slice(i).reduce((a, b) => (Math.abs(normal[b][i]) > Math.abs(normal[a][i]) ? b : a));
+    const larger = (a, b) => (Math.abs(normal[b][i]) > Math.abs(normal[a][i]) ? b : a);
+    const best = [0, 1, 2, 3].slice(i).reduce(larger);
     [normal[i], normal[best]] = [normal[best], normal[i]];
     if (Math.abs(normal[i][i]) < 1e-12) return null;
     for (let j = 0; j < 4; j += 1) {
