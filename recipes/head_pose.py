@@ -12,6 +12,10 @@ Radii: by yaw, what must be added to the radius of the landmarks' errors (as the
 squares) so that 90 % of the directions, of up to 30 degrees up or down, lie within the radius.
 People differ, and there are two, so RESERVE widens them.
 
+The level is the pitch of the fitted head of people who look straight at the camera: the median of
+the training people of `scut` (Liang et al. 2018), frontal portraits. Two people cannot tell it: from
+one person to the next it differs by 7 to 8 degrees.
+
 Slopes are 1 unless `--slopes` is given. These people looked at marks on the walls, and turned
 their eyes more and their heads less than asked. Where they were to look 60 degrees up, the face is
 foreshortened like one that is tilted by 30 (cos 30 = 0.87: the distances from the eyes to mouth and
@@ -33,6 +37,10 @@ from numpy.typing import NDArray
 
 import facepoints
 from facepoints._util.angles import wrap_degrees
+from facepoints.datasets import readers
+from facepoints.datasets.combine import read_people
+from facepoints.datasets.samples import Photos
+from facepoints.datasets.splits import spread_rows
 from facepoints.errors import DataError, FacepointsError
 from facepoints.inference.face import Face
 from facepoints.measurement import HeadPose, head_pose, pose_factors
@@ -52,6 +60,8 @@ BANDS = ((0, 22.5), (22.5, 52.5), (52.5, 67.5), (67.5, 90))
 """Absolute yaw in degrees, corrected, of the faces that tell the radius at each of `MODEL_YAWS`.
 A band of fewer than FEWEST faces has the radius of the one before."""
 FEWEST = 20
+PORTRAITS, FRONTAL = 300, 15.0
+"""Portraits that tell the level of the pitch, and the largest yaw of those that count; degrees."""
 RESERVE = 1.1
 """Factor of the radius: two people show less than all differ."""
 INSTALLED = Path(pose_factors.__file__)
@@ -62,11 +72,11 @@ class Recipe:
     """Measure the numbers that correct head pose."""
 
     data: Path = Path("../shared/data")
-    """Folder with pointing04."""
+    """Folder with pointing04, scut and held-out.txt."""
     model: str = "builtin"
     """ONNX file or run folder."""
     slopes: bool = False
-    """Fit slopes and the level of the pitch to the marks, too."""
+    """Fit slopes to the marks, and measure the level of the pitch, too."""
     install: bool = False
     """Write the numbers to the package (src/facepoints/measurement/pose_factors.py)."""
 
@@ -139,6 +149,20 @@ def poses_of(looks: list[Look], model: str) -> tuple[list[HeadPose], Array]:
     return poses, np.array(directions)
 
 
+def level_of(data: Path, model: str) -> float:
+    """Median pitch in degrees of the heads fitted to portraits of people who look straight at the
+    camera."""
+    photos = readers.read(data / "scut", split="training")
+    assert isinstance(photos, Photos)
+    others = ~np.isin(photos.group, sorted(read_people(data / "held-out.txt")))
+    photos = photos.take(others)
+    photos = photos.take(np.isin(np.arange(len(photos)), spread_rows(len(photos), PORTRAITS)))
+    network = facepoints.load() if model == "builtin" else facepoints.load(model)
+    found = [faces[0] for image in photos.read_images() if (faces := network(image))]
+    fitted = fitted_angles([head_pose(face) for face in found])
+    return float(np.median(fitted[np.abs(fitted[:, 0]) <= FRONTAL, 1]))
+
+
 def fitted_angles(poses: list[HeadPose]) -> Array:
     """Angles (N, 3) of the fitted heads, before any correction."""
     return np.stack([angles(pose.turn) for pose in poses])
@@ -153,22 +177,26 @@ class Factors:
     model_radius: dict[str, tuple[float, ...]]
 
 
-def factors_of(fitted: Array, point_radius: Array, directions: Array, with_slopes: bool) -> Factors:
+def factors_of(
+    fitted: Array,
+    point_radius: Array,
+    directions: Array,
+    with_slopes: bool,
+    level: float = 0.0,
+) -> Factors:
     """The numbers that correct fitted heads.
 
     Args:
         fitted: (N, 3) angles of the fitted heads.
         point_radius: (N, 3) their radii by the landmarks' errors, without slopes.
         directions: (N, 3) where the people were told to look.
-        with_slopes: fit slopes and level; else they are 1 and 0.
+        with_slopes: fit the slopes; else they are 1.
+        level: pitch of the fitted head of people who look straight at the camera.
     """
     inner = (np.abs(directions) <= LIMIT).all(axis=1)
-    rise = dict.fromkeys(ANGLES, (1.0, 0.0))
-    for column, name in enumerate(ANGLES[:2] if with_slopes else ()):
-        slope, at_zero = np.polyfit(directions[inner, column], fitted[inner, column], 1)
-        rise[name] = float(slope), float(at_zero)
-    slopes = np.array([1 / rise[name][0] for name in ANGLES])
-    level = rise["pitch"][1]
+    slopes = np.ones(len(ANGLES))
+    for column in range(2) if with_slopes else ():
+        slopes[column] = 1 / np.polyfit(directions[inner, column], fitted[inner, column], 1)[0]
     error = wrap_degrees((fitted - [0, level, 0]) * slopes - directions)
     radii: dict[str, tuple[float, ...]] = {}
     for column, name in enumerate(ANGLES):
@@ -214,7 +242,8 @@ def main(recipe: Recipe) -> None:
     print(f"# {len(poses)} of {len(looks)} faces found")
     used = np.array([pose_factors.SLOPES[name] for name in ANGLES])
     point_radius = np.array([pose.point_radius for pose in poses]) / used
-    factors = factors_of(fitted_angles(poses), point_radius, directions, recipe.slopes)
+    level = level_of(recipe.data, recipe.model) if recipe.slopes else 0.0
+    factors = factors_of(fitted_angles(poses), point_radius, directions, recipe.slopes, level)
     for start, value in source_of(factors).items():
         print(f"{start}{value}", end="")
     if recipe.install:

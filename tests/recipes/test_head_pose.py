@@ -29,19 +29,28 @@ def looks(noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     return fitted + np.random.default_rng(0).normal(size=told.shape) * noise, told
 
 
-def test_slopes_and_level_are_recovered() -> None:
+def test_slopes_are_recovered_and_the_level_counts() -> None:
     fitted, told = looks()
-    factors = factors_of(fitted, np.full(told.shape, 1.0), told, with_slopes=True)
+    factors = factors_of(fitted, np.full(told.shape, 1.0), told, with_slopes=True, level=4.0)
     assert factors.slopes == pytest.approx({"yaw": 1.25, "pitch": 2.0, "roll": 1.0})
-    assert factors.level_pitch == pytest.approx(4)
+    assert factors.level_pitch == 4
     assert factors_of(fitted, fitted, told, with_slopes=False).slopes["pitch"] == 1
 
 
 def test_radii_hold_90_percent_of_the_errors() -> None:
     fitted, told = looks(noise=5.0)
-    factors = factors_of(fitted, np.full(told.shape, 3.0), told, with_slopes=True)
+    factors = factors_of(fitted, np.full(told.shape, 3.0), told, with_slopes=True, level=4.0)
     total = np.hypot(3.0 * 1.25, np.array(factors.model_radius["yaw"]) / head_pose.RESERVE)
     np.testing.assert_allclose(total, 1.645 * 5.0 * 1.25, rtol=0.1)
+
+
+def test_an_offset_of_the_level_widens_the_radius_of_the_pitch() -> None:
+    fitted, told = looks(noise=1.0)
+    small = np.full(told.shape, 0.1)
+    right = factors_of(fitted, small, told, with_slopes=True, level=4.0).model_radius
+    wrong = factors_of(fitted, small, told, with_slopes=True, level=-4.0).model_radius
+    assert min(wrong["pitch"]) > 16 > max(right["pitch"])
+    assert wrong["yaw"] == right["yaw"]
 
 
 def test_install_writes_a_module_with_the_numbers(tmp_path: Path) -> None:
