@@ -12,8 +12,10 @@ from typing import Any
 import accuracy
 import blur
 import browser
+import eyes
 import kaggle_like
 import load
+import numpy as np
 import pytest
 import radius
 import service
@@ -32,6 +34,7 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
         lambda c: accuracy.table(c["rows"], "youtube"),
     ],
     "browser": [browser.table],
+    "eyes": [eyes.eye_table, eyes.clip_table],
     "blur": [
         lambda c: blur.cover_table(c["sets"], "photos"),
         lambda c: blur.size_table(c["by_size"]),
@@ -119,3 +122,24 @@ def test_without_cpuinfo_the_instruction_sets_are_unknown(tmp_path: Path) -> Non
     assert machine["instruction_sets"] is None
     assert machine["processor"]
     assert "instruction sets unknown" in header(machine)
+
+
+def test_blinks_are_counted_by_their_marks() -> None:
+    marked = {"blinks": [[10, 14], [40, 44], [70, 74]], "half": [[90, 92]]}
+    found = [(12, 13), (44, 50), (60, 65), (91, 91), (100, 160)]
+    kinds = ["blink"] * 4 + ["eyes_closed"]
+    rows = [
+        {"event": kind, "first_frame": str(first), "last_frame": str(last)}
+        for kind, (first, last) in zip(kinds, found, strict=True)
+    ]
+    counts = {"marked": 3, "found": 2, "false": 1, "eyes_closed": 1}
+    assert eyes.counted(rows, marked) == counts
+
+
+def test_judged_eyes_give_an_area_under_the_curve_and_what_was_not_seen() -> None:
+    pairs = [("closed", 0.9), ("open", 0.1), ("open", 0.9), ("open", None), ("unsure", 0.4)]
+    result = eyes.judged([*pairs, ("hidden", None), ("hidden", 0.2)])
+    assert result["auc"] == pytest.approx(0.75)
+    assert (result["open"], result["closed"], result["open_missed"]) == (2, 1, 1)
+    assert (result["not_seen"], result["hidden"], result["hidden_not_seen"]) == (1, 2, 1)
+    assert eyes.auc(np.array([0.2, 0.3]), np.array([True, False])) == 0.0
