@@ -13,8 +13,8 @@ squares) so that 90 % of the directions, of up to 30 degrees up or down, lie wit
 People differ, and there are two, so RESERVE widens them.
 
 The level is the pitch of the fitted head of people who look straight at the camera: the median of
-the training people of `scut` (Liang et al. 2018), frontal portraits. Two people cannot tell it: from
-one person to the next it differs by 7 to 8 degrees.
+the training people of `scut` (Liang et al. 2018), frontal portraits. Two people cannot tell it:
+from one person to the next it differs by 7 degrees or more.
 
 Slopes are 1 unless `--slopes` is given. These people looked at marks on the walls, and turned
 their eyes more and their heads less than asked. Where they were to look 60 degrees up, the face is

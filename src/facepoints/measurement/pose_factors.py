@@ -2,11 +2,11 @@
 
 The command that writes them into this file, to run again when the built-in network changes:
 
-    python recipes/head_pose.py --install
+    python recipes/head_pose.py --slopes --install
 
 It compares the angles of the fitted mean head to the directions of Pointing'04 (Gourier, Hall &
-Crowley 2004), persons 1 and 2, who were told to look at marks on the walls. Slopes other than 1
-would put the angles on the scale of these marks; the recipe says why they are 1. The rotation in
+Crowley 2004), persons 1 and 2, who were told to look at marks on the walls. The slopes put the angles
+on the scale of these marks. The level of the pitch is that of 300 portraits. The rotation in
 `HeadPose.turn` is not corrected.
 """
 
