@@ -119,6 +119,8 @@ def test_static_files_are_the_same_page(client: Client, tmp_path: Path) -> None:
     for name, value in PAGE_HEADERS.items():
         assert f"  {name}: {value}\n" in headers
         assert f'add_header {name} "{value}" always;' in readme
+    for pattern, kind in (("*.mjs", "text/javascript"), ("*.wasm", "application/wasm")):
+        assert f"/{pattern}\n  Content-Type: {kind}" in headers  # else "nosniff" stops the page
 
 
 def _files(folder: Path) -> list[Path]:

@@ -74,7 +74,7 @@ def _headers() -> str:
     """The headers in the form that Cloudflare Pages and Netlify read."""
     lines = ["/*", *(f"  {name}: {value}" for name, value in PAGE_HEADERS.items())]
     for suffix in (".mjs", ".js", ".wasm"):
-        lines += [f"/*{suffix}", f"  Content-Type: {content_type(suffix)}"]
+        lines += [f"/*{suffix}", f"  Content-Type: {content_type(f'any{suffix}')}"]
     return "\n".join(lines) + "\n"
 
 
