@@ -285,7 +285,12 @@ class Run:
         tensors |= {f"average.{n}": t for n, t in self.average.state_dict().items()}
         for index, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{n}": t for n, t in values.items()}
-        write_checkpoint(self.path, tensors, {"step": self.step})
+        numbers = {
+            "step": self.step,
+            "member": 0,
+            "history": [],
+        }  # the latter two: for `read_checkpoint`
+        write_checkpoint(self.path, tensors, numbers)
 
     def _restore(self) -> None:
         tensors, numbers = read_checkpoint(self.path)

@@ -90,9 +90,9 @@ SCUT = {
 """The same for `scut`. The right of the subject is on the left of the picture."""
 
 SETS: dict[str, tuple[str, str, dict[str, str] | None, int]] = {
-    "lfpw": ("lfpw/train", "training", None, 2),
-    "helen": ("helen", "training", None, 2),
-    "afw": ("afw", "training", None, 2),
+    "lfpw": ("lfpw/train", "training", None, 3),
+    "helen": ("helen", "training", None, 3),
+    "afw": ("afw", "training", None, 3),
     "cfp": ("cfp", "training", CFP, 2),
     "inthewild21": ("inthewild21", "training", INTHEWILD, 2),
     "scut": ("scut", "training", SCUT, 1),

@@ -26,7 +26,7 @@ from facepoints.cli.main import main
 from facepoints.commands.align import align_inputs
 from facepoints.commands.inputs import InputStream, iter_inputs
 from facepoints.imaging.image_io import read_image
-from facepoints.inference.alignment import align
+from facepoints.inference.alignment import crops
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.measurement import Measurement
@@ -209,13 +209,13 @@ def test_ctrl_c_on_a_file_gives_align_the_status_130(
 ) -> None:
     clip, calls = film(tmp_path / "a.mp4", 0.8, lambda t: PHOTO), []
 
-    def interrupted(*arguments: Any) -> Image:
+    def interrupted(*arguments: Any) -> Any:
         calls.append(arguments)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
-        return align(*arguments)
+        return crops(*arguments)
 
-    monkeypatch.setattr("facepoints.commands.align.align", interrupted)
+    monkeypatch.setattr("facepoints.commands.align.crops", interrupted)
     with pytest.raises(SystemExit) as ended:
         main(["align", str(clip), "--out", str(tmp_path / "out")])
     assert ended.value.code == 130

@@ -525,7 +525,7 @@ BAD = {
     "a folder without images": ("{tmp}/empty", "no image in the folder"),
     "no such model": ("{album} --model {tmp}/nowhere.onnx", "no model at"),
     "a model that is none": ("{album} --model {album}/a.jpg", "a.jpg"),
-    "no such format": ("{album} --out {tmp}/faces.xml", "no format for"),
+    "no such format": ("{album} --out {tmp}/faces.xyz", "no format for"),
     "a place that is a file": ("{album} --out {album}/a.jpg/faces.csv", "could not write"),
     "a folder with files in it": ("{album}/a.jpg --out {album}/more", "not empty"),
     "one that is read": ("{album}/a.jpg {tmp}/x.csv --out {tmp}/x.csv", "destroy"),
