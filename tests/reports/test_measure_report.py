@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,17 @@ def test_the_page_has_the_values_with_intervals_and_units(tmp_path: Path) -> Non
     assert rows["mouth_width_px"][""] == TAGS["mouth_width_px"]
     assert rows["yaw"]["value"].endswith("°")
     assert rows["asymmetry"]["90 % interval"].startswith("noise floor ")
+
+
+def test_intervals_end_where_no_value_can_be(tmp_path: Path) -> None:
+    unsure = replace(face(), radius=np.full_like(face().radius, 2 * SIZE[0]))
+    page, _ = measured(tmp_path, iter([FrameResult("a.jpg", [unsure], SIZE)]))
+    shown = page.table_with("90 % interval")
+    interval = {row["measure"]: row["90 % interval"] for row in shown}
+    assert re.fullmatch(r"0 to \d+ px", interval["mouth_width_px"])
+    assert re.fullmatch(r"0(\.0+)? to \d+(\.\d+)?", interval["mouth_width_ratio"])
+    assert interval["pitch"] == "-90 to 90°"
+    assert interval["yaw"].startswith("-1")  # a head can look back
 
 
 def test_names_with_markup_stay_text_and_the_page_says_what_it_is_not(tmp_path: Path) -> None:

@@ -169,9 +169,22 @@ def _value_cells(name: str, value: float, radius: float) -> list[Cell]:
     shown = number(value, digits, unit)
     if name in _FLOORS:
         return [shown, text(f"noise floor {significant(radius, 2)}")]
-    low, high = value - radius, value + radius
+    low, high = _interval(name, value, radius)
     places = 0 if radius >= 20 else 1 if radius >= 0.5 else 2 if radius >= 0.05 else 3
     return [shown, Cell(f"{low:.{places}f} to {high:.{places}f}{unit}", radius)]
+
+
+def _interval(name: str, value: float, radius: float) -> tuple[float, float]:
+    """The 90 % interval, cut off where no value can be.
+
+    Distances and ratios are not below 0, and a pitch is from -90 to 90 degrees.
+    """
+    low, high = value - radius, value + radius
+    if spaced_unit(name) != "°":
+        return max(low, 0.0), high
+    if name.endswith("pitch"):
+        return max(low, -90.0), min(high, 90.0)
+    return low, high
 
 
 def _overview(rows: Sequence[Row], measures: Sequence[str], kept: Sequence[KeptFace]) -> Table:
