@@ -106,6 +106,16 @@ def test_points_that_no_mean_face_knows_are_drawn_at_their_mean_place() -> None:
     assert len({round(p.r, 2) for p in drawn.points}) == 1
 
 
+def test_faces_that_lack_an_eye_are_counted(errors: np.ndarray, tmp_path: Path) -> None:
+    samples = faces()
+    one_eye = samples.labelled.copy()
+    one_eye[0, KAGGLE_15.columns(["left_eye_center"])] = False
+    samples = replace(samples, labelled=one_eye)
+    evaluate(samples, model=model_with(samples, errors), out=tmp_path)
+    words = read_page(tmp_path / "report.html").words
+    assert "1 face without the two eye points was left out of that." in words
+
+
 def test_each_data_set_has_its_own_row(errors: np.ndarray, tmp_path: Path) -> None:
     samples = faces()
     evaluation = measure_errors(model_with(samples, errors), samples)

@@ -154,7 +154,9 @@ def _sentences(report: Mapping[str, Any]) -> list[str]:
         )
         if nme["left_out"]:
             lacking = "the two eye points" if name == "eyes" else "a box"
-            sentences.append(f"{nme['left_out']} faces without {lacking} were left out of that.")
+            left = count_noun(nme["left_out"], "face")
+            were = "was" if nme["left_out"] == 1 else "were"
+            sentences.append(f"{left} without {lacking} {were} left out of that.")
     within, coverage = report["radius"]["within"], report["coverage"]
     verdict = "as promised"
     if within < coverage - 0.03:
