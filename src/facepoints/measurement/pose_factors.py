@@ -5,9 +5,9 @@ The command that writes them into this file, to run again when the built-in netw
     python recipes/head_pose.py --slopes --install
 
 It compares the angles of the fitted mean head to the directions of Pointing'04 (Gourier, Hall &
-Crowley 2004), persons 1 and 2, who were told to look at marks on the walls. The slopes put the
-angles on the scale of these marks. The level of the pitch is that of 300 portraits. The rotation
-in `HeadPose.turn` is not corrected.
+Crowley 2004), persons 1 and 2, who were told to look at marks on the walls. The slope of
+the yaw puts it on the scale of these marks. The level of the pitch is that of 300 portraits. The
+rotation in `HeadPose.turn` is not corrected.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from __future__ import annotations
 __all__ = ["LEVEL_PITCH", "MODEL_RADIUS", "MODEL_YAWS", "SLOPES"]
 
 SLOPES: dict[str, float] = {
-    "yaw": 1.150,
-    "pitch": 2.102,
+    "yaw": 1.149,
+    "pitch": 1.000,
     "roll": 1.000,
 }
 """Factor of each angle of the fitted head."""
@@ -28,9 +28,9 @@ MODEL_YAWS: tuple[float, ...] = (0.0, 30.0, 60.0, 90.0)
 """Absolute yaw in degrees, corrected, of the columns of `MODEL_RADIUS`."""
 
 MODEL_RADIUS: dict[str, tuple[float, ...]] = {
-    "yaw": (19.1, 23.2, 34.1, 34.1),
-    "pitch": (19.7, 30.7, 31.6, 74.9),
-    "roll": (7.9, 10.7, 14.5, 28.3),
+    "yaw": (19.1, 23.1, 34.4, 34.4),
+    "pitch": (23.6, 26.8, 26.8, 26.8),
+    "roll": (7.9, 11.3, 13.8, 27.5),
 }
 """90 % error radius in degrees that the fit does not know of: a head is not the mean head, and the
 network errs the same way in all points of a face. Interpolated by yaw."""
