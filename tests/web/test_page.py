@@ -335,7 +335,7 @@ def test_a_point_under_the_pointer_is_named(site: Site, media: Path) -> None:
     shown = site.text("#readout").replace("x ", "").replace("y ", "").split(", ")
     np.testing.assert_allclose([float(n) for n in shown], face.points[tip], atol=1.5)
     site.page.click("#points-details summary")
-    assert "nose base" in site.text("#points")
+    site.until("() => document.querySelector('#points').innerText.includes('nose base')")
     site.page.click("#points-details summary")
 
 
@@ -548,6 +548,20 @@ def test_the_page_works_without_a_network_once_it_is_open(
         assert len(facepoints.read_faces(site.save("jsonl", tmp_path))) == 1
     finally:
         site.page.context.set_offline(False)
+
+
+def test_a_file_that_is_chosen_while_the_page_loads_is_opened(site: Site, media: Path) -> None:
+    context = site.page.context.browser.new_context()
+    page, held = context.new_page(), []
+    page.route("**/js/app/main.js", lambda route: held.append(route))
+    page.goto(site.server.address, wait_until="commit")
+    page.wait_for_selector("#file-input", state="attached")
+    page.set_input_files("#file-input", str(media / "face.png"))
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    page.wait_for_selector("#items .state:has-text('1 face')", timeout=60_000)
+    context.close()
 
 
 def test_webassembly_that_is_missing_is_said(site: Site) -> None:

@@ -93,7 +93,7 @@ async function collect(entry, folder, quiet, found) {
  * @param {{files: (files: Incoming[]) => void, refused: (message: string) => void}} on
  */
 export function listenForChoice(input, { files, refused }) {
-  input.addEventListener("change", () => {
+  const take = () => {
     if ((input.files?.length ?? 0) > MOST_FILES) refused(TOO_MANY);
     const chosen = [...(input.files ?? [])].slice(0, MOST_FILES).map((file) => ({
       file,
@@ -102,5 +102,7 @@ export function listenForChoice(input, { files, refused }) {
     }));
     input.value = ""; // so that the same file can be chosen again
     if (chosen.length) files(chosen);
-  });
+  };
+  input.addEventListener("change", take);
+  if (input.files?.length) take(); // chosen before this module was loaded
 }
