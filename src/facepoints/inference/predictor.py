@@ -55,10 +55,10 @@ Image = ImageInput
 MIN_SCORE = 0.5
 """Default of the minimum score of a face."""
 
-SURE_DETECTOR = 0.7
+SURE_DETECTOR = 0.9
 """Score of the detector from which the model alone decides."""
 
-DETECTOR_WEIGHT = 4.0
+DETECTOR_WEIGHT = 2.0
 """Weight of the detector's log odds beside the model's."""
 
 

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 __all__ = ["OFFSET"]
 
-OFFSET: tuple[float, float, float] = (-0.07, -3.12, -1.95)
+OFFSET: tuple[float, float, float] = (-0.07, -3.17, -1.90)
 """Millimeters from the middle of the corners of the left eye to its center of rotation, on the
 head: to the subject's left, down, and to the camera. The right eye is its mirror image."""
