@@ -123,7 +123,7 @@ class Gate:
 
 
 class _Errors:
-    """Turns errors of an application into answers. A fault is told in one line on standard error,
+    """Turns errors of an application into answers. A fault is one line on standard error,
     with its place and without values."""
 
     def __init__(self, app: ASGIApp, check: Callable[[Scope], None]) -> None:

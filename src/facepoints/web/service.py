@@ -182,7 +182,7 @@ class _Service:
         return handle
 
     async def _answer(self, request: Request, task: _Task) -> Answer:
-        # parameters of the address first: a wrong one is told before the body arrives
+        # parameters of the address first: a wrong one is refused before the body arrives
         given = request.query_params.multi_items()
         self._parameters(task, given)
         limits = self.settings.limits
