@@ -13,33 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facepoints.models.networks.layers import ResidualBlock, convolution
+
 __all__ = ["EyeNet", "EyeStateGraph"]
 
 _WIDTHS = (16, 32, 48)  # channels at strides 2, 4 and 8
 _LEAST_CONTRAST = 6.0  # gray levels: a crop with less is not stretched to full contrast
-
-
-def _convolution(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, size, stride, size // 2, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(inplace=True),
-    )
-
-
-class _Residual(nn.Module):
-    """Two 3x3 convolutions around a shortcut."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            _convolution(width, width),
-            nn.Conv2d(width, width, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.body(x))
 
 
 class EyeNet(nn.Module):
@@ -53,12 +32,12 @@ class EyeNet(nn.Module):
         super().__init__()
         w2, w4, w8 = _WIDTHS
         self.body = nn.Sequential(
-            _convolution(1, w2, 5, 2),
-            _Residual(w2),
-            _convolution(w2, w4, 3, 2),
-            _Residual(w4),
-            _convolution(w4, w8, 3, 2),
-            _convolution(w8, w8),
+            convolution(1, w2, 5, 2),
+            ResidualBlock(w2),
+            convolution(w2, w4, 3, 2),
+            ResidualBlock(w4),
+            convolution(w4, w8, 3, 2),
+            convolution(w8, w8),
         )
         self.output = nn.Linear(w8 * 4, 2)
 

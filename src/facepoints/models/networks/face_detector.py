@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facepoints.detection.builtin import STRIDES, cell_centers
+from facepoints.models.networks.layers import ResidualBlock, convolution
 
 __all__ = ["POINTS", "REFERENCE", "DetectorGraph", "DetectorMaps", "FaceNet", "cells"]
 
@@ -65,29 +66,6 @@ def cells(height: int, width: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(cell_centers(height, width).T - 0.5).float(), reference
 
 
-def _convolution(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, size, stride, size // 2, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(inplace=True),
-    )
-
-
-class _Residual(nn.Module):
-    """Two 3x3 convolutions around a shortcut."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            _convolution(width, width),
-            nn.Conv2d(width, width, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.body(x))
-
-
 def _head(width: int) -> nn.Sequential:
     """Prediction head of one map: a depthwise separable convolution (Howard et al. 2017,
     https://arxiv.org/abs/1704.04861) and the channels of `DetectorMaps`."""
@@ -95,7 +73,7 @@ def _head(width: int) -> nn.Sequential:
         nn.Conv2d(width, width, 3, 1, 1, groups=width, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
-        _convolution(width, width, 1),
+        convolution(width, width, 1),
         nn.Conv2d(width, _CHANNELS, 1),
     )
 
@@ -110,13 +88,17 @@ class FaceNet(nn.Module):
         super().__init__()
         w8, w16, w32 = _WIDTHS
         self.stem = nn.Sequential(
-            _convolution(1, _STEM, 5, 2),
-            _convolution(_STEM, _STEM, 3, 2),
-            _convolution(_STEM, w8, 3, 2),
+            convolution(1, _STEM, 5, 2),
+            convolution(_STEM, _STEM, 3, 2),
+            convolution(_STEM, w8, 3, 2),
         )
-        self.stage8 = _convolution(w8, w8)
-        self.stage16 = nn.Sequential(_convolution(w8, w16, 3, 2), _Residual(w16), _Residual(w16))
-        self.stage32 = nn.Sequential(_convolution(w16, w32, 3, 2), _Residual(w32), _Residual(w32))
+        self.stage8 = convolution(w8, w8)
+        self.stage16 = nn.Sequential(
+            convolution(w8, w16, 3, 2), ResidualBlock(w16), ResidualBlock(w16)
+        )
+        self.stage32 = nn.Sequential(
+            convolution(w16, w32, 3, 2), ResidualBlock(w32), ResidualBlock(w32)
+        )
         self.down32 = nn.Conv2d(w32, w16, 1)
         self.down16 = nn.Conv2d(w16, w8, 1)
         self.heads = nn.ModuleList(_head(width) for width in _WIDTHS)

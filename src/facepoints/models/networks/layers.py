@@ -1,5 +1,5 @@
-"""Parts that networks share: output, feature map sizes, initial weights, regression head,
-precision."""
+"""Parts that networks share: output, convolutions, feature map sizes, initial weights, regression
+head, precision."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from facepoints.errors import SettingsError
 
-__all__ = ["BackboneOutput", "PointRegressor", "full_precision"]
+__all__ = ["BackboneOutput", "PointRegressor", "ResidualBlock", "convolution", "full_precision"]
 
 
 class BackboneOutput(NamedTuple):
@@ -135,3 +136,27 @@ def _check_size(name: str, features: nn.Module, size: tuple[int, int]) -> None:
         f"{name} needs images of at least {smallest}x{smallest} pixels, "
         f"got {size[1]}x{size[0]}; choose a larger size or another network"
     )
+
+
+def convolution(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution of `size` pixels from `before` to `after` channels, batch normalization, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, size, stride, size // 2, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+    )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            convolution(width, width),
+            nn.Conv2d(width, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.body(x))
