@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import checkpoints
 import cv2
 import numpy as np
 import torch
@@ -41,7 +42,6 @@ from facepoints.models.onnx_edit import with_metadata
 from facepoints.models.onnx_export import traced
 from facepoints.models.quantize import quantize_graph
 from facepoints.training.allocator import keep_freed_memory
-from facepoints.training.train_state import read_checkpoint, write_checkpoint
 
 SAVE_EVERY, VALIDATE_EVERY = 250, 1000
 NOTICE_AT, NOTICE_SCORE = 2000, 0.35
@@ -281,34 +281,13 @@ class Run:
         return parts
 
     def save(self) -> None:
-        tensors = {f"net.{n}": t for n, t in self.net.state_dict().items()}
-        tensors |= {f"average.{n}": t for n, t in self.average.state_dict().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{n}": t for n, t in values.items()}
-        numbers = {
-            "step": self.step,
-            "member": 0,
-            "history": [],
-        }  # the latter two: for `read_checkpoint`
-        write_checkpoint(self.path, tensors, numbers)
+        checkpoints.save(self.path, self.net, self.average, self.optimizer, self.step)
 
     def _restore(self) -> None:
-        tensors, numbers = read_checkpoint(self.path)
-        parts: dict[str, dict[str, Tensor]] = {"net": {}, "average": {}, "optimizer": {}}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = tensor
-        self.net.load_state_dict(parts["net"])
-        self.average.load_state_dict(parts["average"])
-        state = self.optimizer.state_dict()
-        for name, tensor in parts["optimizer"].items():
-            index, key = name.split(".", 1)
-            state["state"].setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict(state)
+        self.step = checkpoints.restore(self.path, self.net, self.average, self.optimizer)
         for parameter, kept in self.optimizer.state.items():
             for key in ("exp_avg", "exp_avg_sq"):  # the fused step needs the weights' layout
                 kept[key] = torch.empty_like(parameter).copy_(kept[key])
-        self.step = int(numbers["step"])
 
 
 def begin(recipe: Recipe, run: Run, material: Material) -> None:

@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import checkpoints
 import numpy as np
 import torch
 import tyro
@@ -36,7 +37,6 @@ from facepoints.inference.eye_state import INPUT, KIND, OUTPUTS, SIDE
 from facepoints.models.networks.eye_state import EyeNet, EyeStateGraph
 from facepoints.models.onnx_edit import with_metadata
 from facepoints.models.onnx_export import traced
-from facepoints.training.train_state import read_checkpoint, write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 HELD_OUT = ROOT / "benchmarks" / "data" / "eyes-held-out.txt"
@@ -187,26 +187,10 @@ class Run:
         return float(whole.detach())
 
     def save(self) -> None:
-        tensors = {f"net.{n}": t for n, t in self.net.state_dict().items()}
-        tensors |= {f"average.{n}": t for n, t in self.average.state_dict().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{n}": t for n, t in values.items()}
-        write_checkpoint(self.path, tensors, {"member": 0, "history": [], "step": self.step})
+        checkpoints.save(self.path, self.net, self.average, self.optimizer, self.step)
 
     def _restore(self) -> None:
-        tensors, numbers = read_checkpoint(self.path)
-        parts: dict[str, dict[str, Tensor]] = {"net": {}, "average": {}, "optimizer": {}}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = tensor
-        self.net.load_state_dict(parts["net"])
-        self.average.load_state_dict(parts["average"])
-        state = self.optimizer.state_dict()
-        for name, tensor in parts["optimizer"].items():
-            index, key = name.split(".", 1)
-            state["state"].setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict(state)
-        self.step = int(numbers["step"])
+        self.step = checkpoints.restore(self.path, self.net, self.average, self.optimizer)
 
 
 def model_file(net: EyeNet, report: dict[str, float]) -> bytes:
