@@ -30,6 +30,7 @@ ROWS = (
     "results",
     "api",
     "evaluation",
+    "audit",
     "reports",
     "models",
     "training",
