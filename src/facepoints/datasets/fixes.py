@@ -1,0 +1,260 @@
+"""Fixes of labels: what to change in which row, kept in a file beside the labels.
+
+A label file is never changed. ``facepoints audit`` writes its suggestions to ``fixes.json``, and
+commands that read labels apply such a file with ``--fixes`` (`datasets.mending`). Without the
+option, the labels are as they were.
+
+A fix names its row by the data set, the row's number and its name. It also holds a fingerprint of
+the label that it was made for, so that it is never applied to another label.
+
+Coordinates are fractions of the crop that is cut around the labels of the row, or of the whole
+image where images are not cut (Kaggle tables): (0, 0) is the outer corner of the top-left pixel
+and (1, 1) that of the bottom-right pixel. So they do not depend on the size of the crops.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints._util.files import write_json
+from facepoints.datasets.readers.label_files import read_label_json
+from facepoints.datasets.samples import Samples
+from facepoints.errors import DataError
+from facepoints.imaging import affine
+
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "Fingerprint",
+    "Fix",
+    "crop_frame",
+    "fingerprint",
+    "fixes_document",
+    "read_fixes",
+    "row_fingerprint",
+    "same_label",
+    "write_fixes",
+]
+
+Action = Literal["reorder", "transform", "move", "unlabel", "drop", "scheme", "group"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+Fingerprint = tuple[int, float, float]
+"""Number of labeled points, and weighted sums of their x and of their y in fractions."""
+
+_SAME = 2e-4  # fractions: below this two sums are equal; float32 coordinates differ by less
+_LARGEST = 100.0  # fractions: coordinates beyond this are no coordinates
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A change of the label of one row.
+
+    Attributes:
+        set: name of the data set, as in `mending.set_names`.
+        row: number of the row in this set as it is read, from 0.
+        name: name of the row (`Samples.names`).
+        fingerprint: of the label that the fix was made for.
+        cause: what is wrong, such as "left and right swapped".
+        action: how `values` change the label.
+        values: by the action:
+
+            - "reorder": a dict from points to the points whose places they take. Points that it
+              does not name stay. A swap of left and right is such an order.
+            - "transform": 2 x 3 numbers, the affine map from the fractions of the label to the
+              right ones. It moves all labeled points, and changes no names.
+            - "move": a dict from points to their (x, y). An unlabeled point becomes labeled.
+            - "unlabel": a list of points that lose their label.
+            - "drop": None; the row is left out.
+            - "scheme": name of the marking scheme of the row; a new name is a new scheme.
+            - "group": a name. All rows with this name, and all rows of their groups, become one
+              group, which no split separates.
+        evidence: a sentence on why; may be empty.
+
+    Raises:
+        DataError: the action is unknown, or the values do not fit it.
+    """
+
+    set: str
+    row: int
+    name: str
+    fingerprint: Fingerprint
+    cause: str
+    action: Action
+    values: Any = None
+    evidence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            raise DataError(
+                f"the action of a fix is one of {', '.join(ACTIONS)}, got {self.action!r:.60}"
+            )
+        if self.row < 0:
+            raise DataError(f"the row of a fix is 0 or more, got {self.row}")
+        object.__setattr__(self, "values", _checked_values(self.action, self.values))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, which `from_dict` reads."""
+        found = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        if not self.evidence:
+            del found["evidence"]
+        return found | {"fingerprint": list(self.fingerprint)}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Fix:
+        """Inverse of `to_dict`. Raises DataError if a part is missing or wrong."""
+        if not isinstance(data, Mapping):
+            raise DataError(f"a fix is a JSON object, got {data!r:.60}")
+        for key, kind in _KINDS.items():
+            if key not in data and key == "evidence":
+                continue
+            value = data.get(key)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise DataError(f"'{key}' should be {_NAMES[kind]}, is {value!r:.60}")
+        sums = data.get("fingerprint")
+        if not (isinstance(sums, list) and len(sums) == 3 and all(map(_is_number, sums))):
+            raise DataError(f"'fingerprint' should be three numbers, is {sums!r:.60}")
+        return cls(
+            **{key: data[key] for key in _KINDS if key in data},
+            fingerprint=(int(sums[0]), float(sums[1]), float(sums[2])),
+            values=data.get("values"),
+        )
+
+
+_KINDS = {"set": str, "row": int, "name": str, "cause": str, "action": str, "evidence": str}
+_NAMES = {str: "a text", int: "a whole number"}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_place(value: Any) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and len(value) == 2
+        and all(_is_number(v) and abs(v) <= _LARGEST for v in value)
+    )
+
+
+def _checked_values(action: Action, values: Any) -> Any:
+    """The values of an action as plain JSON types. Raises DataError if they do not fit."""
+    shown = f"got {values!r:.80}"
+    if action == "drop":
+        return None
+    if action in ("scheme", "group"):
+        if not isinstance(values, str) or not values.strip():
+            raise DataError(f"the values of '{action}' are a name, {shown}")
+        return values
+    if action == "unlabel":
+        listed = values if isinstance(values, list | tuple) else []
+        if not listed or not all(isinstance(name, str) for name in listed):
+            raise DataError(f"the values of 'unlabel' are a list of points, {shown}")
+        return list(listed)
+    if action == "transform":
+        matrix = np.array(values, dtype=object)
+        if matrix.shape != (2, 3) or not all(_is_number(v) for v in matrix.ravel().tolist()):
+            raise DataError(f"the values of 'transform' are 2 x 3 numbers, {shown}")
+        return [[float(v) for v in line] for line in matrix.tolist()]
+    if not isinstance(values, Mapping) or not values:
+        raise DataError(f"the values of '{action}' are an object with points as names, {shown}")
+    if action == "move":
+        if not all(isinstance(name, str) and _is_place(at) for name, at in values.items()):
+            raise DataError(
+                f"the values of 'move' are points with x and y in fractions of the crop, {shown}"
+            )
+        return {name: [float(v) for v in at] for name, at in values.items()}
+    if sorted(map(str, values)) != sorted(map(str, values.values())):
+        raise DataError(
+            f"the values of 'reorder' name the same points on both sides, each once, {shown}"
+        )
+    return {str(name): str(other) for name, other in values.items()}
+
+
+def crop_frame(height: int, width: int) -> affine.Matrix:
+    """The map from fractions of a crop to its pixels."""
+    return np.array([[width, 0, -0.5], [0, height, -0.5]], dtype=np.float64)
+
+
+def fingerprint(
+    places: NDArray[np.floating], labelled: NDArray[np.bool_], names: Sequence[str]
+) -> Fingerprint:
+    """The fingerprint of a label.
+
+    Args:
+        places: (K, 2) in fractions of the crop.
+        labelled: (K,).
+        names: of the K points. Their order does not matter.
+    """
+    known = np.flatnonzero(labelled)
+    weights = np.array([_weights(names[k]) for k in known]).reshape(-1, 2)
+    x, y = (weights * places[known]).sum(axis=0).tolist()
+    return len(known), round(x, 6), round(y, 6)
+
+
+def _weights(name: str) -> tuple[float, float]:
+    """Weights of a point's x and y, from 0.5 to 1.5."""
+    bits = zlib.crc32(name.encode("utf-8", "backslashreplace"))
+    return 0.5 + (bits & 0xFFFF) / 0x10000, 0.5 + (bits >> 16) / 0x10000
+
+
+def row_fingerprint(faces: Samples, row: int) -> Fingerprint:
+    """The fingerprint of the label of a row."""
+    places = affine.apply(affine.invert(crop_frame(*faces.size)), faces.points[row])
+    return fingerprint(places, faces.labelled[row], faces.landmarks.names)
+
+
+def same_label(one: Fingerprint, other: Fingerprint) -> bool:
+    """True if two fingerprints are of the same label, but for rounding."""
+    near = all(abs(a - b) <= _SAME for a, b in zip(one[1:], other[1:], strict=True))
+    return one[0] == other[0] and near
+
+
+def write_fixes(path: Path, fixes: Sequence[Fix]) -> None:
+    """Write fixes as JSON, whole or not at all. Raises WriteError."""
+    write_json(path, fixes_document(fixes))
+
+
+def fixes_document(fixes: Sequence[Fix]) -> dict[str, Any]:
+    """The JSON of a file of fixes."""
+    return {
+        "format": "facepoints fixes",
+        "version": _VERSION,
+        "fixes": [f.to_dict() for f in fixes],
+    }
+
+
+def read_fixes(path: Path) -> list[Fix]:
+    """Read a file of fixes.
+
+    Raises:
+        DataError: it is missing, is no such file, or a fix in it is wrong; the message says which.
+    """
+    content = read_label_json(path)
+    listed = content.get("fixes") if isinstance(content, dict) else None
+    if not isinstance(listed, list) or content.get("format") != "facepoints fixes":
+        raise DataError(
+            f"{path} is no file of fixes; expected the fixes.json that 'facepoints audit' writes"
+        )
+    if content.get("version") != _VERSION:
+        raise DataError(
+            f"{path} has version {content.get('version')!r:.20} of the fixes, this facepoints "
+            f"reads version {_VERSION}; write it again with 'facepoints audit'"
+        )
+    fixes = []
+    for number, one in enumerate(listed, start=1):
+        try:
+            fixes.append(Fix.from_dict(one))
+        except DataError as error:
+            raise DataError(f"{path}, fix {number}: {error}") from None
+    return fixes
