@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from facepoints.datasets.fixes import Fix
+    from facepoints.datasets.fixes import Change
 
 __all__ = ["DESCRIPTIONS", "AuditResult", "Cause", "Expected", "Fault"]
 
@@ -86,7 +86,9 @@ class Fault:
         confidence: [0, 1]. Of the faults that are named with a confidence c, a share of c is
             true (measured with planted faults, `benchmarks/audit.py`).
         evidence: one sentence with the numbers that speak for it.
-        suggestion: how to mend the labels of each of `rows`; None: a person has to look.
+        suggestion: the change that mends the label of each of `rows`, in pixels of the crop
+            (`datasets.fixes.suggest_fixes` makes fixes for a file of it); None: a person has to
+            look.
         expected: where the points of the first row were expected; None for faults without.
     """
 
@@ -95,7 +97,7 @@ class Fault:
     points: tuple[str, ...]
     confidence: float
     evidence: str
-    suggestion: Fix | None = None
+    suggestion: Change | None = None
     expected: Expected | None = None
 
     @property
