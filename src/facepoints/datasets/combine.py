@@ -192,6 +192,7 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
         ),
         schemes=schemes,
         visibility=_joined_visibility(fitted),
+        frame=_joined_frames(fitted),
     )
 
 
@@ -201,6 +202,17 @@ def _joined_visibility(parts: Sequence[Samples]) -> NDArray[np.int8] | None:
         return None
     return np.concatenate([
         np.full(part.labelled.shape, -1, np.int8) if part.visibility is None else part.visibility
+        for part in parts
+    ])  # fmt: skip
+
+
+def _joined_frames(parts: Sequence[Samples]) -> NDArray[np.float64] | None:
+    """Frames of all rows; the images themselves in sets whose images were not cut."""
+    if all(part.frame is None for part in parts):
+        return None
+    whole = np.eye(2, 3)
+    return np.concatenate([
+        np.broadcast_to(whole, (len(part), 2, 3)) if part.frame is None else part.frame
         for part in parts
     ])  # fmt: skip
 

@@ -29,6 +29,7 @@ def cut_crops(
     size: int = 96,
     margin: float = CROP_MARGIN,
     out: NDArray[np.uint8] | None = None,
+    around: Photos | None = None,
 ) -> Samples:
     """Cut a square crop around the labeled points of every face.
 
@@ -40,24 +41,28 @@ def cut_crops(
             labeled points. Larger: more surroundings, a smaller face.
         out: (faces with a label, size, size) uint8 to write the crops into, such as a memory
             map; None: a new array.
+        around: the same photos, whose labels the crops are cut by; None: `photos`.
 
     Raises:
         DataError: an image cannot be read, or no face has a labeled point.
     """
-    rows = np.flatnonzero(photos.labelled.any(axis=1))
+    box_of = photos if around is None else around
+    rows = np.flatnonzero(box_of.labelled.any(axis=1))
     if not len(rows):
         raise DataError("no face has a labeled point to crop it by")
     number = {int(row): k for k, row in enumerate(rows)}
     images = np.empty((len(rows), size, size), dtype=np.uint8) if out is None else out
     points = np.zeros((len(rows), *photos.points.shape[1:]), dtype=np.float32)
+    frame = np.zeros((len(rows), 2, 3))
     for row, image in enumerate(photos.read_images()):
         if row not in number:
             continue
-        box = affine.bounding_box(photos.points[row], photos.labelled[row])
+        box = affine.bounding_box(box_of.points[row], box_of.labelled[row])
         matrix = affine.crop_matrix(box, size, margin)
         images[number[row]] = affine.warp(image, matrix, size, size)
         points[number[row]] = affine.apply(matrix, photos.points[row])
-    return photos.as_samples(images, points, rows)
+        frame[number[row]] = affine.invert(matrix)
+    return photos.as_samples(images, points, rows, frame)
 
 
 def resize_samples(samples: Samples, height: int, width: int) -> Samples:
@@ -67,7 +72,8 @@ def resize_samples(samples: Samples, height: int, width: int) -> Samples:
     matrix = affine.resize_matrix(width / samples.size[1], height / samples.size[0])
     images = affine.resize_images(samples.images, height, width)
     points = affine.apply(matrix, samples.points)
-    return replace(samples, images=images).with_points(points, samples.labelled)
+    resized = replace(samples, images=images, frame=_through(matrix, samples))
+    return resized.with_points(points, samples.labelled)
 
 
 def center_crop(samples: Samples, side: int | None) -> Samples:
@@ -88,6 +94,18 @@ def center_crop(samples: Samples, side: int | None) -> Samples:
             f"and must be as large, or larger by an even number of pixels"
         )
     top, left = (height - side) // 2, (width - side) // 2
-    cut = replace(samples, images=samples.images[:, top : top + side, left : left + side])
     shift = np.array([left, top], dtype=np.float32)
+    frame = _through(np.array([[1.0, 0, -left], [0, 1, -top]]), samples)
+    images = samples.images[:, top : top + side, left : left + side]
+    cut = replace(samples, images=images, frame=frame)
     return cut.with_points(samples.points - shift, samples.labelled)
+
+
+def _through(matrix: affine.Matrix, samples: Samples) -> NDArray[np.float64]:
+    """The frames (N, 2, 3) of images after a map of all their pixels by `matrix`."""
+    whole = np.eye(2, 3)[None]
+    frame = np.repeat(whole, len(samples), axis=0) if samples.frame is None else samples.frame
+    back = affine.invert(matrix)
+    moved = frame[:, :, :2] @ back
+    moved[:, :, 2] += frame[:, :, 2]
+    return moved

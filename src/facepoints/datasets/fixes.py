@@ -7,9 +7,9 @@ option, the labels are as they were.
 A fix names its row by the data set, the row's number and its name. It also holds a fingerprint of
 the label that it was made for, so that it is never applied to another label.
 
-Coordinates are fractions of the crop that is cut around the labels of the row, or of the whole
-image where images are not cut (Kaggle tables): (0, 0) is the outer corner of the top-left pixel
-and (1, 1) that of the bottom-right pixel. So they do not depend on the size of the crops.
+Coordinates are pixels of the picture that the label file belongs to, in the usual convention
+(`imaging.affine`): of the whole photo, or of the image in a Kaggle table. So they do not depend on
+how crops are cut. `suggest_fixes` takes them in pixels of the images of `Samples`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,16 @@ from facepoints.imaging import affine
 __all__ = [
     "ACTIONS",
     "Action",
+    "Change",
     "Fingerprint",
     "Fix",
-    "crop_frame",
+    "Sets",
     "fingerprint",
     "fixes_document",
+    "frame_of",
     "read_fixes",
-    "row_fingerprint",
     "same_label",
+    "suggest_fixes",
     "write_fixes",
 ]
 
@@ -48,11 +50,34 @@ Action = Literal["reorder", "transform", "move", "unlabel", "drop", "scheme", "g
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 Fingerprint = tuple[int, float, float]
-"""Number of labeled points, and weighted sums of their x and of their y in fractions."""
+"""Number of labeled points, and weighted sums of their x and of their y in pixels."""
 
-_SAME = 2e-4  # fractions: below this two sums are equal; float32 coordinates differ by less
-_LARGEST = 100.0  # fractions: coordinates beyond this are no coordinates
+_SAME = 0.05  # pixels: two sums that differ by less are equal; crops round coordinates by less
+_LARGEST = 1e6  # pixels: coordinates beyond this are no coordinates
 _VERSION = 1
+
+
+Sets = tuple[Sequence[str], NDArray[np.int64]]
+"""Names of the data sets, and the number (N,) of the set that each row comes from."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to change in the label of a row: a `Fix` without its row.
+
+    Attributes:
+        action: how `values` change the label.
+        values: as of `Fix`, in pixels of the images of `Samples`.
+
+    Raises:
+        DataError: the action is unknown, or the values do not fit it.
+    """
+
+    action: Action
+    values: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _checked_values(self.action, self.values))
 
 
 @dataclass(frozen=True)
@@ -70,9 +95,10 @@ class Fix:
 
             - "reorder": a dict from points to the points whose places they take. Points that it
               does not name stay. A swap of left and right is such an order.
-            - "transform": 2 x 3 numbers, the affine map from the fractions of the label to the
-              right ones. It moves all labeled points, and changes no names.
-            - "move": a dict from points to their (x, y). An unlabeled point becomes labeled.
+            - "transform": 2 x 3 numbers, the affine map in pixels from the label to the right
+              places. It moves all labeled points, and changes no names.
+            - "move": a dict from points to their (x, y) in pixels. An unlabeled point becomes
+              labeled.
             - "unlabel": a list of points that lose their label.
             - "drop": None; the row is left out.
             - "scheme": name of the marking scheme of the row; a new name is a new scheme.
@@ -94,10 +120,6 @@ class Fix:
     evidence: str = ""
 
     def __post_init__(self) -> None:
-        if self.action not in ACTIONS:
-            raise DataError(
-                f"the action of a fix is one of {', '.join(ACTIONS)}, got {self.action!r:.60}"
-            )
         if self.row < 0:
             raise DataError(f"the row of a fix is 0 or more, got {self.row}")
         object.__setattr__(self, "values", _checked_values(self.action, self.values))
@@ -149,6 +171,8 @@ def _is_place(value: Any) -> bool:
 
 def _checked_values(action: Action, values: Any) -> Any:
     """The values of an action as plain JSON types. Raises DataError if they do not fit."""
+    if action not in ACTIONS:
+        raise DataError(f"the action of a fix is one of {', '.join(ACTIONS)}, got {action!r:.60}")
     shown = f"got {values!r:.80}"
     if action == "drop":
         return None
@@ -171,7 +195,7 @@ def _checked_values(action: Action, values: Any) -> Any:
     if action == "move":
         if not all(isinstance(name, str) and _is_place(at) for name, at in values.items()):
             raise DataError(
-                f"the values of 'move' are points with x and y in fractions of the crop, {shown}"
+                f"the values of 'move' are points with x and y in pixels of the picture, {shown}"
             )
         return {name: [float(v) for v in at] for name, at in values.items()}
     if sorted(map(str, values)) != sorted(map(str, values.values())):
@@ -181,25 +205,20 @@ def _checked_values(action: Action, values: Any) -> Any:
     return {str(name): str(other) for name, other in values.items()}
 
 
-def crop_frame(height: int, width: int) -> affine.Matrix:
-    """The map from fractions of a crop to its pixels."""
-    return np.array([[width, 0, -0.5], [0, height, -0.5]], dtype=np.float64)
-
-
 def fingerprint(
-    places: NDArray[np.floating], labelled: NDArray[np.bool_], names: Sequence[str]
+    points: NDArray[np.floating], labelled: NDArray[np.bool_], names: Sequence[str]
 ) -> Fingerprint:
     """The fingerprint of a label.
 
     Args:
-        places: (K, 2) in fractions of the crop.
+        points: (K, 2) in pixels of the picture.
         labelled: (K,).
         names: of the K points. Their order does not matter.
     """
     known = np.flatnonzero(labelled)
-    weights = np.array([_weights(names[k]) for k in known]).reshape(-1, 2)
-    x, y = (weights * places[known]).sum(axis=0).tolist()
-    return len(known), round(x, 6), round(y, 6)
+    weights = np.array([_weights(names[k]) for k in known.tolist()]).reshape(-1, 2)
+    x, y = (weights * points[known]).sum(axis=0).tolist()
+    return len(known), round(x, 3), round(y, 3)
 
 
 def _weights(name: str) -> tuple[float, float]:
@@ -208,10 +227,63 @@ def _weights(name: str) -> tuple[float, float]:
     return 0.5 + (bits & 0xFFFF) / 0x10000, 0.5 + (bits >> 16) / 0x10000
 
 
-def row_fingerprint(faces: Samples, row: int) -> Fingerprint:
-    """The fingerprint of the label of a row."""
-    places = affine.apply(affine.invert(crop_frame(*faces.size)), faces.points[row])
-    return fingerprint(places, faces.labelled[row], faces.landmarks.names)
+def frame_of(faces: Samples, row: int) -> affine.Matrix:
+    """The map from pixels of the image of a row to pixels of the picture it is from."""
+    return np.eye(2, 3) if faces.frame is None else faces.frame[row]
+
+
+def suggest_fixes(
+    faces: Samples,
+    rows: Sequence[int],
+    change: Change,
+    *,
+    cause: str,
+    evidence: str = "",
+    sets: Sets | None = None,
+) -> list[Fix]:
+    """The same change of several rows, as fixes that can be written.
+
+    Args:
+        faces: whole data sets, without any row left out.
+        rows: row numbers in `faces`.
+        change: in pixels of the images of `faces`.
+        cause, evidence: as of `Fix`.
+        sets: names of the data sets, and the number (N,) of the set that each row comes from;
+            None: one set with the name "".
+    """
+    names, numbers = sets or ([""], np.zeros(len(faces), dtype=np.int64))
+    fixes = []
+    for row in rows:
+        frame = frame_of(faces, row)
+        number = int(numbers[row])
+        fixes.append(
+            Fix(
+                set=names[number],
+                row=int(np.count_nonzero(numbers[:row] == number)),
+                name=str(faces.names[row]),
+                fingerprint=fingerprint(
+                    affine.apply(frame, faces.points[row]),
+                    faces.labelled[row],
+                    faces.landmarks.names,
+                ),
+                cause=cause,
+                action=change.action,
+                values=_in_picture(change, frame),
+                evidence=evidence,
+            )
+        )
+    return fixes
+
+
+def _in_picture(change: Change, frame: affine.Matrix) -> Any:
+    """The values of a change in pixels of the picture."""
+    if change.action == "transform":
+        matrix = np.array(change.values, dtype=np.float64)
+        return affine.compose(affine.invert(frame), matrix, frame).round(6).tolist()
+    if change.action == "move":
+        places = {name: affine.apply(frame, np.array(at)) for name, at in change.values.items()}
+        return {name: [round(float(v), 3) for v in at] for name, at in places.items()}
+    return change.values
 
 
 def same_label(one: Fingerprint, other: Fingerprint) -> bool:

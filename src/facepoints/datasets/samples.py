@@ -37,6 +37,8 @@ class Samples:
         schemes: the names of the marking schemes and the points that each of them marks.
         visibility: (N, K) int8: 1 where a point is visible, 0 where it is hidden, -1 where this is
             unknown; None: unknown everywhere.
+        frame: (N, 2, 3) float64: the affine map from pixels of the image to pixels of the picture
+            that it was cut from or resized from; None: the images are the pictures.
 
     Raises:
         DataError: the arrays do not fit each other, or the images are not uint8 (N, H, W).
@@ -51,6 +53,7 @@ class Samples:
     scheme: NDArray[np.int16]
     schemes: dict[str, tuple[str, ...]]
     visibility: NDArray[np.int8] | None = None
+    frame: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.images), len(self.landmarks)
@@ -64,6 +67,8 @@ class Samples:
         }
         if self.visibility is not None:
             shapes["visibility"] = (self.visibility.shape, (n, k))
+        if self.frame is not None:
+            shapes["frame"] = (self.frame.shape, (n, 2, 3))
         for name, (have, want) in shapes.items():
             if have != want:
                 raise DataError(f"samples: {name} must have shape {want}, has {have}")
@@ -92,6 +97,7 @@ class Samples:
             names=self.names[rows],
             scheme=self.scheme[rows],
             visibility=None if self.visibility is None else self.visibility[rows],
+            frame=None if self.frame is None else self.frame[rows],
         )
 
     def with_points(
@@ -178,7 +184,11 @@ class Photos:
         )
 
     def as_samples(
-        self, images: NDArray[np.uint8], points: NDArray[np.float32], rows: NDArray[np.int64]
+        self,
+        images: NDArray[np.uint8],
+        points: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        frame: NDArray[np.float64] | None = None,
     ) -> Samples:
         """Samples of crops that were cut from these photos.
 
@@ -186,6 +196,7 @@ class Photos:
             images: (M, H, W) uint8, the crops.
             points: (M, K, 2) in pixels of the crops. Unlabeled points become 0.
             rows: (M,) row number of each crop's photo.
+            frame: (M, 2, 3), see `Samples`; None: not known.
         """
         labelled = self.labelled[rows]
         return Samples(
@@ -198,4 +209,5 @@ class Photos:
             scheme=self.scheme[rows],
             schemes=self.schemes,
             visibility=None if self.visibility is None else self.visibility[rows],
+            frame=frame,
         )

@@ -150,7 +150,7 @@ def as_cropped_for(run: Run, faces: Samples) -> Samples:
     rows, columns = run.size
     images = np.stack([affine.warp(image, matrix, columns, rows) for image in faces.images])
     points = affine.apply(matrix, faces.points)
-    return replace(faces, images=images).with_points(points, faces.labelled)
+    return replace(faces, images=images, frame=None).with_points(points, faces.labelled)
 
 
 def quantize_graph(graph: Any, images: Iterable[NDArray[np.uint8]]) -> Any:

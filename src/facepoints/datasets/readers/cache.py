@@ -31,10 +31,10 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["FORMAT", "cache_folder", "cached"]
 
-FORMAT = 5
+FORMAT = 6
 """Version of the readers and of the entries. Raise it when the results of either change."""
 
-_TABLES = ("points", "labelled", "group", "names", "scheme", "visibility")
+_TABLES = ("points", "labelled", "group", "names", "scheme", "visibility", "frame")
 """Arrays of `Samples` beside the images. Those that are None have no file."""
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
