@@ -9,7 +9,6 @@ from facepoints.audit.config import (
 from facepoints.audit.engine import audit
 from facepoints.audit.fault import DESCRIPTIONS, AuditResult, Cause, Expected, Fault
 from facepoints.audit.opinion import ModelOpinion, Progress, Readings, SecondOpinion
-from facepoints.audit.suggestion import Suggestion, at_margin
 
 __all__ = [
     "AUDIT_CONFIG",
@@ -25,7 +24,5 @@ __all__ = [
     "Progress",
     "Readings",
     "SecondOpinion",
-    "Suggestion",
-    "at_margin",
     "audit",
 ]
