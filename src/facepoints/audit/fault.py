@@ -86,9 +86,9 @@ class Fault:
         confidence: [0, 1]. Of the faults that are named with a confidence c, a share of c is
             true (measured with planted faults, `benchmarks/audit.py`).
         evidence: one sentence with the numbers that speak for it.
-        suggestion: the change that mends the label of each of `rows`, in pixels of the crop
-            (`datasets.fixes.suggest_fixes` makes fixes for a file of it); None: a person has to
-            look.
+        suggestion: the changes that mend the label of each of `rows`, one after the other, in
+            pixels of the crop (`datasets.fixes.suggest_fixes` makes fixes for a file of them);
+            empty: a person has to look.
         expected: where the points of the first row were expected; None for faults without.
     """
 
@@ -97,7 +97,7 @@ class Fault:
     points: tuple[str, ...]
     confidence: float
     evidence: str
-    suggestion: Change | None = None
+    suggestion: tuple[Change, ...] = ()
     expected: Expected | None = None
 
     @property

@@ -235,18 +235,18 @@ def frame_of(faces: Samples, row: int) -> affine.Matrix:
 def suggest_fixes(
     faces: Samples,
     rows: Sequence[int],
-    change: Change,
+    changes: Sequence[Change],
     *,
     cause: str,
     evidence: str = "",
     sets: Sets | None = None,
 ) -> list[Fix]:
-    """The same change of several rows, as fixes that can be written.
+    """The same changes of several rows, as fixes that can be written.
 
     Args:
         faces: whole data sets, without any row left out.
         rows: row numbers in `faces`.
-        change: in pixels of the images of `faces`.
+        changes: one after the other, in pixels of the images of `faces`.
         cause, evidence: as of `Fix`.
         sets: names of the data sets, and the number (N,) of the set that each row comes from;
             None: one set with the name "".
@@ -254,24 +254,18 @@ def suggest_fixes(
     names, numbers = sets or ([""], np.zeros(len(faces), dtype=np.int64))
     fixes = []
     for row in rows:
-        frame = frame_of(faces, row)
-        number = int(numbers[row])
-        fixes.append(
-            Fix(
-                set=names[number],
-                row=int(np.count_nonzero(numbers[:row] == number)),
-                name=str(faces.names[row]),
-                fingerprint=fingerprint(
-                    affine.apply(frame, faces.points[row]),
-                    faces.labelled[row],
-                    faces.landmarks.names,
-                ),
-                cause=cause,
-                action=change.action,
-                values=_in_picture(change, frame),
-                evidence=evidence,
-            )
-        )
+        frame, number = frame_of(faces, row), int(numbers[row])
+        points = affine.apply(frame, faces.points[row])
+        common = {
+            "set": names[number],
+            "row": int(np.count_nonzero(numbers[:row] == number)),
+            "name": str(faces.names[row]),
+            "fingerprint": fingerprint(points, faces.labelled[row], faces.landmarks.names),
+            "cause": cause,
+            "evidence": evidence,
+        }
+        for change in changes:
+            fixes.append(Fix(**common, action=change.action, values=_in_picture(change, frame)))
     return fixes
 
 
