@@ -32,7 +32,8 @@ def convert(
     """Write labeled faces in another format, as square gray crops."""
     from facepoints.datasets.writers import WRITERS, written_outputs
 
-    with outputs(*written_outputs(to, out), inputs=data, overwrite=overwrite):
+    inputs = [*data, *options.files()]
+    with outputs(*written_outputs(to, out), inputs=inputs, overwrite=overwrite):
         faces = options.load(data)
         with working("writing the faces"), formulas_kept(keep_formulas):
             written = WRITERS[to](faces, out)
@@ -63,7 +64,8 @@ def show(
 
     if out.suffix.lower() != ".png":
         raise SettingsError(f"the sheet is a PNG: expected a name that ends in .png, got {out}")
-    with outputs(out, inputs=[*data, *model_files(model)], overwrite=overwrite):
+    inputs = [*data, *options.files(), *model_files(model)]
+    with outputs(out, inputs=inputs, overwrite=overwrite):
         faces = options.load(data)
         with working("drawing the faces"):
             shown = draw(faces, out, count=count, model=model, device=device)

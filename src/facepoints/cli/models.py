@@ -167,7 +167,7 @@ def export(
         raise SettingsError("--int8 needs labeled faces to measure on: --data DATA")
     # only what is beside run.json may be written again: model.onnx
     run_files = [file for file in model_files(model) if file != Path(model) / file.name]
-    inputs = [*data, *people_files(options.exclude_people), *run_files, Path(model) / "run.json"]
+    inputs = [*data, *options.files(), *run_files, Path(model) / "run.json"]
     with outputs(path, inputs=inputs, overwrite=overwrite or out is None):
         if int8:
             read_finished_header(run_folder(model))

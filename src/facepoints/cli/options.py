@@ -26,6 +26,7 @@ __all__ = [
     "Device",
     "EvaluationDataOptions",
     "ExcludePeople",
+    "FixesFile",
     "Fps",
     "ImagesAreVideo",
     "IncludePeople",
@@ -112,6 +113,16 @@ Rename = Annotated[
     ),
 ]
 
+FixesFile = Annotated[
+    Path | None,
+    option(
+        "Apply the changes of labels in this file, which 'facepoints audit' wrote. The label files "
+        "themselves stay as they are.",
+        metavar="FILE",
+        default_text="default: labels as they are",
+    ),
+]
+
 ImagesAreVideo = Annotated[
     bool, flag("Treat the images as frames of one video, ordered by the numbers in their names.")
 ]
@@ -181,6 +192,11 @@ class ReadOptions:
     crop_size: CropSize = 96
     split: Split = "training"
     rename: Rename = None
+    fixes: FixesFile = None
+
+    def files(self) -> list[Path]:
+        """The files that these options name, which no output may replace."""
+        return [file for file in (self.rename, self.fixes) if file is not None]
 
     def load(self, data: Sequence[Path]) -> Samples:
         """Read the labeled faces of files and folders. Raises DataError if there is none."""
@@ -197,12 +213,18 @@ class DataOptions(ReadOptions):
 
     exclude_people: ExcludePeople = None
 
+    def files(self) -> list[Path]:
+        return [*super().files(), *([] if self.exclude_people is None else [self.exclude_people])]
+
 
 @dataclass(frozen=True)
 class EvaluationDataOptions(DataOptions):
     """Options of the command that measures errors on labeled faces."""
 
     include_people: IncludePeople = None
+
+    def files(self) -> list[Path]:
+        return [*super().files(), *([] if self.include_people is None else [self.include_people])]
 
     def load_with_sets(self, data: Sequence[Path]) -> tuple[Samples, Sets]:
         """Read the labeled faces, and say which data set each comes from. Errors as in `load`."""

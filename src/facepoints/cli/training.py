@@ -20,7 +20,7 @@ from facepoints.cli.options import (
     group,
 )
 from facepoints.cli.output import OUT, say, working
-from facepoints.cli.outputs import Output, Overwrite, model_files, outputs, people_files
+from facepoints.cli.outputs import Output, Overwrite, model_files, outputs
 from facepoints.errors import MissingExtraError
 from facepoints.models.run_header import check_no_run
 from facepoints.training.settings import Missing, Network, TrainSettings, stored_settings
@@ -135,9 +135,8 @@ def evaluate(
     from facepoints.evaluation.evaluate import FILES
     from facepoints.evaluation.table import table
 
-    people = people_files(options.exclude_people, options.include_people)
     folder = None if out is None else Output(out, frozenset(FILES))
-    inputs = [*data, *people, *model_files(model)]
+    inputs = [*data, *options.files(), *model_files(model)]
     with outputs(folder, inputs=inputs, overwrite=overwrite):
         if out is not None:
             check_charts()
@@ -201,7 +200,9 @@ def compare(
     faces = options.load(data)
     from facepoints.training.compare import FILES, compare, table  # imports PyTorch
 
-    with outputs(Output(out, frozenset(FILES)), inputs=data, overwrite=overwrite):
+    with outputs(
+        Output(out, frozenset(FILES)), inputs=[*data, *options.files()], overwrite=overwrite
+    ):
         cells = compare(
             faces,
             out,

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from facepoints.datasets import readers
 from facepoints.datasets.crops import resize_samples
+from facepoints.datasets.fixes import Fix
+from facepoints.datasets.mending import LABEL_ACTIONS, MendLabels, fixes_of_sets, mend_rows
 from facepoints.datasets.readers.label_files import read_text
 from facepoints.datasets.readers.notes import shortened, warn_of
 from facepoints.datasets.renames import check_renames, read_renames, renamed
@@ -38,6 +40,7 @@ def load_dataset(
     exclude_people: str | Path | None = None,
     include_people: str | Path | None = None,
     rename: str | Path | Mapping[str, str] | None = None,
+    fixes: str | Path | Sequence[Fix] | None = None,
 ) -> Samples:
     """Read labeled faces as rows of one table.
 
@@ -57,9 +60,12 @@ def load_dataset(
         include_people: text file with the people to keep; None: all are kept.
         rename: new names of points by the names in the label files: a text file
             (`renames.read_renames`) or a mapping; None: names are kept.
+        fixes: changes of the labels: a file that ``facepoints audit`` wrote, or fixes
+            (`fixes.Fix`), with points named as in the label files; None: labels are as they are.
 
     Raises:
-        DataError: a data set cannot be read, no path was given, or no face is left.
+        DataError: a data set cannot be read, no path was given, no face is left, or a fix is not
+            for these labels.
         SettingsError: `crop_size` is not positive.
     """
     return load_with_sets(
@@ -69,6 +75,7 @@ def load_dataset(
         exclude_people=exclude_people,
         include_people=include_people,
         rename=rename,
+        fixes=fixes,
     )[0]
 
 
@@ -80,11 +87,15 @@ def load_with_sets(
     exclude_people: str | Path | None = None,
     include_people: str | Path | None = None,
     rename: str | Path | Mapping[str, str] | None = None,
+    fixes: str | Path | Sequence[Fix] | None = None,
 ) -> tuple[Samples, NDArray[np.int64]]:
     """`load_dataset`, and the number (N,) of the path that each row comes from."""
     paths = dataset_paths(paths)
     names = read_renames(rename)
-    sets = [readers.load(path, split=split, size=crop_size) for path in paths]
+    mends = fixes_of_sets(fixes, paths)
+    sets = [
+        _load(path, split, crop_size, listed) for path, listed in zip(paths, mends, strict=True)
+    ]
     check_renames(names, [one.landmarks for one in sets])
     sets = [renamed(one, names) for one in sets]
     for path, one in zip(paths, sets, strict=True):
@@ -93,14 +104,27 @@ def load_with_sets(
     if len(sets) > 1:
         data = replace(data, group=_groups_across(sets, data))
     numbers = np.repeat(np.arange(len(sets)), [len(one) for one in sets])
-    for file, keep in ((exclude_people, False), (include_people, True)):
+    keep = np.ones(len(data), dtype=bool)
+    for file, wanted in ((exclude_people, False), (include_people, True)):
         if file is not None:
-            named = np.isin(data.group, sorted(read_people(Path(file))))
-            rows = np.flatnonzero(named == keep)
-            data, numbers = data.take(rows), numbers[rows]
+            keep &= np.isin(data.group, sorted(read_people(Path(file)))) == wanted
+    if any(mends):
+        data, left = mend_rows(data, mends, numbers)
+        keep &= left
+    if not keep.all():
+        data, numbers = data.take(np.flatnonzero(keep)), numbers[keep]
     if len(data) == 0:
         raise DataError(f"no face of {', '.join(map(str, paths))} is left")
     return data, numbers
+
+
+def _load(path: Path, split: str, crop_size: int, fixes: Sequence[Fix]) -> Samples:
+    """Read one data set, with mended labels. Fixes of whole rows are only checked."""
+    mend = MendLabels(fixes, path.name)
+    if any(fix.action in LABEL_ACTIONS for fix in fixes):
+        return readers.load(path, split=split, size=crop_size, mend=mend)
+    faces = readers.load(path, split=split, size=crop_size)
+    return mend(faces, np.arange(len(faces)))
 
 
 def dataset_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from facepoints.datasets.readers.label_files import check_names, read_text
 from facepoints.datasets.readers.notes import shortened
-from facepoints.datasets.samples import Photos, Samples
+from facepoints.datasets.readers.options import LabeledFaces
 from facepoints.errors import DataError
 from facepoints.landmarks.known_sets import known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -18,8 +17,6 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 __all__ = ["check_renames", "read_renames", "renamed"]
 
 _LARGEST = 1 << 20  # bytes of a file of names
-
-LabeledFaces = TypeVar("LabeledFaces", bound=Samples | Photos)
 
 
 def read_renames(source: str | Path | Mapping[str, str] | None) -> dict[str, str]:

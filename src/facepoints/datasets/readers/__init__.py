@@ -8,6 +8,7 @@ Examples:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from facepoints.datasets.readers.label_studio import read_label_studio
 from facepoints.datasets.readers.labelme import read_labelme
 from facepoints.datasets.readers.mat_files import read_cofw, read_mat
 from facepoints.datasets.readers.notes import Notes, warn_of
-from facepoints.datasets.readers.options import SPLITS, Options
+from facepoints.datasets.readers.options import SPLITS, Mend, Options
 from facepoints.datasets.readers.point_lists import read_celeba, read_wflw
 from facepoints.datasets.readers.point_texts import read_point_texts
 from facepoints.datasets.readers.pts import read_pts
@@ -36,7 +37,7 @@ from facepoints.datasets.readers.youtube_videos import read_npz
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.errors import DataError, SettingsError
 
-__all__ = ["READERS", "Options", "load", "read"]
+__all__ = ["READERS", "Mend", "Options", "load", "read"]
 
 LARGEST_CROP = 4096
 """Pixels: the largest side of the crops that are cut from photos."""
@@ -101,6 +102,7 @@ def load(
     size: int = 96,
     margin: float = CROP_MARGIN,
     every: int = 5,
+    mend: Mend | None = None,
 ) -> Samples:
     """Read a data set as Samples of one size, from the cache if it was read before.
 
@@ -110,23 +112,26 @@ def load(
         path, split, every: as for `read`.
         size: side of the square crops of photos, in pixels. Kaggle tables keep their own size.
         margin: margin around the face in the crops (`crops.CROP_MARGIN`).
+        mend: changes labels, before crops are cut around them; None: labels stay.
 
     Returns:
         Samples with read-only images, memory-mapped unless the cache cannot be written.
 
     Raises:
-        DataError: as for `read`, or an image cannot be read.
+        DataError: as for `read`, an image cannot be read, or labels cannot be mended.
         SettingsError: `size` is out of range.
     """
     if not 1 <= size <= LARGEST_CROP:
         raise SettingsError(f"`crop_size` must be from 1 to {LARGEST_CROP} pixels, is {size}")
     name, data_path = find_format(path, _checked(split))
     options = {"split": split, "size": size, "margin": margin, "every": every}
+    if mend is not None:
+        options["mend"] = mend.key
 
     def make(scratch: Path | None, notes: Notes) -> Samples:
         data = READERS[name](data_path, Options(split, every, scratch, notes))
         if isinstance(data, Samples):
-            return data
+            return data if mend is None else mend(data, np.arange(len(data)))
         some = data.labelled.any(axis=1)
         faces = int(some.sum())
         if not faces:
@@ -134,11 +139,22 @@ def load(
         for row in np.flatnonzero(~some):
             notes.add("faces without a labeled point were left out", str(data.names[row]))
         out = reserve_images(scratch, faces, size, size) if scratch else None
-        return cut_crops(data, size, margin, out)
+        mended = data if mend is None else mend(data, np.flatnonzero(some))
+        return cut_crops(mended, size, margin, out, around=_framing(mended, data))
 
     samples, lines = cached(data_path, [name, fingerprint(name, data_path)], options, make)
     warn_of(path, lines, stacklevel=2)
     return samples
+
+
+def _framing(mended: Photos, data: Photos) -> Photos:
+    """The labels to cut crops around: mended ones, and where none is left, those before."""
+    empty = ~np.any(mended.labelled, axis=1, keepdims=True)
+    return replace(
+        mended,
+        points=np.where(empty[..., None], data.points, mended.points),
+        labelled=np.where(empty, data.labelled, mended.labelled),
+    )
 
 
 def _checked(split: str) -> str:

@@ -145,11 +145,13 @@ class _Entry:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Remove outdated entries of this path."""
+        """Remove outdated entries of this path, and those with labels that were mended otherwise."""
         for other in self.folder.parent.glob(f"{self.folder.name.split('-')[0]}-*"):
             try:
                 key = json.loads((other / "meta.json").read_text(encoding="utf-8"))["key"]
                 stale = any(key[part] != self.key[part] for part in ("format", "state"))
+                mended = all("mend" in each["options"] for each in (key, self.key))
+                stale |= mended and key["options"] != self.key["options"]
             except _DAMAGE:
                 stale = True
             if stale:

@@ -54,9 +54,13 @@ def _faces(
     file = _image_name(task)
     groups: dict[str, dict[str, tuple[float, float]]] = {}
     size: Size | None = None
-    for region in _regions(task, where, notes):
+    regions = list(_regions(task, where, notes))
+    parents = {str(region.get("parentID", "")) for region in regions}
+    for region in regions:
         value = region.get("value", region)
         labels = value.get("keypointlabels") or value.get("labels")
+        if not value.get("keypointlabels") and str(region.get("id")) in parents:
+            continue  # the rectangle that keeps the keypoints of a face together
         if not labels or ("width" in value and "height" in value and "keypointlabels" not in value):
             notes.add("regions that are no keypoints were left out", where)
             continue

@@ -4,13 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facepoints.datasets.readers.notes import Notes
+from facepoints.datasets.samples import Photos, Samples
 
-__all__ = ["SPLITS", "Options"]
+__all__ = ["SPLITS", "LabeledFaces", "Mend", "Options"]
+
+LabeledFaces = TypeVar("LabeledFaces", bound=Samples | Photos)
 
 SPLITS = ("training", "test")
 """The splits that a data set may hold."""
+
+
+class Mend(Protocol):
+    """Changes the labels of a data set while it is read."""
+
+    @property
+    def key(self) -> str:
+        """Differs for other changes."""
+        ...
+
+    def __call__(self, data: LabeledFaces, rows: NDArray[np.int64]) -> LabeledFaces:
+        """The same faces with other labels.
+
+        Args:
+            data: the data set.
+            rows: row in `data` of each row that is read: those with a label, if crops are cut.
+        """
+        ...
 
 
 @dataclass(frozen=True)
