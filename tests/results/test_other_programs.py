@@ -6,9 +6,11 @@ import csv
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data
@@ -22,6 +24,7 @@ from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
+from facepoints.measurement.gaze_factors import OFFSET
 from facepoints.measurement.head_position import MM_PER_UNIT, project
 from facepoints.results.formats import FORMATS, format_of
 from facepoints.results.openface import euler_angles, openface_columns
@@ -73,6 +76,73 @@ def test_position_and_rotation_of_the_head_are_those_of_openface(
     assert float(row["x_30"]) == pytest.approx(result.faces[0].points[30, 0], abs=1e-3)
     assert float(row["y_67"]) == pytest.approx(result.faces[0].points[67, 1], abs=1e-3)
     assert row["file"] == "a.mp4"
+
+
+def looking(place: tuple[float, float], eyes: tuple[str, ...] = ("right", "left")) -> FrameResult:
+    """A frontal face at a place in the image, whose eyes look at the camera; `eyes` are seen."""
+    unit = 200.0
+    points = MEAN_HEAD[:, :2] * unit + place
+    image = np.full((*SIZE, 3), 140, np.uint8)
+    for sign, side in ((-1.0, "right"), (1.0, "left")):
+        outline = points[IBUG_68.columns(IBUG_68.regions[f"{side}_eye"])]
+        ends = [points[IBUG_68.names.index(f"{side}_eye_{e}_corner")] for e in ("inner", "outer")]
+        center = np.mean(ends, axis=0) + np.array(OFFSET)[:2] * (sign, 1) * unit / MM_PER_UNIT
+        inside = np.zeros(SIZE, np.uint8)
+        cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 255)
+        y, x = np.indices(SIZE)
+        iris = np.hypot(x - center[0], y - center[1]) < 5.85 * unit / MM_PER_UNIT
+        image[inside > 0] = 225
+        image[(inside > 0) & iris] = 50
+    visible = np.ones(68, np.float32)
+    for side in {"right", "left"} - set(eyes):
+        visible[list(IBUG_68.columns(IBUG_68.regions[f"{side}_eye"]))] = 0
+    found = points.astype(np.float32)
+    face = Face(affine.bounding_box(found), 0.9, found, np.ones(68, np.float32), IBUG_68,
+                visible=visible)  # fmt: skip
+    return FrameResult("a.jpg", [face], SIZE, image=image)
+
+
+def test_the_gaze_is_in_the_axes_of_the_camera_as_in_openface(tmp_path: Path) -> None:
+    """Eyes that look at the camera from the right of the image look to the left and ahead."""
+    for place, (x, y) in (((319.5, 239.5), (0, 0)), ((480.0, 150.0), (160.5, -89.5))):
+        facepoints.write_faces([looking(place)], tmp_path / "o.csv", "openface")
+        (row,) = table(tmp_path / "o.csv")
+        toward = -np.array([x, y, 640]) / np.linalg.norm([x, y, 640])
+        for eye in (0, 1):
+            vector = np.array([float(row[f"gaze_{eye}_{axis}"]) for axis in "xyz"])
+            assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+            assert math.degrees(math.acos(min(1.0, vector @ toward))) < 9
+        angles = [float(row[f"gaze_angle_{axis}"]) for axis in "xy"]
+        assert angles[0] == pytest.approx(-math.atan(x / 640), abs=math.radians(5))
+        assert angles[1] == pytest.approx(-math.atan(y / 640), abs=math.radians(8))
+
+
+def test_the_gaze_is_blank_where_it_is_not_known(tmp_path: Path) -> None:
+    result = looking((319.5, 239.5), ("left",))
+    facepoints.write_faces([result], tmp_path / "o.csv", "openface")
+    (row,) = table(tmp_path / "o.csv")
+    assert [row[f"gaze_0_{axis}"] for axis in "xyz"] == ["", "", ""]
+    assert float(row["gaze_1_z"]) < -0.9
+    assert abs(float(row["gaze_angle_x"])) < 0.15
+    facepoints.write_faces([replace(result, image=None)], tmp_path / "o.csv", "openface")
+    (row,) = table(tmp_path / "o.csv")
+    assert {row[name] for name in row if name.startswith("gaze")} == {""}
+    assert row["pose_Rx"]
+
+
+def test_predict_writes_the_gaze_of_photos_and_videos(tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    cv2.imwrite(str(photo), np.ascontiguousarray(data.astronaut()[..., ::-1]))
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in range(3):
+        (frames / f"{number:03}.png").write_bytes(photo.read_bytes())
+    for given, more in ((photo, []), (frames, ["--video"])):
+        out = tmp_path / f"{given.name}.csv"
+        main(["predict", str(given), "--out", str(out), "--format", "openface", *more])
+        for row in table(out):
+            assert abs(float(row["gaze_angle_x"])) < 0.5
+            assert float(row["gaze_0_z"]) < -0.8
 
 
 def test_euler_angles_undo_the_rotation() -> None:

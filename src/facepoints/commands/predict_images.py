@@ -20,7 +20,7 @@ from facepoints.errors import WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.formats import FORMATS, check_points, format_of
+from facepoints.results.formats import FORMATS, add_extras, check_points, format_of
 from facepoints.results.records import FrameResult, json_line, result_record
 from facepoints.results.resume import DRAWING_NAMES, ResumableRecords
 
@@ -164,6 +164,7 @@ class _Outputs:
         self._depends_on = {
             **predictor.describe(),
             "points": list(self._landmarks.names),
+            "extras": self._format if self._format and FORMATS[self._format].extras else None,
             "drawn": None if self._drawings is None else self._drawings.describe(),
             DRAWING_NAMES: None if self._drawings is None else self._drawings.describe_names(),
         }
@@ -183,10 +184,12 @@ class _Outputs:
 
     def add(self, result: FrameResult) -> None:
         """Write the next result to each output. Raises WriteError."""
-        result = replace(result, faces=[f.as_landmarks(self._landmarks) for f in result.faces])
+        predicted = result.faces
+        result = replace(result, faces=[f.as_landmarks(self._landmarks) for f in predicted])
         if self._drawings is not None:
             self._drawings.write(result)
         record = result_record(result, self._landmarks)
+        add_extras(self._format, record, result.image, predicted)
         if self.kept is not None:
             self.kept.add(record)
         elif self._drawings is None:

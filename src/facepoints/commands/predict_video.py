@@ -21,7 +21,13 @@ from facepoints.errors import DataError, MissingExtraError, SettingsError, Write
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.formats import FORMATS, check_points, format_of, suffixes_text
+from facepoints.results.formats import (
+    FORMATS,
+    add_extras,
+    check_points,
+    format_of,
+    suffixes_text,
+)
 from facepoints.results.records import Record, error_record, json_line, record
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.tracker import track_video
@@ -106,7 +112,7 @@ def predict_videos(
         check_points(name, want)
     _check_outputs([video.name for video in videos], out, name, drawn or ())
     with ExitStack() as stack:
-        output = _Output(predictor, want, radius, config, to_stdout=drawn is None)
+        output = _Output(predictor, want, radius, config, name, to_stdout=drawn is None)
         if out is not None:
             output.records = stack.enter_context(TemporaryRecords(out))
         stop = stack.enter_context(StopRequest())
@@ -134,14 +140,16 @@ class _Output:
     """What `predict_videos` does with each frame; see there.
 
     Attributes:
-        records: the records so far, for an output file; None: there is none.
+        format: name of the format of the output file; None: there is none.
         to_stdout: whether records go to standard output if there is no file.
+        records: the records so far, for an output file; None: there is none.
     """
 
     predictor: Predictor
     landmarks: LandmarkSet
     radius: bool
     config: TrackerConfig | None
+    format: str | None
     to_stdout: bool
     records: TemporaryRecords | None = None
 
@@ -174,7 +182,9 @@ def _predict_one(
             if drawing is not None:
                 drawing.add(frame, faces)
             if output.records is not None or output.to_stdout:
-                output.write(_record(frame, faces, output.landmarks))
+                found = _record(frame, faces, output.landmarks)
+                add_extras(output.format, found, frame.image, predicted)
+                output.write(found)
             bar.at(report.images - before, report.faces)
             if stop.asked:
                 break

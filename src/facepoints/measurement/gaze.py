@@ -18,7 +18,7 @@ Eye).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +75,7 @@ class Gaze:
         looks_at_camera: whether that is at most `CAMERA_ANGLE`; None if the radius is too large
             to tell.
         eyes: "both", or the subject's "right" or "left" eye if only it can be used.
+        right_vector, left_vector: (3,) as `vector`, of one eye alone; None if it cannot be used.
     """
 
     yaw: float
@@ -87,6 +88,8 @@ class Gaze:
     camera_angle: float
     looks_at_camera: bool | None
     eyes: str
+    right_vector: tuple[float, float, float] | None = None
+    left_vector: tuple[float, float, float] | None = None
 
 
 class EyeMove(NamedTuple):
@@ -138,7 +141,9 @@ def gaze(image: NDArray[np.uint8], face: Face) -> Gaze:
     std = np.sqrt(1 / weights.sum()) * np.ones(2)
     if len(moves) == 2:  # eyes that disagree
         std = np.hypot(std, np.abs(moves[1] - moves[0]) / 4)
-    return _gaze_of(mean, std, pose, "both" if len(used) == 2 else used[0])
+    found = _gaze_of(mean, std, pose, "both" if len(used) == 2 else used[0])
+    alone = {side: _vector(move) for side, move in zip(used, moves, strict=True)}
+    return replace(found, right_vector=alone.get("right"), left_vector=alone.get("left"))
 
 
 def eye_move(gray: NDArray[np.uint8], face: Face, pose: HeadPose, side: str) -> EyeMove | str:
@@ -184,11 +189,9 @@ def eye_move(gray: NDArray[np.uint8], face: Face, pose: HeadPose, side: str) -> 
 
 def _gaze_of(move: Array, std: Array, pose: HeadPose, eyes: str) -> Gaze:
     """The gaze of a mean offset (2,) in eye radii, with its standard deviation (2,)."""
-    length = float(np.hypot(*move))
-    if length > _STEEPEST:
-        move = move * (_STEEPEST / length)
-    ahead = float(np.sqrt(1 - move @ move))
-    direction = np.array([*move, ahead])  # z to the camera
+    vector = _vector(move)
+    ahead = -vector[2]
+    direction = np.array([*vector[:2], ahead])  # z to the camera
     yaw, pitch = _angles(direction)
     slope = np.array([1 / max(ahead, 0.3), 1 / max(math.cos(math.radians(pitch)), 0.3)])
     from_points = np.rad2deg(INTERVAL_90 * std) * slope
@@ -204,11 +207,17 @@ def _gaze_of(move: Array, std: Array, pose: HeadPose, eyes: str) -> Gaze:
         head_yaw,
         head_pitch,
         (float(head_radius[0]), float(head_radius[1])),
-        (float(move[0]), float(move[1]), -ahead),
+        vector,
         angle,
         angle <= CAMERA_ANGLE if known else None,
         eyes,
     )
+
+
+def _vector(move: Array) -> tuple[float, float, float]:
+    """Unit vector in camera axes of an offset (2,) in eye radii."""
+    x, y = move * min(1.0, _STEEPEST / max(float(np.hypot(*move)), 1e-9))
+    return float(x), float(y), -math.sqrt(1 - float(x * x + y * y))
 
 
 def _angles(direction: Array) -> tuple[float, float]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facepoints.errors import DataError, SettingsError
+from facepoints.inference.face import Face
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -18,13 +20,19 @@ from facepoints.results.coco import read_coco, write_coco
 from facepoints.results.csv_table import read_csv, write_csv
 from facepoints.results.dlib_xml import read_dlib, write_dlib
 from facepoints.results.jsonl import read_jsonl, write_jsonl
-from facepoints.results.openface import is_openface, read_openface, write_openface
+from facepoints.results.openface import (
+    face_extras,
+    is_openface,
+    read_openface,
+    write_openface,
+)
 from facepoints.results.pts import read_pts, write_pts
-from facepoints.results.records import FrameResult, RecordSource, result_record
+from facepoints.results.records import FrameResult, Record, RecordSource, result_record
 
 __all__ = [
     "FORMATS",
     "Format",
+    "add_extras",
     "as_results",
     "check_points",
     "common_landmarks",
@@ -47,6 +55,7 @@ class Format:
         holds_video: whether one file can hold the faces of many frames.
         by_name: whether the format must be named, because another has its suffix.
         needs: points that must be computable from those of the faces; None: any do.
+        extras: values of a face's record that only its image (H, W, 3) tells; None: there are none.
     """
 
     write: Callable[[RecordSource, LandmarkSet, Path], None]
@@ -56,6 +65,7 @@ class Format:
     holds_video: bool = True
     by_name: bool = False
     needs: LandmarkSet | None = None
+    extras: Callable[[NDArray[np.uint8], Face], dict[str, Any]] | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -65,7 +75,13 @@ FORMATS: dict[str, Format] = {
     "pts": Format(write_pts, read_pts, (".pts",), "one face", holds_video=False),
     "dlib": Format(write_dlib, read_dlib, (".xml",), "dlib's imglab", holds_video=False),
     "openface": Format(
-        write_openface, read_openface, (".csv",), "OpenFace table", by_name=True, needs=IBUG_68
+        write_openface,
+        read_openface,
+        (".csv",),
+        "OpenFace table",
+        by_name=True,
+        needs=IBUG_68,
+        extras=face_extras,
     ),
 }
 """Formats by name. A new format is a module with a writer and a reader, and an entry here."""
@@ -113,6 +129,23 @@ def check_points(name: str, landmarks: LandmarkSet) -> None:
     needs = FORMATS[name].needs
     if needs is not None:
         check_convertible(landmarks, needs)
+
+
+def add_extras(
+    name: str | None, record: Record, image: NDArray[np.uint8] | None, faces: Sequence[Face]
+) -> None:
+    """Add to a record what its format wants to know of the image.
+
+    Args:
+        name: of the format; None or empty: there is none.
+        record: of the image.
+        image: (H, W, 3) RGB; None: not known.
+        faces: those of the record, in its order, with all points of the model.
+    """
+    extras = FORMATS[name].extras if name else None
+    if extras is not None and image is not None:
+        for data, face in zip(record.get("faces", ()), faces, strict=True):
+            data |= extras(image, face)
 
 
 def suffixes_text(formats: Iterable[Format]) -> str:
@@ -172,8 +205,11 @@ def write_faces(
             values += [] if face.visible is None else [face.visible]
             if not all(np.isfinite(value).all() for value in values):
                 raise DataError(f"{result.file}: a face has values that are not finite")
+    name = format_of(path, format)
     records = [result_record(result, landmarks) for result in listed]
-    FORMATS[format_of(path, format)].write(lambda: iter(records), landmarks, path)
+    for record, result in zip(records, listed, strict=True):
+        add_extras(name, record, result.image, result.faces)
+    FORMATS[name].write(lambda: iter(records), landmarks, path)
 
 
 def as_results(results: object) -> list[FrameResult]:

@@ -11,7 +11,9 @@ import csv
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,12 +26,28 @@ from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
-from facepoints.measurement.head_position import MM_PER_UNIT, head_transform
+from facepoints.measurement.gaze import gaze
+from facepoints.measurement.head_position import (
+    MM_PER_UNIT,
+    assumed_focal_length,
+    head_transform,
+)
 from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict
 
-__all__ = ["euler_angles", "is_openface", "openface_columns", "read_openface", "write_openface"]
+__all__ = [
+    "euler_angles",
+    "face_extras",
+    "is_openface",
+    "openface_columns",
+    "read_openface",
+    "write_openface",
+]
 
 _FIRST = ("frame", "face_id", "timestamp", "confidence", "success")
+_GAZE = (
+    *(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz"),
+    *("gaze_angle_x", "gaze_angle_y"),
+)
 _POSE = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
 _LARGEST = 1e9
 
@@ -45,6 +63,12 @@ def openface_columns() -> list[str]:
     - timestamp: seconds from the first frame; blank for an image.
     - confidence: score of the face, [0, 1].
     - success: 1. Frames without a face have no row, as in tables of several people.
+    - gaze_0_x, gaze_0_y, gaze_0_z: unit vector along which the subject's right eye looks, in the
+      axes of the position below; gaze_1_...: the same of the left eye. An eye that looks along the
+      camera's axis has (0, 0, -1).
+    - gaze_angle_x, gaze_angle_y: angles of both eyes' mean vector in radians, positive to the right
+      and down in the image. The gaze needs the image: it is blank for faces that were read from a
+      file, and for eyes that are hidden, closed or too small.
     - pose_Tx, pose_Ty, pose_Tz: middle of the head in millimeters: right and down in the image, and
       away from the camera. A head of mean size and a lens of 53 degrees are assumed.
     - pose_Rx, pose_Ry, pose_Rz: pitch, yaw and roll of the head in radians, relative to the camera:
@@ -53,7 +77,34 @@ def openface_columns() -> list[str]:
     - file: the image or video, which tables of OpenFace do not name.
     """
     points = [f"{axis}_{number}" for axis in "xy" for number in range(68)]
-    return [*_FIRST, *_POSE, *points, "file"]
+    return [*_FIRST, *_GAZE, *_POSE, *points, "file"]
+
+
+def face_extras(image: NDArray[np.uint8], face: Face) -> dict[str, Any]:
+    """What a table holds of a face that only its image (H, W, 3) tells: the gaze of each eye, as
+    unit vectors in camera axes. Empty if no eye can be used."""
+    try:
+        seen = gaze(image, face)
+    except DataError:  # nothing to be had
+        return {}
+    sight = _sight_rotation(face, image.shape[:2])
+    vectors = {"right": seen.right_vector, "left": seen.left_vector}
+    return {
+        "gaze": {
+            eye: None if vector is None else (sight @ vector).tolist()
+            for eye, vector in vectors.items()
+        }
+    }
+
+
+def _sight_rotation(face: Face, size: tuple[int, ...]) -> NDArray[np.float64]:
+    """The rotation (3, 3) from the axis of the camera to the line from the camera to the eyes."""
+    eyes = np.mean([face.region(f"{eye}_eye").mean(axis=0) for eye in ("right", "left")], axis=0)
+    x, y = (eyes - (np.array(size[1::-1]) - 1) / 2) / assumed_focal_length((size[0], size[1]))
+    axis = np.array([-y, x, 0.0])  # e_z x (x, y, 1)
+    length = math.hypot(x, y)
+    angle = axis / max(length, 1e-12) * math.atan(length)
+    return np.asarray(cv2.Rodrigues(angle)[0], dtype=np.float64)
 
 
 def euler_angles(turn: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -93,9 +144,19 @@ def _rows(record: Record, landmarks: LandmarkSet) -> Iterator[list]:
             points, columns = face.as_landmarks(IBUG_68).points.tolist(), list(range(68))
         identity = number if face.track_id is None else face.track_id
         row = [record["frame"] + 1, identity, "" if time is None else time, data["score"], 1]
+        row += _gaze_cells(data.get("gaze") or {})
         row += [_short(value) for value in _pose(face, size)]
         row += [points[k][axis] for axis in (0, 1) for k in columns]
         yield [*row, record["file"]]
+
+
+def _gaze_cells(vectors: Mapping[str, list[float] | None]) -> list[float | str]:
+    """The cells of `_GAZE`."""
+    known = [vectors.get(eye) for eye in ("right", "left")]
+    each = [[math.nan] * 3 if vector is None else vector for vector in known]
+    seen = [vector for vector in known if vector is not None]
+    x, y, z = np.mean(seen, axis=0) if seen else [math.nan] * 3
+    return [_short(value) for value in (*each[0], *each[1], math.atan2(x, -z), math.atan2(y, -z))]
 
 
 def _short(value: float) -> float | str:
