@@ -1,0 +1,273 @@
+"""One move mends many: conditional means and doubts of a face while it is labeled."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from page_modules import run_modules
+
+from facepoints.errors import DataError
+from facepoints.labeling.shape_model import FaceState, ShapeModel
+
+Array = NDArray[np.float64]
+K = 7
+MIRROR = np.array([1, 0, 2, 4, 3, 6, 5])
+"""Partners of seven points that a mirror swaps."""
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def random_model(rng: np.random.Generator, symmetric: bool = False, k: int = K) -> ShapeModel:
+    shape = rng.normal(size=(k, 2))
+    factor = rng.normal(size=(2 * k, 2 * k + 3))
+    covariance = factor @ factor.T / (2 * k)
+    if symmetric:
+        shape = (shape + shape[MIRROR] * (-1, 1)) / 2
+        flip = np.kron(np.eye(k)[MIRROR], np.diag([-1.0, 1.0]))
+        covariance = (covariance + flip @ covariance @ flip.T) / 2
+    return ShapeModel(tuple(f"p{i}" for i in range(k)), shape, covariance)
+
+
+def random_face(rng: np.random.Generator, model: ShapeModel) -> tuple[Array, Array]:
+    angle, scale = rng.uniform(-3, 3), rng.uniform(20, 400)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shape = model.mean_shape + rng.normal(scale=0.1, size=model.mean_shape.shape)
+    points = shape @ turn.T * scale + rng.uniform(-500, 500, 2)
+    return points, rng.uniform(0.02, 0.2, len(model)) * scale
+
+
+def moved(rng: np.random.Generator, points: Array, radius: Array, index: int) -> Array:
+    return points[index] + rng.normal(size=2) * radius[index]
+
+
+def directly(state: FaceState, places: dict[int, Array], points: Array, radius: Array) -> Array:
+    """The conditional mean by one formula in pixels of the picture, without rank-2 updates."""
+    model = state.model
+    mean = model.mean_shape - model.mean_shape.mean(axis=0)
+    centered = points - points.mean(axis=0)
+    real, imaginary = (mean * centered).sum(), np.linalg.det(np.stack([mean, centered], 1)).sum()
+    length = np.hypot(real, imaginary)
+    size = length / (mean**2).sum() * np.ptp(model.mean_shape, axis=0).max()
+    turn = np.array([[real, -imaginary], [imaginary, real]]) / length
+    to_pixels = np.kron(np.diag(radius), turn)
+    covariance = to_pixels @ model.covariance @ to_pixels.T
+    rows = np.array([2 * i + axis for i in places for axis in (0, 1)])
+    noise = (model.placed_noise * size) ** 2 * np.eye(len(rows))
+    errors = np.concatenate([places[i] - points[i] for i in places])
+    gain = covariance[:, rows] @ np.linalg.inv(covariance[np.ix_(rows, rows)] + noise)
+    expected = points + (gain @ errors).reshape(-1, 2)
+    expected[list(places)] = list(places.values())
+    return expected
+
+
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.integers(1, K))
+def test_points_move_to_the_conditional_mean(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    points, radius = random_face(rng, model)
+    state = FaceState(model, points, radius)
+    places = {int(i): moved(rng, points, radius, i) for i in rng.permutation(K)[:count]}
+    for index, place in places.items():
+        state.place(index, place)
+    expected = directly(state, places, points, radius)
+    np.testing.assert_allclose(state.points, expected, atol=1e-6 * radius.max())
+
+
+@settings(deadline=None, max_examples=40)
+@given(SEEDS)
+def test_settled_points_never_move_and_radii_never_grow(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    points, radius = random_face(rng, model)
+    state = FaceState(model, points, radius)
+    np.testing.assert_allclose(state.points, points)
+    np.testing.assert_allclose(state.radii, radius)
+    settled: dict[int, Array] = {}
+    for index in map(int, rng.permutation(K)):
+        before, place = state.radii, moved(rng, points, radius, index)
+        if rng.random() < 0.5:
+            preview = state.drag(index, place)
+            state.place(index, place)
+            np.testing.assert_allclose(state.points, preview)
+        else:
+            place = state.points[index]
+            rest = state.points
+            state.confirm(index)
+            np.testing.assert_allclose(state.points, rest, atol=1e-7 * radius.max())
+        settled[index] = place
+        assert (state.radii <= before + 1e-9).all()
+        assert state.radii[index] < before[index]
+        np.testing.assert_array_equal(state.points[list(settled)], list(settled.values()))
+
+
+@settings(deadline=None, max_examples=25)
+@given(SEEDS, st.booleans())
+def test_turning_resizing_and_mirroring_a_face_changes_nothing(seed: int, mirror: bool) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng, symmetric=True)
+    points, radius = random_face(rng, model)
+    angle, scale = rng.uniform(-3, 3), rng.uniform(0.1, 10)
+    matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    columns = MIRROR if mirror else np.arange(K)
+    matrix = matrix @ np.diag([-1.0 if mirror else 1.0, 1.0])
+    here = FaceState(model, points, radius)
+    there = FaceState(model, points[columns] @ matrix.T + 7, radius[columns] * scale)
+    for index in rng.permutation(K)[:3]:
+        place = moved(rng, points, radius, index)
+        here.place(index, place)
+        there.place(int(columns[index]), place @ matrix.T + 7)
+    tolerance = 1e-6 * scale * radius.max()
+    np.testing.assert_allclose(there.points, here.points[columns] @ matrix.T + 7, atol=tolerance)
+    np.testing.assert_allclose(there.radii, here.radii[columns] * scale, atol=tolerance)
+    following = here.next()
+    assert following is not None
+    assert there.next() == columns[following]
+
+
+def test_the_order_of_moves_does_not_matter_and_moves_can_be_taken_back() -> None:
+    rng = np.random.default_rng(5)
+    model = random_model(rng)
+    points, radius = random_face(rng, model)
+    a, b = FaceState(model, points, radius), FaceState(model, points, radius)
+    places = [moved(rng, points, radius, i) for i in range(3)]
+    a.place(0, places[0])
+    saved = json.loads(json.dumps(a.snapshot()))
+    first = a.points
+    for index in (1, 2):
+        a.place(index, places[index])
+    for index in (2, 0, 1):
+        b.place(index, points[index])  # another place first: the last one counts
+        b.place(index, places[index])
+    np.testing.assert_allclose(a.points, b.points)
+    np.testing.assert_allclose(a.drag(1, places[0]), b.drag(1, places[0]))
+    a.release(1)
+    a.release(2)
+    np.testing.assert_allclose(a.points, first)
+    b.restore(saved)
+    np.testing.assert_allclose(b.points, first)
+    np.testing.assert_allclose(b.radii, a.radii)
+
+
+def test_next_removes_most_doubt() -> None:
+    rng = np.random.default_rng(6)
+    model = random_model(rng)
+    points, radius = random_face(rng, model)
+    state = FaceState(model, points, radius)
+    state.skip(0)
+
+    def left(index: int) -> float:
+        other = FaceState(model, points, radius)
+        other.confirm(index)
+        covariance = other._now  # pyright: ignore[reportPrivateUsage]
+        return float(np.diagonal(covariance) @ np.repeat(radius**2, 2))
+
+    assert state.next() == min(range(1, K), key=left)
+    assert state.doubtful() == [i for i in np.argsort(-radius) if i != 0]
+    state.confirm_all()
+    assert state.next() is None
+    assert state.placed == tuple(range(1, K))
+
+
+def test_points_without_a_prediction_wait_until_they_are_placed() -> None:
+    rng = np.random.default_rng(7)
+    model = random_model(rng)
+    points, radius = random_face(rng, model)
+    points[2] = np.nan
+    state = FaceState(model, points, radius)
+    assert state.next() == state.doubtful()[0] == 2
+    with pytest.raises(DataError, match="'p2' has no place"):
+        state.confirm(2)
+    others = np.arange(K) != 2
+    before = state.points[others]
+    state.place(2, (3.0, 4.0))
+    np.testing.assert_array_equal(state.points[2], (3, 4))
+    np.testing.assert_allclose(state.points[others], before)
+    assert state.radii[2] == 0
+    np.testing.assert_allclose(state.radii[others], radius[others])
+
+
+def test_a_model_survives_json_and_says_what_is_wrong() -> None:
+    model = random_model(np.random.default_rng(8))
+    again = ShapeModel.from_dict(json.loads(json.dumps(model.to_dict())))
+    np.testing.assert_allclose(again.covariance, model.covariance, atol=1e-5)
+    assert again.names == model.names
+    with pytest.raises(DataError, match="not a shape model"):
+        ShapeModel.from_dict({"names": ["a"]})
+    with pytest.raises(DataError, match=r"points \(7, 2\)"):
+        FaceState(model, np.zeros((6, 2)), np.ones(6))
+
+
+SCRIPT = """
+  const model = new ShapeModel(data.shape, data.face);
+  const seen = [];
+  const look = () => seen.push({ points: model.points, radii: model.radii, next: model.next(),
+                                 doubtful: model.doubtful() });
+  look();
+  for (const [what, index, place] of data.moves) {
+    if (what === "place") { seen.push({ dragged: model.drag(index, place) }); }
+    model[what](...(place ? [index, place] : index === null ? [] : [index]));
+    look();
+  }
+  const again = ShapeModel.of(data.shape, data.face, model.snapshot());
+  return { seen, again: again.points, snapshot: model.snapshot() };
+"""
+
+
+def test_the_page_computes_the_same() -> None:
+    rng = np.random.default_rng(9)
+    for missing in (False, True):
+        model = ShapeModel.from_dict(random_model(rng).to_dict())
+        points, radius = random_face(rng, model)
+        if missing:
+            points[4] = np.nan
+        face = {
+            "points": [None if np.isnan(p).any() else p.tolist() for p in points],
+            "radius": [
+                None if np.isnan(p).any() else r for p, r in zip(points, radius, strict=True)
+            ],
+        }
+        moves: list[tuple[str, int | None, list[float] | None]] = [
+            ("place", 1, (points[1] + radius[1]).tolist()),
+            ("confirm", 3, None),
+            ("skip", 0, None),
+            ("place", 4, (rng.normal(size=2) * 50).tolist()),
+            ("place", 1, (points[1] - radius[1]).tolist()),
+            ("release", 3, None),
+            ("confirmAll", None, None),
+        ]
+        data = {"shape": model.to_dict(), "face": face, "moves": moves}
+        page = run_modules({"label/shape_model.js": "ShapeModel"}, SCRIPT, data)
+        state, seen = FaceState(model, points, radius), iter(page["seen"])
+        check(state, next(seen))
+        for what, index, place in moves:
+            if place is not None and index is not None:
+                dragged = next(seen)["dragged"]
+                same(dragged, state.drag(index, np.array(place)))
+                state.place(index, np.array(place))
+            elif index is None:
+                state.confirm_all()
+            else:
+                getattr(state, what)(index)
+            check(state, next(seen))
+        same(page["again"], state.points)
+        assert page["snapshot"]["skipped"] == [0]
+        assert [row[0] for row in page["snapshot"]["placed"]] == list(state.placed)
+
+
+def same(page: list[list[float] | None], points: Array) -> None:
+    here = [[np.nan, np.nan] if place is None else place for place in page]
+    np.testing.assert_allclose(np.array(here), points, atol=1e-6)
+
+
+def check(state: FaceState, seen: dict[str, list]) -> None:
+    same(seen["points"], state.points)
+    radii = np.array([np.nan if r is None else r for r in seen["radii"]])
+    # what is left of a placed point's radius is a difference of nearly equal numbers
+    np.testing.assert_allclose(radii, state.radii, atol=1e-4)
+    assert seen["next"] == state.next()
+    assert seen["doubtful"] == state.doubtful()
