@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facepoints.datasets import synthetic
+from facepoints.datasets import readers, synthetic
 from facepoints.datasets.combine import load_dataset, load_with_sets
 from facepoints.datasets.crops import resize_samples
 from facepoints.datasets.fixes import Change, Fix, Sets, read_fixes, suggest_fixes, write_fixes
@@ -394,3 +394,31 @@ def test_frames_follow_a_resize(photos: Path) -> None:
             affine.apply(faces.frame[row], faces.points[row]),
             atol=1e-3,
         )
+
+
+# Labels without images.
+
+
+def test_labels_are_read_without_images(photos: Path, tmp_path: Path) -> None:
+    with_images = readers.load(photos, size=64)
+    for image in (photos.parent / "images").iterdir():
+        image.unlink()
+    labels = readers.load_labels(photos, size=64)
+    np.testing.assert_allclose(labels.points, with_images.points, atol=1e-4)
+    np.testing.assert_allclose(labels.frame, with_images.frame)
+    assert not labels.images.any()
+
+
+def test_a_table_without_pixels_gives_labels(faces: Samples, tmp_path: Path) -> None:
+    whole = write_kaggle(faces, tmp_path / "whole.csv")
+    lines = [line.rpartition(",")[0] for line in whole.read_text().splitlines()]
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join(lines) + "\n")
+    assert (readers.has_images(whole), readers.has_images(bare)) == (True, False)
+    labels = readers.load_labels(bare)
+    np.testing.assert_array_equal(labels.points, readers.load(whole).points)
+    np.testing.assert_array_equal(labels.labelled, faces.labelled)
+    assert labels.images.shape == (8, 96, 96)
+    assert len(set(labels.group)) == 8
+    with pytest.raises(DataError, match="no column 'Image'"):
+        load_dataset(bare)

@@ -7,6 +7,7 @@ prediction, framed in the same way. The training data of the built-in model is n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,14 @@ from facepoints.datasets.samples import Photos, Samples
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
 
-__all__ = ["CROP_MARGIN", "center_crop", "cut_crops", "resize_samples"]
+__all__ = [
+    "CROP_MARGIN",
+    "blank_images",
+    "center_crop",
+    "crop_labels",
+    "cut_crops",
+    "resize_samples",
+]
 
 
 CROP_MARGIN = 0.4
@@ -46,22 +54,47 @@ def cut_crops(
     Raises:
         DataError: an image cannot be read, or no face has a labeled point.
     """
-    box_of = photos if around is None else around
-    rows = np.flatnonzero(box_of.labelled.any(axis=1))
-    if not len(rows):
-        raise DataError("no face has a labeled point to crop it by")
+    rows, matrices = _crop_matrices(photos if around is None else around, size, margin)
     number = {int(row): k for k, row in enumerate(rows)}
     images = np.empty((len(rows), size, size), dtype=np.uint8) if out is None else out
-    points = np.zeros((len(rows), *photos.points.shape[1:]), dtype=np.float32)
-    frame = np.zeros((len(rows), 2, 3))
     for row, image in enumerate(photos.read_images()):
-        if row not in number:
-            continue
-        box = affine.bounding_box(box_of.points[row], box_of.labelled[row])
-        matrix = affine.crop_matrix(box, size, margin)
-        images[number[row]] = affine.warp(image, matrix, size, size)
-        points[number[row]] = affine.apply(matrix, photos.points[row])
-        frame[number[row]] = affine.invert(matrix)
+        if row in number:
+            images[number[row]] = affine.warp(image, matrices[number[row]], size, size)
+    return _cropped(photos, images, rows, matrices)
+
+
+def crop_labels(photos: Photos, size: int = 96, margin: float = CROP_MARGIN) -> Samples:
+    """`cut_crops` without the images: all their pixels are 0, and no file is opened."""
+    rows, matrices = _crop_matrices(photos, size, margin)
+    return _cropped(photos, blank_images(len(rows), size), rows, matrices)
+
+
+def blank_images(count: int, size: int) -> NDArray[np.uint8]:
+    """Images (count, size, size) in which all pixels are 0, in the memory of one pixel."""
+    return np.broadcast_to(np.uint8(0), (count, size, size))
+
+
+def _crop_matrices(
+    photos: Photos, size: int, margin: float
+) -> tuple[NDArray[np.int64], list[affine.Matrix]]:
+    """The rows with a label, and the map from each of these photos to its crop. Raises DataError
+    if there is none."""
+    rows = np.flatnonzero(photos.labelled.any(axis=1))
+    if not len(rows):
+        raise DataError("no face has a labeled point to crop it by")
+    boxes = [affine.bounding_box(photos.points[row], photos.labelled[row]) for row in rows]
+    return rows, [affine.crop_matrix(box, size, margin) for box in boxes]
+
+
+def _cropped(
+    photos: Photos,
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    matrices: Sequence[affine.Matrix],
+) -> Samples:
+    pairs = list(zip(matrices, photos.points[rows], strict=True))
+    points = np.stack([affine.apply(matrix, places) for matrix, places in pairs])
+    frame = np.stack([affine.invert(matrix) for matrix in matrices])
     return photos.as_samples(images, points, rows, frame)
 
 

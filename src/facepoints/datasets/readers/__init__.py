@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facepoints.datasets.crops import CROP_MARGIN, cut_crops
+from facepoints.datasets.crops import CROP_MARGIN, crop_labels, cut_crops
 from facepoints.datasets.readers.cache import cached
 from facepoints.datasets.readers.coco import read_coco
 from facepoints.datasets.readers.containers import read_zip
@@ -22,7 +22,7 @@ from facepoints.datasets.readers.deeplabcut import read_deeplabcut
 from facepoints.datasets.readers.fingerprint import fingerprint
 from facepoints.datasets.readers.image_store import reserve_images
 from facepoints.datasets.readers.imglab import read_imglab
-from facepoints.datasets.readers.kaggle import read_kaggle
+from facepoints.datasets.readers.kaggle import read_kaggle, table_has_images
 from facepoints.datasets.readers.label_studio import read_label_studio
 from facepoints.datasets.readers.labelme import read_labelme
 from facepoints.datasets.readers.mat_files import read_cofw, read_mat
@@ -37,7 +37,7 @@ from facepoints.datasets.readers.youtube_videos import read_npz
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.errors import DataError, SettingsError
 
-__all__ = ["READERS", "Mend", "Options", "load", "read"]
+__all__ = ["READERS", "Mend", "Options", "has_images", "load", "load_labels", "read"]
 
 LARGEST_CROP = 4096
 """Pixels: the largest side of the crops that are cut from photos."""
@@ -145,6 +145,35 @@ def load(
     samples, lines = cached(data_path, [name, fingerprint(name, data_path)], options, make)
     warn_of(path, lines, stacklevel=2)
     return samples
+
+
+def load_labels(
+    path: Path, *, split: str = "training", size: int = 96, margin: float = CROP_MARGIN
+) -> Samples:
+    """Read the labels of a data set as `load` does, without its images, whose pixels are all 0.
+
+    No image needs to be there, and a Kaggle table may lack its column of pixels. What is left out
+    or changed is issued as a `DataWarning`.
+
+    Args:
+        path, split: as for `read`.
+        size, margin: of the crops that would be cut, as for `load`.
+
+    Raises:
+        DataError: as for `read`.
+    """
+    name, data_path = find_format(path, _checked(split))
+    notes = Notes()
+    data = READERS[name](data_path, Options(split, notes=notes, images=False))
+    warn_of(path, notes.lines(), stacklevel=2)
+    return data if isinstance(data, Samples) else crop_labels(data, size, margin)
+
+
+def has_images(path: Path, split: str = "training") -> bool:
+    """False for a Kaggle table without a column of pixels. Other data sets name image files, which
+    may be missing."""
+    name, data_path = find_format(path, _checked(split))
+    return name != "kaggle" or table_has_images(data_path, split)
 
 
 def _framing(mended: Photos, data: Photos) -> Photos:

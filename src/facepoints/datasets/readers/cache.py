@@ -145,7 +145,7 @@ class _Entry:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Remove outdated entries of this path, and those with labels that were mended otherwise."""
+        """Remove outdated entries of this path, and those with other mended labels."""
         for other in self.folder.parent.glob(f"{self.folder.name.split('-')[0]}-*"):
             try:
                 key = json.loads((other / "meta.json").read_text(encoding="utf-8"))["key"]

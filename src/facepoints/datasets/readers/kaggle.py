@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.text_files import original_cell
+from facepoints.datasets.crops import blank_images
 from facepoints.datasets.readers.csv_lines import (
     csv_cells,
     open_table,
@@ -30,7 +31,7 @@ from facepoints.datasets.readers.csv_lines import (
 from facepoints.datasets.readers.image_store import ImageStore
 from facepoints.datasets.readers.label_checks import check_fractions, drop_sentinels
 from facepoints.datasets.readers.label_files import MAX_NAME, check_names
-from facepoints.datasets.readers.notes import Notes, shortened
+from facepoints.datasets.readers.notes import shortened
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.pixels import parse_pixels
 from facepoints.datasets.samples import Samples
@@ -39,7 +40,7 @@ from facepoints.errors import DataError
 from facepoints.landmarks.known_sets import KAGGLE_15, KNOWN_SETS, known_or_plain
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["find_marking_schemes", "is_kaggle_header", "read_kaggle"]
+__all__ = ["find_marking_schemes", "is_kaggle_header", "read_kaggle", "table_has_images"]
 
 _IMAGE, _ID = "Image", "ImageId"
 _BLANK = {b"", b"NA"}
@@ -48,6 +49,8 @@ _INDEX = re.compile(r"(?i)|index|unnamed: ?\d+|level_\d+")  # columns that progr
 _NARROW_SHARE = 0.9
 # rows that each scheme needs: among fewer, one missing label lowers a share below 0.9
 _MIN_SCHEME_ROWS = 10
+# pixels of the images of a table without them: as in the competition, and what is believed at most
+_USUAL_SIDE, _LARGEST_SIDE = 96, 20_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class _Columns:
     """The columns of a table, by number."""
 
     landmarks: LandmarkSet
-    image: int
+    image: int | None
     image_id: int | None
     labels: tuple[int, ...]  # x0, y0, x1, y1, ...
     names: tuple[str, ...]
@@ -95,7 +98,7 @@ def read_kaggle(path: Path, options: Options) -> Samples:
             raise DataError(f"{name}: {error}") from error
         if header is None:
             raise DataError(f"{name} is empty; expected a header and a row per face")
-        columns = _columns(header, name, options.notes)
+        columns = _columns(header, name, options)
         images, rows_read = _read_rows(rows, columns, name, options.scratch)
     values = np.array(rows_read.labels, dtype=np.float32).reshape(len(images), -1, 2)
     known = np.isfinite(values).all(axis=2)
@@ -111,11 +114,28 @@ def read_kaggle(path: Path, options: Options) -> Samples:
         points=points,
         labelled=labelled,
         landmarks=columns.landmarks,
-        group=duplicate_groups(images),
+        group=_groups(images, columns),
         names=np.array(rows_read.names, dtype=np.str_),
         scheme=scheme,
         schemes=schemes,
     )
+
+
+def _groups(images: NDArray[np.uint8], columns: _Columns) -> NDArray[np.str_]:
+    if columns.image is not None:
+        return duplicate_groups(images)
+    return np.array([f"row-{row}" for row in range(1, len(images) + 1)], dtype=np.str_)
+
+
+def table_has_images(path: Path, split: str = "training") -> bool:
+    """True if a table has a column with pixels. Raises DataError if it cannot be read."""
+    with open_table(path, split) as (stream, name):
+        try:
+            _, header = next(read_lines(stream), (0, b""))
+        except ValueError as error:
+            raise DataError(f"{name}: {error}") from error
+    cells = csv_cells(header, separator_of(header))
+    return b"image" in {cell.strip().lower() for cell in cells}
 
 
 def find_marking_schemes(
@@ -173,8 +193,9 @@ def _has_two_schemes(
     return enough and narrow_rows.sum() > has_some.sum()
 
 
-def _columns(header: bytes, name: str, notes: Notes) -> _Columns:
+def _columns(header: bytes, name: str, options: Options) -> _Columns:
     """The columns that a header names. Raises DataError if one is missing, unknown or repeated."""
+    notes = options.notes
     if any(byte < 9 for byte in header):
         raise DataError(
             f"{name} holds binary data; expected a table as text, perhaps in a zip or gz"
@@ -187,7 +208,7 @@ def _columns(header: bytes, name: str, notes: Notes) -> _Columns:
     repeated = sorted({n for n in names if n and names.count(n) > 1})
     if repeated:
         raise DataError(f"{name}: column '{shortened(repeated[0])}' is there more than once")
-    if _IMAGE not in names:
+    if _IMAGE not in names and options.images:
         raise DataError(f"{name}: no column '{_IMAGE}' with the pixels; found {_some(names)}")
     points: list[str] = []
     for column in names:
@@ -211,7 +232,7 @@ def _columns(header: bytes, name: str, notes: Notes) -> _Columns:
     check_names(points, name)
     return _Columns(
         landmarks=known_or_plain(points) if points else KAGGLE_15,
-        image=names.index(_IMAGE),
+        image=names.index(_IMAGE) if options.images else None,
         image_id=names.index(_ID) if _ID in names else None,
         labels=tuple(names.index(p + axis) for p in points for axis in ("_x", "_y")),
         names=names,
@@ -239,7 +260,8 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
-    """The images of all rows, from an image store, and their labels and names."""
+    """The images of all rows, from an image store, and their labels and names. Without a column of
+    images they are blank."""
     rows_read = _LabelsAndNames()
     store: ImageStore | None = None
     side = row = line = 0
@@ -250,9 +272,10 @@ def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
                 raise ValueError(
                     f"expected {len(columns.names)} columns as in the header, found {len(cells)}"
                 )
-            pixels = cells[columns.image]
-            if store is None:
-                side = _side(pixels)
+            if columns.image is None:
+                side = _LARGEST_SIDE
+            elif store is None:
+                side = _side(cells[columns.image])
                 store = ImageStore(scratch, side, side)
             rows_read.labels.append(
                 [
@@ -261,15 +284,22 @@ def _read_rows(rows, columns: _Columns, name: str, scratch: Path | None):
                 ]
             )
             rows_read.names.append(_row_name(cells, columns, row))
-            store.append(parse_pixels(pixels, side * side))
-        if store is None:
+            if store is not None and columns.image is not None:
+                store.append(parse_pixels(cells[columns.image], side * side))
+        if not rows_read.names:
             raise DataError(f"{name} has a header but no rows")
-        return store.finish(), rows_read
+        return _blank(rows_read) if store is None else store.finish(), rows_read
     except ValueError as error:
         raise DataError(f"{name}, row {row} (line {line}): {error}") from error
     finally:
         if store is not None:
             store.close()
+
+
+def _blank(rows: _LabelsAndNames) -> NDArray[np.uint8]:
+    """Blank images that the labels fit into: of 96 pixels, as in the competition, or larger."""
+    largest = np.nanmax(np.array(rows.labels, dtype=np.float64), initial=0)
+    return blank_images(len(rows.names), max(_USUAL_SIDE, int(largest) + 1))
 
 
 def _row_name(cells: list[bytes], columns: _Columns, row: int) -> str:

@@ -48,9 +48,11 @@ class Options:
         scratch: folder for the pixels, so that they need not fit into memory; None: keep them
             in memory.
         notes: gets what the reader leaves out, changes or doubts.
+        images: False: pixels inside a table are not read. They are 0 then.
     """
 
     split: str = "training"
     every: int = 5
     scratch: Path | None = None
     notes: Notes = field(default_factory=Notes)
+    images: bool = True

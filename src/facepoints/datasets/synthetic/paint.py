@@ -134,10 +134,17 @@ def _eye(canvas: Canvas, lid: Array, look: Look, gaze: Array, closed: float, out
         canvas.fill(blob(light, wide * 0.03, wide * 0.03), 230)
 
 
-def eyes(canvas: Canvas, points: Array, look: Look, gaze: Array, closed: float) -> None:
-    """Draw the eyes; `gaze` shifts the pupils from the mean of the six points, in eye widths."""
-    _eye(canvas, points[36:42], look, gaze, closed, 0)
-    _eye(canvas, points[42:48], look, gaze, closed, 3)
+def eyes(
+    canvas: Canvas, points: Array, look: Look, gaze: Array, closed: tuple[float, float]
+) -> None:
+    """Draw the eyes; `gaze` shifts the pupils from the mean of the six points, in eye widths: (2,)
+    for both eyes, or (2, 2) for the right and the left one.
+
+    `closed` is how far the right and the left eye are closed, [0, 1].
+    """
+    right, left = np.broadcast_to(gaze, (2, 2))
+    _eye(canvas, points[36:42], look, right, closed[0], 0)
+    _eye(canvas, points[42:48], look, left, closed[1], 3)
 
 
 def brows(canvas: Canvas, points: Array, look: Look, unit: float) -> None:
