@@ -30,7 +30,7 @@ ROWS = (
     "results",
     "api",
     "evaluation",
-    "audit",
+    "audit labeling",
     "reports",
     "models",
     "training",

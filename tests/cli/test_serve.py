@@ -194,4 +194,4 @@ def test_a_browser_opens_on_a_terminal_with_a_screen(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
-    assert serve_module._opens(wanted, unwanted) is opens
+    assert serve_module.opens_browser(wanted, unwanted) is opens

@@ -16,6 +16,7 @@ from facepoints.cli.align import align
 from facepoints.cli.blur import blur
 from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.info import info
+from facepoints.cli.label import label
 from facepoints.cli.measure import measure
 from facepoints.cli.models import adapt, export, submit
 from facepoints.cli.output import fail, note, shown_warnings
@@ -88,6 +89,7 @@ def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:
         "align": align,
         "blur": blur,
         "serve": serve,
+        "label": label,
         "train": train(settings_to_resume(arguments)),
         "evaluate": evaluate,
         "compare": compare,

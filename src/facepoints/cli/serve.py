@@ -18,7 +18,7 @@ from facepoints.web.limits import ServiceLimits
 if TYPE_CHECKING:
     from facepoints.web.service import ServiceSettings
 
-__all__ = ["serve"]
+__all__ = ["check_packages", "opens_browser", "serve"]
 
 _LIMITS = ServiceLimits()
 _TOKEN = "FACEPOINTS_TOKEN"
@@ -86,7 +86,7 @@ def serve(
     """
     if open and no_open:
         raise SettingsError("--open and --no-open contradict each other; give one of them")
-    _check_packages()
+    check_packages("facepoints serve")
     if export is not None:
         _export(export, model, overwrite)
         return
@@ -95,11 +95,15 @@ def serve(
 
     listener = listen(host, port)
     with listener:
-        _run(listener, settings, model, device, _opens(open, no_open))
+        _run(listener, settings, model, device, opens_browser(open, no_open))
 
 
-def _check_packages() -> None:
-    """Raises MissingExtraError if a package of the extra is not installed."""
+def check_packages(command: str) -> None:
+    """Raises MissingExtraError if a package of the extra is not installed.
+
+    Args:
+        command: that needs it.
+    """
     from importlib.util import find_spec
 
     for module, package in (
@@ -108,7 +112,7 @@ def _check_packages() -> None:
         ("python_multipart", "python-multipart"),
     ):
         if find_spec(module) is None:
-            raise MissingExtraError(package, "web", "facepoints serve")
+            raise MissingExtraError(package, "web", command)
 
 
 def _export(folder: Path, model: str, overwrite: bool) -> None:
@@ -138,7 +142,7 @@ def _settings(
     return ServiceSettings(limits, Access(token, cors), workers=usable or 1, batch=batch)
 
 
-def _opens(wanted: bool, unwanted: bool) -> bool:
+def opens_browser(wanted: bool, unwanted: bool) -> bool:
     """Whether to open a browser: on a terminal of a person in front of a screen, if not told."""
     if wanted or unwanted:
         return wanted

@@ -19,7 +19,15 @@ from facepoints.web.fetch_runtime import FILES, FOLDER
 from facepoints.web.headers import PAGE_HEADERS
 from facepoints.web.page_settings import DETECTOR_URL, POINTS_URL, settings_json
 
-__all__ = ["PAGE", "PageFile", "content_type", "missing_runtime", "page_files", "page_routes"]
+__all__ = [
+    "PAGE",
+    "PageFile",
+    "content_type",
+    "label_files",
+    "missing_runtime",
+    "page_files",
+    "page_routes",
+]
 
 PAGE = Path(__file__).parent / "page"
 """Folder of the page."""
@@ -86,7 +94,7 @@ def page_files(model: str | Path = weights.BUILTIN) -> dict[str, PageFile]:
     Raises:
         ModelError: the model file is missing, damaged or not of facepoints.
     """
-    files = dict(_own_files())
+    files = {address: file for address, file in _own_files() if not _is_of_labels(address)}
     files["settings.json"] = _file("settings.json", settings_json(model).encode())
     for address, path in (
         (POINTS_URL, find_model_file(model)),
@@ -97,6 +105,24 @@ def page_files(model: str | Path = weights.BUILTIN) -> dict[str, PageFile]:
         except OSError as error:
             raise ModelError(f"could not read {path}: {error.strerror or error}") from error
     return files
+
+
+def label_files() -> dict[str, PageFile]:
+    """The files of the label page by their address: its own, and what it shares with the page."""
+    return {
+        address: file
+        for address, file in _own_files()
+        if address != "index.html" and not address.startswith(_NOT_FOR_LABELS)
+    }
+
+
+_OF_LABELS = ("label.", "js/label/")
+_NOT_FOR_LABELS = ("runtime", "example/")
+
+
+def _is_of_labels(address: str) -> bool:
+    """Whether only the label page needs a file."""
+    return address.startswith(_OF_LABELS)
 
 
 def _own_files() -> Iterator[tuple[str, PageFile]]:
@@ -124,7 +150,7 @@ def _etag(data: bytes) -> str:
 
 
 def page_routes(files: dict[str, PageFile]) -> list[Route]:
-    """A route for each file of the page, and one for the page itself at "/"."""
+    """A route for each file of the page, and one for the page itself at "/", if there is one."""
     routes = [_route(f"/{address}", file) for address, file in files.items()]
     return [*routes, *(_route("/", files[name]) for name in ("index.html",) if name in files)]
 

@@ -1,0 +1,181 @@
+"""The command that opens the label page in a browser."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from facepoints._util.option_help import flag, option
+from facepoints.cli.options import PredictorOptions, group
+from facepoints.cli.output import note, say, working
+from facepoints.cli.serve import check_packages, opens_browser
+from facepoints.errors import SettingsError
+
+if TYPE_CHECKING:
+    from facepoints.commands.label import LabelSettings
+    from facepoints.labeling.session import Session
+
+__all__ = ["label"]
+
+_TOKEN = "FACEPOINTS_TOKEN"
+_LOOPBACK = ("127.", "::1", "localhost")
+_MODEL = PredictorOptions()
+
+
+def label(
+    photos: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        option(
+            "Image files, folders, or patterns in quotes such as 'photos/*.jpg'.",
+            metavar="PHOTO [PHOTO ...]",
+            default_text="required",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        option(
+            "Label file that is written: .json (COCO or Label Studio), .xml (CVAT), .csv (Kaggle), "
+            "or a folder (.pts). Its journal lies beside it; the same --out goes on with it.",
+            metavar="PATH",
+        ),
+    ],
+    format: Annotated[
+        Literal["coco", "cvat", "label-studio", "kaggle", "pts"] | None,
+        option("Format of the labels.", default_text="default: by the name of --out"),
+    ] = None,
+    landmarks: Annotated[
+        str | None,
+        option(
+            "Points to label: a known set (ibug-68, kaggle-15, ...), 'model' for those of the "
+            "model, or 'none' to name them in the page.",
+            metavar="SET",
+            default_text="default: ibug-68, or those of --model",
+        ),
+    ] = None,
+    points: Annotated[
+        Path | None,
+        option(
+            "File with the names of your own points: a name a line, and lines such as "
+            "'chin -- left_jaw' for points that are joined.",
+            metavar="FILE",
+            default_text="default: --landmarks",
+        ),
+    ] = None,
+    annotator: Annotated[
+        str | None,
+        option(
+            "Whose labels these are. Several people may work on one --out; nobody overwrites "
+            "another.",
+            metavar="NAME",
+            default_text="default: your user name",
+        ),
+    ] = None,
+    blind: Annotated[
+        bool,
+        flag("Do not show the labels of other annotators, to measure how far they disagree."),
+    ] = False,
+    host: Annotated[
+        str,
+        option(
+            "Address of this machine to listen on. 0.0.0.0 or :: lets other machines in.",
+            metavar="HOST",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, option("Port to listen on. 0 takes any that is free.", metavar="PORT")
+    ] = 8010,
+    token: Annotated[
+        str | None,
+        option(
+            "Secret that the page must bring. Other users of this machine can see it here; the "
+            f"environment variable {_TOKEN} hides it.",
+            metavar="TOKEN",
+            default_text="default: none",
+        ),
+    ] = None,
+    open: Annotated[
+        bool,
+        option("Open the page in a browser.", default_text="default: on a terminal with a screen"),
+    ] = False,
+    no_open: Annotated[bool, flag("Do not open the page in a browser.")] = False,
+    model: Annotated[PredictorOptions, group("model")] = _MODEL,
+) -> None:
+    """Make and mend labels of faces in the browser.
+
+    Faces are found and their points placed by the model. You move what is wrong; the other points
+    follow as faces do. Every move is saved at once. After each 20 finished faces, the first
+    guesses of the others get better. Ctrl-C ends it; the same command goes on.
+    """
+    if open and no_open:
+        raise SettingsError("--open and --no-open contradict each other; give one of them")
+    if token is None:
+        token = os.environ.get(_TOKEN, "")
+    elif not token:
+        raise SettingsError("--token is empty; give a secret, or leave the option out")
+    check_packages("facepoints label")
+    settings = _settings(landmarks, points, annotator or "", blind, model)
+    from facepoints.commands.label import open_session
+    from facepoints.web.server import listen
+
+    listener = listen(host, port)
+    with listener:
+        with working("loading the model"):
+            session = open_session(photos, out, model.load, settings, format)
+        _run(listener, session, token, host, opens_browser(open, no_open))
+
+
+def _settings(
+    landmarks: str | None, file: Path | None, annotator: str, blind: bool, model: PredictorOptions
+) -> LabelSettings:
+    from facepoints.commands.label import LabelSettings
+    from facepoints.inference.landmark_model import LandmarkModel
+    from facepoints.labeling.point_set import PointSet, read_point_set
+    from facepoints.landmarks.known_sets import known_set
+
+    if landmarks is not None and file is not None:
+        raise SettingsError("--landmarks and --points both name the points; give one of them")
+    if file is not None:
+        return LabelSettings(read_point_set(file), True, annotator, blind)
+    if landmarks is None:
+        return LabelSettings(None, False, annotator, blind)
+    if landmarks == "none":
+        return LabelSettings(PointSet(), True, annotator, blind)
+    named = (
+        LandmarkModel.load(model.model).landmarks if landmarks == "model" else known_set(landmarks)
+    )
+    return LabelSettings(PointSet.of_landmarks(named), False, annotator, blind)
+
+
+def _run(listener, session: Session, token: str, host: str, browser: bool) -> None:
+    from facepoints.web.gate import Access
+    from facepoints.web.label_service import LABEL_PAGE, make_label_app
+    from facepoints.web.page_files import label_files
+    from facepoints.web.server import serve_app, url_of
+
+    for line in session.project.notes:
+        note(line)
+    app = make_label_app(session, label_files(), Access(token), host=host)
+    address = f"{url_of(listener)}{LABEL_PAGE}" + (f"#token={token}" if token else "")
+    if not str(listener.getsockname()[0]).startswith(_LOOPBACK) and not token:
+        note("anyone who reaches this port can change the labels; --token asks for a secret")
+
+    def ready() -> None:
+        shown = address.split("#")[0]
+        say(f"labels are ready: {shown} ({session.output.path}); Ctrl-C ends it")
+        if browser:
+            import threading
+            import webbrowser
+
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+
+    serve_app(app, listener, ready)
+    if session.save_error:
+        raise SettingsError(
+            f"{session.save_error}; your work is in {session.project.journal.path}, and the same "
+            f"command writes it again"
+        )
+    note(f"labels are in {session.output.path}")

@@ -1,0 +1,234 @@
+"""What an annotator is shown: faces, pictures and the queue, JSON-ready."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.imaging import affine
+from facepoints.labeling.guesses import Guess
+from facepoints.labeling.project import Project
+from facepoints.labeling.reading import Reading, rounded_points
+from facepoints.labeling.state import FaceRecord, OwnReading, Picture, ProjectState
+from facepoints.labeling.worklist import Note
+from facepoints.landmarks.mean_face import mean_points
+
+__all__ = ["Views"]
+
+
+class Views:
+    """Shows a project.
+
+    Args:
+        project: that is shown.
+        notes: of the worklist, by face.
+    """
+
+    def __init__(self, project: Project, notes: dict[str, list[Note]] | None = None) -> None:
+        self.project, self.notes = project, notes or {}
+        self._order: tuple[tuple[Any, ...], dict[str, tuple[float, str]]] = ((), {})
+
+    def face(self, face: FaceRecord, annotator: str) -> dict[str, Any]:
+        """A face as one annotator sees it."""
+        state, guess = self.project.state, self.project.guess(face)
+        own = face.readings.get(annotator)
+        by, shown = self._shown(face, annotator)
+        points, states, hidden = _filled(shown, guess, len(state.points))
+        worth, reason = self._worth(state).get(face.id, (0.0, ""))
+        return {
+            "id": face.id,
+            "picture": face.picture,
+            "version": 0 if own is None else own.version,
+            "by": by,
+            "box": [round(value, 2) for value in face.box],
+            "angle": _angle(face, state),
+            "score": round(face.score, 3),
+            "source": face.source,
+            "points": rounded_points(points),
+            "radius": _numbers(guess.radius),
+            "state": states,
+            "hidden": hidden,
+            "visible": _numbers(guess.visible),
+            "prediction": {
+                "points": rounded_points(guess.points),
+                "radius": _numbers(guess.radius),
+                "hidden": [bool(h) for h in guess.hidden],
+            },
+            "finished": shown is not None and shown.finished,
+            "deleted": shown is not None and shown.deleted,
+            "readings": [] if self.project.blind else _others(face, annotator),
+            "notes": [note.to_dict(state.points.names) for note in self.notes.get(face.id, ())],
+            "worth": worth,
+            "reason": reason,
+        }
+
+    def _shown(self, face: FaceRecord, annotator: str) -> tuple[str | None, Reading | None]:
+        """The reading that an annotator sees, and whose it is: one's own, else another's."""
+        count = len(self.project.state.points)
+        if annotator in face.readings:
+            return annotator, face.readings[annotator].reading.with_count(count)
+        newest = None if self.project.blind else face.newest()
+        imported = None
+        if newest is None and face.source == "labels":
+            imported = face.newest()  # labels of a file are the start, also for the blind
+        found: tuple[str, OwnReading] | None = newest or imported
+        return (None, None) if found is None else (found[0], found[1].reading.with_count(count))
+
+    def picture(self, picture: Picture, annotator: str) -> dict[str, Any]:
+        """A picture with its faces, without those that the annotator deleted."""
+        faces = [self.project.state.faces[name] for name in picture.faces]
+        shown = [self.face(face, annotator) for face in faces]
+        return {
+            **self.listed(picture, annotator),
+            "faces": [view for view in shown if not view["deleted"]],
+        }
+
+    def listed(self, picture: Picture, annotator: str) -> dict[str, Any]:
+        """A picture in the list."""
+        faces = [self.project.state.faces[name] for name in picture.faces]
+        shown = [self._shown(face, annotator)[1] for face in faces]
+        left = [reading for reading in shown if reading is None or not reading.deleted]
+        width, height = picture.size or (None, None)
+        return {
+            "id": picture.id,
+            "file": picture.file,
+            "width": width,
+            "height": height,
+            "state": "unreadable"
+            if picture.error
+            else "searched"
+            if picture.searched
+            else "waiting",
+            "error": picture.error,
+            "reviewed": picture.reviewed,
+            "faces": len(left),
+            "finished": sum(reading is not None and reading.finished for reading in left),
+        }
+
+    def pictures(self, annotator: str) -> list[dict[str, Any]]:
+        """The pictures of this session, in the order of their files."""
+        own = [picture for picture in self.project.state.pictures.values() if picture.path]
+        own.sort(key=lambda picture: picture.file)
+        return [self.listed(picture, annotator) for picture in own]
+
+    def queue(self, annotator: str) -> list[dict[str, Any]]:
+        """The faces, most worth labeling first: those of the worklist, then by worth; finished
+        ones last."""
+        state = self.project.state
+        worth = self._worth(state)
+        rows = []
+        for face in state.faces.values():
+            _, shown = self._shown(face, annotator)
+            if (shown is not None and shown.deleted) or not state.pictures[face.picture].path:
+                continue
+            value, reason = worth.get(face.id, (0.0, ""))
+            notes = self.notes.get(face.id, ())
+            rows.append(
+                {
+                    "id": face.id,
+                    "picture": face.picture,
+                    "box": [round(v, 2) for v in face.box],
+                    "worth": value,
+                    "reason": notes[0].text if notes else reason,
+                    "finished": shown is not None and shown.finished,
+                    "finished_by": [] if self.project.blind else _finished_by(face),
+                    "notes": len(notes),
+                    "touched": annotator in face.readings,
+                }
+            )
+        rows.sort(key=lambda row: (self._done(row), -bool(row["notes"]), -row["worth"]))
+        return rows
+
+    def _done(self, row: dict[str, Any]) -> bool:
+        """Whether a row of the queue needs nothing more: a labeled face with a note does."""
+        return row["finished"] and (row["touched"] or not row["notes"])
+
+    def _worth(self, state: ProjectState) -> dict[str, tuple[float, str]]:
+        """Worth and reason of each face, computed when faces or guesses changed."""
+        key = (len(state.faces), self.project.guesser.revision, state.points_revision)
+        if self._order[0] != key:
+            faces = list(state.faces.values())
+            guesses = self.project.guesser.guesses(state, faces)
+            self._order = (key, dict(zip([f.id for f in faces], _worths(guesses), strict=True)))
+        return self._order[1]
+
+    def counts(self, annotator: str) -> dict[str, int]:
+        """Numbers of pictures and faces."""
+        state = self.project.state
+        own = [picture for picture in state.pictures.values() if picture.path]
+        faces = [state.faces[name] for picture in own for name in picture.faces]
+        shown = [self._shown(face, annotator)[1] for face in faces]
+        left = [reading for reading in shown if reading is None or not reading.deleted]
+        return {
+            "pictures": len(own),
+            "searched": sum(bool(picture.searched) for picture in own),
+            "unreadable": sum(bool(picture.error) for picture in own),
+            "faces": len(left),
+            "finished": sum(reading is not None and reading.finished for reading in left),
+            "reviewed": sum(picture.reviewed for picture in own),
+        }
+
+
+def _worths(guesses: Sequence[Guess]) -> list[tuple[float, str]]:
+    if not guesses or not len(guesses[0].points):
+        return [(0.0, "")] * len(guesses)
+    points = np.array([guess.points for guess in guesses])
+    radius = np.array([guess.radius for guess in guesses])
+    known = np.isfinite(points).all(axis=2) & np.isfinite(radius)
+    wide = np.where(known, radius, 0).mean(axis=1) / np.maximum(
+        np.ptp(points, axis=1).max(axis=1), 1
+    )
+    worth, reasons = wide / max(wide.max(), 1e-9), ["large radius"] * len(points)
+    return [(round(float(w), 4), reason) for w, reason in zip(worth, reasons, strict=True)]
+
+
+def _filled(
+    shown: Reading | None, guess: Guess, count: int
+) -> tuple[NDArray[np.float64], list[str], list[bool]]:
+    """Points, states and hidden flags: a reading, with guesses for points that it lacks."""
+    guessed = np.isfinite(guess.points).all(axis=1)
+    points, hidden = guess.points.copy(), [bool(h) for h in guess.hidden]
+    states = ["predicted" if known else "unplaced" for known in guessed]
+    if shown is not None:
+        for k, state in enumerate(shown.states):
+            if state == "unplaced":
+                continue
+            states[k], hidden[k] = state, bool(shown.hidden[k])
+            points[k] = shown.points[k]
+    return points[:count], states, hidden
+
+
+def _others(face: FaceRecord, annotator: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "annotator": who,
+            "finished": own.reading.finished,
+            "deleted": own.reading.deleted,
+            "version": own.version,
+            "moves": own.moves,
+        }
+        for who, own in face.readings.items()
+        if who != annotator
+    ]
+
+
+def _finished_by(face: FaceRecord) -> list[str]:
+    return [who for who, own in face.readings.items() if own.reading.finished]
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else round(float(value), 3) for value in values]
+
+
+def _angle(face: FaceRecord, state: ProjectState) -> float:
+    """Roll of a face in degrees, positive clockwise, by the mean face; 0 if it is not known."""
+    if face.seen is None:
+        return 0.0
+    mean, known = mean_points(state.models[face.seen.model])
+    if known.sum() < 2:
+        return 0.0
+    turn = affine.rotation_of(affine.fit_similarity(mean[known], face.seen.points[known]))
+    return round(turn, 1)

@@ -1,0 +1,96 @@
+"""First guesses of any point set, regressed from the points of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facepoints.errors import DataError
+from facepoints.imaging import affine
+from facepoints.labeling.regression import PointRegressor
+from facepoints.landmarks.mean_face import MEAN_FACE
+
+
+def faces(count: int, seed: int = 0) -> tuple[NDArray, NDArray]:
+    """Model points (N, 68, 2) of faces at several places, sizes and turns, and three further points
+    that are linear in their shape."""
+    random = np.random.default_rng(seed)
+    modes = np.random.default_rng(9).normal(0, 0.02, (4, 68, 2))
+    given, wanted = [], []
+    for _ in range(count):
+        shape = MEAN_FACE + np.tensordot(random.normal(size=4), modes, 1)
+        more = np.array([shape[[0, 8]].mean(axis=0), shape[30] * 0.5 + shape[8] * 0.5, shape[36]])
+        matrix = affine.rotation_matrix(random.uniform(-40, 40), (0, 0)) * random.uniform(80, 300)
+        matrix[:, 2] = random.uniform(0, 500, 2)
+        given.append(affine.apply(matrix, shape))
+        wanted.append(affine.apply(matrix, more + np.array([0.1, -0.05])))
+    return np.array(given), np.array(wanted)
+
+
+def size_of(given: NDArray) -> NDArray:
+    return np.ptp(given, axis=1).max(axis=-1)
+
+
+@pytest.mark.parametrize(("count", "limit"), [(1, 0.06), (5, 0.04), (20, 0.004)])
+def test_more_labeled_faces_give_better_guesses(count: int, limit: float) -> None:
+    given, wanted = faces(count)
+    regressor = PointRegressor.fit(given, wanted, np.ones((count, 3), bool))
+    others, truth = faces(50, seed=1)
+    points, radius = regressor.predict(others)
+    error = np.linalg.norm(points - truth, axis=-1) / size_of(others)[:, None]
+    assert error.mean() < limit
+    assert (error <= radius / size_of(others)[:, None]).mean() > 0.85
+
+
+@given(st.floats(-180, 180), st.floats(0.2, 5), st.floats(-1000, 1000))
+@settings(max_examples=25, deadline=None)
+def test_a_guess_turns_and_scales_with_its_face(degrees: float, scale: float, shift: float) -> None:
+    given, wanted = faces(12)
+    regressor = PointRegressor.fit(given, wanted, np.ones((12, 3), bool))
+    face = faces(1, seed=2)[0]
+    matrix = affine.rotation_matrix(degrees, (50, 20)) * scale + np.array(
+        [[0, 0, shift], [0, 0, 1]]
+    )
+    points, radius = regressor.predict(face)
+    moved, wider = regressor.predict(affine.apply(matrix, face))
+    np.testing.assert_allclose(moved, affine.apply(matrix, points), atol=0.02 * scale + 0.01)
+    np.testing.assert_allclose(wider, radius * scale, rtol=1e-3)
+
+
+def test_a_point_that_nobody_labeled_has_no_place() -> None:
+    given, wanted = faces(5)
+    known = np.ones((5, 3), bool)
+    known[:, 1] = False
+    known[0, 2] = False
+    points, radius = PointRegressor.fit(given, wanted, known).predict(given)
+    assert np.isnan(points[:, 1]).all()
+    assert np.isnan(radius[:, 1]).all()
+    assert np.isfinite(points[:, [0, 2]]).all()
+    assert (radius[:, [0, 2]] > 0).all()
+
+
+def test_where_the_model_gives_the_point_only_a_difference_that_is_sure_is_added() -> None:
+    random = np.random.default_rng(3)
+    given, _ = faces(40)
+    size = size_of(given)[:, None, None]
+    direct = np.stack([given[:, 36], given[:, 36], given[:, 8]], axis=1)
+    labels = direct + random.normal(0, 0.01, direct.shape) * size
+    upright = PointRegressor.fit(given, labels, np.ones((40, 3), bool), direct)
+    points, _ = upright.predict(given, direct)
+    away = np.linalg.norm(points - direct, axis=-1) / size[..., 0]
+    assert away.mean() < 0.004  # noise of 0.01 moves nothing
+    shifted = direct.astype(np.float64)
+    shifted[:, 0] += 0.3 * (given[:, 8] - given[:, 36])
+    sure = PointRegressor.fit(given, shifted, np.ones((40, 3), bool), direct)
+    points, _ = sure.predict(given, direct)
+    assert (np.linalg.norm(points - shifted, axis=-1) / size[..., 0]).mean() < 0.01
+
+
+def test_faces_that_define_no_frame_are_refused() -> None:
+    with pytest.raises(DataError, match="different, finite places"):
+        PointRegressor.fit(np.zeros((1, 4, 2)), np.zeros((1, 1, 2)), np.ones((1, 1), bool))
+    with pytest.raises(DataError, match="one face or more"):
+        PointRegressor.fit(np.zeros((0, 4, 2)), np.zeros((0, 1, 2)), np.ones((0, 1), bool))
