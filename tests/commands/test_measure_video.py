@@ -130,7 +130,7 @@ def test_ctrl_c_finishes_the_table(
             signal.raise_signal(signal.SIGINT)
         return facepoints.measure(face)
 
-    monkeypatch.setattr("facepoints.commands.measure.measure", measure)
+    monkeypatch.setattr("facepoints.commands.measured_faces.measure", measure)
     clip = film(tmp_path / "a.mp4", 1.2, lambda t: PHOTO)
     out, events = tmp_path / "out.csv", tmp_path / "events.csv"
     with pytest.raises(SystemExit) as ended:
