@@ -12,6 +12,7 @@ import { byId, make } from "./dom.js";
  * @property {(event: KeyboardEvent) => void} act
  * @property {(event: KeyboardEvent) => void} [release]
  * @property {boolean} [onPicture] only while the picture has the focus, or nothing.
+ * @property {boolean} [ctrl] with the key Ctrl, or Command on a Mac. It cannot be switched off.
  */
 
 /**
@@ -23,11 +24,14 @@ import { byId, make } from "./dom.js";
 export function listenForKeys(shortcuts, ready) {
   const find = (event) => {
     const { target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return null;
-    if (!byId("keys-on").checked || !ready() || document.querySelector("dialog[open]")) return null;
+    const ctrl = event.ctrlKey || event.metaKey;
+    if (event.altKey || event.defaultPrevented) return null;
+    if (!(ctrl || byId("keys-on").checked) || !ready()) return null;
+    if (document.querySelector("dialog[open]")) return null;
     if (target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea")) return null;
     const free = target === document.body || target.id === "stage" || target.id === "content";
-    const found = shortcuts.find(({ keys }) => keys.includes(event.key.toLowerCase()));
+    const key = event.key.toLowerCase();
+    const found = shortcuts.find((each) => each.keys.includes(key) && Boolean(each.ctrl) === ctrl);
     return found?.onPicture && !free ? null : found;
   };
   addEventListener("keydown", (event) => {
