@@ -10,7 +10,7 @@ import pytest
 from facepoints.cli.main import main
 from facepoints.results.formats import FORMATS
 
-COMMANDS = ["predict", "measure", "align", "blur", "serve", "train", "evaluate", "compare"]
+COMMANDS = ["predict", "measure", "align", "blur", "serve", "label", "train", "evaluate", "compare"]
 COMMANDS += ["adapt", "export", "submit", "convert", "show", "synthetic", "info"]
 
 DIFFER = {
@@ -18,6 +18,8 @@ DIFFER = {
     "--out": set(COMMANDS),
     "--count": {"show", "synthetic"},  # of faces that are drawn, and that are rendered
     "--missing": {"train", "compare"},  # one strategy, and a list to compare
+    "--format": {"label"},  # of labels, and not of predictions
+    "--landmarks": {"label"},  # may also be named in the page
     "--model": {"export"},  # has no ONNX file to export
 }
 

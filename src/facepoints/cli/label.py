@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import tyro
 
 from facepoints._util.option_help import flag, option
 from facepoints.cli.options import PredictorOptions, group
 from facepoints.cli.output import note, say, working
-from facepoints.cli.serve import check_packages, opens_browser
+from facepoints.cli.serve import Token, check_packages, opens_browser, secret
 from facepoints.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["label"]
 
-_TOKEN = "FACEPOINTS_TOKEN"
+LabelFormatName = Literal["coco", "cvat", "label-studio", "kaggle", "pts"]
+"""Keys of `label_files.LABEL_FORMATS`, whose import takes time."""
+
 _LOOPBACK = ("127.", "::1", "localhost")
 _MODEL = PredictorOptions()
 
@@ -44,8 +45,12 @@ def label(
         ),
     ],
     format: Annotated[
-        Literal["coco", "cvat", "label-studio", "kaggle", "pts"] | None,
-        option("Format of the labels.", default_text="default: by the name of --out"),
+        LabelFormatName | None,
+        option(
+            "Format of the labels.",
+            metavar=f"{{{','.join(get_args(LabelFormatName))}}}",
+            default_text="default: by the name of --out",
+        ),
     ] = None,
     landmarks: Annotated[
         str | None,
@@ -88,15 +93,7 @@ def label(
     port: Annotated[
         int, option("Port to listen on. 0 takes any that is free.", metavar="PORT")
     ] = 8010,
-    token: Annotated[
-        str | None,
-        option(
-            "Secret that the page must bring. Other users of this machine can see it here; the "
-            f"environment variable {_TOKEN} hides it.",
-            metavar="TOKEN",
-            default_text="default: none",
-        ),
-    ] = None,
+    token: Token = None,
     open: Annotated[
         bool,
         option("Open the page in a browser.", default_text="default: on a terminal with a screen"),
@@ -112,10 +109,7 @@ def label(
     """
     if open and no_open:
         raise SettingsError("--open and --no-open contradict each other; give one of them")
-    if token is None:
-        token = os.environ.get(_TOKEN, "")
-    elif not token:
-        raise SettingsError("--token is empty; give a secret, or leave the option out")
+    token = secret(token)
     check_packages("facepoints label")
     settings = _settings(landmarks, points, annotator or "", blind, model)
     from facepoints.commands.label import open_session

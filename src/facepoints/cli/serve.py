@@ -18,11 +18,23 @@ from facepoints.web.limits import ServiceLimits
 if TYPE_CHECKING:
     from facepoints.web.service import ServiceSettings
 
-__all__ = ["check_packages", "opens_browser", "serve"]
+__all__ = ["Token", "check_packages", "opens_browser", "secret", "serve"]
 
 _LIMITS = ServiceLimits()
 _TOKEN = "FACEPOINTS_TOKEN"
 _LOOPBACK = ("127.", "::1", "localhost")
+
+
+Token = Annotated[
+    str | None,
+    option(
+        "Secret that requests to /v1 and /metrics must bring: 'Authorization: Bearer TOKEN'. "
+        f"Other users of this machine can see it here; the environment variable {_TOKEN} "
+        "hides it.",
+        metavar="TOKEN",
+        default_text="default: none",
+    ),
+]
 
 
 def serve(
@@ -36,16 +48,7 @@ def serve(
     port: Annotated[
         int, option("Port to listen on. 0 takes any that is free.", metavar="PORT")
     ] = 8000,
-    token: Annotated[
-        str | None,
-        option(
-            "Secret that requests to /v1 and /metrics must bring: 'Authorization: Bearer TOKEN'. "
-            f"Other users of this machine can see it here; the environment variable {_TOKEN} "
-            "hides it.",
-            metavar="TOKEN",
-            default_text="default: none",
-        ),
-    ] = None,
+    token: Token = None,
     cors: Annotated[
         tuple[str, ...],
         option(
@@ -127,16 +130,22 @@ def _export(folder: Path, model: str, overwrite: bool) -> None:
     say(f"{folder}: {size / 1e6:.1f} MB; put the files on any web server ({folder}/README.txt)")
 
 
+def secret(token: str | None) -> str:
+    """The token of the command line or of the environment; empty: none. Raises SettingsError."""
+    if token is None:
+        return os.environ.get(_TOKEN, "")
+    if not token:
+        raise SettingsError("--token is empty; give a secret, or leave the option out")
+    return token
+
+
 def _settings(
     limits: ServiceLimits, token: str | None, cors: tuple[str, ...], device: str
 ) -> ServiceSettings:
     from facepoints.web.gate import Access
     from facepoints.web.service import ServiceSettings
 
-    if token is None:
-        token = os.environ.get(_TOKEN, "")
-    elif not token:
-        raise SettingsError("--token is empty; give a secret, or leave the option out")
+    token = secret(token)
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     batch = 1 if device == "cpu" else 8
     return ServiceSettings(limits, Access(token, cors), workers=usable or 1, batch=batch)

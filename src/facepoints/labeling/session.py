@@ -23,6 +23,7 @@ from facepoints.imaging.image_io import decode_image
 from facepoints.labeling.finder import face_at_eyes, find_faces
 from facepoints.labeling.label_files import Labels, labels_of, write_labels
 from facepoints.labeling.project import Project
+from facepoints.labeling.shape_learning import shape_model_for
 from facepoints.labeling.state import FaceRecord, Picture
 from facepoints.labeling.views import Views
 from facepoints.labeling.worklist import Note
@@ -189,7 +190,8 @@ class Session:
         radius = np.array([shown[1] for shown, _ in rows]).reshape(-1, count)
         labeled = np.array([reading.points for _, reading in rows]).reshape(-1, count, 2)
         known = np.isfinite(labeled).all(axis=2)
-        self._shape = (self._shape[0] + 1, None)
+        model = shape_model_for(landmarks, predicted, labeled, known, radius)
+        self._shape = (self._shape[0] + 1, None if model is None else model.to_dict())
         self._shape_of = current
 
     def _search_all(self) -> None:

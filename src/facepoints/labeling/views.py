@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.imaging import affine
+from facepoints.labeling.face_order import worth_of_faces
 from facepoints.labeling.guesses import Guess
 from facepoints.labeling.project import Project
 from facepoints.labeling.reading import Reading, rounded_points
@@ -17,6 +19,17 @@ from facepoints.labeling.worklist import Note
 from facepoints.landmarks.mean_face import mean_points
 
 __all__ = ["Views"]
+
+
+_REST = 20  # times as long as the last computation of the order, before the next
+
+
+class _Order(NamedTuple):
+    """Worth and reason of the faces, of what they were computed, and until when they hold."""
+
+    key: tuple[int, int, int]
+    until: float
+    worth: dict[str, tuple[float, str]]
 
 
 class Views:
@@ -29,7 +42,7 @@ class Views:
 
     def __init__(self, project: Project, notes: dict[str, list[Note]] | None = None) -> None:
         self.project, self.notes = project, notes or {}
-        self._order: tuple[tuple[Any, ...], dict[str, tuple[float, str]]] = ((), {})
+        self._order = _Order((-1, -1, -1), 0.0, {})
 
     def face(self, face: FaceRecord, annotator: str) -> dict[str, Any]:
         """A face as one annotator sees it."""
@@ -147,13 +160,18 @@ class Views:
         return row["finished"] and (row["touched"] or not row["notes"])
 
     def _worth(self, state: ProjectState) -> dict[str, tuple[float, str]]:
-        """Worth and reason of each face, computed when faces or guesses changed."""
+        """Worth and reason of each face, computed again when faces or guesses changed; but while
+        pictures are searched, for at most a part of the time."""
         key = (len(state.faces), self.project.guesser.revision, state.points_revision)
-        if self._order[0] != key:
+        begin = time.monotonic()
+        fits_changed = key[1:] != self._order.key[1:]
+        if key != self._order.key and (fits_changed or begin > self._order.until):
             faces = list(state.faces.values())
             guesses = self.project.guesser.guesses(state, faces)
-            self._order = (key, dict(zip([f.id for f in faces], _worths(guesses), strict=True)))
-        return self._order[1]
+            worth = dict(zip([face.id for face in faces], _worths(guesses), strict=True))
+            end = time.monotonic()
+            self._order = _Order(key, end + _REST * (end - begin), worth)
+        return self._order.worth
 
     def counts(self, annotator: str) -> dict[str, int]:
         """Numbers of pictures and faces."""
@@ -178,10 +196,7 @@ def _worths(guesses: Sequence[Guess]) -> list[tuple[float, str]]:
     points = np.array([guess.points for guess in guesses])
     radius = np.array([guess.radius for guess in guesses])
     known = np.isfinite(points).all(axis=2) & np.isfinite(radius)
-    wide = np.where(known, radius, 0).mean(axis=1) / np.maximum(
-        np.ptp(points, axis=1).max(axis=1), 1
-    )
-    worth, reasons = wide / max(wide.max(), 1e-9), ["large radius"] * len(points)
+    worth, reasons = worth_of_faces(points, radius, known)
     return [(round(float(w), 4), reason) for w, reason in zip(worth, reasons, strict=True)]
 
 
