@@ -13,6 +13,7 @@ from facepoints._util.console import checked_output
 from facepoints._util.memory import TOO_LITTLE, is_out_of_memory
 from facepoints._util.progress import Stopped
 from facepoints.cli.align import align
+from facepoints.cli.audit import audit
 from facepoints.cli.blur import blur
 from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.info import info
@@ -93,6 +94,7 @@ def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:
         "train": train(settings_to_resume(arguments)),
         "evaluate": evaluate,
         "compare": compare,
+        "audit": audit,
         "adapt": adapt,
         "export": export,
         "submit": submit,

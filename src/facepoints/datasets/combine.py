@@ -25,7 +25,9 @@ from facepoints.landmarks.point_names import close_names
 __all__ = [
     "concatenate",
     "dataset_paths",
+    "groups_across",
     "load_dataset",
+    "load_with_rows",
     "load_with_sets",
     "read_people",
     "warn_of_names",
@@ -90,6 +92,28 @@ def load_with_sets(
     fixes: str | Path | Sequence[Fix] | None = None,
 ) -> tuple[Samples, NDArray[np.int64]]:
     """`load_dataset`, and the number (N,) of the path that each row comes from."""
+    return load_with_rows(
+        paths,
+        split=split,
+        crop_size=crop_size,
+        exclude_people=exclude_people,
+        include_people=include_people,
+        rename=rename,
+        fixes=fixes,
+    )[:2]
+
+
+def load_with_rows(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    split: str = "training",
+    crop_size: int = 96,
+    exclude_people: str | Path | None = None,
+    include_people: str | Path | None = None,
+    rename: str | Path | Mapping[str, str] | None = None,
+    fixes: str | Path | Sequence[Fix] | None = None,
+) -> tuple[Samples, NDArray[np.int64], NDArray[np.int64]]:
+    """`load_with_sets`, and the row (N,) in its data set, as `Fix.row` counts, of each row."""
     paths = dataset_paths(paths)
     names = read_renames(rename)
     mends = fixes_of_sets(fixes, paths)
@@ -102,8 +126,9 @@ def load_with_sets(
         warn_of_names(path, one.landmarks)
     data = concatenate(sets)
     if len(sets) > 1:
-        data = replace(data, group=_groups_across(sets, data))
+        data = replace(data, group=groups_across(sets, data))
     numbers = np.repeat(np.arange(len(sets)), [len(one) for one in sets])
+    places = np.concatenate([np.arange(len(one)) for one in sets])
     keep = np.ones(len(data), dtype=bool)
     for file, wanted in ((exclude_people, False), (include_people, True)):
         if file is not None:
@@ -112,10 +137,10 @@ def load_with_sets(
         data, left = mend_rows(data, mends, numbers)
         keep &= left
     if not keep.all():
-        data, numbers = data.take(np.flatnonzero(keep)), numbers[keep]
+        data, numbers, places = data.take(np.flatnonzero(keep)), numbers[keep], places[keep]
     if len(data) == 0:
         raise DataError(f"no face of {', '.join(map(str, paths))} is left")
-    return data, numbers
+    return data, numbers, places
 
 
 def _load(path: Path, split: str, crop_size: int, fixes: Sequence[Fix]) -> Samples:
@@ -154,7 +179,7 @@ def warn_of_names(path: Path, landmarks: LandmarkSet) -> None:
         warn_of(path, [line], stacklevel=3)
 
 
-def _groups_across(sets: Sequence[Samples], data: Samples) -> NDArray[np.str_]:
+def groups_across(sets: Sequence[Samples], data: Samples) -> NDArray[np.str_]:
     """Groups (N,) of all rows, with duplicates clustered anew across the sets.
 
     Each set numbers its own clusters. Kept as they are, one number would mean different images

@@ -240,6 +240,7 @@ def suggest_fixes(
     cause: str,
     evidence: str = "",
     sets: Sets | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> list[Fix]:
     """The same changes of several rows, as fixes that can be written.
 
@@ -250,23 +251,38 @@ def suggest_fixes(
         cause, evidence: as of `Fix`.
         sets: names of the data sets, and the number (N,) of the set that each row comes from;
             None: one set with the name "".
+        names: names of points in the label files, by their names in `faces`; None: the same.
     """
-    names, numbers = sets or ([""], np.zeros(len(faces), dtype=np.int64))
+    set_names, numbers = sets or ([""], np.zeros(len(faces), dtype=np.int64))
+    written = [(names or {}).get(name, name) for name in faces.landmarks.names]
+    changes = [_renamed(change, names or {}) for change in changes]
     fixes = []
     for row in rows:
         frame, number = frame_of(faces, row), int(numbers[row])
         points = affine.apply(frame, faces.points[row])
         common = {
-            "set": names[number],
+            "set": set_names[number],
             "row": int(np.count_nonzero(numbers[:row] == number)),
             "name": str(faces.names[row]),
-            "fingerprint": fingerprint(points, faces.labelled[row], faces.landmarks.names),
+            "fingerprint": fingerprint(points, faces.labelled[row], written),
             "cause": cause,
             "evidence": evidence,
         }
         for change in changes:
             fixes.append(Fix(**common, action=change.action, values=_in_picture(change, frame)))
     return fixes
+
+
+def _renamed(change: Change, names: Mapping[str, str]) -> Change:
+    """The same change with other names of points."""
+    if change.action == "unlabel":
+        return Change("unlabel", [names.get(name, name) for name in change.values])
+    if change.action == "move":
+        return Change("move", {names.get(name, name): at for name, at in change.values.items()})
+    if change.action == "reorder":
+        pairs = change.values.items()
+        return Change("reorder", {names.get(a, a): names.get(b, b) for a, b in pairs})
+    return change
 
 
 def _in_picture(change: Change, frame: affine.Matrix) -> Any:

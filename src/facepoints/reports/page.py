@@ -37,6 +37,9 @@ __all__ = [
 REPORT = "report.html"
 """Name of the report in the output folder of a command."""
 
+_SCRIPTS = {"audit.html": ("audit.js",)}
+"""Scripts of pages that need more than ``page.js``."""
+
 _TEMPLATES = package_files("facepoints.reports") / "templates"
 
 
@@ -90,7 +93,8 @@ def render(template: str, /, **values: Any) -> str:
         raise missing
     from markupsafe import Markup
 
-    style, script = _text("style.css"), _text("page.js")
+    style = _text("style.css")
+    script = "".join(map(_text, ("page.js", *_SCRIPTS.get(template, ()))))
     policy = (
         "default-src 'none'; img-src data:; "
         f"style-src {_digest(style)}; script-src {_digest(script)}; "

@@ -1,0 +1,201 @@
+"""The faults of an audit as they are listed: numbered, with their fixes, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from facepoints._util.words import count_noun
+from facepoints.audit.fault import AuditResult, Cause, Fault
+from facepoints.datasets.fixes import Change, Fix, Sets, suggest_fixes
+from facepoints.datasets.mending import LABEL_ACTIONS
+from facepoints.datasets.samples import Samples
+from facepoints.imaging import affine
+from facepoints.landmarks.landmark_set import LandmarkSet, mirror_name
+
+__all__ = ["CSV_HEADING", "ListedFault", "csv_rows", "describe_changes", "list_faults", "row_words"]
+
+CSV_HEADING = (
+    *("fault", "set", "row", "name", "more_rows", "cause", "points", "confidence"),
+    *("evidence", "suggestion", "mend"),
+)
+"""The columns of ``faults.csv``."""
+
+
+@dataclass(frozen=True)
+class ListedFault:
+    """A fault with its fixes.
+
+    Attributes:
+        number: from 1, in the order of the list.
+        fault: what the audit found.
+        rows: the identity of each of its rows: a fix that leaves the row out.
+        fixes: those that the audit suggests; empty: a person has to look.
+        words: what the fixes do, in words; empty if there are none.
+        mend: True if the fixes are chosen before anybody has looked.
+    """
+
+    number: int
+    fault: Fault
+    rows: tuple[Fix, ...]
+    fixes: tuple[Fix, ...]
+    words: str
+    mend: bool
+
+
+def list_faults(
+    result: AuditResult,
+    faces: Samples,
+    sets: Sets,
+    *,
+    names: Mapping[str, str] | None = None,
+    mend_above: float = 0.9,
+) -> list[ListedFault]:
+    """All faults, those of many rows first, then cause by cause, the most certain first.
+
+    Args:
+        result: of an audit of `faces`.
+        faces: whole data sets.
+        sets: names of the data sets, and the number (N,) of the set of each row.
+        names: of points in the label files, by their names in `faces`, where they differ.
+        mend_above: fixes of faults with at least this confidence are chosen. Of two faults that
+            would change the label of one row, only the more certain one is.
+    """
+    causes = list(Cause)
+    faults = sorted(result.faults, key=lambda f: (causes.index(f.cause), -f.confidence, f.rows))
+    ordered = [*result.findings, *faults]
+    chosen = _chosen(ordered, mend_above)
+    listed = []
+    for number, fault in enumerate(ordered, start=1):
+        common: Any = {
+            "cause": fault.cause.value,
+            "evidence": fault.evidence,
+            "sets": sets,
+            "names": names,
+        }
+        fixes = suggest_fixes(faces, fault.rows, fault.suggestion, **common)
+        rows = suggest_fixes(faces, fault.rows, [Change("drop")], **common)
+        of_first = [Change(f.action, f.values) for f in fixes[: len(fault.suggestion)]]
+        words = describe_changes(of_first, len(fault.rows))
+        listed.append(
+            ListedFault(number, fault, tuple(rows), tuple(fixes), words, chosen[number - 1])
+        )
+    return listed
+
+
+def _chosen(faults: Sequence[Fault], mend_above: float) -> list[bool]:
+    """Which faults are mended before anybody has looked."""
+    chosen, changed = [False] * len(faults), set()
+    for number in sorted(range(len(faults)), key=lambda k: -faults[k].confidence):
+        fault = faults[number]
+        labels = any(change.action in LABEL_ACTIONS for change in fault.suggestion)
+        free = not (labels and changed.intersection(fault.rows))
+        if fault.suggestion and fault.confidence >= mend_above and free:
+            chosen[number] = True
+            changed.update(fault.rows if labels else ())
+    return chosen
+
+
+def describe_changes(changes: Sequence[Change], rows: int = 1) -> str:
+    """What changes do, in words.
+
+    Examples:
+        >>> describe_changes([Change("unlabel", ["nose_tip"])])
+        'remove the label of nose_tip'
+    """
+    return ", then ".join(_described(change, rows) for change in changes)
+
+
+def _described(change: Change, rows: int) -> str:
+    values = change.values
+    if change.action == "reorder":
+        return _order_words(values)
+    if change.action == "transform":
+        return _transform_words(np.array(values))
+    if change.action == "move":
+        return f"move {_listed(list(values))} to where it is expected"
+    if change.action == "unlabel":
+        return f"remove the label of {_listed(values)}"
+    if change.action == "drop":
+        return "leave the row out" if rows == 1 else f"leave {rows} rows out"
+    if change.action == "scheme":
+        return f"give {count_noun(rows, 'row')} the marking scheme '{values}'"
+    return f"keep {count_noun(rows, 'row')} on one side of every split"
+
+
+def _order_words(order: Mapping[str, str]) -> str:
+    moved = {name: other for name, other in order.items() if name != other}
+    if len(moved) == 2:
+        return f"exchange {' and '.join(moved)}"
+    if moved and all(other == mirror_name(name) for name, other in moved.items()):
+        return "exchange left and right"
+    return f"put {count_noun(len(moved), 'point')} in their right order"
+
+
+def _transform_words(matrix: affine.Matrix) -> str:
+    """What an affine map does, as far as it can be said in a few words."""
+    linear, shift = matrix[:, :2], matrix[:, 2]
+    words = []
+    if np.linalg.det(linear) < 0:
+        linear = linear @ np.diag([-1.0, 1.0])
+        words.append("mirror")
+    scale = math.sqrt(abs(float(np.linalg.det(linear))))
+    angle = math.degrees(math.atan2(linear[1, 0], linear[0, 0]))
+    if abs(angle) > 0.5:
+        words.append(f"turn by {angle:.0f} degrees")
+    if abs(scale - 1) > 0.002:
+        words.append(f"scale by {scale:.3g}")
+    if not words:
+        return f"shift all points by ({shift[0]:.1f}, {shift[1]:.1f}) pixels"
+    return " and ".join(words) + " all points"
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def row_words(listed: ListedFault) -> str:
+    """The rows of a fault, such as "row 12 of a.csv" or "rows 2284 to 7048 of a.csv"."""
+    spans = []
+    for name, numbers in _rows_by_set(listed).items():
+        runs = _runs(numbers)
+        word = "row" if len(numbers) == 1 else "rows"
+        spans.append(f"{word} {_listed(runs, 6)} of {name}")
+    return "; ".join(spans)
+
+
+def _rows_by_set(listed: ListedFault) -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = {}
+    for one in listed.rows:
+        rows.setdefault(one.set, []).append(one.row)
+    return rows
+
+
+def _runs(numbers: Sequence[int]) -> list[str]:
+    """Consecutive numbers as "first to last"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return [str(a) if a == b else f"{a} to {b}" for a, b in runs]
+
+
+def csv_rows(listed: Sequence[ListedFault], landmarks: LandmarkSet) -> list[list[Any]]:
+    """The rows of ``faults.csv``, without the heading. A fault of several rows has one line, with
+    the first of them. Rows count from 0."""
+    table = []
+    for one in listed:
+        first, fault = one.rows[0], one.fault
+        points = "all" if len(fault.points) == len(landmarks) > 1 else " ".join(fault.points)
+        more = "" if len(one.rows) == 1 else row_words(one)
+        table.append([
+            *(one.number, first.set, first.row, first.name, more, fault.cause.value, points),
+            *(f"{fault.confidence:.3f}", fault.evidence, one.words, "yes" if one.mend else "no"),
+        ])  # fmt: skip
+    return table
