@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["BUILTIN", "DETECTOR", "EYES", "POINTS", "POINTS_RUN"]
+__all__ = ["BUILTIN", "DETECTOR", "EYES", "LABEL_COVARIANCE", "POINTS", "POINTS_RUN"]
 
 BUILTIN = "builtin"
 """Name of the model in the package, accepted wherever a model file or a run is expected."""
@@ -22,3 +22,6 @@ DETECTOR = _FOLDER / "detector.onnx"
 
 EYES = _FOLDER / "eyes.onnx"
 """The eye state (see eyes.md)."""
+
+LABEL_COVARIANCE = _FOLDER / "label_covariance.json"
+"""How the errors of the landmark model's points go together, for `facepoints label`."""
