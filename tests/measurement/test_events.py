@@ -7,6 +7,8 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facepoints.measurement.events import Event, EventConfig, eye_events, has_level, yawns
@@ -183,7 +185,36 @@ def test_a_blink_in_a_turn_counts_if_the_eye_state_sees_it() -> None:
     opening = course((3, 0.2, 0.55), rest=1.0)
     yaw = np.interp(np.arange(len(opening)) / RATE, [2.8, 3.4], [0, 25])
     assert seen(opening, 0.3, course((3, 0.2, 0.98), rest=0.02), yaw) == [("blink", 3.0)]
-    assert seen(opening, 0.3, course((3, 0.2, 0.4), rest=0.02), yaw) == []
+    assert seen(opening, 0.3, course((3, 0.2, 0.4), rest=0.02), yaw) == [("blink", 3.0)]
+    assert seen(opening, 0.3, course(rest=0.02), yaw) == []
+    assert seen(opening, 0.3, course(rest=np.nan), yaw) == []
+
+
+@given(
+    fps=st.sampled_from([15, 24, 25, 29.97, 30, 50, 60]),
+    level=st.floats(0.2, 0.4),
+    depth=st.floats(0.4, 0.65),
+    lasts=st.floats(0.15, 0.35),
+    likely=st.floats(0.6, 0.99),
+    start=st.floats(2, 3),
+)
+def test_blinks_are_found_at_every_frame_rate(
+    fps: float, level: float, depth: float, lasts: float, likely: float, start: float
+) -> None:
+    """Openings fall to 0.4 to 0.65 of their level, as measured in real blinks, with noise, in a
+    person who moves the head."""
+    time = np.arange(round(10 * fps)) / fps
+    noise = np.random.default_rng(0).normal(size=len(time))
+    shape = np.interp(time - start, [0, 0.3 * lasts, 0.6 * lasts, lasts], [0, 1, 1, 0])
+    shape += np.interp(time - start - 4, [0, 0.3 * lasts, 0.6 * lasts, lasts], [0, 1, 1, 0])
+    opening = level * (1 - (1 - depth) * shape + 0.015 * noise + 0.03 * np.sin(time))
+    chances = 0.02 + (likely - 0.02) * shape
+    pose = np.stack([12 * np.sin(time), 5 * np.sin(1.3 * time)], axis=1)
+    for closed in (chances, None):
+        events = eye_events(time, opening, pose, closed)
+        assert [event.kind for event in events] == ["blink", "blink"]
+        assert events[0].start < start + lasts
+        assert events[0].start + events[0].seconds > start
 
 
 def test_talking_laughing_and_faces_are_no_yawns() -> None:

@@ -32,11 +32,11 @@ class EventConfig(CheckedConfig):
         yawn_opening: opening of the mouth above its level while a yawn lasts. Larger: shorter
             yawns.
         min_yawn_seconds: shortest yawn, in seconds. Larger: fewer yawns, fewer false ones.
-        noise_factor: smallest change of an opening, in standard deviations of its noise. Larger:
-            fewer events in shaky videos.
+        noise_factor: smallest change of an opening, in standard deviations of its noise; one is
+            enough where the eye state says closed. Larger: fewer events in shaky videos.
         max_turn: largest change of (yaw, pitch) in degrees during an eye event in which the eye
-            state does not say closed. Closing the eyes alone changes the measured pitch by up to
-            six degrees. Larger: more events, more false ones.
+            state is unknown or says open. Closing the eyes alone changes the measured pitch by up
+            to six degrees. Larger: more events, more false ones.
         turn_margin: seconds before and after an eye event in which the head must not turn
             either. Larger: fewer events, fewer false ones.
         near_seconds: seconds before and after a frame over which the level of the eyes is
@@ -56,9 +56,9 @@ class EventConfig(CheckedConfig):
         SettingsError: a field is out of its range.
     """
 
-    narrowing: float = positive(0.18)
-    odds_rise: float = positive(3.0)
-    event_part: float = within(0.5, 0, 1)
+    narrowing: float = positive(0.145)
+    odds_rise: float = positive(2.4)
+    event_part: float = within(0.6, 0, 1)
     max_blink_seconds: float = within(0.5, 0, math.inf)
     min_closed: float = within(0.8, 0, 1)
     closed_ratio: float = within(0.6, 0, 1)

@@ -18,10 +18,10 @@ around keeps it from following eyes that stay closed.
   at its widest, and by `yawn_opening` throughout, for `min_yawn_seconds` or longer. (A yawn takes
   about six seconds: Provine 1986, Ethology 72:109-122; an open vowel takes a tenth of that.)
 
-Eyes seem to narrow while a head turns or nods, so an eye event during a turn of more than
-`max_turn` counts only if the eye state says that the eyes are closed. Eyes narrow in a yawn, too:
-closed eyes during a yawn are part of it (`Event.is_part_of_yawn`). A blink lasts 0.1 to 0.4 s: at
-10 frames per second some blinks fall between two frames.
+Eyes seem to narrow while a head turns or nods. The eye state tells this from a blink. Where it is
+unknown, or says open, an eye event during a turn of more than `max_turn` does not count. Eyes
+narrow in a yawn, too: closed eyes during a yawn are part of it (`Event.is_part_of_yawn`). A blink
+lasts 0.1 to 0.4 s: at 10 frames per second some blinks fall between two frames.
 """
 
 from __future__ import annotations
@@ -51,11 +51,12 @@ Array = NDArray[np.floating]
 Kind = Literal["blink", "eyes_closed", "yawn"]
 KINDS: tuple[Kind, ...] = ("blink", "eyes_closed", "yawn")
 
-_ALONE = 0.72  # weight of the opening where the eye state is unknown: a fall of 25 %
-_MOST = 1.8  # a sign of `closing` counts at most so much: one alone does not shut the eyes
+_ALONE = 0.58  # weight of the opening where the eye state is unknown: a fall of 25 %
+_MOST = 2.25  # a sign of `closing` counts at most so much
 _SHUT_PART = 0.7  # of the peak of `closing`, at least: the eyes are shut
 _LID_SECONDS = 0.25  # a lid closes or opens in this time
 _SURE = (-3.0, 5.0)  # log odds: surely open, surely closed; beyond, a change says nothing
+_SAYS_OPEN = 0.2  # largest probability of closed eyes in open ones
 _REST = 10  # percentile of the opening of the mouth at rest
 _OPEN = 25  # percentile of the log odds of people whose eyes are open most of the time
 
@@ -117,15 +118,16 @@ def eye_events(
     closed = np.full(len(time), np.nan) if closed is None else np.asarray(closed, np.float64)
     score = closing(time, opening, closed, config=config)
     change = _eye_level(time, opening, config) - opening
-    least_change = config.noise_factor * _noise(opening)
+    noise = _noise(opening)
     events = []
     for first, last, complete in sorted(_shut(time, score, config)):
         inside = slice(first, last + 1)
         likely = closed[inside][np.isfinite(closed[inside])]
-        says_closed = bool(len(likely)) and float(likely.max()) >= config.min_closed
-        if not says_closed and (
-            change[inside].max() <= least_change or _head_turns(time, pose, first, last, config)
-        ):
+        most = float(likely.max()) if len(likely) else 0.0
+        least_change = noise * (1.0 if most >= config.min_closed else config.noise_factor)
+        if change[inside].max() <= least_change:  # a reflection, or a shaky video
+            continue
+        if most < _SAYS_OPEN and _head_turns(time, pose, first, last, config):
             continue
         begin, end = _whole_event(time, score, first, last, config)
         extreme, start = float(opening[inside].min()), float(time[begin])
