@@ -19,7 +19,8 @@ __all__ = ["MOST_PICTURES", "fault_pictures"]
 MOST_PICTURES = 400
 """Most faults of a report that are shown with pictures. Each needs about 10 kB."""
 
-_SIDE = 192  # largest side of a picture in pixels
+_SIDE = 192  # side of a picture in pixels
+_MARGIN = 0.5  # room around the points, as a share of the longer side of their box
 _FEW = 30  # points, up to which dots are large
 _SIDES = (("left", "m0"), ("right", "m1"), ("middle", "m8"))
 
@@ -54,7 +55,8 @@ def fault_pictures(fault: Fault, faces: Samples) -> list[Picture]:
     expected = _expected(fault)
     pictures = [_picture(faces, row, label, "label", concerned, expected)]
     if expected is not None:
-        other = _picture(faces, row, expected, "expected", concerned, None)
+        seen = label, expected
+        other = _picture(faces, row, expected, "expected", concerned, None, seen)
         # the image is in the page once: the second picture points to the first
         pictures.append(replace(other, uri=""))
     return pictures
@@ -75,13 +77,16 @@ def _picture(
     what: str,
     concerned: NDArray[np.bool_],
     other: _Reading | None,
+    seen: Sequence[_Reading] | None = None,
 ) -> Picture:
-    """A reading of a face. Lines lead from the points concerned to `other`."""
+    """A reading of a face. Lines lead from the points concerned to `other`.
+
+    Args:
+        seen: readings that the picture has room for; None: this one and `other`.
+    """
     image = faces.images[row]
     blank = not image.any()
-    matrix, width, height = _view(faces, reading, other) if blank else _shrunk(image)
-    if not blank and (width, height) != image.shape[::-1]:
-        image = affine.resize(image, width, height)
+    matrix = _view([reading, *([] if other is None else [other])] if seen is None else seen)
     points = affine.apply(matrix, np.nan_to_num(reading.points)).astype(float)
     marks = _misses(points, reading, other, concerned, matrix) if other is not None else []
     marks += _point_marks(points, reading.known, concerned, faces.landmarks)
@@ -89,31 +94,20 @@ def _picture(
         circles = _circles(points, reading, float(np.hypot(*matrix[:, 0])))
         marks.insert(0, Mark("dashed prediction", circles))
     return Picture(
-        "" if blank else data_uri(image, quality=80),
-        width,
-        height,
+        "" if blank else data_uri(affine.warp(image, matrix, _SIDE, _SIDE), quality=80),
+        _SIDE,
+        _SIDE,
         [mark for mark in marks if mark.path],
         title=f"{faces.names[row]}: {what}",
         caption=what,
     )
 
 
-def _shrunk(image: NDArray[np.uint8]) -> tuple[affine.Matrix, int, int]:
-    """The map from pixels of an image to those of its picture, and the picture's size."""
-    scale = min(1.0, _SIDE / max(image.shape))
-    width, height = (max(1, round(length * scale)) for length in image.shape[::-1])
-    return affine.resize_matrix(width / image.shape[1], height / image.shape[0]), width, height
-
-
-def _view(
-    faces: Samples, reading: _Reading, other: _Reading | None
-) -> tuple[affine.Matrix, int, int]:
-    """A view of points without an image, in which all of them are seen."""
-    shown = [reading.points[reading.known]]
-    shown += [] if other is None else [other.points[other.known]]
-    corners = [np.array([[0.0, 0.0], [faces.size[1] - 1.0, faces.size[0] - 1.0]])]
-    box = affine.bounding_box(np.concatenate([*corners, *shown]))
-    return affine.crop_matrix(box, _SIDE, 0.02), _SIDE, _SIDE
+def _view(readings: Sequence[_Reading]) -> affine.Matrix:
+    """The map from pixels of an image to those of a picture in which all points are seen."""
+    shown = np.concatenate([one.points[one.known] for one in readings])
+    box = affine.bounding_box(shown) if len(shown) else (0.0, 0.0, _SIDE, _SIDE)
+    return affine.crop_matrix(box, _SIDE, _MARGIN)
 
 
 def _point_marks(
@@ -180,16 +174,15 @@ def _scheme_pictures(fault: Fault, faces: Samples) -> list[Picture]:
     after[list(fault.rows)] = True
     concerned = np.isin(faces.landmarks.names, fault.points)
     shown: list[Picture] = []
-    readings = [_median(faces, ~after), _median(faces, after)]
-    if any(one is None for one in readings):
+    first, second = _median(faces, ~after), _median(faces, after)
+    if first is None or second is None:
         return []
     blank = faces.take([fault.row])
     blank = replace(blank, images=np.zeros_like(blank.images))
-    for reading, what in zip(readings, ("other rows", "these rows"), strict=True):
-        assert reading is not None
-        others: Sequence[_Reading | None] = readings if what == "these rows" else [None]
-        picture = _picture(blank, 0, reading, f"median label of {what}", concerned, others[0])
-        shown.append(replace(picture, title=picture.caption))
+    for reading, other, what in ((first, None, "other rows"), (second, first, "these rows")):
+        what = f"median label of {what}"
+        picture = _picture(blank, 0, reading, what, concerned, other, (first, second))
+        shown.append(replace(picture, title=what))
     return shown
 
 
