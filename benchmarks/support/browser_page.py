@@ -100,8 +100,8 @@ def serve(mediapipe: Path) -> Iterator[str]:
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
-    """A headless Chromium.
+def browser(*more: str) -> Iterator[Any]:
+    """A headless Chromium with further arguments.
 
     Raises:
         SystemExit: there is none.
@@ -112,7 +112,7 @@ def browser() -> Iterator[Any]:
     if file is None:
         raise SystemExit("this needs chromium; on Debian: apt-get install chromium")
     with sync_playwright() as play:
-        running = play.chromium.launch(executable_path=file, args=list(FLAGS))
+        running = play.chromium.launch(executable_path=file, args=[*FLAGS, *more])
         try:
             yield running
         finally:

@@ -46,7 +46,12 @@ export class Engine {
    * @returns {Promise<object>} the settings.
    */
   async load() {
-    return this.#ask("load", { base: new URL(".", document.baseURI).href });
+    return this.#ask("load");
+  }
+
+  /** Let the models run once, so that the first picture is as quick as all others. */
+  async warmUp() {
+    await this.#ask("warmUp").catch(() => {}); // a fault shows with the first picture
   }
 
   /**
@@ -82,7 +87,7 @@ export class Engine {
     return this.#ask("measure", { face, size });
   }
 
-  #ask(task, data, transfer = []) {
+  #ask(task, data = {}, transfer = []) {
     if (this.failure) return Promise.reject(new Error(this.failure));
     const id = (this.next += 1);
     return new Promise((resolve, reject) => {

@@ -33,14 +33,14 @@ async function start() {
   byId("loading").textContent = "";
   byId("version").textContent = settings.version;
   document.body.dataset.ready = "true";
-  await waiting(app);
+  if (!(await waiting(app))) engine.warmUp();
 }
 
 /**
  * Listen for files, buttons and the camera from the first moment.
  *
- * @returns {(app: import("./app.js").App) => Promise<void>} does what was asked for while the models
- *     were loading, and everything from then on.
+ * @returns {(app: import("./app.js").App) => Promise<number>} does what was asked for while the models
+ *     were loading, and everything from then on; gives the number of things that were asked for.
  */
 function listenForStart() {
   const asked = [];
@@ -67,6 +67,7 @@ function listenForStart() {
   return async (app) => {
     act = (task) => task(app);
     for (const task of asked) await task(app);
+    return asked.length;
   };
 }
 

@@ -24,7 +24,7 @@ import { FaceDetector } from "./detector.js";
 import { withoutDuplicates } from "./duplicates.js";
 import { rotated, toGray } from "./gray_image.js";
 import { asRecord } from "./record.js";
-import { OnnxModel, fetchModel, loadRuntime } from "./runtime.js";
+import { openModels } from "./runtime.js";
 
 /** Finds faces in images. */
 export class FacePredictor {
@@ -36,19 +36,11 @@ export class FacePredictor {
    * Load the runtime, both models and the settings.
    *
    * @param {string|URL} baseUrl address of the page's folder; it ends with "/".
-   * @param {object} [settings] what settings.json holds, if it is known already.
    * @throws {Error} a file cannot be loaded, or the browser cannot run it.
    */
-  static async load(baseUrl, settings) {
-    const runtime = loadRuntime(baseUrl);
-    const known = settings ?? (await fetchSettings(baseUrl));
-    const files = [known.models.detector, known.models.points];
-    const [ort, ...bytes] = await Promise.all([
-      runtime,
-      ...files.map((file) => fetchModel(baseUrl, file)),
-    ]);
-    const detector = await OnnxModel.open(ort, bytes[0]);
-    return new FacePredictor(known, detector, await OnnxModel.open(ort, bytes[1]));
+  static async load(baseUrl) {
+    const { settings, detector, points } = await openModels(baseUrl);
+    return new FacePredictor(settings, detector, points);
   }
 
   /**
@@ -169,12 +161,6 @@ export class FacePredictor {
     const each = withoutDuplicates(faces, description.canonical_points, predictor);
     return each.map((face) => asRecord(face));
   }
-}
-
-async function fetchSettings(baseUrl) {
-  const answer = await fetch(new URL("settings.json", baseUrl));
-  if (!answer.ok) throw new Error(`settings.json could not be loaded (status ${answer.status})`);
-  return answer.json();
 }
 
 /** The model's score, lowered where the detector is not sure. */

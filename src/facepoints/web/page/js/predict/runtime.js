@@ -1,28 +1,58 @@
 /** Models in onnxruntime-web: its WebAssembly build alone, on one thread. */
 
+const opened = new Map(); // what `openModels` gives, by the address of the page's folder
+
 /**
- * The runtime, from the page's own folder `runtime/`.
+ * The settings of the page and both models, from the page's own folder. They are opened once:
+ * whoever calls this early lets them load beside everything else.
  *
- * @param {string|URL} baseUrl address of the page's folder.
+ * @param {string|URL} baseUrl address of the page's folder; it ends with "/".
+ * @returns {Promise<{settings: object, detector: OnnxModel, points: OnnxModel}>}
+ * @throws {Error} a file cannot be loaded, or the browser cannot run it.
  */
-export async function loadRuntime(baseUrl) {
-  const address = (name) => new URL(`runtime/${name}`, baseUrl).href;
+export function openModels(baseUrl) {
+  const { href } = new URL(baseUrl);
+  if (!opened.has(href)) {
+    const models = open(href);
+    models.catch(() => opened.delete(href)); // the next call tries again
+    opened.set(href, models);
+  }
+  return opened.get(href);
+}
+
+async function open(page) {
+  const runtime = loadRuntime(new URL("runtime/", page).href);
+  runtime.catch(() => {}); // it is awaited below
+  const settings = JSON.parse(new TextDecoder().decode(await fetchBytes(`${page}settings.json`)));
+  const files = [settings.models.detector, settings.models.points].map(({ url, checksum }) =>
+    // the checksum in the address: after an update no cache may answer with the file of before
+    fetchBytes(`${page}${url}?${checksum.slice(0, 16)}`),
+  );
+  const [ort, ...bytes] = await Promise.all([runtime, ...files]);
+  const detector = await OnnxModel.open(ort, bytes[0]);
+  return { settings, detector, points: await OnnxModel.open(ort, bytes[1]) };
+}
+
+async function loadRuntime(folder) {
+  const address = (name) => new URL(name, folder).href;
+  // the runtime itself would ask for its program only when the first model is opened
+  const program = fetchBytes(address("ort-wasm-simd-threaded.wasm"));
+  program.catch(() => {}); // it is awaited below
   const ort = await import(address("ort.wasm.min.mjs"));
   ort.env.logLevel = "error";
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.proxy = false;
-  ort.env.wasm.wasmPaths = {
-    mjs: address("ort-wasm-simd-threaded.mjs"),
-    wasm: address("ort-wasm-simd-threaded.wasm"),
-  };
+  ort.env.wasm.wasmPaths = { mjs: address("ort-wasm-simd-threaded.mjs") };
+  ort.env.wasm.wasmBinary = await program;
   return ort;
 }
 
-/** The bytes of a model file; {url, checksum} as in the page's settings. */
-export async function fetchModel(baseUrl, { url, checksum }) {
-  // the checksum in the address: after an update no cache may answer with the file of before
-  const answer = await fetch(new URL(`${url}?${checksum.slice(0, 16)}`, baseUrl));
-  if (!answer.ok) throw new Error(`${url} could not be loaded (status ${answer.status})`);
+async function fetchBytes(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) {
+    const name = new URL(address).pathname.split("/").pop();
+    throw new Error(`${name} could not be loaded (status ${answer.status})`);
+  }
   return new Uint8Array(await answer.arrayBuffer());
 }
 
