@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -100,6 +101,26 @@ def test_layers_are_quantized_where_that_is_faster() -> None:
     assert kinds.count("Add") > 5
     decoding = [n for n in nodes.values() if n.op_type == "Add" and n not in chosen]
     assert decoding
+
+
+@pytest.mark.slow
+def test_8_bit_values_are_added_as_floats_which_all_processors_round_alike(tmp_path: Path) -> None:
+    model = build_model("heatnet", 15, (SIDE, SIDE), 120.0, 60.0).eval()
+    example = torch.zeros(2, 1, SIDE, SIDE)
+    graph = traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
+    added = sum(n.op_type == "Add" for n in graph.graph.node)
+    images = np.random.default_rng(0).random((8, 1, SIDE, SIDE), dtype=np.float32)
+    small = quantize_graph(graph, [images])
+    kinds = [node.op_type for node in small.graph.node]
+    assert kinds.count("Sum") > 5
+    assert kinds.count("Sum") + kinds.count("Add") == added
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 3  # such a file is for this processor alone
+    onnxruntime.InferenceSession(small.SerializeToString(), options, ["CPUExecutionProvider"])
+    run = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
+    assert "QLinearConv" in run
+    assert "QLinearAdd" not in run
 
 
 def test_a_graph_without_such_a_layer_stays_as_it_is() -> None:

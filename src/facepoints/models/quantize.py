@@ -193,7 +193,23 @@ def quantize_graph(graph: Any, images: Iterable[NDArray[np.uint8]]) -> Any:
             per_channel=True,
             reduce_range=True,  # 7-bit weights: older x86 adds two products in 16 bits
         )
-        return onnx.load(written)
+        return _sum_in_float(onnx.load(written))
+
+
+def _sum_in_float(graph: Any) -> Any:
+    """Let a graph add 8-bit values as floats, and return it.
+
+    onnxruntime fuses an `Add` of 8-bit values to one operation, which rounds sums that lie between
+    two numbers otherwise on one kind of processor, or in a browser, than on another. In a deep
+    network such a difference grows to tenths of a pixel. A `Sum` of two values is not fused. It
+    costs 2 to 4 % of the time.
+    """
+    before = {name: node for node in graph.graph.node for name in node.output}
+    for node in graph.graph.node:
+        parts = [before.get(name) for name in node.input]
+        if node.op_type == "Add" and all(p and p.op_type == "DequantizeLinear" for p in parts):
+            node.op_type = "Sum"
+    return graph
 
 
 def in_batches(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
