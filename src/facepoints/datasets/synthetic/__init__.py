@@ -97,7 +97,7 @@ def render_gaze(
     """Render faces with open eyes whose direction is known, as `render` does, a row for each.
 
     The irises turn about centers that lie 10.5 mm behind the middle of the lids, on a head whose
-    eyes are 63 mm apart.
+    eyes are 63 mm apart. The upper lids follow them up and down, as they do in people.
 
     Args:
         directions: yaw and pitch of the eyes in degrees, relative to the line from the camera:
@@ -113,7 +113,13 @@ def render_gaze(
             f"synthetic gazes need seed >= 0, size >= 24 and angles of up to 60 degrees; got seed "
             f"{seed}, size {size}"
         )
-    return _samples([{}] * len(directions), seed, size, directions)
+    return _samples([_following_lids(pitch) for _, pitch in directions], seed, size, directions)
+
+
+def _following_lids(pitch: float) -> dict[str, float]:
+    """The movement of the lids of eyes that look up or down by `pitch` degrees."""
+    name, reach = ("eyeWide", 0.03) if pitch > 0 else ("eyeBlink", 0.02)
+    return {f"{name}{side}": min(abs(pitch) * reach, 0.7) for side in ("Left", "Right")}
 
 
 def _samples(
