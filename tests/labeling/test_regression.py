@@ -94,3 +94,23 @@ def test_faces_that_define_no_frame_are_refused() -> None:
         PointRegressor.fit(np.zeros((1, 4, 2)), np.zeros((1, 1, 2)), np.ones((1, 1), bool))
     with pytest.raises(DataError, match="one face or more"):
         PointRegressor.fit(np.zeros((0, 4, 2)), np.zeros((0, 1, 2)), np.ones((0, 1), bool))
+
+
+def bent(count: int, seed: int) -> tuple[NDArray, NDArray]:
+    """Mean faces (N, 68, 2) that are bent smoothly, and three points between theirs."""
+    random = np.random.default_rng(seed)
+    places = np.concatenate([MEAN_FACE, MEAN_FACE[[36, 30, 50]] + np.array([0.03, 0.04])])
+    x, y = places.T
+    modes = np.stack([x * x, x * y, y * y, x**3, y**3], axis=1)
+    shapes = places + np.einsum("kf,nfd->nkd", modes, random.normal(0, 0.15, (count, 5, 2)))
+    return 200 * shapes[:, :68], 200 * shapes[:, 68:]
+
+
+def test_a_new_point_follows_its_surroundings_from_the_first_face_on() -> None:
+    given, wanted = bent(1, seed=4)
+    points, _ = PointRegressor.fit(given, wanted, np.ones((1, 3), bool)).predict(bent(50, 5)[0])
+    others, truth = bent(50, seed=5)
+    frames = [affine.fit_similarity(given[0], face) for face in others]
+    stiff = np.array([affine.apply(frame, wanted[0]) for frame in frames])
+    followed, alone = (np.linalg.norm(p - truth, axis=-1).mean() for p in (points, stiff))
+    assert followed < 0.6 * alone

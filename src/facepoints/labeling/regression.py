@@ -7,6 +7,10 @@ one with the smallest leave-one-out error, which has a closed form (Allen 1974,
 doi:10.1080/00401706.1974.10489157), and so is the radius. With one labeled face, the guess is that
 face's point moved, turned and scaled onto the other face.
 
+A point that the model does not have follows its surroundings from the first face on: it is first
+interpolated between the model's points (`interpolation`), with the smoothing whose leave-one-out
+error is smallest, and only the difference is regressed.
+
 Where the model can give a point itself (a known set of points, by conversion), only the difference
 to the labels is regressed, and it is shrunk towards 0 while few faces show it.
 """
@@ -20,6 +24,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.imaging import affine
+from facepoints.labeling.interpolation import SMOOTHINGS, interpolation_weights
 
 __all__ = ["PointRegressor"]
 
@@ -28,6 +33,7 @@ Array = NDArray[np.float64]
 _PENALTIES = np.concatenate([np.geomspace(1e-5, 10, 13), [np.inf]])  # of squared face sizes
 _ROUNDS = 3  # of the Procrustes mean
 _DIRECT = 20  # faces from which a difference to the model is more than a constant
+_SAFE = 0.1  # smoothing of the interpolation while too few faces show which is best
 _FIRST = 0.08  # radius in face sizes, as if two faces had shown it
 _RAYLEIGH_90 = 2.1460  # 90 % quantile of a distance in the plane over the deviation of an axis
 
@@ -101,9 +107,10 @@ class PointRegressor:
                 fits.append(None)
                 continue
             inputs = bases.setdefault(rows.tobytes(), _Inputs(features[rows]))
-            is_direct = bool(has_base[rows].all())
-            target = wanted[rows, k] - (base[rows, k] if is_direct else 0.0)
-            fits.append(_fit_point(inputs, target, is_direct))
+            if has_base[rows].all():
+                fits.append(_fit_point(inputs, wanted[rows, k] - base[rows, k], True))
+            else:
+                fits.append(_fit_new_point(inputs, features[rows], wanted[rows, k], mean))
         return cls(mean, tuple(fits))
 
     def predict(
@@ -172,6 +179,28 @@ class _Inputs:
         self.left, self.values, self.right = np.linalg.svd(
             features - self.mean, full_matrices=False
         )
+
+
+def _fit_new_point(inputs: _Inputs, features: Array, target: Array, mean: Array) -> _PointFit:
+    """The regression of a point that the model does not have, on its best interpolation.
+
+    Args:
+        inputs: the n faces.
+        features: (n, 2 M) of these faces.
+        target: (n, 2) the point in the frame.
+        mean: (M, 2) the model's points in the frame.
+    """
+    best = _fit_point(inputs, target, False)
+    for smoothing in SMOOTHINGS if inputs.count > 2 else (_SAFE,):
+        share = interpolation_weights(mean, target.mean(axis=0), smoothing)
+        if share is None:
+            break
+        follows = np.kron(share[:, None], np.eye(2))
+        fit = _fit_point(inputs, target - features @ follows, False)
+        if fit.spread < best.spread or inputs.count < 3:
+            offset = fit.offset + inputs.mean @ follows
+            best = _PointFit(fit.mean_input, fit.weights + follows, offset, fit.spread)
+    return best
 
 
 def _fit_point(inputs: _Inputs, target: Array, is_direct: bool) -> _PointFit:
