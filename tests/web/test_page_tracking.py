@@ -1,7 +1,7 @@
-"""The trackers of the page give the same track numbers and points as Python's live tracker.
+"""The tracker of the page gives the same track numbers and points as Python's live tracker.
 
 The clips are tables: for every frame, the faces that a model would find, with noise, a score and
-an appearance. Python's tracker and the page's trackers get them in place of images.
+an appearance. Both trackers get them in place of images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from facepoints.imaging import affine
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.tracking import tracker as tracker_module
-from facepoints.tracking.config import AssociationConfig, TrackerConfig
+from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.observation import Observation, appearance_descriptor
 from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
 from facepoints.tracking.tracker import FaceTracker
@@ -159,25 +159,15 @@ CLIPS = {
 }
 
 
-def in_python(clip: Clip, *, every: int | None, looks: bool) -> Iterator[list[Face]]:
-    """The faces of Python's live tracker. It looks at the tables in place of images.
-
-    Args:
-        every: as `TrackerConfig.detect_every`.
-        looks: whether faces look different. If not, only near faces return.
-    """
-    growth = {} if looks else {"reid_distance_growth": 0.0}
-    config = TrackerConfig(detect_every=every, association=AssociationConfig(**growth))
+def in_python(clip: Clip) -> Iterator[list[Face]]:
+    """The faces of Python's live tracker. It looks at the tables in place of images."""
     now = {"frame": 0}
-    same = np.full(64, 1 / 8, np.float32)
 
     def see(face: dict[str, Any]) -> Observation:
         pose = fit_pose(face["points"], face["radius"], MODEL.canonical_points, face["visible"])
         assert pose is not None
-        look = face["appearance"] if looks else same
-        return Observation(
-            face["points"], face["radius"].astype(float), face["score"], pose, look, face["visible"]
-        )
+        radius, look = face["radius"].astype(float), face["appearance"]
+        return Observation(face["points"], radius, face["score"], pose, look, face["visible"])
 
     def nearest(center: NDArray, reach: float) -> Observation | None:
         seen = [see(face) for face in clip.frames[now["frame"]]]
@@ -223,18 +213,12 @@ def in_python(clip: Clip, *, every: int | None, looks: bool) -> Iterator[list[Fa
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracker_module, "observe_crops", observe_crops)
         patch.setattr(tracker_module, "observe_poses", observe_poses)
-        tracker = FaceTracker(predictor, config)  # type: ignore[arg-type]
+        tracker = FaceTracker(predictor, TrackerConfig())  # type: ignore[arg-type]
         image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         for index, time in enumerate(clip.times):
             now["frame"] = index
             yield tracker(Frame(image, index, float(time), "clip"))
 
-
-LIVE = """
-    const tracker = new LiveTracker(data.settings);
-    return data.frames.map((faces, index) =>
-      tracker.update(faces, data.times[index], { width: 640, height: 480 }));
-"""
 
 VIDEO = """
     const center = meanPoint(data.settings.model.canonical_points);
@@ -242,10 +226,17 @@ VIDEO = """
     const nothing = { points: [[NaN, NaN]], radius: [1], score: 0 };
     const output = [];
     const tracker = new VideoTracker(data.settings);
-    for (const [index, faces] of data.frames.entries()) {
+    const enlarged = (face, k) => ({
+      ...face,
+      points: face.points.map((point) => point.map((value) => (value + 0.5) * k - 0.5)),
+      radius: face.radius.map((radius) => radius * k),
+    });
+    for (const [index, originals] of data.frames.entries()) {
+      const [width, height] = data.sizes?.[index] ?? [640, 480];
+      const faces = originals.map((face) => enlarged(face, width / 640));
       const poses = faces.map((face) => observe(face, data.settings).pose);
       const eyes = {
-        width: 640, height: 480, sceneSimilarity: () => -1,
+        width, height, sceneSimilarity: () => -1,
         async detect() { return faces.map((face) => ({ box: boundingBox(face.points), face })); },
         async predictLandmarks(detections) { return detections.map(({ face }) => face); },
         async observe(matrices) {
@@ -264,16 +255,18 @@ VIDEO = """
 """
 
 
-def in_page(clip: Clip, body: str) -> list[list[dict[str, Any]]]:
+def in_page(
+    clip: Clip, body: str, sizes: list[tuple[int, int]] | None = None
+) -> list[list[dict[str, Any]]]:
+    """The faces of the page's tracker. `sizes`: (width, height) of each frame."""
     imports = {
-        "tracking/live_tracker.js": "LiveTracker",
         "tracking/video_tracker.js": "VideoTracker",
         "tracking/observation.js": "observe",
         "tracking/pose2d.js": "meanPoint",
         "predict/affine.js": "apply, boundingBox, invert, scaleOf",
     }
     data = {"frames": clip.plain(), "times": clip.times.tolist(), "settings": page_settings()}
-    return run_modules(imports, body, data)
+    return run_modules(imports, body, data | {"sizes": sizes})
 
 
 def check_equal(expected: Sequence[Sequence[Face]], found: list[list[dict[str, Any]]]) -> None:
@@ -287,22 +280,15 @@ def check_equal(expected: Sequence[Sequence[Face]], found: list[list[dict[str, A
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_faces_alone_are_tracked_as_in_python(name: str) -> None:
-    clip = CLIPS[name]
-    expected = list(in_python(clip, every=1, looks=False))
-    check_equal(expected, in_page(clip, LIVE))
-
-
-@pytest.mark.parametrize("name", CLIPS)
 def test_frames_are_tracked_as_in_python(name: str) -> None:
     clip = CLIPS[name]
-    expected = list(in_python(clip, every=None, looks=True))
+    expected = list(in_python(clip))
     check_equal(expected, in_page(clip, VIDEO))
 
 
 def test_tracked_faces_are_records_of_files() -> None:
-    faces = in_page(CLIPS["moving"], LIVE)[3]
-    python = list(in_python(CLIPS["moving"], every=1, looks=False))[3]
+    faces = in_page(CLIPS["moving"], VIDEO)[3]
+    python = list(in_python(CLIPS["moving"]))[3]
     assert list(faces[0]) == list(python[0].to_dict())
     assert faces[0]["visible"] == python[0].to_dict()["visible"]
     assert faces[0]["radius"] == python[0].to_dict()["radius"]
@@ -311,35 +297,25 @@ def test_tracked_faces_are_records_of_files() -> None:
 def test_time_that_runs_back_starts_new_tracks() -> None:
     clip = CLIPS["moving"]
     again = Clip(clip.actors, np.concatenate([clip.times[:20], clip.times[:40]]))
-    numbers = [[face["track"] for face in faces] for faces in in_page(again, LIVE)]
+    numbers = [[face["track"] for face in faces] for faces in in_page(again, VIDEO)]
     assert numbers == [[0]] * 20 + [[1]] * 40
 
 
 def test_a_time_that_is_no_number_is_an_error() -> None:
     body = """
-        try { new LiveTracker(data.settings).update([], NaN); }
+        const eyes = { width: 640, height: 480, sceneSimilarity: () => -1 };
+        try { await new VideoTracker(data.settings).track(eyes, NaN); }
         catch (error) { return `${error.name}: ${error.message}`; }
     """
-    imports = {"tracking/live_tracker.js": "LiveTracker"}
+    imports = {"tracking/video_tracker.js": "VideoTracker"}
     message = run_modules(imports, body, {"settings": page_settings()})
     assert message == "RangeError: a frame needs a time in seconds, got NaN"
 
 
 def test_a_frame_of_another_resolution_continues_tracks_and_one_of_another_shape_does_not() -> None:
-    body = """
-        const tracker = new LiveTracker(data.settings);
-        const enlarged = (face, k) => ({
-          ...face,
-          points: face.points.map((p) => p.map((v) => (v + 0.5) * k - 0.5)),
-          radius: face.radius.map((r) => r * k),
-        });
-        return data.frames.map((faces, index) => {
-          const k = index < 20 ? 1 : 2;
-          const size = { width: 640 * k, height: index < 40 ? 480 * k : 700 };
-          return tracker.update(faces.map((f) => enlarged(f, k)), data.times[index], size);
-        });
-    """
-    numbers = [[face["track"] for face in faces] for faces in in_page(CLIPS["moving"], body)]
+    sizes = [(640, 480)] * 20 + [(1280, 960)] * 20 + [(1280, 700)] * 20
+    frames = in_page(CLIPS["moving"], VIDEO, sizes)
+    numbers = [[face["track"] for face in faces] for faces in frames]
     assert numbers == [[0]] * 40 + [[1]] * 20
 
 

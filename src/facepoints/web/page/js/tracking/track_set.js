@@ -1,7 +1,7 @@
 /**
  * The tracks of a video: which observation belongs to which track, and when tracks begin and end.
  * It follows `facepoints.tracking.tracker.FaceTracker`, without the detector and the model:
- * `LiveTracker` and `VideoTracker` bring the observations.
+ * `VideoTracker` brings the observations.
  */
 
 import { boundingBox } from "../predict/affine.js";
