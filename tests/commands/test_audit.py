@@ -1,0 +1,201 @@
+"""facepoints audit: its files, and what other commands make of its fixes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from audit_samples import COUNT, EVIL, OFF, SECOND, SHIFTED, SWAPPED, perfect_audit, planted, truth
+from report_pages import read_page
+
+from facepoints.cli.main import main
+from facepoints.datasets.combine import load_dataset
+from facepoints.datasets.fixes import (
+    Change,
+    Fingerprint,
+    read_fixes,
+    suggest_fixes,
+    write_fixes,
+)
+from facepoints.datasets.samples import Samples
+from facepoints.datasets.writers import write_coco
+from facepoints.imaging import affine
+
+
+def run(*words: object) -> int:
+    """The exit status of a command."""
+    try:
+        main([str(word) for word in words])
+    except SystemExit as ended:
+        return int(str(ended.code or 0))
+    return 0
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """COCO keypoints of faces with planted faults."""
+    folder = tmp_path_factory.mktemp("planted")
+    return write_coco(planted(), folder / "faces.json")
+
+
+@pytest.fixture(scope="module")
+def audited(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The outputs of an audit whose engine names just the planted faults."""
+    out = tmp_path_factory.mktemp("audit") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("facepoints.commands.audit.audit", perfect_audit(truth()))
+        assert run("audit", data, "--out", out) == 0
+    return out
+
+
+def in_picture(faces: Samples, row: int) -> np.ndarray:
+    assert faces.frame is not None
+    return affine.apply(faces.frame[row], faces.points[row])
+
+
+def test_the_table_has_a_line_for_each_fault(audited: Path) -> None:
+    with (audited / "faults.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["cause"] for row in rows] == [
+        *("scheme_change", "left_right_swapped", "point_off", "offset", "unexplained")
+    ]
+    assert [int(row["row"]) for row in rows] == [SECOND[0], SWAPPED, OFF, SHIFTED, 20]
+    assert [row["mend"] for row in rows] == ["yes", "yes", "yes", "no", "no"]
+    assert rows[0]["more_rows"] == "rows 16 to 19 of faces.json"
+    assert rows[0]["suggestion"] == "give 4 rows the marking scheme 'second'"
+    assert rows[1]["name"] == EVIL
+    assert rows[1]["points"] == "all"
+    assert rows[1]["suggestion"] == "exchange left and right"
+    assert rows[3]["suggestion"] == "shift all points by (-6.0, -6.0) pixels"
+    assert rows[4]["suggestion"] == ""
+
+
+def test_fixes_that_are_sure_enough_are_chosen(audited: Path) -> None:
+    fixes = read_fixes(audited / "fixes.json")
+    assert [fix.row for fix in fixes] == [*SECOND, SWAPPED, OFF]
+    assert {fix.set for fix in fixes} == {"faces.json"}
+
+
+def test_mended_labels_are_the_right_ones(data: Path, audited: Path) -> None:
+    mended = load_dataset(data, fixes=audited / "fixes.json")
+    right = truth()
+    for row in set(range(COUNT)) - {SHIFTED}:
+        np.testing.assert_allclose(in_picture(mended, row), right.points[row], atol=0.02)
+    assert set(mended.scheme[list(SECOND)]) == {list(mended.schemes).index("second")}
+    before = load_dataset(data)
+    assert np.abs(in_picture(before, SWAPPED) - right.points[SWAPPED]).max() > 10
+
+
+def test_the_report_shows_every_fault_and_escapes_names(audited: Path) -> None:
+    page = read_page(audited / "audit.html")
+    page.check()
+    assert "img" not in page.tags
+    assert page.tags.count("article") == 5
+    rows = page.table_with("cause")
+    assert [row["cause"] for row in rows][:2] == ["scheme change", "left right swapped"]
+    assert "Row 3 is <wrong>." in page.words
+    assert "A <b>note</b>." in page.words
+    assert "\u202e" not in page.text
+
+
+def test_convert_writes_mended_labels(data: Path, audited: Path, tmp_path: Path) -> None:
+    fixes = audited / "fixes.json"
+    before = data.read_bytes()
+    assert run("convert", data, "--fixes", fixes, "--out", tmp_path / "mended") == 0
+    written = load_dataset(tmp_path / "mended")
+    read = load_dataset(data, fixes=fixes)
+    size = read.size[0]
+    for row in (SWAPPED, OFF):
+        inside = in_picture(written, row)
+        np.testing.assert_allclose(inside, read.points[row], atol=1e-3)
+        assert inside.min() > 0
+        assert inside.max() < size
+    assert data.read_bytes() == before
+
+
+def test_evaluate_measures_against_mended_labels(
+    data: Path, audited: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rmse(*more: object) -> float:
+        out = tmp_path / f"out-{len(more)}"
+        assert run("evaluate", data, "--out", out, "--no-report", *more) == 0
+        return json.loads((out / "evaluation.json").read_text())["rmse"]
+
+    assert rmse("--fixes", audited / "fixes.json") < 0.8 * rmse()
+
+
+@pytest.mark.slow
+def test_train_trains_on_mended_labels(data: Path, audited: Path, tmp_path: Path) -> None:
+    """One row more is dropped, so the run says how many rows it was trained on."""
+    pytest.importorskip("torch")
+    fixes = read_fixes(audited / "fixes.json")
+    fixes.append(replace(fixes[-1], row=0, name="synthetic-000000", action="drop", values=None,
+                         fingerprint=_fingerprint(load_dataset(data), 0)))  # fmt: skip
+    write_fixes(tmp_path / "f.json", fixes)
+    words = "--network", "lenet5", "--epochs", 1, "--validation", 0, "--no-onnx", "--no-report"
+    out = tmp_path / "run"
+    assert run("train", data, "--out", out, "--fixes", tmp_path / "f.json", *words) == 0
+    assert json.loads((out / "run.json").read_text())["data"]["rows"] == COUNT - 1
+
+
+def _fingerprint(faces: Samples, row: int) -> Fingerprint:
+    return suggest_fixes(faces, [row], [Change("drop")], cause="x")[0].fingerprint
+
+
+def test_fixes_for_other_labels_are_refused_in_one_line(
+    audited: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faces = planted()
+    other = write_coco(faces.with_points(faces.points + 1, faces.labelled), tmp_path / "faces.json")
+    words = "convert", other, "--fixes", audited / "fixes.json", "--out", tmp_path / "out"
+    assert run(*words) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.count("\n") == 0
+    assert error.startswith("error: faces.json: fix 'scheme_change' of row 16")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_is_not_replaced_without_a_word(
+    data: Path, audited: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (audited / "fixes.json").read_bytes()
+    assert run("audit", data, "--out", audited, "--min-confidence", 0.8) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (audited / "fixes.json").read_bytes() == before
+    assert run("convert", data, "--fixes", audited / "fixes.json", "--out",
+               audited / "fixes.json", "--to", "coco", "--overwrite") == 2  # fmt: skip
+    assert "is an input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--mend-above", "1.5"], "--mend-above must lie in [0, 1], is 1.5"),
+        (["--min-confidence", "-1"], "--min-confidence"),
+        (["--model", "none.onnx"], "no model at none.onnx"),
+        (["--prove", "--labels-only"], "--prove trains on images"),
+        (["--test", "none.csv"], "none.csv"),
+    ],
+)
+def test_bad_values_are_refused_in_one_line(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert run("audit", data, *words, "--out", tmp_path / "out") == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert error.count("\n") == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_pytorch_a_proof_is_refused_before_any_work(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("facepoints.commands.audit_proof.find_spec", lambda name: None)
+    assert run("audit", data, "--prove", "--out", tmp_path / "out") == 2
+    assert "pip install 'facepoints[train]'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
