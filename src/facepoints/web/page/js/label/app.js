@@ -81,11 +81,16 @@ export class LabelApp {
   }
 
   #opened() {
-    const { session } = this;
+    const key = this.edit?.face.id ?? this.session.picture?.id ?? "";
+    const same = key === this.list.current;
+    this.list.mark(key);
+    if (same) {
+      this.show(true); // read again; the view and what is at hand stay
+      return;
+    }
     this.compared = "";
-    this.stage.other = this.conflict?.points ?? null;
+    this.stage.other = this.conflict?.id === key ? this.conflict.points : null;
     this.placing.end();
-    this.list.mark(this.edit?.face.id ?? session.picture?.id ?? "");
     this.show(true);
     this.zoomToFace();
     this.#preload();

@@ -15,7 +15,11 @@ import { Session } from "./session.js";
 const ANNOTATOR = "facepoints-label-annotator";
 const CHANGES = "facepoints-label-changes";
 
-/** Start the page. */
+/**
+ * Start the page.
+ *
+ * @returns {Promise<LabelApp | null>} null: the service does not answer.
+ */
 async function start() {
   byId("unstarted").remove();
   offerThemes();
@@ -29,7 +33,7 @@ async function start() {
     byId("saved").dataset.state = "gone";
     const message = gone ? "The service does not answer." : error.message;
     alertPerson("", `${message} Start “facepoints label” again, and reload the page.`);
-    return;
+    return null;
   }
   const { info } = project;
   const key = `${CHANGES}/${info.id ?? info.title}`;
@@ -50,6 +54,7 @@ async function start() {
   if (first) await app.openLine({ picture: first.picture.id, face: first.face?.id });
   project.watch();
   document.body.dataset.ready = "true";
+  return app;
 }
 
 /** The worklist first, if there is one; everything, if nothing is left to do. */
@@ -83,4 +88,5 @@ function listenForAnnotator(app, outbox) {
   });
 }
 
-start();
+/** The page, once it is ready; for tests and benchmarks. */
+export const started = start();

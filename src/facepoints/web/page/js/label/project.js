@@ -77,18 +77,17 @@ export class Project extends EventTarget {
   async #poll() {
     const { api, info } = this;
     const changes = await api.get("changes", { since: this.revision });
-    if (api !== this.api || info !== this.info) return; // another annotator meanwhile
-    this.revision = changes.revision;
+    const now = changes.points ? await api.get("project") : info;
+    if (info !== this.info) return; // the set or the annotator was changed here meanwhile
+    const other = JSON.stringify(now.points) !== JSON.stringify(info.points);
     const { counts, refit, saved, save_error } = changes;
-    Object.assign(this.info, { counts, refit, saved, save_error });
-    if (changes.points) {
-      this.info = await api.get("project");
-      this.shape = null; // of another number of points
-    }
+    this.info = Object.assign(now, { counts, refit, saved, save_error });
+    this.revision = changes.revision;
+    if (other) this.shape = null; // it is of other points
     await this.loadShape(changes.shape);
-    if (changes.points || changes.faces.length || changes.pictures.length) await this.loadList();
+    if (other || changes.faces.length || changes.pictures.length) await this.loadList();
     this.#fire("project");
-    if (changes.points || changes.faces.length) this.#fire("faces", changes);
+    if (other || changes.faces.length) this.#fire("faces", { ...changes, points: other });
   }
 
   /** @returns {Promise<object>} a picture with its faces. */
