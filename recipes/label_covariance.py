@@ -22,8 +22,8 @@ covariance:
 - Faces and their mirror images count alike. A small part of the covariance is replaced by its
   diagonal.
 
-The smooth kernel for points of which no errors are known is fitted to the covariance of the 68
-points.
+The smooth kernel for points of which no errors are known is the likeliest one for the errors of the
+68 points.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from facepoints.datasets import readers
 from facepoints.datasets.combine import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
-from facepoints.labeling.covariance import SmoothKernel
+from facepoints.labeling.covariance import SmoothKernel, likely_kernel
 from facepoints.labeling.shape_learning import BuiltinErrors, upright_errors
 from facepoints.labeling.shape_model import ShapeModel, face_frame
 from facepoints.landmarks.known_sets import OPENPOSE_70
@@ -62,6 +62,8 @@ MAX_ERROR = 0.2
 """Maximum mean error of the labeled face's prediction, as a fraction of the face's side."""
 DIAGONAL = 0.05
 """Part of the covariance that is replaced by its diagonal."""
+START = SmoothKernel(0.1, 0.6)
+"""The kernel if there were no faces."""
 RIDGE = 1.0
 """Penalty of the pupils' regression, in faces."""
 
@@ -168,22 +170,6 @@ def with_pupils(covariance: Array, faces: Errors) -> Array:
     return mirrored(whole, OPENPOSE_70.mirror)
 
 
-def fit_kernel(covariance: Array, shape: Array) -> SmoothKernel:
-    """The kernel that comes closest to the correlations, by least squares."""
-    deviations = np.sqrt(np.diagonal(covariance))
-    correlations = covariance / deviations[:, None] / deviations
-    both = (correlations[::2, ::2] + correlations[1::2, 1::2]) / 2
-    off = ~np.eye(len(both), dtype=bool)
-    size = float(np.ptp(shape, axis=0).max())
-
-    def gap(kernel: SmoothKernel) -> float:
-        return float(((kernel(shape, shape, size) - both)[off] ** 2).sum())
-
-    lengths, shares = np.linspace(0.02, 0.6, 59), np.linspace(0.02, 0.98, 49)
-    every = (SmoothKernel(round(float(n), 3), round(float(s), 3)) for n in lengths for s in shares)
-    return min(every, key=gap)
-
-
 def main(recipe: Recipe) -> None:
     full = joined([errors_of(recipe.data, name) for name in FULL])
     whole = full.seen[:, :136].all(axis=1)
@@ -194,7 +180,7 @@ def main(recipe: Recipe) -> None:
     moments = (1 - DIAGONAL) * moments + DIAGONAL * np.diag(np.diagonal(moments))
     pupils = joined([errors_of(recipe.data, name) for name in WITH_PUPILS])
     covariance = with_pupils(moments, pupils)
-    kernel = fit_kernel(moments, mean_face()[:68])
+    kernel = likely_kernel(values, np.ones(values.shape, bool), mean_face()[:68], START)
     radius = np.exp(np.log(full.radius).mean(axis=0))
     radius = (radius + radius[OPENPOSE_70.mirror]) / 2
     model = ShapeModel(OPENPOSE_70.names, mean_face(), covariance)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepoints import weights
 from facepoints.errors import DataError
-from facepoints.labeling.covariance import SmoothKernel, converted, extended, learned
+from facepoints.labeling.covariance import SmoothKernel, converted, extended, learned, likely_kernel
 from facepoints.labeling.shape_learning import (
     MOST_POINTS,
     builtin_errors,
@@ -114,6 +114,21 @@ def test_a_smooth_extension_of_nothing_is_the_kernel() -> None:
     np.testing.assert_allclose(np.diagonal(whole), 2)
     assert whole[0, 4] == pytest.approx(2 * 0.8 * np.exp(-0.5 * 0.25))
     assert whole[0, 1] == 0
+
+
+@pytest.mark.parametrize("kernel", [SmoothKernel(0.05, 0.9), SmoothKernel(0.3, 0.5)])
+def test_the_kernel_that_made_the_errors_is_the_likely_one(kernel: SmoothKernel) -> None:
+    rng = np.random.default_rng(9)
+    shape = rng.uniform(-0.5, 0.5, (25, 2))
+    size = float(np.ptp(shape, axis=0).max())
+    covariance = kernel(shape, shape, size) + (1 - kernel.shared) * np.eye(25)
+    errors = rng.multivariate_normal(np.zeros(25), covariance, (80, 2)).transpose(0, 2, 1)
+    seen = np.ones((80, 50), bool)
+    other = SmoothKernel(1.0, 0.1)
+    found = likely_kernel(errors.reshape(80, 50), seen, shape, other)
+    assert 0.5 < found.length / kernel.length < 2
+    assert found.shared == pytest.approx(kernel.shared, abs=0.15)
+    assert likely_kernel(errors[:2].reshape(2, 50), seen[:2], shape, other) == other
 
 
 @pytest.mark.parametrize("count", [3, 20, 2000])

@@ -10,13 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SmoothKernel", "converted", "extended", "learned", "per_axis"]
+__all__ = ["SmoothKernel", "converted", "extended", "learned", "likely_kernel", "per_axis"]
 
 Array = NDArray[np.float64]
 
 _FAR = 3.0
 """A face whose errors are larger than so many times the median face's counts as if they were that
 large: most such faces are another face, or a label that slipped."""
+_FEW = 5
+"""Faces below which a kernel is not fitted."""
+_LENGTHS = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
+_SHARES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+"""Kernels to choose from."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,36 @@ def extended(
     whole[np.ix_(rows, others)] = covariance @ follows.T
     whole[np.ix_(others, others)] = follows @ covariance @ follows.T + variance * per_axis(left)
     return whole
+
+
+def likely_kernel(
+    errors: Array, seen: NDArray[np.bool_], shape: Array, otherwise: SmoothKernel
+) -> SmoothKernel:
+    """The smooth kernel under which errors are most likely (maximum marginal likelihood, Rasmussen
+    and Williams 2006, 5.4.1). Each point has a variance of its own.
+
+    Args:
+        errors: (N, 2 K), 0 where not seen.
+        seen: (N, 2 K). Only faces with all points count.
+        shape: (K, 2) mean positions.
+        otherwise: the answer if fewer than five faces have all points.
+    """
+    whole = seen.all(axis=1)
+    if whole.sum() < _FEW or not seen.shape[1]:
+        return otherwise
+    axes = np.moveaxis(errors[whole].reshape(int(whole.sum()), -1, 2), 2, 0)
+    values = np.concatenate(list(axes))  # both axes alike
+    values = values / np.sqrt(np.maximum((values**2).mean(axis=0), 1e-12))
+    size = max(float(np.ptp(shape, axis=0).max()), 1e-9)
+
+    def doubt(kernel: SmoothKernel) -> float:
+        factor = np.linalg.cholesky(
+            kernel(shape, shape, size) + (1 - kernel.shared) * np.eye(len(shape))
+        )
+        white = np.linalg.solve(factor, values.T)
+        return float((white**2).sum() / 2 + len(values) * np.log(np.diagonal(factor)).sum())
+
+    return min((SmoothKernel(n, s) for n in _LENGTHS for s in _SHARES), key=doubt)
 
 
 def learned(errors: Array, seen: NDArray[np.bool_], prior: Array) -> Array:

@@ -4,7 +4,7 @@
   errors, which the package holds (`weights.LABEL_COVARIANCE`, made by
   `recipes/label_covariance.py`).
 - Other points get the errors of their neighbors on the mean face, by a Gaussian process
-  (`covariance.extended`).
+  (`covariance.extended`), as smooth as finished faces show (`covariance.likely_kernel`).
 - As faces are finished, their errors are blended in, the more the more faces there are
   (`covariance.learned`).
 """
@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 from facepoints import weights
 from facepoints.errors import DataError, ModelError
 from facepoints.imaging import affine
-from facepoints.labeling.covariance import SmoothKernel, converted, extended, learned
+from facepoints.labeling.covariance import (
+    SmoothKernel,
+    converted,
+    extended,
+    learned,
+    likely_kernel,
+)
 from facepoints.labeling.shape_model import ShapeModel
 from facepoints.landmarks.conversion import conversion_matrix
 from facepoints.landmarks.known_sets import OPENPOSE_70
@@ -129,12 +135,12 @@ def shape_model_for(
     if not placed.any():
         return None
     covariance, _ = converted(own.model.covariance, own.radius, matrix[given])
-    if not given.all():
-        covariance = extended(covariance, given, shape, own.kernel, VARIANCE)
-    model = ShapeModel(landmarks.names, shape, covariance)
     errors, seen = upright_errors(shape, predicted, labeled, known, radius)
-    blend = learned(errors, seen, covariance)
-    return ShapeModel(landmarks.names, shape, blend) if count > 1 else model
+    if not given.all():
+        new = np.repeat(~given, 2)
+        kernel = likely_kernel(errors[:, new], seen[:, new], shape[~given], own.kernel)
+        covariance = extended(covariance, given, shape, kernel, VARIANCE)
+    return ShapeModel(landmarks.names, shape, learned(errors, seen, covariance))
 
 
 def mean_shape_of(

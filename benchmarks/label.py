@@ -1,0 +1,192 @@
+"""Moves of a simulated annotator: how many it takes until all points of a face are right.
+
+    python benchmarks/label.py                  # two minutes on one core
+
+Faces of held-out people are predicted as `facepoints label` predicts them. The annotator drags the
+point that is farthest from its label exactly there, again and again, until every point is within
+3 % of the distance of the outer eye corners. Three ways to label are compared on the same faces:
+
+- clicks: every point is clicked, without a model;
+- each alone: every wrong point is dragged, and no other point follows;
+- one mends many: the other points follow (`facepoints.labeling.shape_model`).
+
+Point sets:
+
+- the 68 points of LFPW and HELEN, without any finished face, and after 20 finished faces of other
+  people of the set (guesses are corrected by them, and the covariance learns from them);
+- a new set of 21 points after 20 finished faces of other people: the points of `inthewild21`
+  (photos from the street) under their own names, and twice 21 of SCUT's 86 points that the built-in
+  model does not have: outlines of the brows, lids and sides of the nose with one point on the
+  hairline; and the same with seven points on the hairline. The 20 faces are drawn three times.
+
+A point is never right if it would be off by more even if all other points were in their true
+places: what no covariance of points can know, only a better prediction from the picture.
+
+Results: benchmarks/results/label.json and label.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from support import tables
+from support.annotator import (
+    Labeled,
+    Placing,
+    Seen,
+    label_in_turn,
+    moves_needed,
+    never_right,
+    read,
+    see,
+)
+from support.cli import make_parser
+from support.ours import about
+
+from facepoints.errors import FacepointsError
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.landmark_set import LandmarkSet
+
+FLOORS = {"68": 5, "21": 4}
+"""Largest median number of moves."""
+PARTS = (0.03, 0.04, 0.05)
+"""Tolerances, as fractions of the eye distance; the first one is that of the floors."""
+FINISHED = 20
+DRAWS = 3
+"""Times that the finished faces are drawn."""
+POOL = 120
+"""Faces of other people that they are drawn from."""
+EYES_68 = ("right_eye_outer_corner", "left_eye_outer_corner")
+SCUT_INNER = (
+    *(24, 27, 29, 31, 34, 37, 39, 41),  # outlines of the brows
+    *(43, 44, 48, 52, 53, 56),  # lids
+    *(62, 63, 64, 68, 69, 70),  # sides of the nose
+    0,  # middle of the hairline
+)
+SCUT_HAIR = (
+    *(0, 1, 2, 3, 19, 20, 21),  # hairline
+    *(24, 27, 29, 34, 39, 41),  # outlines of the brows
+    *(44, 48, 52, 56),  # lids
+    *(62, 64, 68, 70),  # sides of the nose
+)
+EYES_SCUT = ("scut_46", "scut_50")
+SETS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, str]]] = {
+    "lfpw": ("LFPW", "lfpw/train", IBUG_68.names, EYES_68),
+    "helen": ("HELEN", "helen", IBUG_68.names, EYES_68),
+    "inthewild21": ("street photos", "inthewild21", (), ("right_eye_outer", "left_eye_outer")),
+    "scut": ("SCUT", "scut", tuple(f"scut_{k}" for k in SCUT_INNER), EYES_SCUT),
+    "scut-hair": ("SCUT, hairline", "scut", tuple(f"scut_{k}" for k in SCUT_HAIR), EYES_SCUT),
+}
+"""Title, folder, points (none: all of the set) and outer eye corners of each set."""
+
+Results = dict[str, Any]
+
+
+def figures(placings: Sequence[Placing], labeled: Labeled, seen: Seen, draws: int) -> Results:
+    """What labeling the found faces takes, over all draws of finished faces."""
+    rows = np.flatnonzero(seen.found)
+    some, faces = labeled.take(rows), seen.take(rows)
+    counts: dict[str, list[NDArray[np.int64]]] = {}
+    for placing in placings:
+        points, radius = placing.guess(faces)
+        off = np.linalg.norm(points - some.points, axis=2) / some.eyes[:, None]
+        alone = ((off > PARTS[0]) & some.known).sum(axis=1)
+        counts.setdefault("alone", []).append(alone)
+        counts.setdefault("off", []).append(np.round(1e4 * np.nanmean(off, axis=1)).astype(int))
+        if placing.model is None:
+            raise FacepointsError(f"no shape model for {placing.landmarks.names[:3]}")
+        for part in PARTS:
+            moves = moves_needed(placing.model, points, radius, some, part)
+            counts.setdefault(f"moves_{100 * part:g}", []).append(moves)
+        never = never_right(placing.model, points, radius, some, PARTS[0])
+        counts.setdefault("never", []).append(never)
+    joined = {name: np.concatenate(values) for name, values in counts.items()}
+    moves = joined[f"moves_{100 * PARTS[0]:g}"]
+    return {
+        "points": len(placings[0].landmarks),
+        "faces": len(rows),
+        "missed": int((~seen.found).sum()),
+        "finished": placings[0].finished,
+        "draws": draws,
+        "error": round(float(joined.pop("off").mean()) / 100, 2),
+        **{name: round(float(np.median(values)), 1) for name, values in joined.items()},
+        "mean": round(float(moves.mean()), 2),
+        "p90": round(float(np.quantile(moves, 0.9)), 1),
+    }
+
+
+def placings_of(landmarks: LandmarkSet, pool: Labeled, seen: Seen, draws: int) -> list[Placing]:
+    """After `FINISHED` faces out of the pool, drawn several times."""
+    usable = np.flatnonzero(seen.found)
+    placings = []
+    for draw in range(draws):
+        rows = np.random.default_rng(draw).permutation(usable)[:FINISHED]
+        placings.append(label_in_turn(landmarks, pool.take(rows), seen.take(rows)))
+    return placings
+
+
+def measure(data: Path, name: str, model: Path | None) -> dict[str, Results]:
+    """The figures of one set, by number of finished faces."""
+    _, folder, names, eyes = SETS[name]
+    labeled, landmarks = read(data, folder, names, eyes, held_out=True)
+    if names == IBUG_68.names:
+        landmarks = IBUG_68
+    others, _ = read(data, folder, names, eyes, held_out=False)
+    pool = others.take(np.random.default_rng(0).permutation(len(others.files))[:POOL])
+    seen, pool_seen = see(labeled, model), see(pool, model)
+    results = {}
+    if landmarks is IBUG_68:
+        start = label_in_turn(landmarks, pool.take(np.arange(0)), pool_seen.take(np.arange(0)))
+        results["0"] = figures([start], labeled, seen, 1)
+    placings = placings_of(landmarks, pool, pool_seen, DRAWS)
+    results[str(FINISHED)] = figures(placings, labeled, seen, DRAWS)
+    return results
+
+
+def table(results: dict[str, dict[str, Results]]) -> tables.Cells:
+    """A row per set and number of finished faces."""
+    heads = ["faces of", "finished before", "points", "faces", "mean error, % of eyes", "clicks"]
+    heads += ["each alone", "one mends many", "mean", "90 % of faces"]
+    cells = [[*heads, *(f"at {100 * p:g} %" for p in PARTS[1:]), "never right"]]
+    for name, by_count in results.items():
+        for row in by_count.values():
+            cells.append(
+                [
+                    SETS[name][0],
+                    str(row["finished"]),
+                    str(row["points"]),
+                    str(row["faces"]),
+                    f"{row['error']:.2f}",
+                    str(row["points"]),
+                    f"{row['alone']:g}",
+                    *(f"{row[key]:g}" for key in (f"moves_{100 * PARTS[0]:g}", "mean", "p90")),
+                    *(f"{row[f'moves_{100 * p:g}']:g}" for p in PARTS[1:]),
+                    f"{row['never']:g}",
+                ]
+            )
+    return cells
+
+
+def main() -> None:
+    """Measure the test people of every set."""
+    parser = make_parser(__doc__, data=True)
+    parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
+    chosen = parser.parse_args()
+    results = {name: measure(chosen.data, name, chosen.model) for name in chosen.sets}
+    title = "Moves until all points are within 3 % of the eye distance (medians over faces)"
+    cells = table(results)
+    tables.show(title, cells)
+    content = {"sets": results, "floors": FLOORS, "parts": PARTS, "ours": about(chosen.model)}
+    tables.write(chosen.out, "label", content, f"{title}\n\n{tables.markdown(cells)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FacepointsError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,240 @@
+"""A simulated annotator: drags the worst point to its true place until all points are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.datasets import readers
+from facepoints.datasets.combine import read_people
+from facepoints.datasets.samples import Photos
+from facepoints.errors import DataError
+from facepoints.labeling.regression import PointRegressor
+from facepoints.labeling.shape_learning import shape_model_for, upright_errors
+from facepoints.labeling.shape_model import FaceState, ShapeModel, face_frame
+from facepoints.landmarks.conversion import conversion_matrix
+from facepoints.landmarks.known_sets import OPENPOSE_70
+from facepoints.landmarks.landmark_set import LandmarkSet
+
+from .ours import find_faces, points_of, radius_of
+
+__all__ = [
+    "Labeled",
+    "Placing",
+    "Seen",
+    "label_in_turn",
+    "moves_needed",
+    "never_right",
+    "read",
+    "see",
+]
+
+Array = NDArray[np.float64]
+
+NEAR = 0.5
+"""A predicted face belongs to a labeled one if the middles of their points are closer than this, as
+a fraction of the side of the box of the labels."""
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """N labeled faces.
+
+    Attributes:
+        files: N images.
+        points: (N, K, 2) true points in pixels.
+        known: (N, K) which of them are labeled.
+        eyes: (N,) distance of the outer eye corners in pixels.
+    """
+
+    files: tuple[Path, ...]
+    points: Array
+    known: NDArray[np.bool_]
+    eyes: Array
+
+    def take(self, rows: NDArray[np.intp]) -> Labeled:
+        """These faces only."""
+        files = tuple(self.files[row] for row in rows)
+        return Labeled(files, self.points[rows], self.known[rows], self.eyes[rows])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the built-in model sees of N faces: points (N, 70, 2) and radii (N, 70); NaN for faces
+    that were not found."""
+
+    points: Array
+    radius: Array
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(N,)."""
+        return np.isfinite(self.radius).all(axis=1)
+
+    def take(self, rows: NDArray[np.intp]) -> Seen:
+        """These faces only."""
+        return Seen(self.points[rows], self.radius[rows])
+
+
+def read(
+    data: Path, folder: str, names: Sequence[str], eyes: tuple[str, str], held_out: bool
+) -> tuple[Labeled, LandmarkSet]:
+    """Read the faces of the test people, or of the others, that have all of some points.
+
+    Args:
+        names: of the points; empty: all of the set.
+        eyes: names of the outer corners of the eyes.
+
+    Raises:
+        DataError: it is not a set of photos.
+    """
+    photos = readers.read(data / folder, split="training")
+    if not isinstance(photos, Photos):
+        raise DataError(f"{data / folder}: expected photos with labeled faces")
+    out = np.isin(photos.group, sorted(read_people(data / "held-out.txt")))
+    chosen = photos.landmarks.subset(tuple(names) or photos.landmarks.names)
+    columns, (a, b) = photos.landmarks.columns(chosen.names), photos.landmarks.columns(eyes)
+    points = photos.points.astype(np.float64)
+    whole = photos.labelled[:, [*columns, a, b]].all(axis=1)
+    rows = np.flatnonzero((out == held_out) & whole)
+    labeled = Labeled(
+        tuple(data / folder / str(name).partition("#")[0] for name in photos.names[rows]),
+        points[rows][:, columns],
+        photos.labelled[rows][:, columns],
+        np.linalg.norm(points[rows, a] - points[rows, b], axis=1),
+    )
+    return labeled, LandmarkSet.of_names(chosen.names)
+
+
+def see(labeled: Labeled, model: Path | None) -> Seen:
+    """Find the labeled faces with the built-in model, or another one of 68 points or more."""
+    photos = tuple(dict.fromkeys(labeled.files))
+    found = dict(zip(photos, find_faces(photos, model), strict=True))
+    points = np.full((len(labeled.files), 70, 2), np.nan)
+    radius = np.full((len(labeled.files), 70), np.nan)
+    for row, (file, truth) in enumerate(zip(labeled.files, labeled.points, strict=True)):
+        if not found[file]:
+            continue
+        every = points_of(found[file])
+        away = np.linalg.norm(every[:, 17:68].mean(axis=1) - truth.mean(axis=0), axis=1)
+        nearest = int(away.argmin())
+        if away[nearest] < NEAR * np.ptp(truth, axis=0).max():
+            points[row], radius[row] = every[nearest], radius_of(found[file])[nearest]
+    return Seen(points, radius)
+
+
+@dataclass(frozen=True)
+class Placing:
+    """First guesses of K points, and how they move together.
+
+    Attributes:
+        landmarks: the points.
+        regressor: fitted to finished faces; None: there are too few.
+        model: how points move together; None: each by itself.
+        finished: number of finished faces.
+    """
+
+    landmarks: LandmarkSet
+    regressor: PointRegressor | None
+    model: ShapeModel | None
+    finished: int
+
+    def guess(self, seen: Seen) -> tuple[Array, Array]:
+        """Points (N, K, 2) and radii (N, K) of faces; NaN where there is no guess."""
+        matrix, given = conversion_matrix(OPENPOSE_70, self.landmarks)
+        points = np.einsum("km,nmd->nkd", matrix, seen.points)
+        radius = np.sqrt(seen.radius**2 @ matrix.T)
+        points[:, ~given], radius[:, ~given] = np.nan, np.nan
+        if self.regressor is not None:
+            better, wide = self.regressor.predict(seen.points, points)
+            points = np.where(np.isfinite(better), better, points)
+            radius = np.where(np.isfinite(radius), radius, wide)
+        return points, radius
+
+
+REFIT = 20
+"""Finished faces from which points that the model gives are corrected, as in `labeling.guesses`."""
+
+
+def label_in_turn(landmarks: LandmarkSet, labeled: Labeled, seen: Seen) -> Placing:
+    """Label faces one after another, each guessed from the faces before it, as `facepoints label`
+    does; then fit guesses and shape model to all of them."""
+    given = conversion_matrix(OPENPOSE_70, landmarks)[1]
+    shown_points, shown_radius = [], []
+    placing = Placing(landmarks, None, None, 0)
+    for count in range(len(labeled.files) + 1):
+        known = labeled.known[:count].copy()
+        if count < REFIT:
+            known[:, given] = False
+        regressor = None
+        if known.any():
+            direct, _ = Placing(landmarks, None, None, 0).guess(seen.take(np.arange(count)))
+            regressor = PointRegressor.fit(
+                seen.points[:count], labeled.points[:count], known, direct
+            )
+        placing = Placing(landmarks, regressor, None, count)
+        if count < len(labeled.files):
+            points, radius = placing.guess(seen.take(np.array([count])))
+            shown_points.append(points[0])
+            shown_radius.append(radius[0])
+    k = len(landmarks)
+    model = shape_model_for(
+        landmarks,
+        np.array(shown_points).reshape(-1, k, 2),
+        labeled.points,
+        labeled.known,
+        np.array(shown_radius).reshape(-1, k),
+    )
+    return Placing(landmarks, placing.regressor, model, len(labeled.files))
+
+
+def moves_needed(
+    model: ShapeModel, points: Array, radius: Array, labeled: Labeled, part: float
+) -> NDArray[np.int64]:
+    """Moves (N,) until every labeled point is within a part of the eye distance.
+
+    Each move drags the point that is farthest from its true place exactly there.
+
+    Args:
+        model: how points move together.
+        points: (N, K, 2) first guesses.
+        radius: (N, K) their radii.
+        labeled: the true places.
+        part: of the eye distance.
+    """
+    needed = np.zeros(len(points), dtype=np.int64)
+    rows = zip(points, radius, labeled.points, labeled.known, labeled.eyes, strict=True)
+    for row, (start, wide, truth, known, eyes) in enumerate(rows):
+        state = FaceState(model, start, wide)
+        while True:
+            away = np.where(known, np.linalg.norm(state.points - truth, axis=1), 0.0)
+            away = np.where(np.isnan(away), np.inf, away)
+            if away.max() <= part * eyes:
+                break
+            state.place(int(away.argmax()), truth[int(away.argmax())])
+        needed[row] = len(state.placed)
+    return needed
+
+
+def never_right(
+    model: ShapeModel, points: Array, radius: Array, labeled: Labeled, part: float
+) -> NDArray[np.int64]:
+    """Points (N,) of each face that would still be wrong if all other points were in their true
+    places: what no covariance can know."""
+    errors, _ = upright_errors(model.mean_shape, points, labeled.points, labeled.known, radius)
+    wrong = np.zeros(len(points), dtype=np.int64)
+    every = np.ones(len(model), dtype=bool)
+    for row, (start, wide, eyes) in enumerate(zip(points, radius, labeled.eyes, strict=True)):
+        size = face_frame(start, model.mean_shape, every)[1]
+        noise = np.repeat((model.placed_noise * size / wide) ** 2, 2)
+        inverse = np.linalg.inv(model.covariance + np.diag(noise))
+        for index in range(len(model)):
+            # the error of a normal variable given all others, from the inverse covariance
+            here = slice(2 * index, 2 * index + 2)
+            left = np.linalg.solve(inverse[here, here], inverse[here] @ errors[row])
+            wrong[row] += bool(np.linalg.norm(left) * wide[index] > part * eyes)
+    return wrong
