@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import SettingsError
 from facepoints.labeling.disagreement import disagreement_csv, disagreement_of
+from facepoints.labeling.face_changes import write_found
 from facepoints.labeling.guesses import REFIT_EVERY, refit_due
 from facepoints.labeling.point_set import PointSet
 from facepoints.labeling.project import ConflictError, Project, checked_annotator
@@ -45,7 +46,7 @@ def add_face(project: Project, number: int = 0) -> str:
     seen = Seen(key, points, np.full(68, 2.0), np.linspace(0, 1, 68))
     low, size = points.min(axis=0), np.ptp(points, axis=0)
     box = (float(low[0]), float(low[1]), float(size[0]), float(size[1]))
-    project.found(picture.id, (400, 400), key, [(box, 0.9, seen)])
+    write_found(project, picture.id, (400, 400), key, [(box, 0.9, seen)])
     return picture.faces[0]
 
 
@@ -119,7 +120,7 @@ def test_a_search_by_another_model_keeps_faces_and_readings(tmp_path: Path) -> N
     key = project.set_model("another-model", KAGGLE_15)
     seen = Seen(key, np.arange(30.0).reshape(15, 2), np.ones(15), None)
     x, y, width, height = record.box
-    project.found(record.picture, (400, 400), key, [((x + 2, y, width, height), 0.8, seen)])
+    write_found(project, record.picture, (400, 400), key, [((x + 2, y, width, height), 0.8, seen)])
     assert project.state.pictures[record.picture].faces == [face]
     assert project.state.faces[face].readings["anna"].reading.finished
     guess = project.guess(project.state.faces[face])

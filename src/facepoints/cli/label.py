@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 import tyro
 
 from facepoints._util.option_help import flag, option
+from facepoints._util.words import count_noun
 from facepoints.cli.options import PredictorOptions, group
 from facepoints.cli.output import note, say, working
 from facepoints.cli.serve import Token, check_packages, opens_browser, secret
 from facepoints.errors import SettingsError
 
 if TYPE_CHECKING:
-    from facepoints.commands.label import LabelSettings
+    from facepoints.labeling.point_set import PointSet
     from facepoints.labeling.session import Session
 
 __all__ = ["label"]
@@ -31,11 +32,13 @@ def label(
         tuple[str, ...],
         tyro.conf.Positional,
         option(
-            "Image files, folders, or patterns in quotes such as 'photos/*.jpg'.",
-            metavar="PHOTO [PHOTO ...]",
-            default_text="required",
+            "Image files, folders, or patterns in quotes such as 'photos/*.jpg'. May be left out "
+            "with --labels.",
+            metavar="[PHOTO ...]",
+            default_text="default: those of --labels",
         ),
-    ],
+    ] = (),
+    *,
     out: Annotated[
         Path,
         option(
@@ -70,6 +73,24 @@ def label(
             default_text="default: --landmarks",
         ),
     ] = None,
+    labels: Annotated[
+        tuple[Path, ...],
+        option(
+            "Label files or folders to begin with, in any format that is read. They are not "
+            "changed.",
+            metavar="DATA [DATA ...]",
+            default_text="default: none",
+        ),
+    ] = (),
+    worklist: Annotated[
+        Path | None,
+        option(
+            "The fixes.json that 'facepoints audit' wrote for --labels. Its faces come first, with "
+            "what is wrong and the suggested mend.",
+            metavar="FILE",
+            default_text="default: none",
+        ),
+    ] = None,
     annotator: Annotated[
         str | None,
         option(
@@ -83,6 +104,14 @@ def label(
         bool,
         flag("Do not show the labels of other annotators, to measure how far they disagree."),
     ] = False,
+    disagreement: Annotated[
+        Path | None,
+        option(
+            "Write how far the annotators of --out disagree to this .html or .csv file, and end.",
+            metavar="FILE",
+            default_text="default: open the page",
+        ),
+    ] = None,
     host: Annotated[
         str,
         option(
@@ -111,8 +140,14 @@ def label(
         raise SettingsError("--open and --no-open contradict each other; give one of them")
     token = secret(token)
     check_packages("facepoints label")
-    settings = _settings(landmarks, points, annotator or "", blind, model)
-    from facepoints.commands.label import open_session
+    from facepoints.commands.label import LabelSettings, open_session, write_disagreement
+
+    if disagreement is not None:
+        written = write_disagreement(out, format, disagreement)
+        say(f"{count_noun(written, 'face')} of two annotators compared in {disagreement}")
+        return
+    named, editable = _points(landmarks, points, model)
+    settings = LabelSettings(named, editable, annotator or "", blind, labels, worklist)
     from facepoints.web.server import listen
 
     listener = listen(host, port)
@@ -122,10 +157,10 @@ def label(
         _run(listener, session, token, host, opens_browser(open, no_open))
 
 
-def _settings(
-    landmarks: str | None, file: Path | None, annotator: str, blind: bool, model: PredictorOptions
-) -> LabelSettings:
-    from facepoints.commands.label import LabelSettings
+def _points(
+    landmarks: str | None, file: Path | None, model: PredictorOptions
+) -> tuple[PointSet | None, bool]:
+    """The points that the options name, and whether the page may change them."""
     from facepoints.inference.landmark_model import LandmarkModel
     from facepoints.labeling.point_set import PointSet, read_point_set
     from facepoints.landmarks.known_sets import known_set
@@ -133,15 +168,14 @@ def _settings(
     if landmarks is not None and file is not None:
         raise SettingsError("--landmarks and --points both name the points; give one of them")
     if file is not None:
-        return LabelSettings(read_point_set(file), True, annotator, blind)
+        return read_point_set(file), True
     if landmarks is None:
-        return LabelSettings(None, False, annotator, blind)
+        return None, False
     if landmarks == "none":
-        return LabelSettings(PointSet(), True, annotator, blind)
-    named = (
-        LandmarkModel.load(model.model).landmarks if landmarks == "model" else known_set(landmarks)
-    )
-    return LabelSettings(PointSet.of_landmarks(named), False, annotator, blind)
+        return PointSet(), True
+    own = landmarks == "model"
+    named = LandmarkModel.load(model.model).landmarks if own else known_set(landmarks)
+    return PointSet.of_landmarks(named), False
 
 
 def _run(listener, session: Session, token: str, host: str, browser: bool) -> None:

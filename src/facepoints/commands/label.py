@@ -8,18 +8,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from facepoints._util.files import check_output, check_output_folder
+from facepoints._util.files import check_output, check_output_folder, write_text
 from facepoints.api import FaceModel
-from facepoints.errors import SettingsError, WriteError
+from facepoints.datasets import readers
+from facepoints.datasets.mending import fixes_of_sets
+from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.imaging.image_io import STDIN
 from facepoints.imaging.input_paths import find_images
+from facepoints.labeling.disagreement import disagreement_csv, disagreement_of
+from facepoints.labeling.imported import import_labels
 from facepoints.labeling.label_files import LABEL_FORMATS, format_of, journal_path
 from facepoints.labeling.point_set import PointSet
 from facepoints.labeling.project import Project, checked_annotator
 from facepoints.labeling.session import LabelOutput, Session
+from facepoints.labeling.worklist import Note, notes_of_fixes
 from facepoints.landmarks.known_sets import IBUG_68, OPENPOSE_70
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.reports.disagreement import write_disagreement_report
 
-__all__ = ["LabelSettings", "default_annotator", "open_project", "open_session"]
+__all__ = [
+    "LabelSettings",
+    "default_annotator",
+    "open_project",
+    "open_session",
+    "write_disagreement",
+]
 
 
 @dataclass(frozen=True)
@@ -32,20 +45,27 @@ class LabelSettings:
         editable: whether `points` may be changed in the page.
         annotator: whose work it is.
         blind: annotators do not see each other's work.
+        labels: files or folders of labels to begin with, in any format that is read.
+        worklist: file of fixes for these labels, which `audit` wrote; None: none.
 
     Raises:
-        SettingsError: the name of the annotator cannot be used.
+        SettingsError: the name of the annotator cannot be used, or there is a worklist without
+            labels.
     """
 
     points: PointSet | None = None
     editable: bool = False
     annotator: str = ""
     blind: bool = False
+    labels: tuple[Path, ...] = ()
+    worklist: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(
             self, "annotator", checked_annotator(self.annotator or default_annotator())
         )
+        if self.worklist is not None and not self.labels:
+            raise SettingsError("`worklist` is about labels; name their file with `labels`")
 
 
 def default_annotator() -> str:
@@ -108,15 +128,28 @@ def open_session(
     """
     if STDIN in pictures:
         raise SettingsError("pictures are labeled in files; name a file or folder instead of '-'")
-    files = find_images(pictures, results=out if format_of(out, to) == "pts" else None)
+    if not pictures and not settings.labels:
+        raise SettingsError("expected photos to label, or labels to mend with `labels`")
+    kind = format_of(out, to)
+    files = find_images(pictures, results=out if kind == "pts" else None) if pictures else []
+    data = [readers.read(path) for path in settings.labels]
     project, output = open_project(out, to, blind=settings.blind)
     try:
         model = load()
-        _set_points(project, settings, model)
+        _set_points(project, settings, data[0].landmarks if data else model.landmarks)
         folder = os.path.abspath(out.parent)
         for file in files:
             project.add_picture(_shown_name(file, folder), file)
-        return Session(project, model, output, settings.annotator)
+        notes: dict[str, list[Note]] = {}
+        fixes = fixes_of_sets(settings.worklist, settings.labels)
+        for path, one, own in zip(settings.labels, data, fixes, strict=True):
+            rows = import_labels(project, path, one, lambda file: _shown_name(str(file), folder))
+            names = project.state.points.names
+            for row in rows if own else ():
+                listed = [fix for fix in own if fix.name == row.name]
+                if listed:
+                    notes[row.face] = notes_of_fixes(listed, row.reading, names)
+        return Session(project, model, output, settings.annotator, notes)
     except BaseException:
         project.close()
         raise
@@ -130,8 +163,12 @@ def _shown_name(file: str, folder: str) -> str:
         return PurePath(os.path.abspath(file)).as_posix()
 
 
-def _set_points(project: Project, settings: LabelSettings, model: FaceModel) -> None:
-    """Name the points of a new project, or check that they are those of the old one."""
+def _set_points(project: Project, settings: LabelSettings, landmarks: LandmarkSet) -> None:
+    """Name the points of a new project, or check that they are those of the old one.
+
+    Args:
+        landmarks: of the labels, or else of the model.
+    """
     with project.reading() as state:
         before, revision = state.points, state.points_revision
         labeled = any(face.readings for face in state.faces.values())
@@ -139,14 +176,56 @@ def _set_points(project: Project, settings: LabelSettings, model: FaceModel) -> 
         return
     points, editable = settings.points, settings.editable
     if points is None:
-        own = IBUG_68 if model.landmarks.names == OPENPOSE_70.names else model.landmarks
+        own = IBUG_68 if landmarks.names == OPENPOSE_70.names else landmarks
         points = PointSet.of_landmarks(own)
     if revision and points == before:
         return
     if labeled and points.names[: len(before)] != before.names:
         raise SettingsError(
-            f"faces of {project.journal.path.parent / project.journal.path.name} are labeled with "
+            f"the faces of {project.journal.path} are labeled with "
             f"{len(before)} points ({', '.join(before.names[:3])}, ...); other points need another "
             f"`out`, and further points come after these"
         )
     project.set_points(points, revision, settings.annotator, editable=editable)
+
+
+def write_disagreement(out: Path, to: str | None, report: Path) -> int:
+    """Write how far the annotators of a project disagree.
+
+    Args:
+        out: the label file, or folder, whose journal is read.
+        to: its format; None: its suffix decides.
+        report: .html or .csv file to write.
+
+    Returns:
+        The number of faces that two annotators finished.
+
+    Raises:
+        DataError: there is no journal beside `out`, or no such face.
+        SettingsError: `report` has another suffix.
+        WriteError: it cannot be written.
+    """
+    kind = report.suffix.lower()
+    if kind not in (".html", ".csv"):
+        raise SettingsError(f"the report is an .html or .csv file, got {report}")
+    format_of(out, to)
+    journal = journal_path(out)
+    if not journal.is_file():
+        raise DataError(f"no journal at {journal}; expected that of the labels {out}")
+    check_output(report, [journal, out])
+    project = Project(journal)
+    try:
+        found = disagreement_of(project)
+    finally:
+        project.close()
+    if not found.faces:
+        who = ", ".join(found.annotators) or "nobody"
+        raise DataError(
+            f"no face was finished by two annotators ({who} finished some); let another one label "
+            f"the same faces with `annotator` NAME `blind`"
+        )
+    if kind == ".csv":
+        write_text(report, disagreement_csv(found))
+    else:
+        write_disagreement_report(report, found, out.name)
+    return len({face.face for face in found.faces})

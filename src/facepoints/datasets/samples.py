@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +152,7 @@ class Photos:
             memory at a time. It raises DataError for an image that cannot be read.
         points: (N, K, 2) float32, (x, y) in pixels of each image, 0 where not labeled.
         labelled, landmarks, group, names, scheme, schemes, visibility: as in `Samples`.
+        files: the N image files; None: the images are frames of videos or parts of another file.
     """
 
     read_images: Callable[[], Iterator[NDArray[np.uint8]]]
@@ -162,6 +164,7 @@ class Photos:
     scheme: NDArray[np.int16]
     schemes: dict[str, tuple[str, ...]]
     visibility: NDArray[np.int8] | None = None
+    files: tuple[Path, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -181,6 +184,9 @@ class Photos:
             names=self.names[keep],
             scheme=self.scheme[keep],
             visibility=None if self.visibility is None else self.visibility[keep],
+            files=None
+            if self.files is None
+            else tuple(file for file, k in zip(self.files, keep, strict=True) if k),
         )
 
     def as_samples(

@@ -8,27 +8,31 @@ one that its author has not seen.
 from __future__ import annotations
 
 import hashlib
-import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.detection.base import iou
 from facepoints.errors import SettingsError
 from facepoints.labeling.guesses import Guess, Guesser, refit_due
 from facepoints.labeling.journal import Event, Journal
 from facepoints.labeling.point_set import PointSet
 from facepoints.labeling.reading import ACTIONS, Reading, rounded_points
-from facepoints.labeling.state import Box, FaceRecord, Picture, ProjectState, Seen, seen_event
+from facepoints.labeling.state import FaceRecord, Picture, ProjectState
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["MAX_ANNOTATOR", "ConflictError", "Project", "checked_annotator", "picture_id"]
+__all__ = [
+    "MAX_ANNOTATOR",
+    "ConflictError",
+    "Project",
+    "checked_annotator",
+    "checked_key",
+    "picture_id",
+]
 
 MAX_ANNOTATOR = 40
 """Characters of the longest name of an annotator."""
@@ -133,7 +137,7 @@ class Project:
             return {one for one, number in self._changes.items() if number > revision}
 
     @contextmanager
-    def _changing(self) -> Iterator[list[Event]]:
+    def changing(self) -> Iterator[list[Event]]:
         """Events that are appended to this list are written and applied at the end."""
         with self._lock, self.journal.locked():
             self._catch_up()
@@ -165,7 +169,7 @@ class Project:
             ConflictError: there is a newer one.
             SettingsError: points are missing that faces have readings of.
         """
-        with self._changing() as events:
+        with self.changing() as events:
             if base != self.state.points_revision:
                 raise ConflictError(None)
             touched = any(face.readings for face in self.state.faces.values())
@@ -180,90 +184,17 @@ class Project:
     def set_model(self, checksum: str, landmarks: LandmarkSet) -> str:
         """Name the points that a model sees. Returns its key."""
         key = checksum[:16] or "model"
-        with self._changing() as events:
+        with self.changing() as events:
             if key not in self.state.models:
                 names = list(landmarks.names)
                 events.append({"event": "model", "model": key, "names": names})
         return key
-
-    def found(
-        self,
-        picture: str,
-        size: tuple[int, int],
-        model: str,
-        faces: Sequence[tuple[Box, float, Seen]],
-    ) -> None:
-        """Write what a model found in a picture.
-
-        A face that is there already keeps its id and its readings, and is seen anew.
-        """
-        with self._changing() as events:
-            place = self.state.pictures[picture]
-            if place.searched == model:  # another process was faster
-                return
-            free = [self.state.faces[f] for f in place.faces]
-            listed: list[dict[str, Any]] = []
-            for box, score, seen in faces:
-                same = max(free, key=lambda face: iou(face.box, box), default=None)
-                if same is not None and iou(same.box, box) > 0.4:
-                    free.remove(same)
-                else:
-                    same = None
-                listed.append(
-                    {
-                        "id": secrets.token_hex(8) if same is None else same.id,
-                        "box": _rounded(box),
-                        "score": round(score, 4),
-                        "seen": seen_event(seen),
-                    }
-                )
-            events.append(
-                {
-                    "event": "picture",
-                    "picture": picture,
-                    "file": place.file,
-                    "size": list(size),
-                    "model": model,
-                    "faces": listed,
-                }
-            )
 
     def unreadable(self, picture: str, error: str) -> None:
         """Note that a picture cannot be read. This is not written: it may be mended."""
         with self._lock:
             self.state.pictures[picture].error = error
             self.touch(picture)
-
-    def add_face(
-        self,
-        picture: str,
-        box: Box,
-        by: str,
-        *,
-        source: str = "clicks",
-        seen: Seen | None = None,
-        score: float = 1.0,
-        size: tuple[int, int] | None = None,
-        key: str = "",
-    ) -> FaceRecord:
-        """Add a face that a person showed, or that a label file has.
-
-        Args:
-            size: of the picture, if it is not searched yet.
-            key: a repeated key gives the same face.
-        """
-        with self._changing() as events:
-            known = self.state.keys.get(_checked_key(by, key))
-            name = known or secrets.token_hex(8)
-            if known is None:
-                face: dict[str, Any] = {"id": name, "box": _rounded(box), "score": round(score, 4)}
-                if seen is not None:
-                    face["seen"] = seen_event(seen)
-                event = {"event": "face", "picture": picture, "source": source, "face": face}
-                event |= {"by": by, "file": self.state.pictures[picture].file}
-                event |= {"key": _checked_key(by, key)} if key else {}
-                events.append(event if size is None else event | {"size": list(size)})
-        return self.state.faces[name]
 
     def move(
         self,
@@ -293,9 +224,9 @@ class Project:
         """
         if action not in ACTIONS:
             raise SettingsError(f"an action is one of {', '.join(ACTIONS)}, got {action!r:.40}")
-        with self._changing() as events:
+        with self.changing() as events:
             record = self.state.faces[face]
-            if key and self.state.keys.get(_checked_key(by, key)) == face:
+            if key and self.state.keys.get(checked_key(by, key)) == face:
                 return record
             own = record.readings.get(by)
             if base != (0 if own is None else own.version):
@@ -306,7 +237,7 @@ class Project:
                 )
             event: Event = {"event": "reading", "face": face, "by": by, "action": action}
             event |= {} if point is None else {"point": point}
-            event |= {"key": _checked_key(by, key)} if key else {}
+            event |= {"key": checked_key(by, key)} if key else {}
             if own is None:
                 guess = self.guesser.guess(self.state, record)
                 event["shown"] = {
@@ -318,7 +249,7 @@ class Project:
 
     def review(self, picture: str, reviewed: bool, by: str) -> None:
         """Note whether a person says that no face of a picture is missing. Raises KeyError."""
-        with self._changing() as events:
+        with self.changing() as events:
             if self.state.pictures[picture].reviewed != reviewed:
                 place = self.state.pictures[picture]
                 event = {"event": "reviewed", "picture": picture, "file": place.file}
@@ -360,11 +291,8 @@ def _labels(reading: Reading) -> NDArray[np.float64]:
     return np.where(reading.placed[:, None], reading.points, np.nan)
 
 
-def _checked_key(by: str, key: str) -> str:
+def checked_key(by: str, key: str) -> str:
+    """The key of a change of an annotator in the journal. Raises SettingsError."""
     if not isinstance(key, str) or len(key) > _KEY or not key.isprintable():
         raise SettingsError(f"the id of a move has up to {_KEY} printable characters")
     return f"{by}/{key}"
-
-
-def _rounded(box: Box) -> list[float]:
-    return [round(float(value), 3) for value in box]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from facepoints.api import FaceModel
 from facepoints.errors import DataError, FacepointsError
 from facepoints.imaging.image_io import decode_image
+from facepoints.labeling.face_changes import add_face, write_found
 from facepoints.labeling.finder import face_at_eyes, find_faces
 from facepoints.labeling.label_files import Labels, labels_of, write_labels
 from facepoints.labeling.project import Project
@@ -129,8 +130,8 @@ class Session:
         """
         image = self.image(picture)
         found = face_at_eyes(self.model, self.model_key, image, eyes)
-        return self.project.add_face(
-            picture.id, found.box, by, seen=found.seen, score=found.score, key=key
+        return add_face(
+            self.project, picture.id, found.box, by, seen=found.seen, score=found.score, key=key
         )
 
     @property
@@ -217,7 +218,7 @@ class Session:
                 self.project.unreadable(picture.id, str(error))
                 return
             height, width = image.shape[:2]
-            self.project.found(picture.id, (width, height), self.model_key, found)
+            write_found(self.project, picture.id, (width, height), self.model_key, found)
 
 
 class _Images:

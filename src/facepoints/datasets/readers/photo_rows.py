@@ -163,6 +163,7 @@ def photos_of_rows(
         ),
         schemes=schemes or {scheme: landmarks.names},
         visibility=_visibility(rows, labelled),
+        files=tuple(row.file for row in rows) if read_images is None else None,
     )
     return photos if keep.all() else photos.take(keep)
 
