@@ -1,22 +1,24 @@
-"""Measure the factors that calibrate the radii of measures to 90 %.
+"""Fit the radii of the measures, so that 90 % of hand-labelled values lie within them.
 
     python recipes/measure_factors.py --data DATA               # half a minute on one core
     python recipes/measure_factors.py --data DATA --install     # and write them to the package
-    python recipes/measure_factors.py --data DATA --held-out    # check on the test set
 
 DATA contains the sets of `points_data.SETS` and `held-out.txt`. Run it again, with --install,
-whenever the built-in model changes.
+whenever the built-in model changes. `benchmarks/measures.py` checks the result on the test set.
 
-Faces are detected and measured with the built-in model; the true measures are those of the labels.
-The radius of a measure is propagated from the radii of the points, whose errors are assumed to be
-independent and normal. Neither is true, so the radius is multiplied by a factor: the 90 % quantile
-of error over radius on the people whom `points.py` holds out for calibration (split conformal
-prediction, as for the points in `evaluation.calibration`). Photos (HELEN) and frames (YouTube
-Faces) count half each; left and right share a factor. --held-out measures on the people of the test
-set, who are not used for any choice.
+Faces are detected and measured with the built-in model. The true measures are those of the labels,
+of people whom `points.py` holds out for calibration, in five sets that people labelled by hand:
+LFPW, HELEN, AFW, SCUT and street photos. Every face has the same weight. The radius of a measure
+has two parts (`measurement.radius_factors`): a factor on the radius that is propagated from the
+points, and a systematic part, because the sets disagree where the points belong. For each of many
+systematic parts, the factor is the 90 % quantile of what they leave over (split conformal
+prediction, as for the points in `evaluation.calibration`); of these pairs, the one with the
+smallest interval score is taken (Gneiting & Raftery 2007, doi:10.1198/016214506000001437). Left and
+right share both numbers.
 
-The radius of the asymmetry is a noise floor: the asymmetry that point errors make of a symmetric
-face. Its factor is measured with the errors of each face on the mean head, turned like the face.
+Angles of the head and the asymmetry have factors only. Theirs are measured on faces with all 68
+points. The radius of the asymmetry is a noise floor: the asymmetry that point errors make of a
+symmetric face, measured with the errors of each face on the mean head, turned like the face.
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from points_data import read_sets
+from points_data import SETS, in_columns, read_sets
 
 import facepoints
 from facepoints._util.angles import wrap_degrees
@@ -39,35 +42,49 @@ from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
 from facepoints.inference.face import Face
 from facepoints.inference.radius_calibration import COVERAGE
-from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.measurement import MEASURES, head_pose, measure, radius_factors
+from facepoints.landmarks.known_sets import IBUG_68, OPENPOSE_70
+from facepoints.measurement import DEFINITIONS, MEASURES, head_pose, measure, radius_factors
 from facepoints.measurement.pose import ANGLES, head_points
-from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.symmetry import asymmetry
+from facepoints.measurement.uncertainty import measure_points
 
 Array = NDArray[np.floating]
-Ratios = dict[str, Array]
-"""Error over radius by measure, on each face that has the measure."""
 
 BATCH = 16
 """Images per prediction."""
 MAX_ERROR = 0.2
 """Maximum mean error of the labelled face's prediction, as a fraction of the face's side."""
+HAND_LABELLED = ("lfpw", "helen", "afw", "scut", "inthewild21")
+"""The sets whose points people set, of `points_data.SETS`; CFP shows half faces."""
+STEPS = 40
+"""Systematic parts that are tried, from 0 to the 90 % quantile of the errors."""
 
 INSTALLED = Path(radius_factors.__file__)
 """File of the package that `install` changes."""
 
 
+class Errors(NamedTuple):
+    """Errors of one measure on several faces.
+
+    Attributes:
+        error: (N,) absolute difference of the measure to that of the labels.
+        radius: (N,) propagated from the radii of the points.
+        unit: (N,) what the systematic part is a fraction of: the value, or 1.
+    """
+
+    error: Array
+    radius: Array
+    unit: Array
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """Measure the factors of the measures' radii."""
+    """Fit the radii of the measures."""
 
     data: Path = Path("../shared/data")
     """Folder with the data sets and held-out.txt."""
     install: bool = False
-    """Write the factors to the package (src/facepoints/measurement/radius_factors.py)."""
-    held_out: bool = False
-    """Measure the coverage of the package's radii on the people of the test set instead."""
+    """Write the result to the package (src/facepoints/measurement/radius_factors.py)."""
 
 
 def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
@@ -77,108 +94,152 @@ def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
         known = read_sets(data, 0).values()
         chosen = {str(name) for given in known for name in given.photos.group[given.held]}
     sets: dict[str, list[Photos]] = {}
-    for name, folder, parts in (
-        ("helen", "helen", ("training",)),
-        ("youtube-faces", "youtube-faces", ("training", "test")),
-    ):
-        read = [readers.read(data / folder, split=part) for part in parts]
-        if not all(isinstance(photos, Photos) for photos in read):
+    for name in HAND_LABELLED:
+        folder, split, _, _ = SETS[name]
+        photos = readers.read(data / folder, split=split)
+        if not isinstance(photos, Photos):
             raise DataError(f"{data / folder} should hold photos with points")
-        whole = [photos for photos in read if isinstance(photos, Photos)]
-        sets[name] = [p.take(np.isin(p.group, sorted(chosen))) for p in whole]
+        sets[name] = [photos.take(np.isin(photos.group, sorted(chosen)))]
     return sets
 
 
-def predictions(photos: Photos) -> Iterator[tuple[Face, Array]]:
-    """Each detected face with its true points (K, 2)."""
+Labeled = tuple[Face, Array, NDArray[np.bool_], int]
+"""A face, its true points (70, 2), which of them are labelled, and the row of its photo."""
+
+
+def predictions(photos: Photos, name: str) -> Iterator[Labeled]:
+    """Each face that is found, with its labels.
+
+    Args:
+        name: of the set, in `points_data.SETS`.
+    """
+    points, labelled = in_columns(photos, SETS[name][2])
     model = facepoints.load()
     images = list(photos.read_images())
     for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH]
-        truths = photos.points[start : start + BATCH]
-        for detected, truth in zip(model(batch), truths, strict=True):
-            faces = [face.as_landmarks(IBUG_68) for face in detected]
-            off = [np.linalg.norm(face.points - truth, axis=1).mean() for face in faces]
-            if off and min(off) < MAX_ERROR * np.ptp(truth, axis=0).max():
-                yield faces[int(np.argmin(off))], truth
+        found = model(images[start : start + BATCH])
+        for row, detected in enumerate(found, start=start):
+            truth, known = points[row], labelled[row]
+            side = np.ptp(truth[known], axis=0).max()
+            off = [np.linalg.norm(f.points[known] - truth[known], axis=1).mean() for f in detected]
+            if off and min(off) < MAX_ERROR * side:
+                yield detected[int(np.argmin(off))], truth, known, row
 
 
-def ratios(faces: list[tuple[Face, Array]]) -> Ratios:
-    """Error over radius of each measure that both the face and its labels have."""
-    collected: dict[str, list[float]] = {name: [] for name in MEASURES}
-    for face, truth in faces:
-        labels = replace(face, points=truth.astype(np.float32), radius=np.zeros_like(face.radius))
-        here, there = measure(face), measure(labels)
-        # the radii of angles also hold how heads differ, which labels on the same head do not show
-        radii: dict[str, float] = dict(zip(ANGLES, head_pose(face).point_radius, strict=True))
-        for name in here.keys() & there.keys() - {"asymmetry"}:
-            error = here[name].value - there[name].value
-            error = wrap_degrees(error) if name == "roll" else error
-            collected[name].append(abs(error) / radii.get(name, here[name].radius))
-        if "asymmetry" in here:
-            collected["asymmetry"].append(_asymmetry_of_errors(face, truth))
-    return {name: np.array(values) for name, values in collected.items()}
+def errors_of(
+    faces: list[Labeled],
+) -> dict[str, Errors]:
+    """The errors of each measure, on the faces whose labels give it."""
+    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in MEASURES}
+    for face, truth, known, _ in faces:
+        here = measure(face)
+        for name, definition in DEFINITIONS.items():
+            columns = OPENPOSE_70.columns(definition.points)
+            if name not in here or not known[columns].all():
+                continue
+            points = face.points[columns].astype(np.float64)
+            radius = face.radius[columns].astype(np.float64)
+            value = float(definition.function(truth[columns]))
+            measured = measure_points(definition.function, points, radius)
+            unit = abs(measured.value) if definition.relative else 1.0
+            rows[name].append((abs(measured.value - value), measured.radius, unit))
+        if known[:68].all():
+            for name, error, radius in head_errors(face, truth):
+                rows[name].append((error, radius, 1.0))
+    return {
+        name: Errors(*np.array(some).reshape(-1, 3).astype(np.float64).T)
+        for name, some in rows.items()
+    }
 
 
-def _asymmetry_of_errors(face: Face, truth: Array) -> float:
-    """Asymmetry over its radius of the mean head, in the pose and with the errors of the face."""
-    pose, shape = head_pose(face), head_points(face.landmarks)[0]
-    head = (shape @ pose.turn.T)[:, :2] * pose.scale + pose.shift
-    other = replace(face, points=(head + face.points - truth).astype(np.float32))
-    distance = asymmetry(other, pose)
-    return distance.value / distance.radius
+def head_errors(face: Face, truth: Array) -> Iterator[tuple[str, float, float]]:
+    """Error and radius without factor of the angles of the head and of the asymmetry."""
+    face = face.as_landmarks(IBUG_68)
+    factors = radius_factors.RADIUS_FACTORS
+    points = truth[:68].astype(np.float32)
+    labels = replace(face, points=points, radius=np.zeros_like(face.radius))
+    here, there = head_pose(face), head_pose(labels)
+    for name, radius in zip(ANGLES, here.point_radius, strict=True):
+        error = abs(float(wrap_degrees(getattr(here, name) - getattr(there, name))))
+        yield name, error, radius / factors.get(name, 1.0)
+    if "asymmetry" in measure(face):
+        shape = head_points(face.landmarks)[0]
+        head = (shape @ here.turn.T)[:, :2] * here.scale + here.shift
+        moved = replace(face, points=(head + face.points - truth[:68]).astype(np.float32))
+        distance = asymmetry(moved, here)
+        yield "asymmetry", distance.value, distance.radius / factors.get("asymmetry", 1.0)
 
 
-def factor(parts: list[Array]) -> float:
-    """The 90 % quantile of the ratios of several data sets with equal weight."""
-    every = np.concatenate(parts)
-    weight = np.concatenate([np.full(len(p), 1 / max(len(p), 1)) for p in parts])
-    order = np.argsort(every)
-    share = np.cumsum(weight[order]) / weight.sum()
-    return float(every[order][np.searchsorted(share, COVERAGE - 1e-9)])
+def fit(errors: Errors, systematic: bool = True) -> tuple[float, float]:
+    """Factor and systematic part of the radius that holds 90 % of the errors.
+
+    Args:
+        systematic: False: without a systematic part.
+    """
+    most = float(np.quantile(errors.error / errors.unit, COVERAGE)) if systematic else 0.0
+    best = (np.inf, 1.0, 0.0)
+    for part in np.linspace(0, most, STEPS) if systematic else [0.0]:
+        left = np.sqrt(np.maximum(errors.error**2 - (part * errors.unit) ** 2, 0))
+        factor = quantile(left / errors.radius)
+        radius = np.hypot(factor * errors.radius, part * errors.unit)
+        beyond = np.maximum(errors.error - radius, 0)
+        score = float(((radius + beyond / (1 - COVERAGE)) / errors.unit).mean())
+        best = min(best, (score, factor, float(part)))
+    return best[1], best[2]
 
 
-def both_sides(name: str) -> set[str]:
-    """A measure and its mirror image."""
-    if name.endswith("_left") or "_left_" in name:
-        return {name, name.replace("_left", "_right")}
-    return {name, name.replace("_right", "_left")}
+def quantile(ratios: Array) -> float:
+    """The 90 % quantile of the ratios, corrected for their number as in conformal prediction."""
+    order = np.sort(ratios)
+    return float(order[min(int(np.ceil(COVERAGE * (len(order) + 1) - 1e-9)), len(order)) - 1])
 
 
-def source_of(factors: dict[str, float]) -> str:
-    """The factors as source code."""
-    lines = [f'    "{name}": {value:.2f},' for name, value in factors.items()]
-    return "\n".join(["RADIUS_FACTORS: dict[str, float] = {", *lines, "}"])
+def both_sides(name: str) -> list[str]:
+    """A measure and its mirror image, each once."""
+    left = name.replace("_right", "_left")
+    return (
+        [left]
+        if left == left.replace("_left", "_right")
+        else [left, left.replace("_left", "_right")]
+    )
 
 
-def install(factors: dict[str, float], path: Path = INSTALLED) -> None:
-    """Write the factors to the package."""
-    before, _, rest = path.read_text(encoding="utf-8").partition("RADIUS_FACTORS: dict")
-    after = rest.partition("}")[2]
-    path.write_text(f"{before}{source_of(factors)}{after}", encoding="utf-8")
+def joined(parts: list[Errors]) -> Errors:
+    """The errors of several sets or sides."""
+    return Errors(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def install(
+    factors: dict[str, float], systematic: dict[str, float], path: Path = INSTALLED
+) -> None:
+    """Write the numbers to the package."""
+    text = path.read_text(encoding="utf-8")
+    for title, numbers, digits in (
+        ("RADIUS_FACTORS", factors, 2),
+        ("SYSTEMATIC", systematic, 4),
+    ):
+        before, _, rest = text.partition(f"{title}: dict")
+        lines = "".join(f'    "{name}": {value:.{digits}f},\n' for name, value in numbers.items())
+        text = f"{before}{title}: dict[str, float] = {{\n{lines}}}{rest.partition('}')[2]}"
+    path.write_text(text, encoding="utf-8")
 
 
 def main(recipe: Recipe) -> None:
-    by_set: dict[str, Ratios] = {}
-    for name, parts in photos_of(recipe.data, recipe.held_out).items():
-        faces = [pair for photos in parts for pair in predictions(photos)]
-        by_set[name] = ratios(faces)
+    by_set = {}
+    for name, parts in photos_of(recipe.data, held_out=False).items():
+        faces = [each for photos in parts for each in predictions(photos, name)]
+        by_set[name] = errors_of(faces)
         print(f"# {name}: {len(faces)} of {sum(map(len, parts))} faces found")
-    if recipe.held_out:
-        rows = {n: [np.mean(r[n] <= 1) * 100 for r in by_set.values()] for n in MEASURES}
-        for name, held in rows.items():
-            print(f"{name:30}" + "".join(f"{h:8.1f}" for h in held))
-        print(f"{'mean':30}" + "".join(f"{h:8.1f}" for h in np.mean(list(rows.values()), axis=0)))
-        return
-    factors = {}
+    factors, systematic = {}, {}
     for name in MEASURES:
-        several = [
-            np.concatenate([r[n] for n in sorted(both_sides(name))]) for r in by_set.values()
-        ]
-        factors[name] = RADIUS_FACTORS.get(name, 1.0) * factor(several)
-    print(source_of(factors))
+        errors = joined([some[side] for some in by_set.values() for side in both_sides(name)])
+        factor, part = fit(errors, systematic=name in DEFINITIONS)
+        factors[name] = factor
+        if name in DEFINITIONS:
+            systematic[name] = part
+        print(f"{name:30} n={len(errors.error):4d} factor {factor:5.2f} systematic {part:.4f}")
     if recipe.install:
-        install(factors)
+        install(factors, systematic)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints import weights
-from facepoints.detection import FaceDetector, make_detector
+from facepoints.detection import BoxFileDetector, FaceDetector, make_detector
 from facepoints.errors import SettingsError
 from facepoints.inference.cropping import CROP_CONFIG, CropConfig, LandmarkNetwork
 from facepoints.inference.eye_state import EyeStateModel
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
+from facepoints.inference.mirrored import mean_closures, mean_faces, mirror_image
 from facepoints.inference.predictor import Predictor
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.tracker import track_video
@@ -36,6 +37,7 @@ def load(
     threads: int | None = None,
     crop_config: CropConfig | None = None,
     eye_closure: bool = False,
+    symmetric: bool = False,
 ) -> FaceModel:
     """Load a model that finds faces and their landmarks.
 
@@ -59,6 +61,9 @@ def load(
         crop_config: settings of the refinement of crops; None: the defaults.
         eye_closure: also predict the probability that each eye is closed
             (`Face.eye_closure`). It takes some 0.2 ms per face.
+        symmetric: predict each image and its mirror image, and average both. A mirrored image then
+            has exactly the mirrored points. It takes twice the time, and is for images, not for
+            videos.
 
     Returns:
         A model that is called with images; see `FaceModel`.
@@ -85,6 +90,7 @@ def load(
         any_angle=any_angle,
         crop_config=crop_config or CROP_CONFIG,
         eye_state=EyeStateModel.load(threads=threads) if eye_closure else None,
+        symmetric=symmetric,
     )
 
 
@@ -101,6 +107,10 @@ class FaceModel(Predictor):
         any_angle: whether faces at any angle are detected.
         crop_config: settings of the refinement of crops.
         eye_state: predicts whether eyes are closed; None: it is not predicted.
+        symmetric: whether the predictions of each image and of its mirror image are averaged.
+
+    Raises:
+        SettingsError: `symmetric` for a model whose points have no left and right.
     """
 
     def __init__(
@@ -112,30 +122,56 @@ class FaceModel(Predictor):
         any_angle: bool = False,
         crop_config: CropConfig = CROP_CONFIG,
         eye_state: EyeStateModel | None = None,
+        symmetric: bool = False,
     ) -> None:
         super().__init__(
             model, detector, min_score=min_score, any_angle=any_angle, crop_config=crop_config
         )
+        if symmetric and not self.landmarks.mirrorable:
+            raise SettingsError(
+                "symmetric predictions need points with left and right in their names, so that a "
+                "mirrored face can be mirrored back; those of this model have none"
+            )
         self.eye_state = eye_state
+        self.symmetric = symmetric
 
     def describe(self) -> dict[str, Any]:
         """Everything besides the image that predictions depend on, JSON-ready."""
         described = super().describe()
-        return (
-            described if self.eye_state is None else described | {"eyes": self.eye_state.checksum}
-        )
+        if self.eye_state is not None:
+            described["eyes"] = self.eye_state.checksum
+        return described | ({"symmetric": True} if self.symmetric else {})
 
     def predict_batch(
         self, images: Sequence[NDArray[np.uint8]], names: Sequence[str]
     ) -> list[list[Face]]:
         """Find the faces in images that are in memory; see `Predictor.predict_batch`."""
         faces = super().predict_batch(images, names)
+        if self.symmetric:
+            faces = self._averaged(images, faces)
         if self.eye_state is None:
             return faces
+        return [self._closures(image, each) for image, each in zip(images, faces, strict=True)]
+
+    def _averaged(
+        self, images: Sequence[NDArray[np.uint8]], faces: Sequence[list[Face]]
+    ) -> list[list[Face]]:
+        """The faces, averaged with those of the mirrored images."""
+        mirrored: list[list[Face]] = [[] for _ in images]
+        if not isinstance(self.detector, BoxFileDetector):  # its boxes are of the image itself
+            mirrors = [mirror_image(image) for image in images]
+            mirrored = super().predict_batch(mirrors, [""] * len(images))
+        canonical = self.model.canonical_points
         return [
-            self.eye_state.with_closures(image, each)
-            for image, each in zip(images, faces, strict=True)
+            mean_faces(image, here, there, self.predict_landmarks, canonical)
+            for image, here, there in zip(images, faces, mirrored, strict=True)
         ]
+
+    def _closures(self, image: NDArray[np.uint8], faces: Sequence[Face]) -> list[Face]:
+        assert self.eye_state is not None
+        if self.symmetric:
+            return mean_closures(self.eye_state, image, faces)
+        return self.eye_state.with_closures(image, faces)
 
     def track(
         self,
@@ -167,6 +203,10 @@ class FaceModel(Predictor):
         """
         if config is not None and not isinstance(config, TrackerConfig):
             raise SettingsError(f"config is a TrackerConfig, got {type(config).__name__}")
+        if self.symmetric:
+            raise SettingsError(
+                "symmetric predictions are for images; load the model without it to track a video"
+            )
         check_fps(fps)
         if isinstance(source, str | Path | Integral):
             return self._with_eyes(track_video(self, open_video(source, fps), config))

@@ -29,7 +29,7 @@ from facepoints.imaging.image_io import read_image
 from facepoints.inference.alignment import crops
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68
-from facepoints.measurement import Measurement
+from facepoints.measurement import MeasuredPoints, measure_with_reasons
 
 Image = NDArray[np.uint8]
 PHOTO = np.ascontiguousarray(data.astronaut()[40:210, 130:300])
@@ -123,14 +123,14 @@ def test_ctrl_c_finishes_the_table(
 ) -> None:
     calls = 0
 
-    def measure(face: Face) -> dict[str, Measurement]:
+    def measure(face: Face) -> MeasuredPoints:
         nonlocal calls
         calls += 1
         if calls == 12:
             signal.raise_signal(signal.SIGINT)
-        return facepoints.measure(face)
+        return measure_with_reasons(face)
 
-    monkeypatch.setattr("facepoints.commands.measured_faces.measure", measure)
+    monkeypatch.setattr("facepoints.commands.measured_faces.measure_with_reasons", measure)
     clip = film(tmp_path / "a.mp4", 1.2, lambda t: PHOTO)
     out, events = tmp_path / "out.csv", tmp_path / "events.csv"
     with pytest.raises(SystemExit) as ended:

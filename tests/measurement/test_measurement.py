@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,12 +24,13 @@ from facepoints.measurement import (
     Measurement,
     head_pose,
     measure,
+    measure_with_reasons,
     unavailable,
 )
 from facepoints.measurement.head_fit import angles
 from facepoints.measurement.pose import ANGLES
 from facepoints.measurement.pose_factors import LEVEL_PITCH, SLOPES
-from facepoints.measurement.radius_factors import RADIUS_FACTORS
+from facepoints.measurement.radius_factors import RADIUS_FACTORS, SYSTEMATIC
 from facepoints.measurement.symmetry import asymmetry
 from facepoints.measurement.uncertainty import measure_points
 
@@ -311,25 +313,72 @@ def test_closed_lips_have_a_radius() -> None:
 
 def test_every_measure_has_a_radius_factor_equal_on_both_sides() -> None:
     assert list(RADIUS_FACTORS) == list(MEASURES)
+    assert list(SYSTEMATIC) == list(DEFINITIONS)
     for name, factor in RADIUS_FACTORS.items():
-        assert 0.3 < factor < 3
+        assert 0.2 < factor < 3
         assert factor == RADIUS_FACTORS[name.replace("left", "right")]
+    for name, part in SYSTEMATIC.items():
+        assert 0 <= part < (0.3 if DEFINITIONS[name].unit != "degrees" else 10)
+        assert part == SYSTEMATIC[name.replace("left", "right")]
 
 
-# one factor below 1 and one above
-@pytest.mark.parametrize(
-    ("name", "wider"), [("palpebral_fissure_left_px", False), ("mouth_opening", True)]
-)
-def test_factors_change_the_radius_and_leave_the_value(name: str, wider: bool) -> None:
+@pytest.mark.parametrize("name", ["palpebral_fissure_left_px", "palpebral_slant_left"])
+def test_the_radius_has_a_random_and_a_systematic_part(name: str) -> None:
+    """The systematic part of a distance grows with it. That of an angle does not."""
     face = a_person()
-    assert (RADIUS_FACTORS[name] > 1) == wider
     rows = IBUG_68.columns(DEFINITIONS[name].points)
-    independent = measure_points(
+    random = measure_points(
         DEFINITIONS[name].function, face.points[rows].astype(float), face.radius[rows]
     )
-    corrected = measure(face)[name]
-    assert corrected.value == pytest.approx(independent.value)
-    assert corrected.radius == pytest.approx(independent.radius * RADIUS_FACTORS[name])
+    unit = abs(random.value) if name.endswith("_px") else 1.0
+    expected = np.hypot(random.radius * RADIUS_FACTORS[name], SYSTEMATIC[name] * unit)
+    measured = measure(face)[name]
+    assert measured.value == pytest.approx(random.value)
+    assert measured.radius == pytest.approx(expected)
+    sure = measure(replace(face, radius=np.zeros(68, np.float32)))[name]
+    assert sure.radius == pytest.approx(SYSTEMATIC[name] * unit)
+    assert sure.radius > 0
+
+
+@fast
+@given(st.sets(st.integers(0, 67)))
+def test_measures_of_hidden_points_are_left_out_with_a_reason(hidden: set[int]) -> None:
+    visible = np.ones(68, np.float32)
+    visible[list(hidden)] = 0.2
+    face = replace(a_person(), visible=visible)
+    measures, reasons, guesses = measure_with_reasons(face)
+    every = set(MEASURES) - {"asymmetry"}
+    assert (measures.keys() | reasons.keys()) - {"asymmetry"} == every
+    assert not measures.keys() & reasons.keys()
+    assert set(guesses) == set(reasons) - {"asymmetry"}
+    for name, definition in DEFINITIONS.items():
+        gone = [point for point in definition.points if IBUG_68.names.index(point) in hidden]
+        assert (name in measures) == (not gone)
+        if gone:
+            assert any(reasons[name] == f"{p.replace('_', ' ')} is hidden" for p in gone)
+
+
+def test_a_profile_has_no_distances_across_the_face() -> None:
+    measures, reasons, _ = measure_with_reasons(face_of(projected(yaw=75)))
+    assert "inner_canthal_ratio" not in measures
+    assert reasons["inner_canthal_ratio"].startswith("head turned by ")
+    assert {"yaw", "eye_opening_left", "mouth_opening"} <= set(measures)
+    here = measure_with_reasons(face_of(projected(yaw=30))).measures
+    assert "inner_canthal_ratio" in here
+
+
+def test_points_that_a_set_lacks_are_a_reason() -> None:
+    _, reasons, _ = measure_with_reasons(a_person().as_landmarks(KAGGLE_15))
+    assert reasons["face_height_px"] == "no such points"
+
+
+def test_every_definition_names_the_marks_that_it_follows() -> None:
+    """The numbers of iBUG-68 in the words are those of the definition's points, counted from 1."""
+    for name, definition in DEFINITIONS.items():
+        marks, rows = definition.marks, IBUG_68.columns(definition.points[:2])
+        assert marks.startswith("iBUG-68 ")
+        if definition.across and "slant" not in name:
+            assert all(re.search(rf"\b{row + 1}\b", marks) for row in rows), name
 
 
 # Asymmetry

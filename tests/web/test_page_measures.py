@@ -115,9 +115,10 @@ def test_measures_of_turned_heads() -> None:
     faces = turned_faces()
     found = in_node(faces, page_settings(), {"width": 800, "height": 600})
     check(faces, found, (600, 800))
-    # all kinds of heads are among them: asymmetry is given for some only
+    # all kinds of heads are among them: turned ones and hidden points leave measures out
     counts = {len(page["measures"]) for page in found}
-    assert counts == {len(MEASURES), len(MEASURES) - 1}
+    assert max(counts) == len(MEASURES)
+    assert min(counts) < len(MEASURES) // 2
 
 
 @pytest.mark.parametrize("landmarks", [IBUG_68, KAGGLE_15], ids=["68", "15"])

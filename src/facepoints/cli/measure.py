@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from facepoints._util.console import quiet_libraries
-from facepoints._util.option_help import option
+from facepoints._util.option_help import flag, option
 from facepoints._util.text_files import formulas_kept
 from facepoints.cli.closing import end, say_passed_over
 from facepoints.cli.options import (
@@ -19,9 +20,11 @@ from facepoints.cli.options import (
 )
 from facepoints.cli.output import ERR
 from facepoints.cli.outputs import KeepFormulas, Overwrite, outputs
+from facepoints.errors import SettingsError
 
 if TYPE_CHECKING:
     from facepoints.api import FaceModel
+    from facepoints.commands.measured_faces import FaceSettings
 
 __all__ = ["measure"]
 
@@ -59,6 +62,46 @@ def measure(
             default_text="default: distances in pixels",
         ),
     ] = None,
+    iris_scale: Annotated[
+        bool,
+        flag(
+            "Take the size of a pixel from the irises of each face, which are 11.7 mm wide in "
+            "adults, 0.4 mm more or less. Distances are then in millimeters, and blank where no "
+            "iris can be measured."
+        ),
+    ] = False,
+    symmetric: Annotated[
+        bool,
+        flag(
+            "Measure each image and its mirror image, and average both. A mirrored image then has "
+            "exactly the mirrored values. It takes twice the time; for images, not for videos."
+        ),
+    ] = False,
+    norms: Annotated[
+        Path | None,
+        option(
+            "CSV table of norms of your own, with the columns measure, mean and sd, and if you "
+            "like age_min, age_max and sex. Adds a z-score of each measure in it.",
+            metavar="FILE",
+            default_text="default: no z-scores",
+        ),
+    ] = None,
+    age: Annotated[
+        float | None,
+        option(
+            "Age of the people in years, to choose the norms.",
+            metavar="YEARS",
+            default_text="default: norms for every age",
+        ),
+    ] = None,
+    sex: Annotated[
+        str | None,
+        option(
+            "Sex of the people as the table of norms says it, to choose the norms.",
+            metavar="SEX",
+            default_text="default: norms for both",
+        ),
+    ] = None,
     focal_length: Annotated[
         float | None,
         option(
@@ -92,20 +135,28 @@ def measure(
 ) -> None:
     """Measure faces: head pose, eye and mouth opening, asymmetry, distances and ratios.
 
-    This is not a diagnosis. Yaw is positive to the subject's left, pitch is positive up, and roll
-    is positive clockwise on the screen. All three are in degrees. Every value has a 90 % error
-    radius; except for the head pose, it covers landmark error only. The head transform gives the
-    position in front of the camera, in millimeters for a head of mean size. In videos, blinks,
-    closed eyes and yawns are detected, too.
+    Not a diagnosis, not a medical device. Every value has a 90 % error radius. The measures are:
+    yaw (turn to the subject's left), pitch (up) and roll (clockwise on the screen), in degrees;
+    asymmetry, how much the left half of the face differs from the right half;
+    eye_opening and mouth_opening, height over length of the gap;
+    inner_canthal and outer_canthal, between the inner and the outer eye corners;
+    palpebral_fissure, the length of each eye, left and right;
+    palpebral_slant, how far its outer corner lies above the inner ones, in degrees;
+    philtrum, from the nose to the upper lip; mouth_width; face_height, from nose root to chin.
+    Distances come in pixels or millimeters, and as fractions (ratio) of outer_canthal. Further
+    columns tell the position of the head, the gaze, and whether the eyes are closed. In videos,
+    blinks, closed eyes and yawns are detected, too. A value that cannot be had is blank, and
+    measures_reason says why.
     """
     from facepoints.commands.inputs import iter_inputs
     from facepoints.commands.measure import measure_inputs
     from facepoints.commands.measure_extras import MeasureExtras, model_facts
 
-    extras = MeasureExtras(report, spreadsheet, _measured(inputs, mm_per_pixel, focal_length))
+    settings = _settings(mm_per_pixel, iris_scale, focal_length, symmetric, (norms, age, sex))
+    extras = MeasureExtras(report, spreadsheet, _measured(inputs, settings, norms))
 
     def load() -> FaceModel:
-        model = options.load()
+        model = options.load(symmetric=symmetric)
         extras.about.update(model_facts(model, options.model))
         return model
 
@@ -117,18 +168,23 @@ def measure(
             events,
             report,
             spreadsheet,
-            inputs=[*inputs, *options.files()],
+            inputs=[*inputs, *options.files(), *([] if norms is None else [norms])],
             overwrite=overwrite,
         ),
     ):
-        results = iter_inputs(inputs, load, video=video.video, fps=video.fps, console=ERR)
+        results = iter_inputs(
+            inputs, load, video=video.video, fps=video.fps, lines=not symmetric, console=ERR
+        )
+        if symmetric and results.videos:
+            raise SettingsError(
+                f"--symmetric is for images, and {results.videos[0]} is a video; leave it out"
+            )
         say_passed_over(results)
         counts = measure_inputs(
             results if report is None else results.through(extras.keeper.watch),
             out,
             events=events,
-            mm_per_pixel=mm_per_pixel,
-            focal_length=focal_length,
+            settings=settings,
             also=extras.write if report or spreadsheet else None,
             console=ERR,
         )
@@ -137,11 +193,43 @@ def measure(
         raise extras.missing
 
 
-def _measured(
-    inputs: Sequence[str], mm_per_pixel: float | None, focal_length: float | None
-) -> dict[str, str]:
+def _settings(
+    mm_per_pixel: float | None,
+    iris_scale: bool,
+    focal_length: float | None,
+    symmetric: bool,
+    norms: tuple[Path | None, float | None, str | None],
+) -> FaceSettings:
+    """The settings of these options. `norms`: the table, and the age and sex of the people."""
+    from facepoints.commands.measured_faces import FaceSettings
+    from facepoints.measurement import MEASURES
+    from facepoints.measurement.norms import read_norms
+
+    settings = FaceSettings(mm_per_pixel, iris_scale, focal_length, symmetric)
+    path, age, sex = norms
+    if path is None:
+        for name, value in (("--age", age), ("--sex", sex)):
+            if value is not None:
+                raise SettingsError(f"{name} chooses norms; name the table too: --norms FILE")
+        return settings
+    columns = [settings.column(name) for name in MEASURES]
+    return replace(settings, norms=read_norms(path, columns, age=age, sex=sex))
+
+
+def _measured(inputs: Sequence[str], settings: FaceSettings, norms: Path | None) -> dict[str, str]:
     """Inputs and settings of `measure`, for the stamp of its report."""
     shown = ", ".join(inputs[:8]) + (f" and {len(inputs) - 8} more" if len(inputs) > 8 else "")
-    scale = "none, distances are in pixels" if mm_per_pixel is None else f"{mm_per_pixel:g} mm"
-    focal = "the longer side of each image" if focal_length is None else f"{focal_length:g} pixels"
-    return {"inputs": shown, "size of a pixel": scale, "focal length": focal}
+    scale = "none, distances are in pixels"
+    if settings.mm_per_pixel is not None:
+        scale = f"{settings.mm_per_pixel:g} mm"
+    elif settings.iris_scale:
+        scale = "from the irises of each face"
+    focal = settings.focal_length
+    facts = {
+        "inputs": shown,
+        "size of a pixel": scale,
+        "focal length": "the longer side of each image" if focal is None else f"{focal:g} pixels",
+    }
+    if settings.symmetric:
+        facts["symmetric"] = "averaged over each image and its mirror image"
+    return facts | ({} if norms is None else {"norms": str(norms)})

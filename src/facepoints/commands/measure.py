@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,21 +22,22 @@ from facepoints.commands.event_files import (
     write_event_table,
     write_events,
 )
-from facepoints.commands.measure_tables import table_writer, write_csv
-from facepoints.commands.measured_faces import MeasuredFrame, column_of, measure_frame
+from facepoints.commands.measure_tables import Layout, table_writer, write_csv
+from facepoints.commands.measured_faces import FaceSettings, MeasuredFrame, measure_frame
 from facepoints.commands.measured_tracks import track_events, tracks_of
 from facepoints.commands.report import Report
 from facepoints.errors import SettingsError
 from facepoints.inference.eye_state import EyeStateModel
+from facepoints.inference.mirrored import mean_closures
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement import MEASURES, unavailable
 from facepoints.measurement.events import KINDS
-from facepoints.measurement.head_position import check_focal_length
 from facepoints.results.records import FrameResult
 
 __all__ = ["MeasureReport", "measure_inputs"]
 
 
+_DEFAULT = FaceSettings()
 _NOUNS = {"blink": "blink", "eyes_closed": "eye closure", "yawn": "yawn"}
 
 
@@ -69,8 +71,7 @@ def measure_inputs(
     out: Path,
     *,
     events: Path | None = None,
-    mm_per_pixel: float | None = None,
-    focal_length: float | None = None,
+    settings: FaceSettings = _DEFAULT,
     eye_state: EyeStateModel | None = None,
     also: Callable[[str, str, MeasureReport], None] | None = None,
     console: Console | None = None,
@@ -83,9 +84,7 @@ def measure_inputs(
         results: images or frames with their faces (`inputs.iter_inputs`).
         out: .csv (a row per face) or .jsonl (a line per image).
         events: .csv, .vtt or .eaf file for blinks, closed eyes and yawns (`event_files`).
-        mm_per_pixel: millimeters per pixel; distances are then in millimeters. None: in pixels.
-        focal_length: of the camera in pixels, for the distance of the head
-            (`head_transform`). None: the longer side of each image.
+        settings: how faces are measured.
         eye_state: predicts whether eyes are closed, for results that have images. None: the
             one in the package.
         also: writes other files (`measure_extras`). It is called once the table is written, with
@@ -93,7 +92,7 @@ def measure_inputs(
         console: shows unreadable files; None: shows nothing.
 
     Raises:
-        SettingsError: no format for an output, or a scale or focal length that is not positive.
+        SettingsError: no format for an output, or both outputs are one file.
         DataError: an input cannot be used.
         WriteError: an output cannot be written.
     """
@@ -102,37 +101,35 @@ def measure_inputs(
         check_events(events, len(getattr(results, "videos", ())))
     if events is not None and os.path.realpath(events) == os.path.realpath(out):
         raise SettingsError(f"measures and events would both be {out}; name another for one")
-    if mm_per_pixel is not None and not 0 < mm_per_pixel < 1e6:
-        raise SettingsError(f"millimeters per pixel are positive, {mm_per_pixel} is not")
-    check_focal_length(focal_length)
+    layout = Layout.of(settings)
     report = MeasureReport()
     with StopRequest() as stop:
-        results = _with_eye_closures(results, eye_state)
-        frames = _measure_frames(results, report, (mm_per_pixel, focal_length), console, stop)
+        results = _with_eye_closures(results, eye_state, settings.symmetric)
+        frames = _measure_frames(results, report, settings, console, stop)
         for track in tracks_of(frames):
             report.events += track_events(track)
-        names = [column_of(name, mm_per_pixel) for name in MEASURES]
         with atomic_file(out) as temporary, open_text(temporary) as file:
-            write(frames, names, file)
+            write(frames, layout, file)
         if events is not None:
             write_events(events, report.events)
         if also is not None:
             table, listed = io.StringIO(), io.StringIO()
-            write_csv(frames, names, table)
+            write_csv(frames, layout, table)
             write_event_table(listed, report.events)
             also(table.getvalue(), listed.getvalue(), report)
     return report
 
 
 def _with_eye_closures(
-    results: Iterable[FrameResult], eye_state: EyeStateModel | None
+    results: Iterable[FrameResult], eye_state: EyeStateModel | None, symmetric: bool
 ) -> Iterator[FrameResult]:
     """The results, with the closure of the eyes where it is not known and there is an image."""
     for result in results:
         image = result.image
         if image is not None and any(face.eye_closure is None for face in result.faces):
             eye_state = eye_state or EyeStateModel.load()
-            yield replace(result, faces=eye_state.with_closures(image, result.faces))
+            closures = partial(mean_closures, eye_state) if symmetric else eye_state.with_closures
+            yield replace(result, faces=closures(image, result.faces))
         else:
             yield result
 
@@ -140,7 +137,7 @@ def _with_eye_closures(
 def _measure_frames(
     results: Iterable[FrameResult],
     report: MeasureReport,
-    scales: tuple[float | None, float | None],
+    settings: FaceSettings,
     console: Console | None,
     stop: StopRequest,
 ) -> list[MeasuredFrame]:
@@ -148,7 +145,7 @@ def _measure_frames(
     frames: list[MeasuredFrame] = []
     sets: dict[tuple[str, ...], LandmarkSet] = {}
     for result in results:
-        frames.append(measure_frame(result, *scales))
+        frames.append(measure_frame(result, settings))
         report.count(len(result.faces), result.error, console)
         sets |= {face.landmarks.names: face.landmarks for face in result.faces}
         if stop.asked:

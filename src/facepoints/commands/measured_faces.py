@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from facepoints.commands.gaze_columns import NO_IMAGE, gaze_of
+from facepoints.commands.symmetric_gaze import symmetric_gaze
+from facepoints.errors import DataError, SettingsError
 from facepoints.inference.eye_closure import EyeClosure
-from facepoints.measurement import Gaze, Measurement, measure
-from facepoints.measurement.head_position import head_transform
+from facepoints.inference.face import Face
+from facepoints.measurement import Gaze, Measurement, measure_with_reasons
+from facepoints.measurement.head_position import check_focal_length, head_transform
+from facepoints.measurement.iris_scale import iris_scale
+from facepoints.measurement.norms import Norm, z_scores
 from facepoints.results.records import FrameResult
 
-__all__ = ["MeasuredFace", "MeasuredFrame", "column_of", "measure_frame"]
+__all__ = ["FaceSettings", "MeasuredFace", "MeasuredFrame", "measure_frame"]
+
+
+@dataclass(frozen=True)
+class FaceSettings:
+    """How faces are measured.
+
+    Attributes:
+        mm_per_pixel: millimeters per pixel; distances are then in millimeters. None: in pixels.
+        iris_scale: take the scale of each face from its irises.
+        focal_length: of the camera in pixels. None: the longer side of each image.
+        symmetric: average whatever is measured in pixels over the image and its mirror image.
+        norms: by column, for z-scores.
+
+    Raises:
+        SettingsError: a number is not positive, or there are two scales.
+    """
+
+    mm_per_pixel: float | None = None
+    iris_scale: bool = False
+    focal_length: float | None = None
+    symmetric: bool = False
+    norms: Mapping[str, Norm] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        scale = self.mm_per_pixel
+        if scale is not None and not 0 < scale < 1e6:
+            raise SettingsError(f"millimeters per pixel are positive, {scale} is not")
+        if scale is not None and self.iris_scale:
+            raise SettingsError(
+                "a scale is given or taken from the irises, not both; leave out one"
+            )
+        check_focal_length(self.focal_length)
+
+    def column(self, name: str) -> str:
+        """The column of a measure: distances end in ``_mm`` if there is a scale."""
+        in_mm = self.mm_per_pixel is not None or self.iris_scale
+        return f"{name[:-3]}_mm" if in_mm and name.endswith("_px") else name
 
 
 @dataclass
@@ -19,8 +62,10 @@ class MeasuredFace:
     """The measures, head transform and events of a face in a frame. `gaze` may be the reason why
     there is none.
 
-    `events` has a key for each kind that can be detected in the face's track. The value is True
-    if such an event happens in this frame. None: no kind can be detected.
+    `reasons` says why measures are missing, and `guesses` holds what hidden points give for them:
+    events need a value in every frame. `scale` is in millimeters per pixel, or the reason why it
+    cannot be had. `events` has a key for each kind that can be detected in the face's track. The
+    value is True if such an event happens in this frame. None: no kind can be detected.
     """
 
     number: int
@@ -32,6 +77,15 @@ class MeasuredFace:
     closure: EyeClosure = field(default_factory=EyeClosure)
     gaze: Gaze | str = ""
     events: dict[str, bool] | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+    guesses: dict[str, Measurement] = field(default_factory=dict)
+    z_scores: dict[str, Measurement] = field(default_factory=dict)
+    scale: Measurement | str = ""
+
+    def value(self, name: str) -> float | None:
+        """The value of a measure, also if it is a guess; None if there is none."""
+        found = self.measures.get(name) or self.guesses.get(name)
+        return None if found is None else found.value
 
 
 class MeasuredFrame(NamedTuple):
@@ -41,28 +95,57 @@ class MeasuredFrame(NamedTuple):
     faces: list[MeasuredFace]
 
 
-def column_of(name: str, mm_per_pixel: float | None) -> str:
-    return name if mm_per_pixel is None or not name.endswith("_px") else f"{name[:-3]}_mm"
-
-
-def measure_frame(
-    result: FrameResult, mm_per_pixel: float | None, focal_length: float | None
-) -> MeasuredFrame:
-    faces = []
-    for number, face in enumerate(result.faces):
-        measures = {}
-        for name, measured in measure(face).items():
-            column = column_of(name, mm_per_pixel)
-            scale = (mm_per_pixel or 1.0) if column != name else 1.0
-            measures[column] = Measurement(measured.value * scale, measured.radius * scale)
-        transform = None
-        if "yaw" in measures and min(result.size) > 0:
-            transform = head_transform(face, result.size, focal_length=focal_length).tolist()
-        closure = face.eye_closure or EyeClosure(None, None, NO_IMAGE, NO_IMAGE)
-        faces.append(
-            MeasuredFace(
-                *(number, face.track_id, face.score, face.box, measures),
-                *(transform, closure, gaze_of(result, face)),
-            )
-        )
+def measure_frame(result: FrameResult, settings: FaceSettings) -> MeasuredFrame:
+    """Measure the faces of an image or frame."""
+    faces = [_measure(result, face, n, settings) for n, face in enumerate(result.faces)]
     return MeasuredFrame(replace(result, faces=[], image=None), faces)
+
+
+def _measure(result: FrameResult, face: Face, number: int, settings: FaceSettings) -> MeasuredFace:
+    measured = measure_with_reasons(face)
+    scale = _scale_of(result, face, settings)
+    measures, reasons = {}, {}
+    for name, value in measured.measures.items():
+        column = settings.column(name)
+        if column == name:
+            measures[name] = value
+        elif isinstance(scale, str):
+            reasons[column] = f"no scale: {scale}"
+        else:
+            measures[column] = _scaled(value, scale)
+    reasons |= {settings.column(name): reason for name, reason in measured.reasons.items()}
+    transform = None
+    if "yaw" in measures and min(result.size) > 0:
+        transform = head_transform(face, result.size, focal_length=settings.focal_length).tolist()
+    return MeasuredFace(
+        *(number, face.track_id, face.score, face.box, measures, transform),
+        closure=face.eye_closure or EyeClosure(None, None, NO_IMAGE, NO_IMAGE),
+        gaze=symmetric_gaze(result, face) if settings.symmetric else gaze_of(result, face),
+        reasons=reasons,
+        guesses=measured.guesses,
+        z_scores=z_scores(measures, settings.norms),
+        scale=scale,
+    )
+
+
+def _scale_of(result: FrameResult, face: Face, settings: FaceSettings) -> Measurement | str:
+    """Millimeters per pixel of a face, or why there is no scale."""
+    if settings.mm_per_pixel is not None:
+        return Measurement(settings.mm_per_pixel, 0.0)
+    if not settings.iris_scale:
+        return ""
+    if result.image is None:
+        return NO_IMAGE
+    try:
+        found = iris_scale(result.image, face, symmetric=settings.symmetric)
+    except DataError as error:
+        return str(error)
+    return Measurement(found.mm_per_pixel, found.radius)
+
+
+def _scaled(value: Measurement, scale: Measurement) -> Measurement:
+    """A distance in millimeters. The errors of the pixels and of the scale add as squares."""
+    share = scale.radius / scale.value
+    whole = value.value * scale.value
+    radius = ((value.radius * scale.value) ** 2 + (whole * share) ** 2) ** 0.5
+    return Measurement(whole, radius)

@@ -39,11 +39,17 @@ def track_events(track: Track) -> Iterator[TrackEvent]:
         (yawns, ("yawn",), ("mouth_opening",)),
         (eye_events, ("blink", "eyes_closed"), ("eye_opening", "yaw", "pitch")),
     ):
-        known = [(frame, face) for frame, face in track if face.measures.keys() >= set(names)]
+        known = [
+            (frame, face)
+            for frame, face in track
+            if all(face.value(name) is not None for name in names)
+        ]
         time = np.array([frame.time for frame, _ in known], dtype=np.float64)
         if not has_level(time):
             continue
-        opening, *pose = np.array([[face.measures[n].value for n in names] for _, face in known]).T
+        opening, *pose = np.array(
+            [[face.value(n) for n in names] for _, face in known], dtype=np.float64
+        ).T
         for _, face in known:
             face.events = (face.events or {}) | dict.fromkeys(kinds, False)
         more = []

@@ -7,6 +7,10 @@ projections: a head turned by 20 degrees looks 6 % narrower. An image has no sca
 are given in pixels and as fractions of the distance between the outer eye corners. Published norms
 were measured on people, with calipers.
 
+Points lie where people mark them in photos, which is not quite where calipers touch a face. `marks`
+says which marks each measure follows: the numbers of iBUG-68 (300-W: Sagonas et al. 2016,
+doi:10.1016/j.imavis.2016.01.002; counted from 1), and the landmarks of Farkas in the same places.
+
 Sources of the terms:
 
 - H: Hall, Allanson, Gripp & Slavotinek 2007, Handbook of Physical Measurements, 2nd edition.
@@ -26,6 +30,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.measurement import marks
+
 __all__ = ["DEFINITIONS", "Definition", "Unit"]
 
 Array = NDArray[np.floating]
@@ -42,6 +48,11 @@ class Definition:
         unit: "px", a distance in the image; "ratio", a number without unit; or "degrees".
         points: names of the landmarks, as in `known_sets.IBUG_68`.
         function: computes the number (...) from these landmarks (..., K, 2), in that order.
+        marks: which marks of people these landmarks follow.
+        relative: whether errors grow with the number, as they do for distances and for ratios of
+            two distances.
+        across: whether it is a distance or angle of the face as seen from the front, which a
+            turned head shortens.
     """
 
     meaning: str
@@ -49,6 +60,9 @@ class Definition:
     unit: Unit
     points: tuple[str, ...]
     function: Callable[[Array], Array]
+    marks: str
+    relative: bool = False
+    across: bool = False
 
 
 def _between(p: Array, a: int, b: int) -> Array:
@@ -112,13 +126,13 @@ _SOUKUPOVA = "eye aspect ratio: Soukupova & Cech 2016, 21st Computer Vision Wint
 def _openings() -> dict[str, Definition]:
     made = {
         f"eye_opening_{side}": Definition(
-            f"{side} eye: {_OPENING}", _SOUKUPOVA, "ratio", _eye(side), _eye_opening
+            f"{side} eye: {_OPENING}", _SOUKUPOVA, "ratio", _eye(side), _eye_opening, marks.LIDS
         )
         for side in ("left", "right")
     }
     both = (*_eye("left"), *_eye("right"))
     made["eye_opening"] = Definition(
-        "mean of both eyes' openings", _SOUKUPOVA, "ratio", both, _both_openings
+        "mean of both eyes' openings", _SOUKUPOVA, "ratio", both, _both_openings, marks.LIDS
     )
     made["mouth_opening"] = Definition(
         "height over length of the opening between the lips, three heights averaged",
@@ -126,50 +140,74 @@ def _openings() -> dict[str, Definition]:
         "ratio",
         (*_MOUTH, *_LIPS),
         _mouth_opening,
+        marks.LIPS,
     )
     return made
 
 
-_DISTANCES: dict[str, tuple[str, str, tuple[str, str]]] = {
-    "inner_canthal": ("between the inner eye corners", "H; F (en-en); E2", _INNER),
-    "outer_canthal": ("between the outer eye corners", "H; F (ex-ex); E2", _OUTER),
+_DISTANCES: dict[str, tuple[str, str, tuple[str, str], str]] = {
+    "inner_canthal": (
+        "between the inner eye corners",
+        "H; F (en-en); E2",
+        _INNER,
+        marks.INNER_ENDS,
+    ),
+    "outer_canthal": (
+        "between the outer eye corners",
+        "H; F (ex-ex); E2",
+        _OUTER,
+        marks.OUTER_ENDS,
+    ),
     "palpebral_fissure_left": (
         "between inner and outer corner of the left eye",
         "H; F (en-ex); E2",
         (_INNER[0], _OUTER[0]),
+        marks.EYE_ENDS,
     ),
     "palpebral_fissure_right": (
         "between inner and outer corner of the right eye",
         "H; F (en-ex); E2",
         (_INNER[1], _OUTER[1]),
+        marks.EYE_ENDS,
     ),
     "philtrum": (
         "from the base of the nose to the middle of the upper lip's edge",
         "H; F (sn-ls); E3",
         ("nose_base", "upper_lip_center"),
+        marks.PHILTRUM,
     ),
     "mouth_width": (
         "between the corners of the mouth",
         "H; F (ch-ch); E4",
         ("mouth_left_corner", "mouth_right_corner"),
+        marks.MOUTH_CORNERS,
     ),
     "face_height": (
         "from the root of the nose to the chin",
         "H; F (n-gn); E1",
         ("nose_bridge_1", "chin"),
+        marks.ROOT_AND_CHIN,
     ),
 }
 
 
 def _distances() -> dict[str, Definition]:
     made = {
-        f"{name}_px": Definition(f"distance {meaning}", source, "px", points, _distance)
-        for name, (meaning, source, points) in _DISTANCES.items()
+        f"{name}_px": Definition(
+            *(f"distance {meaning}", source, "px", points, _distance, followed),
+            relative=True,
+            across=True,
+        )
+        for name, (meaning, source, points, followed) in _DISTANCES.items()
     }
-    for name, (meaning, source, points) in _DISTANCES.items():
+    for name, (meaning, source, points, followed) in _DISTANCES.items():
         if points != _OUTER:
             ratio = f"distance {meaning}, as a fraction of that between the outer eye corners"
-            made[f"{name}_ratio"] = Definition(ratio, source, "ratio", (*points, *_OUTER), _ratio)
+            made[f"{name}_ratio"] = Definition(
+                *(ratio, source, "ratio", (*points, *_OUTER), _ratio, followed),
+                relative=True,
+                across=True,
+            )
     for side in ("left", "right"):
         points = (f"{side}_eye_inner_corner", f"{side}_eye_outer_corner", *_INNER)
         made[f"palpebral_slant_{side}"] = Definition(
@@ -178,6 +216,8 @@ def _distances() -> dict[str, Definition]:
             "degrees",
             points,
             _slant,
+            marks.EYE_ENDS,
+            across=True,
         )
     return made
 

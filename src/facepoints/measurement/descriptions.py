@@ -24,13 +24,18 @@ class Description:
         points: names of the landmarks that it is computed from, as in `known_sets.IBUG_68`. Empty:
             all landmarks that are fixed on the head.
         radius: what the radius of the measure means.
+        marks: which marks of people these landmarks follow.
     """
 
     meaning: str
     source: str
     unit: Unit
     points: tuple[str, ...] = ()
-    radius: str = "the true value lies within it in 90 % of cases"
+    radius: str = (
+        "the value of points set by hand lies within it in 90 % of cases; it covers errors of the "
+        "points and how people differ who set them"
+    )
+    marks: str = ""
 
 
 _FIT = "the mean head fitted to the points; camera far away (DeMenthon & Davis 1995)"
@@ -67,6 +72,9 @@ DESCRIPTIONS: dict[str, Description] = {
             "cause less than this"
         ),
     ),
-    **{name: Description(d.meaning, d.source, d.unit, d.points) for name, d in DEFINITIONS.items()},
+    **{
+        name: Description(d.meaning, d.source, d.unit, d.points, marks=d.marks)
+        for name, d in DEFINITIONS.items()
+    },
 }
 """The descriptions by name, in the order of `MEASURES`."""

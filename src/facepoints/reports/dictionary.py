@@ -49,6 +49,17 @@ _PLAIN = {
     "face": ("", "number of the face in its image or frame, from 0"),
     "track": ("", "number of the person in a video; empty for an image"),
     "score": ("", "probability that this is a face, 0 to 1"),
+    "measures_reason": (
+        "",
+        "why measures of this face are missing: each reason with the names of the measures; empty "
+        "if none is missing",
+    ),
+    "mm_per_pixel": (
+        "mm",
+        "size of a pixel in the plane of the eyes, from the width of the irises; empty if it "
+        "cannot be had",
+    ),
+    "scale_reason": ("", "why there is no size of a pixel; empty if there is one"),
     "gaze_yaw": (
         "°",
         "direction of the eyes, from the line between face and camera; positive: toward the "
@@ -147,7 +158,8 @@ def _note(column: str) -> ColumnNote:
         return ColumnNote(column, *_PLAIN[column])
     description = describe(column)
     if description is not None:
-        return ColumnNote(column, unit_of(column), description.meaning)
+        followed = f"; marks: {description.marks}" if description.marks else ""
+        return ColumnNote(column, unit_of(column), description.meaning + followed)
     base = column.removesuffix("_r")
     if base in _PLAIN:
         unit = _PLAIN[base][0]
@@ -155,6 +167,10 @@ def _note(column: str) -> ColumnNote:
     description = describe(base)
     if description is not None:
         return ColumnNote(column, unit_of(base), f"radius of {base}: {description.radius}")
+    name = base.removesuffix("_z")
+    if describe(name) is not None:
+        z_score = f"{name} minus the mean of the table of norms, over its standard deviation"
+        return ColumnNote(column, "", z_score if column == base else f"90 % radius of {base}")
     for pattern, unit, meaning in _PATTERNS:
         found = pattern.fullmatch(column)
         if found:

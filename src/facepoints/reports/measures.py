@@ -217,6 +217,7 @@ def _definitions(measures: Sequence[str]) -> Table:
         Column("the radius", numeric=False),
         Column("source", numeric=False),
         Column("landmarks", numeric=False),
+        Column("marks that they follow", numeric=False),
     )
     body = []
     for name in measures:
@@ -233,6 +234,7 @@ def _definitions(measures: Sequence[str]) -> Table:
                 text(description.radius),
                 text(description.source),
                 text(", ".join(description.points) or "all that are fixed on the head"),
+                text(description.marks or "iBUG-68"),
             ]
         )
     return Table(columns, body, words=True)

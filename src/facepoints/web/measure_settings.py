@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from facepoints.inference.landmark_weights import LEAST_VISIBLE
+from facepoints.inference.landmark_weights import HIDDEN, LEAST_VISIBLE
 from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement import MEASURES
@@ -14,7 +14,7 @@ from facepoints.measurement.descriptions import DESCRIPTIONS
 from facepoints.measurement.head_position import MM_PER_UNIT
 from facepoints.measurement.pose import MIN_POINTS, PROFILE_STD, PROFILE_YAW, head_points
 from facepoints.measurement.pose_factors import LEVEL_PITCH, MODEL_RADIUS, MODEL_YAWS, SLOPES
-from facepoints.measurement.radius_factors import RADIUS_FACTORS
+from facepoints.measurement.radius_factors import RADIUS_FACTORS, SYSTEMATIC
 from facepoints.measurement.symmetry import MAX_ANGLE, symmetric_pairs
 from facepoints.reports.dictionary import SOURCES
 
@@ -28,10 +28,13 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
         landmarks: names of the K points of the model.
         names: all measures, in the order of table columns.
         definitions: for each measure its meaning, source, unit, what its radius means, and its
-            points by name; and for a measure that is a formula of points, the name of the formula
-            and the columns of the points. columns is None where the model lacks one.
+            points by name; and for a measure that is a formula of points, the name of the formula,
+            the columns of the points, and `relative` and `across` of `Definition`. columns is
+            None where the model lacks one.
         sources: what the letters in the sources stand for.
-        radius_factors: factor on each radius.
+        radius_factors: factor on the random part of each radius.
+        systematic: its other part; a fraction of the value where the definition is relative.
+        hidden: visibility below which a point is hidden.
         mean_head: points (K, 3), std (K,) and fixed (K,), as `pose.head_points` returns them, and
             millimeters per unit.
         pose: the numbers of `pose_factors`, the smallest number of points, the yaw that a hidden
@@ -47,6 +50,8 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
         "definitions": {name: _definition(name, landmarks) for name in MEASURES},
         "sources": dict(SOURCES),
         "radius_factors": dict(RADIUS_FACTORS),
+        "systematic": dict(SYSTEMATIC),
+        "hidden": HIDDEN,
         "mean_head": {
             "points": shape.tolist(),
             "std": std.tolist(),
@@ -78,6 +83,8 @@ def _definition(name: str, landmarks: LandmarkSet) -> dict[str, Any]:
     known = set(landmarks.names).issuperset(definition.points)
     return {
         **described,
+        "relative": definition.relative,
+        "across": definition.across,
         "formula": definition.function.__name__.lstrip("_"),
         "columns": landmarks.columns(definition.points) if known else None,
     }

@@ -15,6 +15,7 @@ export { headPose, headTransform };
 
 /**
  * All measures of a face that its points give, in the order of the table of `facepoints measure`.
+ * Measures of hidden points, and distances across a head that is turned too far, are left out.
  *
  * @param face as in a record of `facepoints predict`: points (K, 2), radius (K), visible (K) or
  *   undefined, in pixels.
@@ -35,18 +36,27 @@ export function measureFace(face, size, settings, pose = undefined) {
     const measured = asymmetry(face, head, settings);
     if (measured) values.set("asymmetry", measured);
   }
-  const { definitions, names, radius_factors: factors } = settings.measures;
+  const { definitions, names, radius_factors: factors, systematic } = settings.measures;
+  const turn = head ? Math.max(Math.abs(head.yaw), Math.abs(head.pitch)) : 0;
   for (const name of names) {
-    const { formula, columns } = definitions[name];
-    if (!formula || !columns) continue;
+    const { formula, columns, relative, across } = definitions[name];
+    if (!formula || !columns || isHidden(face, columns, settings)) continue;
+    if (across && turn > settings.measures.symmetry.max_angle) continue;
     const points = columns.map((k) => face.points[k]);
     const measured = measurePoints(FORMULAS[formula], points, columns.map((k) => face.radius[k]));
-    values.set(name, { value: measured.value, radius: measured.radius * factors[name] });
+    const part = systematic[name] * (relative ? Math.abs(measured.value) : 1);
+    const radius = Math.hypot(measured.radius * factors[name], part);
+    values.set(name, { value: measured.value, radius });
   }
   return names.filter((name) => values.has(name)).map((name) => {
     const { meaning, source, unit, points } = definitions[name];
     return { name, ...values.get(name), unit, definition: meaning, source, points };
   });
+}
+
+/** True if one of the points of a measure is hidden. */
+function isHidden(face, columns, settings) {
+  return Boolean(face.visible) && columns.some((k) => face.visible[k] < settings.measures.hidden);
 }
 
 function checkFace(face, settings) {
