@@ -152,12 +152,8 @@ class Views:
                     "touched": annotator in face.readings,
                 }
             )
-        rows.sort(key=lambda row: (self._done(row), -bool(row["notes"]), -row["worth"]))
+        rows.sort(key=_place)
         return rows
-
-    def _done(self, row: dict[str, Any]) -> bool:
-        """Whether a row of the queue needs nothing more: a labeled face with a note does."""
-        return row["finished"] and (row["touched"] or not row["notes"])
 
     def _worth(self, state: ProjectState) -> dict[str, tuple[float, str]]:
         """Worth and reason of each face, computed again when faces or guesses changed; but while
@@ -188,6 +184,12 @@ class Views:
             "finished": sum(reading is not None and reading.finished for reading in left),
             "reviewed": sum(picture.reviewed for picture in own),
         }
+
+
+def _place(row: dict[str, Any]) -> tuple[int, float]:
+    """Sorts the queue. A labeled face with a note is done when the annotator has touched it."""
+    noted = bool(row["notes"]) and not (row["finished"] and row["touched"])
+    return (0 if noted else 2 if row["finished"] else 1), -row["worth"]
 
 
 def _worths(guesses: Sequence[Guess]) -> list[tuple[float, str]]:
