@@ -9,6 +9,7 @@ everything; no image of a real person is used.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,8 @@ def render_actions(
     actions: Sequence[Mapping[str, float]], *, seed: int = 0, size: int = 96
 ) -> Samples:
     """Render faces whose expression is known, as `render` does, a row for each of `actions`.
+
+    Nothing hides them: no glasses, beard, fringe or hand.
 
     Args:
         actions: how far each movement of `ACTIONS` goes, 0 to 1, by name; those left out are 0.
@@ -182,6 +185,7 @@ def _face(
     else:
         moves = np.random.default_rng([seed, _MOVERS, row // ROWS_PER_PERSON])
         movers, shape = Movers.draw(moves), with_real_depth(shape, moves)
+        look = replace(look, beard=0.0)
         moved = act(shape, actions, movers)
         right, left = (actions.get(f"eyeBlink{side}", 0.0) for side in ("Right", "Left"))
         smile = max(actions.get(f"mouthSmile{side}", 0.0) for side in ("Right", "Left"))
@@ -203,10 +207,11 @@ def _face(
     paint.eyes(canvas, points, look, gaze, closed)
     paint.brows(canvas, points, look, unit)
     light.shine(canvas, outline, points, project, light.Light(rng), look, rng)
-    scene.hair_in_front(canvas, project, look, rng)
-    scene.glasses(canvas, points, project, look, rng)
-    if rng.random() < 0.15:
-        scene.obstacle(canvas, points, look, rng)
+    if actions is None:
+        scene.hair_in_front(canvas, project, look, rng)
+        scene.glasses(canvas, points, project, look, rng)
+        if rng.random() < 0.15:
+            scene.obstacle(canvas, points, look, rng)
     return light.camera(canvas, rng), points
 
 

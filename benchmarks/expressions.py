@@ -1,0 +1,242 @@
+"""Are expression coefficients right? On rendered faces whose movements are known, and on photos.
+
+    python benchmarks/expressions.py            # five minutes on 2 cores
+    python benchmarks/expressions.py --people 20 --no-photos
+
+- rendered faces: people of `synthetic.render_actions` at rest and with one to three movements
+  each, heads turned at random. Each is measured against one image of the person at rest: once from
+  the true points, once from what the built-in model finds in images of 240 pixels. For each
+  coefficient: correlation with the true one, cross-talk (the largest slope by any other movement,
+  by linear regression on all movements), and how often the radius holds the true value, where a
+  movement is made or seems to be made.
+- mirror images: the largest difference of a coefficient of the true points to that of the other
+  side in the mirror image.
+- photos: smiles and open mouths of test people of HELEN, judged by a person who looked at the
+  photos (benchmarks/data/smile-judgements.csv), without a picture at rest. AUC: how often a
+  face that smiles has more `mouthSmile` (mean of both sides) than one that does not, and how often
+  a face with an open mouth has more `jawOpen`.
+
+Results: benchmarks/results/expressions.json and expressions.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from support import tables
+from support.cli import ROOT, make_parser
+from support.ours import about
+
+import facepoints
+from facepoints.datasets import synthetic
+from facepoints.datasets.samples import Samples
+from facepoints.datasets.synthetic.actions import ACTIONS, draw_actions
+from facepoints.errors import DataError, FacepointsError
+from facepoints.imaging import affine
+from facepoints.inference.face import Face
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.measurement.expressions import EXPRESSIONS, Expressions, Neutral, expressions
+
+Array = NDArray[np.float64]
+
+FLOOR = {"correlation": 0.9, "cross_talk": 0.2, "auc": 0.9}
+SEED = 7
+SIZE = 240
+NEAR = 0.15
+"""Mean error of a rendered face's points, over its size, up to which a face is that one."""
+TRUE_RADIUS = 0.3
+"""Radius in pixels that true points are given."""
+RESTS = 0.02
+"""Coefficient up to which something does not seem to move."""
+JUDGED = ROOT / "benchmarks" / "data" / "smile-judgements.csv"
+Pair = tuple[dict[str, float], Expressions]
+
+
+def truth_of(name: str, row: dict[str, float]) -> float:
+    """The true coefficient of a rendered face."""
+    if name == "browInnerUp":
+        return sum(row.get(f"{name}{side}", 0.0) for side in ("Left", "Right")) / 2
+    return row.get(name, 0.0)
+
+
+def rendered(people: int) -> tuple[list[dict[str, float]], Samples]:
+    """Movements, every fourth row at rest, and their images."""
+    rng = np.random.default_rng(SEED)
+    rows = [{} if row % 4 == 0 else draw_actions(rng) for row in range(4 * people)]
+    return rows, synthetic.render_actions(rows, seed=SEED, size=SIZE)
+
+
+def true_faces(faces: Samples) -> list[Face | None]:
+    radius = np.full(68, TRUE_RADIUS, np.float32)
+    return [Face(affine.bounding_box(p), 1.0, p, radius, IBUG_68) for p in faces.points]
+
+
+def found_faces(faces: Samples) -> list[Face | None]:
+    """The face that the built-in model finds in each image."""
+    model, found = facepoints.load(eye_closure=True), []
+    for image, truth in zip(faces.images, faces.points, strict=True):
+        off = [
+            (float(np.linalg.norm(f.points[:68] - truth, axis=1).mean()), f) for f in model(image)
+        ]
+        near = [face for error, face in off if error < NEAR * np.ptp(truth)]
+        found.append(near[0] if near else None)
+    return found
+
+
+def measured(rows: Sequence[dict[str, float]], faces: Sequence[Face | None]) -> list[Pair]:
+    """Movements and coefficients of each face that is not at rest, against its person at rest."""
+    pairs: list[Pair] = []
+    rest = None
+    for number, (row, face) in enumerate(zip(rows, faces, strict=True)):
+        if number % 4 == 0:
+            rest = rest_of(face)
+        elif face is not None and rest is not None:
+            pairs.append((row, expressions(face, rest)))
+    return pairs
+
+
+def rest_of(face: Face | None) -> Neutral | None:
+    try:
+        return None if face is None else Neutral.of(face)
+    except DataError:  # turned too far
+        return None
+
+
+def figures(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
+    """Correlation, cross-talk and coverage of each coefficient."""
+    made = np.array([[row.get(name, 0.0) for name in ACTIONS] for row, _ in pairs])
+    result = {}
+    for name in EXPRESSIONS:
+        has = np.array([name in seen.values for _, seen in pairs])
+        truth = np.array([truth_of(name, row) for row, _ in pairs])[has]
+        some = [seen.values[name] for _, seen in pairs if name in seen.values]
+        value, radius = np.array([[m.value, m.radius] for m in some]).T
+        columns = np.column_stack([made[has], np.ones(has.sum())])
+        slopes = np.linalg.lstsq(columns, value, rcond=None)[0][:-1]
+        own = [action.startswith(name) for action in ACTIONS]
+        others = np.where(own, 0, np.abs(slopes))
+        moves = (truth > 0) | (value > RESTS)
+        result[name] = {
+            "faces": int(has.sum()),
+            "correlation": float(np.corrcoef(truth, value)[0, 1]),
+            "cross_talk": float(others.max()),
+            "from": ACTIONS[int(others.argmax())],
+            "error": float(np.abs(truth - value)[moves].mean()),
+            "radius": float(np.median(radius[moves])),
+            "coverage": float((np.abs(truth - value) <= radius)[moves].mean()),
+        }
+    return result
+
+
+def mirror_difference(rows: Sequence[dict[str, float]], faces: Sequence[Face | None]) -> float:
+    """Largest difference between a coefficient and that of the other side in the mirror image."""
+    swap, worst = {"Left": "Right", "Right": "Left"}, 0.0
+    there = [None if face is None else mirrored(face) for face in faces]
+    for (_, one), (_, other) in zip(measured(rows, faces), measured(rows, there), strict=True):
+        for name, value in one.values.items():
+            side = next((s for s in swap if name.endswith(s)), "")
+            partner = other.values[name.removesuffix(side) + swap.get(side, "")]
+            worst = max(worst, abs(partner.value - value.value))
+    return worst
+
+
+def mirrored(face: Face) -> Face:
+    points = face.points[IBUG_68.mirror] * np.float32([-1, 1]) + np.float32([SIZE - 1, 0])
+    return replace(face, points=points, box=affine.bounding_box(points))
+
+
+def auc(score: Array, positive: NDArray[np.bool_]) -> float:
+    """How often a positive has a higher score than a negative one."""
+    high, low = score[positive][:, None], score[~positive]
+    return float(((high > low) + 0.5 * (high == low)).mean())
+
+
+def judged_photos(data: Path) -> dict[str, Any] | None:
+    """AUC of smiles and open mouths on judged photos; None if there are none."""
+    if not JUDGED.is_file() or not (data / "helen").is_dir():
+        print("left out: judged photos, because HELEN or the judgements are not there")
+        return None
+    with JUDGED.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    model = facepoints.load(eye_closure=True)
+    smiles, jaws, told = [], [], []
+    for row in rows:
+        faces = sorted(model(data / "helen" / row["file"]), key=lambda f: -f.box[2])
+        if not faces:
+            continue
+        seen = expressions(faces[0])
+        sides = [seen.values.get(f"mouthSmile{side}") for side in ("Left", "Right")]
+        if None in sides or "jawOpen" not in seen.values:
+            continue
+        smiles.append(sum(side.value for side in sides if side is not None) / 2)
+        jaws.append(seen["jawOpen"].value)
+        told.append((row["smile"] == "1", row["open"] == "1", bool(seen.smiles)))
+    smile, opened, said = np.array(told).T
+    return {
+        "faces": len(told),
+        "smiling": int(smile.sum()),
+        "open_mouths": int(opened.sum()),
+        "smile_auc": auc(np.array(smiles), smile),
+        "open_auc": auc(np.array(jaws), opened),
+        "smile_right": float((smile == said).mean()),
+    }
+
+
+def cells(kinds: dict[str, dict[str, dict[str, Any]]]) -> tables.Cells:
+    heads = ["coefficient"]
+    for kind in kinds:
+        heads += [f"{kind}: correlation", "cross-talk", "error", "radius", "holds"]
+    rows = []
+    for name in EXPRESSIONS:
+        row = [name]
+        for some in kinds.values():
+            one = some[name]
+            row += [f"{one['correlation']:.2f}", f"{one['cross_talk']:.2f}", f"{one['error']:.2f}"]
+            row += [f"{one['radius']:.2f}", f"{one['coverage']:.0%}"]
+        rows.append(row)
+    return [heads, *rows]
+
+
+def main() -> None:
+    parser = make_parser(__doc__, data=True, model=False)
+    parser.add_argument("--people", type=int, default=120, help="rendered people (default: 120)")
+    parser.add_argument("--no-photos", action="store_true", help="leave out the judged photos")
+    given = parser.parse_args()
+    rows, images = rendered(given.people)
+    truly = true_faces(images)
+    kinds = {
+        "true points": figures(measured(rows, truly)),
+        "found points": figures(measured(rows, found_faces(images))),
+    }
+    content: dict[str, Any] = {"model": about(), "floor": FLOOR, "people": given.people}
+    content |= {"rendered": kinds, "mirror": mirror_difference(rows, truly)}
+    table = cells(kinds)
+    tables.show("rendered faces", table)
+    text = f"Rendered faces of {given.people} people, against one image of each at rest.\n\n"
+    text += tables.markdown(table)
+    text += f"\nLargest difference in mirror images of true points: {content['mirror']:.1e}.\n"
+    photos = None if given.no_photos else judged_photos(given.data)
+    if photos is not None:
+        content["photos"] = photos
+        text += (
+            f"\nPhotos of {photos['faces']} test people of HELEN, judged by looking, without a "
+            f"picture at rest ({photos['smiling']} smile, {photos['open_mouths']} open the mouth): "
+            f"AUC of smiles {photos['smile_auc']:.3f}, of open mouths {photos['open_auc']:.3f}; "
+            f"'smiles' is right for {photos['smile_right']:.0%}.\n"
+        )
+    print(text.splitlines()[-1])
+    tables.write(given.out, "expressions", content, text)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FacepointsError as error:
+        sys.exit(f"error: {error}")
