@@ -39,7 +39,7 @@ from support.annotator import (
     Labeled,
     Placing,
     Seen,
-    label_in_turn,
+    after,
     moves_needed,
     never_right,
     read,
@@ -126,7 +126,7 @@ def placings_of(landmarks: LandmarkSet, pool: Labeled, seen: Seen, draws: int) -
     placings = []
     for draw in range(draws):
         rows = np.random.default_rng(draw).permutation(usable)[:FINISHED]
-        placings.append(label_in_turn(landmarks, pool.take(rows), seen.take(rows)))
+        placings.append(after(landmarks, pool.take(rows), seen.take(rows)))
     return placings
 
 
@@ -141,7 +141,7 @@ def measure(data: Path, name: str, model: Path | None) -> dict[str, Results]:
     seen, pool_seen = see(labeled, model), see(pool, model)
     results = {}
     if landmarks is IBUG_68:
-        start = label_in_turn(landmarks, pool.take(np.arange(0)), pool_seen.take(np.arange(0)))
+        start = after(landmarks, pool.take(np.arange(0)), pool_seen.take(np.arange(0)))
         results["0"] = figures([start], labeled, seen, 1)
     placings = placings_of(landmarks, pool, pool_seen, DRAWS)
     results[str(FINISHED)] = figures(placings, labeled, seen, DRAWS)

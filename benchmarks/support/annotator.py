@@ -13,6 +13,7 @@ from facepoints.datasets import readers
 from facepoints.datasets.combine import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
+from facepoints.labeling.guesses import REFIT_EVERY
 from facepoints.labeling.regression import PointRegressor
 from facepoints.labeling.shape_learning import shape_model_for, upright_errors
 from facepoints.labeling.shape_model import FaceState, ShapeModel, face_frame
@@ -26,7 +27,7 @@ __all__ = [
     "Labeled",
     "Placing",
     "Seen",
-    "label_in_turn",
+    "after",
     "moves_needed",
     "never_right",
     "read",
@@ -156,40 +157,24 @@ class Placing:
         return points, radius
 
 
-REFIT = 20
-"""Finished faces from which points that the model gives are corrected, as in `labeling.guesses`."""
-
-
-def label_in_turn(landmarks: LandmarkSet, labeled: Labeled, seen: Seen) -> Placing:
-    """Label faces one after another, each guessed from the faces before it, as `facepoints label`
-    does; then fit guesses and shape model to all of them."""
+def after(landmarks: LandmarkSet, labeled: Labeled, seen: Seen) -> Placing:
+    """Fit guesses and shape model to finished faces, as `labeling.guesses` does."""
+    count, k = len(labeled.files), len(landmarks)
     given = conversion_matrix(OPENPOSE_70, landmarks)[1]
-    shown_points, shown_radius = [], []
-    placing = Placing(landmarks, None, None, 0)
-    for count in range(len(labeled.files) + 1):
-        known = labeled.known[:count].copy()
-        if count < REFIT:
-            known[:, given] = False
-        regressor = None
-        if known.any():
-            direct, _ = Placing(landmarks, None, None, 0).guess(seen.take(np.arange(count)))
-            regressor = PointRegressor.fit(
-                seen.points[:count], labeled.points[:count], known, direct
-            )
-        placing = Placing(landmarks, regressor, None, count)
-        if count < len(labeled.files):
-            points, radius = placing.guess(seen.take(np.array([count])))
-            shown_points.append(points[0])
-            shown_radius.append(radius[0])
-    k = len(landmarks)
-    model = shape_model_for(
-        landmarks,
-        np.array(shown_points).reshape(-1, k, 2),
-        labeled.points,
-        labeled.known,
-        np.array(shown_radius).reshape(-1, k),
-    )
-    return Placing(landmarks, placing.regressor, model, len(labeled.files))
+    start = Placing(landmarks, None, None, 0)
+    predicted, _ = start.guess(seen)
+    regressor = None
+    known = labeled.known.copy()
+    if count < REFIT_EVERY:
+        known[:, given] = False
+    if known.any():
+        regressor = PointRegressor.fit(seen.points, labeled.points, known, predicted)
+        left_out = regressor.left_out
+        predicted = np.where(np.isfinite(left_out), left_out, predicted)
+    guesses = Placing(landmarks, regressor, None, count)
+    radius = guesses.guess(seen)[1] if count else np.zeros((0, k))
+    model = shape_model_for(landmarks, predicted, labeled.points, labeled.known, radius)
+    return Placing(landmarks, regressor, model, count)
 
 
 def moves_needed(

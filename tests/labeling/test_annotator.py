@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from support.annotator import Labeled, Seen, label_in_turn, moves_needed, never_right
+from support.annotator import Labeled, Seen, after, moves_needed, never_right
 
 from facepoints.labeling.shape_model import ShapeModel
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -57,7 +57,7 @@ def test_faces_labeled_in_turn_teach_the_next_ones() -> None:
     off = {}
     for count in (1, 12):
         rows = np.arange(count)
-        placing = label_in_turn(
+        placing = after(
             LandmarkSet(("mole",), mirrorable=False), labeled.take(rows), seen.take(rows)
         )
         points, _ = placing.guess(seen.take(np.arange(12, 40)))

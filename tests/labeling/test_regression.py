@@ -114,3 +114,19 @@ def test_a_new_point_follows_its_surroundings_from_the_first_face_on() -> None:
     stiff = np.array([affine.apply(frame, wanted[0]) for frame in frames])
     followed, alone = (np.linalg.norm(p - truth, axis=-1).mean() for p in (points, stiff))
     assert followed < 0.6 * alone
+
+
+def test_left_out_predictions_have_not_learned_from_their_own_label() -> None:
+    given, wanted = bent(15, seed=6)
+    known = np.ones((15, 3), bool)
+    known[3, 1] = False
+    whole = PointRegressor.fit(given, wanted, known)
+    assert np.isnan(whole.left_out[3, 1]).all()
+    wanted[7] += 300  # a label that slipped
+    other = PointRegressor.fit(given, wanted, known)
+    size = np.linalg.norm(given[7, 45] - given[7, 36])
+    assert np.linalg.norm(other.left_out[7] - wanted[7], axis=-1).min() > 150
+    away = np.linalg.norm(whole.left_out - whole.predict(given)[0], axis=-1)
+    assert 0 < np.nanmean(away) < 0.1 * size
+    one = PointRegressor.fit(given[:1], wanted[:1], known[:1])
+    assert np.isnan(one.left_out).all()

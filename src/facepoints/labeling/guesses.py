@@ -21,7 +21,7 @@ from facepoints.labeling.state import FaceRecord, ProjectState, Seen
 from facepoints.landmarks.conversion import conversion_matrix
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["REFIT_EVERY", "Guess", "Guesser", "refit_due"]
+__all__ = ["REFIT_EVERY", "Guess", "Guesser", "Tested", "refit_due"]
 
 REFIT_EVERY = 20
 """Finished faces after which guesses are fitted again."""
@@ -50,6 +50,21 @@ class Guess:
     def hidden(self) -> NDArray[np.bool_]:
         """(K,) whether each point is probably hidden."""
         return self.visible < _HIDDEN  # False for NaN
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A finished face, predicted without having learned from its labels.
+
+    Attributes:
+        points: (K, 2) the prediction in pixels, NaN where there is none.
+        radius: (K,) its 90 % radius.
+        labels: (K, 2) where a person put the points, NaN where they did not.
+    """
+
+    points: Array
+    radius: Array
+    labels: Array
 
 
 def refit_due(finished: int, fitted: int, direct: bool) -> bool:
@@ -82,11 +97,13 @@ class Guesser:
         points: that are wanted.
         finished: number of finished faces of the last fit.
         revision: number of fits, and of changes of `points`.
+        tested: predictions of finished faces at the last fit.
     """
 
     points: PointSet = field(default_factory=PointSet)
     finished: int = 0
     revision: int = 0
+    tested: list[Tested] = field(default_factory=list, repr=False)
     _fits: dict[str, _Fit] = field(default_factory=dict, repr=False)
     _kept: dict[str, tuple[Seen, Guess]] = field(default_factory=dict, repr=False)
 
@@ -95,7 +112,7 @@ class Guesser:
         if state.points.names != self.points.names:
             self.points, self.finished = state.points, 0
             self.revision += 1
-            self._fits, self._kept = {}, {}
+            self._fits, self._kept, self.tested = {}, {}, []
 
     def direct(self, state: ProjectState) -> bool:
         """Whether all models give all points themselves."""
@@ -109,10 +126,12 @@ class Guesser:
             finished: faces with the points (K, 2) of their labels, NaN where there is none.
         """
         self.prepare(state)
+        self.tested = []
         for key, landmarks in state.models.items():
             some = [(f.seen, p) for f, p in finished if f.seen is not None and f.seen.model == key]
-            fit = self._fit_of(key, landmarks)
-            fit.regressor = self._regressor(fit, some[-_MOST_FACES:])
+            fit, some = self._fit_of(key, landmarks), some[-_MOST_FACES:]
+            fit.regressor = self._regressor(fit, some)
+            self.tested += self._test(fit, some)
         self.finished = len(finished)
         self.revision += 1
         self._kept = {}
@@ -130,6 +149,20 @@ class Guesser:
             return PointRegressor.fit(given, labels, known, self._direct(fit, given))
         except DataError:  # all points of a face at one place
             return None
+
+    def _test(self, fit: _Fit, faces: Sequence[tuple[Seen, Array]]) -> list[Tested]:
+        """Where finished faces would be predicted without their labels."""
+        if not faces:
+            return []
+        seen = [one for one, _ in faces]
+        points = self._direct(fit, np.array([one.points for one in seen]))
+        if fit.regressor is not None:
+            points = np.where(np.isfinite(fit.regressor.left_out), fit.regressor.left_out, points)
+        guesses = self._compute(fit, seen)
+        return [
+            Tested(row, guess.radius, labels)
+            for row, guess, (_, labels) in zip(points, guesses, faces, strict=True)
+        ]
 
     def _direct(self, fit: _Fit, given: Array) -> Array:
         direct = np.einsum("km,nmd->nkd", fit.matrix, given)

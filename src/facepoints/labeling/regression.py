@@ -17,7 +17,7 @@ to the labels is regressed, and it is shrunk towards 0 while few faces show it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +47,15 @@ class _PointFit:
         weights: (2 M, 2) of the features.
         offset: (2,) mean of the point, or of its difference to the model's.
         spread: standard deviation of the error on an axis.
+        errors: (n, 2) label minus the prediction that has not learned from it, of the faces of the
+            fit.
     """
 
     mean_input: Array
     weights: Array
     offset: Array
     spread: float
+    errors: Array
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,13 @@ class PointRegressor:
     Attributes:
         mean: (M, 2), mean of the given points in the upright frame; its unit is the face's size.
         fits: of each of the K points; None: it was never labeled.
+        left_out: (N, K, 2) where the points of the fitted faces would be predicted, in pixels, each
+            by a regression without its own label; NaN where it was not fitted on a label.
     """
 
     mean: Array
     fits: tuple[_PointFit | None, ...]
+    left_out: Array
 
     @classmethod
     def fit(
@@ -99,6 +105,7 @@ class PointRegressor:
         wanted = _moved(maps, np.where(known[..., None], targets, 0.0))
         base = np.full_like(wanted, np.nan) if direct is None else _moved(maps, direct)
         fits: list[_PointFit | None] = []
+        tested = np.full_like(wanted, np.nan)
         bases: dict[bytes, _Inputs] = {}  # points that the same faces show share one
         for k in range(known.shape[1]):
             has_base = np.isfinite(base[:, k]).all(axis=1)
@@ -108,10 +115,13 @@ class PointRegressor:
                 continue
             inputs = bases.setdefault(rows.tobytes(), _Inputs(features[rows]))
             if has_base[rows].all():
-                fits.append(_fit_point(inputs, wanted[rows, k] - base[rows, k], True))
+                fit = _fit_point(inputs, wanted[rows, k] - base[rows, k], True)
             else:
-                fits.append(_fit_new_point(inputs, features[rows], wanted[rows, k], mean))
-        return cls(mean, tuple(fits))
+                fit = _fit_new_point(inputs, features[rows], wanted[rows, k], mean)
+            fits.append(fit)
+            if inputs.count > 1:  # one face shows no error
+                tested[rows, k] = wanted[rows, k] - fit.errors
+        return cls(mean, tuple(fits), _moved([affine.invert(one) for one in maps], tested))
 
     def predict(
         self, given: NDArray, direct: NDArray | None = None
@@ -199,7 +209,7 @@ def _fit_new_point(inputs: _Inputs, features: Array, target: Array, mean: Array)
         fit = _fit_point(inputs, target - features @ follows, False)
         if fit.spread < best.spread or inputs.count < 3:
             offset = fit.offset + inputs.mean @ follows
-            best = _PointFit(fit.mean_input, fit.weights + follows, offset, fit.spread)
+            best = replace(fit, weights=fit.weights + follows, offset=offset)
     return best
 
 
@@ -232,4 +242,4 @@ def _fit_point(inputs: _Inputs, target: Array, is_direct: bool) -> _PointFit:
     if is_direct:
         size = float((mean**2).mean())
         mean = mean * (size / (size + variance / count) if count > 2 and size > 0 else 0.0)
-    return _PointFit(inputs.mean, weights, mean, spread)
+    return _PointFit(inputs.mean, weights, mean, spread, error)
