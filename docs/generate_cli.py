@@ -22,7 +22,7 @@ WIDTH = 80
 COMMANDS = {
     "Find and measure": ("predict", "measure", "align", "blur"),
     "Serve": ("serve",),
-    "Label": ("label",),
+    "Label": ("label", "audit"),
     "Train": ("train", "evaluate", "compare", "adapt", "export", "submit"),
     "Data": ("convert", "show", "synthetic"),
     "About": ("info",),

@@ -10,8 +10,8 @@ import pytest
 from facepoints.cli.main import main
 from facepoints.results.formats import FORMATS
 
-COMMANDS = ["predict", "measure", "align", "blur", "serve", "label", "train", "evaluate", "compare"]
-COMMANDS += ["adapt", "export", "submit", "convert", "show", "synthetic", "info"]
+COMMANDS = ["predict", "measure", "align", "blur", "serve", "label", "audit", "train", "evaluate"]
+COMMANDS += ["compare", "adapt", "export", "submit", "convert", "show", "synthetic", "info"]
 
 DIFFER = {
     # options whose meaning differs between commands

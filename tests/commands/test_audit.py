@@ -10,21 +10,39 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audit_samples import COUNT, EVIL, OFF, SECOND, SHIFTED, SWAPPED, perfect_audit, planted, truth
+from audit_samples import (
+    COUNT,
+    EVIL,
+    OFF,
+    SECOND,
+    SHIFTED,
+    SWAP,
+    SWAPPED,
+    perfect_audit,
+    planted,
+    truth,
+)
 from report_pages import read_page
 
 from facepoints.cli.main import main
+from facepoints.commands.audit_data import load_for_audit
+from facepoints.commands.audit_proof import prove_fixes
+from facepoints.datasets import synthetic
 from facepoints.datasets.combine import load_dataset
 from facepoints.datasets.fixes import (
     Change,
     Fingerprint,
+    Fix,
     read_fixes,
     suggest_fixes,
     write_fixes,
 )
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.writers import write_coco
+from facepoints.errors import DataError
 from facepoints.imaging import affine
+from facepoints.landmarks.known_sets import KAGGLE_15
+from facepoints.reports.audit import Proof
 
 
 def run(*words: object) -> int:
@@ -199,3 +217,47 @@ def test_without_pytorch_a_proof_is_refused_before_any_work(
     assert run("audit", data, "--prove", "--out", tmp_path / "out") == 2
     assert "pip install 'facepoints[train]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+# The proof.
+
+
+def _proven(faces: Samples, folder: Path, fixes: list[Fix]) -> Proof:
+    table = folder / "labels.json"
+    if not table.exists():
+        write_coco(faces, table)
+    return prove_fixes(load_for_audit([table]), fixes)
+
+
+def _swapped(rows: int, wrong: list[int]) -> tuple[Samples, list[Fix]]:
+    """Faces of which some have left and right exchanged, and the fixes of these."""
+    faces = synthetic.render(rows, seed=9, size=96).as_landmarks(KAGGLE_15)
+    points = faces.points.copy()
+    points[wrong] = points[wrong][:, KAGGLE_15.mirror]
+    faces = faces.with_points(points, faces.labelled)
+    sets = ["labels.json"], np.zeros(rows, np.int64)
+    return faces, suggest_fixes(faces, wrong, [SWAP], cause="swapped", sets=sets)
+
+
+@pytest.mark.slow
+def test_a_proof_compares_two_trainings_on_rows_that_no_fix_touches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr("facepoints.commands.audit_proof._EPOCHS", (4, 4))
+    monkeypatch.setattr("facepoints.commands.audit_proof._FEWEST", 4)
+    wrong = [row for row in range(64) if row % 8 in (1, 2, 4, 6, 7)]
+    faces, fixes = _swapped(64, wrong)
+    proof = _proven(faces, tmp_path, fixes)
+    assert (proof.trained_before, proof.trained_after) == (48, 48)
+    assert proof.fixes == len(fixes) == 40
+    assert 4 <= proof.rows < 16  # of four people, those without a fix
+    assert proof.after < 0.8 * proof.before
+
+
+def test_a_proof_needs_fixes_and_rows_without_one(tmp_path: Path) -> None:
+    faces, fixes = _swapped(16, list(range(16)))
+    with pytest.raises(DataError, match="no fix is chosen, so there is nothing to prove"):
+        _proven(faces, tmp_path, [])
+    with pytest.raises(DataError, match="only 0 held-out rows are without a fix"):
+        _proven(faces, tmp_path, fixes)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from facepoints._util.progress import Stopped
 from facepoints.commands.audit_data import AuditData
 from facepoints.datasets.combine import load_with_rows
 from facepoints.datasets.fixes import Fix
@@ -65,10 +66,11 @@ def prove_fixes(
             people is.
         fixes: those that were chosen.
         seed: of the split and of both trainings.
-        console: shows progress; None: shows nothing.
+        console: shows progress if it is a terminal; None: shows nothing.
 
     Raises:
         DataError: there are no fixes, or too few rows without a fix.
+        Stopped: Ctrl-C.
     """
     if not fixes:
         raise DataError("the audit is written, but no fix is chosen, so there is nothing to prove")
@@ -132,8 +134,11 @@ def _error(
 
     with tempfile.TemporaryDirectory(prefix="facepoints-audit-") as folder:
         out = Path(folder) / "run"
-        quiet = console or Console(quiet=True)
-        train(faces, out, settings, onnx=False, report=False, console=quiet)
+        shown = console if console is not None and console.is_terminal else Console(quiet=True)
+        try:
+            train(faces, out, settings, onnx=False, report=False, console=shown)
+        except Stopped:
+            raise Stopped("stopped; the audit is written, without the proof") from None
         run: Run = Run.load(out)
         nme = measure_errors(run, held).report["nme"]
     return {name: float(each["mean"]) for name, each in nme.items()}
