@@ -180,16 +180,12 @@ class Session:
             current = (project.guesser.revision, state.points_revision)
             if current == self._shape_of or not len(state.points):
                 return
-            landmarks, faces = state.points.landmarks(), project.finished()
-            rows = [
-                (face.readings[who].shown, reading)
-                for face, who, reading in faces
-                if len(face.readings[who].shown[1]) == len(landmarks)
-            ]
+            landmarks, tested = state.points.landmarks(), project.guesser.tested
         count = len(landmarks)
-        predicted = np.array([shown[0] for shown, _ in rows]).reshape(-1, count, 2)
-        radius = np.array([shown[1] for shown, _ in rows]).reshape(-1, count)
-        labeled = np.array([reading.points for _, reading in rows]).reshape(-1, count, 2)
+        tested = [one for one in tested if len(one.radius) == count]
+        predicted = np.array([one.points for one in tested]).reshape(-1, count, 2)
+        radius = np.array([one.radius for one in tested]).reshape(-1, count)
+        labeled = np.array([one.labels for one in tested]).reshape(-1, count, 2)
         known = np.isfinite(labeled).all(axis=2)
         model = shape_model_for(landmarks, predicted, labeled, known, radius)
         self._shape = (self._shape[0] + 1, None if model is None else model.to_dict())
