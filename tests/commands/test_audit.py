@@ -197,7 +197,7 @@ def test_an_output_is_not_replaced_without_a_word(
         (["--min-confidence", "-1"], "--min-confidence"),
         (["--model", "none.onnx"], "no model at none.onnx"),
         (["--prove", "--labels-only"], "--prove trains on images"),
-        (["--test", "none.csv"], "none.csv"),
+        (["--test-data", "none.csv"], "none.csv"),
     ],
 )
 def test_bad_values_are_refused_in_one_line(

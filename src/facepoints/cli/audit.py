@@ -29,7 +29,7 @@ def audit(
             "always audited so."
         ),
     ] = False,
-    test: Annotated[
+    test_data: Annotated[
         tuple[Path, ...],
         option(
             "Label files or folders of the faces to test on. They are audited too, and images and "
@@ -73,14 +73,16 @@ def audit(
     from facepoints.commands.audit_data import load_for_audit
 
     settings = AuditConfig(min_confidence=min_confidence)
-    inputs = [*data, *test, *model_files(model), *([] if rename is None else [rename])]
+    inputs = [*data, *test_data, *model_files(model), *([] if rename is None else [rename])]
     with (
         outputs(Output(out, frozenset(FILES)), inputs=inputs, overwrite=overwrite),
         formulas_kept(keep_formulas),
     ):
         check_audit(mend_above=mend_above, prove=prove, labels_only=labels_only)
         with working("reading the data"):
-            read = load_for_audit(data, test, split=split, rename=rename, labels_only=labels_only)
+            read = load_for_audit(
+                data, test_data, split=split, rename=rename, labels_only=labels_only
+            )
         report = audit_files(
             read,
             out,
