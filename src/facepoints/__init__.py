@@ -58,6 +58,10 @@ if TYPE_CHECKING:
     from facepoints.measurement import Measurement as Measurement
     from facepoints.measurement import gaze as gaze
     from facepoints.measurement import measure as measure
+    from facepoints.measurement.expressions import EXPRESSIONS as EXPRESSIONS
+    from facepoints.measurement.expressions import Expressions as Expressions
+    from facepoints.measurement.expressions import Neutral as Neutral
+    from facepoints.measurement.expressions import expressions as expressions
     from facepoints.results import read_faces as read_faces
     from facepoints.results import to_dataframe as to_dataframe
     from facepoints.results import write_faces as write_faces
@@ -71,6 +75,7 @@ _HOMES = {
     "AlignedFace": "inference.alignment",
     "CropConfig": "inference.cropping",
     "DEFINITIONS": "measurement",
+    "EXPRESSIONS": "measurement.expressions",
     "IBUG_68": "landmarks.known_sets",
     "KAGGLE_15": "landmarks.known_sets",
     "KNOWN_SETS": "landmarks.known_sets",
@@ -79,6 +84,7 @@ _HOMES = {
     "DataError": "errors",
     "DataWarning": "errors",
     "Detection": "detection.base",
+    "Expressions": "measurement.expressions",
     "EyeClosure": "inference.eye_closure",
     "Face": "inference.face",
     "FaceList": "inference.face_list",
@@ -91,6 +97,7 @@ _HOMES = {
     "Measurement": "measurement",
     "MissingExtraError": "errors",
     "ModelError": "errors",
+    "Neutral": "measurement.expressions",
     "RunError": "errors",
     "Samples": "datasets.samples",
     "SettingsError": "errors",
@@ -104,6 +111,7 @@ _HOMES = {
     "draw": "drawing",
     "evaluate": "commands.evaluate",
     "export": "commands.export",
+    "expressions": "measurement.expressions",
     "gaze": "measurement",
     "load": "api",
     "load_dataset": "datasets.combine",

@@ -102,6 +102,33 @@ def measure(
             default_text="default: norms for both",
         ),
     ] = None,
+    expressions: Annotated[
+        bool,
+        flag(
+            "Also measure expressions: how far brows, lids, jaw, mouth and nose have moved from "
+            "rest, each 0 to 1, and whether the face smiles. The names are those of ARKit. People "
+            "in videos are compared with their own calm frames, faces in images with the mean "
+            "person, which is less certain."
+        ),
+    ] = False,
+    neutral: Annotated[
+        Path | None,
+        option(
+            "Image of the person at rest, whom expressions are compared with, or .jsonl that "
+            "facepoints predict wrote of it. With it, expressions are measured.",
+            metavar="FILE",
+            default_text="default: calm frames of a video, the mean person for images",
+        ),
+    ] = None,
+    livelink: Annotated[
+        Path | None,
+        option(
+            "Also write the expressions of the person who is seen most in a video to this .csv "
+            "file, as the Live Link Face app does, for Unreal Engine, Blender and Maya.",
+            metavar="FILE",
+            default_text="default: not written",
+        ),
+    ] = None,
     focal_length: Annotated[
         float | None,
         option(
@@ -145,9 +172,11 @@ def measure(
     philtrum, from the nose to the upper lip; mouth_width; face_height, from nose root to chin.
     Distances come in pixels or millimeters, and as fractions (ratio) of outer_canthal. Further
     columns tell the position of the head, the gaze, and whether the eyes are closed. In videos,
-    blinks, closed eyes and yawns are detected, too. A value that cannot be had is blank, and
-    measures_reason says why.
+    blinks, closed eyes and yawns are detected, too. --expressions adds brows raised or lowered,
+    eyes closed or wide, jaw open, smile, frown, and more, 0 to 1. A value that cannot be had is
+    blank, and measures_reason says why.
     """
+    from facepoints.commands.expression_columns import neutral_from
     from facepoints.commands.inputs import iter_inputs
     from facepoints.commands.measure import measure_inputs
     from facepoints.commands.measure_extras import MeasureExtras, model_facts
@@ -166,9 +195,10 @@ def measure(
         outputs(
             out,
             events,
+            livelink,
             report,
             spreadsheet,
-            inputs=[*inputs, *options.files(), *([] if norms is None else [norms])],
+            inputs=[*inputs, *options.files(), *(f for f in (norms, neutral) if f is not None)],
             overwrite=overwrite,
         ),
     ):
@@ -180,10 +210,15 @@ def measure(
                 f"--symmetric is for images, and {results.videos[0]} is a video; leave it out"
             )
         say_passed_over(results)
+        if neutral is not None:
+            settings = replace(settings, neutral=neutral_from(neutral, load))
+        if expressions or neutral is not None or livelink is not None:
+            settings = replace(settings, expressions=True)
         counts = measure_inputs(
             results if report is None else results.through(extras.keeper.watch),
             out,
             events=events,
+            livelink=livelink,
             settings=settings,
             also=extras.write if report or spreadsheet else None,
             console=ERR,

@@ -9,9 +9,9 @@ from pathlib import Path
 from facepoints.errors import DataError, SettingsError
 from facepoints.measurement import Gaze, Measurement
 from facepoints.measurement.expressions import Expressions
-from facepoints.results.livelink import SHAPES, LiveLinkFrame, write_livelink
+from facepoints.results.livelink import SHAPES, LiveLinkFrame
 
-__all__ = ["check_livelink", "livelink_values", "write_person"]
+__all__ = ["check_livelink", "livelink_values", "people_seen"]
 
 _FULL_LOOK = {"Out": 0.79, "In": 0.47, "Up": 0.45, "Down": 0.61}
 """Angle in radians at which EyeLook... is 1. In recordings of the app, EyeLookOutLeft is 0.34 at a
@@ -61,15 +61,16 @@ def _looks(yaw: float, pitch: float) -> dict[str, float]:
     return values
 
 
-def write_person(path: Path, tracks: Iterable[list[LiveLinkFrame]]) -> int:
-    """Write the track with the most frames; return how many others were left out.
+def people_seen(path: Path, tracks: Iterable[list[LiveLinkFrame]]) -> list[list[LiveLinkFrame]]:
+    """The tracks that have a face, the longest first; `path` is the file to write.
 
     Raises:
-        DataError: no face in a video.
-        WriteError: the file cannot be written.
+        DataError: none has.
     """
     known = sorted((track for track in tracks if track), key=len, reverse=True)
     if not known:
-        raise DataError(f"{path} needs a person in a video; no face was followed")
-    write_livelink(path, known[0])
-    return len(known) - 1
+        raise DataError(
+            f"{path} needs a person in a video, seen from the front; none was found, so nothing "
+            "was written"
+        )
+    return known

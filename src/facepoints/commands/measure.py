@@ -22,7 +22,9 @@ from facepoints.commands.event_files import (
     write_event_table,
     write_events,
 )
+from facepoints.commands.livelink_file import check_livelink, people_seen
 from facepoints.commands.measure_tables import Layout, table_writer, write_csv
+from facepoints.commands.measured_expressions import add_expressions, livelink_tracks
 from facepoints.commands.measured_faces import FaceSettings, MeasuredFrame, measure_frame
 from facepoints.commands.measured_tracks import track_events, tracks_of
 from facepoints.commands.report import Report
@@ -32,6 +34,7 @@ from facepoints.inference.mirrored import mean_closures
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement import MEASURES, unavailable
 from facepoints.measurement.events import KINDS
+from facepoints.results.livelink import write_livelink
 from facepoints.results.records import FrameResult
 
 __all__ = ["MeasureReport", "measure_inputs"]
@@ -48,10 +51,12 @@ class MeasureReport(Report):
     Attributes:
         unavailable: measures that cannot be computed from the points.
         events: the events of all people in videos.
+        not_recorded: people in the video whom a recording for Live Link leaves out.
     """
 
     unavailable: list[str] = field(default_factory=list)
     events: list[TrackEvent] = field(default_factory=list)
+    not_recorded: int = 0
     unit: ClassVar[tuple[str, str]] = ("image or frame", "images or frames")
 
     def _remarks(self) -> list[str]:
@@ -59,6 +64,9 @@ class MeasureReport(Report):
         if self.events:
             counts = {kind: sum(e.event.kind == kind for e in self.events) for kind in KINDS}
             remarks.append(", ".join(count_noun(n, _NOUNS[kind]) for kind, n in counts.items()))
+        if self.not_recorded:
+            left_out = count_noun(self.not_recorded, "other person", "other people")
+            remarks.append(f"{left_out} left out of the recording for Live Link")
         if self.unavailable:
             some, more = ", ".join(self.unavailable[:3]), len(self.unavailable) - 3
             listed = f"{some} and {more} more" if more > 0 else some
@@ -71,6 +79,7 @@ def measure_inputs(
     out: Path,
     *,
     events: Path | None = None,
+    livelink: Path | None = None,
     settings: FaceSettings = _DEFAULT,
     eye_state: EyeStateModel | None = None,
     also: Callable[[str, str, MeasureReport], None] | None = None,
@@ -84,6 +93,8 @@ def measure_inputs(
         results: images or frames with their faces (`inputs.iter_inputs`).
         out: .csv (a row per face) or .jsonl (a line per image).
         events: .csv, .vtt or .eaf file for blinks, closed eyes and yawns (`event_files`).
+        livelink: .csv file for a recording of the expressions of the person who is seen most
+            (`livelink_file`). The settings must measure expressions.
         settings: how faces are measured.
         eye_state: predicts whether eyes are closed, for results that have images. None: the
             one in the package.
@@ -101,6 +112,8 @@ def measure_inputs(
         check_events(events, len(getattr(results, "videos", ())))
     if events is not None and os.path.realpath(events) == os.path.realpath(out):
         raise SettingsError(f"measures and events would both be {out}; name another for one")
+    if livelink is not None:
+        check_livelink(livelink, len(getattr(results, "videos", ())))
     layout = Layout.of(settings)
     report = MeasureReport()
     with StopRequest() as stop:
@@ -108,10 +121,16 @@ def measure_inputs(
         frames = _measure_frames(results, report, settings, console, stop)
         for track in tracks_of(frames):
             report.events += track_events(track)
+        if settings.expressions:
+            add_expressions(frames, settings.neutral)
+        recorded = [] if livelink is None else people_seen(livelink, livelink_tracks(frames))
         with atomic_file(out) as temporary, open_text(temporary) as file:
             write(frames, layout, file)
         if events is not None:
             write_events(events, report.events)
+        if livelink is not None:
+            write_livelink(livelink, recorded[0])
+            report.not_recorded = len(recorded) - 1
         if also is not None:
             table, listed = io.StringIO(), io.StringIO()
             write_csv(frames, layout, table)

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from facepoints._util.text_files import write_row
+from facepoints.commands.expression_columns import (
+    EXPRESSION_COLUMNS,
+    expression_cells,
+    expression_dict,
+)
 from facepoints.commands.gaze_columns import GAZE_COLUMNS, gaze_cells, gaze_dict, rounded, short
 from facepoints.commands.measured_faces import FaceSettings, MeasuredFace, MeasuredFrame
 from facepoints.errors import SettingsError
 from facepoints.inference.eye_closure import EYES
 from facepoints.measurement import MEASURES, Measurement
 from facepoints.measurement.events import KINDS
+from facepoints.measurement.expressions import Expressions
 from facepoints.results.records import json_line
 
 __all__ = ["Layout", "table_writer", "write_csv"]
@@ -36,18 +42,20 @@ class Layout:
         names: columns of the measures.
         z_names: those that have a z-score.
         scale: whether each face has a scale of its own.
+        expressions: whether expressions are measured.
     """
 
     names: tuple[str, ...]
     z_names: tuple[str, ...] = ()
     scale: bool = False
+    expressions: bool = False
 
     @classmethod
     def of(cls, settings: FaceSettings) -> Layout:
         """The columns for these settings."""
         names = tuple(settings.column(name) for name in MEASURES)
         z_names = tuple(name for name in names if name in settings.norms)
-        return cls(names, z_names, settings.iris_scale)
+        return cls(names, z_names, settings.iris_scale, settings.expressions)
 
 
 def table_writer(out: Path) -> Callable[[Sequence[MeasuredFrame], Layout, TextIO], None]:
@@ -68,7 +76,8 @@ def write_csv(frames: Sequence[MeasuredFrame], layout: Layout, file: TextIO) -> 
     columns += [f"{name}{part}" for name in layout.names for part in ("", "_r")]
     columns += [f"{name}_z{part}" for name in layout.z_names for part in ("", "_r")]
     columns += [_REASONS, *(_SCALE if layout.scale else ())]
-    write_row(file, [*columns, *_TRANSFORM, *_CLOSURE, *GAZE_COLUMNS, *KINDS])
+    expression = EXPRESSION_COLUMNS if layout.expressions else ()
+    write_row(file, [*columns, *_TRANSFORM, *_CLOSURE, *GAZE_COLUMNS, *expression, *KINDS])
     for frame, faces in frames:
         time = "" if frame.time is None else round(frame.time, 6)
         for face in faces:
@@ -87,6 +96,8 @@ def write_csv(frames: Sequence[MeasuredFrame], layout: Layout, file: TextIO) -> 
                 value, reason = face.closure.of(eye)
                 cells += ["" if value is None else value, reason]
             cells += gaze_cells(face.gaze)
+            if layout.expressions:
+                cells += expression_cells(face.expression or Expressions())
             events = face.events or {}
             write_row(file, [*cells, *(int(events[k]) if k in events else "" for k in KINDS)])
 
@@ -133,6 +144,7 @@ def _write_jsonl(frames: Sequence[MeasuredFrame], layout: Layout, file: TextIO) 
                 and [[short(number) for number in row] for row in face.transform],
                 "eye_closure": face.closure.to_dict(),
                 "gaze": gaze_dict(face.gaze),
+                **({"expression": expression_dict(face.expression)} if face.expression else {}),
                 "events": face.events,
             }
             for face in faces

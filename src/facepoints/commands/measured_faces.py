@@ -12,6 +12,8 @@ from facepoints.errors import DataError, SettingsError
 from facepoints.inference.eye_closure import EyeClosure
 from facepoints.inference.face import Face
 from facepoints.measurement import Gaze, Measurement, measure_with_reasons
+from facepoints.measurement.expression_neutral import Neutral
+from facepoints.measurement.expressions import Expressions
 from facepoints.measurement.head_position import check_focal_length, head_transform
 from facepoints.measurement.iris_scale import iris_scale
 from facepoints.measurement.norms import Norm, z_scores
@@ -30,6 +32,9 @@ class FaceSettings:
         focal_length: of the camera in pixels. None: the longer side of each image.
         symmetric: average whatever is measured in pixels over the image and its mirror image.
         norms: by column, for z-scores.
+        expressions: measure expressions, too.
+        neutral: the person at rest, whom they are compared with. None: the calm frames of each
+            person in a video, and the mean person for images.
 
     Raises:
         SettingsError: a number is not positive, or there are two scales.
@@ -40,6 +45,8 @@ class FaceSettings:
     focal_length: float | None = None
     symmetric: bool = False
     norms: Mapping[str, Norm] = field(default_factory=dict)
+    expressions: bool = False
+    neutral: Neutral | None = None
 
     def __post_init__(self) -> None:
         scale = self.mm_per_pixel
@@ -66,6 +73,8 @@ class MeasuredFace:
     events need a value in every frame. `scale` is in millimeters per pixel, or the reason why it
     cannot be had. `events` has a key for each kind that can be detected in the face's track. The
     value is True if such an event happens in this frame. None: no kind can be detected.
+
+    `face` is kept, and `expression` is set, if expressions are measured.
     """
 
     number: int
@@ -81,6 +90,8 @@ class MeasuredFace:
     guesses: dict[str, Measurement] = field(default_factory=dict)
     z_scores: dict[str, Measurement] = field(default_factory=dict)
     scale: Measurement | str = ""
+    face: Face | None = None
+    expression: Expressions | None = None
 
     def value(self, name: str) -> float | None:
         """The value of a measure, also if it is a guess; None if there is none."""
@@ -125,6 +136,7 @@ def _measure(result: FrameResult, face: Face, number: int, settings: FaceSetting
         guesses=measured.guesses,
         z_scores=z_scores(measures, settings.norms),
         scale=scale,
+        face=face if settings.expressions else None,
     )
 
 

@@ -10,6 +10,8 @@ diagnosis.
 - `symmetry`: asymmetry
 - `uncertainty`, `radius_factors`: the error radius
 - `gaze`, `iris`, `gaze_factors`: where the eyes look
+- `expressions`, `expression_definitions`, `expression_features`, `expression_neutral`,
+  `expression_factors`, `bounded_fit`: how far brows, lids, jaw, lips and nose moved from rest
 - `events`, `event_config`: blinks, closed eyes and yawns in a video
 """
 

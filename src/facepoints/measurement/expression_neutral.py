@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_weights import HIDDEN, visibility_weights
 from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import HEAD_STD, MEAN_HEAD
 from facepoints.measurement.expression_factors import POPULATION_COVARIANCE, POPULATION_LENGTHS
 from facepoints.measurement.expression_features import (
@@ -88,12 +90,11 @@ def lengths_of(face: Face, pose: HeadPose, shape: Array, std: Array) -> Lengths:
     Raises:
         DataError: it has no such points.
     """
-    whole = face if face.landmarks is IBUG_68 else face.as_landmarks(IBUG_68)
-    points, sigma = whole.points.astype(np.float64), whole.radius.astype(np.float64) / DISC_90
+    points, sigma, visible = _of_68(face)
     doubt = sigma.copy()
-    if whole.visible is not None:  # a hidden point counts little
+    if visible is not None:  # a hidden point counts little
         people = (std * pose.scale) ** 2
-        weights = visibility_weights(whole.visible)
+        weights = visibility_weights(visible)
         doubt = np.sqrt((people + sigma**2) / weights - people)
     start = HeadFit(pose.turn[None], np.array([pose.scale]), pose.shift[None], np.zeros((1, 3, 3)))
     fit = start
@@ -108,11 +109,29 @@ def lengths_of(face: Face, pose: HeadPose, shape: Array, std: Array) -> Lengths:
     stretch = np.sqrt((back**2).sum(axis=1))  # of errors by turning the face to the front
     values, covariance = _measured(flat, sigma[:, None] / fit.scale[0] * stretch)
     hidden = np.zeros(len(NAMES), dtype=bool)
-    if whole.visible is not None:
-        seen = [whole.visible[list(FEATURE_POINTS[name])].mean() for name in NAMES]
+    if visible is not None:
+        seen = [visible[list(FEATURE_POINTS[name])].mean() for name in NAMES]
         hidden = np.array(seen) < HIDDEN
     slopes = fit.turn[0][:2, 2] / max(fit.turn[0][2, 2], 0.1)
     return Lengths(values, covariance, hidden, flat, slopes)
+
+
+def _of_68(face: Face) -> tuple[Array, Array, NDArray[np.float32] | None]:
+    """Points (68, 2), their standard deviations (68,) and visibilities (68,) or None."""
+    columns = _columns(face.landmarks)
+    if columns is None:
+        face, columns = face.as_landmarks(IBUG_68), np.arange(68)
+    points, radius = face.points[columns], face.radius[columns]
+    visible = None if face.visible is None else face.visible[columns]
+    return points.astype(np.float64), radius.astype(np.float64) / DISC_90, visible
+
+
+@lru_cache(maxsize=16)  # a video needs it in every frame
+def _columns(landmarks: LandmarkSet) -> NDArray[np.intp] | None:
+    """Columns of the 68 points; None if some must be computed."""
+    if not set(IBUG_68.names) <= set(landmarks.names):
+        return None
+    return np.array(landmarks.columns(IBUG_68.names))
 
 
 def _measured(flat: Array, sigma: Array) -> tuple[Array, Array]:

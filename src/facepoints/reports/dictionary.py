@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from facepoints.measurement.descriptions import DESCRIPTIONS, Description
+from facepoints.measurement.expression_definitions import EXPRESSIONS
 
 __all__ = [
     "SOURCES",
@@ -78,6 +79,24 @@ _PLAIN = {
         "too large to tell",
     ),
     "gaze_reason": ("", "why there is no gaze; empty if there is one"),
+    "smile": (
+        "",
+        "1 if the mean of mouthSmileLeft and mouthSmileRight is 0.3 or more, else 0; empty if they "
+        "cannot be had",
+    ),
+    "expression_neutral": (
+        "",
+        "what the expression is compared with: given (a picture at rest), video (the person's calm "
+        "frames) or population (the mean person)",
+    ),
+    "expression_reason": (
+        "",
+        "why coefficients of the expression are missing; empty if none is",
+    ),
+    **{
+        name: ("", f"{one.meaning}: 0 at rest, 1 for a full movement ({one.full}); {one.source}")
+        for name, one in EXPRESSIONS.items()
+    },
     "blink": ("", "1 in the frames of a blink, else 0; empty where blinks cannot be detected"),
     "eyes_closed": (
         "",
