@@ -37,14 +37,14 @@ _VIDEO = VideoOptions()
 _ResultsPath = Annotated[
     Path | None,
     option(
-        "Write the results to this .jsonl, .csv, .json (COCO keypoints), .xml (dlib's imglab) or "
-        ".pts file, or to this folder of .pts files.",
+        "Write the results to this .jsonl, .csv, .json (COCO keypoints), .parquet, .xml (dlib's "
+        "imglab) or .pts file, or to this folder of .pts files.",
         metavar="PATH",
         default_text="default: JSON lines on standard output",
     ),
 ]
 
-FormatName = Literal["jsonl", "csv", "coco", "pts", "dlib", "openface"]
+FormatName = Literal["jsonl", "csv", "coco", "pts", "parquet", "dlib", "openface"]
 """Keys of `results.formats.FORMATS`, whose import takes time."""
 
 _FormatOption = Annotated[

@@ -20,7 +20,7 @@ from facepoints.errors import WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.formats import FORMATS, add_extras, check_points, format_of
+from facepoints.results.formats import FORMATS, add_extras, check_format, format_of
 from facepoints.results.records import FrameResult, json_line, result_record
 from facepoints.results.resume import DRAWING_NAMES, ResumableRecords
 
@@ -153,7 +153,7 @@ class _Outputs:
         self._landmarks, self._out = output_landmarks(predictor, landmarks), out
         self._format = "" if out is None else format_of(out, format)
         if self._format:
-            check_points(self._format, self._landmarks)
+            check_format(self._format, self._landmarks)
         if out is None and drawn is None and sys.stdout is None:
             raise WriteError("standard output is closed; name a file to write with `out`")
         if out is not None and drawn is not None:

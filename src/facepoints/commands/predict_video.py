@@ -24,7 +24,7 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.formats import (
     FORMATS,
     add_extras,
-    check_points,
+    check_format,
     format_of,
     suffixes_text,
 )
@@ -109,7 +109,7 @@ def predict_videos(
     want = output_landmarks(predictor, landmarks)
     name = None if out is None else format_of(out, format)
     if name is not None:
-        check_points(name, want)
+        check_format(name, want)
     _check_outputs([video.name for video in videos], out, name, drawn or ())
     with ExitStack() as stack:
         output = _Output(predictor, want, radius, config, name, to_stdout=drawn is None)

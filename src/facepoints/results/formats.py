@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.errors import DataError, SettingsError
+from facepoints.errors import DataError, MissingExtraError, SettingsError
 from facepoints.inference.face import Face
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import IBUG_68
@@ -26,6 +27,7 @@ from facepoints.results.openface import (
     read_openface,
     write_openface,
 )
+from facepoints.results.parquet import read_parquet, write_parquet
 from facepoints.results.pts import read_pts, write_pts
 from facepoints.results.records import FrameResult, Record, RecordSource, result_record
 
@@ -34,7 +36,7 @@ __all__ = [
     "Format",
     "add_extras",
     "as_results",
-    "check_points",
+    "check_format",
     "common_landmarks",
     "format_of",
     "read_faces",
@@ -56,6 +58,7 @@ class Format:
         by_name: whether the format must be named, because another has its suffix.
         needs: points that must be computable from those of the faces; None: any do.
         extras: values of a face's record that only its image (H, W, 3) tells; None: there are none.
+        package: Python package that it needs, and the extra that installs it; None: it needs none.
     """
 
     write: Callable[[RecordSource, LandmarkSet, Path], None]
@@ -66,6 +69,7 @@ class Format:
     by_name: bool = False
     needs: LandmarkSet | None = None
     extras: Callable[[NDArray[np.uint8], Face], dict[str, Any]] | None = None
+    package: tuple[str, str] | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -73,6 +77,13 @@ FORMATS: dict[str, Format] = {
     "csv": Format(write_csv, read_csv, (".csv",), "table"),
     "coco": Format(write_coco, read_coco, (".json",), "COCO keypoints"),
     "pts": Format(write_pts, read_pts, (".pts",), "one face", holds_video=False),
+    "parquet": Format(
+        write_parquet,
+        read_parquet,
+        (".parquet",),
+        "Parquet table",
+        package=("pyarrow", "parquet"),
+    ),
     "dlib": Format(write_dlib, read_dlib, (".xml",), "dlib's imglab", holds_video=False),
     "openface": Format(
         write_openface,
@@ -124,9 +135,16 @@ def _named_format(path: Path, name: str, folder: bool) -> str:
     raise SettingsError(f"the format {name} goes to a file in {able}, got {path}")
 
 
-def check_points(name: str, landmarks: LandmarkSet) -> None:
-    """Raises DataError if a format cannot hold faces with these points."""
-    needs = FORMATS[name].needs
+def check_format(name: str, landmarks: LandmarkSet) -> None:
+    """Check that a format can be written, before any work is done.
+
+    Raises:
+        DataError: it cannot hold faces with these points.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    needs, package = FORMATS[name].needs, FORMATS[name].package
+    if package is not None and find_spec(package[0]) is None:
+        raise MissingExtraError(*package, f"the format {name}")
     if needs is not None:
         check_convertible(landmarks, needs)
 

@@ -40,6 +40,7 @@ __all__ = [
     "face_from_dict",
     "json_line",
     "landmarks_from_json",
+    "landmarks_to_json",
     "record",
     "result_record",
     "whole_number",
