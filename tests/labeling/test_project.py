@@ -229,6 +229,8 @@ def test_a_constant_habit_of_the_annotator_is_learned_after_20_faces(tmp_path: P
         states, hidden = ("confirmed",) * 68, np.zeros(68, dtype=bool)
         project.move(face, "anna", 0, Reading(guess, states, hidden, finished=True))
     assert project.refit_if_due()
+    begun = Views(project).face(project.state.faces[faces[0]], "anna")["prediction"]["points"]
+    assert abs(begun[8][1] - face_points(0)[8][1]) < 0.01  # as when its labeling began
     moved = project.guess(last).points - before
     assert 4.5 < moved[8][1] < 7.5
     assert np.abs(np.delete(moved, 8, axis=0)).max() < 0.5

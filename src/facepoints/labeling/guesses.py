@@ -118,21 +118,33 @@ class Guesser:
         """Whether all models give all points themselves."""
         return all(self._fit_of(key, state.models[key]).known.all() for key in state.models)
 
-    def refit(self, state: ProjectState, finished: Sequence[tuple[FaceRecord, Array]]) -> None:
-        """Fit to finished faces.
+    def fitted(
+        self, state: ProjectState, finished: Sequence[tuple[Seen | None, Array]]
+    ) -> dict[str, PointRegressor | None]:
+        """Regressions of finished faces, for each model. It changes nothing, and takes seconds for
+        thousands of faces.
 
         Args:
             state: the models.
-            finished: faces with the points (K, 2) of their labels, NaN where there is none.
+            finished: what a model sees of each face, and the points (K, 2) of its labels, NaN where
+                there is none.
         """
-        self.prepare(state)
-        self.tested = []
-        for key, landmarks in state.models.items():
-            some = [(f.seen, p) for f, p in finished if f.seen is not None and f.seen.model == key]
-            fit, some = self._fit_of(key, landmarks), some[-_MOST_FACES:]
-            fit.regressor = self._regressor(fit, some)
-            self.tested += self._test(fit, some)
-        self.finished = len(finished)
+        fits = {}
+        for key, landmarks in list(state.models.items()):
+            some = [(seen, p) for seen, p in finished if seen is not None and seen.model == key]
+            fits[key] = self._regressor(self._fit_of(key, landmarks), some[-_MOST_FACES:])
+        return fits
+
+    def take(self, fits: dict[str, PointRegressor | None], finished: int) -> None:
+        """Use regressions from now on.
+
+        Args:
+            fits: of `fitted`.
+            finished: number of faces that they were fitted on.
+        """
+        for key, regressor in fits.items():
+            self._fits[key].regressor = regressor
+        self.finished = finished
         self.revision += 1
         self._kept = {}
 
@@ -209,12 +221,10 @@ class Guesser:
             regressed, wide = fit.regressor.predict(given, points)
             points = np.where(np.isfinite(regressed), regressed, points)
             radius = np.where(np.isfinite(radius), radius, wide)
-        uses = fit.matrix > 0
-        guesses = []
-        for row, one in enumerate(seen):
-            visible = np.full(len(self.points), np.nan)
-            if one.visible is not None:
-                for k in np.flatnonzero(fit.known):
-                    visible[k] = one.visible[uses[k]].min()
-            guesses.append(Guess(points[row], radius[row], visible))
-        return guesses
+        visible = np.full(radius.shape, np.nan)
+        told = np.array([one.visible is not None for one in seen])
+        if told.any():
+            values = np.array([one.visible for one in seen if one.visible is not None])
+            for k in np.flatnonzero(fit.known):
+                visible[told, k] = values[:, fit.matrix[k] > 0].min(axis=1)
+        return [Guess(*rows) for rows in zip(points, radius, visible, strict=True)]

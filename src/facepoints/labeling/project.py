@@ -274,11 +274,17 @@ class Project:
             done = self.finished()
             if not refit_due(len(done), self.guesser.finished, self.guesser.direct(state)):
                 return False
-            self.guesser.refit(state, [(face, _labels(r)) for face, _, r in done])
-            for face in state.faces.values():
+            labels = [(face.seen, _labels(reading)) for face, _, reading in done]
+            names = state.points.names
+        fits = self.guesser.fitted(state, labels)  # meanwhile, people go on
+        with self._lock:
+            if self.state.points.names != names:
+                return False
+            self.guesser.take(fits, len(done))
+            for face in self.state.faces.values():
                 if not face.readings:
                     self.touch(face.id)
-            return True
+        return True
 
     def guess(self, face: FaceRecord) -> Guess:
         """The guess of a face."""

@@ -113,7 +113,10 @@ class PointRegressor:
             if not rows.any():
                 fits.append(None)
                 continue
-            inputs = bases.setdefault(rows.tobytes(), _Inputs(features[rows]))
+            same = rows.tobytes()
+            if same not in bases:
+                bases[same] = _Inputs(features[rows])
+            inputs = bases[same]
             if has_base[rows].all():
                 fit = _fit_point(inputs, wanted[rows, k] - base[rows, k], True)
             else:
@@ -138,9 +141,9 @@ class PointRegressor:
         """
         given = np.asarray(given, np.float64)
         count, wanted = len(given), len(self.fits)
-        points, radius = np.full((count, wanted, 2), np.nan), np.full((count, wanted), np.nan)
+        upright, radius = np.full((count, wanted, 2), np.nan), np.full((count, wanted), np.nan)
         if not count:
-            return points, radius
+            return upright, radius
         maps = [affine.fit_similarity(face, self.mean) for face in given]
         sizes = np.array([np.hypot(*matrix[:, 0]) for matrix in maps])
         features = _moved(maps, given).reshape(count, -1) - self.mean.ravel()
@@ -151,10 +154,9 @@ class PointRegressor:
             value = fit.offset + (features - fit.mean_input) @ fit.weights
             if base is not None:
                 value = value + np.where(np.isfinite(base[:, k]), base[:, k], 0.0)
-            for row, matrix in enumerate(maps):
-                points[row, k] = affine.invert(matrix) @ np.array([*value[row], 1.0])
+            upright[:, k] = value
             radius[:, k] = _RAYLEIGH_90 * fit.spread / sizes
-        return points, radius
+        return _moved([affine.invert(matrix) for matrix in maps], upright), radius
 
 
 def _procrustes_mean(given: Array) -> Array:

@@ -46,9 +46,9 @@ class Views:
 
     def face(self, face: FaceRecord, annotator: str) -> dict[str, Any]:
         """A face as one annotator sees it."""
-        state, guess = self.project.state, self.project.guess(face)
-        own = face.readings.get(annotator)
+        state, own = self.project.state, face.readings.get(annotator)
         by, shown = self._shown(face, annotator)
+        guess = _as_begun(self.project.guess(face), face.readings.get(by or ""))
         points, states, hidden = _filled(shown, guess, len(state.points))
         worth, reason = self._worth(state).get(face.id, (0.0, ""))
         return {
@@ -200,6 +200,21 @@ def _worths(guesses: Sequence[Guess]) -> list[tuple[float, str]]:
     known = np.isfinite(points).all(axis=2) & np.isfinite(radius)
     worth, reasons = worth_of_faces(points, radius, known)
     return [(round(float(w), 4), reason) for w, reason in zip(worth, reasons, strict=True)]
+
+
+def _as_begun(guess: Guess, own: OwnReading | None) -> Guess:
+    """The guess that a reading began with. A later fit does not move the points of a face that is
+    being labeled; only points that had no guess get one."""
+    if own is None:
+        return guess
+    points, radius = guess.points.copy(), guess.radius.copy()
+    before = min(len(points), len(own.shown[1]))
+    had = np.isfinite(own.shown[1][:before]) & np.isfinite(own.shown[0][:before]).all(axis=1)
+    points[:before][had], radius[:before][had] = (
+        own.shown[0][:before][had],
+        own.shown[1][:before][had],
+    )
+    return Guess(points, radius, guess.visible)
 
 
 def _filled(
