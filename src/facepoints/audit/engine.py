@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.audit import changes, copies, images, label_shapes
 from facepoints.audit.config import AUDIT_CONFIG, AuditConfig
-from facepoints.audit.fault import AuditResult
-from facepoints.audit.opinion import Progress, SecondOpinion
+from facepoints.audit.expectation import Expectation, expectation, frame_faces
+from facepoints.audit.fault import AuditResult, Fault
+from facepoints.audit.geometry import median_points, mirror_partners
+from facepoints.audit.naming import expected_of, name_fault
+from facepoints.audit.opinion import Progress, Readings, SecondOpinion
+from facepoints.audit.suspects import Finder, suspects
 from facepoints.datasets.samples import Samples
+from facepoints.errors import DataError
 
 __all__ = ["audit"]
+
+_PARTNER = 0.12  # eye distances that a mirror partner may lie off on the mean shape
+_FEW = 10  # rows below which labels cannot be compared with each other
 
 
 def audit(
@@ -39,5 +50,131 @@ def audit(
     Raises:
         DataError: there is no row, or no label.
     """
-    nan = np.full(faces.points.shape, np.nan, np.float32)
-    return AuditResult([], [], nan[:, 0, 0], nan, nan[..., 0], 0)
+    if not faces.labelled.any():
+        raise DataError("an audit needs labeled faces, the data have no label at all")
+    pictured = bool(np.any(faces.images))
+    readings = None
+    if second_opinion is not None and pictured:
+        readings = second_opinion(faces, progress)
+    return _Audit(faces, second_opinion, readings, settings, sets, split).result(pictured)
+
+
+class _Audit:
+    """The steps of one audit."""
+
+    def __init__(
+        self,
+        faces: Samples,
+        second_opinion: SecondOpinion | None,
+        readings: Readings | None,
+        settings: AuditConfig,
+        sets: NDArray[np.int64] | None,
+        split: NDArray[np.int64] | None,
+    ) -> None:
+        self.faces, self.opinion, self.readings = faces, second_opinion, readings
+        self.settings = settings
+        self.sets = np.zeros(len(faces), np.int64) if sets is None else np.asarray(sets)
+        self.split = split
+        self.folds = _folds(faces.group, settings)
+        self.notes: list[str] = []
+
+    def result(self, pictured: bool) -> AuditResult:
+        """All faults."""
+        findings: list[Fault] = []
+        pooled = replace(self.faces, scheme=np.zeros(len(self.faces), np.int16), schemes={"": ()})
+        first = self._expectation(pooled)
+        segments = self.sets
+        if first is not None:
+            found = changes.scheme_changes(self.faces, first, self.sets)
+            findings += found.faults
+            segments = found.segments
+        split_up = replace(
+            self.faces, scheme=segments.astype(np.int16), schemes=_schemes(self.faces, segments)
+        )
+        expected = self._expectation(split_up) if first is not None else None
+        faults: list[Fault] = []
+        if expected is not None:
+            faults += self._suspected(expected)
+        faults += copies.copied_rows(self.faces, expected, pictured)
+        faults += copies.filled_points(self.faces, self.sets)
+        if pictured and self.readings is not None and expected is not None:
+            faults += images.without_face(self.faces, self.readings, expected)
+            faults += images.duplicates(self.faces, expected, self.split)
+        if self.split is not None:
+            findings += images.leaks(self.faces, self.split)
+        return self._collected(expected, faults, findings)
+
+    def _expectation(self, faces: Samples) -> Expectation | None:
+        """Where labels are expected: by the second opinion, or by the other labels."""
+        if (
+            self.readings is not None
+            and self.opinion is not None
+            and (self.readings.score > 0).any()
+        ):
+            framed = frame_faces(faces, self.readings, self.opinion.landmarks)
+            return expectation(faces, framed, self.opinion.landmarks, self.folds)
+        if len(faces) < _FEW:
+            self.notes.append(
+                f"{len(faces)} rows are too few to compare labels with each other; "
+                f"{_FEW} are needed, or images."
+            )
+            return None
+        return label_shapes.expectation_of_labels(faces, self.folds)
+
+    def _suspected(self, expected: Expectation) -> list[Fault]:
+        finder = Finder(expected, self._mirror(expected), self.folds)
+        found = [name_fault(self.faces, expected, one) for one in suspects(finder)]
+        return [one for one in found if one.confidence >= self.settings.min_confidence]
+
+    def _mirror(self, expected: Expectation) -> NDArray[np.intp] | None:
+        """Mirror partners by the names of the points, or by their mean shape."""
+        if self.faces.landmarks.mirrorable:
+            return self.faces.landmarks.mirror
+        known = expected.mask.any(axis=0)
+        if not known.all():
+            return None
+        shape = median_points(expected.expected, expected.mask)
+        return mirror_partners(shape, _PARTNER)
+
+    def _collected(
+        self, expected: Expectation | None, faults: list[Fault], findings: list[Fault]
+    ) -> AuditResult:
+        faces = self.faces
+        points = np.full(faces.points.shape, np.nan, np.float32)
+        radius = np.full(faces.labelled.shape, np.nan, np.float32)
+        residual = np.full(len(faces), np.nan, np.float32)
+        checked = 0
+        if expected is not None:
+            checked = int(expected.mask.any(axis=1).sum())
+            count = expected.mask.sum(axis=1)
+            total = np.abs(expected.residual).sum(axis=1)
+            residual[count > 0] = (total / np.maximum(count, 1))[count > 0]
+            for row in range(len(faces)):
+                place = expected_of(expected, row)
+                if place is not None:
+                    points[row], radius[row] = place.points, place.radius
+        faults = [one for one in faults if one.confidence >= self.settings.min_confidence]
+        faults.sort(key=lambda one: -one.confidence)
+        return AuditResult(faults, findings, residual, points, radius, checked, self.notes)
+
+
+def _schemes(faces: Samples, segments: NDArray[np.int64]) -> dict[str, tuple[str, ...]]:
+    """Names of the schemes of segments: the scheme of the data that most of their rows have."""
+    named: dict[str, tuple[str, ...]] = {}
+    own = list(faces.schemes)
+    for number in range(int(segments.max()) + 1):
+        rows = faces.scheme[segments == number]
+        name = own[int(np.bincount(rows).argmax())] if len(rows) and own else ""
+        while name in named:
+            name += " "
+        named[name] = ()
+    return named
+
+
+def _folds(group: NDArray[np.str_], settings: AuditConfig) -> NDArray[np.intp]:
+    """Number of the fold of each row; a group is in one fold."""
+    names, member = np.unique(group, return_inverse=True)
+    order = np.random.default_rng(settings.seed).permutation(len(names))
+    if len(names) < settings.folds:
+        return np.random.default_rng(settings.seed).permutation(len(group)) % settings.folds
+    return (order % settings.folds)[member].astype(np.intp)
