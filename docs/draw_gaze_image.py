@@ -3,7 +3,7 @@
     python docs/draw_gaze_image.py
 
 The photo is `skimage.data.astronaut()` (NASA, public domain); the faces are of
-`facepoints.datasets.synthetic`, with their irises moved by 0.14 eye lengths.
+`facepoints.datasets.synthetic`, with eyes that look 22 degrees aside.
 """
 
 from __future__ import annotations
@@ -17,22 +17,16 @@ from skimage import data
 
 import facepoints
 from facepoints.datasets import synthetic
-from facepoints.datasets.synthetic import paint
 
 OUT = Path(__file__).parent / "images" / "gaze.jpg"
 SIDE = 256
+ROW, AWAY = 3, 22.0
+"""The rendered face, and the degrees by which its eyes look aside."""
 
 
-def turned(row: int, shift: float) -> NDArray[np.uint8]:
-    """A rendered face (SIDE, SIDE, 3) with its irises moved to the right of the image."""
-    draw = paint.eyes
-    paint.eyes = lambda canvas, points, look, *_: draw(
-        canvas, points, look, np.array([shift, 0.0]), 0.0
-    )
-    try:
-        gray = synthetic._face(row, 7, SIDE)[0]
-    finally:
-        paint.eyes = draw
+def turned(yaw: float) -> NDArray[np.uint8]:
+    """A rendered face (SIDE, SIDE, 3) whose eyes look aside by degrees."""
+    gray = synthetic.render_gaze([(yaw, 0.0)] * (ROW + 1), seed=7, size=SIDE).images[ROW]
     return np.repeat(gray[..., None], 3, axis=2)
 
 
@@ -62,7 +56,7 @@ def main() -> None:
     """Write the picture."""
     model = facepoints.load()
     photo = np.ascontiguousarray(data.astronaut()[0:SIDE, 96 : 96 + SIDE])
-    images = [photo, turned(3, 0.14), turned(3, -0.14)]
+    images = [photo, turned(AWAY), turned(-AWAY)]
     row = np.hstack([arrows(image, model) for image in images])
     cv2.imwrite(str(OUT), row[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +18,14 @@ from skimage import data
 import facepoints
 from facepoints.cli.main import main
 from facepoints.datasets import synthetic
-from facepoints.datasets.synthetic import paint
-from facepoints.errors import DataError
+from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
 from facepoints.inference.eye_closure import EyeClosure
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.mean_head import MEAN_HEAD
 from facepoints.measurement.gaze import CAMERA_ANGLE, EYE_RADIUS, gaze
-from facepoints.measurement.gaze_factors import OFFSET
+from facepoints.measurement.gaze_factors import OFFSET, SHIFT
 from facepoints.measurement.head_position import MM_PER_UNIT
 
 UNIT = 200.0  # pixels between the outer eye corners
@@ -45,7 +46,8 @@ def painted(yaw: float, pitch: float, turn: float = 0.0) -> tuple[NDArray[np.uin
     for sign, eye in EYES.items():
         outline = points[eye]
         middle = (outline[0] + outline[3]) / 2
-        center = middle + mm * (rotation[:2] @ (np.array(OFFSET) * (sign, 1, 1)) + looks)
+        found = rotation[:2] @ (np.array(OFFSET) * (sign, 1, 1)) + (SHIFT, 0)
+        center = middle + mm * (found + looks)
         mask, iris = np.zeros_like(image), np.zeros_like(image)
         fixed = np.rint(outline * 16).astype(np.int32)
         cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, 4)
@@ -87,7 +89,9 @@ def test_the_head_turns_and_the_eyes_stay_on_the_camera(turn: float) -> None:
     assert along.head_yaw == pytest.approx(0, abs=9)
 
 
-def test_a_mirrored_face_looks_the_other_way() -> None:
+def test_a_mirrored_face_looks_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a painted face has none of the network's errors to one side
+    monkeypatch.setattr(sys.modules["facepoints.measurement.gaze"], "SHIFT", 0.0)
     image, face = painted(14, 4, 10)
     columns = [IBUG_68.names.index(IBUG_68.names[k]) for k in IBUG_68.mirror]
     points = affine.apply(affine.mirror_matrix(image.shape[1]), face.points)[columns]
@@ -98,24 +102,30 @@ def test_a_mirrored_face_looks_the_other_way() -> None:
     assert other.head_yaw == pytest.approx(-here.head_yaw, abs=0.7)
 
 
-def test_turned_eyes_of_synthetic_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The irises of painted people are moved sideways by up to 0.16 eye lengths."""
-    model, draw, moved = facepoints.load(), paint.eyes, np.linspace(-0.16, 0.16, 24)
-    values = []
-    for row, shift in enumerate(moved):
+def test_turned_eyes_of_synthetic_people() -> None:
+    """Rendered eyes turn to both sides, and up and down with their lids."""
+    model = facepoints.load()
+    directions = [*((float(yaw), 0.0) for yaw in np.linspace(-25, 25, 24)),
+                  *((0.0, float(pitch)) for pitch in np.linspace(-15, 15, 12))]  # fmt: skip
+    images = synthetic.render_gaze(directions, seed=7).images
+    aside, upward = [], []
+    for image, (yaw, pitch) in zip(images, directions, strict=True):
+        for face in model(image)[:1]:
+            with suppress(DataError):
+                seen = gaze(image, face)
+                (upward if yaw == 0 else aside).append(
+                    (yaw + pitch, seen.yaw if yaw else seen.pitch)
+                )
+    for values, correlation, slope in ((aside, 0.7, 0.5), (upward, 0.3, 0.1)):
+        true, found = np.array(values).T
+        assert len(values) >= 10
+        assert np.corrcoef(true, found)[0, 1] > correlation
+        assert np.polyfit(true, found, 1)[0] > slope
 
-        def eyes(canvas, points, look, gaze_, closed, shift=shift) -> None:
-            draw(canvas, points, look, np.array([shift, 0.0]), 0.0)
 
-        monkeypatch.setattr(paint, "eyes", eyes)
-        image = synthetic._face(row, 7, 192)[0]
-        (face, *_) = model(image) or [None]
-        if face is not None:
-            values.append((shift, gaze(image, face).yaw))
-    shifts, yaws = np.array(values).T
-    assert len(values) > 15
-    assert np.corrcoef(shifts, yaws)[0, 1] > 0.6
-    assert 60 < np.polyfit(shifts, yaws, 1)[0] < 250  # degrees per eye length; 140 for 25 mm
+def test_the_direction_of_rendered_eyes_is_checked() -> None:
+    with pytest.raises(SettingsError, match="angles of up to 60 degrees"):
+        synthetic.render_gaze([(70, 0)])
 
 
 def test_a_photo_of_somebody_who_looks_at_the_camera() -> None:

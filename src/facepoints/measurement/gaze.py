@@ -3,9 +3,9 @@
 The iris is found in the image (`iris`). It turns with the eyeball, and its pupil lies about 10 mm
 from the center of rotation. Seen from far away, it moves by 10 mm times the sine of the angle. The
 center follows from the corners of the eye and the head pose (`OFFSET`, measured on people who look
-at the camera). Both eyes are averaged: each eye's axis of sight differs from its pupil's axis by
-about 5 degrees, to the left in one eye and to the right in the other, and eyes that look at a near
-thing turn inward.
+at the camera, or at marks around it). Both eyes are averaged: each eye's axis of sight differs from
+its pupil's axis by about 5 degrees, to the left in one eye and to the right in the other, and eyes
+that look at a near thing turn inward.
 
 This is coarse. Where the pupils are 60 pixels apart, one pixel is 5 degrees. Trackers with infrared
 lights and a calibration for each person reach 1 degree.
@@ -18,6 +18,7 @@ Eye).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,12 +28,24 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.imaging.image_io import to_gray
 from facepoints.inference.face import Face
-from facepoints.measurement.gaze_factors import OFFSET
+from facepoints.measurement.gaze_factors import OFFSET, RADIUS_FACTORS, SHIFT, TURN_RADII
 from facepoints.measurement.head_position import MM_PER_UNIT
 from facepoints.measurement.iris import find_iris
 from facepoints.measurement.pose import DISC_90, INTERVAL_90, HeadPose, head_pose
 
-__all__ = ["CAMERA_ANGLE", "EYE_RADIUS", "EyeMove", "Gaze", "eye_move", "gaze"]
+__all__ = [
+    "CAMERA_ANGLE",
+    "EYE_RADIUS",
+    "NO_IRIS",
+    "EyeMove",
+    "Gaze",
+    "angles_of",
+    "eye_move",
+    "eye_turns",
+    "gaze",
+    "mean_turn",
+    "spread_of",
+]
 
 Array = NDArray[np.floating]
 
@@ -41,6 +54,9 @@ EYE_RADIUS = 10.5
 CAMERA_ANGLE = 12.0
 """Angle in degrees between gaze and camera up to which somebody looks at the camera. It holds 9 of
 10 people who do."""
+
+NO_IRIS = "no iris seen"
+"""Reason of an eye without a dark disc where an iris can be."""
 
 _OPEN = 0.12  # opening of the lids below which the iris is covered, height over width
 _CLOSED = 0.5  # probability of a closed eye from which it is not used
@@ -51,7 +67,7 @@ _IRIS_RADIUS = 0.06  # 90 % error radius of an iris, over the length of the eye
 _IRIS_PIXELS = 0.5  # the same in pixels, which adds to it
 _FARTHEST = 1.2  # offset of an iris in eye radii; farther out, it cannot be
 _STEEPEST = 0.9  # an eye turns by 64 degrees at most
-_SCALE_RADIUS = 0.13  # 90 % radius over the angle: pupils are 63 +- 3.6 mm apart, eyes +- 5 %
+_MOST_TURN = 60.0  # degrees; larger turns of the head count as this one
 _WIDEST = 40.0  # degrees; with a larger radius the direction says nothing
 _SIDES = {"right": -1.0, "left": 1.0}
 """Sign of x on the head of the subject's eyes."""
@@ -120,30 +136,47 @@ def gaze(image: NDArray[np.uint8], face: Face) -> Gaze:
             no eye that is seen, open and large enough.
     """
     pose, gray = head_pose(face), to_gray(image)
-    reasons, moves, stds, used = [], [], [], []
-    for side, sign in _SIDES.items():
-        seen = eye_move(gray, face, pose, side)
-        if isinstance(seen, str):
-            reasons.append(f"{side} eye: {seen}")
+    seen = {side: eye_move(gray, face, pose, side) for side in _SIDES}
+    turned = eye_turns(seen, pose, OFFSET, SHIFT)
+    if not turned:
+        reasons = {side: move if isinstance(move, str) else NO_IRIS for side, move in seen.items()}
+        raise DataError("; ".join(f"{side} eye: {reason}" for side, reason in reasons.items()))
+    mean, std = mean_turn(turned)
+    found = _gaze_of(mean, std, pose, "both" if len(turned) == 2 else next(iter(turned)))
+    alone = {side: _vector(move) for side, (move, _) in turned.items()}
+    return replace(found, right_vector=alone.get("right"), left_vector=alone.get("left"))
+
+
+def eye_turns(
+    seen: Mapping[str, EyeMove | str], pose: HeadPose, offset: Sequence[float] | Array, shift: float
+) -> dict[str, tuple[Array, float]]:
+    """How far the irises are from where they are if the eyes look at the camera, and the standard
+    deviation: (2,) right and down, in eye radii. Eyes that cannot be used are left out.
+
+    Args:
+        seen: of both eyes, as `eye_move` returns it.
+        pose: of the head.
+        offset, shift: `gaze_factors.OFFSET` and `SHIFT`.
+    """
+    turned = {}
+    for side, move in seen.items():
+        if isinstance(move, str):
             continue
-        offset = (pose.turn[:2] * (sign, 1, 1)) @ np.array(OFFSET)
-        move = (seen.millimeters - offset) / EYE_RADIUS
-        if np.hypot(*move) > _FARTHEST:
-            reasons.append(f"{side} eye: no iris seen")
-            continue
-        moves.append(move)
-        stds.append(seen.radius / EYE_RADIUS / DISC_90)
-        used.append(side)
-    if not moves:
-        raise DataError("; ".join(reasons))
-    weights = 1 / np.square(stds)
-    mean = weights @ np.array(moves) / weights.sum()
+        ahead = (pose.turn[:2] * (_SIDES[side], 1, 1)) @ np.asarray(offset) + (shift, 0)
+        turn = (move.millimeters - ahead) / EYE_RADIUS
+        if np.hypot(*turn) <= _FARTHEST:
+            turned[side] = turn, move.radius / EYE_RADIUS / DISC_90
+    return turned
+
+
+def mean_turn(turned: Mapping[str, tuple[Array, float]]) -> tuple[Array, Array]:
+    """The mean (2,) of `eye_turns`, and its standard deviation (2,)."""
+    moves = np.array([move for move, _ in turned.values()])
+    weights = np.array([std**-2 for _, std in turned.values()])
     std = np.sqrt(1 / weights.sum()) * np.ones(2)
     if len(moves) == 2:  # eyes that disagree
         std = np.hypot(std, np.abs(moves[1] - moves[0]) / 4)
-    found = _gaze_of(mean, std, pose, "both" if len(used) == 2 else used[0])
-    alone = {side: _vector(move) for side, move in zip(used, moves, strict=True)}
-    return replace(found, right_vector=alone.get("right"), left_vector=alone.get("left"))
+    return weights @ moves / weights.sum(), std
 
 
 def eye_move(gray: NDArray[np.uint8], face: Face, pose: HeadPose, side: str) -> EyeMove | str:
@@ -177,7 +210,7 @@ def eye_move(gray: NDArray[np.uint8], face: Face, pose: HeadPose, side: str) -> 
         return "too small"
     iris = find_iris(gray, corners, outline)
     if iris is None or iris.contrast < _CONTRAST:
-        return "no iris seen"
+        return NO_IRIS
     mm = MM_PER_UNIT / pose.scale
     radii = face.radius[face.landmarks.columns(tuple(names))].astype(np.float64)
     error = np.hypot(_IRIS_RADIUS * length, _IRIS_PIXELS)
@@ -189,20 +222,19 @@ def eye_move(gray: NDArray[np.uint8], face: Face, pose: HeadPose, side: str) -> 
 
 def _gaze_of(move: Array, std: Array, pose: HeadPose, eyes: str) -> Gaze:
     """The gaze of a mean offset (2,) in eye radii, with its standard deviation (2,)."""
-    vector = _vector(move)
+    vector, (yaw, pitch) = angles_of(move)
     ahead = -vector[2]
     direction = np.array([*vector[:2], ahead])  # z to the camera
-    yaw, pitch = _angles(direction)
-    slope = np.array([1 / max(ahead, 0.3), 1 / max(math.cos(math.radians(pitch)), 0.3)])
-    from_points = np.rad2deg(INTERVAL_90 * std) * slope
-    radius = np.minimum(np.hypot(from_points, _SCALE_RADIUS * np.array([yaw, pitch])), 180.0)
+    from_points, turn = spread_of(vector, std, pose)
+    parts = from_points * RADIUS_FACTORS, turn * np.array(TURN_RADII)
+    radius = np.minimum(np.hypot(*parts), 180.0)
+    angle = math.degrees(math.acos(min(ahead, 1.0)))
     head_yaw, head_pitch = _angles(_rotation(pose).T @ direction)
     head_radius = np.minimum(np.hypot(radius, pose.radius[:2]), 180.0)
-    angle = math.degrees(math.acos(min(ahead, 1.0)))
     known = bool(radius.max() <= _WIDEST)
     return Gaze(
-        yaw,
-        pitch,
+        float(yaw),
+        float(pitch),
         (float(radius[0]), float(radius[1])),
         head_yaw,
         head_pitch,
@@ -212,6 +244,26 @@ def _gaze_of(move: Array, std: Array, pose: HeadPose, eyes: str) -> Gaze:
         angle <= CAMERA_ANGLE if known else None,
         eyes,
     )
+
+
+def angles_of(move: Array) -> tuple[tuple[float, float, float], Array]:
+    """Unit vector in camera axes, and yaw and pitch (2,) in degrees, of a turn (2,) of the eyes in
+    eye radii."""
+    x, y, z = vector = _vector(move)
+    return vector, np.array(_angles(np.array([x, y, -z])))
+
+
+def spread_of(
+    vector: tuple[float, float, float], std: Array, pose: HeadPose
+) -> tuple[Array, float]:
+    """The two parts of the radius before their factors: that of irises and corners (2,) in degrees
+    of yaw and pitch, and the angle of the gaze or the head to the camera."""
+    ahead = -vector[2]
+    pitch = math.asin(-vector[1])
+    slope = np.array([1 / max(ahead, 0.3), 1 / max(math.cos(pitch), 0.3)])
+    angle = math.degrees(math.acos(min(ahead, 1.0)))
+    head = min(math.hypot(pose.yaw, pose.pitch), _MOST_TURN)
+    return np.rad2deg(INTERVAL_90 * std) * slope, max(angle, head)
 
 
 def _vector(move: Array) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Numbers of the gaze that were measured on people who look at the camera.
+"""Numbers of the gaze that were measured on people who look in known directions.
 
 The command that writes them into this file, to run again when the built-in network changes:
 
@@ -7,8 +7,20 @@ The command that writes them into this file, to run again when the built-in netw
 
 from __future__ import annotations
 
-__all__ = ["OFFSET"]
+__all__ = ["OFFSET", "RADIUS_FACTORS", "SHIFT", "TURN_RADII"]
 
-OFFSET: tuple[float, float, float] = (-0.07, -3.17, -1.90)
+OFFSET: tuple[float, float, float] = (0.26, -3.30, -3.99)
 """Millimeters from the middle of the corners of the left eye to its center of rotation, on the
-head: to the subject's left, down, and to the camera. The right eye is its mirror image."""
+head: to the subject's left, down, and to the camera. The right eye is its mirror image. By anatomy,
+the center lies about 5 mm behind the corners."""
+
+SHIFT: float = -0.60
+"""Millimeters by which irises are found too far to the right of the image, compared to the corners
+of the eye: the network errs to one side, in photos and in their mirror images."""
+
+RADIUS_FACTORS: tuple[float, float] = (0.92, 0.99)
+"""Factors of the radius of yaw and pitch that follows from the errors of irises and corners."""
+
+TURN_RADII: tuple[float, float] = (0.24, 0.44)
+"""What adds to the radius of yaw and pitch, as a fraction of the angle between the camera and the
+gaze or the head, whichever is larger."""
