@@ -1,6 +1,7 @@
 """Faces that `facepoints blur` covers, and places that it covers by mistake: plain and careful.
 
-    python benchmarks/blur.py               # half an hour; needs ../shared/data
+    python benchmarks/blur.py                   # an hour; needs ../shared/data
+    python benchmarks/blur.py --keep FOLDER     # in pieces: FOLDER keeps what was measured
 
 A face counts as covered if all its labelled points without the jaw lie in covered regions: brows,
 eyes, nose and mouth. On held-out people:
@@ -20,9 +21,11 @@ Results: benchmarks/results/blur.json and blur.md.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +33,14 @@ import numpy as np
 from support import tables
 from support.cli import make_parser
 from support.cover import Cover, covered_parts, ellipse, heads_by_angle, turning_video
-from support.faces import FaceSet, read_sets
+from support.faces import FaceSet, Split, read_sets
 from support.scenes import CROWD, crowds, subset, turned_or_shrunk
 from support.sets import INNER, PUPILS, SETS
 
+from facepoints._util.files import write_json
 from facepoints.api import load
 from facepoints.commands.blur_search import BlurSearch, make_search
+from facepoints.commands.blur_settings import COVER_SCORE
 from facepoints.imaging.image_io import read_image
 
 WAYS = {"plain": "plain", "careful": "`--careful`"}
@@ -45,99 +50,140 @@ BANDS = ((0, 24), (24, 48), (48, 96), (96, 10_000))
 _COLUMNS = [*INNER, *PUPILS]
 
 
-def of_set(searches: Mapping[str, BlurSearch], faces: FaceSet) -> dict[str, Cover]:
-    """What each way covers in the photos of a set, with the size of every face."""
+def kept(folder: Path | None, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `make` returns, from a file of the folder if it was made before."""
+    if folder is None:
+        return make()
+    file = folder / f"{name}.json".replace(" ", "-")
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(file, make())
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def of_set(search: BlurSearch, faces: FaceSet) -> dict[str, Any]:
+    """What is covered in the photos of a set, with the size of every face: a `Cover` as JSON."""
     photo, sizes = faces.photo, faces.box_side
-    covers = {way: Cover() for way in searches}
+    cover = Cover()
     for number, file in enumerate(faces.photos):
         image = read_image(file)
         rows = np.flatnonzero(photo == number)
         points = [faces.points[row, _COLUMNS][faces.labelled[row, _COLUMNS]] for row in rows]
-        for way, search in searches.items():
-            started = time.perf_counter()
-            regions = covered_parts(search, image)
-            covers[way].seconds.append(time.perf_counter() - started)
-            covers[way].add(points, regions, sizes[rows], [faces.names[row] for row in rows])
-    return covers
+        started = time.perf_counter()
+        regions = covered_parts(search, image)
+        cover.seconds.append(time.perf_counter() - started)
+        cover.add(points, regions, sizes[rows], [faces.names[row] for row in rows])
+    return asdict(cover)
 
 
-def of_heads(searches: Mapping[str, BlurSearch], data: Path, count: int) -> dict[str, Any]:
-    """Covered heads of Pointing'04, by the angle between the head and the camera."""
-    report: dict[str, Any] = {}
-    for band, heads in heads_by_angle(data, count).items():
-        covers = {way: Cover() for way in searches}
-        for file, box in heads:
-            image = read_image(file)
-            for way, search in searches.items():
-                regions = covered_parts(search, image)
-                covers[way].add([ellipse(box)], regions, [box[2]], [file.name])
-        report[band] = {way: cover.dict() for way, cover in covers.items()}
-    return report
+def of_heads(search: BlurSearch, heads: Sequence[tuple[Path, list[float]]]) -> dict[str, Any]:
+    """Covered heads of Pointing'04, as `of_set`."""
+    cover = Cover()
+    for file, box in heads:
+        regions = covered_parts(search, read_image(file))
+        cover.add([ellipse(box)], regions, [box[2]], [file.name])
+    return asdict(cover)
 
 
-def of_negatives(searches: Mapping[str, BlurSearch], files: Sequence[Path]) -> dict[str, Any]:
+def of_negatives(search: BlurSearch, files: Sequence[Path]) -> dict[str, Any]:
     """Covered places in pictures without a face."""
-    report = {}
-    for way, search in searches.items():
-        found = [len(covered_parts(search, read_image(file))) for file in files]
-        report[way] = {
-            "pictures": len(files),
-            "with_a_cover": sum(n > 0 for n in found),
-            "covers": sum(found),
-        }
-    return report
+    found = [len(covered_parts(search, read_image(file))) for file in files]
+    return {
+        "pictures": len(files),
+        "with_a_cover": sum(n > 0 for n in found),
+        "covers": sum(found),
+        "files": [file.name for file, n in zip(files, found, strict=True) if n],
+    }
 
 
-def measure(data: Path, count: int, made: int, names: Sequence[str]) -> dict[str, Any]:
-    """All figures.
+@dataclass(frozen=True)
+class Counts:
+    """How much is measured.
 
-    Args:
-        count: most faces of a set, heads of an angle, pictures without a face.
+    Attributes:
+        faces: most faces of a set, heads of an angle, pictures without a face.
         made: made pictures of a kind.
     """
-    model = load()
-    searches = {way: make_search(model, careful=way == "careful") for way in WAYS}
-    sets = read_sets(data, names)
-    report: dict[str, Any] = {"sets": {}, "made": {}}
-    every = {way: Cover() for way in WAYS}
+
+    faces: int
+    made: int
+
+
+def measure_way(
+    search: BlurSearch,
+    way: str,
+    data: Path,
+    counts: Counts,
+    sets: dict[str, Split],
+    keep: Path | None,
+) -> dict[str, dict[str, Any]]:
+    """All figures of one way."""
+
+    def covers(name: str, faces: Callable[[], FaceSet]) -> Cover:
+        print(way, name, flush=True)
+        return Cover(**kept(keep, f"{way} {name}", lambda: of_set(search, faces())))
+
+    report: dict[str, dict[str, Any]] = {"sets": {}, "made": {}, "heads": {}}
+    every = Cover()
     for name, split in sets.items():
-        print(name, flush=True)
-        covers = of_set(searches, subset(split.held_out, count))
-        report["sets"][SETS[name].title] = {way: cover.dict() for way, cover in covers.items()}
-        for way, cover in covers.items():
-            every[way].join(cover)
-    report["by_size"] = {way: cover.by_size(BANDS) for way, cover in every.items()}
+        cover = covers(SETS[name].title, lambda one=split: subset(one.held_out, counts.faces))
+        report["sets"][SETS[name].title] = cover.dict()
+        every.join(cover)
+    report["by_size"] = {"bands": every.by_size(BANDS)}
     whole = sets["lfpw"].held_out if "lfpw" in sets else next(iter(sets.values())).held_out
-    some = subset(whole, made)
-    with tempfile.TemporaryDirectory() as name:
+    some = subset(whole, counts.made)
+    with tempfile.TemporaryDirectory() as folder:
         for kind, amounts in (("size", SIZES), ("turn", TURNS)):
             for amount in amounts:
-                faces = turned_or_shrunk(some, Path(name), kind, amount)
                 title = f"{amount} px" if kind == "size" else f"turned by {amount}°"
-                report["made"][title] = {w: c.dict() for w, c in of_set(searches, faces).items()}
+                cover = covers(
+                    title, lambda k=kind, a=amount: turned_or_shrunk(some, Path(folder), k, a)
+                )
+                report["made"][title] = cover.dict()
         for side in CROWDS:
-            print(f"crowd of {side} px", flush=True)
-            faces = crowds(whole, Path(name), max(1, made // CROWD), side)
-            report["made"][f"crowd of {side} px"] = {
-                w: c.dict() for w, c in of_set(searches, faces).items()
-            }
-    report["heads"] = of_heads(searches, data, count)
-    report["video"] = turning_video(searches, data)
-    negatives = sorted((data / "negatives").glob("*.jpg"))
-    report["negatives"] = of_negatives(searches, negatives[:: max(1, len(negatives) // count)])
+            title, count = f"crowd of {side} px", max(1, counts.made // CROWD)
+            cover = covers(title, lambda s=side, n=count: crowds(whole, Path(folder), n, s))
+            report["made"][title] = cover.dict()
+    for band, heads in heads_by_angle(data, counts.faces).items():
+        found = kept(keep, f"{way} heads {band}", lambda h=heads: of_heads(search, h))
+        report["heads"][band] = Cover(**found).dict()
+    report["video"] = kept(keep, f"{way} video", lambda: turning_video({way: search}, data)[way])
+    files = sorted((data / "negatives").glob("*.jpg"))
+    some_files = files[:: max(1, len(files) // counts.faces)]
+    report["negatives"] = kept(keep, f"{way} negatives", lambda: of_negatives(search, some_files))
+    return report
+
+
+def measure(
+    data: Path, counts: Mapping[str, Counts], names: Sequence[str], keep: Path | None
+) -> dict[str, Any]:
+    """All figures of each way in `counts`."""
+    model = load(min_score=COVER_SCORE)
+    sets = read_sets(data, names)
+    ways = {
+        way: measure_way(make_search(model, careful=way == "careful"), way, data, some, sets, keep)
+        for way, some in counts.items()
+    }
+    report: dict[str, Any] = {}
+    for part in ("sets", "made", "heads"):
+        titles = next(iter(ways.values()))[part]
+        report[part] = {t: {way: one[part][t] for way, one in ways.items()} for t in titles}
+    report["by_size"] = {way: one["by_size"]["bands"] for way, one in ways.items()}
+    for part in ("video", "negatives"):
+        report[part] = {way: one[part] for way, one in ways.items()}
     return report
 
 
 def cover_table(rows: dict[str, dict[str, Any]], first: str) -> tables.Cells:
-    """Covered faces: a row per set or kind, columns for both ways."""
-    heads = [f"{text}: {what}" for text in WAYS.values() for what in ("covered %", "missed")]
-    times = [f"{text}: ms" for text in WAYS.values()]
-    cells = [[first, "faces", *heads, *times]]
+    """Covered faces: a row per set or kind, columns for each way."""
+    keys = ("faces", "covered %", "missed", "ms")
+    some = next(iter(rows.values()))
+    cells = [[first, *(f"{WAYS[way]}: {key}" for way in some for key in keys)]]
     for title, ways in rows.items():
-        line = [title, str(next(iter(ways.values()))["faces"])]
+        line = [title]
         for row in ways.values():
-            line += [f"{100 * row['covered']:.2f}", str(row["faces"] - row["whole"])]
-        for row in ways.values():
+            line += [str(row["faces"]), f"{100 * row['covered']:.2f}"]
+            line += [str(row["faces"] - row["whole"])]
             line.append("" if row["ms"] is None else f"{row['ms']:.0f}")
         cells.append(line)
     return cells
@@ -147,9 +193,9 @@ def size_table(rows: dict[str, list[dict[str, Any]]]) -> tables.Cells:
     """Covered faces of all sets by their size."""
     bands = next(iter(rows.values()))
     cells = [["size of the face, px", *(b["band"] for b in bands)]]
-    cells.append(["faces", *(str(b["faces"]) for b in bands)])
     for way, parts in rows.items():
         shares = ["" if b["covered"] is None else f"{100 * b['covered']:.2f}" for b in parts]
+        cells.append([f"{WAYS[way]}: faces", *(str(b["faces"]) for b in parts)])
         cells.append([f"{WAYS[way]}: covered %", *shares])
     return cells
 
@@ -193,8 +239,18 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
     parser.add_argument("--count", type=int, default=150, help="most faces of a set")
     parser.add_argument("--made", type=int, default=60, help="made pictures of a kind")
+    parser.add_argument("--careful-count", type=int, help="the same for --careful; 0: without it")
+    parser.add_argument("--careful-made", type=int, help="the same for --careful")
+    parser.add_argument("--keep", type=Path, help="folder for what was measured")
     options = parser.parse_args()
-    report = measure(options.data, options.count, options.made, options.sets)
+    careful = Counts(
+        options.count if options.careful_count is None else options.careful_count,
+        options.made if options.careful_made is None else options.careful_made,
+    )
+    counts = {"plain": Counts(options.count, options.made)}
+    if careful.faces:
+        counts["careful"] = careful
+    report = measure(options.data, counts, options.sets, options.keep)
     tables.write(options.out, "blur", report, show(report))
 
 

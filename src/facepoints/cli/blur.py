@@ -12,6 +12,7 @@ from facepoints._util.text_files import formulas_kept
 from facepoints.cli.options import Inputs, PredictorOptions, VideoOptions, group
 from facepoints.cli.output import ERR, note
 from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, outputs
+from facepoints.commands.blur_settings import COVER_SCORE
 from facepoints.drawing.blur import BlurStyle
 from facepoints.errors import DataError, SettingsError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["blur"]
 
-_DEFAULT = PredictorOptions()
+_DEFAULT = PredictorOptions(min_score=COVER_SCORE)
 _VIDEO = VideoOptions()
 _LISTED = 5  # images or videos that are named as doubtful
 
@@ -55,8 +56,8 @@ def blur(
         bool,
         flag(
             "Miss fewer faces, at the price of time and of covered places that are no face: "
-            "search at every angle and with more pixels, cover every face with a score of 0.05 or "
-            "more, search every frame of a video, and cover faces for longer before and after "
+            "search at every angle, take more candidates, cover every face with a score of 0.05 "
+            "or more, search every frame of a video, and cover faces for longer before and after "
             "they are seen."
         ),
     ] = False,

@@ -18,7 +18,8 @@ SURE_SCORE = 0.9
 
 _CAREFUL_SCORE = 0.05
 _FLOOR, _CAREFUL_FLOOR = 0.15, 0.02  # scores from which a place without a cover is doubtful
-_CAREFUL_SIDES, _CAREFUL_DETECTOR = (320, 640), 0.05
+_SIDES = 320, 640  # pixels of both searches of the built-in detector
+_CAREFUL_DETECTOR = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,19 @@ class BlurSearch:
 def make_search(model: FaceModel, careful: bool = False) -> BlurSearch:
     """The search of a model.
 
+    The built-in detector searches twice, with more pixels the second time.
+
     Args:
         model: its minimum score is that of a face that is covered.
         careful: fewer faces are missed, and more places without a face are covered: faces at any
-            angle, with more pixels, from a score of 0.05, in every frame of a video, and for a
-            second before and after they are seen. Only the built-in detector sees more pixels.
+            angle, from a score of 0.05, in every frame of a video, and for a second before and
+            after they are seen. The built-in detector takes more candidates.
     """
     min_score = min(model.min_score, _CAREFUL_SCORE) if careful else model.min_score
     detector = model.detector
-    if careful and isinstance(detector, BuiltinDetector):
-        detector = BuiltinDetector.load(
-            side=_CAREFUL_SIDES[0], more_sides=_CAREFUL_SIDES[1:], min_score=_CAREFUL_DETECTOR
-        )
+    if isinstance(detector, BuiltinDetector) and not detector.more_sides:
+        least = _CAREFUL_DETECTOR if careful else detector.min_score
+        detector = BuiltinDetector.load(side=_SIDES[0], more_sides=_SIDES[1:], min_score=least)
     finder = FaceModel(
         model.model,
         detector,

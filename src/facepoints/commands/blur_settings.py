@@ -13,7 +13,11 @@ from facepoints.drawing.face_region import FaceRegion, face_region
 from facepoints.drawing.palette import Color, as_color
 from facepoints.inference.face import Face
 
-__all__ = ["BlurSettings"]
+__all__ = ["COVER_SCORE", "BlurSettings"]
+
+COVER_SCORE = 0.3
+"""Score from which the command covers a face. It is lower than for other uses: a face that is
+missed is worse than a place that is covered by mistake."""
 
 
 @dataclass(frozen=True)
