@@ -224,7 +224,7 @@ def test_a_constant_habit_of_the_annotator_is_learned_after_20_faces(tmp_path: P
     last = project.state.faces[faces[-1]]
     before = project.guess(last).points
     for face in faces[:REFIT_EVERY]:
-        guess = project.guess(project.state.faces[face]).points
+        guess = project.guess(project.state.faces[face]).points.copy()
         guess[8] += (0, 6)  # the chin is lower here
         states, hidden = ("confirmed",) * 68, np.zeros(68, dtype=bool)
         project.move(face, "anna", 0, Reading(guess, states, hidden, finished=True))
