@@ -13,6 +13,7 @@ from typing import get_args
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
@@ -24,10 +25,12 @@ from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
+from facepoints.measurement.expressions import Neutral, expressions
 from facepoints.measurement.gaze_factors import OFFSET
 from facepoints.measurement.head_position import MM_PER_UNIT, project
 from facepoints.results.formats import FORMATS, format_of
 from facepoints.results.openface import euler_angles, openface_columns
+from facepoints.results.openface_units import ACTION_UNITS
 from facepoints.results.records import FrameResult
 
 SIZE = (480, 640)
@@ -289,3 +292,41 @@ def test_seventy_points_become_the_68(tmp_path: Path) -> None:
     facepoints.write_faces([FrameResult("a", [whole], SIZE)], tmp_path / "o.csv", "openface")
     (back,) = facepoints.read_faces(tmp_path / "o.csv")
     np.testing.assert_array_equal(back.faces[0].points, face.points)
+
+
+def test_action_units_are_those_of_the_coefficients(tmp_path: Path) -> None:
+    """A person of a video who opens the mouth: the intensity is 5 times the coefficient."""
+    at_rest = projected_head(MEAN_HEAD)
+    wide = MEAN_HEAD.copy()
+    wide[[55, 56, 57, 58, 59, 65, 66, 67], 1] += 0.2
+    wide[[7, 8, 9], 1] += 0.14
+    wide[[48, 54, 60, 64], 1] += 0.066
+    faces = [at_rest] * 6 + [projected_head(wide)] * 3
+    results = [
+        FrameResult("a.mp4", [replace(face, track_id=4)], SIZE, frame=n, time=n / 25, video="a.mp4")
+        for n, face in enumerate(faces)
+    ]
+    facepoints.write_faces(results, tmp_path / "o.csv", "openface")
+    rows = table(tmp_path / "o.csv")
+    units = [name for name in rows[0] if name.startswith("AU")]
+    assert units == list(ACTION_UNITS)
+    assert all(0 <= float(row[name]) <= 5 for row in rows for name in units)
+    assert [float(row["AU26_r"]) for row in rows[:6]] == [0] * 6
+    jaw = expressions(faces[-1], Neutral.of_video(faces))["jawOpen"].value
+    assert float(rows[-1]["AU26_r"]) == pytest.approx(5 * jaw, abs=0.01)
+    assert 2 < float(rows[-1]["AU26_r"]) < 5
+    assert all(float(rows[-1][name]) < 1 for name in units if name != "AU26_r")
+
+
+def projected_head(head: NDArray[np.float64]) -> Face:
+    points = (head[:, :2] * 90 + (300, 200)).astype(np.float32)
+    return Face(affine.bounding_box(points), 0.9, points, np.full(68, 0.4, np.float32), IBUG_68)
+
+
+def test_action_units_of_a_face_that_is_turned_away_are_blank(tmp_path: Path) -> None:
+    turn = cv2.Rodrigues(np.array([0, np.deg2rad(70), 0.0]))[0]
+    result = FrameResult("a.jpg", [projected_head(MEAN_HEAD @ turn.T)], SIZE)
+    facepoints.write_faces([result], tmp_path / "o.csv", "openface")
+    (row,) = table(tmp_path / "o.csv")
+    assert {row[name] for name in ACTION_UNITS} == {""}
+    assert row["pose_Rx"]

@@ -47,6 +47,7 @@ MAX_TURN = 40.0
 """Degrees of yaw or pitch beyond which the depth of a face hides its expression."""
 
 _CALM = 1 / 3  # of the frames of a video are taken as the person at rest
+_MOST_SEEN = 600  # frames of a video that are looked at, evenly spread
 _MOST_FRAMES = 9.0  # whose errors count as independent: those of one person's frames are alike
 _FIXED = np.isin(np.arange(68), (36, 39, 42, 45, *range(27, 36)))  # corners of the eyes, nose
 _OWN_STD = 0.010  # of these points about a person's own head
@@ -199,7 +200,7 @@ class Neutral:
             DataError: no face can be used.
         """
         found = []
-        for face in faces:
+        for face in faces[:: len(faces) // _MOST_SEEN + 1]:
             try:
                 found.append(rest_lengths(face))
             except DataError:

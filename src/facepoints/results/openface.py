@@ -32,6 +32,7 @@ from facepoints.measurement.head_position import (
     assumed_focal_length,
     head_transform,
 )
+from facepoints.results.openface_units import ACTION_UNITS, Tracks, track_neutrals, unit_cells
 from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict
 
 __all__ = [
@@ -74,10 +75,12 @@ def openface_columns() -> list[str]:
     - pose_Rx, pose_Ry, pose_Rz: pitch, yaw and roll of the head in radians, relative to the camera:
       the rotation is Rx Ry Rz in these axes.
     - x_0 to x_67, y_0 to y_67: the points in pixels; the center of the top-left pixel is (0, 0).
+    - AU01_r to AU45_r: intensities of action units, 0 to 5 (`openface_units`). In a video, people
+      are compared with their own calm frames, else with the mean person.
     - file: the image or video, which tables of OpenFace do not name.
     """
     points = [f"{axis}_{number}" for axis in "xy" for number in range(68)]
-    return [*_FIRST, *_GAZE, *_POSE, *points, "file"]
+    return [*_FIRST, *_GAZE, *_POSE, *points, *ACTION_UNITS, "file"]
 
 
 def face_extras(image: NDArray[np.uint8], face: Face) -> dict[str, Any]:
@@ -126,14 +129,15 @@ def write_openface(records: RecordSource, landmarks: LandmarkSet, out: Path) -> 
         WriteError: `out` cannot be written.
     """
     check_convertible(landmarks, IBUG_68)
+    neutrals = track_neutrals(records, landmarks)
     with atomic_file(out) as temporary, open_text(temporary) as file:
         write_row(file, openface_columns())
         for record in records():
-            for row in _rows(record, landmarks):
+            for row in _rows(record, landmarks, neutrals):
                 write_row(file, row)
 
 
-def _rows(record: Record, landmarks: LandmarkSet) -> Iterator[list]:
+def _rows(record: Record, landmarks: LandmarkSet, neutrals: Tracks) -> Iterator[list]:
     size = record.get("height", 0), record.get("width", 0)
     time = record.get("time")
     for number, data in enumerate(record.get("faces", ())):
@@ -147,6 +151,8 @@ def _rows(record: Record, landmarks: LandmarkSet) -> Iterator[list]:
         row += _gaze_cells(data.get("gaze") or {})
         row += [_short(value) for value in _pose(face, size)]
         row += [points[k][axis] for axis in (0, 1) for k in columns]
+        own = None if face.track_id is None else neutrals.get((record["file"], face.track_id))
+        row += unit_cells(face, own)
         yield [*row, record["file"]]
 
 
