@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from audit_samples import COUNT, OFF, SHIFTED, SWAPPED, perfect_audit, planted, truth
+from audit_samples import COUNT, OFF, SECOND, SHIFTED, SWAPPED, perfect_audit, planted, truth
 from page_server import chromium
 from report_pages import read_page
 
@@ -17,6 +17,7 @@ from facepoints.audit import AUDIT_CONFIG, AuditResult, Cause, Fault
 from facepoints.datasets.fixes import Change, Fix, read_fixes
 from facepoints.datasets.mending import apply_fixes
 from facepoints.datasets.samples import Samples
+from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.reports.audit import Proof, write_audit_report
 from facepoints.reports.audit_list import describe_changes, list_faults
 
@@ -50,6 +51,18 @@ def test_of_two_fixes_of_one_label_only_the_more_certain_is_chosen() -> None:
     ]
     chosen = list_faults(result, faces, SETS, mend_above=0.95)
     assert [one.mend for one in chosen] == [True, True, False, False, False]
+
+
+def test_rows_with_a_scheme_of_their_own_need_no_new_one() -> None:
+    faces, result = found()
+    scheme = np.zeros(COUNT, np.int16)
+    scheme[list(SECOND)] = 1
+    schemes = {"first": KAGGLE_15.names, "second": KAGGLE_15.names}
+    apart = replace(faces, scheme=scheme, schemes=schemes)
+    one = list_faults(result, apart, SETS)[0]
+    assert (one.fault.cause, one.fixes, one.mend) == (Cause.SCHEME_CHANGE, (), False)
+    assert "nothing to do" in one.words
+    assert list_faults(result, faces, SETS)[0].mend
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def _sentences(
     if not listed:
         return ["No fault was found. That is no proof that there is none."]
     true = sum(one.fault.confidence for one in listed)
-    hard = sum(not one.fixes for one in listed)
+    hard = sum(not one.words for one in listed)
     sentences = [
         f"By the confidence of each, about {true:.0f} of the {count_noun(len(listed), 'fault')} "
         f"will be true and {len(listed) - true:.0f} will not. Look before you mend: an unusual "

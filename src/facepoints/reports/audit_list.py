@@ -35,7 +35,7 @@ class ListedFault:
         fault: what the audit found.
         rows: the identity of each of its rows: a fix that leaves the row out.
         fixes: those that the audit suggests; empty: a person has to look.
-        words: what the fixes do, in words; empty if there are none.
+        words: what the fixes do, in words, or why none is needed; empty if a person has to look.
         mend: True if the fixes are chosen before anybody has looked.
     """
 
@@ -77,14 +77,28 @@ def list_faults(
             "sets": sets,
             "names": names,
         }
-        fixes = suggest_fixes(faces, fault.rows, fault.suggestion, **common)
+        changes = [c for c in fault.suggestion if not _is_done(c, fault.rows, faces)]
+        fixes = suggest_fixes(faces, fault.rows, changes, **common)
         rows = suggest_fixes(faces, fault.rows, [Change("drop")], **common)
-        of_first = [Change(f.action, f.values) for f in fixes[: len(fault.suggestion)]]
+        of_first = [Change(f.action, f.values) for f in fixes[: len(changes)]]
         words = describe_changes(of_first, len(fault.rows))
+        if fault.suggestion and not changes:
+            words = "nothing to do, since these rows have a marking scheme of their own"
         listed.append(
-            ListedFault(number, fault, tuple(rows), tuple(fixes), words, chosen[number - 1])
+            ListedFault(
+                number, fault, tuple(rows), tuple(fixes), words, bool(fixes) and chosen[number - 1]
+            )
         )
     return listed
+
+
+def _is_done(change: Change, rows: Sequence[int], faces: Samples) -> bool:
+    """True if no other row has a marking scheme of these rows, so that they need no new one."""
+    if change.action != "scheme":
+        return False
+    others = np.ones(len(faces), dtype=bool)
+    others[list(rows)] = False
+    return not set(faces.scheme[others].tolist()) & set(faces.scheme[list(rows)].tolist())
 
 
 def _chosen(faults: Sequence[Fault], mend_above: float) -> list[bool]:
