@@ -21,9 +21,6 @@ covariance:
   doi:10.1080/01621459.1957.10501379).
 - Faces and their mirror images count alike. A small part of the covariance is replaced by its
   diagonal.
-
-The smooth kernel for points of which no errors are known is the likeliest one for the errors of the
-68 points.
 """
 
 from __future__ import annotations
@@ -45,7 +42,6 @@ from facepoints.datasets import readers
 from facepoints.datasets.combine import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
-from facepoints.labeling.covariance import SmoothKernel, likely_kernel
 from facepoints.labeling.shape_learning import BuiltinErrors, upright_errors
 from facepoints.labeling.shape_model import ShapeModel, face_frame
 from facepoints.landmarks.known_sets import OPENPOSE_70
@@ -62,8 +58,6 @@ MAX_ERROR = 0.2
 """Maximum mean error of the labeled face's prediction, as a fraction of the face's side."""
 DIAGONAL = 0.05
 """Part of the covariance that is replaced by its diagonal."""
-START = SmoothKernel(0.1, 0.6)
-"""The kernel if there were no faces."""
 RIDGE = 1.0
 """Penalty of the pupils' regression, in faces."""
 
@@ -180,12 +174,11 @@ def main(recipe: Recipe) -> None:
     moments = (1 - DIAGONAL) * moments + DIAGONAL * np.diag(np.diagonal(moments))
     pupils = joined([errors_of(recipe.data, name) for name in WITH_PUPILS])
     covariance = with_pupils(moments, pupils)
-    kernel = likely_kernel(values, np.ones(values.shape, bool), mean_face()[:68], START)
     radius = np.exp(np.log(full.radius).mean(axis=0))
     radius = (radius + radius[OPENPOSE_70.mirror]) / 2
     model = ShapeModel(OPENPOSE_70.names, mean_face(), covariance)
-    print(f"# validation errors are {np.sqrt(scale):.2f} times the others'; {kernel}")
-    text = json.dumps(BuiltinErrors(model, radius, kernel).to_dict(), separators=(",", ":"))
+    print(f"# validation errors are {np.sqrt(scale):.2f} times the others'")
+    text = json.dumps(BuiltinErrors(model, radius).to_dict(), separators=(",", ":"))
     print(f"# {len(text) / 1024:.0f} KB")
     if recipe.install:
         write_text(weights.LABEL_COVARIANCE, text + "\n")

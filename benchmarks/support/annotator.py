@@ -173,7 +173,9 @@ def after(landmarks: LandmarkSet, labeled: Labeled, seen: Seen) -> Placing:
         predicted = np.where(np.isfinite(left_out), left_out, predicted)
     guesses = Placing(landmarks, regressor, None, count)
     radius = guesses.guess(seen)[1] if count else np.zeros((0, k))
-    model = shape_model_for(landmarks, predicted, labeled.points, labeled.known, radius)
+    model = shape_model_for(
+        landmarks, predicted, labeled.points, labeled.known, radius, seen.points
+    )
     return Placing(landmarks, regressor, model, count)
 
 

@@ -74,17 +74,17 @@ def test_a_point_that_nobody_labeled_has_no_place() -> None:
 
 def test_where_the_model_gives_the_point_only_a_difference_that_is_sure_is_added() -> None:
     random = np.random.default_rng(3)
-    given, _ = faces(40)
+    given, _ = faces(120)
     size = size_of(given)[:, None, None]
     direct = np.stack([given[:, 36], given[:, 36], given[:, 8]], axis=1)
     labels = direct + random.normal(0, 0.01, direct.shape) * size
-    upright = PointRegressor.fit(given, labels, np.ones((40, 3), bool), direct)
+    upright = PointRegressor.fit(given, labels, np.ones((120, 3), bool), direct)
     points, _ = upright.predict(given, direct)
     away = np.linalg.norm(points - direct, axis=-1) / size[..., 0]
     assert away.mean() < 0.004  # noise of 0.01 moves nothing
     shifted = direct.astype(np.float64)
     shifted[:, 0] += 0.3 * (given[:, 8] - given[:, 36])
-    sure = PointRegressor.fit(given, shifted, np.ones((40, 3), bool), direct)
+    sure = PointRegressor.fit(given, shifted, np.ones((120, 3), bool), direct)
     points, _ = sure.predict(given, direct)
     assert (np.linalg.norm(points - shifted, axis=-1) / size[..., 0]).mean() < 0.01
 

@@ -1,49 +1,27 @@
-"""Covariances of the errors of points: converted to other points, smooth, learned from few faces.
+"""Covariances of the errors of points: converted to other points, learned from few faces.
 
 All are (2 K, 2 K) in the order x0, y0, x1, y1, ..., in the upright frame of the face.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SmoothKernel", "converted", "extended", "learned", "likely_kernel", "per_axis"]
+__all__ = ["FOLLOWS", "LENGTH", "SMOOTH", "VARIANCE", "converted", "learned", "per_axis"]
 
 Array = NDArray[np.float64]
 
+VARIANCE = 1 / (-2 * np.log(0.1))
+"""Variance of a point on each axis, in squared 90 % radii, if errors are normal."""
+FOLLOWS, SMOOTH, LENGTH = 0.3, 0.3, 0.1
+"""Of the variance of a new point's error, the part that goes with the errors of the model's points
+around it, and the part that it shares with other new points nearby (to `LENGTH` times the size of
+the face). The rest is its own. Chosen on the validation people of `recipes/points_data.py` in
+street photos and portraits; values nearby need as many moves, within 3 %."""
 _FAR = 3.0
 """A face whose errors are larger than so many times the median face's counts as if they were that
 large: most such faces are another face, or a label that slipped."""
-_FEW = 5
-"""Faces below which a kernel is not fitted."""
-_LENGTHS = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
-_SHARES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-"""Kernels to choose from."""
-
-
-@dataclass(frozen=True)
-class SmoothKernel:
-    """Errors of points that lie close together are alike: the prior of points nothing is known of.
-
-    The covariance of two points at distance d, in variances of one point, on each axis:
-    ``shared * exp(-(d / length)^2 / 2)``; a point with itself has 1.
-
-    Attributes:
-        length: in sizes of the face (the longer side of the box of the mean shape).
-        shared: part of a point's variance that its neighborhood has in common, [0, 1).
-    """
-
-    length: float
-    shared: float
-
-    def __call__(self, first: Array, second: Array, size: float) -> Array:
-        """Correlations (M, N) of points (M, 2) with other points (N, 2) of a face of this size. The
-        part that is a point's own is left out."""
-        away = np.linalg.norm(first[:, None] - second[None], axis=-1)
-        return self.shared * np.exp(-0.5 * (away / (self.length * size)) ** 2)
 
 
 def per_axis(matrix: Array) -> Array:
@@ -51,85 +29,41 @@ def per_axis(matrix: Array) -> Array:
     return np.kron(matrix, np.eye(2))
 
 
-def converted(covariance: Array, radius: Array, weights: Array) -> tuple[Array, Array]:
-    """The covariance of points that are means of other points: W C W^T.
+def converted(
+    covariance: Array, radius: Array, weights: Array, given: NDArray[np.bool_], shape: Array
+) -> Array:
+    """The covariance of points of which a model gives some, and others are new.
+
+    A given point is a mean of the model's points: W C W^T. The error of a new point is the sum of
+    three: of the model's errors around it (W interpolates them), of errors that it shares with the
+    new points nearby (a Gaussian process on the mean face with the kernel
+    exp(-distance^2 / 2 length^2)), and of its own.
 
     Args:
-        covariance: (2 M, 2 M) in units of each point's radius.
+        covariance: (2 M, 2 M) of the model's points, in units of each point's radius.
         radius: (M,) radii that are typical for a face, in any unit.
-        weights: (K, M), rows that sum to 1.
+        weights: (K, M), rows that sum to 1; or 0 for a new point of which it is not known where on
+            the model's face it lies.
+        given: (K,) the points that the model gives.
+        shape: (K, 2) mean positions.
 
     Returns:
-        The covariance (2 K, 2 K) in units of the radii (K,) that prediction gives such points (root
-        mean square, see `Face.as_landmarks`), and these radii.
+        (2 K, 2 K) in units of each point's radius. That of a given point is the root mean square of
+        the radii of its parts (`Face.as_landmarks`).
     """
     mixed = per_axis(weights * radius)
-    wide = np.sqrt(weights @ radius**2)
-    scale = np.repeat(np.where(wide > 0, wide, 1), 2)
-    return mixed @ covariance @ mixed.T / scale[:, None] / scale, wide
-
-
-def extended(
-    covariance: Array, known: NDArray[np.bool_], shape: Array, kernel: SmoothKernel, variance: float
-) -> Array:
-    """Add points of which no errors were measured, by a Gaussian process on the mean face.
-
-    Their errors are predicted from those of the known points by the smooth kernel (kriging). What
-    the kernel leaves open is added as variance of their own. The block of the known points stays.
-
-    Args:
-        covariance: (2 M, 2 M) of the M known points, in units of radii.
-        known: (K,) which points these are.
-        shape: (K, 2) mean positions of all points.
-        kernel: of errors.
-        variance: of a new point's error on each axis, in squared radii.
-
-    Returns:
-        (2 K, 2 K).
-    """
+    whole = mixed @ covariance @ mixed.T
+    part = np.diagonal(whole).reshape(-1, 2).mean(axis=1)
+    follows = np.where(part > 0, FOLLOWS, 0.0)
+    around = np.sqrt(follows * VARIANCE / np.where(part > 0, part, 1))
+    mean = 1 / np.sqrt(np.where(given, np.abs(weights) @ radius**2, 1))
+    scale = np.repeat(np.where(given, mean, around), 2)
+    shares = np.where(part > 0, SMOOTH, SMOOTH + FOLLOWS) * ~given
+    away = np.linalg.norm(shape[:, None] - shape[None], axis=-1)
     size = max(float(np.ptp(shape, axis=0).max()), 1e-9)
-    own = (1 - kernel.shared) * np.eye(len(shape))
-    prior = kernel(shape, shape, size) + own
-    new = ~known
-    follows = np.linalg.solve(prior[np.ix_(known, known)], prior[np.ix_(known, new)]).T
-    left = prior[np.ix_(new, new)] - follows @ prior[np.ix_(known, new)]
-    follows, rows, others = per_axis(follows), np.repeat(known, 2), np.repeat(new, 2)
-    whole = np.zeros((2 * len(shape), 2 * len(shape)))
-    whole[np.ix_(rows, rows)] = covariance
-    whole[np.ix_(others, rows)] = follows @ covariance
-    whole[np.ix_(rows, others)] = covariance @ follows.T
-    whole[np.ix_(others, others)] = follows @ covariance @ follows.T + variance * per_axis(left)
-    return whole
-
-
-def likely_kernel(
-    errors: Array, seen: NDArray[np.bool_], shape: Array, otherwise: SmoothKernel
-) -> SmoothKernel:
-    """The smooth kernel under which errors are most likely (maximum marginal likelihood, Rasmussen
-    and Williams 2006, 5.4.1). Each point has a variance of its own.
-
-    Args:
-        errors: (N, 2 K), 0 where not seen.
-        seen: (N, 2 K). Only faces with all points count.
-        shape: (K, 2) mean positions.
-        otherwise: the answer if fewer than five faces have all points.
-    """
-    whole = seen.all(axis=1)
-    if whole.sum() < _FEW or not seen.shape[1]:
-        return otherwise
-    axes = np.moveaxis(errors[whole].reshape(int(whole.sum()), -1, 2), 2, 0)
-    values = np.concatenate(list(axes))  # both axes alike
-    values = values / np.sqrt(np.maximum((values**2).mean(axis=0), 1e-12))
-    size = max(float(np.ptp(shape, axis=0).max()), 1e-9)
-
-    def doubt(kernel: SmoothKernel) -> float:
-        factor = np.linalg.cholesky(
-            kernel(shape, shape, size) + (1 - kernel.shared) * np.eye(len(shape))
-        )
-        white = np.linalg.solve(factor, values.T)
-        return float((white**2).sum() / 2 + len(values) * np.log(np.diagonal(factor)).sum())
-
-    return min((SmoothKernel(n, s) for n in _LENGTHS for s in _SHARES), key=doubt)
+    shared = np.exp(-0.5 * (away / (LENGTH * size)) ** 2) * np.sqrt(np.outer(shares, shares))
+    own = np.diag((1 - follows - shares) * ~given)
+    return whole * scale[:, None] * scale + VARIANCE * per_axis(shared + own)
 
 
 def learned(errors: Array, seen: NDArray[np.bool_], prior: Array) -> Array:

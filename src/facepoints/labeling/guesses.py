@@ -9,7 +9,7 @@ the finished faces, from the first of them on (`regression`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from facepoints.labeling.point_set import PointSet
 from facepoints.labeling.regression import PointRegressor
 from facepoints.labeling.state import FaceRecord, ProjectState, Seen
 from facepoints.landmarks.conversion import conversion_matrix
+from facepoints.landmarks.known_sets import OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["REFIT_EVERY", "Guess", "Guesser", "Tested", "refit_due"]
@@ -60,11 +61,13 @@ class Tested:
         points: (K, 2) the prediction in pixels, NaN where there is none.
         radius: (K,) its 90 % radius.
         labels: (K, 2) where a person put the points, NaN where they did not.
+        seen: (70, 2) the points of the built-in model, NaN if another model saw the face.
     """
 
     points: Array
     radius: Array
     labels: Array
+    seen: Array
 
 
 def refit_due(finished: int, fitted: int, direct: bool) -> bool:
@@ -120,9 +123,9 @@ class Guesser:
 
     def fitted(
         self, state: ProjectState, finished: Sequence[tuple[Seen | None, Array]]
-    ) -> dict[str, PointRegressor | None]:
-        """Regressions of finished faces, for each model. It changes nothing, and takes seconds for
-        thousands of faces.
+    ) -> dict[str, tuple[PointRegressor | None, list[Tested]]]:
+        """Regressions of finished faces, for each model, and what they predict for these faces. It
+        changes nothing, and takes seconds for thousands of faces.
 
         Args:
             state: the models.
@@ -132,18 +135,26 @@ class Guesser:
         fits = {}
         for key, landmarks in list(state.models.items()):
             some = [(seen, p) for seen, p in finished if seen is not None and seen.model == key]
-            fits[key] = self._regressor(self._fit_of(key, landmarks), some[-_MOST_FACES:])
+            some = some[-_MOST_FACES:]
+            fit = self._fit_of(key, landmarks)
+            regressor = self._regressor(fit, some)
+            builtin = landmarks.names == OPENPOSE_70.names
+            tested = self._test(replace(fit, regressor=regressor), some, builtin)
+            fits[key] = (regressor, tested)
         return fits
 
-    def take(self, fits: dict[str, PointRegressor | None], finished: int) -> None:
+    def take(
+        self, fits: dict[str, tuple[PointRegressor | None, list[Tested]]], finished: int
+    ) -> None:
         """Use regressions from now on.
 
         Args:
             fits: of `fitted`.
             finished: number of faces that they were fitted on.
         """
-        for key, regressor in fits.items():
+        for key, (regressor, _) in fits.items():
             self._fits[key].regressor = regressor
+        self.tested = [one for _, tested in fits.values() for one in tested]
         self.finished = finished
         self.revision += 1
         self._kept = {}
@@ -162,18 +173,23 @@ class Guesser:
         except DataError:  # all points of a face at one place
             return None
 
-    def _test(self, fit: _Fit, faces: Sequence[tuple[Seen, Array]]) -> list[Tested]:
-        """Where finished faces would be predicted without their labels."""
+    def _test(self, fit: _Fit, faces: Sequence[tuple[Seen, Array]], builtin: bool) -> list[Tested]:
+        """Where finished faces would be predicted without their labels.
+
+        Args:
+            builtin: whether the model's points are those of the built-in model.
+        """
         if not faces:
             return []
         seen = [one for one, _ in faces]
+        unseen = np.full((len(OPENPOSE_70), 2), np.nan)
         points = self._direct(fit, np.array([one.points for one in seen]))
         if fit.regressor is not None:
             points = np.where(np.isfinite(fit.regressor.left_out), fit.regressor.left_out, points)
         guesses = self._compute(fit, seen)
         return [
-            Tested(row, guess.radius, labels)
-            for row, guess, (_, labels) in zip(points, guesses, faces, strict=True)
+            Tested(row, guess.radius, labels, one.points if builtin else unseen)
+            for row, guess, (one, labels) in zip(points, guesses, faces, strict=True)
         ]
 
     def _direct(self, fit: _Fit, given: Array) -> Array:

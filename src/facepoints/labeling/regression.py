@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 
 _PENALTIES = np.concatenate([np.geomspace(1e-5, 10, 13), [np.inf]])  # of squared face sizes
 _ROUNDS = 3  # of the Procrustes mean
-_DIRECT = 20  # faces from which a difference to the model is more than a constant
+_DIRECT = 100  # faces from which a difference to the model is more than a constant
 _SAFE = 0.1  # smoothing of the interpolation while too few faces show which is best
 _FIRST = 0.08  # radius in face sizes, as if two faces had shown it
 _RAYLEIGH_90 = 2.1460  # 90 % quantile of a distance in the plane over the deviation of an axis

@@ -186,8 +186,9 @@ class Session:
         predicted = np.array([one.points for one in tested]).reshape(-1, count, 2)
         radius = np.array([one.radius for one in tested]).reshape(-1, count)
         labeled = np.array([one.labels for one in tested]).reshape(-1, count, 2)
+        seen = np.array([one.seen for one in tested]) if tested else None
         known = np.isfinite(labeled).all(axis=2)
-        model = shape_model_for(landmarks, predicted, labeled, known, radius)
+        model = shape_model_for(landmarks, predicted, labeled, known, radius, seen)
         self._shape = (self._shape[0] + 1, None if model is None else model.to_dict())
         self._shape_of = current
 

@@ -3,8 +3,8 @@
 - Points that the built-in model gives, itself or as means of its points, have the covariance of its
   errors, which the package holds (`weights.LABEL_COVARIANCE`, made by
   `recipes/label_covariance.py`).
-- Other points get the errors of their neighbors on the mean face, by a Gaussian process
-  (`covariance.extended`), as smooth as finished faces show (`covariance.likely_kernel`).
+- The errors of other points go with those of the model's points around them and of other new points
+  nearby (`covariance.converted`).
 - As faces are finished, their errors are blended in, the more the more faces there are
   (`covariance.learned`).
 """
@@ -22,26 +22,20 @@ from numpy.typing import NDArray
 from facepoints import weights
 from facepoints.errors import DataError, ModelError
 from facepoints.imaging import affine
-from facepoints.labeling.covariance import (
-    SmoothKernel,
-    converted,
-    extended,
-    learned,
-    likely_kernel,
-)
+from facepoints.labeling.covariance import converted, learned
+from facepoints.labeling.interpolation import interpolation_weights
 from facepoints.labeling.shape_model import ShapeModel
 from facepoints.landmarks.conversion import conversion_matrix
 from facepoints.landmarks.known_sets import OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["MOST_POINTS", "VARIANCE", "BuiltinErrors", "builtin_errors", "shape_model_for"]
+__all__ = ["MOST_POINTS", "BuiltinErrors", "builtin_errors", "shape_model_for"]
 
 Array = NDArray[np.float64]
 
 MOST_POINTS = 300
 """Larger point sets have no shape model: the page would be too slow."""
-VARIANCE = 1 / (-2 * np.log(0.1))
-"""Variance of a point on each axis, in squared 90 % radii, if errors are normal."""
+_SMOOTHING = 0.03  # of the interpolation of the model's errors
 _ROUNDS = 4  # of the mean shape of labeled faces
 _MEAN_FACES = 200  # the newest faces, that the mean shape is made of
 
@@ -53,29 +47,21 @@ class BuiltinErrors:
     Attributes:
         model: its 70 points.
         radius: (70,) typical radii, as fractions of the face's size.
-        kernel: the smooth kernel that comes closest to the covariance.
     """
 
     model: ShapeModel
     radius: Array
-    kernel: SmoothKernel
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, which `from_dict` reads."""
-        kernel = {"length": self.kernel.length, "shared": self.kernel.shared}
-        return {
-            "shape": self.model.to_dict(),
-            "radius": np.round(self.radius, 5).tolist(),
-            "kernel": kernel,
-        }
+        return {"shape": self.model.to_dict(), "radius": np.round(self.radius, 5).tolist()}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> BuiltinErrors:
         """Inverse of `to_dict`. Raises DataError if a part is wrong."""
         try:
-            kernel = SmoothKernel(float(data["kernel"]["length"]), float(data["kernel"]["shared"]))
             model = ShapeModel.from_dict(data["shape"])
-            return cls(model, np.array(data["radius"], dtype=np.float64), kernel)
+            return cls(model, np.array(data["radius"], dtype=np.float64))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not the errors of a model: {error!r}") from error
 
@@ -100,6 +86,7 @@ def shape_model_for(
     labeled: NDArray,
     known: NDArray[np.bool_],
     radius: NDArray,
+    seen: NDArray | None = None,
 ) -> ShapeModel | None:
     """The shape model of a point set.
 
@@ -110,6 +97,8 @@ def shape_model_for(
         labeled: (N, K, 2) where a person put the points.
         known: (N, K) which points a person put.
         radius: (N, K) 90 % radii of the predictions in pixels; NaN where there was none.
+        seen: (N, 70, 2) the points of `OPENPOSE_70` that the model saw in these faces, NaN for one
+            of another model. They tell where on the face new points lie. None: not known.
 
     Returns:
         The model. None for more than `MOST_POINTS` points, and for points that the built-in model
@@ -129,18 +118,46 @@ def shape_model_for(
     matrix, given = conversion_matrix(OPENPOSE_70, landmarks)
     matrix = matrix.astype(np.float64)
     recent = slice(max(count - _MEAN_FACES, 0), None)
-    shape, placed = mean_shape_of(
-        own.model.mean_shape, matrix, given, labeled[recent], known[recent]
-    )
+    if seen is not None and np.isfinite(seen).all(axis=(1, 2)).any():
+        shape, placed = shape_on_face(
+            own.model.mean_shape, seen[recent], labeled[recent], known[recent]
+        )
+        shape[given], placed = (matrix @ own.model.mean_shape)[given], placed | given
+        for k in np.flatnonzero(placed & ~given):
+            share = interpolation_weights(own.model.mean_shape, shape[k], _SMOOTHING)
+            matrix[k] = 0 if share is None else share
+    else:
+        shape, placed = mean_shape_of(
+            own.model.mean_shape, matrix, given, labeled[recent], known[recent]
+        )
     if not placed.any():
         return None
-    covariance, _ = converted(own.model.covariance, own.radius, matrix[given])
-    errors, seen = upright_errors(shape, predicted, labeled, known, radius)
-    if not given.all():
-        new = np.repeat(~given, 2)
-        kernel = likely_kernel(errors[:, new], seen[:, new], shape[~given], own.kernel)
-        covariance = extended(covariance, given, shape, kernel, VARIANCE)
-    return ShapeModel(landmarks.names, shape, learned(errors, seen, covariance))
+    covariance = converted(own.model.covariance, own.radius, matrix, given, shape)
+    errors, masks = upright_errors(shape, predicted, labeled, known, radius)
+    return ShapeModel(landmarks.names, shape, learned(errors, masks, covariance))
+
+
+def shape_on_face(
+    base: Array, seen: NDArray, labeled: Array, known: NDArray[np.bool_]
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Mean positions of labels on the mean face of a model.
+
+    Args:
+        base: (M, 2) mean face.
+        seen: (N, M, 2) the model's points of each face.
+        labeled, known: labels (N, K, 2) and their mask (N, K).
+
+    Returns:
+        (K, 2), 0 where no face is labeled, and the mask (K,) of those that are.
+    """
+    total, count = np.zeros(labeled.shape[1:]), np.zeros(labeled.shape[1])
+    for face, points, mask in zip(seen, labeled, known, strict=True):
+        if not np.isfinite(face).all() or not np.ptp(face, axis=0).max() > 0:
+            continue
+        moved = affine.apply(affine.fit_similarity(face, base), np.nan_to_num(points))
+        total[mask] += moved[mask]
+        count += mask
+    return total / np.maximum(count, 1)[:, None], count > 0
 
 
 def mean_shape_of(
