@@ -22,9 +22,11 @@ def convert(
     data: Data,
     out: Annotated[
         Path,
-        option("CSV file (kaggle) or new folder (coco, pts) to write.", metavar="PATH"),
+        option("CSV file (kaggle) or new folder (all others) to write.", metavar="PATH"),
     ],
-    to: Annotated[Literal["kaggle", "coco", "pts"], option("Format to write.")] = "coco",
+    to: Annotated[
+        Literal["kaggle", "coco", "pts", "cvat", "label-studio"], option("Format to write.")
+    ] = "coco",
     overwrite: Overwrite = False,
     keep_formulas: KeepFormulas = False,
     options: Annotated[ReadOptions, group("")] = _DATA,

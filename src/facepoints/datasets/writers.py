@@ -1,4 +1,4 @@
-"""Writers of data sets in the formats of other programs: Kaggle tables, COCO keypoints, .pts.
+"""Writers of data sets in the formats of other programs: Kaggle tables, COCO, .pts, and others.
 
 Each file is written completely or not at all, tables after the images that they name.
 """
@@ -19,6 +19,7 @@ from facepoints._util.ownership import Output
 from facepoints._util.text_files import write_row
 from facepoints.datasets.coco_and_pts import coco_category, pts_columns, pts_text
 from facepoints.datasets.samples import Samples
+from facepoints.datasets.tool_writers import write_cvat, write_label_studio
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_writer import encode_image
 
@@ -228,6 +229,8 @@ WRITERS: dict[str, Callable[[Samples, Path], Path]] = {
     "kaggle": write_kaggle,
     "coco": write_coco,
     "pts": write_pts,
+    "cvat": write_cvat,
+    "label-studio": write_label_studio,
 }
 """Writers by format. They take samples and a path and return the written path."""
 
