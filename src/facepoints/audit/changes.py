@@ -24,8 +24,8 @@ __all__ = ["SchemeChanges", "scheme_changes"]
 
 _CLIP = 3.0  # standard deviations that a residual counts at most
 _FEWEST = 20  # persons, or rows, on either side of a change
-_MOVED = 0.015  # least move of a point, eye distances
-_SURE = 6.0  # least t of the point that moves most
+_MOVED = 0.03  # least move of a point, eye distances
+_SURE = 8.0  # least t of the point that moves most
 _SHARE = 0.5  # least change of the share of rows that label a point
 _LEAST_DEVIATION = 0.25  # of the share of labeled rows
 

@@ -30,23 +30,28 @@ def copied_rows(faces: Samples, expected: Expectation | None, pictured: bool) ->
     Args:
         pictured: whether the images can be compared.
     """
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for row in range(len(faces)):
-        mask = faces.labelled[row]
-        if mask.sum() < _FEWEST:
-            continue
-        points = faces.points[row, mask].astype(np.float64)
-        low = points.min(axis=0)
-        size = float((points.max(axis=0) - low).max())
-        if size <= 0:
-            continue
-        key = np.round((points - low) / size / _DIGITS / 4).astype(np.int64)
-        groups.setdefault((mask.tobytes(), key.tobytes()), []).append(row)
     faults = []
-    for rows in groups.values():
-        if len(rows) > 1:
-            faults += _copies(faces, rows, expected, pictured)
+    patterns, member = np.unique(faces.labelled, axis=0, return_inverse=True)
+    for number, mask in enumerate(patterns):
+        rows = np.flatnonzero(member.ravel() == number)
+        if mask.sum() >= _FEWEST and len(rows) > 1:
+            for same in _equal(faces.points[rows][:, mask].astype(np.float64)):
+                faults += _copies(faces, rows[same].tolist(), expected, pictured)
     return faults
+
+
+def _equal(points: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """Groups of labels (n, k, 2) that are the same but for place and size."""
+    low = points.min(axis=1, keepdims=True)
+    size = (points.max(axis=1, keepdims=True) - low).max(axis=2, keepdims=True)
+    values = ((points - low) / np.maximum(size, 1e-9)).reshape(len(points), -1)
+    # equal labels are neighbors in the order of any projection
+    weights = np.random.default_rng(0).normal(size=values.shape[1])
+    order = np.argsort(values @ weights, kind="stable")
+    near = np.abs(np.diff(values[order], axis=0)).max(axis=1) < _DIGITS
+    good = (size.ravel()[order] > 0)[1:]
+    cuts = np.flatnonzero(~(near & good)) + 1
+    return [np.sort(part) for part in np.split(order, cuts) if len(part) > 1]
 
 
 def _copies(

@@ -29,6 +29,7 @@ _FARTHEST = 0.15  # eye distances farther than the nearest, beyond which they do
 _FADE = 0.2  # eye distances to the nearest over which its correlations fall by e
 _OWN = 0.03  # share of the variance of a new point that is its own
 _MEDIAN = 1.386  # median of chi square with 2 degrees of freedom
+_TAIL, _TAIL_DISTANCE = 0.97, 7.01  # a quantile of it
 _USUAL_ROWS = 20.0  # rows that the prior of this median counts as
 _FILE = Path(__file__).with_name("error_correlation.npz")
 
@@ -89,6 +90,7 @@ def stand_outs(
     shape: Complex,
     honest: NDArray[np.bool_],
     folds: NDArray[np.intp],
+    known_errors: bool = True,
 ) -> tuple[StandOut, list[Noise]]:
     """How far all points (N, K) stand out, with the covariance of the other folds' rows.
 
@@ -98,6 +100,8 @@ def stand_outs(
         shape: (K,) mean shape, in eye distances.
         honest: (N,) rows to learn from.
         folds: (N,) number of the fold of each row.
+        known_errors: whether the errors are those of a model. False: differences of faces, whose
+            correlations are learned from these rows alone.
 
     Returns:
         Also the noise of each fold; index it by `folds`.
@@ -107,7 +111,8 @@ def stand_outs(
     for fold in range(int(folds.max()) + 1 if len(folds) else 0):
         test = folds == fold
         train = honest & ~test
-        noises.append(fit_noise(errors, mask, shape, train if train.any() else honest))
+        rows = train if train.any() else honest
+        noises.append(fit_noise(errors, mask, shape, rows, known_errors))
         patterns, which = np.unique(mask[test], axis=0, return_inverse=True)
         rows = np.flatnonzero(test)
         for number, pattern in enumerate(patterns):
@@ -121,19 +126,24 @@ def stand_outs(
 
 
 def _usual(distance: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Median (K,) of distances (N, K) over the expected one; towards 1 for few rows."""
-    count = mask.sum(axis=0)
-    with np.errstate(all="ignore"):
-        median = np.array(
-            [np.median(column[some]) if some.any() else _MEDIAN
-             for column, some in zip(distance.T, mask.T, strict=True)]
-        )  # fmt: skip
-    ratio = np.maximum(median / _MEDIAN, 0.05)
-    return np.exp(np.log(ratio) * count / (count + _USUAL_ROWS))
+    """Factor (K,) of distances (N, K) over those expected, at the median or in the tail, whichever
+    is larger; towards 1 for few rows."""
+    out = np.ones(distance.shape[1])
+    for column, (values, known) in enumerate(zip(distance.T, mask.T, strict=True)):
+        count = int(known.sum())
+        if count:
+            median, tail = np.quantile(values[known], (0.5, _TAIL))
+            ratio = max(median / _MEDIAN, tail / _TAIL_DISTANCE, 0.05)
+            out[column] = np.exp(np.log(ratio) * count / (count + _USUAL_ROWS))
+    return out
 
 
 def fit_noise(
-    errors: Complex, mask: NDArray[np.bool_], shape: Complex, honest: NDArray[np.bool_]
+    errors: Complex,
+    mask: NDArray[np.bool_],
+    shape: Complex,
+    honest: NDArray[np.bool_],
+    known_errors: bool = True,
 ) -> Noise:
     """Estimate the covariance of errors on the honest rows; arguments as for `stand_outs`."""
     chosen, known = errors[honest], mask[honest]
@@ -144,7 +154,8 @@ def fit_noise(
     count = np.diag(pairs)
     sums = values.T @ values
     deviation = np.sqrt((np.diag(sums) + 10) / (count + 10))
-    prior = _prior(shape) * deviation[:, None] * deviation
+    prior = _prior(shape) if known_errors else np.eye(len(deviation))
+    prior = prior * deviation[:, None] * deviation
     mixed = (sums + prior * _PRIOR_ROWS) / (pairs + _PRIOR_ROWS)
     # pairs of points that are seldom labeled together may make it indefinite
     values_of, axes = np.linalg.eigh(mixed)

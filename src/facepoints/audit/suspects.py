@@ -76,7 +76,9 @@ class Finder:
         self.shape: Complex = median_points(expected.expected[honest], expected.mask[honest])
         self.points: StandOut
         self.noises: list[Noise]
-        self.points, self.noises = stand_outs(self.errors, expected.mask, self.shape, honest, folds)
+        self.points, self.noises = stand_outs(
+            self.errors, expected.mask, self.shape, honest, folds, not expected.free
+        )
 
     def row(self, row: int) -> list[Suspect]:
         """Suspected faults of a row: one of the whole face, or pairs and points."""
