@@ -11,10 +11,10 @@
   movement is made or seems to be made.
 - mirror images: the largest difference of a coefficient of the true points to that of the other
   side in the mirror image.
-- photos: smiles and open mouths of test people of HELEN, judged by a person who looked at the
-  photos (benchmarks/data/smile-judgements.csv), without a picture at rest. AUC: how often a
-  face that smiles has more `mouthSmile` (mean of both sides) than one that does not, and how often
-  a face with an open mouth has more `jawOpen`.
+- photos: smiles and open mouths of test people of HELEN, judged by looking at the photos
+  (benchmarks/data/smile-judgements.csv, blank: unsure), without a picture at rest. AUC: how often
+  a face that smiles has more `mouthSmile` (mean of both sides) than one that does not, and how
+  often a face with an open mouth has more `jawOpen`.
 
 Results: benchmarks/results/expressions.json and expressions.md.
 """
@@ -166,25 +166,28 @@ def judged_photos(data: Path) -> dict[str, Any] | None:
     with JUDGED.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     model = facepoints.load(eye_closure=True)
-    smiles, jaws, told = [], [], []
+    smiles, jaws = [], []
     for row in rows:
         faces = sorted(model(data / "helen" / row["file"]), key=lambda f: -f.box[2])
         if not faces:
             continue
         seen = expressions(faces[0])
         sides = [seen.values.get(f"mouthSmile{side}") for side in ("Left", "Right")]
-        if None in sides or "jawOpen" not in seen.values:
-            continue
-        smiles.append(sum(side.value for side in sides if side is not None) / 2)
-        jaws.append(seen["jawOpen"].value)
-        told.append((row["smile"] == "1", row["open"] == "1", bool(seen.smiles)))
-    smile, opened, said = np.array(told).T
+        known = [side.value for side in sides if side is not None]
+        if row["smile"] and len(known) == len(sides):
+            smiles.append((sum(known) / len(known), row["smile"] == "1", bool(seen.smiles)))
+        if row["open"] and "jawOpen" in seen.values:
+            jaws.append((seen["jawOpen"].value, row["open"] == "1"))
+    score, smile, said = np.array(smiles).T
+    jaw, opened = np.array(jaws).T
     return {
-        "faces": len(told),
+        "judged": len(rows),
         "smiling": int(smile.sum()),
+        "not_smiling": int((1 - smile).sum()),
         "open_mouths": int(opened.sum()),
-        "smile_auc": auc(np.array(smiles), smile),
-        "open_auc": auc(np.array(jaws), opened),
+        "other_mouths": int((1 - opened).sum()),
+        "smile_auc": auc(score, smile > 0),
+        "open_auc": auc(jaw, opened > 0),
         "smile_right": float((smile == said).mean()),
     }
 
@@ -226,10 +229,11 @@ def main() -> None:
     if photos is not None:
         content["photos"] = photos
         text += (
-            f"\nPhotos of {photos['faces']} test people of HELEN, judged by looking, without a "
-            f"picture at rest ({photos['smiling']} smile, {photos['open_mouths']} open the mouth): "
-            f"AUC of smiles {photos['smile_auc']:.3f}, of open mouths {photos['open_auc']:.3f}; "
-            f"'smiles' is right for {photos['smile_right']:.0%}.\n"
+            f"\nPhotos of test people of HELEN, judged by looking, without a picture at rest: "
+            f"{photos['smiling']} smile, {photos['not_smiling']} do not: AUC "
+            f"{photos['smile_auc']:.3f}, 'smile' is right for {photos['smile_right']:.0%}. "
+            f"{photos['open_mouths']} mouths are wide open, {photos['other_mouths']} are not: AUC "
+            f"{photos['open_auc']:.3f}.\n"
         )
     print(text.splitlines()[-1])
     tables.write(given.out, "expressions", content, text)

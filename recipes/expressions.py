@@ -110,7 +110,7 @@ def factors_of(rows: Sequence[dict[str, float]], faces: Sequence[Face | None]) -
     rest = None
     for number, (row, face) in enumerate(zip(rows, faces, strict=True)):
         if number % 4 == 0:
-            rest = None if face is None else Neutral.of(face)
+            rest = rest_of(face)
             continue
         if face is None or rest is None:
             continue
@@ -124,6 +124,14 @@ def factors_of(rows: Sequence[dict[str, float]], faces: Sequence[Face | None]) -
         kinds.setdefault(name.removesuffix("Left").removesuffix("Right"), []).extend(some)
     factors = {kind: float(np.quantile(some, 0.9)) for kind, some in kinds.items()}
     return {name: factors[name.removesuffix("Left").removesuffix("Right")] for name in EXPRESSIONS}
+
+
+def rest_of(face: Face | None) -> Neutral | None:
+    """The neutral of a rendered person; None: not found, or turned too far."""
+    try:
+        return None if face is None else Neutral.of(face)
+    except DataError:
+        return None
 
 
 def truth_of(name: str, row: dict[str, float]) -> float:

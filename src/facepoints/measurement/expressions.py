@@ -49,7 +49,7 @@ __all__ = ["EXPRESSIONS", "SMILE", "Expressions", "Neutral", "expressions"]
 
 Array = NDArray[np.float64]
 
-SMILE = 0.30
+SMILE = 0.15
 """Mean of both sides of `mouthSmile` from which a face smiles."""
 
 _PRIOR = (
@@ -62,7 +62,7 @@ _OPPOSITE = (
     ("browDown", "browInnerUp"),
     ("browDown", "browOuterUp"),
 )
-_EXCLUSIVE = 8.0  # inverse variance of the sum of two opposite movements
+_EXCLUSIVE = 0.05  # how much their sum counts, as a fraction of what is seen of each
 _MOST = 1.25  # of a full movement: some people move farther than the mean person
 _UNLIKE = 0.12  # standard deviation of people's full movements about the mean person's
 _POSE = np.array([0.05, 0.05, 0.005, 0.01])
@@ -188,7 +188,8 @@ def _movements(lengths: Lengths, neutral: Neutral) -> dict[str, Measurement]:
     near = perspective_effects(neutral.shape, turned) * _NEAR
     spread += near @ near.T
     weighted = np.linalg.solve(spread, EFFECTS).T
-    information = weighted @ EFFECTS + _PRIOR_INFORMATION
+    shown = weighted @ EFFECTS
+    information = shown + _prior_information(shown)
     information = (information + information.T) / 2
     values = bounded_least_squares(information, weighted @ change, _MOST)
     std = _bounded_std(information, values)
@@ -208,20 +209,32 @@ def _bounded_std(information: Array, values: Array) -> Array:
     return np.sqrt(variance)
 
 
-def _prior_information() -> Array:
-    """(M, M): what is known of movements before a face is seen. Opposite ones exclude each other:
-    without that, a smile and a frown at once would be taken for a stretched mouth."""
-    matrix = np.eye(len(MOVEMENTS)) / _PRIOR**2
-    for one, other in _OPPOSITE:
-        for side in SIDES:
-            pair = np.zeros(len(MOVEMENTS))
-            pair[MOVEMENTS.index(f"{one}{side}")] = 1
-            pair[MOVEMENTS.index(other if other in MOVEMENTS else f"{other}{side}")] = 1
-            matrix += _EXCLUSIVE * np.outer(pair, pair)
-    return matrix
+def _prior_information(seen: Array) -> Array:
+    """(M, M): what is known of movements besides what a face shows (M, M).
+
+    Opposite movements exclude each other: without that, a smile and a frown at once would be taken
+    for a stretched mouth.
+    """
+    strength = np.sqrt(np.diag(seen) @ _PAIRS_ONE.T * (np.diag(seen) @ _PAIRS_OTHER.T))
+    pairs = _PAIRS_ONE + _PAIRS_OTHER
+    exclusive = _EXCLUSIVE * (pairs.T * strength) @ pairs
+    return np.eye(len(MOVEMENTS)) / _PRIOR**2 + exclusive
 
 
-_PRIOR_INFORMATION = _prior_information()
+def _pairs() -> tuple[Array, Array]:
+    """(P, M) each: 1 for the first, and for the second, of two opposite movements."""
+    names = [
+        (f"{one}{side}", other if other in MOVEMENTS else f"{other}{side}")
+        for one, other in _OPPOSITE
+        for side in SIDES
+    ]
+    first, second = (
+        np.array([[float(m == pair[n]) for m in MOVEMENTS] for pair in names]) for n in (0, 1)
+    )
+    return first, second
+
+
+_PAIRS_ONE, _PAIRS_OTHER = _pairs()
 
 
 def _lids(
