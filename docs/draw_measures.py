@@ -2,13 +2,16 @@
 
     python docs/draw_measures.py
 
-Writes docs/images/measures.png, on `skimage.data.astronaut()` (NASA, public domain), and
-docs/tables/measures.md from `facepoints.DEFINITIONS`. Needs matplotlib: pip install
+Writes docs/images/measures.png, on `skimage.data.astronaut()` (NASA, public domain), and the tables
+docs/tables/measures.md, of the definitions, and docs/tables/measure-columns.md, of all columns that
+`facepoints measure` writes. With --tables, only the tables. Needs matplotlib: pip install
 'facepoints[train]'.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
 from pathlib import Path
 
@@ -23,14 +26,19 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
+from facepoints.commands.measure_tables import Layout, write_csv
+from facepoints.commands.measured_faces import FaceSettings
 from facepoints.inference.face import Face
 from facepoints.measurement import head_pose
 from facepoints.measurement.descriptions import DESCRIPTIONS
+from facepoints.measurement.norms import Norm
 from facepoints.measurement.symmetry import symmetric_pairs
+from facepoints.reports.dictionary import column_notes
 
 HERE = Path(__file__).parent
 IMAGE = HERE / "images" / "measures.png"
 TABLE = HERE / "tables" / "measures.md"
+COLUMNS = HERE / "tables" / "measure-columns.md"
 
 OFFSETS = {
     "outer_canthal": -19.0,
@@ -116,7 +124,7 @@ def pose(axes: Axes, face: Face) -> None:
         axes.text(end[0] + 3, end[1] - 3, name, color=color, fontsize=8, fontweight="bold")
 
 
-def table() -> str:
+def definitions_table() -> str:
     """The definitions as a Markdown table."""
     lines = [
         "| measure | unit | definition | points | marks | source |",
@@ -130,10 +138,24 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def columns_table() -> str:
+    """The columns of the table of measures, with all options, as a Markdown table."""
+    norm = Norm("yaw", 0.0, 1.0, -np.inf, np.inf, "", 2)
+    settings = FaceSettings(iris_scale=True, norms={"yaw": norm}, expressions=True)
+    heading = io.StringIO()
+    write_csv([], Layout.of(settings), heading)
+    lines = ["| column | unit | meaning |", "|---|---|---|"]
+    for note in column_notes(next(csv.reader([heading.getvalue()]))):
+        meaning = note.meaning.partition("; marks: ")[0]
+        lines.append(f"| `{note.name}` | {note.unit} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Draw and list."""
-    TABLE.write_text(table(), encoding="utf-8")
-    if "--table" in sys.argv:
+    TABLE.write_text(definitions_table(), encoding="utf-8")
+    COLUMNS.write_text(columns_table(), encoding="utf-8")
+    if "--tables" in sys.argv:
         return
     image = data.astronaut()
     face = facepoints.load()(image)[0]
