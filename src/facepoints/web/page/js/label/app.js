@@ -5,11 +5,14 @@ import { announce, stageMessage } from "../app/messages.js";
 import { FaceList, keyOf } from "./face_list.js";
 import { FacePanel, placeText, spoken, stateText } from "./face_panel.js";
 import { LabelStage } from "./label_stage.js";
+import { compare, take } from "./other_readings.js";
 import { Placing } from "./placing.js";
+import { showPointed } from "./pointed.js";
 import { sayTrouble } from "./saved_state.js";
 import { SetPanel } from "./set_panel.js";
 
-const FACE_ROOM = 1.25; // of the box of a face, around it
+const FACE_ROOM = 1.25; // of the box of a face with its points, around it
+const BOX_ROOM = 1.8; // of the box alone, which ends at the brows and the chin
 const SMALLEST_FACE = 12; // pixels; a face's box is shown at least as large
 
 /** Everything on the page. */
@@ -58,12 +61,12 @@ export class LabelApp {
     });
     stage.addEventListener("drop", ({ detail }) => this.#drop(detail));
     stage.addEventListener("tap", ({ detail }) => this.placing.put(detail.at));
-    stage.addEventListener("hover", ({ detail }) => this.#hover(detail));
+    stage.addEventListener("hover", ({ detail }) => showPointed(this, detail));
     panel.addEventListener("point", ({ detail }) => this.choosePoint(detail, true));
     panel.addEventListener("face", ({ detail }) => session.choose(session.faces[detail]?.face.id));
     panel.addEventListener("mend", ({ detail }) => this.mend(detail));
-    panel.addEventListener("compare", ({ detail }) => this.compare(detail));
-    panel.addEventListener("take", ({ detail }) => this.takeReading(detail));
+    panel.addEventListener("compare", ({ detail }) => compare(this, detail));
+    panel.addEventListener("take", ({ detail }) => take(this, detail));
     byId("points-details").addEventListener("toggle", () => this.show(false));
   }
 
@@ -156,21 +159,6 @@ export class LabelApp {
     else this.change("drag", point, (edit) => edit.place(point, at));
   }
 
-  #hover({ point, at, place }) {
-    const tip = byId("tooltip");
-    const { edit, stage } = this;
-    tip.hidden = point === null || !edit;
-    if (!tip.hidden) {
-      const text = [`${point} ${spoken(this.names[point])}`, stateText(edit.reading, point)];
-      tip.textContent = [...text, placeText(edit.reading.points[point], this.radii[point])].join("\n");
-      const { clientWidth, clientHeight } = stage.host;
-      tip.style.left = `${Math.min(place[0] + 14, clientWidth - tip.offsetWidth - 4)}px`;
-      tip.style.top = `${Math.min(place[1] + 14, clientHeight - tip.offsetHeight - 4)}px`;
-    }
-    const inside = at && stage.size && at.every((o, k) => o >= -0.5 && o < stage.size[k] - 0.5);
-    byId("readout").textContent = inside ? `x ${at[0].toFixed(1)}, y ${at[1].toFixed(1)}` : "\u00a0";
-  }
-
   /** Change the face: see `Session.change`. */
   change(action, point, act) {
     return this.session.change(action, point, act);
@@ -239,7 +227,7 @@ export class LabelApp {
       this.change("reopen", null, () => edit.reopen());
       return;
     }
-    const next = this.#nextLine(1);
+    const next = this.#nextOpen();
     let missing = [];
     const done = this.change("finish", null, () => (missing = edit.finish()));
     if (missing.length) {
@@ -251,7 +239,8 @@ export class LabelApp {
       announce(message);
     } else if (done) {
       announce(`Face finished. ${counted(this.project.lines("open", "worth").length, "face")} to do.`);
-      await this.openNext(1, next);
+      if (next) await this.openNext(1, next);
+      else stageMessage("Nothing is left to do in this list.");
     }
   }
 
@@ -261,6 +250,14 @@ export class LabelApp {
     const here = lines.findIndex((line) => keyOf(line) === this.list.current);
     if (here < 0) return lines[0];
     return lines[here + step] ?? (step > 0 ? lines[0] : lines.at(-1));
+  }
+
+  /** The next line that is to do, after this one or from the start of the list. */
+  #nextOpen() {
+    const { lines } = this.list;
+    const here = lines.findIndex((line) => keyOf(line) === this.list.current);
+    const rest = [...lines.slice(here + 1), ...lines.slice(0, Math.max(here, 0))];
+    return rest.find(({ face }) => face && !face.finished);
   }
 
   /** Open the next line of the list. */
@@ -282,7 +279,7 @@ export class LabelApp {
     const sides = [left, top].map((low, k) =>
       Math.max(Math.max(...corners.map((each) => each[k])) - low, SMALLEST_FACE),
     );
-    stage.zoomToBox([left, top, ...sides], FACE_ROOM);
+    stage.zoomToBox([left, top, ...sides], at.length > 4 ? FACE_ROOM : BOX_ROOM);
   }
 
   turnUpright() {
@@ -314,26 +311,5 @@ export class LabelApp {
 
   startOver() {
     this.change("other", null, (edit) => edit.startOver());
-  }
-
-  /** Show another annotator's reading beside; or not, if it is shown. */
-  async compare(annotator) {
-    this.compared = this.compared === annotator ? "" : annotator;
-    this.stage.other = this.compared ? (await this.#readingOf(annotator))?.points : null;
-    this.show(false);
-  }
-
-  async takeReading(annotator) {
-    const theirs = await this.#readingOf(annotator);
-    if (theirs) this.change("other", null, (edit) => edit.suggest(theirs.points));
-  }
-
-  async #readingOf(annotator) {
-    try {
-      return await this.project.api.get(`faces/${this.edit.face.id}`, { annotator });
-    } catch (error) {
-      sayTrouble(error);
-      return null;
-    }
   }
 }

@@ -6,6 +6,7 @@ import { offerThemes } from "../app/theme.js";
 import { Api, ServerGone } from "./api.js";
 import { LabelApp } from "./app.js";
 import { listenForControls } from "./controls.js";
+import { offerExports } from "./exports.js";
 import { History } from "./history.js";
 import { leftChanges, Outbox } from "./outbox.js";
 import { Project } from "./project.js";
@@ -45,6 +46,7 @@ async function start() {
   outbox.adopt(leftChanges(localStorage, key));
   listenForControls(app);
   listenForAnnotator(app, outbox);
+  offerExports(project, outbox);
   new MutationObserver(() => app.stage.repaint()).observe(document.documentElement, { attributes: true });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.stage.repaint());
   chooseFilter(project);
