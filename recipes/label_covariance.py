@@ -104,7 +104,7 @@ def errors_of(data: Path, name: str) -> Errors:
     photos = photos.take(~np.isin(photos.group, [*read_people(data / "held-out.txt"), *COPIES]))
     points, labelled = in_columns(photos, mapping)
     predicted, radius = predictions(photos, points, labelled)
-    found = np.isfinite(radius).all(axis=1)
+    found = np.asarray(np.isfinite(radius).all(axis=1), dtype=bool)
     sizes = [face_frame(p, mean_face(), np.ones(70, bool))[1] for p in predicted[found]]
     errors, seen = upright_errors(
         mean_face(), predicted[found], points[found], labelled[found], radius[found]

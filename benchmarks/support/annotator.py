@@ -74,7 +74,7 @@ class Seen:
     @property
     def found(self) -> NDArray[np.bool_]:
         """(N,)."""
-        return np.isfinite(self.radius).all(axis=1)
+        return np.asarray(np.isfinite(self.radius).all(axis=1), dtype=bool)
 
     def take(self, rows: NDArray[np.intp]) -> Seen:
         """These faces only."""

@@ -26,7 +26,7 @@ large: most such faces are another face, or a label that slipped."""
 
 def per_axis(matrix: Array) -> Array:
     """A matrix over points (M, N) as one over coordinates (2 M, 2 N): both axes alike."""
-    return np.kron(matrix, np.eye(2))
+    return np.kron(matrix, np.eye(2)).astype(np.float64)
 
 
 def converted(

@@ -46,7 +46,7 @@ def worth_of_faces(
             f"{radius.shape} and {np.shape(known)}"
         )
     usable = known & np.isfinite(points).all(axis=2) & np.isfinite(radius)
-    blind = ~usable.any(axis=1)
+    blind = np.asarray(~usable.any(axis=1), dtype=bool)
     doubt = _over_median(_doubt(points, radius, usable))
     unlike = _over_median(_unlikeness(points, usable))
     both = (doubt + _UNLIKE * unlike) / (1 + _UNLIKE)

@@ -165,7 +165,7 @@ class Guesser:
             return None
         given = np.array([seen.points for seen, _ in faces])
         labels = np.array([points for _, points in faces])
-        known = np.isfinite(labels).all(axis=2)
+        known = np.asarray(np.isfinite(labels).all(axis=2), dtype=bool)
         if len(faces) < REFIT_EVERY:
             known[:, fit.known] = False  # the model knows better than a few faces
         try:

@@ -36,7 +36,7 @@ def interpolation_weights(shape: Array, place: Array, smoothing: float) -> Array
     system[:count, count:] = affine_part
     system[count:, :count] = affine_part.T
     right = np.concatenate([_spline(shape, place[None])[:, 0], [1.0], place])
-    return np.linalg.solve(system, right)[:count]
+    return np.linalg.solve(system, right)[:count].astype(np.float64)
 
 
 def _spline(first: Array, second: Array) -> Array:

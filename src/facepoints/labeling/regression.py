@@ -108,7 +108,7 @@ class PointRegressor:
         tested = np.full_like(wanted, np.nan)
         bases: dict[bytes, _Inputs] = {}  # points that the same faces show share one
         for k in range(known.shape[1]):
-            has_base = np.isfinite(base[:, k]).all(axis=1)
+            has_base = np.asarray(np.isfinite(base[:, k]).all(axis=1), dtype=bool)
             rows = known[:, k] & (has_base | ~has_base.any())
             if not rows.any():
                 fits.append(None)

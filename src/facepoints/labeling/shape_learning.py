@@ -219,7 +219,6 @@ def _turns(shape: Array, points: Array, known: NDArray[np.bool_]) -> Array:
     here, there = shape @ np.array([1, 1j]), points @ np.array([1, 1j])
     away = here - (share @ here)[:, None]
     factor = (share * np.conj(away) * there).sum(axis=1)
-    length = np.abs(factor)
-    unit = np.where(length > 0, factor / np.where(length > 0, length, 1), 1)
-    rows = [np.stack([unit.real, -unit.imag], -1), np.stack([unit.imag, unit.real], -1)]
-    return np.stack(rows, axis=1)
+    angle = np.angle(factor)  # 0 for a face of one point
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], axis=1)
