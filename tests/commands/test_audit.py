@@ -43,7 +43,7 @@ from facepoints.errors import DataError, DataWarning
 from facepoints.imaging import affine
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.reports.audit import Proof
+from facepoints.reports.audit_proof import Proof
 
 
 def run(*words: object) -> int:

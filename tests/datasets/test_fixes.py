@@ -272,7 +272,7 @@ def _photos(faces: Samples) -> Samples:
     """Three faces of 96 pixels in larger photos."""
     canvas = np.full((3, 240, 300), 90, np.uint8)
     canvas[:, 70:166, 150:246] = faces.images
-    points = faces.points + np.float32((150, 70))
+    points = faces.points + np.array((150, 70), np.float32)
     group = np.array(["anna", "ben", "ben"])
     return replace(faces, images=canvas, group=group).with_points(points, faces.labelled)
 
@@ -405,6 +405,8 @@ def test_labels_are_read_without_images(photos: Path, tmp_path: Path) -> None:
         image.unlink()
     labels = readers.load_labels(photos, size=64)
     np.testing.assert_allclose(labels.points, with_images.points, atol=1e-4)
+    assert labels.frame is not None
+    assert with_images.frame is not None
     np.testing.assert_allclose(labels.frame, with_images.frame)
     assert not labels.images.any()
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepoints.datasets.readers import load, read
-from facepoints.datasets.readers.kaggle import find_marking_schemes
+from facepoints.datasets.readers.kaggle_schemes import find_marking_schemes
 from facepoints.datasets.readers.pixels import parse_pixels
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError

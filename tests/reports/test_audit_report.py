@@ -18,7 +18,8 @@ from facepoints.datasets.fixes import Change, Fix, read_fixes
 from facepoints.datasets.mending import apply_fixes
 from facepoints.datasets.samples import Samples
 from facepoints.landmarks.known_sets import KAGGLE_15
-from facepoints.reports.audit import Proof, write_audit_report
+from facepoints.reports.audit import write_audit_report
+from facepoints.reports.audit_proof import Proof
 from facepoints.reports.audit_list import describe_changes, list_faults
 
 SETS = ["a.csv"], np.zeros(COUNT, dtype=np.int64)

@@ -24,8 +24,9 @@ from facepoints.commands.audit_proof import check_proof, prove_fixes
 from facepoints.datasets.combine import dataset_paths
 from facepoints.datasets.fixes import Fix, write_fixes
 from facepoints.errors import DataError, SettingsError
-from facepoints.reports.audit import AUDIT_REPORT, Proof, write_audit_report
+from facepoints.reports.audit import AUDIT_REPORT, write_audit_report
 from facepoints.reports.audit_list import CSV_HEADING, ListedFault, csv_rows, list_faults
+from facepoints.reports.audit_proof import Proof
 from facepoints.reports.page import missing_extra
 
 __all__ = ["FILES", "AuditReport", "audit_files", "check_audit"]

@@ -24,7 +24,7 @@ from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups
 from facepoints.errors import DataError, MissingExtraError, SettingsError
 from facepoints.evaluation.evaluate import measure_errors
-from facepoints.reports.audit import Proof
+from facepoints.reports.audit_proof import Proof
 from facepoints.training.settings import TrainSettings
 
 if TYPE_CHECKING:

@@ -14,25 +14,23 @@ how crops are cut. `suggest_fixes` takes them in pixels of the images of `Sample
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.files import write_json
+from facepoints.datasets.fix_values import Action, checked_values, is_number
 from facepoints.datasets.readers.label_files import read_label_json
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError
 from facepoints.imaging import affine
 
 __all__ = [
-    "ACTIONS",
-    "Action",
     "Change",
     "Fingerprint",
     "Fix",
@@ -46,14 +44,10 @@ __all__ = [
     "write_fixes",
 ]
 
-Action = Literal["reorder", "transform", "move", "unlabel", "drop", "scheme", "group"]
-ACTIONS: tuple[Action, ...] = get_args(Action)
-
 Fingerprint = tuple[int, float, float]
 """Number of labeled points, and weighted sums of their x and of their y in pixels."""
 
 _SAME = 0.05  # pixels: two sums that differ by less are equal; crops round coordinates by less
-_LARGEST = 1e6  # pixels: coordinates beyond this are no coordinates
 _VERSION = 1
 
 
@@ -77,7 +71,7 @@ class Change:
     values: Any = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", _checked_values(self.action, self.values))
+        object.__setattr__(self, "values", checked_values(self.action, self.values))
 
 
 @dataclass(frozen=True)
@@ -122,7 +116,7 @@ class Fix:
     def __post_init__(self) -> None:
         if self.row < 0:
             raise DataError(f"the row of a fix is 0 or more, got {self.row}")
-        object.__setattr__(self, "values", _checked_values(self.action, self.values))
+        object.__setattr__(self, "values", checked_values(self.action, self.values))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, which `from_dict` reads."""
@@ -143,7 +137,7 @@ class Fix:
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise DataError(f"'{key}' should be {_NAMES[kind]}, is {value!r:.60}")
         sums = data.get("fingerprint")
-        if not (isinstance(sums, list) and len(sums) == 3 and all(map(_is_number, sums))):
+        if not (isinstance(sums, list) and len(sums) == 3 and all(map(is_number, sums))):
             raise DataError(f"'fingerprint' should be three numbers, is {sums!r:.60}")
         return cls(
             **{key: data[key] for key in _KINDS if key in data},
@@ -154,55 +148,6 @@ class Fix:
 
 _KINDS = {"set": str, "row": int, "name": str, "cause": str, "action": str, "evidence": str}
 _NAMES = {str: "a text", int: "a whole number"}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_place(value: Any) -> bool:
-    return (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
-        and len(value) == 2
-        and all(_is_number(v) and abs(v) <= _LARGEST for v in value)
-    )
-
-
-def _checked_values(action: Action, values: Any) -> Any:
-    """The values of an action as plain JSON types. Raises DataError if they do not fit."""
-    if action not in ACTIONS:
-        raise DataError(f"the action of a fix is one of {', '.join(ACTIONS)}, got {action!r:.60}")
-    shown = f"got {values!r:.80}"
-    if action == "drop":
-        return None
-    if action in ("scheme", "group"):
-        if not isinstance(values, str) or not values.strip():
-            raise DataError(f"the values of '{action}' are a name, {shown}")
-        return values
-    if action == "unlabel":
-        listed = values if isinstance(values, list | tuple) else []
-        if not listed or not all(isinstance(name, str) for name in listed):
-            raise DataError(f"the values of 'unlabel' are a list of points, {shown}")
-        return list(listed)
-    if action == "transform":
-        matrix = np.array(values, dtype=object)
-        if matrix.shape != (2, 3) or not all(_is_number(v) for v in matrix.ravel().tolist()):
-            raise DataError(f"the values of 'transform' are 2 x 3 numbers, {shown}")
-        return [[float(v) for v in line] for line in matrix.tolist()]
-    if not isinstance(values, Mapping) or not values:
-        raise DataError(f"the values of '{action}' are an object with points as names, {shown}")
-    if action == "move":
-        if not all(isinstance(name, str) and _is_place(at) for name, at in values.items()):
-            raise DataError(
-                f"the values of 'move' are points with x and y in pixels of the picture, {shown}"
-            )
-        return {name: [float(v) for v in at] for name, at in values.items()}
-    if sorted(map(str, values)) != sorted(map(str, values.values())):
-        raise DataError(
-            f"the values of 'reorder' name the same points on both sides, each once, {shown}"
-        )
-    return {str(name): str(other) for name, other in values.items()}
 
 
 def fingerprint(

@@ -17,50 +17,17 @@ from facepoints.datasets.fixes import Fix, Sets
 from facepoints.datasets.samples import Samples
 from facepoints.reports.audit_list import ListedFault, row_words
 from facepoints.reports.audit_pictures import MOST_PICTURES, fault_pictures
+from facepoints.reports.audit_proof import Proof
 from facepoints.reports.page import write_page
 from facepoints.reports.picture import Picture
 from facepoints.reports.table import Column, Table, count, number, percent, share, text
 
-__all__ = ["AUDIT_REPORT", "Proof", "write_audit_report"]
+__all__ = ["AUDIT_REPORT", "write_audit_report"]
 
 AUDIT_REPORT = "audit.html"
 """Name of the report in the output folder."""
 
 _SUSPICIOUS = 50  # rows without a named fault that are listed
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What mended labels bring: errors of two trainings on the same held-out rows.
-
-    Attributes:
-        before, after: mean distance from the labels, as a share of the distance of the eyes (or
-            of the box of the face, where the eyes are not labeled).
-        normalizer: "eyes" or "box".
-        rows: number of held-out rows. No fix touches them.
-        trained_before, trained_after: number of rows that were trained on.
-        fixes: number of fixes.
-    """
-
-    before: float
-    after: float
-    normalizer: str
-    rows: int
-    trained_before: int
-    trained_after: int
-    fixes: int
-
-    def sentence(self) -> str:
-        """The result in words."""
-        change = (self.after - self.before) / self.before if self.before else 0.0
-        word = "lower" if change < 0 else "higher"
-        of = "distance of the eyes" if self.normalizer == "eyes" else "size of the face"
-        rows = count_noun(self.rows, "held-out row")
-        return (
-            f"Trained on the labels as they are, the error on {rows} is {percent(self.before, 2)} "
-            f"of the {of}; trained on the mended labels it is "
-            f"{percent(self.after, 2)}, {percent(abs(change))} {word}."
-        )
 
 
 @dataclass(frozen=True)
