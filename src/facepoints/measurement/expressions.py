@@ -49,8 +49,9 @@ __all__ = ["EXPRESSIONS", "SMILE", "Expressions", "Neutral", "expressions"]
 
 Array = NDArray[np.float64]
 
-SMILE = 0.15
-"""Mean of both sides of `mouthSmile` from which a face smiles."""
+SMILE: dict[str, float] = {"given": 0.3, "video": 0.3, "population": 0.15}
+"""Mean of both sides of `mouthSmile` from which a face smiles, by what it is measured against:
+without the person's own neutral, coefficients are drawn toward 0."""
 
 _PRIOR = (
     1.0  # standard deviation of a movement before a face is seen, as a fraction of the full one
@@ -98,7 +99,7 @@ class Expressions:
     def smiles(self) -> bool | None:
         sides = [self.values.get(f"mouthSmile{side}") for side in SIDES]
         known = [side.value for side in sides if side is not None]
-        return sum(known) / len(known) >= SMILE if len(known) == len(SIDES) else None
+        return sum(known) / 2 >= SMILE[self.neutral] if len(known) == len(SIDES) else None
 
     def __getitem__(self, name: str) -> Measurement:
         """The coefficient of this name.

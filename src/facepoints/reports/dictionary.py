@@ -81,8 +81,8 @@ _PLAIN = {
     "gaze_reason": ("", "why there is no gaze; empty if there is one"),
     "smile": (
         "",
-        "1 if the mean of mouthSmileLeft and mouthSmileRight is 0.15 or more, else 0; empty if they "
-        "cannot be had",
+        "1 if the mean of mouthSmileLeft and mouthSmileRight is 0.3 or more (0.15 if "
+        "expression_neutral is population), else 0; empty if they cannot be had",
     ),
     "expression_neutral": (
         "",
