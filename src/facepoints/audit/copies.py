@@ -76,7 +76,7 @@ def _copies(
         )
         faults.append(
             Fault(
-                rows=(row, original),
+                rows=(row,),
                 cause=Cause.COPIED_ROW,
                 points=_labelled_names(faces, row),
                 confidence=0.98 if pictured else 0.6,

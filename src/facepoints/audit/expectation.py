@@ -10,6 +10,7 @@ annotators is no fault.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -248,7 +249,8 @@ def _fit_habit(gaps: Complex, mask: NDArray[np.bool_], shapes: NDArray[np.float6
 
 def _weights(away: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Weights (n, K) of labels that lie (n, K) away: of a row far off, none; of a point, less."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a point without a label, or a row
         usual = np.nanmedian(np.where(mask, away, np.nan), axis=0)
         usual = np.maximum(np.nan_to_num(usual, nan=1.0), 1e-4)
         relative = np.where(mask, away / usual, np.nan)
