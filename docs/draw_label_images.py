@@ -43,10 +43,8 @@ def opened(
     browser: Any, photos: Path, model: FaceModel, settings: LabelSettings, **view: Any
 ) -> Iterator[Any]:
     """The page, when every picture is searched."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve_labels(photos, Path(folder) / "labels.json", model, settings) as server,
-    ):
+    out = photos.parent / ("own.json" if settings.editable else "labels.json")
+    with serve_labels(photos, out, model, settings) as server:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 760}} | view))
         page = context.new_page()
         page.goto(server.address)
@@ -118,7 +116,7 @@ def main() -> None:
     """Write all pictures."""
     model = facepoints.load()
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        photos = Path(folder)
+        photos = Path(folder) / "photos"
         write_photos(photos)
         (photos / "rendered.png").unlink()
         for number, image in enumerate(synthetic.render(5, seed=4, size=240).images):

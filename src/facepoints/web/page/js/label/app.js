@@ -48,7 +48,10 @@ export class LabelApp {
     session.addEventListener("trouble", ({ detail }) => sayTrouble(detail));
     project.addEventListener("trouble", ({ detail }) => sayTrouble(detail));
     project.addEventListener("project", () => this.#projectChanged());
-    list.addEventListener("open", ({ detail }) => this.openLine(detail));
+    list.addEventListener("open", ({ detail }) => {
+      byId("stage").focus({ preventScroll: true }); // keys go on from the picture
+      this.openLine(detail);
+    });
     stage.frame = () => this.#frame();
     stage.addEventListener("choose", ({ detail }) => {
       if (detail.face) session.choose(detail.face);

@@ -120,9 +120,9 @@ function drawRadii(canvas, { points, radii }, unit) {
     discs.moveTo(at[0] + radii[k], at[1]);
     discs.arc(...at, radii[k], 0, TURN);
   });
-  canvas.fillStyle = "rgb(255 194 71 / 0.2)";
+  canvas.fillStyle = "rgb(255 194 71 / 0.16)";
   canvas.fill(discs);
-  canvas.strokeStyle = "rgb(255 194 71 / 0.6)";
+  canvas.strokeStyle = "rgb(255 194 71 / 0.55)";
   canvas.lineWidth = 0.8 * unit;
   canvas.stroke(discs);
 }

@@ -14,7 +14,8 @@ const APART = 14; // CSS pixels from the pointer
  */
 export function showPointed({ edit, stage, names, radii }, { point, at, place }) {
   const tip = byId("tooltip");
-  tip.hidden = point === null || !edit;
+  const named = stage.layers.names && point === stage.current; // its name is beside it
+  tip.hidden = point === null || !edit || named;
   if (!tip.hidden) {
     const text = [`${point} ${spoken(names[point])}`, stateText(edit.reading, point)];
     tip.textContent = [...text, placeText(edit.reading.points[point], radii[point])].join("\n");
