@@ -174,6 +174,16 @@ def measure(
     return report
 
 
+def join_earlier(report: dict[str, Any], earlier: dict[str, Any]) -> None:
+    """Add the figures of --careful of an earlier result."""
+    for part in ("sets", "made", "heads"):
+        for title, ways in report[part].items():
+            if "careful" in earlier[part].get(title, {}):
+                ways["careful"] = earlier[part][title]["careful"]
+    for part in ("by_size", "video", "negatives"):
+        report[part]["careful"] = earlier[part]["careful"]
+
+
 def cover_table(rows: dict[str, dict[str, Any]], first: str) -> tables.Cells:
     """Covered faces: a row per set or kind, columns for each way."""
     keys = ("faces", "covered %", "missed", "ms")
@@ -241,6 +251,9 @@ def main() -> None:
     parser.add_argument("--made", type=int, default=60, help="made pictures of a kind")
     parser.add_argument("--careful-count", type=int, help="the same for --careful; 0: without it")
     parser.add_argument("--careful-made", type=int, help="the same for --careful")
+    parser.add_argument(
+        "--careful-from", type=Path, help="earlier blur.json with the figures of --careful"
+    )
     parser.add_argument("--keep", type=Path, help="folder for what was measured")
     options = parser.parse_args()
     careful = Counts(
@@ -251,6 +264,8 @@ def main() -> None:
     if careful.faces:
         counts["careful"] = careful
     report = measure(options.data, counts, options.sets, options.keep)
+    if options.careful_from is not None:
+        join_earlier(report, json.loads(options.careful_from.read_text(encoding="utf-8")))
     tables.write(options.out, "blur", report, show(report))
 
 

@@ -9,8 +9,8 @@
   side of the head, or behind dark glasses) or unsure, which does not count. The faces are found
   and measured as by `facepoints.load(eye_closure=True)`.
 - clips: real videos whose blinks were marked frame by frame. Events are those of
-  `facepoints measure --events`; one that overlaps a marked blink finds it. Half blinks do not
-  count, whether they are found or not.
+  `facepoints measure --events`, with its limits ("limits" in the results); one that overlaps a
+  marked blink finds it. Half blinks do not count, whether they are found or not.
 
 AUC is the area under the receiver operating curve of the probability that an eye is closed: how
 often a closed eye gets a higher one than an open eye.
@@ -26,6 +26,7 @@ import re
 import sys
 import tempfile
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,14 @@ from facepoints.imaging import affine
 from facepoints.inference.eye_closure import EYES
 from facepoints.inference.eye_state import SIDE, EyeStateModel
 from facepoints.inference.face import Face
+from facepoints.measurement.events import EVENT_CONFIG
 
 Array = NDArray[np.float64]
 
 FLOOR = {"auc": 0.99, "blinks": 0.95}
 HELD_OUT = ROOT / "benchmarks" / "data" / "eyes-held-out.txt"
 JUDGED = ROOT / "benchmarks" / "data" / "eye-judgements.csv"
+PARTS = ("single", "judged", "clips")
 NEAR = 0.15
 """Mean error of the points of a labeled face, over its size, up to which a face is that one."""
 
@@ -210,13 +213,24 @@ def clip_table(content: dict[str, Any]) -> tables.Cells:
 
 def main() -> None:
     """Measure eyes and blinks."""
-    chosen = make_parser(__doc__, data=True).parse_args()
+    parser = make_parser(__doc__, data=True)
+    parser.add_argument(
+        "--only", nargs="*", choices=PARTS, default=PARTS,
+        help="parts to measure; the others are taken from the earlier results",
+    )  # fmt: skip
+    chosen = parser.parse_args()
     state = EyeStateModel.load()
-    content = {
-        "single": single_eyes(chosen.data / "eyes" / "eyes.zip", state),
-        "judged": judged_faces(chosen.data, chosen.model),
-        "clips": clips(chosen.data / "clips", chosen.model),
+    measures = {
+        "single": lambda: single_eyes(chosen.data / "eyes" / "eyes.zip", state),
+        "judged": lambda: judged_faces(chosen.data, chosen.model),
+        "clips": lambda: clips(chosen.data / "clips", chosen.model),
+    }
+    earlier = chosen.out / "eyes.json"
+    kept = json.loads(earlier.read_text("utf-8")) if set(chosen.only) != set(PARTS) else {}
+    content = {part: measures[part]() if part in chosen.only else kept[part] for part in PARTS}
+    content |= {
         "floors": FLOOR,
+        "limits": asdict(EVENT_CONFIG),
         "ours": about(chosen.model) | {"eye_state": state.checksum[:16]},
     }
     text = ""
