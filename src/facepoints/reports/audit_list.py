@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facepoints._util.words import count_noun
 from facepoints.audit.fault import AuditResult, Cause, Fault
 from facepoints.datasets.fixes import Change, Fix, Sets, suggest_fixes
-from facepoints.datasets.mending import LABEL_ACTIONS
 from facepoints.datasets.samples import Samples
 from facepoints.imaging import affine
 from facepoints.landmarks.landmark_set import LandmarkSet, mirror_name
@@ -24,6 +24,9 @@ CSV_HEADING = (
     *("evidence", "suggestion", "mend"),
 )
 """The columns of ``faults.csv``."""
+
+
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def list_faults(
         sets: names of the data sets, and the number (N,) of the set of each row.
         names: of points in the label files, by their names in `faces`, where they differ.
         mend_above: fixes of faults with at least this confidence are chosen. Of two faults that
-            would change the label of one row, only the more certain one is.
+            would change the label of one row or drop it, only the more certain one is.
     """
     causes = list(Cause)
     faults = sorted(result.faults, key=lambda f: (causes.index(f.cause), -f.confidence, f.rows))
@@ -77,7 +80,7 @@ def list_faults(
             "sets": sets,
             "names": names,
         }
-        changes = [c for c in fault.suggestion if not _is_done(c, fault.rows, faces)]
+        changes = [c for c in fault.suggestion if not _is_done(c, fault.rows, faces, sets[1])]
         fixes = suggest_fixes(faces, fault.rows, changes, **common)
         rows = suggest_fixes(faces, fault.rows, [Change("drop")], **common)
         of_first = [Change(f.action, f.values) for f in fixes[: len(changes)]]
@@ -92,25 +95,27 @@ def list_faults(
     return listed
 
 
-def _is_done(change: Change, rows: Sequence[int], faces: Samples) -> bool:
-    """True if no other row has a marking scheme of these rows, so that they need no new one."""
+def _is_done(change: Change, rows: Sequence[int], faces: Samples, numbers: Numbers) -> bool:
+    """True if the rows need no new marking scheme, since no other row of their data sets has the
+    scheme of one of them. If they are whole data sets, all other rows are compared."""
     if change.action != "scheme":
         return False
-    others = np.ones(len(faces), dtype=bool)
-    others[list(rows)] = False
-    return not set(faces.scheme[others].tolist()) & set(faces.scheme[list(rows)].tolist())
+    chosen = np.isin(np.arange(len(faces)), rows)
+    others = np.isin(numbers, numbers[chosen]) & ~chosen
+    others = others if others.any() else ~chosen
+    return not set(faces.scheme[others].tolist()) & set(faces.scheme[chosen].tolist())
 
 
 def _chosen(faults: Sequence[Fault], mend_above: float) -> list[bool]:
-    """Which faults are mended before anybody has looked."""
+    """Which faults are mended before anybody has looked: of two for one row, the more certain."""
     chosen, changed = [False] * len(faults), set()
     for number in sorted(range(len(faults)), key=lambda k: -faults[k].confidence):
         fault = faults[number]
-        labels = any(change.action in LABEL_ACTIONS for change in fault.suggestion)
-        free = not (labels and changed.intersection(fault.rows))
+        alone = any(change.action not in ("scheme", "group") for change in fault.suggestion)
+        free = not (alone and changed.intersection(fault.rows))
         if fault.suggestion and fault.confidence >= mend_above and free:
             chosen[number] = True
-            changed.update(fault.rows if labels else ())
+            changed.update(fault.rows if alone else ())
     return chosen
 
 
