@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from facepoints.errors import DataError, WriteError
-from facepoints.labeling import journal as journal_module
 from facepoints.labeling.journal import Journal
 
 
@@ -100,7 +99,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     journal = Journal(path)
     with monkeypatch.context() as patch, journal.locked():
-        patch.setattr(journal_module.os, "write", half)
+        patch.setattr(os, "write", half)
         journal.read_new()
         with pytest.raises(WriteError, match="No space left on device; nothing was changed"):
             journal.append([{"event": "test", "number": 2}])

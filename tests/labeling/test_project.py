@@ -226,8 +226,9 @@ def test_a_constant_habit_of_the_annotator_is_learned_after_20_faces(tmp_path: P
     for face in faces[:REFIT_EVERY]:
         guess = project.guess(project.state.faces[face]).points.copy()
         guess[8] += (0, 6)  # the chin is lower here
-        states, hidden = ("confirmed",) * 68, np.zeros(68, dtype=bool)
-        project.move(face, "anna", 0, Reading(guess, states, hidden, finished=True))
+        hidden = np.zeros(68, dtype=bool)
+        done = Reading(guess, ("confirmed",) * 68, hidden, finished=True)
+        project.move(face, "anna", 0, done)
     assert project.refit_if_due()
     begun = Views(project).face(project.state.faces[faces[0]], "anna")["prediction"]["points"]
     assert abs(begun[8][1] - face_points(0)[8][1]) < 0.01  # as when its labeling began

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from facepoints.errors import FacepointsError, SettingsError
 from facepoints.labeling.point_set import PointSet, read_point_set
-from facepoints.labeling.reading import STATES, Reading
+from facepoints.labeling.reading import STATES, Reading, State
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 
 
 @st.composite
 def readings(draw: st.DrawFn) -> Reading:
     count = draw(st.integers(0, 6))
-    states = tuple(draw(st.sampled_from(STATES)) for _ in range(count))
+    states: tuple[State, ...] = tuple(draw(st.sampled_from(STATES)) for _ in range(count))
     places = st.floats(-5000, 5000).map(lambda v: round(v, 3) + 0.0)
     points = [
         (np.nan, np.nan) if s in ("unplaced", "absent") else (draw(places), draw(places))

@@ -133,9 +133,9 @@ def open_session(
     kind = format_of(out, to)
     files = find_images(pictures, results=out if kind == "pts" else None) if pictures else []
     data = [readers.read(path) for path in settings.labels]
+    model = load()
     project, output = open_project(out, to, blind=settings.blind)
     try:
-        model = load()
         _set_points(project, settings, data[0].landmarks if data else model.landmarks)
         folder = os.path.abspath(out.parent)
         for file in files:

@@ -144,7 +144,7 @@ class Session:
         try:
             with self.project.reading() as state:
                 content = (state.changes, state.points_revision)
-                if content == self._written or not len(state.points):
+                if content == self._written or not (state.changes and len(state.points)):
                     return
                 labels = labels_of(self.project)
             if labels.faces or self.output.path.exists():

@@ -209,7 +209,8 @@ def _as_begun(guess: Guess, own: OwnReading | None) -> Guess:
         return guess
     points, radius = guess.points.copy(), guess.radius.copy()
     before = min(len(points), len(own.shown[1]))
-    had = np.isfinite(own.shown[1][:before]) & np.isfinite(own.shown[0][:before]).all(axis=1)
+    had = np.isfinite(own.shown[1][:before])
+    had &= np.asarray(np.isfinite(own.shown[0][:before]).all(axis=1))
     points[:before][had], radius[:before][had] = (
         own.shown[0][:before][had],
         own.shown[1][:before][had],
@@ -221,7 +222,7 @@ def _filled(
     shown: Reading | None, guess: Guess, count: int
 ) -> tuple[NDArray[np.float64], list[str], list[bool]]:
     """Points, states and hidden flags: a reading, with guesses for points that it lacks."""
-    guessed = np.isfinite(guess.points).all(axis=1)
+    guessed = np.asarray(np.isfinite(guess.points).all(axis=1))
     points, hidden = guess.points.copy(), [bool(h) for h in guess.hidden]
     states = ["predicted" if known else "unplaced" for known in guessed]
     if shown is not None:
