@@ -223,9 +223,11 @@ def _sentences(
             f"For {count_noun(hard, 'fault')} no fix is suggested: leave the row out, or label it "
             f"anew."
         )
-    wide = [one for one in listed if len(one.fault.rows) > 2]
-    if wide:
-        sentences.append(f"Faults of many rows come first: {count_noun(len(wide), 'fault')}.")
+    if any(fix.action == "scheme" for one in listed for fix in one.fixes[:1]):
+        sentences.append(
+            "Faults of many rows come first. A new marking scheme gives a network further outputs, "
+            "so it is not chosen before you have looked."
+        )
     return sentences
 
 

@@ -66,7 +66,8 @@ def list_faults(
         sets: names of the data sets, and the number (N,) of the set of each row.
         names: of points in the label files, by their names in `faces`, where they differ.
         mend_above: fixes of faults with at least this confidence are chosen. Of two faults that
-            would change the label of one row or drop it, only the more certain one is.
+            would change the label of one row or drop it, only the more certain one is. New marking
+            schemes are never chosen.
     """
     causes = list(Cause)
     faults = sorted(result.faults, key=lambda f: (causes.index(f.cause), -f.confidence, f.rows))
@@ -107,13 +108,17 @@ def _is_done(change: Change, rows: Sequence[int], faces: Samples, numbers: Numbe
 
 
 def _chosen(faults: Sequence[Fault], mend_above: float) -> list[bool]:
-    """Which faults are mended before anybody has looked: of two for one row, the more certain."""
+    """Which faults are mended before anybody has looked: of two for one row, the more certain.
+
+    A new marking scheme gives a network further outputs, so a person has to choose it.
+    """
     chosen, changed = [False] * len(faults), set()
     for number in sorted(range(len(faults)), key=lambda k: -faults[k].confidence):
         fault = faults[number]
-        alone = any(change.action not in ("scheme", "group") for change in fault.suggestion)
+        actions = {change.action for change in fault.suggestion}
+        alone = bool(actions - {"scheme", "group"})
         free = not (alone and changed.intersection(fault.rows))
-        if fault.suggestion and fault.confidence >= mend_above and free:
+        if actions and "scheme" not in actions and fault.confidence >= mend_above and free:
             chosen[number] = True
             changed.update(fault.rows if alone else ())
     return chosen
