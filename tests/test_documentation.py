@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+import facepoints
 from facepoints.cli.main import main
 from facepoints.datasets import synthetic
 from facepoints.imaging.image_io import read_image
@@ -170,6 +171,32 @@ def _twenty_faces(path: Path) -> None:
     shutil.copy(path.parent / "twenty" / "training.csv", path)
 
 
+def _labels(path: Path) -> None:
+    """What `facepoints label` writes: three points on six rendered faces, all finished."""
+    from facepoints.commands.label import LabelSettings, open_session
+    from facepoints.labeling.point_set import PointSet
+    from facepoints.labeling.reading import Reading
+
+    faces = synthetic.render(24, seed=11, size=240)  # as the page renders them
+    folder = path.parent / "labeling"
+    (folder / "photos").mkdir(parents=True)
+    for number, image in enumerate(faces.images[:6]):
+        assert cv2.imwrite(str(folder / "photos" / f"{number:03d}.png"), image)
+    names = ("left_peak", "right_peak", "chin_tip")
+    points = faces.points[:, [24, 19, 8]].astype(np.float64)
+    settings = LabelSettings(PointSet(names), editable=True)
+    out = folder / "labels.json"
+    session = open_session([str(folder / "photos")], out, facepoints.load, settings)
+    for number, picture in enumerate(list(session.project.state.pictures.values())):
+        eyes = faces.points[number, [36, 45]].tolist()
+        face = session.face_at_eyes(session.picture(picture.id), eyes, "anna", "")
+        done = Reading(points[number], ("confirmed",) * 3, np.zeros(3, bool), finished=True)
+        session.project.move(face.id, "anna", 0, done, action="finish", point=None, key="")
+    session.save()
+    session.close()
+    shutil.copy(out, path)
+
+
 def _people(path: Path) -> None:
     path.write_text("# one a line\nnobody\n")
 
@@ -192,6 +219,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "IdLookupTable.csv": _kaggle_files,
     "solution.csv": _kaggle_files,
     "twenty-faces.csv": _twenty_faces,
+    "labels.json": _labels,
     "people.txt": _people,
     "runs/first": _run,
 }
