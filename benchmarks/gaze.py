@@ -11,8 +11,9 @@
   degrees. Painted lids lie otherwise around the eye than those of people, which shifts all angles
   by the same amount, so the median error is taken off.
 
-The radius should hold 88 to 92 % of the true angles, as a mean of the three kinds. recipes/gaze.py
-fits it on other people, the other two persons of Pointing'04 and other rendered faces.
+The radius should hold 88 to 92 % of the true angles, as a mean of the three kinds.
+recipes/gaze_fit.py fits it on other people, the other two persons of Pointing'04 and other
+rendered faces.
 
 Results: benchmarks/results/gaze.json and gaze.md.
 """

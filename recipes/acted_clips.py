@@ -96,6 +96,12 @@ def lids(time: float, factor: float = 1.0) -> float:
     return max(round(closure((time - begun) / factor, (0.0,)), 2) for begun in BLINKS)
 
 
+def glance(time: float) -> float:
+    """Closure of the eyes of somebody who glances down twice, for 0.6 seconds."""
+    course = ([0, 0.12, 0.48, 0.6], [0, 0.4, 0.4, 0])
+    return max(round(float(np.interp(time - begun, *course)), 2) for begun in BLINKS)
+
+
 def turning(time: float) -> float:
     """Yaw in degrees of a head that turns to the side in 0.4 s while it blinks, and back."""
     return float(np.interp(time, [0.75, 1.15, 2.25, 2.65], [-7, 9, 9, -7]))
@@ -125,6 +131,7 @@ ACTS: dict[str, Act] = {
     "looks down": lambda photo, points, t: acted(
         photo, points, closed=round(0.5 * held(t, 1.2, 2.8), 2)
     ),
+    "glances down": lambda photo, points, t: acted(photo, points, closed=glance(t)),
     "shakes": lambda photo, points, t: turned(photo, points, 20 * wave(t, 1), 0),
     "nods": lambda photo, points, t: turned(photo, points, 0, 12 * wave(t, 1)),
     "looks round": lambda p, points, t: turned(p, points, 25 * wave(t, 3), 8 * wave(t + 0.5, 3)),

@@ -1,7 +1,7 @@
 """Images of people, and rendered faces, whose eyes look in a known direction.
 
-Each kind has two parts: the gaze is fitted on one (`recipes/gaze.py`), and measured on the other
-(`benchmarks/gaze.py`).
+Each kind has two parts: the gaze is fitted on one (`recipes/gaze_fit.py`), and measured on the
+other (`benchmarks/gaze.py`).
 """
 
 from __future__ import annotations

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import accuracy
+import acted_events
 import blur
 import browser
 import eyes
+import gaze
 import kaggle_like
+import label
 import load
 import numpy as np
 import pytest
@@ -29,6 +32,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 
 TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
+    "acted_events": [lambda c: acted_events.table(c["clips"])],
     "accuracy": [
         lambda c: accuracy.table(c["rows"], "lfpw"),
         lambda c: accuracy.table(c["rows"], "youtube"),
@@ -41,7 +45,13 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
         lambda c: blur.video_table(c["video"]),
         lambda c: blur.negative_table(c["negatives"]),
     ],
+    "gaze": [
+        lambda c: gaze.angle_table(c["angles"]),
+        lambda c: gaze.camera_table(c["camera"]),
+        lambda c: gaze.mirror_table(c["mirrored"]),
+    ],
     "kaggle_like": [lambda c: kaggle_like.table(c["rows"])],
+    "label": [lambda c: label.table(c["sets"])],
     "load": [load.table],
     "radius": [lambda c: radius.table(c["sets"])],
     "service": [

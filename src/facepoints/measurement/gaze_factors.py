@@ -2,7 +2,7 @@
 
 The command that writes them into this file, to run again when the built-in network changes:
 
-    python recipes/gaze.py --data DATA --install
+    python recipes/gaze_fit.py --data DATA --install
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fit the numbers of the gaze: the place of the eyes' centers of rotation, and the error radius.
 
-    python recipes/gaze.py --data DATA               # two minutes on one core
-    python recipes/gaze.py --data DATA --install     # and write them to the package
+    python recipes/gaze_fit.py --data DATA               # two minutes on one core
+    python recipes/gaze_fit.py --data DATA --install     # and write them to the package
 
 DATA contains SCUT-FBP5500 (portraits of people who look at the camera), HELEN and LFPW (photos, in
 which most people do), Pointing'04 (people who look at marks), and `held-out.txt`. Run it again,

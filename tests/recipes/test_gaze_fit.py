@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gaze
+import gaze_fit as gaze
 import numpy as np
 import pytest
 from skimage import data
