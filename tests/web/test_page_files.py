@@ -65,6 +65,9 @@ def test_models_and_settings_are_those_of_the_model(client: Client) -> None:
 def test_every_own_file_is_served_with_its_type(client: Client) -> None:
     for path in PAGE.rglob("*.js"):
         answer = client.get(f"/{path.relative_to(PAGE).as_posix()}")
+        if path.is_relative_to(PAGE / "js" / "label"):  # of facepoints label
+            assert answer.status == 404
+            continue
         assert answer.status == 200
         assert answer.body == path.read_bytes()
         assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
