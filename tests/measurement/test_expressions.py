@@ -106,7 +106,8 @@ def test_the_mirror_image_has_the_mirrored_values(seed: int, yaw: float) -> None
 
 
 def mirrored(face: Face) -> Face:
-    points = face.points[IBUG_68.mirror] * np.float32([-1, 1]) + np.float32([639, 0])
+    points = face.points[IBUG_68.mirror].copy()
+    points[:, 0] = 639 - points[:, 0]
     return replace(face, points=points, box=affine.bounding_box(points))
 
 

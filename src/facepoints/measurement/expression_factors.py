@@ -2,7 +2,7 @@
 
 This command writes the numbers into this file; run it again when the built-in network changes:
 
-    python recipes/expressions.py --install
+    python recipes/expression_factors.py --install
 """
 
 from __future__ import annotations

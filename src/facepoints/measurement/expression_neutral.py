@@ -98,7 +98,7 @@ def lengths_of(face: Face, pose: HeadPose, shape: Array, std: Array) -> Lengths:
         weights = visibility_weights(visible)
         doubt = np.sqrt((people + sigma**2) / weights - people)
     start = HeadFit(pose.turn[None], np.array([pose.scale]), pose.shift[None], np.zeros((1, 3, 3)))
-    fit = start
+    fit, far = start, points
     for _ in range(_ROUNDS):
         depth = (shape @ fit.turn[0].T)[:, 2]
         nearer = (1 - depth / _DISTANCE)[:, None]

@@ -1,17 +1,16 @@
 """Measure what the expression coefficients need to know: people at rest, and factors of the radii.
 
-    python recipes/expressions.py --data DATA            # three minutes on one core
-    python recipes/expressions.py --data DATA --install  # and write them to the package
+    python recipes/expression_factors.py --data DATA            # three minutes on one core
+    python recipes/expression_factors.py --data DATA --install  # and write them to the package
 
 DATA contains `scut` and `held-out.txt`. Run it again, with --install, whenever the built-in model
-changes.
+changes. The portraits are those of SCUT-FBP5500 whose people are not held out; most are at rest.
 
 - The mean person at rest, and how people differ: the lengths (`expression_features`) of the faces
-  that the built-in model finds in the portraits of SCUT-FBP5500 whose people are not held out. Most
-  of them are at rest. Each is taken with its mirror image.
-- Factors of the radii: rendered faces whose movements are known (`synthetic.render_actions`) are
-  measured with the built-in model, against one rendered face of the person at rest. The factor is
-  the 90 % quantile of error over radius of what moves or seems to, both sides together.
+  that the built-in model finds in the portraits. Each is taken with its mirror image.
+- Factors of the radii: portraits whose pixels are moved by known movements (`moved_photos`) are
+  measured with the built-in model, against the portrait itself. The factor is the 90 % quantile of
+  error over radius of what moves or seems to, both sides together.
 """
 
 from __future__ import annotations
@@ -23,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from moved_photos import moved_photo
 from numpy.typing import NDArray
 
 import facepoints
-from facepoints.datasets import readers, synthetic
+from facepoints.datasets import readers
 from facepoints.datasets.combine import read_people
-from facepoints.datasets.samples import Photos, Samples
+from facepoints.datasets.samples import Photos
 from facepoints.datasets.synthetic.actions import draw_actions
 from facepoints.errors import DataError, FacepointsError
 from facepoints.inference.face import Face
@@ -42,10 +42,8 @@ Array = NDArray[np.float64]
 
 BATCH = 16
 """Images per prediction."""
-SEED = 101
-"""Of the rendered faces; the benchmark renders others."""
-NEAR = 0.15
-"""Mean error of a rendered face's points, over its size, up to which a face is that one."""
+SEED, EACH = 101, 3
+"""Of the random movements, and the number of expressions of each portrait."""
 RESTS = 0.02
 """Coefficient up to which a part of a face that rests is not counted: zero is easily right."""
 INSTALLED = Path(expression_factors.__file__)
@@ -58,67 +56,55 @@ class Recipe:
 
     data: Path = Path("../shared/data")
     """Folder with scut and held-out.txt."""
-    people: int = 150
-    """Rendered people; each makes three expressions."""
+    portraits: int = 120
+    """Portraits that make movements; each makes three expressions."""
     install: bool = False
     """Write the numbers to the package (src/facepoints/measurement/expression_factors.py)."""
 
 
-def people_at_rest(data: Path) -> tuple[Array, Array, int]:
-    """Median (L,) and covariance (L, L) of the lengths of portraits, and their number."""
+def portraits(data: Path) -> tuple[list[NDArray[np.uint8]], list[Face]]:
+    """Portraits of people who are not held out, and the face in each."""
     photos = readers.read(data / "scut")
     if not isinstance(photos, Photos):
         raise DataError(f"{data / 'scut'} should hold photos with points")
     held_out = sorted(read_people(data / "held-out.txt"))
     photos = photos.take(~np.isin(photos.group, held_out))
-    model, rows = facepoints.load(), []
+    model, found = facepoints.load(), []
     images = list(photos.read_images())
     for start in range(0, len(images), BATCH):
-        for faces in model(images[start : start + BATCH]):
+        for image, faces in zip(images[start:], model(images[start : start + BATCH]), strict=False):
             if len(faces) == 1:
-                rows.append(rest_lengths(faces[0]).values)
-    values = np.array(rows)
+                found.append((image, faces[0]))
+    return [image for image, _ in found], [face for _, face in found]
+
+
+def at_rest(faces: Sequence[Face]) -> tuple[Array, Array]:
+    """Median (L,) and covariance (L, L) of the lengths of faces at rest."""
+    values = np.array([rest_lengths(face).values for face in faces])
     both = np.concatenate([values, values[:, NAME_MIRROR] * MIRROR_SIGNS])
     middle = np.median(both, axis=0)
     away = np.clip(both - middle, *np.quantile(both - middle, [0.01, 0.99], axis=0))
-    return middle, away.T @ away / len(away), len(values)
+    return middle, away.T @ away / len(away)
 
 
-def rendered(people: int, seed: int) -> tuple[list[dict[str, float]], Samples]:
-    """Movements of rendered people, every fourth row at rest, and their images."""
-    rng = np.random.default_rng(seed)
-    rows = [{} if row % 4 == 0 else draw_actions(rng) for row in range(4 * people)]
-    return rows, synthetic.render_actions(rows, seed=seed, size=240)
-
-
-def found_faces(faces: Samples) -> list[Face | None]:
-    """The face that the built-in model finds in each rendered image."""
-    model, found = facepoints.load(eye_closure=True), []
-    for image, truth in zip(faces.images, faces.points, strict=True):
-        near = [
-            face
-            for face in model(image)
-            if np.linalg.norm(face.points[:68] - truth, axis=1).mean() < NEAR * np.ptp(truth)
-        ]
-        found.append(near[0] if near else None)
-    return found
-
-
-def factors_of(rows: Sequence[dict[str, float]], faces: Sequence[Face | None]) -> dict[str, float]:
+def factors_of(images: Sequence[NDArray[np.uint8]], faces: Sequence[Face]) -> dict[str, float]:
     """The factor of each coefficient's radius."""
     ratios: dict[str, list[float]] = {name: [] for name in EXPRESSIONS}
-    rest = None
-    for number, (row, face) in enumerate(zip(rows, faces, strict=True)):
-        if number % 4 == 0:
-            rest = rest_of(face)
+    model, rng = facepoints.load(eye_closure=True), np.random.default_rng(SEED)
+    for image, face in zip(images, faces, strict=True):
+        rest = rest_of(face)
+        if rest is None:
             continue
-        if face is None or rest is None:
-            continue
-        for name, measured in expressions(face, rest).values.items():
-            truth = truth_of(name, row)
-            if truth > 0 or measured.value > RESTS:
-                raw = measured.radius / RADIUS_FACTORS[name]
-                ratios[name].append(abs(measured.value - truth) / max(raw, 1e-6))
+        moves = [draw_actions(rng) for _ in range(EACH)]
+        found = model([moved_photo(image, face, row) for row in moves])
+        for row, seen in zip(moves, found, strict=True):
+            if len(seen) != 1:
+                continue
+            for name, measured in expressions(seen[0], rest).values.items():
+                truth = truth_of(name, row)
+                if truth > 0 or measured.value > RESTS:
+                    raw = measured.radius / RADIUS_FACTORS[name]
+                    ratios[name].append(abs(measured.value - truth) / max(raw, 1e-6))
     kinds: dict[str, list[float]] = {}
     for name, some in ratios.items():
         kinds.setdefault(name.removesuffix("Left").removesuffix("Right"), []).extend(some)
@@ -126,16 +112,16 @@ def factors_of(rows: Sequence[dict[str, float]], faces: Sequence[Face | None]) -
     return {name: factors[name.removesuffix("Left").removesuffix("Right")] for name in EXPRESSIONS}
 
 
-def rest_of(face: Face | None) -> Neutral | None:
-    """The neutral of a rendered person; None: not found, or turned too far."""
+def rest_of(face: Face) -> Neutral | None:
+    """The neutral of a portrait; None: turned too far."""
     try:
-        return None if face is None else Neutral.of(face)
+        return Neutral.of(face)
     except DataError:
         return None
 
 
 def truth_of(name: str, row: dict[str, float]) -> float:
-    """The true coefficient of a rendered face."""
+    """The true coefficient of a portrait that moves."""
     if name == "browInnerUp":
         return sum(row.get(f"{name}{side}", 0.0) for side in ("Left", "Right")) / 2
     return row.get(name, 0.0)
@@ -164,12 +150,13 @@ def install(middle: Array, covariance: Array, factors: dict[str, float]) -> None
 
 
 def main(recipe: Recipe) -> None:
-    middle, covariance, count = people_at_rest(recipe.data)
-    print(f"# {count} portraits")
+    images, faces = portraits(recipe.data)
+    middle, covariance = at_rest(faces)
+    print(f"# {len(faces)} portraits")
     for name, value, variance in zip(NAMES, middle, np.diag(covariance), strict=True):
         print(f"{name:18} {value:8.4f} +- {np.sqrt(variance):.4f}")
-    rows, faces = rendered(recipe.people, SEED)
-    factors = factors_of(rows, found_faces(faces))
+    some = slice(None, None, max(len(faces) // recipe.portraits, 1))
+    factors = factors_of(images[some], faces[some])
     for name, factor in factors.items():
         print(f"{name:18} factor {factor:.2f}")
     if recipe.install:
