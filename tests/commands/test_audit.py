@@ -219,6 +219,37 @@ def test_without_pytorch_a_proof_is_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+# The real engine, from the label file to mended labels.
+
+
+def test_planted_faults_are_found_named_and_mended(tmp_path: Path) -> None:
+    """With the built-in model as the second opinion. Swaps and shifts come back to the exact
+    label; a single point comes near its place."""
+    right = synthetic.render(64, seed=21, size=96).as_landmarks(KAGGLE_15)
+    points = right.points.copy()
+    nose = KAGGLE_15.names.index("nose_tip")
+    swapped, off, shifted = [6, 33], [15, 50], [24, 41]
+    points[swapped] = points[swapped][:, KAGGLE_15.mirror]
+    points[off, nose] += (16, 6)
+    points[shifted] += (-9, 8)
+    spoiled = right.with_points(points, right.labelled)
+    table = write_coco(spoiled, tmp_path / "spoiled.json")
+    assert run("audit", table, "--out", tmp_path / "audit") == 0
+    with (tmp_path / "audit" / "faults.csv").open(encoding="utf-8", newline="") as file:
+        named = [(int(line["row"]), line["cause"]) for line in csv.DictReader(file)]
+    wanted = dict.fromkeys(swapped, "left_right_swapped")
+    wanted |= dict.fromkeys(off, "point_off") | dict.fromkeys(shifted, "offset")
+    assert wanted.items() <= set(named)
+    assert len(named) <= len(wanted) + 3  # false alarms on faces that are unlike photos
+    mended = load_dataset(table, fixes=tmp_path / "audit" / "fixes.json")
+    for row in swapped:
+        np.testing.assert_allclose(in_picture(mended, row), right.points[row], atol=0.05)
+    for row in (*off, *shifted):
+        away = np.linalg.norm(in_picture(mended, row) - right.points[row], axis=1)
+        before = np.linalg.norm(spoiled.points[row] - right.points[row], axis=1)
+        assert away.max() < 0.5 * before.max()
+
+
 # Several sets, other names, labels alone.
 
 
