@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("what to do with points", ("results",)),
     ("what load() returns", ("api",)),
     ("how good it is", ("evaluation",)),
+    ("labels that people make and mend", ("audit", "labeling")),
     ("how good it is", ("reports",)),
     ("networks", ("models",)),
     ("networks", ("training",)),

@@ -138,3 +138,27 @@ def test_a_file_that_names_no_points_is_one_error(content: bytes, tmp_path: Path
     with pytest.raises(FacepointsError, match=r"points\.txt") as caught:
         read_point_set(file)
     assert "\n" not in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("points", "state", "hidden", "finished", "deleted"), JSON)
+    ),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("names", "edges", "eyes", "mirror"), JSON)),
+)
+def test_any_json_is_taken_or_refused_in_one_line(reading: Any, points: Any) -> None:
+    for parse in (lambda: Reading.from_dict(reading, 2), lambda: PointSet.from_dict(points)):
+        message = ""
+        try:
+            parse()
+        except SettingsError as error:
+            message = str(error)
+        assert "\n" not in message

@@ -160,7 +160,7 @@ class _Errors:
 
 def _unrouted(scope: Scope, error: HTTPException) -> ApiError:
     if error.status_code != 405:
-        wanted = "an address that /openapi.json lists"
+        wanted = "an address of this service"
         return ApiError("not_found", "there is nothing at this address", wanted)
     allowed = (error.headers or {}).get("Allow", "")
     message = f"{scope['method'][:20]} is not a method of this address"
