@@ -26,7 +26,7 @@ class LabelServer:
 
     def __init__(
         self,
-        photos: Path,
+        photos: Path | None,
         out: Path,
         model: FaceModel,
         settings: LabelSettings | None = None,
@@ -40,7 +40,8 @@ class LabelServer:
 
     def start(self) -> None:
         """Start, and wait until requests are accepted."""
-        self.session = open_session([str(self.photos)], self.out, lambda: self.model, self.settings)
+        pictures = [] if self.photos is None else [str(self.photos)]
+        self.session = open_session(pictures, self.out, lambda: self.model, self.settings)
         listener = listen("127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         self.address = url_of(listener) + LABEL_PAGE
@@ -60,7 +61,7 @@ class LabelServer:
 
 @contextmanager
 def serve_labels(
-    photos: Path,
+    photos: Path | None,
     out: Path,
     model: FaceModel,
     settings: LabelSettings | None = None,

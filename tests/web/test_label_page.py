@@ -24,6 +24,9 @@ import facepoints
 from facepoints.api import FaceModel
 from facepoints.commands.label import LabelSettings
 from facepoints.datasets import synthetic
+from facepoints.datasets.fixes import Change, suggest_fixes, write_fixes
+from facepoints.datasets.mending import set_names
+from facepoints.datasets.picture_labels import FaceLabels, PictureLabels, coco_labels
 from facepoints.imaging.image_writer import write_image
 from facepoints.labeling.point_set import PointSet
 
@@ -438,6 +441,47 @@ def test_a_tablet_shows_everything_without_scrolling_sideways(
         tab.page.set_viewport_size({"width": 1280, "height": 800})
 
 
+def test_the_worklist_of_an_audit_is_mended(
+    browser: Any, photos: Path, model: FaceModel, tmp_path: Path
+) -> None:
+    old, fixes = tmp_path / "old.json", tmp_path / "fixes.json"
+    landmarks = facepoints.KNOWN_SETS["ibug-68"]
+    (face,) = model(photos / "astronaut.png")
+    right = face.points[:68].round(3)
+    swapped = right.copy()
+    swapped[[36, 45]] = right[[45, 36]]
+    none = np.zeros(68, bool)
+    file = str(photos / "astronaut.png")
+    labels = [PictureLabels(file, (256, 256), [FaceLabels(swapped, ~none, none)])]
+    old.write_text(json.dumps(coco_labels(labels, landmarks)))
+    names = [landmarks.names[k] for k in (36, 45)]
+    change = Change("reorder", dict(zip(names, reversed(names), strict=True)))
+    sets = (set_names([old]), np.zeros(1, np.int64))
+    cause, evidence = "left and right swapped", "the eyes are crossed"
+    suggested = suggest_fixes(
+        facepoints.load_dataset(old), [0], [change], cause=cause, evidence=evidence, sets=sets
+    )
+    write_fixes(fixes, suggested)
+    settings = LabelSettings(annotator="anna", labels=(old,), worklist=fixes)
+    with (
+        serve_labels(None, tmp_path / "new.json", model, settings) as server,
+        opened(browser, server) as tab,
+    ):
+        assert tab.page.input_value("#list-filter") == "worklist"
+        tab.until(lambda: "the eyes are crossed" in tab.text("#notes"))
+        np.testing.assert_allclose(tab.points()[36], right[45], atol=0.01)
+        np.testing.assert_allclose(tab.js("app.stage.other[36]"), right[36], atol=0.01)
+        tab.page.focus("#stage")
+        tab.press("Tab")
+        assert tab.js("app.session.point") in (36, 45)
+        tab.page.click("#notes button")
+        tab.press("Shift+Enter")
+        tab.saved()
+        assert "finished" in tab.text("#items .state")
+    made = json.loads((tmp_path / "new.json").read_text())["annotations"][0]["keypoints"]
+    np.testing.assert_allclose(np.reshape(made, (-1, 3))[:, :2], right, atol=0.01)
+
+
 def test_from_the_first_click_to_the_file_though_the_service_goes_away(
     browser: Any, photos: Path, model: FaceModel, tmp_path: Path
 ) -> None:
@@ -464,8 +508,8 @@ def test_from_the_first_click_to_the_file_though_the_service_goes_away(
         assert tab.page.evaluate("() => Object.keys(localStorage).length") == 0
     samples = facepoints.load_dataset([out])
     assert samples.landmarks.names == facepoints.KNOWN_SETS["ibug-68"].names
-    ((row,),) = np.nonzero([len(samples) == 1])
-    points = np.array(json.loads(out.read_text())["annotations"][row]["keypoints"]).reshape(-1, 3)
+    assert len(samples) == 1
+    points = np.array(json.loads(out.read_text())["annotations"][0]["keypoints"]).reshape(-1, 3)
     assert points[BROW, 2] == 0
     given = np.array([p for k, p in enumerate(wanted) if k != BROW])
     np.testing.assert_allclose(np.delete(points, BROW, axis=0)[:, :2], given, atol=0.01)

@@ -8,6 +8,7 @@ import { LabelStage } from "./label_stage.js";
 import { compare, take } from "./other_readings.js";
 import { Placing } from "./placing.js";
 import { showPointed } from "./pointed.js";
+import { isOpen } from "./project.js";
 import { sayTrouble } from "./saved_state.js";
 import { SetPanel } from "./set_panel.js";
 
@@ -95,11 +96,18 @@ export class LabelApp {
       return;
     }
     this.compared = "";
-    this.stage.other = this.conflict?.id === key ? this.conflict.points : null;
+    const theirs = this.conflict?.id === key ? this.conflict.points : null;
+    this.stage.other = theirs ?? this.#suggestion();
     this.placing.end();
     this.show(true);
     this.zoomToFace();
     this.#preload();
+  }
+
+  /** Where the audit would put the points of a face that was not looked at yet; null: nowhere. */
+  #suggestion() {
+    const { edit } = this;
+    return edit && !edit.isOwn ? (edit.face.notes.find(({ suggestion }) => suggestion)?.suggestion ?? null) : null;
   }
 
   /** Get the picture of the next face while this one is labeled. */
@@ -113,7 +121,7 @@ export class LabelApp {
     const { session, stage, edit } = this;
     const { picture } = session;
     if (moved) this.radii = edit?.radii ?? [];
-    this.doubtful = edit && !edit.reading.finished ? edit.doubtful(this.leastDoubt()) : [];
+    this.doubtful = edit && !edit.isDone ? this.#doubtful(edit) : [];
     const others = session.faces.filter((each) => each !== edit);
     stage.current = session.point;
     stage.show(
@@ -131,6 +139,13 @@ export class LabelApp {
     for (const [id, entries] of [["undo", "done"], ["redo", "undone"]]) {
       byId(id).disabled = !session.history[entries].length;
     }
+  }
+
+  /** The points to look at: those on the worklist first. */
+  #doubtful(edit) {
+    const noted = edit.isOwn ? [] : edit.face.notes.flatMap(({ points }) => points);
+    const rest = edit.reading.finished ? [] : edit.doubtful(this.leastDoubt());
+    return [...new Set([...noted, ...rest])];
   }
 
   #view() {
@@ -222,17 +237,20 @@ export class LabelApp {
     announce("No doubtful point is left. Shift and Enter finishes the face.");
   }
 
-  /** The whole face is right: finish it and go to the next one. Or reopen it. */
+  /** The button: finish the face, or reopen it. */
+  finishOrReopen() {
+    const { edit } = this;
+    if (edit?.isDone) this.change("reopen", null, () => edit.reopen());
+    else this.finish();
+  }
+
+  /** The whole face is right: finish it, and go to the next one that is to do. */
   async finish() {
     const { edit } = this;
     if (!edit) return;
-    if (edit.reading.finished) {
-      this.change("reopen", null, () => edit.reopen());
-      return;
-    }
     const next = this.#nextOpen();
     let missing = [];
-    const done = this.change("finish", null, () => (missing = edit.finish()));
+    const done = edit.isDone || this.change("finish", null, () => (missing = edit.finish()));
     if (missing.length) {
       const names = missing.slice(0, 3).map((k) => spoken(this.names[k]));
       const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
@@ -260,7 +278,7 @@ export class LabelApp {
     const { lines } = this.list;
     const here = lines.findIndex((line) => keyOf(line) === this.list.current);
     const rest = [...lines.slice(here + 1), ...lines.slice(0, Math.max(here, 0))];
-    return rest.find(({ face }) => face && !face.finished);
+    return rest.find(({ face }) => face && isOpen(face));
   }
 
   /** Open the next line of the list. */
@@ -293,7 +311,9 @@ export class LabelApp {
 
   mend(number) {
     const note = this.edit?.face.notes[number];
-    if (note?.suggestion) this.change("suggest", null, (edit) => edit.suggest(note.suggestion));
+    if (!note?.suggestion) return;
+    this.stage.other = null;
+    this.change("suggest", null, (edit) => edit.suggest(note.suggestion));
   }
 
   async undo() {

@@ -27,7 +27,7 @@ export function listenForControls(app) {
     undo: () => app.undo(),
     redo: () => app.redo(),
     "new-face": () => placing.toggle("eyes"),
-    finish: () => app.finish(),
+    finish: () => app.finishOrReopen(),
     "next-face": () => app.openNext(1),
     "no-more": () => app.session.markReviewed(),
     "start-over": () => app.startOver(),

@@ -38,7 +38,18 @@ export class FaceEdit {
     this.face = face;
     this.shape = shape;
     this.reading = readingOf(face);
+    this.given = this.reading;
     this.model = null; // made when it is needed
+  }
+
+  /** Whether the annotator has a reading of the face, and does not only see another one. */
+  get isOwn() {
+    return this.face.version > 0 || this.reading !== this.given;
+  }
+
+  /** Whether nothing is left to do, also not on the worklist. */
+  get isDone() {
+    return this.reading.finished && (this.isOwn || !this.face.notes.length);
   }
 
   get count() {
@@ -220,7 +231,7 @@ export class FaceEdit {
     const places = this.reading.points.map((was, k) => (this.isFree(k) && now[k]) || was);
     const state = this.reading.state.map((was, k) => {
       if (!this.isFree(k)) return was;
-      return farther(places[k], prediction.points[k]) ? "along" : was;
+      return farther(places[k], prediction.points[k]) ? "along" : "predicted";
     });
     this.reading = { ...this.reading, points: places, state };
   }

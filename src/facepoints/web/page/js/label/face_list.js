@@ -1,6 +1,7 @@
 /** The list of faces and of pictures without one. File names are text, whatever they hold. */
 
 import { byId, counted, make } from "../app/dom.js";
+import { isOpen } from "./project.js";
 import { Thumbnails } from "./thumbnails.js";
 
 const MOST = 400; // lines that are shown at once
@@ -124,7 +125,7 @@ function stateOf({ face, picture }) {
   if (picture.state === "unreadable") return { text: "cannot be read", kind: "" };
   if (picture.state === "waiting") return { text: "not searched yet", kind: "" };
   if (!face) return { text: picture.reviewed ? "no face, checked" : "no face found", kind: "" };
-  if (face.finished) return { text: "✓ finished", kind: "done" };
+  if (!isOpen(face)) return { text: "✓ finished", kind: "done" };
   if (face.notes) return { text: `on the worklist: ${counted(face.notes, "note")}`, kind: "noted" };
   return { text: face.touched ? "begun" : face.reason || "to do", kind: "" };
 }

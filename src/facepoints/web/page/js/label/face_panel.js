@@ -52,7 +52,7 @@ export class FacePanel extends EventTarget {
 
   #summary(view) {
     const { edit } = view ?? {};
-    byId("finish").textContent = edit?.reading.finished ? "Reopen" : "Face is right";
+    byId("finish").textContent = edit?.isDone ? "Reopen" : "Face is right";
     byId("face-summary").textContent = edit ? summaryOf(view) : view ? "No face is here yet." : "No face is open.";
   }
 
@@ -143,9 +143,9 @@ export class FacePanel extends EventTarget {
 }
 
 function summaryOf({ edit, faces, doubtful, file }) {
-  const { state, finished } = edit.reading;
+  const { state } = edit.reading;
   const number = faces.length > 1 ? `Face ${faces.indexOf(edit) + 1} of ${faces.length} in ${file}. ` : `${file}. `;
-  if (finished) return `${number}Finished.`;
+  if (edit.isDone) return `${number}Finished.`;
   const settled = state.filter((each) => ["confirmed", "absent"].includes(each)).length;
   const missing = state.filter((each) => each === "unplaced").length;
   const left = missing ? `${missing} to place` : `${doubtful.length} doubtful`;

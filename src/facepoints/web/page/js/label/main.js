@@ -9,7 +9,7 @@ import { listenForControls } from "./controls.js";
 import { offerExports } from "./exports.js";
 import { History } from "./history.js";
 import { leftChanges, Outbox } from "./outbox.js";
-import { Project } from "./project.js";
+import { isOpen, Project } from "./project.js";
 import { sayTrouble, showSavedState } from "./saved_state.js";
 import { Session } from "./session.js";
 
@@ -43,7 +43,8 @@ async function start() {
   const session = new Session(project, outbox, new History());
   const app = new LabelApp(session);
   showSavedState(app, outbox);
-  outbox.adopt(leftChanges(localStorage, key));
+  const faces = new Set(project.queue.map(({ id }) => id));
+  outbox.adopt(leftChanges(localStorage, key, (face) => faces.has(face)));
   listenForControls(app);
   listenForAnnotator(app, outbox);
   offerExports(project, outbox);
@@ -61,9 +62,14 @@ async function start() {
 
 /** The worklist first, if there is one; everything, if nothing is left to do. */
 function chooseFilter(project) {
-  const filter = ["worklist", "open", "all", "empty"].find((each) => {
-    return each === "empty" || project.lines(each, "worth").some(({ face }) => each !== "worklist" || !face.finished);
-  });
+  const todo = {
+    worklist: ({ face }) => isOpen(face),
+    open: () => true,
+    all: () => true,
+    empty: () => true,
+  };
+  const filled = Object.keys(todo).filter((each) => project.lines(each, "worth").some(todo[each]));
+  const filter = filled[0] ?? "open";
   byId("list-filter").value = filter;
 }
 

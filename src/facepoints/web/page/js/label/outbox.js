@@ -191,18 +191,23 @@ export class Outbox extends EventTarget {
  * Take the changes that earlier pages of a project left in the storage.
  *
  * A page that is still open may be among them: the service applies a change once, whoever sends it.
+ * What is of another project with the same name stays where it is.
  *
  * @param {Storage} storage
  * @param {string} key of the project.
+ * @param {(face: string) => boolean} knows whether the project has a face.
  * @returns {Change[]}
  */
-export function leftChanges(storage, key) {
+export function leftChanges(storage, key, knows) {
   const found = [];
   try {
     const names = Object.keys(storage).filter((name) => name.startsWith(`${key}/`));
     for (const name of names.sort()) {
-      found.push(...JSON.parse(storage.getItem(name)));
-      storage.removeItem(name);
+      const changes = JSON.parse(storage.getItem(name));
+      const others = changes.filter(({ face }) => !knows(face));
+      if (others.length) storage.setItem(name, JSON.stringify(others));
+      else storage.removeItem(name);
+      found.push(...changes.filter(({ face }) => knows(face)));
     }
   } catch {
     // no storage, or not what this page wrote

@@ -118,7 +118,7 @@ export class Project extends EventTarget {
     const empty = [...this.pictures.values()].filter(({ faces }) => !faces);
     if (filter === "empty") return empty.map((each) => ({ face: null, picture: each }));
     const tests = {
-      open: (face) => !face.finished,
+      open: isOpen,
       worklist: (face) => face.notes > 0,
       finished: (face) => face.finished,
       all: () => true,
@@ -135,6 +135,9 @@ export class Project extends EventTarget {
   /** Note in the list what was done to a face, before the service lists it. */
   note(face) {
     const line = this.queue.find(({ id }) => id === face.id);
+    const { counts } = this.info; // the service's come with the next answer
+    counts.finished += Number(face.finished && !face.deleted) - Number(line?.finished ?? false);
+    counts.faces += Number(!face.deleted) - Number(Boolean(line));
     if (face.deleted) this.queue = this.queue.filter(({ id }) => id !== face.id);
     else if (line) Object.assign(line, { finished: face.finished, touched: face.version > 0 });
     else this.queue.unshift(lineOf(face));
@@ -150,6 +153,11 @@ export class Project extends EventTarget {
   #fire(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+/** Whether a face of the list is to do: not finished, or on the worklist and not looked at yet. */
+export function isOpen({ finished, notes, touched }) {
+  return !finished || (notes > 0 && !touched);
 }
 
 function lineOf({ id, picture, box, worth, reason, finished, notes, version }) {

@@ -246,10 +246,12 @@ export class Session extends EventTarget {
       const edit = this.faces.find((each) => each.face.id === face.id);
       if (!now || !edit || this.outbox.hasChanges(face.id)) continue;
       if (now.version === edit.face.version && now.by === edit.face.by) {
-        const touched = edit.face.version > 0;
-        edit.renew(now); // another annotator's state, or a new prediction
-        if (!touched) edit.restore(readingOf(now));
-        this.#fire("change", { moved: true });
+        // another annotator's state, or a new prediction
+        if (!edit.isOwn) this.#replace(now);
+        else {
+          edit.renew(now);
+          this.#fire("change", { moved: true });
+        }
       } else {
         this.history.forget(face.id);
         this.#replace(now);

@@ -4,6 +4,7 @@ import { byId, make } from "../app/dom.js";
 import { announce } from "../app/messages.js";
 import { Refused } from "./api.js";
 import { spoken } from "./face_panel.js";
+import { mirrorOf, opposite } from "./mirror.js";
 
 const LONGEST = 60; // characters of a name
 
@@ -197,22 +198,6 @@ export class SetPanel {
   #say(message) {
     byId("set-error").textContent = message;
   }
-}
-
-/** The name of the mirror partner; the same if the name says no side. */
-export function opposite(name) {
-  const sides = { left: "right", right: "left" };
-  return name.replace(/(?<![a-z])(left|right)(?![a-z])/g, (side) => sides[side]);
-}
-
-/** Pairs of a set after a name changed: those that names say. */
-export function mirrorOf(names, mirror) {
-  const kept = mirror.filter(([a, b]) => opposite(names[a]) === names[b]);
-  names.forEach((name, k) => {
-    const partner = names.indexOf(opposite(name));
-    if (partner > k && !kept.some((pair) => pair.includes(k))) kept.push([k, partner]);
-  });
-  return kept;
 }
 
 function noteOf({ names, editable, mirrorable }) {
