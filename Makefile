@@ -185,6 +185,7 @@ weights: $(STAMP) ## train the built-in models on DATA=folder: hours; continues 
 	$(BIN)/python recipes/points.py --data '$(DATA)' --install
 	$(BIN)/python recipes/head_pose.py --data '$(DATA)' --slopes --install
 	$(BIN)/python recipes/measure_factors.py --data '$(DATA)' --install
+	$(BIN)/python recipes/label_covariance.py --data '$(DATA)' --install
 	$(BIN)/python recipes/gaze_fit.py --data '$(DATA)' --install
 	$(BIN)/python recipes/eye_state.py --data '$(DATA)' --install
 

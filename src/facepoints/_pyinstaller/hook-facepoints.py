@@ -19,7 +19,7 @@ def _is_needed(name: str) -> bool:
     )
 
 
-_FILES = ["**/*.onnx", "reports/templates/*"] + (
+_FILES = ["**/*.onnx", "weights/*.json", "reports/templates/*"] + (
     ["**/*.json", "**/*.safetensors"] if find_spec("torch") else []
 )
 
