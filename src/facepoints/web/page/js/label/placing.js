@@ -113,6 +113,7 @@ export class Placing {
 
   /** A point was chosen on the picture. */
   choose(k) {
+    byId("tooltip").hidden = true; // the name of the current point is beside it
     if (this.mode !== "join") {
       this.app.choosePoint(k);
       return;
