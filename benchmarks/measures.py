@@ -39,7 +39,7 @@ import facepoints
 from facepoints.datasets.combine import read_people
 from facepoints.errors import FacepointsError
 from facepoints.inference.face import Face
-from facepoints.measurement import DEFINITIONS, measure
+from facepoints.measurement import DEFINITIONS, MEASURES, measure
 from facepoints.measurement.pose import ANGLES
 
 Array = NDArray[np.float64]
@@ -212,7 +212,7 @@ def label_table(content: Mapping[str, Any]) -> tables.Cells:
     sets = content["labels"]
     heads = ["measure", *(f"bias, {SETS[name].title}" for name in sets)]
     heads += [*(f"within radius, {SETS[name].title}" for name in sets), "within radius, all"]
-    cells = [[*heads, "radius (SCUT or HELEN)"]]
+    cells = [[*heads, "median radius, SCUT or HELEN"]]
     for name, whole in content["coverage"].items():
         one = [sets[key].get(name) for key in sets]
         unit = "°" if DEFINITIONS[name].unit == "degrees" else ""
@@ -234,7 +234,8 @@ def mirror_table(content: Mapping[str, Any]) -> tables.Cells:
     """A row per measure of what `--symmetric` changes on SCUT."""
     cells = [["measure", "mean change over radius", "bias", "within radius"]]
     mirrored = content["symmetric"]
-    for name, change in mirrored["change_over_radius"].items():
+    for name in (name for name in MEASURES if name in mirrored["change_over_radius"]):
+        change = mirrored["change_over_radius"][name]
         bias, within = mirrored["bias"].get(name), mirrored["coverage"].get(name)
         shown = [
             "-" if bias is None else f"{bias:+.1f}",

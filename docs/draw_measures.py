@@ -120,7 +120,9 @@ def pose(axes: Axes, face: Face) -> None:
     for axis, (name, color) in enumerate((("left", COLORS[3]), ("down", COLORS[2]),
                                           ("front", COLORS[0]))):  # fmt: skip
         end = start + found.turn[:2, axis] * length
-        axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": color, "lw": 2})
+        axes.annotate(
+            "", tuple(end), tuple(start), arrowprops={"arrowstyle": "->", "color": color, "lw": 2}
+        )
         axes.text(end[0] + 3, end[1] - 3, name, color=color, fontsize=8, fontweight="bold")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -77,6 +78,8 @@ def test_the_mean_of_both_images_is_mirrored_with_them(seed: int) -> None:
         back = mirror_face(b, WIDTH)
         np.testing.assert_allclose(back.points, a.points, atol=1e-3)
         np.testing.assert_allclose(back.radius, a.radius, rtol=1e-6)
+        assert back.visible is not None
+        assert a.visible is not None
         np.testing.assert_allclose(back.visible, a.visible, rtol=1e-6)
     middle = (here[0].points.astype(float) + face_at(91, 88, seed=seed + 3).points) / 2
     np.testing.assert_allclose(one[1].points, middle, atol=1e-3)
@@ -87,7 +90,7 @@ def test_a_face_of_one_image_is_looked_for_in_the_other() -> None:
     face, partner = face_at(90, 90), mirror_face(face_at(94, 90), WIDTH)
     places: list[Detection] = []
 
-    def predict(seen: object, detections: list[Detection]) -> list[Face]:
+    def predict(seen: object, detections: Sequence[Detection]) -> list[Face]:
         places.extend(detections)
         return [partner]
 

@@ -29,7 +29,7 @@ def eye(width: float, x: float = 0.0, gap: float = 26) -> NDArray[np.uint8]:
     cv2.circle(inside, center, round(width / 2 * 16), 60, -1, cv2.LINE_AA, 4)
     part = white[..., None].astype(float) / 255
     mixed = image[..., None] * (1 - part) + inside[..., None] * part
-    return cv2.GaussianBlur(mixed[..., 0].astype(np.uint8), (0, 0), 1.5)
+    return np.asarray(cv2.GaussianBlur(mixed[..., 0].astype(np.uint8), (0, 0), 1.5), np.uint8)
 
 
 CORNERS = np.array([[50.0, 60.0], [150.0, 60.0]])
