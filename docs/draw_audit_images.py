@@ -49,9 +49,10 @@ def main() -> None:
         os.chdir(folder)
         walk_through()
         with chromium() as browser:
-            page = browser.new_context(viewport={"width": 1080, "height": 700}).new_page()
+            page = browser.new_context(viewport={"width": 1080, "height": 830}).new_page()
             page.goto((Path(folder) / "audit" / "audit.html").as_uri())
             page.screenshot(path=IMAGES / "audit-summary.jpg", type="jpeg", quality=QUALITY)
+            page.set_viewport_size({"width": 1080, "height": 1250})
             page.evaluate("document.getElementById('faults').scrollIntoView()")
             page.screenshot(path=IMAGES / "audit-faults.jpg", type="jpeg", quality=QUALITY)
         os.chdir(ROOT)

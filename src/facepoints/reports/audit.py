@@ -212,8 +212,7 @@ def _sentences(
     hard = sum(not one.words for one in listed)
     sentences = [
         f"By the confidence of each, about {true:.0f} of the {count_noun(len(listed), 'fault')} "
-        f"will be true and {len(listed) - true:.0f} will not. Look before you mend: an unusual "
-        f"face is no fault.",
+        f"will be true. Look before you mend: an unusual face is no fault.",
         f"Fixes with a confidence of {percent(mend_above, 0)} or more are chosen already. Change "
         f"the choice at each fault, and save it as a file. The label files themselves are never "
         f"changed.",
