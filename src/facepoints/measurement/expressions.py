@@ -159,10 +159,10 @@ def _explained(lengths: Lengths, neutral: Neutral, closure: EyeClosure | None) -
         for name, definition in EXPRESSIONS.items()
         if hidden.intersection(definition.lengths)
     }
-    # the factors are those of a person's own neutral; how people differ is measured
-    factors = {} if neutral.source == "population" else RADIUS_FACTORS
+    # factors below 1 are for a person's own neutral: how people differ is measured
+    least = 1.0 if neutral.source == "population" else 0.0
     values = {
-        name: _limited(moved[name], factors.get(name, 1.0))
+        name: _limited(moved[name], max(RADIUS_FACTORS[name], least))
         for name in EXPRESSIONS
         if name not in reasons
     }
