@@ -111,13 +111,16 @@ def _split(
     first, second = number[:-1], number[-1] - number[:-1]
     gap = total[:-1] / np.maximum(first, 1) - (total[-1] - total[:-1]) / np.maximum(second, 1)
     enough = (first >= _FEWEST) & (second >= _FEWEST)
-    gain = (gap**2 * first * second / np.maximum(first + second, 1) * enough).sum(axis=1)
+    gain = gap**2 * first * second / np.maximum(first + second, 1) * enough
     gain[: _FEWEST - 1] = 0
     gain[len(gain) - _FEWEST + 1 :] = 0
-    at = int(starts[int(gain.argmax()) + 1])
-    one, other = rows[:at], rows[at:]
-    if gain.max() <= 0 or not _differ(values, known, one, other):
+    at = int(starts[int(gain.sum(axis=1).argmax()) + 1])
+    if gain.max() <= 0 or not _differ(values, known, rows[:at], rows[at:]):
         return [rows]
+    # the points that move tell the place, without the noise of the others
+    moving = _moving(values, known, rows[:at], rows[at:])
+    at = int(starts[int(gain[:, moving].sum(axis=1).argmax()) + 1])
+    one, other = rows[:at], rows[at:]
     return [*_split(values, known, group, one), *_split(values, known, group, other)]
 
 
@@ -160,12 +163,21 @@ def _differ(
     other: NDArray[np.intp],
 ) -> bool:
     """True if a point moves, or is labeled on one side only."""
+    return bool(_moving(values, known, one, other).any())
+
+
+def _moving(
+    values: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    one: NDArray[np.intp],
+    other: NDArray[np.intp],
+) -> NDArray[np.bool_]:
+    """The columns (3 K,) of points that move, and of those labeled on one side only."""
     gap, t = _gaps(values, known, one, other)
     moved = (np.nan_to_num(np.abs(gap)) > _MOVED) & (t > _SURE)
-    count = values.shape[1] // 3
-    share = values[:, 2 * count :]
+    share = values[:, 2 * len(gap) :]
     labelled = np.abs(share[one].mean(axis=0) - share[other].mean(axis=0)) > _SHARE
-    return bool(moved.any() or labelled.any())
+    return np.concatenate([moved[:, 0], moved[:, 1], labelled])
 
 
 def _fault(

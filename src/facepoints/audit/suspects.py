@@ -87,6 +87,9 @@ class Finder:
         excess = float(self.misfit.excess(self.misfit.cost[row]))
         if excess > _SCREEN:
             gross = self._gross(row, excess)
+            pair = self._pair(row) if gross and gross.cause is Cause.WRONG_ORDER else None
+            if pair is not None and gross is not None and pair.strength >= gross.strength:
+                return [pair]  # the other points of the order were exchanged with neighbors
             if gross is not None:
                 return [gross]
         if self.points.distance[row].max() < _POINT:
