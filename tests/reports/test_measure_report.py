@@ -168,6 +168,17 @@ def clip() -> Iterator[FrameResult]:
         yield FrameResult("talk & laugh.mp4", faces, SIZE, k, k / 25, "v")
 
 
+def test_measures_of_hidden_points_are_not_drawn() -> None:
+    visible = np.ones(68, np.float32)
+    visible[IBUG_68.names.index("chin")] = 0.1
+    keeper = FaceKeeper()
+    seen = replace(face(), visible=visible)
+    list(keeper.watch(iter([FrameResult("a.jpg", [seen], SIZE)])))
+    distances, _ = draw_measures(keeper.images[0])
+    tags = {mark.tag for mark in distances.marks if mark.tag}
+    assert tags == {*TAGS.values()} - {TAGS["face_height_px"]}
+
+
 def test_a_person_of_a_video_is_shown_over_time(tmp_path: Path) -> None:
     page, table = measured(tmp_path, clip())
     assert len(table) == 57

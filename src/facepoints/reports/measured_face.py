@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
-from facepoints.measurement import head_pose
+from facepoints.measurement import head_pose, measure_with_reasons
 from facepoints.measurement.descriptions import DESCRIPTIONS
 from facepoints.reports.kept_faces import KeptFace
 from facepoints.reports.picture import Mark, Picture, data_uri, dots, path_of
@@ -101,9 +101,10 @@ and the face: as a share of the face's size, downward or to the image's right.""
 def _distances(face: Face) -> list[Mark]:
     """Each distance as a line beside its points, with thin lines to them, and its number."""
     marks, size = [], _extent(face)
+    missing = measure_with_reasons(face).reasons
     for name, tag in TAGS.items():
         ends = _place(face, DESCRIPTIONS[name].points)
-        if ends is None or len(ends) != 2:
+        if name in missing or ends is None or len(ends) != 2:
             continue
         offset = _OFFSETS.get(name, 0.0)
         beside = _across(ends) * size
@@ -133,9 +134,10 @@ def _across(ends: Array) -> Array:
 def _openings(face: Face) -> list[Mark]:
     """Heights and lengths of openings, whose points come in pairs; and slants."""
     marks = []
+    missing = measure_with_reasons(face).reasons
     for name, description in DESCRIPTIONS.items():
         points = _place(face, description.points)
-        if points is None or len(points) % 2:
+        if name in missing or points is None or len(points) % 2:
             continue
         pairs = points.reshape(-1, 2, 2)
         if description.unit == "degrees":
