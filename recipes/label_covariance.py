@@ -12,9 +12,9 @@ covariance:
 
 - The 68 points: LFPW, HELEN and AFW, whose photos have all of them. The model knows most of these
   people, so their errors are too small. Errors of the validation people are right, but 158 people
-  are too few for 136 numbers: on one half of the validation people, a covariance of the known
-  people needed 13.8 moves, one of the other half 15.5 and more, and mixtures lay between. So the
-  moments are those of the known people, scaled to the size of the validation people's errors.
+  are too few for 136 numbers: labeling one half of them took fewer moves with a covariance of the
+  known people than with one of the other half, and mixtures lay between. So the moments are those
+  of the known people, scaled to the size of the validation people's errors.
 - The pupils: they are labeled in other sets, together with 10 other points. There, their errors are
   regressed on those of the 10; the regression extends the covariance to the pupils (the maximum
   likelihood estimate of a monotone pattern of missing data, Anderson 1957,
