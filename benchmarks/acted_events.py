@@ -169,7 +169,8 @@ def clips_of(
 
 
 def _lend(shown: list[Any], time: float) -> Image:
-    return lent_lids(*shown, lids(time))
+    photo, points, other, there = shown
+    return lent_lids(photo, points, other, there, lids(time))
 
 
 def _maker(of: Callable[[float], Image], setting: Setting) -> Callable[[], Clip]:

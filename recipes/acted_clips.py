@@ -193,15 +193,12 @@ class Clip:
     lost: int = 0
     note: str = ""
 
-    @property
-    def fps(self) -> float:
-        """Frames per second."""
-        return self.setting.fps
+    fps: float = field(init=False)
+    total: int = field(init=False)
 
-    @property
-    def total(self) -> int:
-        """Number of frames."""
-        return round(self.fps * SECONDS)
+    def __post_init__(self) -> None:
+        self.fps = self.setting.fps
+        self.total = round(self.fps * SECONDS)
 
     def __iter__(self) -> Iterator[Frame]:
         random = np.random.default_rng(0)
