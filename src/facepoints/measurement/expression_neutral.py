@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -37,6 +38,7 @@ __all__ = [
     "Neutral",
     "lengths_of",
     "rest_lengths",
+    "turn_of",
 ]
 
 Array = NDArray[np.float64]
@@ -46,6 +48,7 @@ NAMES: tuple[str, ...] = FEATURES + OPENINGS
 MAX_TURN = 40.0
 """Degrees of yaw or pitch beyond which the depth of a face hides its expression."""
 
+_PROFILE = 60.0  # degrees of yaw from which a face is turned away, whatever its points say
 _CALM = 1 / 3  # of the frames of a video are taken as the person at rest
 _MOST_SEEN = 600  # frames of a video that are looked at, evenly spread
 _MOST_FRAMES = 9.0  # whose errors count as independent: those of one person's frames are alike
@@ -241,21 +244,31 @@ class Neutral:
         )
 
 
-def _pose(face: Face) -> HeadPose:
-    pose = head_pose(face)
-    turn = max(abs(pose.yaw), abs(pose.pitch))
+def turn_of(pose: HeadPose, lengths: Lengths) -> float:
+    """How far a head is turned, to the side or up and down, in degrees.
+
+    The angles of a pose are drawn along by one-sided smiles and open mouths, so those of the points
+    that expressions do not move are taken. Only the pose knows a profile, by its hidden points.
+    """
+    fixed = math.degrees(math.atan(float(np.abs(lengths.slopes).max())))
+    return max(fixed, abs(pose.yaw)) if abs(pose.yaw) > _PROFILE else fixed
+
+
+def rest_lengths(face: Face) -> Lengths:
+    """The lengths of a face whose neutral is not known yet.
+
+    Raises:
+        DataError: it is turned too far, or lacks the points.
+    """
+    pose, population = head_pose(face), POPULATION_NEUTRAL
+    lengths = lengths_of(face, pose, population.shape, population.std)
+    turn = turn_of(pose, lengths)
     if turn > MAX_TURN:
         raise DataError(
             f"a neutral needs a face that is turned by at most {MAX_TURN:.0f} degrees, this one is "
             f"turned by {turn:.0f}"
         )
-    return pose
-
-
-def rest_lengths(face: Face) -> Lengths:
-    """The lengths of a face whose neutral is not known yet."""
-    population = POPULATION_NEUTRAL
-    return lengths_of(face, _pose(face), population.shape, population.std)
+    return lengths
 
 
 def _own(found: Sequence[Lengths], source: str) -> Neutral:

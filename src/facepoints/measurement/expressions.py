@@ -41,6 +41,7 @@ from facepoints.measurement.expression_neutral import (
     Lengths,
     Neutral,
     lengths_of,
+    turn_of,
 )
 from facepoints.measurement.pose import INTERVAL_90, head_pose
 from facepoints.measurement.uncertainty import Measurement
@@ -134,12 +135,12 @@ def expressions(face: Face, neutral: Neutral | None = None) -> Expressions:
         raise DataError(f"expressions takes one Face, got {type(face).__name__}{hint}")
     check_convertible(face.landmarks, IBUG_68)
     pose = head_pose(face)
-    turn = max(abs(pose.yaw), abs(pose.pitch))
     neutral = neutral or POPULATION_NEUTRAL
+    lengths = lengths_of(face, pose, neutral.shape, neutral.std)
+    turn = turn_of(pose, lengths)
     if turn > MAX_TURN:
         reason = f"turned by {turn:.0f} degrees"
         return Expressions({}, dict.fromkeys(EXPRESSIONS, reason), neutral.source)
-    lengths = lengths_of(face, pose, neutral.shape, neutral.std)
     return _explained(lengths, neutral, face.eye_closure)
 
 
