@@ -263,7 +263,7 @@ def test_values_that_are_not_finite_are_refused(
     (line if change.keys() & {"frame", "time"} else line["faces"][0]).update(change)
     lines, out = tmp_path / "faces.jsonl", tmp_path / name
     lines.write_text(json.dumps(line))
-    assert "line 1: expected a line" in fails(["measure", lines, "--out", out], capsys)
+    assert "line 1: expected a record" in fails(["measure", lines, "--out", out], capsys)
     assert not out.exists()
 
 
