@@ -25,6 +25,7 @@ from facepoints.labeling.point_set import PointSet
 from facepoints.labeling.reading import Reading
 from facepoints.labeling.session import Session
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import mean_points
 
 BOX = (50.0, 50.0, 100.0, 98.0)
@@ -88,8 +89,8 @@ def test_labels_of_a_file_are_the_start_and_stay_as_they_are(photos: Path, tmp_p
     shown = np.array([p or (np.nan, np.nan) for p in view["points"]])
     np.testing.assert_allclose(shown[known], faces[1].points[known], atol=2e-3)
     assert view["state"][12] == "absent"
-    assert view["prediction"]["points"][0] is not None
     assert session.views.face(session.project.state.faces[ids[0]], "anna")["hidden"][3]
+    assert view["prediction"]["points"][0] is not None
     moved = Reading.from_dict(view | {"points": [[1, 1], *view["points"][1:]]}, 15)
     session.project.move(ids[1], "anna", 0, moved)
     session.save()
@@ -155,6 +156,24 @@ def test_a_table_of_crops_becomes_pictures(photos: Path, tmp_path: Path) -> None
     session.project.close()
     again = facepoints.load_dataset(tmp_path / "new.json")
     assert len(again) == 3
+
+
+def test_points_of_labels_are_learned_as_their_pictures_are_searched(
+    photos: Path, tmp_path: Path
+) -> None:
+    """Points that the model cannot give: their first guesses need what the model sees."""
+    own = LandmarkSet(("left_dot", "right_dot"))
+    every, none = np.ones(2, bool), np.zeros(2, bool)
+    face = FaceLabels(np.array([[80.0, 80], [120, 140]]), every, none)
+    pictures = [PictureLabels(f"photos/{n}.png", (200, 200), [face]) for n in range(3)]
+    (tmp_path / "old.json").write_text(json.dumps(coco_labels(pictures, own)))
+    session = opened([], tmp_path / "new.json", labels=(tmp_path / "old.json",))
+    assert not session.project.refit_if_due()
+    ids = search(session)
+    assert session.project.refit_if_due()
+    view = session.views.face(session.project.state.faces[ids[0]], "anna")
+    np.testing.assert_allclose(view["prediction"]["points"], face.points, atol=0.5)
+    session.project.close()
 
 
 def test_points_of_a_project_stay_and_may_grow(photos: Path, tmp_path: Path) -> None:

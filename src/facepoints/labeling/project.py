@@ -271,7 +271,7 @@ class Project:
         """Fit the guesses to the finished faces if enough are new. Returns whether it did."""
         with self.reading() as state:
             self.guesser.prepare(state)
-            done = self.finished()
+            done = [each for each in self.finished() if each[0].seen is not None]
             if not refit_due(len(done), self.guesser.finished, self.guesser.direct(state)):
                 return False
             labels = [(face.seen, _labels(reading)) for face, _, reading in done]

@@ -33,6 +33,7 @@ __all__ = ["LabelOutput", "Session"]
 
 _REST = 0.5  # seconds between two looks at what is to do
 _WRITE_SHARE = 20  # the label file is written for at most a 20th of the time
+_LONGEST_REST = 10.0  # seconds until changes are in the label file, besides its writing
 _KEPT_PIXELS = 60_000_000  # of pictures that are kept decoded
 
 
@@ -171,7 +172,7 @@ class Session:
             self.save()
             took = time.monotonic() - begin
             self._wake.clear()
-            self._ending.wait(max(_REST, _WRITE_SHARE * took) if took > _REST / 10 else _REST)
+            self._ending.wait(min(max(_REST, _WRITE_SHARE * took), _LONGEST_REST))
 
     def _renew_shape(self) -> None:
         """Make the shape model again after a fit."""
