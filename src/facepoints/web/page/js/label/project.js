@@ -77,7 +77,8 @@ export class Project extends EventTarget {
   async #poll() {
     const { api, info } = this;
     const changes = await api.get("changes", { since: this.revision });
-    const now = changes.points ? await api.get("project") : info;
+    const more = changes.points || changes.faces.length; // names, or another annotator
+    const now = more ? await api.get("project") : info;
     if (info !== this.info) return; // the set or the annotator was changed here meanwhile
     const other = JSON.stringify(now.points) !== JSON.stringify(info.points);
     const { counts, refit, saved, save_error } = changes;
