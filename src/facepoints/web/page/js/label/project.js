@@ -22,6 +22,7 @@ export class Project extends EventTarget {
     this.queue = []; // of faces, most worth labeling first
     this.bitmaps = new Map(); // by picture: promises
     this.revision = 0;
+    this.said = ""; // what the last "project" was about
   }
 
   /** Read everything, such as at the start or for another annotator. */
@@ -87,7 +88,8 @@ export class Project extends EventTarget {
     if (other) this.shape = null; // it is of other points
     await this.loadShape(changes.shape);
     if (other || changes.faces.length || changes.pictures.length) await this.loadList();
-    this.#fire("project");
+    if (JSON.stringify({ ...this.info, revision: 0 }) !== this.said) this.#fire("project");
+    this.said = JSON.stringify({ ...this.info, revision: 0 });
     if (other || changes.faces.length) this.#fire("faces", { ...changes, points: other });
   }
 
