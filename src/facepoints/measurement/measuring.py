@@ -14,7 +14,7 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement.definitions import DEFINITIONS
 from facepoints.measurement.pose import ANGLES, MIN_POINTS, HeadPose, head_points, head_pose
 from facepoints.measurement.radius_factors import RADIUS_FACTORS, SYSTEMATIC
-from facepoints.measurement.symmetry import MAX_ANGLE, asymmetry
+from facepoints.measurement.symmetry import MAX_ANGLE, MAX_HIDDEN, asymmetry, symmetric_pairs
 from facepoints.measurement.uncertainty import Measurement, measure_points
 
 __all__ = [
@@ -72,9 +72,10 @@ def measure(face: Face) -> dict[str, Measurement]:
 def measure_with_reasons(face: Face) -> MeasuredPoints:
     """The measures of a face, and why the others cannot be had.
 
-    Reasons are "no such points", "left eye outer corner is hidden" with the name of a point, or
-    "head turned by 71 degrees". Beyond 60 degrees of yaw or pitch, distances across the face shrink
-    to less than half, so only the pose and the openings are given.
+    Reasons are "no such points", "left eye outer corner is hidden" with the name of a point, "14 of
+    51 points are hidden" for the asymmetry, or "head turned by 71 degrees". Beyond 60 degrees of
+    yaw or pitch, distances across the face shrink to less than half, so only the pose and the
+    openings are given.
 
     Raises:
         DataError: as for `measure`.
@@ -140,7 +141,18 @@ def _reason(face: Face, name: str, turn: float) -> str:
         if seen.min() < HIDDEN:
             return f"{points[int(seen.argmin())].replace('_', ' ')} is hidden"
     across = name == "asymmetry" or DEFINITIONS[name].across
-    return f"head turned by {turn:.0f} degrees" if across and turn > MAX_ANGLE else ""
+    if across and turn > MAX_ANGLE:
+        return f"head turned by {turn:.0f} degrees"
+    return _hidden_pairs(face) if name == "asymmetry" else ""
+
+
+def _hidden_pairs(face: Face) -> str:
+    """How many points of the asymmetry are hidden; empty if they are few."""
+    if face.visible is None or not face.landmarks.mirrorable:
+        return ""
+    rows, _ = symmetric_pairs(face.landmarks)
+    hidden = int((face.visible[rows] < HIDDEN).sum())
+    return f"{hidden} of {len(rows)} points are hidden" if hidden > MAX_HIDDEN * len(rows) else ""
 
 
 def _check_face(face: Face) -> None:

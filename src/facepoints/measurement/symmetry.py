@@ -14,11 +14,14 @@ from facepoints.measurement.pose import DISC_90, HeadPose, head_points
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.uncertainty import Measurement
 
-__all__ = ["MAX_ANGLE", "asymmetry", "frontal", "symmetric_pairs"]
+__all__ = ["MAX_ANGLE", "MAX_HIDDEN", "asymmetry", "frontal", "symmetric_pairs"]
 
 Array = NDArray[np.floating]
 
-MAX_ANGLE = 60.0  # degrees of yaw or pitch, beyond which one side is hidden
+MAX_ANGLE = 60.0
+"""Degrees of yaw or pitch, beyond which one side is hidden."""
+MAX_HIDDEN = 0.2
+"""Share of the points that may be hidden: a hidden half would be a guess from the other half."""
 _Q90 = 1.2815515655446004  # 90th percentile of a standard normal number
 
 

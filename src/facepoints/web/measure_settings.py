@@ -15,7 +15,7 @@ from facepoints.measurement.head_position import MM_PER_UNIT
 from facepoints.measurement.pose import MIN_POINTS, PROFILE_STD, PROFILE_YAW, head_points
 from facepoints.measurement.pose_factors import LEVEL_PITCH, MODEL_RADIUS, MODEL_YAWS, SLOPES
 from facepoints.measurement.radius_factors import RADIUS_FACTORS, SYSTEMATIC
-from facepoints.measurement.symmetry import MAX_ANGLE, symmetric_pairs
+from facepoints.measurement.symmetry import MAX_ANGLE, MAX_HIDDEN, symmetric_pairs
 from facepoints.reports.dictionary import SOURCES
 
 __all__ = ["measure_settings"]
@@ -40,7 +40,8 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
         pose: the numbers of `pose_factors`, the smallest number of points, the yaw that a hidden
             half of a face tells, and the least visibility that a point counts with.
         symmetry: columns of the points that have a mirror partner, the index of each one's
-            partner among them, and the largest angle of the head in degrees.
+            partner among them, the largest angle of the head in degrees, and the largest share of
+            hidden points.
     """
     landmarks = model.landmarks
     shape, std, fixed = head_points(landmarks)
@@ -94,4 +95,9 @@ def _symmetry(landmarks: LandmarkSet) -> dict[str, Any]:
     columns, partners = [], []
     if landmarks.mirrorable:
         columns, partners = (array.tolist() for array in symmetric_pairs(landmarks))
-    return {"columns": columns, "partners": partners, "max_angle": MAX_ANGLE}
+    return {
+        "columns": columns,
+        "partners": partners,
+        "max_angle": MAX_ANGLE,
+        "max_hidden": MAX_HIDDEN,
+    }

@@ -16,12 +16,14 @@ const Q90 = 1.2815515655446004; // 90th percentile of a standard normal number
  * @param pose from `headPose`.
  * @param settings the page's settings; it uses `settings.measures`.
  * @returns {{value: number, radius: number} | null} null where the points have no left and right,
- *   or the head is turned too far.
+ *   the head is turned too far, or too many points are hidden.
  */
 export function asymmetry(face, pose, settings) {
   const { mean_head: head, symmetry, radius_factors: factors } = settings.measures;
   const { columns, partners, max_angle: limit } = symmetry;
   if (columns.length < 6 || Math.max(Math.abs(pose.yaw), Math.abs(pose.pitch)) > limit) return null;
+  const isHidden = (k) => Boolean(face.visible) && face.visible[k] < settings.measures.hidden;
+  if (columns.filter(isHidden).length > symmetry.max_hidden * columns.length) return null;
   const here = frontal(columns.map((k) => face.points[k]), pose, columns.map((k) => head.points[k][2]));
   const mean = [0, 1].map((axis) => here.reduce((all, p) => all + p[axis], 0) / here.length);
   const centered = here.map(([x, y]) => [x - mean[0], y - mean[1]]);
