@@ -203,7 +203,8 @@ def main() -> None:
     ours = about(chosen.model)
     measured = {name: measure(chosen.data, name, chosen.model) for name in chosen.sets}
     before = kept(chosen.out / "label.json", ours)
-    results = {n: measured.get(n, before.get(n)) for n in SETS if n in measured or n in before}
+    every = before | measured
+    results = {name: every[name] for name in SETS if name in every}
     title = "Moves until all points are within 3 % of the eye distance (medians over faces)"
     cells = table(results)
     tables.show(title, cells)

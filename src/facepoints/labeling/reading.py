@@ -57,7 +57,7 @@ class Reading:
     @property
     def placed(self) -> NDArray[np.bool_]:
         """(K,) whether each point has a place."""
-        return np.isfinite(self.points).all(axis=1)
+        return np.asarray(np.isfinite(self.points).all(axis=1), dtype=bool)
 
     @property
     def confirmed(self) -> NDArray[np.bool_]:

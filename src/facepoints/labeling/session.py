@@ -188,7 +188,7 @@ class Session:
         radius = np.array([one.radius for one in tested]).reshape(-1, count)
         labeled = np.array([one.labels for one in tested]).reshape(-1, count, 2)
         seen = np.array([one.seen for one in tested]) if tested else None
-        known = np.isfinite(labeled).all(axis=2)
+        known = np.asarray(np.isfinite(labeled).all(axis=2), dtype=bool)
         model = shape_model_for(landmarks, predicted, labeled, known, radius, seen)
         self._shape = (self._shape[0] + 1, None if model is None else model.to_dict())
         self._shape_of = current
