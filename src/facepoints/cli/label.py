@@ -128,7 +128,7 @@ def label(
         option("Open the page in a browser.", default_text="default: on a terminal with a screen"),
     ] = False,
     no_open: Annotated[bool, flag("Do not open the page in a browser.")] = False,
-    model: Annotated[PredictorOptions, group("model")] = _MODEL,
+    model: Annotated[PredictorOptions, group("prediction")] = _MODEL,
 ) -> None:
     """Make and mend labels of faces in the browser.
 
