@@ -325,6 +325,18 @@ def test_without_the_file_the_labels_are_as_they_were(photos: Path, tmp_path: Pa
     assert photos.read_bytes() == content
 
 
+def test_a_photo_without_a_label_that_is_left_is_dropped_and_others_keep_their_rows(
+    photos: Path,
+) -> None:
+    faces, sets = read_with_names(photos)
+    every = Change("unlabel", list(KAGGLE_15.names))
+    fixes = suggest_fixes(faces, [0], [every], cause="filled", sets=sets)
+    fixes += suggest_fixes(faces, [1], [SWAP], cause="swapped", sets=sets)
+    mended = load_dataset(photos, fixes=fixes)
+    assert list(mended.names) == list(faces.names[1:])
+    np.testing.assert_allclose(mended.points[0], faces.points[1][KAGGLE_15.mirror], atol=1e-3)
+
+
 def test_people_are_left_out_by_the_names_they_had_before(photos: Path, tmp_path: Path) -> None:
     faces, sets = read_with_names(photos)
     fixes = suggest_fixes(faces, [0, 1], [Change("group", "one")], cause="leak", sets=sets)
