@@ -186,7 +186,10 @@ def test_points_of_a_project_stay_and_may_grow(photos: Path, tmp_path: Path) -> 
     done = Reading(np.array([[1.0, 2], [3, 4]]), states, none, finished=True)
     session.project.move(first, "anna", 0, done)
     session.project.close()
-    session = opened([photos], out)  # without naming them
+    session = opened([], out)  # without naming them, and the photos
+    assert [p.path for p in session.project.state.pictures.values()] == [
+        str(photos / f"{number}.png") for number in range(3)
+    ]
     assert session.project.state.points == mine
     assert session.project.state.editable
     session.project.close()

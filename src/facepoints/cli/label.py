@@ -32,10 +32,9 @@ def label(
         tuple[str, ...],
         tyro.conf.Positional,
         option(
-            "Image files, folders, or patterns in quotes such as 'photos/*.jpg'. May be left out "
-            "with --labels.",
+            "Image files, folders, or patterns in quotes such as 'photos/*.jpg'.",
             metavar="[PHOTO ...]",
-            default_text="default: those of --labels",
+            default_text="default: those of --labels, or those that --out has already",
         ),
     ] = (),
     *,

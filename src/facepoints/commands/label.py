@@ -114,7 +114,8 @@ def open_session(
     """Open a session, which is not started yet.
 
     Args:
-        pictures: files, folders and patterns.
+        pictures: files, folders and patterns. Without any and without labels, the pictures of the
+            project are gone on with.
         out: the label file, or folder.
         load: loads the model.
         settings: how it is labeled.
@@ -128,9 +129,10 @@ def open_session(
     """
     if STDIN in pictures:
         raise SettingsError("pictures are labeled in files; name a file or folder instead of '-'")
-    if not pictures and not settings.labels:
-        raise SettingsError("expected photos to label, or labels to mend with `labels`")
     kind = format_of(out, to)
+    goes_on = not pictures and not settings.labels
+    if goes_on and not journal_path(out).is_file():
+        raise SettingsError("expected photos to label, or labels to mend with `labels`")
     files = find_images(pictures, results=out if kind == "pts" else None) if pictures else []
     data = [readers.read(path) for path in settings.labels]
     model = load()
@@ -138,7 +140,7 @@ def open_session(
     try:
         _set_points(project, settings, data[0].landmarks if data else model.landmarks)
         folder = os.path.abspath(out.parent)
-        for file in files:
+        for file in _known_files(project, folder) if goes_on else files:
             project.add_picture(_shown_name(file, folder), file)
         notes: dict[str, list[Note]] = {}
         fixes = fixes_of_sets(settings.worklist, settings.labels)
@@ -153,6 +155,19 @@ def open_session(
     except BaseException:
         project.close()
         raise
+
+
+def _known_files(project: Project, folder: str) -> list[str]:
+    """The pictures of a project that is gone on with, as far as they exist."""
+    with project.reading() as state:
+        files = [os.path.join(folder, picture.file) for picture in state.pictures.values()]
+    found = [os.path.normpath(file) for file in files if os.path.isfile(file)]
+    if not found:
+        raise DataError(
+            f"none of the {len(files)} pictures that {project.journal.path} names is there; name "
+            f"the photos"
+        )
+    return found
 
 
 def _shown_name(file: str, folder: str) -> str:
