@@ -13,6 +13,7 @@ import accuracy
 import acted_events
 import blur
 import browser
+import expressions
 import eyes
 import gaze
 import kaggle_like
@@ -38,6 +39,7 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
         lambda c: accuracy.table(c["rows"], "youtube"),
     ],
     "browser": [browser.table],
+    "expressions": [lambda c: expressions.cells(c["kinds"])],
     "eyes": [eyes.eye_table, eyes.clip_table],
     "blur": [
         lambda c: blur.cover_table(c["sets"], "photos"),
