@@ -376,6 +376,9 @@ def test_another_annotators_reading_is_shown_and_can_be_taken(tab: Tab, browser:
         tab.page.click("[data-format='coco']")
     assert started.value.suggested_filename.endswith(".json")
     tab.until(lambda: tab.page.is_visible("#disagreement"))
+    with tab.page.expect_download() as started:
+        tab.page.click("#disagreement")
+    assert started.value.suggested_filename.endswith(".csv")
     own = tab.points()[NOSE]
     assert np.hypot(*(own - theirs)) > 1
     tab.page.click("#readings button:has-text('Show')")

@@ -27,7 +27,7 @@ export function offerExports(project, outbox) {
     const act = () => save(`export/${format}`, `labels.${format}`);
     return make("button", { type: "button", "data-format": format, onclick: act }, NAMES[format] ?? format);
   });
-  const report = () => save("disagreement?format=html", "disagreement.html");
+  const report = () => save("disagreement?format=csv", "disagreement.csv");
   const words = { type: "button", id: "disagreement", onclick: report, hidden: true };
   buttons.push(make("button", words, "Disagreement of annotators"));
   byId("exports").replaceChildren(...buttons);
