@@ -190,6 +190,14 @@ def test_a_blink_in_a_turn_counts_if_the_eye_state_sees_it() -> None:
     assert seen(opening, 0.3, course(rest=np.nan), yaw) == []
 
 
+def test_a_blink_of_which_the_eye_state_is_unsure_counts_once() -> None:
+    opening = course((4, 0.2, 0.8), (4.07, 0.07, 0.78), rest=1.0)
+    chances = course((4, 0.2, 0.85), (4.065, 0.035, 0.05), rest=0.02)
+    assert seen(opening, 0.3, chances) == [("blink", 4.0)]
+    twice = course((4, 0.15, 0.6), (4.4, 0.15, 0.6), rest=1.0)  # two, one after the other
+    assert len(seen(twice, 0.3, course((4, 0.15, 0.9), (4.4, 0.15, 0.9), rest=0.02))) == 2
+
+
 @given(
     fps=st.sampled_from([15, 24, 25, 29.97, 30, 50, 60]),
     level=st.floats(0.2, 0.4),

@@ -55,6 +55,7 @@ _ALONE = 0.58  # weight of the opening where the eye state is unknown: a fall of
 _MOST = 2.25  # a sign of `closing` counts at most so much
 _SHUT_PART = 0.7  # of the peak of `closing`, at least: the eyes are shut
 _LID_SECONDS = 0.25  # a lid closes or opens in this time
+_REOPENING = 0.12  # seconds; lids cannot open and close again in less
 _SURE = (-3.0, 5.0)  # log odds: surely open, surely closed; beyond, a change says nothing
 _SAYS_OPEN = 0.2  # largest probability of closed eyes in open ones
 _REST = 10  # percentile of the opening of the mouth at rest
@@ -120,7 +121,7 @@ def eye_events(
     change = _eye_level(time, opening, config) - opening
     noise = _noise(opening)
     events = []
-    for first, last, complete in sorted(_shut(time, score, config)):
+    for first, last, complete in _joined(time, sorted(_shut(time, score, config))):
         inside = slice(first, last + 1)
         likely = closed[inside][np.isfinite(closed[inside])]
         most = float(likely.max()) if len(likely) else 0.0
@@ -189,6 +190,17 @@ def _shut(time: Array, score: Array, config: EventConfig) -> Iterator[tuple[int,
             if is_new:
                 known = complete or (begin > 0 and end < len(inside) - 1)
                 yield first + begin, first + end, known
+
+
+def _joined(time: Array, shut: Sequence[tuple[int, int, bool]]) -> Iterator[tuple[int, int, bool]]:
+    """Intervals of shut eyes; those between which no lid could open and close are one."""
+    joined: list[tuple[int, int, bool]] = []
+    for first, last, complete in shut:
+        if joined and time[first] - time[joined[-1][1]] < _REOPENING:
+            begin, _, before = joined.pop()
+            first, complete = begin, complete and before
+        joined.append((first, last, complete))
+    yield from joined
 
 
 def _whole_event(
