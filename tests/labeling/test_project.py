@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from facepoints.errors import SettingsError
 from facepoints.labeling.disagreement import disagreement_csv, disagreement_of
 from facepoints.labeling.face_changes import write_found
 from facepoints.labeling.guesses import REFIT_EVERY, refit_due
+from facepoints.labeling.label_files import labels_of
 from facepoints.labeling.point_set import PointSet
 from facepoints.labeling.project import ConflictError, Project, checked_annotator
 from facepoints.labeling.reading import Reading
@@ -290,6 +294,48 @@ def test_disagreement_is_measured_on_faces_that_two_finished(tmp_path: Path) -> 
     table = disagreement_csv(found).splitlines()
     assert len(table) == 1 + 5
     assert table[0].startswith("file,face,a,b,deleted_by,mean,worst,right_jaw_1")
+
+
+def mutated(value: Any, random: Random) -> Any:
+    """A JSON value with some parts left out or replaced."""
+    if random.random() < 0.03:
+        return random.choice([None, True, -1, 1e300, "x", [], {}, [[None]]])
+    if isinstance(value, dict):
+        return {k: mutated(v, random) for k, v in value.items() if random.random() > 0.02}
+    if isinstance(value, list) and len(value) < 20:
+        return [mutated(one, random) for one in value]
+    return value[:-1] if isinstance(value, list) and random.random() < 0.1 else value
+
+
+def test_a_damaged_journal_is_read_as_far_as_it_makes_sense(tmp_path: Path) -> None:
+    project = opened(tmp_path)
+    faces = [add_face(project, number) for number in range(3)]
+    for face in faces[:2]:
+        project.move(face, "anna", 0, reading(project, face, finished=True))
+    project.close()
+    path, random = project.journal.path, Random(1)
+    head, *lines = path.read_bytes().splitlines()
+    noted = 0
+    for _ in range(40):
+        changed = [
+            json.dumps(mutated(json.loads(line), random)).encode()
+            if random.random() < 0.4
+            else line
+            for line in lines
+        ]
+        path.write_bytes(b"\n".join([head, *changed, b""]))
+        damaged = Project(path)
+        views = Views(damaged)
+        views.queue("anna")
+        views.counts("anna")
+        for face in damaged.state.faces.values():
+            views.face(face, "anna")
+        if len(damaged.state.points):
+            labels_of(damaged)
+        damaged.refit_if_due()
+        noted += bool(damaged.notes)
+        damaged.close()
+    assert noted > 5
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a" * 41, "a\nb", "\x00"])

@@ -147,7 +147,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.fixed_dictionaries(
         {}, optional=dict.fromkeys(("points", "state", "hidden", "finished", "deleted"), JSON)

@@ -65,10 +65,18 @@ class Reading:
         return np.array([state == "confirmed" for state in self.states], dtype=bool)
 
     def with_count(self, count: int) -> Reading:
-        """The same reading of a set to which points were added: the new ones are unplaced."""
+        """The same reading of a set to which points were added: the new ones are unplaced. (Points
+        that a damaged journal no longer names are left out.)"""
         more = count - len(self)
-        if more <= 0:
+        if more == 0:
             return self
+        if more < 0:
+            return replace(
+                self,
+                points=self.points[:count],
+                states=self.states[:count],
+                hidden=self.hidden[:count],
+            )
         return replace(
             self,
             points=np.vstack([self.points, np.full((more, 2), np.nan)]),

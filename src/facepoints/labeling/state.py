@@ -223,9 +223,10 @@ class ProjectState:
         radius = np.array(data["radius"], dtype=np.float64)
         visible = data.get("visible")
         count = len(self.models[str(data["model"])])
-        if len(points) != count or len(radius) != count:
-            raise ValueError(f"{len(points)} points of a model with {count}")
         seen = None if visible is None else np.array(visible, dtype=np.float64)
+        fits = radius.shape == (count,) and (seen is None or seen.shape == (count,))
+        if len(points) != count or not fits or not np.isfinite(points).all():
+            raise ValueError(f"{len(points)} points of a model with {count}")
         return Seen(str(data["model"]), points, radius, seen)
 
     def _face(self, event: Event) -> list[str]:
