@@ -88,8 +88,6 @@ class Expressions:
             0 (at rest) to 1 (the full movement of the mean person), with its 90 % radius.
         reasons: why there is no value, by name: "hidden" or another reason.
         neutral: what it was measured against: "given", "video" or "population".
-        smiles: whether the mean of `mouthSmileLeft` and `mouthSmileRight` is `SMILE` or more; None
-            if they cannot be had.
     """
 
     values: dict[str, Measurement] = field(default_factory=dict)
@@ -98,6 +96,8 @@ class Expressions:
 
     @property
     def smiles(self) -> bool | None:
+        """Whether the mean of `mouthSmileLeft` and `mouthSmileRight` is `SMILE` or more; None if
+        they cannot be had."""
         sides = [self.values.get(f"mouthSmile{side}") for side in SIDES]
         known = [side.value for side in sides if side is not None]
         return sum(known) / 2 >= SMILE[self.neutral] if len(known) == len(SIDES) else None
