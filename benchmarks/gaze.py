@@ -12,8 +12,7 @@
   by the same amount, so the median error is taken off.
 
 The radius should hold 88 to 92 % of the true angles, as a mean of the three kinds.
-recipes/gaze_fit.py fits it on other people, the other two persons of Pointing'04 and other
-rendered faces.
+recipes/gaze_fit.py fits it on other portraits and on the other two persons of Pointing'04.
 
 Results: benchmarks/results/gaze.json and gaze.md.
 """
@@ -158,7 +157,7 @@ def measure(data: Path, count: int, painted_count: int) -> dict[str, Any]:
     kinds = {
         PORTRAITS: seen_of(model, of_portraits(data, count, held_out=True)),
         MARKS: seen_of(model, of_marks(data, PERSONS[True])),
-        PAINTED: seen_of(model, painted(painted_count, held_out=True)),
+        PAINTED: seen_of(model, painted(painted_count)),
     }
     angles = {kind: figures(found, kind == PAINTED) for kind, found in kinds.items()}
     held = {n: round(float(np.mean([a[n]["held"] for a in angles.values()])), 4) for n in ANGLES}

@@ -1,7 +1,7 @@
 """Images of people, and rendered faces, whose eyes look in a known direction.
 
-Each kind has two parts: the gaze is fitted on one (`recipes/gaze_fit.py`), and measured on the
-other (`benchmarks/gaze.py`).
+The gaze is fitted on one part of the people (`recipes/gaze_fit.py`), and measured on the others and
+on rendered faces (`benchmarks/gaze.py`).
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ WIDEST = 45, 30
 """Angles (aside, up or down) of the marks in degrees, at most; farther out, an eye is hidden."""
 TURNS = 25.0, 15.0
 """Largest yaw and pitch of rendered eyes in degrees."""
-SEEDS = {False: 11, True: 12}
-"""Seeds of the rendered faces of both parts."""
+SEED = 12
 
 
 class Sight(NamedTuple):
@@ -89,12 +88,11 @@ def of_marks(data: Path, persons: Collection[str]) -> Iterator[Sight]:
             yield Sight(read_image(table.parent / row["file"]), aside, up)
 
 
-def painted(count: int, held_out: bool) -> Iterator[Sight]:
+def painted(count: int) -> Iterator[Sight]:
     """Rendered faces whose eyes are turned at random."""
-    seed = SEEDS[held_out]
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(SEED)
     turns = random.uniform(-1, 1, (count, 2)) * TURNS
     directions = [(float(yaw), float(pitch)) for yaw, pitch in turns]
-    images = render_gaze(directions, seed=seed).images
+    images = render_gaze(directions, seed=SEED).images
     for image, (yaw, pitch) in zip(images, directions, strict=True):
         yield Sight(image, yaw, pitch)

@@ -13,7 +13,7 @@ other people.
   also used mirrored, so that what is left over to one side of the image is an error of the network
   (SHIFT), and not of people.
 - RADIUS_FACTORS let the radius hold 90 % of the portraits, where eyes and head do not turn, and
-  TURN_RADII let it hold 90 % of the gazes at marks and of rendered faces.
+  TURN_RADII let it hold 90 % of the gazes at marks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tyro
-from gaze_data import PERSONS, Sight, of_marks, of_portraits, painted
+from gaze_data import PERSONS, Sight, of_marks, of_portraits
 from numpy.typing import NDArray
 
 import facepoints
@@ -66,7 +66,7 @@ class Recipe:
     data: Path = Path("../shared/data")
     """Folder with the data sets and held-out.txt."""
     count: int = 120
-    """Photos of each set, and rendered faces."""
+    """Photos of each set."""
     install: bool = False
     """Write them to the package (src/facepoints/measurement/gaze_factors.py)."""
 
@@ -157,24 +157,14 @@ def errors(looks: list[Look], fitted: Array) -> tuple[Array, Array, Array]:
     return np.array(off), np.array(points), np.array(turns)
 
 
-def fit_radii(still: list[Look], turned: list[list[Look]], fitted: Array) -> tuple[Array, Array]:
+def fit_radii(still: list[Look], turned: list[Look], fitted: Array) -> tuple[Array, Array]:
     """Factors (2,) of the first part of the radius, which holds looks at the camera, and (2,) of
-    the second, which holds what is left of the errors of turned eyes: the mean of several kinds."""
+    the second, which holds what is left of the errors of turned eyes."""
     off, points, turns = errors(still, fitted)
     factors = np.quantile(np.abs(off) / points, HELD, axis=0)
-    needed = []
-    for looks in turned:
-        off, points, turns = errors(looks, fitted)
-        left = np.sqrt(np.maximum(off**2 - (points * factors) ** 2, 0))
-        needed.append(np.quantile(left / np.maximum(turns, 1.0)[:, None], HELD, axis=0))
-    return factors, np.mean(needed, axis=0)
-
-
-def centered(looks: list[Look], fitted: Array) -> list[Look]:
-    """The looks with their median error in the true directions: painted lids lie otherwise around
-    the eye than those of people."""
-    off = np.median(errors(looks, fitted)[0], axis=0)
-    return [look._replace(true=look.true + off) for look in looks]
+    off, points, turns = errors(turned, fitted)
+    left = np.sqrt(np.maximum(off**2 - (points * factors) ** 2, 0))
+    return factors, np.quantile(left / np.maximum(turns, 1.0)[:, None], HELD, axis=0)
 
 
 def lines_of(fitted: Array, factors: Array, turns: Array) -> dict[str, str]:
@@ -203,9 +193,8 @@ def main(recipe: Recipe) -> None:
     portraits = looks_of(model, of_portraits(recipe.data, recipe.count, held_out=False))
     photos = [looks_of(model, photos_of(recipe.data, f, recipe.count)) for f in PHOTOS.values()]
     marks = looks_of(model, of_marks(recipe.data, PERSONS[False]))
-    rendered = looks_of(model, painted(recipe.count, held_out=False))
     fitted = fit_offset([portraits, *photos, marks])
-    radii = fit_radii(portraits, [marks, centered(rendered, fitted)], fitted)
+    radii = fit_radii(portraits, marks, fitted)
     lines = lines_of(fitted, *radii)
     print("\n".join(lines.values()))
     if recipe.install:

@@ -37,7 +37,7 @@ def test_the_radius_holds_nine_of_ten(looks: list[gaze.Look]) -> None:
     random = np.random.default_rng(0)
     many = [look._replace(true=random.normal(0, 3, 2)) for look in looks * 50]
     far = [look._replace(true=look.true + random.normal(0, 9, 2)) for look in looks * 50]
-    factors, turns = gaze.fit_radii(many, [far], fitted)
+    factors, turns = gaze.fit_radii(many, far, fitted)
     for chosen in (many, far):
         off, points, angle = gaze.errors(chosen, fitted)
         radius = np.hypot(points * factors, np.maximum(angle, 1)[:, None] * turns)

@@ -21,6 +21,6 @@ of the eye: the network errs to one side, in photos and in their mirror images."
 RADIUS_FACTORS: tuple[float, float] = (0.92, 0.99)
 """Factors of the radius of yaw and pitch that follows from the errors of irises and corners."""
 
-TURN_RADII: tuple[float, float] = (0.24, 0.44)
+TURN_RADII: tuple[float, float] = (0.27, 0.45)
 """What adds to the radius of yaw and pitch, as a fraction of the angle between the camera and the
 gaze or the head, whichever is larger."""
