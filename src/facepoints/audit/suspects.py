@@ -169,6 +169,8 @@ class Finder:
         if not found:
             return []
         columns = np.array([column for column, _ in found])
+        # the model misses a mouth as a whole; people move one point
+        found = [(column, strength / len(found)) for column, strength in found]
         mended = self._expected_given(row, mask, columns)
         return [
             self._suspect(row, Cause.POINT_OFF, strength, np.array([column]), mended, None)
