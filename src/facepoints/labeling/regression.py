@@ -17,6 +17,7 @@ to the labels is regressed, and it is shrunk towards 0 while few faces show it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,13 +27,17 @@ from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.labeling.interpolation import SMOOTHINGS, interpolation_weights
 
-__all__ = ["PointRegressor"]
+__all__ = ["CONSTANT_BELOW", "PointRegressor"]
 
 Array = NDArray[np.float64]
 
+CONSTANT_BELOW = 100
+"""Faces from which the difference to a point that the model gives is more than a constant. Chosen
+with `recipes/label_guesses.py`."""
+
 _PENALTIES = np.concatenate([np.geomspace(1e-5, 10, 13), [np.inf]])  # of squared face sizes
 _ROUNDS = 3  # of the Procrustes mean
-_DIRECT = 100  # faces from which a difference to the model is more than a constant
+_FEWEST = 3  # faces that show how a point that the model does not have moves
 _SAFE = 0.1  # smoothing of the interpolation while too few faces show which is best
 _FIRST = 0.08  # radius in face sizes, as if two faces had shown it
 _RAYLEIGH_90 = 2.1460  # 90 % quantile of a distance in the plane over the deviation of an axis
@@ -80,6 +85,9 @@ class PointRegressor:
         targets: NDArray,
         known: NDArray[np.bool_],
         direct: NDArray | None = None,
+        *,
+        smoothings: Sequence[float] = SMOOTHINGS,
+        constant_below: int = CONSTANT_BELOW,
     ) -> PointRegressor:
         """Fit to labeled faces.
 
@@ -89,6 +97,10 @@ class PointRegressor:
             known: (N, K) which of them are labeled.
             direct: (N, K, 2) where the model itself puts the K points; NaN: it cannot. None: it
                 can give none of them.
+            smoothings: of the interpolation, to choose from; empty: new points are regressed
+                without it.
+            constant_below: faces from which the difference to a point of the model is regressed;
+                below, it is a constant.
 
         Raises:
             DataError: shapes do not fit each other, there is no face, or its points coincide.
@@ -118,9 +130,10 @@ class PointRegressor:
                 bases[same] = _Inputs(features[rows])
             inputs = bases[same]
             if has_base[rows].all():
-                fit = _fit_point(inputs, wanted[rows, k] - base[rows, k], True)
+                gap = wanted[rows, k] - base[rows, k]
+                fit = _fit_point(inputs, gap, True, constant_below)
             else:
-                fit = _fit_new_point(inputs, features[rows], wanted[rows, k], mean)
+                fit = _fit_new_point(inputs, features[rows], wanted[rows, k], mean, smoothings)
             fits.append(fit)
             if inputs.count > 1:  # one face shows no error
                 tested[rows, k] = wanted[rows, k] - fit.errors
@@ -193,7 +206,9 @@ class _Inputs:
         )
 
 
-def _fit_new_point(inputs: _Inputs, features: Array, target: Array, mean: Array) -> _PointFit:
+def _fit_new_point(
+    inputs: _Inputs, features: Array, target: Array, mean: Array, smoothings: Sequence[float]
+) -> _PointFit:
     """The regression of a point that the model does not have, on its best interpolation.
 
     Args:
@@ -201,33 +216,34 @@ def _fit_new_point(inputs: _Inputs, features: Array, target: Array, mean: Array)
         features: (n, 2 M) of these faces.
         target: (n, 2) the point in the frame.
         mean: (M, 2) the model's points in the frame.
+        smoothings: of the interpolation, to choose from.
     """
-    best = _fit_point(inputs, target, False)
-    for smoothing in SMOOTHINGS if inputs.count > 2 else (_SAFE,):
+    best = _fit_point(inputs, target, False, _FEWEST)
+    for smoothing in smoothings if inputs.count >= _FEWEST or not smoothings else (_SAFE,):
         share = interpolation_weights(mean, target.mean(axis=0), smoothing)
         if share is None:
             break
         follows = np.kron(share[:, None], np.eye(2))
-        fit = _fit_point(inputs, target - features @ follows, False)
-        if fit.spread < best.spread or inputs.count < 3:
+        fit = _fit_point(inputs, target - features @ follows, False, _FEWEST)
+        if fit.spread < best.spread or inputs.count < _FEWEST:
             offset = fit.offset + inputs.mean @ follows
             best = replace(fit, weights=fit.weights + follows, offset=offset)
     return best
 
 
-def _fit_point(inputs: _Inputs, target: Array, is_direct: bool) -> _PointFit:
+def _fit_point(inputs: _Inputs, target: Array, is_direct: bool, constant_below: int) -> _PointFit:
     """The regression of one point on the faces that have it.
 
     Args:
         inputs: the n faces.
         target: (n, 2) the point in the frame, or its difference to where the model puts it.
         is_direct: whether it is a difference.
+        constant_below: faces from which it is more than a constant.
     """
     count, mean = inputs.count, target.mean(axis=0)
     projected = inputs.left.T @ (target - mean)
     best, error, kept_best = np.inf, target - mean, np.zeros_like(inputs.values)
-    few = count < (_DIRECT if is_direct else 3)
-    for penalty in [np.inf] if few else _PENALTIES:
+    for penalty in [np.inf] if count < constant_below else _PENALTIES:
         squares = inputs.values**2
         kept = squares / (squares + penalty * count) if np.isfinite(penalty) else 0 * squares
         left_out = 1 - 1 / count - (inputs.left**2) @ kept
