@@ -17,6 +17,7 @@ import numpy as np
 
 from facepoints.audit.config import AUDIT_CROP_MARGIN, AUDIT_CROP_SIZE
 from facepoints.audit.expectation import Expectation, expectation, frame_faces
+from facepoints.audit.geometry import to_pairs
 from facepoints.audit.hypotheses import misfits
 from facepoints.audit.opinion import ModelOpinion
 from facepoints.datasets import readers
@@ -69,11 +70,11 @@ def main() -> None:
     near = correlation[np.arange(16), np.arange(16) + 1].mean()
     print(f"neighbors along the jaw correlate by {near:.2f} in x")
     if chosen.install:
-        shape = np.mean(shapes, axis=0)
+        shape = np.asarray(shapes).mean(axis=0)
         np.savez_compressed(
             OUT,
             correlation=correlation.astype(np.float16),
-            shape=np.stack([shape.real, shape.imag], axis=1).astype(np.float32),
+            shape=to_pairs(shape).astype(np.float32),
         )
         print(f"written: {OUT} ({OUT.stat().st_size / 1000:.0f} kB)")
 

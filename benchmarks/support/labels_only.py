@@ -20,7 +20,7 @@ def labels_of(path: Path) -> Samples:
         header, *lines = csv.reader(file)
     values = np.array([[float(cell) if cell else np.nan for cell in line] for line in lines])
     points = values.reshape(len(lines), -1, 2)
-    labelled = np.isfinite(points).all(axis=2)
+    labelled = np.asarray(np.isfinite(points).all(axis=2))
     landmarks = known_or_plain([name[:-2] for name in header[::2]])
     names = np.array([f"row-{number}" for number in range(1, len(lines) + 1)])
     return Samples(

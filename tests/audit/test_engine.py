@@ -289,7 +289,7 @@ def test_the_second_scheme_of_the_competition_is_found_from_labels_alone() -> No
     lines = lines[1900:2700]
     values = np.array([[float(cell) if cell else np.nan for cell in line] for line in lines])
     points = values.reshape(len(lines), -1, 2)
-    labelled = np.isfinite(points).all(axis=2)
+    labelled = np.asarray(np.isfinite(points).all(axis=2))
     landmarks = known_or_plain([name[:-2] for name in header[::2]])
     names = np.array([f"row-{number}" for number in range(len(lines))])
     faces = Samples(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.audit.geometry import Complex, fit_similarities, to_complex
+from facepoints.audit.geometry import Complex, fit_similarities, median_points, to_complex
 from facepoints.audit.opinion import Readings
 from facepoints.datasets.marking_schemes import scheme_matrix
 from facepoints.datasets.samples import Samples
@@ -93,7 +93,7 @@ def frame_faces(faces: Samples, readings: Readings, landmarks: LandmarkSet) -> F
     """
     canonical = _canonical(landmarks, readings)
     seen = to_complex(readings.points)
-    valid = np.isfinite(seen.real).all(axis=2)
+    valid = np.asarray(np.isfinite(seen.real).all(axis=2))
     seen = np.where(valid[..., None], seen, 0)
     n, f, m = seen.shape
     target = np.broadcast_to(canonical, (n * f, m))
@@ -227,22 +227,18 @@ def _fit_habit(gaps: Complex, mask: NDArray[np.bool_], shapes: NDArray[np.float6
     known = mask.sum(axis=0) > 0
     design = np.column_stack([np.ones(n), shapes])
     size = design.shape[1]
-    filled = np.where(mask, gaps, np.nan)
     start = np.zeros((size, k), complex)
-    if known.any():
-        start[0, known] = np.nanmedian(filled.real[:, known], axis=0) + 1j * np.nanmedian(
-            filled.imag[:, known], axis=0
-        )
-    coefficients = start
+    start[0] = median_points(gaps, mask)
     penalty = np.diag([0.0] + [_RIDGE] * (size - 1)) + 1e-6 * np.eye(size)
     products = (design[:, :, None] * design[:, None, :]).reshape(n, size * size)
     targets = np.where(mask, gaps, 0)
+    coefficients: Complex = start
     for _ in range(_ROUNDS):
         away = np.where(mask, np.abs(gaps - design @ coefficients), np.nan)
         weights = _weights(away, mask)
         grams = (weights.T @ products).reshape(k, size, size) + penalty
         moments = (weights * targets).T @ design
-        coefficients = np.linalg.solve(grams, moments[..., None])[..., 0].T
+        coefficients = np.asarray(np.linalg.solve(grams, moments[..., None])[..., 0].T, complex)
     coefficients[:, ~known] = 0
     return _Habit(coefficients, known)
 
@@ -259,7 +255,7 @@ def _weights(away: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.f
     limit = max(3.0 * float(np.median(row)), 2.0)
     point = np.minimum(1, 2.5 / np.maximum(np.nan_to_num(relative, nan=1.0), 1e-6))
     point = np.where(np.nan_to_num(relative, nan=1.0) > 6, 0, point)
-    return mask * point * (row <= limit)[:, None]
+    return np.asarray(mask * point * (row <= limit)[:, None], np.float64)
 
 
 def _predict(habit: _Habit, shapes: NDArray[np.float64]) -> Complex:

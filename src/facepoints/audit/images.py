@@ -28,7 +28,7 @@ _LINES = 0.55  # share of flat pixels beside sharp edges, from which an image is
 def without_face(faces: Samples, readings: Readings, expected: Expectation) -> list[Fault]:
     """Rows whose images show no face, several of one size, or a drawing."""
     faults = []
-    for row in np.flatnonzero(faces.labelled.any(axis=1)):
+    for row in np.flatnonzero(faces.labelled.any(axis=1)).tolist():
         scores = readings.score[row]
         drawing = _flatness(faces.images[row])
         if scores.max() < _FACE and drawing > _LINES:
