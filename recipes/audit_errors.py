@@ -17,7 +17,7 @@ import numpy as np
 
 from facepoints.audit.config import AUDIT_CROP_MARGIN, AUDIT_CROP_SIZE
 from facepoints.audit.expectation import Expectation, expectation, frame_faces
-from facepoints.audit.geometry import to_pairs
+from facepoints.audit.geometry import Complex, median_points, to_pairs
 from facepoints.audit.hypotheses import misfits
 from facepoints.audit.opinion import ModelOpinion
 from facepoints.datasets import readers
@@ -50,7 +50,8 @@ def main() -> None:
     chosen = parser.parse_args()
     opinion = ModelOpinion.load()
     held = read_people(chosen.data / "held-out.txt")
-    parts, shapes = [], []
+    parts: list[Complex] = []
+    shapes: list[Complex] = []
     for name in SETS:
         expected = training_expectation(chosen.data / name, held, opinion)
         misfit = misfits(expected)
@@ -59,7 +60,7 @@ def main() -> None:
         errors *= np.minimum(1, CLIP / np.maximum(np.abs(errors), 1e-9))
         parts.append(errors)
         some = expected.expected[honest]
-        shapes.append(np.median(some.real, axis=0) + 1j * np.median(some.imag, axis=0))
+        shapes.append(median_points(some, expected.mask[honest]))
         print(f"{name}: {honest.sum()} of {len(honest)} faces")
     errors = np.concatenate(parts)
     errors = np.concatenate([errors, -errors.conj()[:, IBUG_68.mirror]])
