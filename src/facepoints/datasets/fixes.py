@@ -62,6 +62,7 @@ class Change:
     Attributes:
         action: how `values` change the label.
         values: as of `Fix`, in pixels of the images of `Samples`.
+        in_picture: True if `values` are in pixels of the picture, as those of a `Fix`.
 
     Raises:
         DataError: the action is unknown, or the values do not fit it.
@@ -69,6 +70,7 @@ class Change:
 
     action: Action
     values: Any = None
+    in_picture: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", checked_values(self.action, self.values))
@@ -223,7 +225,8 @@ def _renamed(change: Change, names: Mapping[str, str]) -> Change:
     if change.action == "unlabel":
         return Change("unlabel", [names.get(name, name) for name in change.values])
     if change.action == "move":
-        return Change("move", {names.get(name, name): at for name, at in change.values.items()})
+        moved = {names.get(name, name): at for name, at in change.values.items()}
+        return Change("move", moved, change.in_picture)
     if change.action == "reorder":
         pairs = change.values.items()
         return Change("reorder", {names.get(a, a): names.get(b, b) for a, b in pairs})
@@ -232,6 +235,8 @@ def _renamed(change: Change, names: Mapping[str, str]) -> Change:
 
 def _in_picture(change: Change, frame: affine.Matrix) -> Any:
     """The values of a change in pixels of the picture."""
+    if change.in_picture:
+        return change.values
     if change.action == "transform":
         matrix = np.array(change.values, dtype=np.float64)
         return affine.compose(affine.invert(frame), matrix, frame).round(6).tolist()
