@@ -2,8 +2,9 @@
 
 A point that the model gives, itself or by conversion (`landmarks.conversion`), is taken from it;
 after `REFIT_EVERY` finished faces its mean difference to the labels is added, and again after each
-further `REFIT_EVERY`. A point that the model cannot give is regressed from the model's points on
-the finished faces, from the first of them on (`regression`).
+further `REFIT_EVERY`; of many faces, the difference is regressed. A point that the model cannot
+give is regressed from the model's points on the finished faces, from the first of them on
+(`regression`).
 """
 
 from __future__ import annotations
