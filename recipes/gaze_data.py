@@ -27,6 +27,7 @@ __all__ = [
     "PAINTED",
     "PERSONS",
     "PORTRAITS",
+    "SEED",
     "Sight",
     "of_marks",
     "of_portraits",
@@ -41,6 +42,7 @@ WIDEST = 45, 30
 TURNS = 25.0, 15.0
 """Largest yaw and pitch of rendered eyes in degrees."""
 SEED = 12
+"""Random seed of the rendered faces of the test."""
 
 
 class Sight(NamedTuple):
@@ -88,11 +90,11 @@ def of_marks(data: Path, persons: Collection[str]) -> Iterator[Sight]:
             yield Sight(read_image(table.parent / row["file"]), aside, up)
 
 
-def painted(count: int) -> Iterator[Sight]:
-    """Rendered faces whose eyes are turned at random."""
-    random = np.random.default_rng(SEED)
+def painted(count: int, seed: int = SEED) -> Iterator[Sight]:
+    """Rendered faces whose eyes are turned at random. `SEED` is that of the test."""
+    random = np.random.default_rng(seed)
     turns = random.uniform(-1, 1, (count, 2)) * TURNS
     directions = [(float(yaw), float(pitch)) for yaw, pitch in turns]
-    images = render_gaze(directions, seed=SEED).images
+    images = render_gaze(directions, seed=seed).images
     for image, (yaw, pitch) in zip(images, directions, strict=True):
         yield Sight(image, yaw, pitch)

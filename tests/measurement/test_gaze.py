@@ -24,9 +24,10 @@ from facepoints.inference.eye_closure import EyeClosure
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.mean_head import MEAN_HEAD
-from facepoints.measurement.gaze import CAMERA_ANGLE, EYE_RADIUS, gaze
-from facepoints.measurement.gaze_factors import OFFSET, SHIFT
+from facepoints.measurement.gaze import CAMERA_ANGLE, EYE_RADIUS, TURN_FORMS, gaze, turns_of
+from facepoints.measurement.gaze_factors import OFFSET, SHIFT, TURN_FORM
 from facepoints.measurement.head_position import MM_PER_UNIT
+from facepoints.measurement.pose import head_pose
 
 UNIT = 200.0  # pixels between the outer eye corners
 EYES = {-1.0: slice(36, 42), 1.0: slice(42, 48)}
@@ -76,6 +77,22 @@ def test_painted_eyes_look_where_they_were_turned(yaw: float, pitch: float) -> N
     assert np.degrees(np.arcsin(-y)) == pytest.approx(seen.pitch)
     assert seen.radius[0] >= 0.13 * abs(seen.yaw)
     assert 2 < seen.radius[0] < 12
+
+
+def test_what_can_add_to_the_radius() -> None:
+    pose = head_pose(painted(0, 0, 30)[1])
+    assert abs(pose.yaw) > 15
+    head = np.hypot(pose.yaw, pose.pitch)
+    turns = turns_of(np.array([-40.0, 0.0]), pose)
+    assert tuple(turns) == TURN_FORMS
+    assert turns["none"] == pytest.approx([0, 0])
+    assert turns["constant"] == pytest.approx([1, 1])
+    assert turns["gaze"] == pytest.approx([40, 40])
+    assert turns["head"] == pytest.approx([head, head])
+    assert turns["larger"] == pytest.approx([40, 40])
+    assert turns["both"] == pytest.approx(np.full(2, np.hypot(40, head)))
+    assert turns["own"] == pytest.approx([40, abs(pose.pitch)])
+    assert TURN_FORM in TURN_FORMS
 
 
 @pytest.mark.parametrize("turn", [-25, 25])

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.imaging.image_io import to_gray
 from facepoints.inference.face import Face
-from facepoints.measurement.gaze_factors import OFFSET, RADIUS_FACTORS, SHIFT, TURN_RADII
+from facepoints.measurement.gaze_factors import OFFSET, RADIUS_FACTORS, SHIFT, TURN_FORM, TURN_RADII
 from facepoints.measurement.head_position import MM_PER_UNIT
 from facepoints.measurement.iris import find_iris
 from facepoints.measurement.pose import DISC_90, INTERVAL_90, HeadPose, head_pose
@@ -37,6 +37,7 @@ __all__ = [
     "CAMERA_ANGLE",
     "EYE_RADIUS",
     "NO_IRIS",
+    "TURN_FORMS",
     "EyeMove",
     "Gaze",
     "angles_of",
@@ -45,6 +46,7 @@ __all__ = [
     "gaze",
     "mean_turn",
     "spread_of",
+    "turns_of",
 ]
 
 Array = NDArray[np.floating]
@@ -54,6 +56,9 @@ EYE_RADIUS = 10.5
 CAMERA_ANGLE = 12.0
 """Angle in degrees between gaze and camera up to which somebody looks at the camera. It holds 9 of
 10 people who do."""
+
+TURN_FORMS = ("none", "constant", "gaze", "head", "larger", "both", "own")
+"""Names of what can add to the radius; see `turns_of`."""
 
 NO_IRIS = "no iris seen"
 """Reason of an eye without a dark disc where an iris can be."""
@@ -225,8 +230,8 @@ def _gaze_of(move: Array, std: Array, pose: HeadPose, eyes: str) -> Gaze:
     vector, (yaw, pitch) = angles_of(move)
     ahead = -vector[2]
     direction = np.array([*vector[:2], ahead])  # z to the camera
-    from_points, turn = spread_of(vector, std, pose)
-    parts = from_points * RADIUS_FACTORS, turn * np.array(TURN_RADII)
+    turn = turns_of(np.array([yaw, pitch]), pose)[TURN_FORM]
+    parts = spread_of(vector, std) * RADIUS_FACTORS, turn * TURN_RADII
     radius = np.minimum(np.hypot(*parts), 180.0)
     angle = math.degrees(math.acos(min(ahead, 1.0)))
     head_yaw, head_pitch = _angles(_rotation(pose).T @ direction)
@@ -253,17 +258,38 @@ def angles_of(move: Array) -> tuple[tuple[float, float, float], Array]:
     return vector, np.array(_angles(np.array([x, y, -z])))
 
 
-def spread_of(
-    vector: tuple[float, float, float], std: Array, pose: HeadPose
-) -> tuple[Array, float]:
-    """The two parts of the radius before their factors: that of irises and corners (2,) in degrees
-    of yaw and pitch, and the angle of the gaze or the head to the camera."""
-    ahead = -vector[2]
+def spread_of(vector: tuple[float, float, float], std: Array) -> Array:
+    """The part of the radius (2,) of yaw and pitch that the errors of irises and corners make, in
+    degrees, before its factor."""
     pitch = math.asin(-vector[1])
-    slope = np.array([1 / max(ahead, 0.3), 1 / max(math.cos(pitch), 0.3)])
-    angle = math.degrees(math.acos(min(ahead, 1.0)))
-    head = min(math.hypot(pose.yaw, pose.pitch), _MOST_TURN)
-    return np.rad2deg(INTERVAL_90 * std) * slope, max(angle, head)
+    slope = np.array([1 / max(-vector[2], 0.3), 1 / max(math.cos(pitch), 0.3)])
+    return np.rad2deg(INTERVAL_90 * std) * slope
+
+
+def turns_of(angles: Array, pose: HeadPose) -> dict[str, Array]:
+    """What can add to the radius (2,) of yaw and pitch, before its factor, by the names of
+    `TURN_FORMS`: nothing ("none"), the same for every gaze ("constant"), the angle in degrees from
+    the camera to the gaze, or to the head, the larger of these, both (the root of the sum of their
+    squares), or for each of yaw and pitch the larger of its own two angles ("own").
+
+    Args:
+        angles: (2,) yaw and pitch of the gaze in degrees.
+        pose: of the head.
+    """
+    yaw, pitch = np.deg2rad(angles)
+    gaze_turn = math.degrees(math.acos(np.clip(math.cos(yaw) * math.cos(pitch), -1, 1)))
+    heads = np.minimum(np.abs([pose.yaw, pose.pitch]), _MOST_TURN)
+    head_turn = min(math.hypot(pose.yaw, pose.pitch), _MOST_TURN)
+    both = np.ones(2)
+    return {
+        "none": 0 * both,
+        "constant": both,
+        "gaze": gaze_turn * both,
+        "head": head_turn * both,
+        "larger": max(gaze_turn, head_turn) * both,
+        "both": math.hypot(gaze_turn, head_turn) * both,
+        "own": np.maximum(np.abs(angles), heads),
+    }
 
 
 def _vector(move: Array) -> tuple[float, float, float]:

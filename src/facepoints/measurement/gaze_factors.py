@@ -7,7 +7,7 @@ The command that writes them into this file, to run again when the built-in netw
 
 from __future__ import annotations
 
-__all__ = ["OFFSET", "RADIUS_FACTORS", "SHIFT", "TURN_RADII"]
+__all__ = ["OFFSET", "RADIUS_FACTORS", "SHIFT", "TURN_FORM", "TURN_RADII"]
 
 OFFSET: tuple[float, float, float] = (0.26, -3.30, -3.99)
 """Millimeters from the middle of the corners of the left eye to its center of rotation, on the
@@ -18,9 +18,11 @@ SHIFT: float = -0.60
 """Millimeters by which irises are found too far to the right of the image, compared to the corners
 of the eye: the network errs to one side, in photos and in their mirror images."""
 
-RADIUS_FACTORS: tuple[float, float] = (0.92, 0.99)
+RADIUS_FACTORS: tuple[float, float] = (0.63, 1.31)
 """Factors of the radius of yaw and pitch that follows from the errors of irises and corners."""
 
-TURN_RADII: tuple[float, float] = (0.27, 0.45)
-"""What adds to the radius of yaw and pitch, as a fraction of the angle between the camera and the
-gaze or the head, whichever is larger."""
+TURN_FORM: str = "head"
+"""What adds to the radius, one of `gaze.TURN_FORMS`; chosen on people who are not in the test."""
+
+TURN_RADII: tuple[float, float] = (0.38, 0.11)
+"""Factors of what adds to the radius of yaw and pitch."""
