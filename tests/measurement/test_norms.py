@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from facepoints.errors import DataError, SettingsError
+from facepoints.errors import DataError, DataWarning, SettingsError
 from facepoints.measurement import Measurement
 from facepoints.measurement.norms import read_norms, z_scores
 
@@ -38,13 +38,27 @@ mouth_width_ratio,0.5,0.1,,,
 
 @pytest.mark.parametrize(
     ("age", "sex", "mean"),
-    [(3, "female", 26), (3, "m", 27), (5, "F", 30), (80, "female", 30), (9, "male", None)],
+    [(3, "female", 26), (3, "m", 27), (5, "F", 30), (80, "female", 30)],
 )
-def test_age_and_sex_choose_rows(tmp_path: Path, age: float, sex: str, mean: float | None) -> None:
+def test_age_and_sex_choose_rows(tmp_path: Path, age: float, sex: str, mean: float) -> None:
     """Where one age ends as the next begins, the next one counts."""
     norms = read_norms(table(tmp_path, BY_AGE), NAMES, age=age, sex=sex)
     assert norms["mouth_width_ratio"].mean == 0.5
-    assert (norms["inner_canthal_mm"].mean if "inner_canthal_mm" in norms else None) == mean
+    assert norms["inner_canthal_mm"].mean == mean
+
+
+def test_a_measure_without_a_norm_for_the_person_is_named(tmp_path: Path) -> None:
+    path = table(tmp_path, BY_AGE)
+    with pytest.warns(DataWarning, match=r"no z-score of inner_canthal_mm: .* age 9 and sex male"):
+        assert list(read_norms(path, NAMES, age=9, sex="male")) == ["mouth_width_ratio"]
+
+
+@pytest.mark.parametrize("rest", ["", "mouth_width_ratio,0.5,0.1,\n"])
+def test_a_sex_that_the_table_does_not_have_is_an_error(tmp_path: Path, rest: str) -> None:
+    """Also where the table has no ages, or other rows that hold for both sexes."""
+    text = f"measure,mean,sd,sex\ninner_canthal_mm,26,2,f\ninner_canthal_mm,27,2,m\n{rest}"
+    with pytest.raises(SettingsError, match="sex 'boy'; choose one of: female, male"):
+        read_norms(table(tmp_path, text), NAMES, sex="boy")
 
 
 @pytest.mark.parametrize(

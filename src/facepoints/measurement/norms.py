@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import csv
 import math
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from facepoints.errors import DataError, SettingsError
+from facepoints.errors import DataError, DataWarning, SettingsError
 from facepoints.measurement.uncertainty import Measurement
 
 __all__ = ["COLUMNS", "OPTIONAL", "Norm", "read_norms", "z_scores"]
@@ -66,6 +67,8 @@ def read_norms(
 ) -> dict[str, Norm]:
     """The norms of a CSV table that fit a person, by measure.
 
+    Measures without a row that fits are left out, and a DataWarning names them.
+
     Args:
         path: a table with the columns measure, mean and sd; age_min, age_max and sex choose rows,
             where they are not empty. source and note are ignored.
@@ -76,7 +79,8 @@ def read_norms(
     Raises:
         DataError: the file cannot be read or is not such a table, a measure is unknown, a number
             is wrong, or two rows of a measure fit.
-        SettingsError: rows need an age or a sex that is not given, or no row fits.
+        SettingsError: rows need an age or a sex that is not given, no row has this sex, or no
+            row fits.
     """
     if age is not None and not 0 <= age <= 150:
         raise SettingsError(f"an age is 0 to 150 years, got {age:g}")
@@ -85,17 +89,31 @@ def read_norms(
         raise DataError(f"{path} holds no norms: expected a row per measure below the heading")
     if age is None and any(r.age_min > -math.inf or r.age_max < math.inf for r in rows):
         raise SettingsError(f"{path} has norms by age; say --age YEARS")
-    if sex is None and any(r.sex for r in rows):
-        known = ", ".join(sorted({r.sex for r in rows if r.sex}))
+    known = ", ".join(sorted({r.sex for r in rows if r.sex}))
+    if sex is None and known:
         raise SettingsError(f"{path} has norms by sex; say --sex with one of: {known}")
+    if sex is not None and known and all(r.sex != _sex(sex) for r in rows):
+        raise SettingsError(f"{path} has no norms of the sex '{sex}'; choose one of: {known}")
     fitting: dict[str, list[Norm]] = {}
     for row in rows:
         if _fits(row, age, sex):
             fitting.setdefault(row.measure, []).append(row)
+    person = _person(age, sex)
     if not fitting:
-        person = [f"age {age:g}"] * (age is not None) + [f"sex {sex}"] * (sex is not None)
-        raise SettingsError(f"no row of {path} fits {' and '.join(person)}")
+        raise SettingsError(f"no row of {path} fits {person}")
+    if lacking := sorted({row.measure for row in rows} - fitting.keys()):
+        warnings.warn(
+            f"no z-score of {', '.join(lacking)}: no row of {path} fits {person}",
+            DataWarning,
+            stacklevel=2,
+        )
     return {name: _only(path, some) for name, some in fitting.items()}
+
+
+def _person(age: float | None, sex: str | None) -> str:
+    """Age and sex as far as they are known, as in "age 7 and sex f"."""
+    known = [] if age is None else [f"age {age:g}"]
+    return " and ".join(known if sex is None else [*known, f"sex {sex}"])
 
 
 def _fits(row: Norm, age: float | None, sex: str | None) -> bool:
