@@ -150,12 +150,49 @@ def test_a_table_of_crops_becomes_pictures(photos: Path, tmp_path: Path) -> None
     write_kaggle(facepoints.load_dataset(tmp_path / "old.json"), tmp_path / "table.csv")
     session = opened([], tmp_path / "new.json", labels=(tmp_path / "table.csv",))
     assert len(session.project.state.faces) == 3
-    files = sorted(p.name for p in (tmp_path / "new-table").iterdir())
+    (folder,) = tmp_path.glob("new-table-*")
+    files = sorted(p.name for p in folder.iterdir())
     assert files == ["000001.png", "000002.png", "000003.png"]
     session.save()
     session.project.close()
     again = facepoints.load_dataset(tmp_path / "new.json")
     assert len(again) == 3
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_files_of_one_name_in_two_folders_are_two_sets(table: bool, tmp_path: Path) -> None:
+    files = []
+    for shade, name in ((60, "train"), (200, "test")):
+        folder = tmp_path / name / "photos"
+        folder.mkdir(parents=True)
+        for number in range(3):
+            cv2.imwrite(str(folder / f"{number}.png"), np.full((200, 200, 3), shade, np.uint8))
+        labels_of(folder, folder.parent / "labels.json")
+        files.append(folder.parent / "labels.json")
+        if table:
+            write_kaggle(facepoints.load_dataset(files[-1]), files[-1].with_suffix(".csv"))
+            files[-1] = files[-1].with_suffix(".csv")
+    for _ in range(2):  # the same command goes on with the same faces
+        session = opened([], tmp_path / "new.json", labels=tuple(files))
+        assert len(session.project.state.faces) == 6
+        session.save()
+        session.project.close()
+    again = facepoints.load_dataset(tmp_path / "new.json")
+    assert len(again) == 6
+    assert sorted(int(image.mean().round(-1)) for image in again.images) == [60] * 3 + [200] * 3
+
+
+def test_a_file_of_others_beside_a_journal_of_the_same_name_stays(
+    photos: Path, tmp_path: Path
+) -> None:
+    opened([photos], tmp_path / "labels.json").project.close()
+    (tmp_path / "labels.csv").write_text("precious")
+    with pytest.raises(WriteError, match=r"labels\.csv exists and was not made from"):
+        opened([photos], tmp_path / "labels.csv")
+    assert (tmp_path / "labels.csv").read_text() == "precious"
+    for out in ("labels.xml", "labels.xml", "labels.json"):  # its own in another format
+        opened([photos], tmp_path / out).project.close()
+        (tmp_path / out).touch()
 
 
 def test_points_of_labels_are_learned_as_their_pictures_are_searched(

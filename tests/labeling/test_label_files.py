@@ -103,6 +103,38 @@ def test_a_folder_of_pts_files_has_the_pictures(labels: Labels) -> None:
     assert left == [NAMES[0].replace(".png", ".pts"), "mine.pts"]
 
 
+def test_pictures_whose_names_differ_little_share_no_pts_file(tmp_path: Path) -> None:
+    """By suffix, by case, by folders above the labels, and as a second face of another."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "a").mkdir()
+    files = ("work/x.png", "work/x.jpg", "work/X.bmp", "work/x.2.png", "a/y.png", "work/a/y.png")
+    (tmp_path / "work/a").mkdir()
+    pictures = []
+    for number, file in enumerate(files):
+        image = np.full((SIZE[1], SIZE[0], 3), 40 * number + 20, np.uint8)
+        cv2.imwrite(str(tmp_path / file), image)
+        own = file.removeprefix("work/") if file.startswith("work/") else f"../{file}"
+        points = np.full((15, 2), 10.0 * number) + np.arange(15)[:, None]
+        face = FaceLabels(points, np.ones(15, bool), np.zeros(15, bool))
+        count = 2 if file == "work/x.png" else 1
+        pictures.append(PictureLabels(own, SIZE, [face] * count))
+    known = {picture.file: len(picture.faces) for picture in pictures}
+    labels = Labels(pictures[:1], KAGGLE_15, tmp_path / "work", {pictures[0].file: 2})
+    out = tmp_path / "work/labels"
+    write_labels(labels, out, "pts")
+    assert sorted(file.name for file in out.rglob("*.pts")) == ["x.2.pts", "x.pts"]
+    # more pictures come in; the files that are not clear any more are not left behind
+    write_labels(labels._replace(pictures=pictures, known=known), out, "pts")
+    read = facepoints.load_dataset(out)
+    photos = readers.read(out)
+    assert isinstance(photos, Photos)
+    assert photos.files is not None
+    assert len(read) == len(photos) == 7
+    for file, points in zip(photos.files, photos.points, strict=True):
+        number = round((int(cv2.imread(str(file))[0, 0, 0]) - 20) / 40)
+        assert points[0, 0] == pytest.approx(10 * number, abs=1e-3)
+
+
 def test_a_kaggle_table_has_crops(labels: Labels) -> None:
     samples = readers.read(written(labels, "kaggle"))
     assert len(samples) == 3

@@ -87,8 +87,8 @@ def open_project(out: Path, to: str | None, *, blind: bool = False) -> tuple[Pro
     Raises:
         DataError: its journal is damaged from the start, or none.
         SettingsError: the suffix does not fit the format.
-        WriteError: it cannot be written, or it exists without a journal, so that it is not of
-            this program.
+        WriteError: it cannot be written, or it exists and was not made from its journal, so that
+            it is another's.
     """
     output = LabelOutput(out, format_of(out, to))
     journal = journal_path(out)
@@ -96,12 +96,26 @@ def open_project(out: Path, to: str | None, *, blind: bool = False) -> tuple[Pro
         check_output(out, [])
     else:
         check_output_folder(out)
-    if out.exists() and not journal.exists() and (out.is_file() or any(out.iterdir())):
+    there = out.is_file() or (out.is_dir() and any(out.iterdir()))
+    if there and not journal.exists():
         raise WriteError(
             f"{out} exists, and its journal {journal.name} does not, so it would be lost; name "
             f"another file with `out`, and mend these labels with `labels` {out}"
         )
-    return Project(journal, blind=blind), output
+    project = Project(journal, blind=blind)
+    try:
+        with project.reading() as state:
+            foreign = there and bool(state.outputs) and out.name not in state.outputs
+        if foreign:
+            raise WriteError(
+                f"{out} exists and was not made from {journal.name}, which is that of other "
+                f"labels, so it would be lost; name another file with `out`"
+            )
+        project.name_output(out.name)
+    except BaseException:
+        project.close()
+        raise
+    return project, output
 
 
 def open_session(

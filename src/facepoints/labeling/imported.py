@@ -18,7 +18,7 @@ from facepoints.imaging import affine
 from facepoints.imaging.image_writer import encode_image
 from facepoints.labeling.face_changes import ImportedFace, import_faces
 from facepoints.labeling.point_set import PointSet
-from facepoints.labeling.project import MAX_ANNOTATOR, Project
+from facepoints.labeling.project import MAX_ANNOTATOR, Project, picture_id
 from facepoints.labeling.reading import Reading, State
 from facepoints.landmarks.conversion import convert
 
@@ -69,7 +69,7 @@ def import_labels(
     points = project.state.points
     if not len(points):
         raise DataError(f"{path} has labels, and this project names no points; name them first")
-    files = _files(project, data, path)
+    files = _files(project, data, path, name_of)
     places, labelled = convert(data.points, data.labelled, data.landmarks, points.landmarks())
     if not labelled.any():
         raise DataError(
@@ -77,6 +77,7 @@ def import_labels(
             f"...); it has {', '.join(data.landmarks.names[:3])}, ..."
         )
     hidden = _hidden(data, points)
+    own = _short_id(name_of(path))  # files in two folders may have one name, and their rows too
     sizes: dict[Path, ImageSize | None] = {}
     rows: list[tuple[str, ImportedFace]] = []
     for row, file in enumerate(files):
@@ -89,7 +90,7 @@ def import_labels(
         reading = _reading(places[row], labelled[row], hidden[row])
         box = affine.bounding_box(places[row], labelled[row])
         name = str(data.names[row])
-        key = f"{row} {name}"[:_KEY]
+        key = f"{own} {row} {name}"[:_KEY]
         face = ImportedFace(picture.id, (size.width, size.height), box, reading, _plain(key))
         rows.append((name, face))
     if not rows:
@@ -98,6 +99,10 @@ def import_labels(
     return [
         ImportedRow(name, face, row.reading) for (name, row), face in zip(rows, ids, strict=True)
     ]
+
+
+def _short_id(name: str) -> str:
+    return picture_id(name)[:8]
 
 
 def _plain(text: str) -> str:
@@ -121,7 +126,9 @@ def _hidden(data: Photos | Samples, points: PointSet) -> NDArray[np.bool_]:
     return known & (values > 0)
 
 
-def _files(project: Project, data: Photos | Samples, path: Path) -> list[Path]:
+def _files(
+    project: Project, data: Photos | Samples, path: Path, name_of: Callable[[Path], str]
+) -> list[Path]:
     """The image file of each row."""
     if isinstance(data, Photos):
         if data.files is None:
@@ -130,7 +137,8 @@ def _files(project: Project, data: Photos | Samples, path: Path) -> list[Path]:
             )
         return list(data.files)
     journal = project.journal.path
-    folder = make_folder(journal.with_name(f"{journal.name.split('.journal')[0]}-{path.stem}"))
+    title = journal.name.split(".journal")[0]
+    folder = make_folder(journal.with_name(f"{title}-{path.stem}-{_short_id(name_of(path))}"))
     files = []
     for row, image in enumerate(data.images):
         file = folder / f"{row + 1:06d}.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,7 @@ from facepoints.datasets.writers import write_kaggle
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_io import read_image
 from facepoints.imaging.image_writer import encode_image
-from facepoints.labeling.project import Project
+from facepoints.labeling.project import Project, picture_id
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["LABEL_FORMATS", "Labels", "format_of", "journal_path", "labels_of", "write_labels"]
@@ -148,29 +149,48 @@ def _rows(labels: Labels) -> Iterator[FaceRow]:
 
 def _write_pts(labels: Labels, out: Path) -> None:
     """Write a .pts file per face beside a copy of its picture. The second face of a.jpg is
-    a.2.pts beside a.2.jpg. Files of faces that are no longer finished are removed."""
+    a.2.pts beside a.2.jpg. Where two pictures would share a file, as a.jpg and a.png, the id of
+    each comes into its name. Files of faces that are no longer finished are removed."""
     make_folder(out)
     columns = pts_columns(labels.landmarks)
+    shared = _shared_stems(out, labels)
     written: set[Path] = set()
     for picture in labels.pictures:
+        marked = picture.file in shared
         for number, face in enumerate(picture.faces, start=1):
-            stem = _pts_stem(out, picture.file, number)
+            stem = _pts_stem(out, picture.file, number, marked=marked)
             write_text(stem.with_name(f"{stem.name}.pts"), _pts(face, columns))
             written.add(stem.with_name(f"{stem.name}.pts"))
             _copy_picture(labels.folder / picture.file, stem)
     for picture, count in labels.known.items():
-        for number in range(1, count + 1):
-            stem = _pts_stem(out, picture, number)
+        for number, marked in itertools.product(range(1, count + 1), (False, True)):
+            stem = _pts_stem(out, picture, number, marked=marked)
             if (file := stem.with_name(f"{stem.name}.pts")) not in written:
                 file.unlink(missing_ok=True)
 
 
-def _pts_stem(out: Path, file: str, number: int) -> Path:
-    """Path of a face's files without suffix, always below `out`."""
+def _shared_stems(out: Path, labels: Labels) -> set[str]:
+    """The pictures, finished or not, of which a face's files would be those of another picture.
+    Upper and lower case are the same here, as on some file systems."""
+    counts = {picture.file: len(picture.faces) for picture in labels.pictures} | labels.known
+    owners: dict[str, set[str]] = {}
+    for file, count in counts.items():
+        for number in range(1, max(count, 1) + 1):
+            stem = _pts_stem(out, file, number)
+            owners.setdefault(str(stem).casefold(), set()).add(file)
+    return {file for files in owners.values() if len(files) > 1 for file in files}
+
+
+def _pts_stem(out: Path, file: str, number: int, *, marked: bool = False) -> Path:
+    """Path of a face's files without suffix, always below `out`.
+
+    Args:
+        marked: the id of the picture is in the name.
+    """
     parts = [part for part in PurePosixPath(file).parts if part not in ("/", "..", ".")]
-    name = PurePosixPath(parts[-1])
-    stem = name.stem if number == 1 else f"{name.stem}.{number}"
-    return out.joinpath(*parts[:-1], stem)
+    stem = PurePosixPath(parts[-1]).stem
+    stem = f"{stem}-{picture_id(file)[:8]}" if marked else stem
+    return out.joinpath(*parts[:-1], stem if number == 1 else f"{stem}.{number}")
 
 
 def _pts(face: FaceLabels, columns: Sequence[int]) -> str:

@@ -190,6 +190,12 @@ class Project:
                 events.append({"event": "model", "model": key, "names": names})
         return key
 
+    def name_output(self, file: str) -> None:
+        """Say that a label file, named as it is beside the journal, is made from this journal."""
+        with self.changing() as events:
+            if file not in self.state.outputs:
+                events.append({"event": "output", "file": file})
+
     def unreadable(self, picture: str, error: str) -> None:
         """Note that a picture cannot be read. This is not written: it may be mended."""
         with self._lock:

@@ -138,6 +138,7 @@ class ProjectState:
         pictures, faces: by id, in the order in which they came.
         models: point names of each model that searched, by a key.
         keys: id of the face that a move with this key changed. A move that is sent again is known.
+        outputs: names of the label files, beside the journal, that were made from it.
         changes: number of changes that people made.
         notes: events that could not be applied.
     """
@@ -150,6 +151,7 @@ class ProjectState:
         self.faces: dict[str, FaceRecord] = {}
         self.models: dict[str, LandmarkSet] = {}
         self.keys: dict[str, str] = {}
+        self.outputs: set[str] = set()
         self.changes = 0
         self.notes: list[str] = []
         self._appliers: dict[str, Callable[[Event], list[str]]] = {
@@ -159,6 +161,7 @@ class ProjectState:
             "face": self._face,
             "reading": self._reading,
             "reviewed": self._reviewed,
+            "output": self._output,
         }
 
     def apply(self, event: Event) -> list[str]:
@@ -255,6 +258,10 @@ class ProjectState:
         if event.get("key"):
             self.keys[str(event["key"])] = face.id
         return [face.picture, face.id]
+
+    def _output(self, event: Event) -> list[str]:
+        self.outputs.add(str(event["file"]))
+        return []
 
     def _reviewed(self, event: Event) -> list[str]:
         picture = self._picture_of(event)

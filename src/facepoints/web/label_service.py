@@ -119,7 +119,7 @@ class _Service:
             except ConflictError as conflict:
                 return await asyncio.to_thread(self._conflict, conflict, request)
             except SettingsError as error:
-                raise ApiError("bad_parameter", str(error), "see docs/reference/labels") from None
+                raise ApiError("bad_parameter", str(error), "see docs/how-to/label.md") from None
             except DataError as error:
                 raise ApiError(
                     "unreadable_image", str(error), "a picture that can be read"
