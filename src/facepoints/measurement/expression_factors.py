@@ -1,4 +1,4 @@
-"""People at rest, and factors of the radii of expression coefficients.
+"""People at rest, factors of the radii of expression coefficients, and when a face smiles.
 
 This command writes the numbers into this file; run it again when the built-in network changes:
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["POPULATION_COVARIANCE", "POPULATION_LENGTHS", "RADIUS_FACTORS"]
+__all__ = ["POPULATION_COVARIANCE", "POPULATION_LENGTHS", "RADIUS_FACTORS", "SMILE"]
 
 POPULATION_LENGTHS: tuple[float, ...] = (
     0.2262,  # brow_innerLeft
@@ -96,28 +96,36 @@ POPULATION_COVARIANCE: NDArray[np.float64] = np.array(_COVARIANCE, dtype=np.floa
 """Covariance of the same: how people differ, and the errors of the network."""
 
 RADIUS_FACTORS: dict[str, float] = {
-    "browInnerUp": 0.50,
-    "browInnerUpLeft": 0.50,
-    "browInnerUpRight": 0.50,
-    "browOuterUpLeft": 0.74,
-    "browOuterUpRight": 0.74,
-    "browDownLeft": 0.59,
-    "browDownRight": 0.59,
-    "eyeBlinkLeft": 0.63,
-    "eyeBlinkRight": 0.63,
-    "eyeWideLeft": 0.45,
-    "eyeWideRight": 0.45,
-    "mouthSmileLeft": 0.95,
-    "mouthSmileRight": 0.95,
-    "mouthFrownLeft": 0.81,
-    "mouthFrownRight": 0.81,
-    "mouthStretchLeft": 1.08,
-    "mouthStretchRight": 1.08,
-    "mouthPressLeft": 0.40,
-    "mouthPressRight": 0.40,
-    "noseSneerLeft": 0.74,
-    "noseSneerRight": 0.74,
-    "jawOpen": 1.98,
-    "mouthPucker": 1.49,
+    "browInnerUp": 0.48,
+    "browInnerUpLeft": 0.48,
+    "browInnerUpRight": 0.48,
+    "browOuterUpLeft": 0.71,
+    "browOuterUpRight": 0.71,
+    "browDownLeft": 0.49,
+    "browDownRight": 0.49,
+    "eyeBlinkLeft": 0.49,
+    "eyeBlinkRight": 0.49,
+    "eyeWideLeft": 0.42,
+    "eyeWideRight": 0.42,
+    "mouthSmileLeft": 1.11,
+    "mouthSmileRight": 1.11,
+    "mouthFrownLeft": 0.92,
+    "mouthFrownRight": 0.92,
+    "mouthStretchLeft": 0.94,
+    "mouthStretchRight": 0.94,
+    "mouthPressLeft": 0.38,
+    "mouthPressRight": 0.38,
+    "noseSneerLeft": 0.62,
+    "noseSneerRight": 0.62,
+    "jawOpen": 2.22,
+    "mouthPucker": 1.65,
 }
 """Factor of each coefficient's radius, so that it holds 90 % of true values."""
+
+SMILE: dict[str, float] = {
+    "given": 0.11,
+    "video": 0.11,
+    "population": 0.13,
+}
+"""Mean of both sides of `mouthSmile` from which a face smiles, by what it is measured against:
+without the person's own neutral, coefficients are drawn toward 0."""

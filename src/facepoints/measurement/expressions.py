@@ -24,7 +24,7 @@ from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.measurement.bounded_fit import bounded_least_squares
 from facepoints.measurement.expression_definitions import EXPRESSIONS
-from facepoints.measurement.expression_factors import RADIUS_FACTORS
+from facepoints.measurement.expression_factors import RADIUS_FACTORS, SMILE
 from facepoints.measurement.expression_features import (
     EFFECTS,
     FEATURES,
@@ -50,10 +50,6 @@ __all__ = ["EXPRESSIONS", "SMILE", "Expressions", "Neutral", "expressions"]
 
 Array = NDArray[np.float64]
 
-SMILE: dict[str, float] = {"given": 0.3, "video": 0.3, "population": 0.15}
-"""Mean of both sides of `mouthSmile` from which a face smiles, by what it is measured against:
-without the person's own neutral, coefficients are drawn toward 0."""
-
 _PRIOR = (
     1.0  # standard deviation of a movement before a face is seen, as a fraction of the full one
 )
@@ -64,7 +60,8 @@ _OPPOSITE = (
     ("browDown", "browInnerUp"),
     ("browDown", "browOuterUp"),
 )
-_EXCLUSIVE = 0.05  # how much their sum counts, as a fraction of what is seen of each
+_EXCLUSIVE = 0.3  # how much their product counts, as a fraction of what is seen of each
+_DEFINITE = 0.9  # what is known of no mix of movements is lowered by more than this fraction
 _MOST = 1.25  # of a full movement: some people move farther than the mean person
 _UNLIKE = 0.12  # standard deviation of people's full movements about the mean person's
 _POSE = np.array([0.05, 0.05, 0.005, 0.01])
@@ -214,13 +211,16 @@ def _bounded_std(information: Array, values: Array) -> Array:
 def _prior_information(seen: Array) -> Array:
     """(M, M): what is known of movements besides what a face shows (M, M).
 
-    Opposite movements exclude each other: without that, a smile and a frown at once would be taken
-    for a stretched mouth.
+    Opposite movements exclude each other: without that, a stretched mouth would be taken for a
+    smile and a frown at once. Their product counts, so one of them alone is not made smaller.
     """
     strength = np.sqrt(np.diag(seen) @ _PAIRS_ONE.T * (np.diag(seen) @ _PAIRS_OTHER.T))
-    pairs = _PAIRS_ONE + _PAIRS_OTHER
-    exclusive = _EXCLUSIVE * (pairs.T * strength) @ pairs
-    return np.eye(len(MOVEMENTS)) / _PRIOR**2 + exclusive
+    product = (_PAIRS_ONE.T * strength) @ _PAIRS_OTHER
+    exclusive = _EXCLUSIVE * (product + product.T)
+    alone = np.eye(len(MOVEMENTS)) / _PRIOR**2
+    root = np.linalg.inv(np.linalg.cholesky(seen + alone))
+    least = float(np.linalg.eigvalsh(root @ exclusive @ root.T)[0])
+    return alone + exclusive * min(_DEFINITE / max(-least, 1e-9), 1.0)
 
 
 def _pairs() -> tuple[Array, Array]:
