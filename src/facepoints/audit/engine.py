@@ -8,13 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.audit import changes, copies, images, label_shapes
+from facepoints.audit.beyond import merged, search
 from facepoints.audit.config import AUDIT_CONFIG, AuditConfig
 from facepoints.audit.expectation import Expectation, expectation, frame_faces
+from facepoints.audit.far_labels import Places
 from facepoints.audit.fault import AuditResult, Fault
 from facepoints.audit.geometry import median_points, mirror_partners
 from facepoints.audit.naming import expected_of, name_fault
 from facepoints.audit.opinion import Progress, Readings, SecondOpinion
+from facepoints.audit.placement import misplaced_rows
 from facepoints.audit.suspects import Finder, suspects
+from facepoints.audit.whole_pictures import Pictures
+from facepoints.audit.whole_sets import whole_set_faults
 from facepoints.datasets.samples import Samples
 from facepoints.errors import DataError
 
@@ -32,6 +37,7 @@ def audit(
     sets: NDArray[np.int64] | None = None,
     split: NDArray[np.int64] | None = None,
     progress: Progress | None = None,
+    pictures: Pictures | None = None,
 ) -> AuditResult:
     """Find faults in the labels of faces.
 
@@ -46,6 +52,8 @@ def audit(
         split: (N,) number of the side of a split (0 training, 1 test, ...) that a row is on;
             None: no split is checked.
         progress: called with the rows that are done and all rows.
+        pictures: the whole pictures that the images of `faces` were cut from; None: they are not
+            searched. Images without `Samples.frame` are whole pictures themselves.
 
     Raises:
         DataError: there is no row, or no label.
@@ -56,7 +64,8 @@ def audit(
     readings = None
     if second_opinion is not None and pictured:
         readings = second_opinion(faces, progress)
-    return _Audit(faces, second_opinion, readings, settings, sets, split).result(pictured)
+    one = _Audit(faces, second_opinion, readings, settings, sets, split, pictures)
+    return one.result(pictured)
 
 
 class _Audit:
@@ -70,11 +79,12 @@ class _Audit:
         settings: AuditConfig,
         sets: NDArray[np.int64] | None,
         split: NDArray[np.int64] | None,
+        pictures: Pictures | None,
     ) -> None:
         self.faces, self.opinion, self.readings = faces, second_opinion, readings
         self.settings = settings
         self.sets = np.zeros(len(faces), np.int64) if sets is None else np.asarray(sets)
-        self.split = split
+        self.split, self.pictures = split, pictures
         self.folds = _folds(faces.group, settings)
         self.notes: list[str] = []
 
@@ -95,11 +105,16 @@ class _Audit:
         faults: list[Fault] = []
         if expected is not None:
             faults += self._suspected(expected)
+        if expected is not None and expected.free:
+            met = {one.row for one in faults}
+            faults += [one for one in misplaced_rows(expected) if one.row not in met]
         faults += copies.copied_rows(self.faces, expected, pictured)
         faults += copies.filled_points(self.faces, self.sets)
         if pictured and self.readings is not None and expected is not None:
             faults += images.without_face(self.faces, self.readings, expected)
             faults += images.duplicates(self.faces, expected, self.split)
+        if first is not None:
+            faults, findings = self._with_whole(first, faults, findings)
         if self.split is not None:
             findings += images.leaks(self.faces, self.split)
         return self._collected(expected, faults, findings)
@@ -120,6 +135,22 @@ class _Audit:
             )
             return None
         return label_shapes.expectation_of_labels(faces, self.folds)
+
+    def _with_whole(
+        self, expected: Expectation, faults: list[Fault], findings: list[Fault]
+    ) -> tuple[list[Fault], list[Fault]]:
+        """Also the faults of whole sets and of whole pictures."""
+        if self.readings is None or self.opinion is None or expected.free:
+            return faults, findings
+        landmarks = self.opinion.landmarks
+        framed = frame_faces(self.faces, self.readings, landmarks)
+        places = Places(self.faces, framed, landmarks, expected)
+        beyond = search(
+            self.faces, self.readings, expected, places, self.opinion, self.pictures, self.sets
+        )
+        rest = np.where(np.isin(np.arange(len(self.sets)), list(beyond.wrong)), -1, self.sets)
+        whole = whole_set_faults(self.faces, framed, landmarks, expected, rest)
+        return merged(faults, findings, beyond, whole)
 
     def _suspected(self, expected: Expectation) -> list[Fault]:
         finder = Finder(expected, self._mirror(expected), self.folds)

@@ -90,6 +90,10 @@ class Fault:
             pixels of the crop (`datasets.fixes.suggest_fixes` makes fixes for a file of them);
             empty: a person has to look.
         expected: where the points of the first row were expected; None for faults without.
+        strength: how strongly the evidence speaks, 0 or more, comparable within a cause and a
+            number of points; the confidence is made of it. None for faults of other kinds.
+        each: the changes of each of `rows` where they differ from row to row; empty: those of
+            `suggestion` for all.
     """
 
     rows: tuple[int, ...]
@@ -99,6 +103,8 @@ class Fault:
     evidence: str
     suggestion: tuple[Change, ...] = ()
     expected: Expected | None = None
+    strength: float | None = None
+    each: tuple[tuple[Change, ...], ...] = ()
 
     @property
     def row(self) -> int:

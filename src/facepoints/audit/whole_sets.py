@@ -25,18 +25,28 @@ from facepoints.datasets.marking_schemes import scheme_matrix
 from facepoints.datasets.samples import Samples
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["PictureFit", "base_points", "fit_pictures", "per_pixel", "whole_set_faults"]
+__all__ = [
+    "PictureFit",
+    "base_points",
+    "fit_pictures",
+    "in_picture",
+    "per_pixel",
+    "whole_set_faults",
+]
 
 _FEWEST = 20  # rows of a set
 _ROUNDS = 10  # of the robust regression
 _BEND = 2.0  # robust standard deviations from which an error counts less
-_SURE = 6.0  # least t of an offset or a scale
+_SURE = 3.3  # least t of an offset or a scale
+_MODEL = 0.004  # eye distances by which models err more on small faces than on large ones; clean
+# sets of 200 to 640 photos (LFPW, HELEN, AFW, CFP) show 0.001 to 0.008
 _LEAST_SHIFT = 0.25  # pixels
 _LEAST_SCALE = 0.002
 _SNAP = 2.5  # standard errors within which a shift is a multiple of half a pixel
 _VARIED = 0.15  # relative deviation of sizes from which habits and offsets can be told apart
 _COMMON = 0.03  # least shift, in eye distances, that all points of faces of one size share
 _ALIKE = 3.0  # times the spread of the points that a shared shift is at least
+_AGREES = 0.3  # share of the offset that points with known names show on faces of usual size
 _MISPLACED = 0.12  # eye distances that points in another order lie off at least, on average
 _BETTER = 0.5  # share of this distance that is left in the right order, at most
 
@@ -139,12 +149,12 @@ def whole_set_faults(
         framed: labels and readings of the faces (`expectation.frame_faces`).
         landmarks: the points of the readings.
         expected: expectations that know the habits of the labels.
-        sets: (N,) the set that each row comes from.
+        sets: (N,) the set that each row comes from; -1: not looked at.
     """
     base = base_points(faces, framed, landmarks)
     labels = framed.labels[np.arange(len(faces)), framed.face]
     faults = []
-    for number in np.unique(sets):
+    for number in np.unique(sets[sets >= 0]):
         rows = np.flatnonzero((sets == number) & expected.valid & expected.mask.any(axis=1))
         if len(rows) < _FEWEST:
             continue
@@ -234,12 +244,18 @@ def _shift(
         return _common_shift(raw[rows], known[rows], pixel, every)
     shifted = fit_pictures(errors, pixel, middle, shift=True, scale=False)
     scaled = fit_pictures(errors, pixel, middle, shift=False, scale=True)
-    t_shift = abs(shifted.shift) / max(shifted.shift_error, 1e-9)
-    t_scale = abs(scaled.scale) / max(scaled.scale_error, 1e-9)
-    if t_scale > max(t_shift, _SURE) and abs(scaled.scale) > _LEAST_SCALE:
+    # standard errors and what models err with the size of faces, in pixels
+    model = _MODEL / float(np.median(np.abs(pixel)))
+    t_shift = abs(shifted.shift) / float(np.hypot(shifted.shift_error, model))
+    away = max(float(np.median(np.abs(middle))), 1.0)
+    t_scale = abs(scaled.scale) / float(np.hypot(scaled.scale_error, model / away))
+    better = scaled.spread < shifted.spread
+    if better and t_scale > _SURE and abs(scaled.scale) > _LEAST_SCALE:
         return _scale_fault(scaled, t_scale, len(rows), every)
-    if t_shift > _SURE and abs(shifted.shift) > _LEAST_SHIFT:
-        common = _shared(raw[rows], known[rows])[0] / complex(np.median(pixel))
+    common = _shared(raw[rows], known[rows])[0] / float(np.median(np.abs(pixel)))
+    # the shift of a face of usual size agrees, or the names of the points do not tell it
+    along = (common * np.conj(shifted.shift)).real / max(abs(shifted.shift) ** 2, 1e-12)
+    if t_shift > _SURE and abs(shifted.shift) > _LEAST_SHIFT and not along < _AGREES:
         return _shift_fault(shifted, common, t_shift, pixel, every)
     return None
 
@@ -250,9 +266,8 @@ def _row_means(values: Complex, mask: NDArray[np.bool_]) -> Complex:
 
 
 def _sure(t: float) -> float:
-    """Confidence of an estimate that is t standard errors from 0: models err with the size of
-    faces as well, so few standard errors are not enough."""
-    return round(float(1 / (1 + np.exp(-(t - 5.5)))) * 0.97, 4)
+    """Confidence of an estimate that is t errors from 0."""
+    return round(float(1 / (1 + np.exp(-1.3 * (t - 3)))) * 0.97, 4)
 
 
 def _shift_fault(

@@ -137,6 +137,7 @@ def _audited(
             settings,
             sets=data.sets[1],
             split=data.split,
+            pictures=data.pictures,
             progress=lambda done, of: bar.at(done, done),
         )
 

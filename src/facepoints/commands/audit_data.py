@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.audit.config import AUDIT_CROP_MARGIN, AUDIT_CROP_SIZE
+from facepoints.audit.whole_pictures import Pictures
+from facepoints.commands.audit_pictures import whole_pictures
 from facepoints.datasets import readers
 from facepoints.datasets.combine import concatenate, groups_across, warn_of_names
 from facepoints.datasets.crops import resize_samples
@@ -34,6 +36,7 @@ class AuditData:
             differ.
         labels_only: True if no image was read.
         read_split, renames: arguments that they were read with.
+        pictures: the whole pictures that the faces were cut from; None: no image was read.
     """
 
     faces: Samples
@@ -44,6 +47,7 @@ class AuditData:
     labels_only: bool
     read_split: str
     renames: Mapping[str, str]
+    pictures: Pictures | None = None
 
 
 def load_for_audit(
@@ -71,6 +75,7 @@ def load_for_audit(
     size, margin = AUDIT_CROP_SIZE, AUDIT_CROP_MARGIN
     read = readers.load_labels if labels_only else readers.load
     sets = [read(path, split=split, size=size, margin=margin) for path in paths]
+    pictures = None if labels_only else whole_pictures(paths, sets, split)
     names = read_renames(rename)
     check_renames(names, [one.landmarks for one in sets])
     old = {names[name]: name for one in sets for name in one.landmarks.names if name in names}
@@ -94,4 +99,5 @@ def load_for_audit(
         labels_only=labels_only,
         read_split=split,
         renames=names,
+        pictures=pictures,
     )

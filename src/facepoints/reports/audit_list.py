@@ -83,6 +83,12 @@ def list_faults(
         }
         changes = [c for c in fault.suggestion if not _is_done(c, fault.rows, faces, sets[1])]
         fixes = suggest_fixes(faces, fault.rows, changes, **common)
+        if fault.each:
+            fixes = [
+                fix
+                for row, own in zip(fault.rows, fault.each, strict=True)
+                for fix in suggest_fixes(faces, [row], own, **common)
+            ]
         rows = suggest_fixes(faces, fault.rows, [Change("drop")], **common)
         of_first = [Change(f.action, f.values) for f in fixes[: len(changes)]]
         words = describe_changes(of_first, len(fault.rows))
