@@ -13,6 +13,7 @@ from typing import get_args
 import cv2
 import numpy as np
 import pytest
+from acting import acted
 from numpy.typing import NDArray
 from skimage import data
 
@@ -146,6 +147,28 @@ def test_predict_writes_the_gaze_of_photos_and_videos(tmp_path: Path) -> None:
         for row in table(out):
             assert abs(float(row["gaze_angle_x"])) < 0.5
             assert float(row["gaze_0_z"]) < -0.8
+
+
+def test_closed_eyes_have_no_gaze_and_show_in_the_action_unit(tmp_path: Path) -> None:
+    """The table of OpenFace agrees with that of measure, in photos and in videos."""
+    photo = np.ascontiguousarray(data.astronaut()[20:240, 100:330])
+    face = facepoints.load(threads=1)(photo)[0]
+    closed = acted(photo, face.as_landmarks(IBUG_68).points, closed=1.0)
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number, image in enumerate([photo, closed, photo]):
+        cv2.imwrite(str(frames / f"{number}.png"), image[..., ::-1])
+    for more in ([], ["--video"]):
+        out, measures = tmp_path / f"o{len(more)}.csv", tmp_path / f"m{len(more)}.csv"
+        main(["predict", str(frames), "--out", str(out), "--format", "openface", *more])
+        main(["measure", str(frames), "--out", str(measures), "--expressions", *more])
+        rows, measured = table(out), table(measures)
+        assert [row["gaze_angle_x"] != "" for row in rows] == [True, False, True]
+        assert [row["gaze_yaw"] != "" for row in measured] == [True, False, True]
+        assert float(rows[1]["AU45_r"]) > float(rows[0]["AU45_r"]) + 2
+        for row, one in zip(rows, measured, strict=True):
+            blink = (float(one["eyeBlinkLeft"]) + float(one["eyeBlinkRight"])) / 2
+            assert float(row["AU45_r"]) == pytest.approx(5 * blink, abs=0.02)
 
 
 def test_euler_angles_undo_the_rotation() -> None:
@@ -315,7 +338,7 @@ def test_action_units_are_those_of_the_coefficients(tmp_path: Path) -> None:
     jaw = expressions(faces[-1], Neutral.of_video(faces))["jawOpen"].value
     assert float(rows[-1]["AU26_r"]) == pytest.approx(5 * jaw, abs=0.01)
     assert 2 < float(rows[-1]["AU26_r"]) < 5
-    assert all(float(rows[-1][name]) < 1 for name in units if name != "AU26_r")
+    assert all(float(rows[-1][name]) < 1.5 for name in units if name != "AU26_r")
 
 
 def projected_head(head: NDArray[np.float64]) -> Face:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from facepoints._util.files import atomic_file
 from facepoints._util.text_files import open_text, original_cell, write_row
 from facepoints.errors import DataError
 from facepoints.imaging import affine
+from facepoints.inference.eye_state import EyeStateModel
 from facepoints.inference.face import Face
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import IBUG_68
@@ -32,7 +34,13 @@ from facepoints.measurement.head_position import (
     assumed_focal_length,
     head_transform,
 )
-from facepoints.results.openface_units import ACTION_UNITS, Tracks, track_neutrals, unit_cells
+from facepoints.results.openface_units import (
+    ACTION_UNITS,
+    Tracks,
+    numbered_videos,
+    track_neutrals,
+    unit_cells,
+)
 from facepoints.results.records import FrameResult, Record, RecordSource, face_from_dict
 
 __all__ = [
@@ -84,20 +92,28 @@ def openface_columns() -> list[str]:
 
 
 def face_extras(image: NDArray[np.uint8], face: Face) -> dict[str, Any]:
-    """What a table holds of a face that only its image (H, W, 3) tells: the gaze of each eye, as
-    unit vectors in camera axes. Empty if no eye can be used."""
+    """What a table holds of a face that only its image (H, W, 3) tells: whether the eyes are
+    closed, and the gaze of each eye, as unit vectors in camera axes, if any eye can be used."""
+    if face.eye_closure is None:
+        face = _eye_state().with_closures(image, [face])[0]
+    assert face.eye_closure is not None
+    extras: dict[str, Any] = {"eye_closure": face.eye_closure.to_dict()}
     try:
         seen = gaze(image, face)
     except DataError:  # nothing to be had
-        return {}
+        return extras
     sight = _sight_rotation(face, image.shape[:2])
     vectors = {"right": seen.right_vector, "left": seen.left_vector}
-    return {
-        "gaze": {
-            eye: None if vector is None else (sight @ vector).tolist()
-            for eye, vector in vectors.items()
-        }
+    extras["gaze"] = {
+        eye: None if vector is None else (sight @ vector).tolist()
+        for eye, vector in vectors.items()
     }
+    return extras
+
+
+@lru_cache(maxsize=1)
+def _eye_state() -> EyeStateModel:
+    return EyeStateModel.load()
 
 
 def _sight_rotation(face: Face, size: tuple[int, ...]) -> NDArray[np.float64]:
@@ -132,12 +148,12 @@ def write_openface(records: RecordSource, landmarks: LandmarkSet, out: Path) -> 
     neutrals = track_neutrals(records, landmarks)
     with atomic_file(out) as temporary, open_text(temporary) as file:
         write_row(file, openface_columns())
-        for record in records():
-            for row in _rows(record, landmarks, neutrals):
+        for video, record in numbered_videos(records()):
+            for row in _rows(record, landmarks, video, neutrals):
                 write_row(file, row)
 
 
-def _rows(record: Record, landmarks: LandmarkSet, neutrals: Tracks) -> Iterator[list]:
+def _rows(record: Record, landmarks: LandmarkSet, video: int, neutrals: Tracks) -> Iterator[list]:
     size = record.get("height", 0), record.get("width", 0)
     time = record.get("time")
     for number, data in enumerate(record.get("faces", ())):
@@ -151,7 +167,7 @@ def _rows(record: Record, landmarks: LandmarkSet, neutrals: Tracks) -> Iterator[
         row += _gaze_cells(data.get("gaze") or {})
         row += [_short(value) for value in _pose(face, size)]
         row += [points[k][axis] for axis in (0, 1) for k in columns]
-        own = None if face.track_id is None else neutrals.get((record["file"], face.track_id))
+        own = None if face.track_id is None else neutrals.get((video, face.track_id))
         row += unit_cells(face, own)
         yield [*row, record["file"]]
 

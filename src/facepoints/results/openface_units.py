@@ -8,13 +8,15 @@ show (cheeks, dimples, tightened lids) and presence (AU.._c) are left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement.expressions import Neutral, expressions
-from facepoints.results.records import RecordSource, face_from_dict
+from facepoints.results.records import Record, RecordSource, face_from_dict
 
-__all__ = ["ACTION_UNITS", "Tracks", "track_neutrals", "unit_cells"]
+__all__ = ["ACTION_UNITS", "Tracks", "numbered_videos", "track_neutrals", "unit_cells"]
 
 
 def _both(name: str) -> tuple[str, str]:
@@ -37,20 +39,31 @@ ACTION_UNITS: dict[str, tuple[str, ...]] = {
 
 _HIGHEST = 5.0  # intensity of a full movement
 _MOST_FACES = 400  # of a person that are kept in memory
-Tracks = dict[tuple[str, int], Neutral]
-"""The neutral of each person of each video, by its name and track."""
+Tracks = dict[tuple[int, int], Neutral]
+"""The neutral of each person of each video, by the number of the video and the track."""
+
+
+def numbered_videos(records: Iterable[Record]) -> Iterator[tuple[int, Record]]:
+    """Each record with the number of its video. A frame that is not after the one before begins
+    another video: the frames of one video may have a file each."""
+    video, last = 0, -1
+    for record in records:
+        frame = record.get("frame", last + 1)
+        video += frame <= last
+        last = frame
+        yield video, record
 
 
 def track_neutrals(records: RecordSource, landmarks: LandmarkSet) -> Tracks:
     """The neutrals of the people of videos; nothing for images."""
-    kept: dict[tuple[str, int], tuple[int, list[Face]]] = {}
-    for record in records():
+    kept: dict[tuple[int, int], tuple[int, list[Face]]] = {}
+    for video, record in numbered_videos(records()):
         if record.get("time") is None:
             continue
         for data in record.get("faces", ()):
             if data.get("track") is None:
                 continue
-            key = record["file"], data["track"]
+            key = video, data["track"]
             step, faces = kept.get(key, (1, []))
             if record["frame"] % step == 0:
                 faces.append(face_from_dict(data, landmarks))
