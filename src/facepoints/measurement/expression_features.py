@@ -41,7 +41,7 @@ _SIDED = (
     *("corner_up", "corner_out", "lips"),
 )
 _CENTRAL = ("upper_lip", "gap", "lower_lip", "chin", "base", "tip")
-_ASIDE = ("base_aside", "tip_aside")
+_ASIDE = ("base_aside", "tip_aside", "lips_aside")
 FEATURES: tuple[str, ...] = (
     *(f"{name}{side}" for name in _SIDED for side in SIDES),
     *_CENTRAL,
@@ -61,6 +61,8 @@ FEATURES: tuple[str, ...] = (
   below the eyes
 - base_aside, tip_aside: how far base and tip of the nose are to the left. No expression moves the
   nose; it shows how far off the head pose is.
+- lips_aside: how far the middle of the lips is to the left. In a turned head, a mouth that lies
+  deeper than expected seems moved to one side: this tells it from a corner that is pulled there.
 """
 OPENINGS: tuple[str, ...] = ("openingLeft", "openingRight")
 """Height over length of the gap between the lids of each eye."""
@@ -87,6 +89,7 @@ _MIDDLE: dict[str, tuple[_Term, ...]] = {
     "tip": ((30, _Y, 1.0),),
     "base_aside": ((33, _X, 1.0),),
     "tip_aside": ((30, _X, 1.0),),
+    "lips_aside": tuple((k, _X, 1 / 4) for k in (51, 57, 62, 66)),
 }
 _LIDS = {  # outer corner, inner corner, then pairs of an upper and a lower point
     "Left": (45, 42, 44, 46, 43, 47),

@@ -1,6 +1,6 @@
 """Expression coefficients: how far brows, lids, jaw, lips and nose have moved from rest.
 
-`expression_features` measures 24 lengths of the face, seen from the front. Their difference to the
+`expression_features` measures 25 lengths of the face, seen from the front. Their difference to the
 same lengths of the person at rest is explained by the movements of `expression_definitions`, none
 below 0 (weighted least squares with bounds). So what several movements share is told apart: an open
 jaw lowers the corners of the mouth, but is no frown. Lids have their own rule.
