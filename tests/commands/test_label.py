@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from facepoints.datasets.picture_labels import FaceLabels, PictureLabels, coco_l
 from facepoints.datasets.writers import write_kaggle
 from facepoints.detection import Detection
 from facepoints.errors import DataError, FacepointsError, SettingsError, WriteError
+from facepoints.labeling import session as label_session
 from facepoints.labeling.imported import file_annotator
 from facepoints.labeling.point_set import PointSet
 from facepoints.labeling.reading import Reading
@@ -259,6 +263,43 @@ def test_what_runs_in_the_background_writes_the_labels(photos: Path, tmp_path: P
     assert session.shape[0] > 0
     faces = facepoints.load_dataset(out)
     assert faces.landmarks.names == IBUG_68.names
+
+
+def test_a_search_that_cannot_be_written_is_said_and_goes_on_later(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, on which there is room again."""
+    full, tried = threading.Event(), threading.Event()
+    full.set()
+
+    def write(*given: Any) -> None:
+        if full.is_set():
+            tried.set()
+            raise WriteError("no space left")
+        write_found(*given)
+
+    write_found = label_session.write_found
+    monkeypatch.setattr(label_session, "write_found", write)
+    monkeypatch.setattr(label_session, "_RETRY", 0.01)
+    session = opened([photos], tmp_path / "labels.json")
+    session.start()
+    pictures = session.project.state.pictures.values()
+    try:
+        assert tried.wait(10)
+        _until(lambda: session.save_error == "no space left")
+        assert not any(picture.searched for picture in pictures)
+        full.clear()
+        _until(lambda: all(picture.searched for picture in pictures))
+        _until(lambda: session.save_error == "")
+    finally:
+        session.close()
+
+
+def _until(test: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not test():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.01)
 
 
 def test_labels_that_cannot_be_written_are_said_and_lose_nothing(

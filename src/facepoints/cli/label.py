@@ -205,4 +205,7 @@ def _run(listener, session: Session, token: str, host: str, browser: bool) -> No
             f"{session.save_error}; your work is in {session.project.journal.path}, and the same "
             f"command writes it again"
         )
-    note(f"labels are in {session.output.path}")
+    if session.output.path.exists():
+        note(f"labels are in {session.output.path}")
+    else:
+        note(f"no face is finished yet; your work is in {session.project.journal.path}")

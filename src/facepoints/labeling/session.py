@@ -34,6 +34,7 @@ __all__ = ["LabelOutput", "Session"]
 _REST = 0.5  # seconds between two looks at what is to do
 _WRITE_SHARE = 20  # the label file is written for at most a 20th of the time
 _LONGEST_REST = 10.0  # seconds until changes are in the label file, besides its writing
+_RETRY = 2.0  # seconds until a search that could not be written is tried again
 _KEPT_PIXELS = 60_000_000  # of pictures that are kept decoded
 
 
@@ -61,7 +62,7 @@ class Session:
         notes: of a worklist, by face.
 
     Attributes:
-        save_error: why the label file could not be written; empty if it could.
+        save_error: why the label file, or what was found, could not be written; empty if it could.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Session:
         self.project, self.model, self.output = project, model, output
         self.annotator = annotator
         self.views = Views(project, notes)
-        self.save_error = ""
+        self._save_error = self._search_error = ""
         checksum = str(getattr(model.model, "checksum", ""))
         self.model_key = project.set_model(checksum, model.landmarks)
         self._images = _Images()
@@ -87,6 +88,11 @@ class Session:
         self._wake = threading.Event()
         self._threads: list[threading.Thread] = []
         self.refitting = False
+
+    @property
+    def save_error(self) -> str:
+        """See above."""
+        return self._save_error or self._search_error
 
     def start(self) -> None:
         """Start what runs in the background."""
@@ -150,9 +156,9 @@ class Session:
                 labels = labels_of(self.project)
             if labels.faces or self.output.path.exists():
                 self._write(labels)
-            self._written, self.save_error = content, ""
+            self._written, self._save_error = content, ""
         except FacepointsError as error:
-            self.save_error = str(error)
+            self._save_error = str(error)
 
     def _write(self, labels: Labels) -> None:
         write_labels(labels, self.output.path, self.output.format)
@@ -166,7 +172,7 @@ class Session:
                 self.project.refit_if_due()
                 self._renew_shape()
             except FacepointsError as error:
-                self.save_error = str(error)
+                self._save_error = str(error)
             finally:
                 self.refitting = False
             self.save()
@@ -198,9 +204,15 @@ class Session:
         with self.project.reading() as state:
             names = [p.id for p in sorted(state.pictures.values(), key=lambda p: p.file) if p.path]
         for name in names:
-            if self._ending.is_set():
-                return
-            self._search(self.project.state.pictures[name])
+            while not self._ending.is_set():
+                try:
+                    self._search(self.project.state.pictures[name])
+                except FacepointsError as error:  # such as a full disk: try again later
+                    self._search_error = str(error)
+                    self._ending.wait(_RETRY)
+                else:
+                    self._search_error = ""
+                    break
 
     def _search(self, picture: Picture) -> None:
         """Find the faces of a picture, unless this model has searched it."""
