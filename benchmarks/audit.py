@@ -51,7 +51,7 @@ from facepoints.audit import (
     Readings,
     audit,
 )
-from facepoints.audit.confidence import FAMILIES, FILE, confidence, family
+from facepoints.audit.confidence import FAMILIES, FILE, LAPSE, family, terms
 from facepoints.audit.label_shapes import expectation_of_labels
 from facepoints.datasets import readers
 from facepoints.datasets.combine import read_people
@@ -68,8 +68,29 @@ SETS = {
     "scut": ("scut", ("scut_46", "scut_50")),
 }
 """Folder of each set, and its outer corners of the eyes."""
+FEWER = {
+    5: (
+        *("right_eye_outer_corner", "left_eye_outer_corner", "nose_bridge_4"),
+        *("mouth_right_corner", "mouth_left_corner"),
+    ),
+    15: (
+        *("right_eye_outer_corner", "right_eye_inner_corner", "right_eye_upper_outer"),
+        *("left_eye_outer_corner", "left_eye_inner_corner", "left_eye_upper_outer"),
+        *("right_brow_1", "right_brow_5", "left_brow_1", "left_brow_5", "nose_bridge_4"),
+        *("mouth_right_corner", "mouth_left_corner", "upper_lip_center", "lower_lip_center"),
+    ),
+}
+FEWER[21] = (
+    *FEWER[15],
+    *("right_brow_3", "left_brow_3", "nose_base", "right_nostril_outer", "left_nostril_outer"),
+    "chin",
+)
+"""Parts of the 68 points, by their number: the confidence is fitted on these too."""
+FITTED = (*((name, few) for name in ("lfpw", "helen") for few in (*FEWER, 68)), ("scut", 86))
+"""Sets, and numbers of points, that the confidence is fitted on."""
 SHARES = {0.01: 10, 0.05: 4}
 """Share of the rows with a planted fault, and number of seeds."""
+FITTED_SEEDS = 6
 TRAINING = 130  # training photos of each set, for the confidence
 PRECISION = 0.9
 SEEN = Path(__file__).parent / "support" / "audit_seen.json"
@@ -110,8 +131,13 @@ class Known:
         return self.readings
 
 
-def prepare(data: Path, name: str, opinion: ModelOpinion, held_out: bool) -> Prepared:
-    """Plant every fault in every photo, cut crops around the labels, and read them."""
+def prepare(data: Path, name: str, opinion: ModelOpinion, held_out: bool, few: int = 0) -> Prepared:
+    """Plant every fault in every photo, cut crops around the labels, and read them.
+
+    Args:
+        held_out: whether held-out people are taken, or some of the others.
+        few: take only these points of `FEWER`.
+    """
     folder, eyes = SETS[name]
     photos = readers.read(data / folder)
     assert isinstance(photos, Photos)
@@ -121,13 +147,29 @@ def prepare(data: Path, name: str, opinion: ModelOpinion, held_out: bool) -> Pre
         keep = np.isin(np.arange(len(photos)), rows)
     photos = photos.take(keep)
     sizes = np.array([image.shape[::-1] for image in photos.read_images()])
+    eye_distances = eye_distance(photos, eyes)
+    if few in FEWER:
+        photos = with_fewer(photos, FEWER[few])
     mean = photos.points.mean(axis=0).astype(np.float64)
     mirror = photos.landmarks.mirror if photos.landmarks.mirrorable else mirror_pairs(mean)
-    planted = plant_all(photos, sizes, eye_distance(photos, eyes), mirror, seed=1)
+    planted = plant_all(photos, sizes, eye_distances, mirror, seed=1)
     every = np.concatenate([photos.points[:, None], planted], axis=1)
     moved = np.linalg.norm(every[:, 1 + list(KINDS).index(POINT)] - every[:, 0], axis=-1)
     faces = cut_crops(repeated(photos, every), AUDIT_CROP_SIZE, AUDIT_CROP_MARGIN)
     return Prepared(faces, opinion(faces), moved.argmax(axis=1))
+
+
+def with_fewer(photos: Photos, names: tuple[str, ...]) -> Photos:
+    """The same photos with some of their points."""
+    columns = photos.landmarks.columns(names)
+    return replace(
+        photos,
+        points=photos.points[:, columns],
+        labelled=photos.labelled[:, columns],
+        landmarks=LandmarkSet(names),
+        schemes=dict.fromkeys(photos.schemes, names),
+        visibility=None,
+    )
 
 
 def draw(prepared: Prepared, share: float, seed: int, kinds: Sequence[str]) -> NDArray[np.intp]:
@@ -226,11 +268,11 @@ def measure(
 
 def strengths(
     prepared: Prepared, opinion: ModelOpinion, seen: set[str]
-) -> list[tuple[str, float, bool]]:
-    """Family, strength and truth of all that is named in training people's labels."""
+) -> list[tuple[str, float, int, bool]]:
+    """Family, strength, number of points and truth of all that is named in training people."""
     everything = AuditConfig(min_confidence=0.0)
     out = []
-    for share, seed, planted in product(SHARES, range(8), PLANTED.values()):
+    for share, seed, planted in product(SHARES, range(FITTED_SEEDS), PLANTED.values()):
         kind = draw(prepared, share, seed + 100, planted)
         faces, readings = prepared.chosen(kind)
         result = audit(faces, Known(opinion.landmarks, readings), everything)
@@ -239,39 +281,34 @@ def strengths(
             if one.row in met or (kind[one.row] < 0 and str(faces.names[one.row]) in seen):
                 continue  # the surest of each row; and no real fault
             met.add(one.row)
-            if any(one.cause in causes for causes in FAMILIES.values()):
-                out.append((family(one.cause), strength_of(one), bool(kind[one.row] >= 0)))
+            if one.strength is not None:
+                count = int(faces.labelled[one.row].sum())
+                out.append((family(one.cause), one.strength, count, bool(kind[one.row] >= 0)))
     return out
 
 
-def strength_of(fault: Fault) -> float:
-    """The strength that gave a fault its confidence."""
-    low, high = -3.0, 12.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        if confidence(fault.cause, float(np.exp(middle))) < fault.confidence:
-            low = middle
-        else:
-            high = middle
-    return float(np.exp((low + high) / 2))
-
-
-def fit_confidence(rows: list[tuple[str, float, bool]]) -> dict[str, list[float]]:
-    """Intercept and slope of a logistic regression on the logarithm of the strength."""
+def fit_confidence(rows: list[tuple[str, float, int, bool]]) -> dict[str, list[float]]:
+    """Intercept and slopes of a logistic regression on the logarithms of the strength and of the
+    number of points, of each family. A share `LAPSE` of the rows are as they are at random: a few
+    honest faces are very strange, and do not rule the fit."""
     fitted = {}
     for name in FAMILIES:
-        x = np.log([max(s, 1e-3) for f, s, _ in rows if f == name])
-        middle = float(x.mean())  # centered: else the steps along both numbers fight
-        y = np.array([t for f, _, t in rows if f == name], float)
+        some = [row for row in rows if row[0] == name]
+        x = np.array([terms(strength, count)[1:] for _, strength, count, _ in some])
+        middle = x.mean(axis=0)  # centered: else the steps along the numbers fight
+        y = np.array([true for *_, true in some], float)
         design = np.column_stack([np.ones(len(x)), x - middle])
-        weight = prior = np.array([0.0, 3.0])
+        prior, stiff = np.array([0.0, 3.0, 0.0, 0.0]), np.array([0.02, 0.2, 0.2, 0.2])
+        weight = prior
         for _ in range(200):  # Newton steps, with a weak prior: separable data have no maximum
             p = 1 / (1 + np.exp(-np.clip(design @ weight, -30, 30)))
-            gradient = design.T @ (y - p) - (weight - prior) * (0.02, 0.2)
-            hessian = (design * (p * (1 - p))[:, None]).T @ design + np.diag([0.02, 0.2])
+            met = (1 - LAPSE) * np.where(y > 0, p, 1 - p)
+            counts = met / (met + LAPSE / 2)  # how likely it is that this one is no lapse
+            gradient = design.T @ (counts * (y - p)) - (weight - prior) * stiff
+            hessian = (design * (counts * p * (1 - p))[:, None]).T @ design + np.diag(stiff)
             weight = weight + 0.5 * np.clip(np.linalg.solve(hessian, gradient), -1, 1)
-        slope = max(float(weight[1]), 0.5)
-        fitted[name] = [round(float(weight[0]) - slope * middle, 3), round(slope, 3)]
+        intercept = float(weight[0] - weight[1:] @ middle)
+        fitted[name] = [round(intercept, 3), *(round(float(value), 3) for value in weight[1:])]
         print(f"{name}: {len(x)} named, {int(y.sum())} true, {fitted[name]}")
     return fitted
 
@@ -432,8 +469,8 @@ def main() -> None:
     seen = read_json(SEEN)
     if chosen.install:
         rows = []
-        for name in SETS:
-            prepared = prepare(chosen.data, name, opinion, held_out=False)
+        for name, few in FITTED:
+            prepared = prepare(chosen.data, name, opinion, held_out=False, few=few)
             rows += strengths(prepared, opinion, set(seen.get(name, {})))
         write_json(FILE, fit_confidence(rows))
         print(f"written: {FILE}; run again without --install to measure")

@@ -50,14 +50,16 @@ def expected_of(expected: Expectation, row: int) -> Expected | None:
 def name_fault(faces: Samples, expected: Expectation, suspect: Suspect) -> Fault:
     """The fault that a suspect is."""
     names = tuple(faces.landmarks.names[k] for k in suspect.columns)
+    count = int(expected.mask[suspect.row].sum())
     return Fault(
         rows=(suspect.row,),
         cause=suspect.cause,
         points=names,
-        confidence=round(confidence(suspect.cause, suspect.strength), 4),
+        confidence=round(confidence(suspect.cause, suspect.strength, count), 4),
         evidence=_evidence(faces, suspect, names),
         suggestion=_suggestion(faces, expected, suspect),
         expected=expected_of(expected, suspect.row),
+        strength=suspect.strength,
     )
 
 

@@ -21,7 +21,10 @@ _SCREEN = 1.5  # excess of the misfit from which a row is explained
 _FITS = 4.0  # excess of a mended label that fits
 _GROSS = 4.0  # least strength of a fault of a whole face
 _NO_IDEA = 8.0  # excess of a row that nothing explains
-_POINT = 16.0  # squared distance from which a point stands out
+_POINT = 6.0  # strength from which a point stands out
+_LARGE = 0.1  # eye distances from which an error is rarely honest
+_ROW_POINTS = 10.0  # points that the usual factor counts as
+_LEAST_ROW = 0.6  # least factor of the errors of a row; the usual one is 1
 _MOST_POINTS = 0.34  # share of the points that can be off one by one
 _PAIR = 6.0  # least strength of an exchanged pair
 _PAIR_POINTS = 8  # points that stand out most, among which pairs are tried
@@ -80,6 +83,17 @@ class Finder:
             self.errors, expected.mask, self.shape, honest, folds, not expected.free
         )
 
+        self.row_factor = _row_factors(self.points.distance, expected.mask)
+
+    def _strength(
+        self, row: int, distance: NDArray[np.float64], error: Complex
+    ) -> NDArray[np.float64]:
+        """How far the points (K,) of a row stand out: the squared conditional distance, over that
+        of the median point of the row, since a model that sees a face badly misses all of its
+        points. Errors below `_LARGE` count less: honest labels have some of them."""
+        size = np.abs(error) * self.expected.scale[row]
+        return distance / self.row_factor[row] * np.minimum(1, size / _LARGE)
+
     def row(self, row: int) -> list[Suspect]:
         """Suspected faults of a row: one of the whole face, or pairs and points."""
         if self.expected.mask[row].sum() < 2:
@@ -92,7 +106,8 @@ class Finder:
                 return [pair]  # the other points of the order were exchanged with neighbors
             if gross is not None:
                 return [gross]
-        if self.points.distance[row].max() < _POINT:
+        strength = self._strength(row, self.points.distance[row], self.points.error[row])
+        if strength.max() < _POINT:
             return []
         pair = self._pair(row)
         return [pair] if pair is not None else self._points(row)
@@ -158,14 +173,18 @@ class Finder:
         noise, errors = self.noises[self.folds[row]], self.errors[row]
         most = max(1, int(_MOST_POINTS * mask.sum()))
         found: list[tuple[int, float]] = []
-        distance = self.points.distance[row]
-        while len(found) <= most and distance.max() >= _POINT:
-            worst = int(distance.argmax())
-            found.append((worst, float(distance[worst])))
+        distance, error = self.points.distance[row], self.points.error[row]
+        while len(found) <= most:
+            strength = self._strength(row, distance, error)
+            worst = int(strength.argmax())
+            if strength[worst] < _POINT:
+                break
+            found.append((worst, float(strength[worst])))
             mask[worst] = False
             if mask.sum() < 2:
                 break
-            distance = noise.stand_out(errors[None], mask).distance[0]
+            given = noise.stand_out(errors[None], mask)
+            distance, error = given.distance[0], given.error[0]
         if not found:
             return []
         columns = np.array([column for column, _ in found])
@@ -224,6 +243,18 @@ class Finder:
             mended=mended,
             explanation=explanation,
         )
+
+
+def _row_factors(distance: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The median squared distance (N,) of the points of each row, over that of all rows."""
+    median = np.array(
+        [np.median(d[m]) if m.any() else 0.0 for d, m in zip(distance, mask, strict=True)]
+    )
+    some = median[mask.any(axis=1)]
+    usual = max(float(np.median(some)) if len(some) else 1.0, 1e-9)
+    count = mask.sum(axis=1)
+    factor = (count * median / usual + _ROW_POINTS) / (count + _ROW_POINTS)
+    return np.maximum(factor, _LEAST_ROW)
 
 
 def suspects(finder: Finder) -> list[Suspect]:
