@@ -47,10 +47,11 @@ _ON_LARGEST = 0.9  # share of the labels that lie on the largest face, where thi
 _SAMPLE = 300  # rows that tell whether a set is mirrored, about
 _TOLD = 0.9  # confidence from which a fault that a crop shows is not looked for elsewhere
 _ORDERS = (Cause.LEFT_RIGHT_SWAPPED, Cause.PAIR_SWAPPED, Cause.WRONG_ORDER)
+_SCALES = (Cause.WRONG_SCALE, Cause.OFFSET)  # what a scaled set has in single rows
 _OF_CROPS = (
     *_ORDERS,
     *(Cause.POINT_OFF, Cause.OTHER_FACE, Cause.MIRRORED_IMAGE, Cause.TURNED_IMAGE),
-    *(Cause.WRONG_SCALE, Cause.OFFSET, Cause.NO_FACE, Cause.UNEXPLAINED),
+    *(Cause.WRONG_SCALE, Cause.OFFSET, Cause.NO_FACE, Cause.NOT_A_PHOTO, Cause.UNEXPLAINED),
 )
 
 
@@ -77,6 +78,7 @@ def look_beyond(
     seen: Mapping[int, SeenPicture],
     picture: NDArray[np.int64],
     sets: NDArray[np.int64],
+    share: float = 1.0,
 ) -> Beyond:
     """Find labels that lie elsewhere in their pictures.
 
@@ -85,6 +87,7 @@ def look_beyond(
         seen: the faces of the pictures of some rows.
         picture: (N,) number of the picture of each row.
         sets: (N,) the set that each row comes from.
+        share: of the rows that may be wrong, those that `seen` has.
     """
     mirror = faces.landmarks.mirror if faces.landmarks.mirrorable else None
     placed = {row: places.of(row, one) for row, one in seen.items()}
@@ -99,8 +102,12 @@ def look_beyond(
     for number in np.unique(sets):
         rows = [row for row in far if sets[row] == number]
         of_set = [row for row in placed if sets[row] == number and len(placed[row].eyes)]
-        same = _same_mistake(far, rows, of_set, placed)
-        whole = _of_set(faces, far, placed, same, len(of_set)) if same else None
+        count = max(len(of_set), share * float(faces.labelled[sets == number].any(axis=1).sum()))
+        same = _same_mistake(far, rows, count, placed)
+        whole = None
+        if same:
+            also = _also(faces, places.labels, far, placed, same, of_set, mirror)
+            whole = _of_set(faces, far, placed, same, also, len(of_set))
         whole = whole or _mirrored_set(faces, places.labels, placed, of_set, mirror)
         if whole is not None:
             findings.append(whole)
@@ -134,13 +141,17 @@ def search(
         return Beyond()
     own = np.arange(len(faces), dtype=np.int64)
     picture = own if pictures is None else pictures.picture
+    every = [int(row) for row in np.flatnonzero(faces.labelled.any(axis=1))]
     if pictures is None:
-        rows = [int(row) for row in np.flatnonzero(faces.labelled.any(axis=1))]
-        seen = see_crops(faces, readings, rows)
-    else:
-        rows = rows_to_see(faces, readings, expected, picture)
-        seen = see_pictures(faces, rows, pictures, opinion)
-    return look_beyond(faces, places, seen, picture, sets)
+        return look_beyond(faces, places, see_crops(faces, readings, every), picture, sets)
+    rows, share = rows_to_see(faces, readings, expected, picture)
+    seen = see_pictures(faces, rows, pictures, opinion)
+    found = look_beyond(faces, places, seen, picture, sets, share)
+    rest = [row for row in every if row in found.wrong and row not in seen]
+    if rest:  # all rows of a set that is wrong as a whole are mended
+        seen.update(see_pictures(faces, rest, pictures, opinion))
+        found = look_beyond(faces, places, seen, picture, sets)
+    return found
 
 
 def merged(
@@ -158,9 +169,12 @@ def merged(
         if one.cause in _OF_CROPS
         and one.suggestion
         and one.confidence >= _TOLD
-        and one.cause not in (Cause.NO_FACE, Cause.OTHER_FACE)
+        and one.cause not in (Cause.NO_FACE, Cause.NOT_A_PHOTO, Cause.OTHER_FACE)
     }
+    scaled = {row for one in whole if one.cause is Cause.WRONG_SCALE for row in one.rows}
+    faults = [one for one in faults if not (one.rows[0] in scaled and one.cause in _SCALES)]
     new = [one for one in beyond.faults if one.rows[0] not in told and one.rows[0] not in wrong]
+    new = [one for one in new if not (one.rows[0] in scaled and one.cause in _SCALES)]
     gone = wrong | ({one.rows[0] for one in new} & beyond.explained)
     kept = [one for one in faults if not (one.rows[0] in gone and one.cause in _OF_CROPS)]
     findings = [
@@ -174,7 +188,7 @@ def merged(
 def _same_mistake(
     far: Mapping[int, FarLabel],
     rows: Sequence[int],
-    of_set: Sequence[int],
+    count: float,
     placed: Mapping[int, PlacedFaces],
 ) -> list[int]:
     """The rows of a set that have the mistake that most have; empty: there is none."""
@@ -194,7 +208,7 @@ def _same_mistake(
         sizes = np.log([far[row].value.real for row in some])
         near = np.abs(sizes - np.median(sizes)) < _SAME_SIZE
         some = [row for row, is_near in zip(some, near, strict=True) if is_near]
-    enough = len(some) >= max(_FEWEST, _MOST * len(of_set))
+    enough = len(some) >= max(_FEWEST, _MOST * count)
     return some if enough else []
 
 
@@ -203,22 +217,45 @@ def _of_set(
     far: Mapping[int, FarLabel],
     placed: Mapping[int, PlacedFaces],
     rows: Sequence[int],
+    also: Sequence[int],
     count: int,
 ) -> Fault:
-    """The fault of a whole set; all of its rows that were looked at and show it are mended."""
-    rows = sorted(rows)
-    kind = far[rows[0]].kind
-    values = np.array([far[row].value for row in rows])
-    value = complex(np.median(values.real), np.median(values.imag))
+    """The fault of a whole set, which `rows` show, and `also` others have."""
+    kind, value = far[rows[0]].kind, _common(far, rows)
     before = float(np.median([far[row].before for row in rows]))
     after = float(np.median([far[row].after for row in rows]))
-    own = tuple(_mend(faces, kind, value, placed[row]) for row in rows)
+    every = sorted([*rows, *also])
+    own = tuple(_mend(faces, kind, value, placed[row]) for row in every)
     evidence = (
         f"In {len(rows)} of {count} pictures of the set, the points lie {_times(before)} from the "
         f"face; {_words(kind, value)} they lie {percent(after)} of it from there."
     )
     cause = Cause.OFFSET if kind == "shifted" else far[rows[0]].cause
-    return Fault(tuple(rows), cause, (), 0.97, evidence, own[0], each=own)
+    return Fault(tuple(every), cause, (), 0.97, evidence, own[0], each=own)
+
+
+def _common(far: Mapping[int, FarLabel], rows: Sequence[int]) -> complex:
+    """The shift or the factor of rows with the same mistake."""
+    values = np.array([far[row].value for row in rows])
+    return complex(np.median(values.real), np.median(values.imag))
+
+
+def _also(
+    faces: Samples,
+    labels: Complex,
+    far: Mapping[int, FarLabel],
+    placed: Mapping[int, PlacedFaces],
+    same: Sequence[int],
+    of_set: Sequence[int],
+    mirror: NDArray[np.intp] | None,
+) -> list[int]:
+    """Further rows of a set whose labels fit better once the mistake of the set is undone."""
+    kind, value, known = far[same[0]].kind, _common(far, same), set(same)
+
+    def away(row: int, one: str) -> float:
+        return distance_as(one, value, labels[row], faces.labelled[row], placed[row], mirror)
+
+    return [r for r in of_set if r not in known and away(r, kind) < away(r, "here")]
 
 
 def _mirrored_set(
@@ -234,7 +271,10 @@ def _mirrored_set(
     kinds = ("here", "exchanged", "mirrored", "mirrored and exchanged")
     every = np.array(
         [
-            [distance_as(kind, labels[r], faces.labelled[r], placed[r], mirror) for kind in kinds]
+            [
+                distance_as(kind, 0, labels[r], faces.labelled[r], placed[r], mirror)
+                for kind in kinds
+            ]
             for r in rows[:: 1 + len(rows) // _SAMPLE]
         ]
     )
@@ -247,7 +287,7 @@ def _mirrored_set(
     kind = kinds[2 + int(cost[2:].argmin())]
     before, after = float(cost[0]), float(cost[2:].min())
     far = {row: FarLabel(kind, 0, before, after, 0, -1) for row in rows}
-    return _of_set(faces, far, placed, rows, len(rows))
+    return _of_set(faces, far, placed, rows, [], len(rows))
 
 
 def _of_row(faces: Samples, row: int, one: FarLabel, place: PlacedFaces) -> Fault:

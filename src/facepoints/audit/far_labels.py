@@ -128,6 +128,8 @@ _TURNS = ("turned left", "turned right", "upside down")
 
 def transform_of(kind: str, value: complex, width: float, height: float) -> list[list[float]]:
     """The affine map (2 x 3) in pixels of the picture that mends a label."""
+    if kind in ("here", "exchanged"):
+        return [[1, 0, 0], [0, 1, 0]]
     if kind == "shifted":
         return [[1, 0, round(value.real, 2)], [0, 1, round(value.imag, 2)]]
     if kind == "resized":
@@ -142,9 +144,9 @@ def transform_of(kind: str, value: complex, width: float, height: float) -> list
     return maps.get(kind, [[-1, 0, right], [0, 1, 0]])
 
 
-def _moved(kind: str, points: Complex, place: PlacedFaces) -> Complex:
-    """Points (K,) after the map of a kind without free numbers."""
-    (a, b, x), (c, d, y) = transform_of(kind, 0, place.width, place.height)
+def _moved(kind: str, points: Complex, place: PlacedFaces, value: complex = 0) -> Complex:
+    """Points (K,) after the map of a kind."""
+    (a, b, x), (c, d, y) = transform_of(kind, value, place.width, place.height)
     return (a * points.real + b * points.imag + x) + 1j * (c * points.real + d * points.imag + y)
 
 
@@ -186,19 +188,25 @@ def _tries(
 
 def distance_as(
     kind: str,
+    value: complex,
     points: Complex,
     mask: NDArray[np.bool_],
     place: PlacedFaces,
     mirror: NDArray[np.intp] | None,
 ) -> float:
-    """Median distance of a label to the face that it fits best, once a mistake is undone.
+    """Median distance of a label to the face that it fits best, once a mistake is undone, in eye
+    distances.
 
     Args:
-        kind: as of `FarLabel`.
+        kind, value: as of `FarLabel`.
         points, mask, mirror: as for `far_label`.
     """
-    tries = _tries(points, mask, place, mirror)
-    return min((cost for _, cost, one in tries if one.kind == kind), default=np.inf)
+    moved = _moved(kind, points, place, value)
+    if "exchanged" in kind and mirror is not None:
+        moved, mask = moved[mirror], mask[mirror]
+    apart = np.abs(moved - place.points) / place.eyes[:, None]
+    some = [one[mask & np.isfinite(one)] for one in apart]
+    return min((float(np.median(one)) for one in some if len(one)), default=np.inf)
 
 
 def far_label(

@@ -60,12 +60,15 @@ class SeenPicture:
 
 def rows_to_see(
     faces: Samples, readings: Readings, expected: Expectation, picture: NDArray[np.int64]
-) -> list[int]:
+) -> tuple[list[int], float]:
     """The rows whose whole pictures are worth a search: their crops show no face or several, their
     labels fit badly, or a picture has several labels near each other. All, if there are few.
 
     Args:
         picture: (N,) number of the picture of each row.
+
+    Returns:
+        The rows, and their share of those that are worth it: of very many, some are chosen.
     """
     some = faces.labelled.any(axis=1)
     if some.sum() > _ALL:
@@ -74,9 +77,10 @@ def rows_to_see(
         sure = (readings.score >= _FACE).sum(axis=1)
         some &= (sure != 1) | (off > _AWAY) | _near_another(faces, picture)
     rows = np.flatnonzero(some)
+    count = max(len(rows), 1)
     if len(rows) > _MOST_ROWS:
         rows = rows[np.linspace(0, len(rows) - 1, _MOST_ROWS).round().astype(np.intp)]
-    return [int(row) for row in rows]
+    return [int(row) for row in rows], max(len(rows), 1) / count
 
 
 def _near_another(faces: Samples, picture: NDArray[np.int64]) -> NDArray[np.bool_]:
