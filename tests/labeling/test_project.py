@@ -183,6 +183,10 @@ def test_points_are_added_and_renamed_and_labels_stay(tmp_path: Path) -> None:
     assert view["state"] == ["confirmed", "confirmed", "confirmed", "unplaced"]
     assert not view["finished"]
     assert project.finished() == []
+    # the label file keeps what was finished
+    (picture,) = labels_of(project).pictures
+    assert picture.faces[0].labelled.tolist() == [True, True, True, False]
+    np.testing.assert_array_equal(picture.faces[0].points[:3], points)
 
 
 def test_guesses_of_new_points_come_from_the_first_finished_face_on(tmp_path: Path) -> None:

@@ -358,6 +358,8 @@ def test_requests_of_other_sites_are_refused(steady: tuple[Client, Path]) -> Non
     host = f"127.0.0.1:{client.port}"
     assert client.get("/v1/labels/project", {"Host": "evil.example"}).status == 401
     assert client.get("/v1/labels/project", {"Origin": "https://evil.example"}).status == 401
+    for origin in ("null", "http://[", "", f"http://{host}.evil.example", f"http://{host}@evil"):
+        assert client.get("/v1/labels/project", {"Origin": origin, "Host": host}).status == 401
     own = {"Origin": f"http://{host}", "Host": host}
     assert client.get("/v1/labels/project", own).status == 200
     face = the_face(client)

@@ -62,7 +62,8 @@ class Labels(NamedTuple):
 def labels_of(project: Project) -> Labels:
     """The finished faces of a project, in the order of their pictures' files.
 
-    Of each face, the newest finished reading counts. Points that are absent are not labeled. A
+    Of each face, the newest finished reading counts. Points that are absent, or that were added
+    after the face was finished, are not labeled. A
     picture without a finished face is listed if a person reviewed it.
 
     Raises:
@@ -73,7 +74,7 @@ def labels_of(project: Project) -> Labels:
             raise SettingsError("no points are named yet, so there is nothing to write")
         landmarks = state.points.landmarks()
         found: dict[str, list[FaceLabels]] = {}
-        for face, annotator, reading in project.finished():
+        for face, annotator, reading in project.labeled():
             extra = {"annotator": annotator, "face": face.id}
             points = np.where(reading.placed[:, None], reading.points, 0)
             labels = FaceLabels(points, reading.placed, reading.hidden & reading.placed, extra)

@@ -262,15 +262,21 @@ class Project:
                 events.append(event | {"reviewed": reviewed, "by": by})
 
     def finished(self) -> list[tuple[FaceRecord, str, Reading]]:
-        """The faces that somebody finished, with the annotator and the reading that counts."""
+        """The faces that somebody finished, with the annotator and the reading that counts. Faces
+        to which points were added since are not finished."""
+        return [each for each in self.labeled() if each[2].finished]
+
+    def labeled(self) -> list[tuple[FaceRecord, str, Reading]]:
+        """As `finished`, and the faces that were finished before points were added. Those points
+        are unplaced there."""
         with self.reading() as state:
             found = []
             for face in state.faces.values():
                 newest = face.newest()
                 if newest is not None and newest[1].reading.finished:
                     reading = newest[1].reading
-                    if not reading.deleted and len(reading) == len(state.points):
-                        found.append((face, newest[0], reading))
+                    if not reading.deleted:
+                        found.append((face, newest[0], reading.with_count(len(state.points))))
             return found
 
     def refit_if_due(self) -> bool:
