@@ -172,7 +172,7 @@ def _seen(
     return SeenPicture(
         width=size[0],
         height=size[1],
-        points=np.array(moved, np.float64).reshape(len(points), -1, 2),
+        points=np.array(moved, np.float64).reshape(points.shape),
         radius=readings.radius[place][good].astype(np.float64) * scale,
         score=readings.score[place][good].astype(np.float64),
     )
