@@ -24,10 +24,12 @@ from facepoints.datasets.writers import write_kaggle
 from facepoints.detection import Detection
 from facepoints.errors import DataError, FacepointsError, SettingsError, WriteError
 from facepoints.labeling import session as label_session
+from facepoints.labeling.face_changes import write_found
 from facepoints.labeling.imported import file_annotator
 from facepoints.labeling.point_set import PointSet
 from facepoints.labeling.reading import Reading
 from facepoints.labeling.session import Session
+from facepoints.labeling.state import OwnReading
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import mean_points
@@ -186,6 +188,37 @@ def test_files_of_one_name_in_two_folders_are_two_sets(table: bool, tmp_path: Pa
     assert sorted(int(image.mean().round(-1)) for image in again.images) == [60] * 3 + [200] * 3
 
 
+def test_a_label_file_that_changed_is_taken_anew_where_nobody_worked(
+    photos: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.json"
+    labels_of(photos, old)
+    session = opened([], tmp_path / "new.json", labels=(old,))
+    ids = list(session.project.state.faces)
+    view = session.views.face(session.project.state.faces[ids[0]], "anna")
+    mine = Reading.from_dict(view, 15)
+    session.project.move(ids[0], "anna", 0, mine)
+    session.project.close()
+    content = json.loads(old.read_text())
+    for annotation in content["annotations"]:
+        annotation["keypoints"][0] += 5
+    old.write_text(json.dumps(content))
+    for _ in range(2):
+        session = opened([], tmp_path / "new.json", labels=(old,))
+        faces = [session.project.state.faces[face] for face in ids]
+        newest = [face.newest() for face in faces]
+        session.project.close()
+        x = [own.reading.points[0, 0] for own in map(_some, newest)]
+        assert x[0] == mine.points[0, 0]
+        assert x[1:] == [a["keypoints"][0] for a in content["annotations"][1:]]
+        assert [own.version for own in map(_some, newest)] == [1, 2, 2]
+
+
+def _some(newest: tuple[str, OwnReading] | None) -> OwnReading:
+    assert newest is not None
+    return newest[1]
+
+
 def test_a_file_of_others_beside_a_journal_of_the_same_name_stays(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -278,7 +311,6 @@ def test_a_search_that_cannot_be_written_is_said_and_goes_on_later(
             raise WriteError("no space left")
         write_found(*given)
 
-    write_found = label_session.write_found
     monkeypatch.setattr(label_session, "write_found", write)
     monkeypatch.setattr(label_session, "_RETRY", 0.01)
     session = opened([photos], tmp_path / "labels.json")

@@ -14,6 +14,7 @@ from facepoints.datasets import readers
 from facepoints.datasets.picture_labels import FaceLabels, PictureLabels
 from facepoints.datasets.samples import Photos
 from facepoints.errors import SettingsError
+from facepoints.imaging.image_io import read_image
 from facepoints.labeling.label_files import (
     LABEL_FORMATS,
     Labels,
@@ -114,7 +115,7 @@ def test_pictures_whose_names_differ_little_share_no_pts_file(tmp_path: Path) ->
         image = np.full((SIZE[1], SIZE[0], 3), 40 * number + 20, np.uint8)
         cv2.imwrite(str(tmp_path / file), image)
         own = file.removeprefix("work/") if file.startswith("work/") else f"../{file}"
-        points = np.full((15, 2), 10.0 * number) + np.arange(15)[:, None]
+        points = np.full((15, 2), 10.0 * number) + np.arange(15.0)[:, None]
         face = FaceLabels(points, np.ones(15, bool), np.zeros(15, bool))
         count = 2 if file == "work/x.png" else 1
         pictures.append(PictureLabels(own, SIZE, [face] * count))
@@ -131,7 +132,7 @@ def test_pictures_whose_names_differ_little_share_no_pts_file(tmp_path: Path) ->
     assert photos.files is not None
     assert len(read) == len(photos) == 7
     for file, points in zip(photos.files, photos.points, strict=True):
-        number = round((int(cv2.imread(str(file))[0, 0, 0]) - 20) / 40)
+        number = round((int(read_image(file)[0, 0, 0]) - 20) / 40)
         assert points[0, 0] == pytest.approx(10 * number, abs=1e-3)
 
 
@@ -140,6 +141,19 @@ def test_a_kaggle_table_has_crops(labels: Labels) -> None:
     assert len(samples) == 3
     assert samples.landmarks.names == KAGGLE_15.names
     assert sorted(samples.labelled.sum(axis=1).tolist()) == [14, 14, 15]
+
+
+@pytest.mark.parametrize("to", LABEL_FORMATS)
+def test_labels_that_are_taken_back_leave_the_file(to: str, labels: Labels) -> None:
+    """In each format, also when no face is left."""
+    out = written(labels, to)
+    before = [file for file in [out, *out.rglob("*.pts")] if file.is_file()]
+    assert before
+    write_labels(labels._replace(pictures=[]), out, to)
+    for file in before:
+        if file.exists():
+            assert file.stat().st_size < 2000
+            assert NAMES[1] not in file.read_text()
 
 
 @pytest.mark.parametrize("to", list(LABEL_FORMATS))

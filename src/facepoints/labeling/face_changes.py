@@ -102,7 +102,8 @@ def add_face(
 
 
 def import_faces(project: Project, rows: Sequence[ImportedFace], by: str) -> list[str]:
-    """Take labeled faces of a file. Those that were taken before stay as they are.
+    """Take labeled faces of a file. Those that were taken before stay as they are, unless the
+    file has changed and nobody has worked on the face.
 
     Returns:
         The id of each row's face.
@@ -113,16 +114,24 @@ def import_faces(project: Project, rows: Sequence[ImportedFace], by: str) -> lis
             key = checked_key(by, row.key)
             known = project.state.keys.get(key)
             ids.append(known or secrets.token_hex(8))
+            label: Event = {"event": "reading", "face": ids[-1], "by": by, "action": "label"}
+            label |= row.reading.to_dict()
             if known is not None:
+                readings = project.state.faces[known].readings
+                if set(readings) == {by} and not _same(readings[by].reading, row.reading):
+                    events.append(label)
                 continue
             face = {"id": ids[-1], "box": _rounded(row.box)}
             event: Event = {"event": "face", "picture": row.picture, "source": "labels"}
             place = project.state.pictures[row.picture]
             event |= {"face": face, "by": by, "file": place.file, "key": key}
             events.append(event | {"size": list(row.size)})
-            label: Event = {"event": "reading", "face": ids[-1], "by": by, "action": "label"}
-            events.append(label | row.reading.to_dict())
+            events.append(label)
     return ids
+
+
+def _same(one: Reading, other: Reading) -> bool:
+    return one.to_dict() == other.to_dict()
 
 
 def _same_face(faces: Sequence[FaceRecord], box: Box) -> FaceRecord | None:

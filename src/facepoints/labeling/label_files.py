@@ -26,7 +26,7 @@ from facepoints.datasets.readers.image_finder import IMAGE_SUFFIXES
 from facepoints.datasets.readers.notes import Notes
 from facepoints.datasets.readers.photo_rows import FaceRow, photos_of_rows, unique_row_names
 from facepoints.datasets.writers import write_kaggle
-from facepoints.errors import DataError, SettingsError
+from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.imaging.image_io import read_image
 from facepoints.imaging.image_writer import encode_image
 from facepoints.labeling.project import Project, picture_id
@@ -129,9 +129,14 @@ def _write_cvat(labels: Labels, out: Path) -> None:
 
 
 def _write_kaggle(labels: Labels, out: Path) -> None:
-    """Write a table of 96 x 96 crops; nothing without a face, because the format needs one."""
+    """Write a table of 96 x 96 crops. Without a face there is no table, because the format needs
+    one; an old one would hold labels that nobody gives any more."""
     rows = list(_rows(labels))
     if not rows:
+        try:
+            out.unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteError(f"could not remove {out}: {error.strerror or error}") from error
         return
     names = unique_row_names([row.name for row in rows])
     rows = [
