@@ -129,6 +129,45 @@ def test_a_gross_mistake_is_named_and_mended(kind: str) -> None:
     assert away.mean() < 0.03 * EYES
 
 
+FEW = (
+    *("right_eye_outer_corner", "left_eye_outer_corner", "nose_bridge_4"),
+    *("mouth_right_corner", "mouth_left_corner", "right_eye_inner_corner"),
+    *("left_eye_inner_corner", "right_brow_1", "left_brow_1", "upper_lip_center"),
+)
+
+
+def few_points(faces: Samples) -> Samples:
+    columns = IBUG_68.columns(FEW)
+    return replace(
+        faces,
+        points=faces.points[:, columns],
+        labelled=faces.labelled[:, columns],
+        landmarks=LandmarkSet(FEW),
+        schemes={"few": FEW},
+    )
+
+
+@pytest.mark.parametrize("points", [10, 68])
+def test_plain_faults_are_certain_with_few_points_and_many(points: int) -> None:
+    """An exchange of sides, a shift, and a wild point, which must not hide behind the other
+    points that it makes look bad."""
+    faces = made_up_faces()
+    opinion = KnowsTheTruth(faces.points)
+    if points == 10:
+        faces = few_points(faces)
+    wrong = faces.points.copy()
+    wrong[5] = wrong[5][faces.landmarks.mirror]
+    wrong[6] += (0.15 * EYES, -0.1 * EYES)
+    wrong[7, faces.landmarks.names.index("nose_bridge_4")] += (0.4 * EYES, 0)
+    result = audit(replace(faces, points=wrong), opinion)
+    assert of_row(result, 5) == [Cause.LEFT_RIGHT_SWAPPED]
+    assert of_row(result, 6) == [Cause.OFFSET]
+    assert of_row(result, 7) == [Cause.POINT_OFF]
+    sure = {one.row: one for one in result.faults}
+    assert min(sure[row].confidence for row in (5, 6, 7)) > 0.9
+    assert np.isfinite([sure[row].strength for row in (5, 6, 7)]).all()
+
+
 def test_clean_labels_have_hardly_any_faults() -> None:
     faces = made_up_faces()
     result = audit(faces, KnowsTheTruth(faces.points))

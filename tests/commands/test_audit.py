@@ -234,9 +234,7 @@ def test_planted_faults_are_found_named_and_mended(tmp_path: Path) -> None:
     points[shifted] += (-9, 8)
     spoiled = right.with_points(points, right.labelled)
     table = write_coco(spoiled, tmp_path / "spoiled.json")
-    # 15 points say less than 68, so that faults of whole faces are less certain
-    lower = "--min-confidence", 0.2, "--mend-above", 0.2
-    assert run("audit", table, "--out", tmp_path / "audit", *lower) == 0
+    assert run("audit", table, "--out", tmp_path / "audit") == 0
     with (tmp_path / "audit" / "faults.csv").open(encoding="utf-8", newline="") as file:
         named = [(int(line["row"]), line["cause"]) for line in csv.DictReader(file)]
     wanted = dict.fromkeys(swapped, "left_right_swapped")

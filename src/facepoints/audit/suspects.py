@@ -83,16 +83,22 @@ class Finder:
             self.errors, expected.mask, self.shape, honest, folds, not expected.free
         )
 
-        self.row_factor = _row_factors(self.points.distance, expected.mask)
+        self.usual = _usual_median(self.points.distance, expected.mask)
 
-    def _strength(
+    def _weighed(
         self, row: int, distance: NDArray[np.float64], error: Complex
     ) -> NDArray[np.float64]:
-        """How far the points (K,) of a row stand out: the squared conditional distance, over that
-        of the median point of the row, since a model that sees a face badly misses all of its
-        points. Errors below `_LARGE` count less: honest labels have some of them."""
+        """Squared conditional distances (K,). Errors below `_LARGE` count less: honest labels
+        have some of them."""
         size = np.abs(error) * self.expected.scale[row]
-        return distance / self.row_factor[row] * np.minimum(1, size / _LARGE)
+        return distance * np.minimum(1, size / _LARGE)
+
+    def _row_factor(self, distance: NDArray[np.float64], mask: NDArray[np.bool_]) -> float:
+        """How badly a row fits at its other points: a model that sees a face badly misses all."""
+        count = int(mask.sum())
+        median = float(np.median(distance[mask])) if count else 0.0
+        factor = (count * median / self.usual + _ROW_POINTS) / (count + _ROW_POINTS)
+        return max(factor, _LEAST_ROW)
 
     def row(self, row: int) -> list[Suspect]:
         """Suspected faults of a row: one of the whole face, or pairs and points."""
@@ -106,8 +112,8 @@ class Finder:
                 return [pair]  # the other points of the order were exchanged with neighbors
             if gross is not None:
                 return [gross]
-        strength = self._strength(row, self.points.distance[row], self.points.error[row])
-        if strength.max() < _POINT:
+        weighed = self._weighed(row, self.points.distance[row], self.points.error[row])
+        if weighed.max() < _POINT:
             return []
         pair = self._pair(row)
         return [pair] if pair is not None else self._points(row)
@@ -175,16 +181,18 @@ class Finder:
         found: list[tuple[int, float]] = []
         distance, error = self.points.distance[row], self.points.error[row]
         while len(found) <= most:
-            strength = self._strength(row, distance, error)
-            worst = int(strength.argmax())
-            if strength[worst] < _POINT:
-                break
-            found.append((worst, float(strength[worst])))
+            weighed = self._weighed(row, distance, error)
+            worst = int(weighed.argmax())
             mask[worst] = False
-            if mask.sum() < 2:
+            given = noise.stand_out(errors[None], mask) if mask.sum() > 1 else None
+            if given is None:
                 break
-            given = noise.stand_out(errors[None], mask)
             distance, error = given.distance[0], given.error[0]
+            strength = float(weighed[worst]) / self._row_factor(distance, mask)
+            if strength < _POINT:
+                mask[worst] = True
+                break
+            found.append((worst, strength))
         if not found:
             return []
         columns = np.array([column for column, _ in found])
@@ -245,16 +253,10 @@ class Finder:
         )
 
 
-def _row_factors(distance: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The median squared distance (N,) of the points of each row, over that of all rows."""
-    median = np.array(
-        [np.median(d[m]) if m.any() else 0.0 for d, m in zip(distance, mask, strict=True)]
-    )
-    some = median[mask.any(axis=1)]
-    usual = max(float(np.median(some)) if len(some) else 1.0, 1e-9)
-    count = mask.sum(axis=1)
-    factor = (count * median / usual + _ROW_POINTS) / (count + _ROW_POINTS)
-    return np.maximum(factor, _LEAST_ROW)
+def _usual_median(distance: NDArray[np.float64], mask: NDArray[np.bool_]) -> float:
+    """The median over rows of the median squared distance of their points."""
+    some = [np.median(d[m]) for d, m in zip(distance, mask, strict=True) if m.any()]
+    return max(float(np.median(some)) if some else 1.0, 1e-9)
 
 
 def suspects(finder: Finder) -> list[Suspect]:
