@@ -99,8 +99,9 @@ def test_subtitles_and_tiers_belong_to_one_video(events: list[TrackEvent], tmp_p
         check_events(Path("o.srt"))
 
 
-def test_the_blinks_of_a_video_from_the_command_line(tmp_path: Path) -> None:
-    """A face that shuts its eyes for 0.2 seconds at 4 and at 7 seconds."""
+def blinking(file: str) -> str:
+    """JSON lines of a face that shuts its eyes for 0.2 seconds at 4 and at 7 seconds. `file` names
+    each frame, with its number in place of {}."""
     lids = IBUG_68.columns(tuple(n for n in IBUG_68.names if "eye_upper" in n or "eye_lower" in n))
     lines = []
     for index in range(300):
@@ -113,13 +114,35 @@ def test_the_blinks_of_a_video_from_the_command_line(tmp_path: Path) -> None:
         noisy = points + np.random.default_rng(index).normal(0, 0.1, points.shape)
         box = affine.bounding_box(noisy)
         face = Face(box, 1.0, noisy.astype(np.float32), np.full(68, 1, np.float32), IBUG_68, 0)
-        lines.append(json.dumps(record("clip.mp4", (640, 640), [face], index, time=time)))
-    (tmp_path / "faces.jsonl").write_text("\n".join(lines))
+        name = file.format(index)
+        lines.append(json.dumps(record(name, (640, 640), [face], index, time=time)) + "\n")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("file", ["clip.mp4", "frames/{}.jpg"])
+def test_the_blinks_of_a_video_from_the_command_line(file: str, tmp_path: Path) -> None:
+    """Also of a video whose frames have a file each."""
+    (tmp_path / "faces.jsonl").write_text(blinking(file))
     words = ["measure", str(tmp_path / "faces.jsonl"), "--out", str(tmp_path / "o.csv")]
     main([*words, "--events", str(tmp_path / "o.vtt")])
     cues = re.findall(r"(\d\d:\d\d:\d\d\.\d{3}) --> .*\n(.*)", (tmp_path / "o.vtt").read_text())
     assert [text for _, text in cues] == ["<v track 0>blink"] * 2
     starts = [float(clock.rpartition(":")[2]) for clock, _ in cues]
     assert starts == pytest.approx([4.05, 7.05], abs=0.06)
+    main([*words, "--events", str(tmp_path / "o.eaf"), "--overwrite"])
+    text = (tmp_path / "o.eaf").read_text()
+    assert text.count("<ANNOTATION>") == 2
+    assert ("clip.mp4" in text, "MEDIA_DESCRIPTOR" in text) == (file == "clip.mp4",) * 2
     with pytest.raises(SystemExit):
         main([*words, "--events", str(tmp_path / "o.srt")])
+
+
+def test_lines_of_two_videos_write_nothing_where_one_fits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "faces.jsonl").write_text(blinking("a.mp4") + blinking("b.mp4"))
+    words = ["measure", str(tmp_path / "faces.jsonl"), "--out", str(tmp_path / "o.csv")]
+    with pytest.raises(SystemExit):
+        main([*words, "--events", str(tmp_path / "o.vtt")])
+    assert "there are 2" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.jsonl"]

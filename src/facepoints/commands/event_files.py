@@ -6,6 +6,7 @@ Planck Institute for Psycholinguistics, http://www.mpi.nl/tools/elan/EAFv3.0.xsd
 
 from __future__ import annotations
 
+import mimetypes
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -19,17 +20,22 @@ from facepoints.errors import SettingsError
 from facepoints.measurement.events import Event
 from facepoints.video.probe import is_stream
 
-__all__ = ["TrackEvent", "check_events", "write_event_table", "write_events"]
+__all__ = ["TrackEvent", "check_events", "count_videos", "write_event_table", "write_events"]
 
 
 class TrackEvent(NamedTuple):
-    """An event of a person in a video file, with the numbers of its first and last frame."""
+    """An event of a person in a video file, with the numbers of its first and last frame.
+
+    `file` is the video, or the image of the first frame. `video` is the same for all events of a
+    video; empty: `file`.
+    """
 
     file: str
     track_id: int
     first: int
     last: int
     event: Event
+    video: str = ""
 
     @property
     def end(self) -> float:
@@ -58,6 +64,11 @@ def check_events(path: Path, videos: int = 0) -> None:
         )
 
 
+def count_videos(events: Sequence[TrackEvent]) -> int:
+    """How many videos have events."""
+    return len({one.video or one.file for one in events})
+
+
 def write_events(path: Path, events: Sequence[TrackEvent]) -> None:
     """Write events to a .csv, .vtt or .eaf file.
 
@@ -65,7 +76,7 @@ def write_events(path: Path, events: Sequence[TrackEvent]) -> None:
         SettingsError: as for `check_events`.
         WriteError: the file cannot be written.
     """
-    check_events(path, len({one.file for one in events}))
+    check_events(path, count_videos(events))
     with atomic_file(path) as temporary, open_text(temporary) as file:
         _WRITERS[path.suffix.lower()](file, events, path.parent)
 
@@ -75,7 +86,7 @@ def write_event_table(file: TextIO, events: Sequence[TrackEvent], folder: Path =
     frame), extreme (`events.Event`)."""
     header = "file track event first_frame last_frame start seconds extreme"
     write_row(file, header.split())
-    for name, track_id, first, last, event in events:
+    for name, track_id, first, last, event, _ in events:
         times = (round(event.start, 3), round(event.seconds, 3), round(event.extreme, 4))
         write_row(file, [name, track_id, event.kind, first, last, *times])
 
@@ -154,9 +165,11 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _media(name: str, folder: Path) -> str:
-    """The element that names the video; empty for a camera or stream, which ELAN cannot play."""
+    """The element that names the video; empty for a camera, a stream or frames with a file each,
+    which ELAN cannot play."""
     path = Path(name)
-    if is_stream(name) or not path.suffix:
+    image = (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
+    if is_stream(name) or image or not path.suffix:
         return ""
     whole = quoteattr(escape_controls(Path(os.path.abspath(path)).as_uri()))
     beside = os.path.relpath(path, folder)

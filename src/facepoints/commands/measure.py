@@ -19,6 +19,7 @@ from facepoints._util.words import count_noun
 from facepoints.commands.event_files import (
     TrackEvent,
     check_events,
+    count_videos,
     write_event_table,
     write_events,
 )
@@ -121,6 +122,8 @@ def measure_inputs(
         frames = _measure_frames(results, report, settings, console, stop)
         for track in tracks_of(frames):
             report.events += track_events(track)
+        if events is not None:  # JSON lines may hold several videos
+            check_events(events, count_videos(report.events))
         if settings.expressions:
             add_expressions(frames, settings.neutral)
         recorded = [] if livelink is None else people_seen(livelink, livelink_tracks(frames))

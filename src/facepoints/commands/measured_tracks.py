@@ -66,4 +66,5 @@ def track_events(track: Track) -> Iterator[TrackEvent]:
     for event, known in sorted(events, key=lambda pair: pair[0].start):
         first, last = known[event.first], known[event.last]
         track_id = first[1].track_id or 0
-        yield TrackEvent(first[0].file, track_id, first[0].frame, last[0].frame, event)
+        frames = first[0].frame, last[0].frame
+        yield TrackEvent(first[0].file, track_id, *frames, event, first[0].video)
