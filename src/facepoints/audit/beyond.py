@@ -198,7 +198,7 @@ def _same_mistake(
     kind = kinds.most_common(1)[0][0]
     some = [row for row in rows if far[row].kind == kind]
     if kind == "shifted":
-        shifts = np.array([far[row].value for row in some])
+        shifts: Complex = np.array([far[row].value for row in some], np.complex128)
         middle = complex(np.median(shifts.real), np.median(shifts.imag))
         near = [
             abs(far[r].value - middle) < _SAME_SHIFT * placed[r].eyes[far[r].face] for r in some
@@ -236,7 +236,7 @@ def _of_set(
 
 def _common(far: Mapping[int, FarLabel], rows: Sequence[int]) -> complex:
     """The shift or the factor of rows with the same mistake."""
-    values = np.array([far[row].value for row in rows])
+    values: Complex = np.array([far[row].value for row in rows], np.complex128)
     return complex(np.median(values.real), np.median(values.imag))
 
 

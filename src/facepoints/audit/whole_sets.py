@@ -99,10 +99,11 @@ def fit_pictures(
     columns = [np.ones(len(errors), complex), np.full(len(errors), 1j)]
     columns += [pixel, 1j * pixel] if shift else []
     columns += [pixel * middle] if scale else []
-    design = np.stack(columns, axis=1)
+    design: Complex = np.stack(columns, axis=1).astype(np.complex128)
     stacked = np.concatenate([design.real, design.imag])
     target = np.concatenate([errors.real, errors.imag])
     weights = np.ones(len(errors))
+    spread, found = 1e-6, np.zeros(design.shape[1])
     for _ in range(_ROUNDS):
         root = np.sqrt(np.concatenate([weights, weights]))
         found = np.linalg.lstsq(stacked * root[:, None], target * root, rcond=None)[0]
@@ -180,7 +181,9 @@ def _order(
     columns = np.flatnonzero(known.sum(axis=0) >= max(_FEWEST, 0.2 * len(labels)))
     if len(columns) < 2:
         return None
-    apart = np.array([[_apart(labels, base, known, j, k) for j in columns] for k in columns])
+    apart = np.array(
+        [[_apart(labels, base, known, j, k) for j in columns.tolist()] for k in columns.tolist()]
+    )
     if not np.isfinite(apart).all():
         return None
     # a few faces may be marked otherwise, so medians; neighbors are not exchanged for little
@@ -196,7 +199,9 @@ def _order(
     cause = Cause.WRONG_ORDER
     if faces.landmarks.mirrorable and len(columns) > 1:
         mirror = faces.landmarks.mirror
-        swapped = float(np.mean([_apart(labels, base, known, mirror[k], k) for k in columns]))
+        swapped = float(
+            np.mean([_apart(labels, base, known, int(mirror[k]), k) for k in columns.tolist()])
+        )
         best = float(apart[np.arange(len(columns)), chosen].mean())
         if swapped <= best + 0.25 * (float(np.diag(apart).mean()) - best):
             order[columns] = mirror[columns]

@@ -65,7 +65,7 @@ class _Source:
             data = readers.read(self.path, split=self.split)
         if isinstance(data, Samples):
             return None
-        photos = data.take(data.labelled.any(axis=1))
+        photos = data.take(np.asarray(data.labelled.any(axis=1)))
         if len(photos) != len(self.faces):
             raise DataError(f"{self.path} changed while it was read; audit it again")
         return photos
