@@ -93,5 +93,5 @@ def test_impossible_numbers_of_a_results_file_are_refused(
     assert read_faces(path)[0].faces[0].track_id == 3
     assert right in line
     path.write_text(line.replace(right, wrong))
-    with pytest.raises(FacepointsError, match="line 1: expected a line written by facepoints"):
+    with pytest.raises(FacepointsError, match="line 1: expected a record written by facepoints"):
         read_faces(path)

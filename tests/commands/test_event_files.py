@@ -104,8 +104,8 @@ def blinking(file: str) -> str:
     each frame, with its number in place of {}."""
     lids = IBUG_68.columns(tuple(n for n in IBUG_68.names if "eye_upper" in n or "eye_lower" in n))
     lines = []
-    for index in range(300):
-        time = index / 30
+    for index in range(150):
+        time = index / 15
         points = MEAN_FACE.astype(np.float64) * 200 + 320
         shut = max(0.0, 1 - min(abs(time - 4.1), abs(time - 7.1)) / 0.1)
         for eye in (lids[:4], lids[4:]):

@@ -359,6 +359,9 @@ def test_the_view_turns_zooms_and_brightens_without_moving_points(tab: Tab) -> N
 
 def test_another_annotators_reading_is_shown_and_can_be_taken(tab: Tab, browser: Any) -> None:
     face = tab.js("app.edit.face.id")
+    tab.js(f"app.choosePoint({CHIN})")
+    tab.press("Enter")  # a reading of one's own
+    tab.saved()
     with opened(browser, tab.server) as other:
         other.page.fill("#annotator", "ben")
         other.page.keyboard.press("Enter")
@@ -369,8 +372,6 @@ def test_another_annotators_reading_is_shown_and_can_be_taken(tab: Tab, browser:
         other.press("Shift+Enter")
         other.saved()
         theirs = other.served(face)["points"][NOSE]
-    tab.js(f"app.choosePoint({CHIN})")
-    tab.press("Enter")  # a reading of one's own
     tab.until(lambda: "ben: finished" in tab.text("#readings"))
     with tab.page.expect_download() as started:
         tab.page.click("[data-format='coco']")

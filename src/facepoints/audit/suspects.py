@@ -27,6 +27,7 @@ _ROW_POINTS = 10.0  # points that the usual factor counts as
 _LEAST_ROW = 0.6  # least factor of the errors of a row; the usual one is 1
 _MOST_POINTS = 0.34  # share of the points that can be off one by one
 _PAIR = 6.0  # least strength of an exchanged pair
+_PAIR_DISTANCE = 16.0  # squared conditional distance of a point from which pairs are tried
 _PAIR_POINTS = 8  # points that stand out most, among which pairs are tried
 
 
@@ -112,11 +113,12 @@ class Finder:
                 return [pair]  # the other points of the order were exchanged with neighbors
             if gross is not None:
                 return [gross]
-        weighed = self._weighed(row, self.points.distance[row], self.points.error[row])
-        if weighed.max() < _POINT:
-            return []
-        pair = self._pair(row)
-        return [pair] if pair is not None else self._points(row)
+        distance = self.points.distance[row]
+        pair = self._pair(row) if distance.max() >= _PAIR_DISTANCE else None
+        if pair is not None:
+            return [pair]
+        weighed = self._weighed(row, distance, self.points.error[row])
+        return self._points(row) if weighed.max() >= _POINT else []
 
     def _gross(self, row: int, excess: float) -> Suspect | None:
         """A mistake that concerns the whole face."""
