@@ -312,6 +312,7 @@ def test_a_careful_search_asks_less_of_a_face(model) -> None:
     assert careful.min_score < 0.2
     assert careful.model.any_angle
     assert isinstance(careful.model.detector, BuiltinDetector)
+    assert isinstance(plain.model.detector, BuiltinDetector)
     assert careful.model.detector.more_sides == plain.model.detector.more_sides == (640,)
     assert careful.model.detector.min_score < plain.model.detector.min_score
     assert not plain.model.any_angle

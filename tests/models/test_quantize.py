@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -109,7 +110,7 @@ def test_8_bit_values_are_added_as_floats_which_all_processors_round_alike(tmp_p
     example = torch.zeros(2, 1, SIDE, SIDE)
     graph = traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
     added = sum(n.op_type == "Add" for n in graph.graph.node)
-    images = np.random.default_rng(0).random((8, 1, SIDE, SIDE), dtype=np.float32)
+    images: Any = np.random.default_rng(0).random((8, 1, SIDE, SIDE), dtype=np.float32)
     small = quantize_graph(graph, [images])
     kinds = [node.op_type for node in small.graph.node]
     assert kinds.count("Sum") > 5
