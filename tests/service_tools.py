@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.types import ASGIApp
+
 from facepoints.api import FaceModel
 from facepoints.web.page_files import PageFile, page_files
 from facepoints.web.server import Server, listen, make_config
 from facepoints.web.service import ServiceSettings, make_app
 
-__all__ = ["Answer", "Client", "running"]
+__all__ = ["Answer", "Client", "running", "running_app"]
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,16 @@ def running(
     model: FaceModel, settings: ServiceSettings, files: dict[str, PageFile] | None = None
 ) -> Iterator[Client]:
     """Run the service in a thread; ends it at the end."""
+    app = make_app(model, page_files() if files is None else files, settings)
+    with running_app(app) as client:
+        yield client
+
+
+@contextmanager
+def running_app(app: ASGIApp) -> Iterator[Client]:
+    """Run an application in a thread; ends it at the end."""
     ready = threading.Event()
     listener = listen("127.0.0.1", 0)
-    app = make_app(model, page_files() if files is None else files, settings)
     server = Server(make_config(app), ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     port = listener.getsockname()[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 import skimage.data
 from numpy.typing import NDArray
-from service_tools import Answer, Client
+from service_tools import Answer, Client, running_app
 
 import facepoints
 from facepoints.api import FaceModel
@@ -27,7 +26,6 @@ from facepoints.labeling.session import Session
 from facepoints.web.gate import Access
 from facepoints.web.label_service import make_label_app
 from facepoints.web.page_files import label_files, page_files
-from facepoints.web.server import Server, listen, make_config
 
 JSON = {"Content-Type": "application/json"}
 EYES = [[207.0, 101.0], [244.0, 101.0]]  # of the astronaut
@@ -54,19 +52,8 @@ def photos(tmp_path: Path, astronaut: NDArray[np.uint8]) -> Path:
 
 @contextmanager
 def serving(session: Session, token: str = "") -> Iterator[Client]:
-    ready = threading.Event()
-    listener = listen("127.0.0.1", 0)
-    server = Server(make_config(make_label_app(session, label_files(), Access(token))), ready.set)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    port = listener.getsockname()[1]
-    thread.start()
-    try:
-        assert ready.wait(20)
-        yield Client(port, server)
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+    with running_app(make_label_app(session, label_files(), Access(token))) as client:
+        yield client
 
 
 def opened(photos: Path, model: FaceModel, **settings: Any) -> Session:

@@ -11,7 +11,7 @@ from facepoints._util.option_help import flag, option
 from facepoints._util.words import count_noun
 from facepoints.cli.options import PredictorOptions, group
 from facepoints.cli.output import note, say, working
-from facepoints.cli.serve import Token, check_packages, opens_browser, secret
+from facepoints.cli.serve import Host, Port, Token, check_packages, opens_browser, secret
 from facepoints.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -111,16 +111,8 @@ def label(
             default_text="default: open the page",
         ),
     ] = None,
-    host: Annotated[
-        str,
-        option(
-            "Address of this machine to listen on. 0.0.0.0 or :: lets other machines in.",
-            metavar="HOST",
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, option("Port to listen on. 0 takes any that is free.", metavar="PORT")
-    ] = 8010,
+    host: Host = "127.0.0.1",
+    port: Port = 8010,
     token: Token = None,
     open: Annotated[
         bool,

@@ -18,12 +18,22 @@ from facepoints.web.limits import ServiceLimits
 if TYPE_CHECKING:
     from facepoints.web.service import ServiceSettings
 
-__all__ = ["Token", "check_packages", "opens_browser", "secret", "serve"]
+__all__ = ["Host", "Port", "Token", "check_packages", "opens_browser", "secret", "serve"]
 
 _LIMITS = ServiceLimits()
 _TOKEN = "FACEPOINTS_TOKEN"
 _LOOPBACK = ("127.", "::1", "localhost")
 
+
+Host = Annotated[
+    str,
+    option(
+        "Address of this machine to listen on. 0.0.0.0 or :: lets other machines in.",
+        metavar="HOST",
+    ),
+]
+
+Port = Annotated[int, option("Port to listen on. 0 takes any that is free.", metavar="PORT")]
 
 Token = Annotated[
     str | None,
@@ -38,16 +48,8 @@ Token = Annotated[
 
 
 def serve(
-    host: Annotated[
-        str,
-        option(
-            "Address of this machine to listen on. 0.0.0.0 or :: lets other machines in.",
-            metavar="HOST",
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, option("Port to listen on. 0 takes any that is free.", metavar="PORT")
-    ] = 8000,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
     token: Token = None,
     cors: Annotated[
         tuple[str, ...],
