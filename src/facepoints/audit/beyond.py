@@ -37,7 +37,7 @@ __all__ = ["Beyond", "look_beyond", "merged", "search"]
 
 _FEWEST = 10  # rows of a set with the same mistake
 _MOST = 0.6  # share of the rows of a set that have it
-_MIRRORED = 0.03  # eye distances that labels of a mirrored set lie off at least
+_MIRRORED = 0.03  # least error of the labels of a mirrored set, in eye distances
 _SAME_SHIFT = 0.25  # eye distances by which shifts of one mistake differ
 _SAME_SIZE = 0.03  # natural logarithm of factors of one mistake
 _SAMPLE = 300  # rows that tell whether a set is mirrored, about

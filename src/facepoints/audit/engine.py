@@ -25,7 +25,7 @@ from facepoints.errors import DataError
 
 __all__ = ["audit"]
 
-_PARTNER = 0.12  # eye distances that a mirror partner may lie off on the mean shape
+_PARTNER = 0.12  # largest error of a mirror partner on the mean shape, in eye distances
 _FEW = 10  # rows below which labels cannot be compared with each other
 
 

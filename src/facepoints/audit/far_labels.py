@@ -26,8 +26,8 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 __all__ = ["FarLabel", "PlacedFaces", "Places", "distance_as", "far_label", "transform_of"]
 
 _FACE = 0.5  # score from which a reading is a face
-_AWAY = 0.2  # eye distances that a label lies off at least
-_FITS = 0.08  # eye distances that it lies off at most once it is mended
+_AWAY = 0.2  # least error of a label that is far off, in eye distances
+_FITS = 0.08  # largest error of the mended label, in eye distances
 _FITS_SHIFTED = 0.05  # the same where the shift is free, which any face of this size fits
 _BETTER = 0.35  # share of the distance that is left, at most
 _FREE = 0.01  # eye distances that a free shift or size must save

@@ -47,7 +47,7 @@ _VARIED = 0.15  # relative deviation of sizes from which habits and offsets can 
 _COMMON = 0.03  # least shift, in eye distances, that all points of faces of one size share
 _ALIKE = 3.0  # times the spread of the points that a shared shift is at least
 _AGREES = 0.3  # share of the offset that points with known names show on faces of usual size
-_MISPLACED = 0.12  # eye distances that points in another order lie off at least, on average
+_MISPLACED = 0.12  # least mean error of points in another order, in eye distances
 _BETTER = 0.5  # share of this distance that is left in the right order, at most
 
 

@@ -268,7 +268,7 @@ class FaceState:
         return mean + gain @ (error - mean[here]), covariance - gain @ covariance[here]
 
     def _gain(self, index: int) -> float:
-        """By how much the sum of squared radii falls if a point is confirmed."""
+        """The decrease of the sum of squared radii if a point is confirmed."""
         here = slice(2 * index, 2 * index + 2)
         if not self._known[index]:
             return float("inf")

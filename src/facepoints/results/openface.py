@@ -100,7 +100,7 @@ def face_extras(image: NDArray[np.uint8], face: Face) -> dict[str, Any]:
     extras: dict[str, Any] = {"eye_closure": face.eye_closure.to_dict()}
     try:
         seen = gaze(image, face)
-    except DataError:  # nothing to be had
+    except DataError:  # the face gives no gaze
         return extras
     sight = _sight_rotation(face, image.shape[:2])
     vectors = {"right": seen.right_vector, "left": seen.left_vector}

@@ -320,7 +320,7 @@ export class ShapeModel {
     return [this.#moved(mean, gain, index, place), after];
   }
 
-  /** By how much the sum of squared radii falls if a point is confirmed. */
+  /** The decrease of the sum of squared radii if a point is confirmed. */
   #fall(index) {
     if (!this.#known[index]) return Infinity;
     const n = 2 * this.length;
