@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from facepoints import load
 from facepoints.cli.main import main
 from facepoints.errors import DataError, MissingExtraError
 from facepoints.imaging.image_writer import write_image
@@ -142,3 +143,28 @@ def test_without_the_package_it_says_what_to_install(
     with pytest.raises(MissingExtraError, match=r"pip install 'facepoints\[parquet\]'"):
         write_faces(album(OWN), tmp_path / "faces.parquet")
     assert not (tmp_path / "faces.parquet").exists()
+
+
+def test_the_metadata_names_the_model_and_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    write_image(photo, np.ascontiguousarray(astronaut()[:240, 100:360]))
+    for name in ("one.parquet", "two.parquet"):
+        main(["predict", str(photo), "--out", str(tmp_path / name)])
+    parquet = pytest.importorskip("pyarrow.parquet")
+    metadata = parquet.read_schema(tmp_path / "one.parquet").metadata
+    model = json.loads(metadata[b"facepoints.model"])
+    assert model["file"] == "points.onnx"
+    assert model["checksum"] == load().model.checksum
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+    write_faces(album(IBUG_68), tmp_path / "python.parquet")  # it does not know the model
+    assert b"facepoints.model" not in parquet.read_schema(tmp_path / "python.parquet").metadata
+
+
+def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "faces.parquet"
+    write_faces(album(IBUG_68), path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="should be a Parquet file and is not"):
+        read_faces(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -20,11 +21,18 @@ from facepoints.errors import WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.results.formats import FORMATS, add_extras, check_format, format_of
+from facepoints.results.formats import (
+    FORMATS,
+    add_extras,
+    check_format,
+    format_of,
+    write_records,
+)
+from facepoints.results.parquet import MODEL
 from facepoints.results.records import FrameResult, json_line, result_record
 from facepoints.results.resume import DRAWING_NAMES, ResumableRecords
 
-__all__ = ["PredictReport", "output_landmarks", "predict_images"]
+__all__ = ["PredictReport", "model_metadata", "output_landmarks", "predict_images"]
 
 
 @dataclass
@@ -131,6 +139,13 @@ def output_landmarks(predictor: Predictor, want: LandmarkSet | None) -> Landmark
     return want
 
 
+def model_metadata(predictor: Predictor) -> dict[str, str]:
+    """What a file's metadata says of the model: the name of its file, and its checksum."""
+    model = predictor.model
+    name, checksum = getattr(model, "file", ""), getattr(model, "checksum", "")
+    return {MODEL: json.dumps({"file": name, "checksum": checksum})}
+
+
 class _Outputs:
     """The outputs of `predict_images`: a file, drawings, or standard output.
 
@@ -160,7 +175,7 @@ class _Outputs:
             files.check_separate(out, drawn)
         self._drawings = None if drawn is None else ImageDrawings(images, drawn, radius)
         self.kept: ResumableRecords | None = None
-        self._images = images
+        self._images, self._metadata = images, model_metadata(predictor)
         self._depends_on = {
             **predictor.describe(),
             "points": list(self._landmarks.names),
@@ -203,5 +218,6 @@ class _Outputs:
     def finish(self) -> None:
         """Write the output file from the records. Raises SettingsError or WriteError."""
         if self.kept is not None and self._out is not None:
-            FORMATS[self._format].write(self.kept.records, self._landmarks, self._out)
+            records, landmarks = self.kept.records, self._landmarks
+            write_records(self._format, records, landmarks, self._out, self._metadata)
             self.kept.remove()

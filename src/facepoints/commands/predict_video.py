@@ -13,7 +13,7 @@ from rich.console import Console
 
 from facepoints._util import files
 from facepoints._util.progress import ImageProgress, StopRequest
-from facepoints.commands.predict_images import output_landmarks
+from facepoints.commands.predict_images import model_metadata, output_landmarks
 from facepoints.commands.temporary_records import TemporaryRecords
 from facepoints.commands.video_drawing import DrawingThread, open_writer
 from facepoints.commands.video_report import VideoReport
@@ -27,6 +27,7 @@ from facepoints.results.formats import (
     check_format,
     format_of,
     suffixes_text,
+    write_records,
 )
 from facepoints.results.records import Record, error_record, json_line, record
 from facepoints.tracking.config import TrackerConfig
@@ -130,7 +131,7 @@ def predict_videos(
                 report.stopped = True
                 break
         if output.records is not None and out is not None and name is not None:
-            FORMATS[name].write(output.records.records, want, out)
+            write_records(name, output.records.records, want, out, model_metadata(predictor))
     report.seconds = time.monotonic() - started
     return report
 

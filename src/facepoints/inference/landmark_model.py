@@ -73,11 +73,13 @@ class LandmarkModel:
     Attributes:
         metadata: what the model predicts and expects.
         checksum: SHA-256 of the file, see `runtime.model_file`.
+        file: name of the file, without its folder.
     """
 
     metadata: ModelMetadata
     checksum: str
     _session: SharedSession = field(repr=False)
+    file: str = ""
 
     @classmethod
     def load(
@@ -108,7 +110,8 @@ class LandmarkModel:
                 f"{path} is a {metadata['kind']} of facepoints, not a landmark model; name another "
                 f"file"
             )
-        return cls(ModelMetadata.from_dict(metadata, str(path)), metadata["checksum"], session)
+        described = ModelMetadata.from_dict(metadata, str(path))
+        return cls(described, metadata["checksum"], session, path.name)
 
     @property
     def landmarks(self) -> LandmarkSet:

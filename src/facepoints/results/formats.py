@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +42,7 @@ __all__ = [
     "read_faces",
     "suffixes_text",
     "write_faces",
+    "write_records",
 ]
 
 
@@ -59,9 +60,10 @@ class Format:
         needs: points that must be computable from those of the faces; None: any do.
         extras: values of a face's record that only its image (H, W, 3) tells; None: there are none.
         package: Python package that it needs, and the extra that installs it; None: it needs none.
+        metadata: whether `write` takes entries of the file's metadata as its fourth argument.
     """
 
-    write: Callable[[RecordSource, LandmarkSet, Path], None]
+    write: Callable[..., None]
     read: Callable[[Path], list[FrameResult]]
     suffixes: tuple[str, ...]
     content: str
@@ -70,6 +72,7 @@ class Format:
     needs: LandmarkSet | None = None
     extras: Callable[[NDArray[np.uint8], Face], dict[str, Any]] | None = None
     package: tuple[str, str] | None = None
+    metadata: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -83,6 +86,7 @@ FORMATS: dict[str, Format] = {
         (".parquet",),
         "Parquet table",
         package=("pyarrow", "parquet"),
+        metadata=True,
     ),
     "dlib": Format(write_dlib, read_dlib, (".xml",), "dlib's imglab", holds_video=False),
     "openface": Format(
@@ -227,7 +231,31 @@ def write_faces(
     records = [result_record(result, landmarks) for result in listed]
     for record, result in zip(records, listed, strict=True):
         add_extras(name, record, result.image, result.faces)
-    FORMATS[name].write(lambda: iter(records), landmarks, path)
+    write_records(name, lambda: iter(records), landmarks, path)
+
+
+def write_records(
+    format: str,
+    records: RecordSource,
+    landmarks: LandmarkSet,
+    out: Path,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write records to a file.
+
+    Args:
+        format: key of `FORMATS`.
+        records: what to write. All faces have the points `landmarks`.
+        landmarks: points of every face.
+        out: the file.
+        metadata: what the predictions come from, such as the model, for formats that hold it.
+
+    Raises:
+        SettingsError, WriteError: as the format's writer raises them.
+    """
+    chosen = FORMATS[format]
+    more = [metadata] if chosen.metadata else []
+    chosen.write(records, landmarks, out, *more)
 
 
 def as_results(results: object) -> list[FrameResult]:

@@ -3,15 +3,18 @@
 The columns are typed, so that pandas, polars, DuckDB and Spark read them without a description:
 file, frame, time, width, height, error, and faces, a list of structs with box, score, track,
 points, radius, visible and eye_closure. Numbers of faces are float32; points are lists of fixed
-length. The file's metadata holds the names of the points ("facepoints.landmarks", JSON) and the
-version of the program ("facepoints.version"). Format: https://parquet.apache.org/docs/.
+length. The file's metadata holds the names of the points ("facepoints.landmarks", JSON), the
+version of the program ("facepoints.version") and, of predictions, the model ("facepoints.model",
+JSON with the file's name and checksum). The same rows give the same bytes with the same pyarrow.
+Format: https://parquet.apache.org/docs/.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +36,18 @@ from facepoints.results.records import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["parquet_schema", "read_parquet", "write_parquet"]
+__all__ = [
+    "MODEL",
+    "iter_parquet_records",
+    "open_parquet",
+    "open_parquet_writer",
+    "parquet_schema",
+    "read_parquet",
+    "write_parquet",
+]
+
+MODEL = "facepoints.model"
+"""Key of the metadata: the name and checksum of the model's file, as JSON."""
 
 _LANDMARKS, _VERSION = b"facepoints.landmarks", b"facepoints.version"
 _ROWS = 2048  # of a row group, which is in memory at once
@@ -41,28 +55,50 @@ _FACE = ("box", "score", "track", "points", "radius", "visible", "eye_closure")
 _EYES = ("right", "left", "right_reason", "left_reason")
 
 
-def write_parquet(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
+def write_parquet(
+    records: RecordSource,
+    landmarks: LandmarkSet,
+    out: Path,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write a row per record. Images without a face, and files that could not be read, have rows
     too. Rows are written in groups of 2048, so that memory stays small.
+
+    Args:
+        records: the rows.
+        landmarks: points of every face.
+        out: the file.
+        metadata: further entries of the file's metadata.
 
     Raises:
         MissingExtraError: facepoints[parquet] is not installed.
         WriteError: `out` cannot be written.
     """
-    pa, parquet = _pyarrow()
-    schema = parquet_schema(landmarks)
-    with (
-        atomic_file(out) as temporary,
-        temporary.open("wb") as file,
-        parquet.ParquetWriter(file, schema, compression="zstd") as writer,
-    ):
+    pa, _ = _pyarrow()
+    schema = parquet_schema(landmarks, metadata)
+    with atomic_file(out) as temporary, open_parquet_writer(temporary, schema) as writer:
         rows = map(_row, records())
         while some := list(islice(rows, _ROWS)):
             writer.write_table(pa.Table.from_pylist(some, schema=schema))
 
 
-def parquet_schema(landmarks: LandmarkSet) -> pa.Schema:
+@contextmanager
+def open_parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Any]:
+    """A writer of tables. Pages have checksums, so that damage is noticed when they are read."""
+    _, parquet = _pyarrow()
+    with (
+        path.open("wb") as file,
+        parquet.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        yield writer
+
+
+def parquet_schema(landmarks: LandmarkSet, metadata: Mapping[str, str] | None = None) -> pa.Schema:
     """The columns of a file whose faces have these points.
+
+    Args:
+        landmarks: the points.
+        metadata: further entries of the file's metadata.
 
     Raises:
         MissingExtraError: facepoints[parquet] is not installed.
@@ -91,7 +127,8 @@ def parquet_schema(landmarks: LandmarkSet) -> pa.Schema:
         ("faces", pa.list_(face)),
     ]
     names = json.dumps(landmarks_to_json(landmarks)).encode()
-    return pa.schema(columns, metadata={_LANDMARKS: names, _VERSION: __version__.encode()})
+    own = {_LANDMARKS: names, _VERSION: __version__.encode()}
+    return pa.schema(columns, metadata=own | dict(metadata or {}))
 
 
 def _row(record: Record) -> Record:
@@ -108,18 +145,37 @@ def read_parquet(path: Path) -> list[FrameResult]:
         DataError: the file cannot be read, or is not of facepoints.
         MissingExtraError: facepoints[parquet] is not installed.
     """
+    return list(in_videos(_results(path), path))
+
+
+def iter_parquet_records(path: Path) -> Iterator[Record]:
+    """The records of a file, one after another. Errors are those of `read_parquet`."""
+    with open_parquet(path) as file:
+        points = json.loads(file.schema_arrow.metadata[_LANDMARKS])
+        landmarks = landmarks_to_json(landmarks_from_json(points, str(path)))
+        for batch in file.iter_batches(_ROWS):
+            for row in batch.to_pylist():
+                yield _record(row, landmarks)
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """Open a file that `write_parquet` wrote, as a ParquetFile of pyarrow.
+
+    Errors of pyarrow in this context become those of `read_parquet`.
+    """
     pa, parquet = _pyarrow()
     try:
-        with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
-            metadata = file.schema_arrow.metadata or {}
-            if _LANDMARKS not in metadata:
+        with (
+            path.open("rb") as stream,
+            parquet.ParquetFile(stream, page_checksum_verification=True) as file,
+        ):
+            if _LANDMARKS not in (file.schema_arrow.metadata or {}):
                 raise DataError(
                     f"{path} is a Parquet file but not one of facepoints: its metadata lacks "
                     f"'{_LANDMARKS.decode()}'; expected one that facepoints predict wrote"
                 )
-            points = json.loads(metadata[_LANDMARKS])
-            landmarks = landmarks_to_json(landmarks_from_json(points, str(path)))
-            return list(in_videos(_results(file, landmarks, path), path))
+            yield file
     except (OSError, pa.ArrowException, ValueError) as error:
         if isinstance(error, OSError) and error.errno:
             raise DataError(f"could not read {path}: {error.strerror}") from error
@@ -127,10 +183,8 @@ def read_parquet(path: Path) -> list[FrameResult]:
         raise DataError(f"{path} should be a Parquet file and is not: {reason:.200}") from error
 
 
-def _results(file: Any, landmarks: str | list[str], path: Path) -> Iterator[FrameResult]:
-    rows = chain.from_iterable(batch.to_pylist() for batch in file.iter_batches(_ROWS))
-    for number, row in enumerate(rows, start=1):
-        record = _record(row, landmarks)
+def _results(path: Path) -> Iterator[FrameResult]:
+    for number, record in enumerate(iter_parquet_records(path), start=1):
         yield result_from_record(record, f"{path}, row {number}", None, str(path))
 
 
