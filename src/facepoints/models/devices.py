@@ -6,7 +6,15 @@ import torch
 
 from facepoints.errors import SettingsError
 
-__all__ = ["torch_device"]
+__all__ = ["to_device", "torch_device"]
+
+
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor of the CPU on a device. A copy to a GPU goes through page-locked memory, so that
+    this process need not wait until the GPU has done all work before it."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def torch_device(name: str, local_rank: int | None = None) -> torch.device:

@@ -16,6 +16,7 @@ from torch import Tensor
 from facepoints.datasets.samples import Samples
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models.devices import to_device
 from facepoints.training.augment import STRENGTHS, Augment, augment, augment_faces
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.settings import TrainSettings
@@ -109,6 +110,7 @@ class Batches:
         self.steps = max(1, len(rows) // self.batch)  # a short last batch is left out
         self.strengths, mirror = augmentation(settings, rows.landmarks)
         self.mirror = None if mirror is None else mirror.to(ctx.device)
+        self._ordered: tuple[int, NDArray[np.int64]] | None = None
 
     @property
     def has_negatives(self) -> bool:
@@ -125,17 +127,15 @@ class Batches:
             mirror_bias: (K, 2) pixels, the part of the labels' position that is not mirrored
                 with a face (see `MemberTrainer.estimate_mirror_bias`).
         """
-        settings, ctx = self.settings, self.ctx
-        order = np.random.default_rng(seed_of(settings.seed, self.number, epoch)).permutation(
-            len(self.rows.images)
-        )
-        chosen = order[step * self.batch : (step + 1) * self.batch][ctx.rank :: ctx.size]
+        ctx = self.ctx
+        rows_of_step = self._order(epoch)[step * self.batch : (step + 1) * self.batch]
+        chosen = rows_of_step[ctx.rank :: ctx.size]
         generator = torch.Generator().manual_seed(seed)
         parts = []
         for strength, rows in zip(
             self.strengths, np.array_split(chosen, len(self.strengths)), strict=True
         ):
-            index = torch.from_numpy(rows).to(ctx.device)
+            index = to_device(torch.from_numpy(rows), ctx.device)
             given = self.rows.visibility
             changed = augment_faces(
                 self.rows.images[index][:, None].float(),
@@ -155,8 +155,16 @@ class Batches:
         visibility = torch.cat(known) if known else None
         if self.negatives is not None:
             images = torch.cat([images, self._draw_negatives(len(chosen), generator)])
-        scheme = self.rows.scheme[torch.from_numpy(chosen).to(ctx.device)]
+        scheme = self.rows.scheme[to_device(torch.from_numpy(chosen), ctx.device)]
         return Batch(images, points, labelled, scheme, visibility)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """The order of all rows in an epoch."""
+        if self._ordered is None or self._ordered[0] != epoch:
+            seed = seed_of(self.settings.seed, self.number, epoch)
+            order = np.random.default_rng(seed).permutation(len(self.rows.images))
+            self._ordered = epoch, order
+        return self._ordered[1]
 
     def _draw_negatives(self, faces: int, generator: torch.Generator) -> Tensor:
         """Random images without a face: `NEGATIVES` per face, at least one.
@@ -167,7 +175,7 @@ class Batches:
         assert self.negatives is not None
         count = max(1, round(faces * NEGATIVES))
         index = torch.randint(len(self.negatives), (count,), generator=generator)
-        images = self.negatives[index.to(self.negatives.device)][:, None].float()
+        images = self.negatives[to_device(index, self.negatives.device)][:, None].float()
         points = images.new_zeros((count, 1, 2))
         mirror = torch.zeros(1, dtype=torch.int64, device=images.device)
         labelled = torch.ones_like(points[..., 0], dtype=torch.bool)

@@ -72,7 +72,8 @@ class MaskedLoss(NamedTuple):
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of `values` (B, K) where `mask` (B, K) is true; 0 with a gradient of 0 for an empty
     mask. Values outside the mask have no influence, whatever they are."""
-    return torch.where(mask, values, 0).sum() / mask.sum().clamp(min=1)
+    # not `torch.where` with a number, which would wait for a GPU
+    return values.masked_fill(~mask, 0).sum() / mask.sum().clamp(min=1)
 
 
 def masked_loss(

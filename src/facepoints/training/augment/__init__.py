@@ -20,6 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from facepoints.models.devices import to_device
 from facepoints.training.augment.elastic import GRID
 from facepoints.training.augment.geometric import warp
 from facepoints.training.augment.photometric import change_tones, under_cover
@@ -101,7 +102,7 @@ def augment_faces(
             images, points, labelled, visibility = warp(
                 images, points, labelled, settings, mirror, uniform, control, size, visibility
             )
-        uniform = uniform.to(device, non_blocking=True)
+        uniform = to_device(uniform, device)
         if settings.photometric:
             if not geometric:
                 images = images.clone()

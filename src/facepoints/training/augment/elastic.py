@@ -12,6 +12,8 @@ import math
 import torch
 from torch import Tensor
 
+from facepoints.models.devices import to_device
+
 __all__ = ["GRID", "spline", "undo_elastic"]
 
 _SPANS = 5  # across the image
@@ -40,7 +42,7 @@ def undo_elastic(points: Tensor, offsets: Tensor, height: int, width: int, amoun
     # of e, the factor by which each iteration reduces the error.
     slope = 4 * amount * _SPANS / min(height, width)
     steps = math.ceil(math.log(0.005 / amount) / math.log(slope)) if amount > 0.005 else 1
-    sides = torch.tensor([width, height], device=points.device)
+    sides = to_device(torch.tensor([width, height]), points.device)
     control = offsets.transpose(1, 2).flatten(2)  # (B, GRID of y, 2 * GRID of x)
     undone = points
     for _ in range(steps):

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facepoints.models.devices import to_device
 from facepoints.training.augment.elastic import GRID, spline, undo_elastic
 from facepoints.training.augment.presets import Augment
 from facepoints.training.augment.random_columns import (
@@ -58,14 +59,14 @@ def warp(
     flipped = uniform[:, MIRROR] < (0.0 if mirror is None else settings.mirror)
     forward = _homographies(uniform, settings, flipped, input_size, size)
     amount = settings.elastic * min(height, width)
-    offsets = ((control * 2 - 1) * amount).view(-1, 2, GRID, GRID).to(device, non_blocking=True)
-    back = torch.linalg.inv(forward).float().to(device, non_blocking=True)
-    moved = _project(forward.float().to(device, non_blocking=True), points)
+    offsets = to_device(((control * 2 - 1) * amount).view(-1, 2, GRID, GRID), device)
+    back = to_device(torch.linalg.inv(forward).float(), device)
+    moved = _project(to_device(forward.float(), device), points)
     if amount:
         moved = undo_elastic(moved, offsets, height, width, amount)
     if mirror is not None and settings.mirror:
         column = mirror.to(device, non_blocking=True)
-        flips = flipped.to(device, non_blocking=True)[:, None]
+        flips = to_device(flipped, device)[:, None]
         moved = torch.where(flips[..., None], moved[:, column], moved)
         labelled = torch.where(flips, labelled[:, column], labelled)
         if visibility is not None:
@@ -145,9 +146,9 @@ def _sampling_grid(
             [2 / input_size[1], 0, 1 / input_size[1] - 1],
             [0, 2 / input_size[0], 1 / input_size[0] - 1],
             [0, 0, 1],
-        ],
-        device=back.device,
+        ]
     )
+    to_grid = to_device(to_grid, back.device)
     # A sum of products, not a matmul: see _project
     matrix = (to_grid[None, :, :, None] * back[:, None]).sum(2)
     if not perspective:

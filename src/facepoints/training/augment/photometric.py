@@ -133,11 +133,15 @@ def _distances(
             1 at that of the last.
     """
     column = uniform[:, :, None]
-    shape = torch.where(column[:, SHAPE] < 0.5, _ROUND, _SQUARE)
+    # Filled, because a choice between two numbers of Python would wait for a GPU
+    shape = torch.full_like(column[:, SHAPE], _SQUARE)
+    shape.masked_fill_(column[:, SHAPE] < 0.5, _ROUND)
     half = _SMALLEST_COVER + column[:, HALF_X : HALF_Y + 1] * (_LARGEST_COVER - _SMALLEST_COVER)
     far_x = ((xs - column[:, CENTER_X]) / half[:, 0]).abs() ** shape
     far_y = ((ys - column[:, CENTER_Y]) / half[:, 1]).abs() ** shape
-    return far_x, far_y, torch.where(column[:, COVERED] < settings.occlusion, 1.0, -1.0)
+    limit = torch.full_like(column[:, COVERED], -1.0)
+    limit.masked_fill_(column[:, COVERED] < settings.occlusion, 1.0)
+    return far_x, far_y, limit
 
 
 def under_cover(
