@@ -23,6 +23,7 @@ ROWS = (
     "landmarks",
     "runtime",
     "imaging",
+    "sources",
     "datasets",
     "detection video",
     "inference",

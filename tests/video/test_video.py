@@ -19,7 +19,7 @@ from facepoints.errors import DataError, MissingExtraError, SettingsError, Write
 from facepoints.video import opencv_source
 from facepoints.video.image_sequence import ImageSequence
 from facepoints.video.opencv_source import OpenCVSource
-from facepoints.video.prefetch import prefetch
+from facepoints._util.prefetch import prefetch
 from facepoints.video.probe import is_video
 from facepoints.video.pyav_source import PyAVSource
 from facepoints.video.source import find_inputs, open_video

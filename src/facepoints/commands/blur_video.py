@@ -25,7 +25,7 @@ from facepoints.drawing.region_tracks import SeenFace, TrackedRegion, fill_track
 from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.tracking.tracker import track_video
-from facepoints.video.prefetch import prefetch
+from facepoints._util.prefetch import prefetch
 from facepoints.video.source import VideoInput
 
 __all__ = ["VideoRegions", "blur_video", "find_regions"]

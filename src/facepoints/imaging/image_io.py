@@ -29,6 +29,7 @@ __all__ = [
     "composite_on_white",
     "decode_image",
     "read_image",
+    "read_image_file",
     "to_gray",
 ]
 
@@ -68,11 +69,26 @@ def decode_image(source: str | Path | bytes) -> DecodedImage:
         if sys.stdin is None:
             raise DataError("standard input is closed, expected an image; name a file instead")
         return decode(_checked_read(sys.stdin.buffer, "standard input"), "standard input")
-    name = str(source)
+    return decode(read_image_file(source), str(source))
+
+
+def read_image_file(path: str | Path, max_bytes: int | None = None) -> bytes:
+    """The bytes of an image file. Of a file of another kind, only the head is read.
+
+    Args:
+        path: path of a file.
+        max_bytes: of the largest file that is read; None: any.
+
+    Raises:
+        DataError: there is no such file, it is not an image, is larger, or cannot be read.
+    """
+    name = str(path)
     try:
         check_regular(name)
-        with open(source, "rb") as file:
-            data = _checked_read(file, name)
+        with open(path, "rb") as file:
+            if max_bytes is not None and (size := os.fstat(file.fileno()).st_size) > max_bytes:
+                raise DataError(f"{name} has {size} bytes; at most {max_bytes} are read")
+            return _checked_read(file, name)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"no image at {name}") from error
     except IsADirectoryError as error:
@@ -83,7 +99,6 @@ def decode_image(source: str | Path | bytes) -> DecodedImage:
         raise DataError(f"could not read {name!r}: {error}") from error
     except MemoryError as error:
         raise DataError(f"not enough memory to read {name}") from error
-    return decode(data, name)
 
 
 def check_regular(name: str) -> None:

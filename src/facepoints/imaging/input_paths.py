@@ -16,6 +16,7 @@ from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 from facepoints.imaging.image_io import STDIN
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "FoundFiles",
     "find_files",
     "find_images",
@@ -26,8 +27,8 @@ __all__ = [
 
 _LISTED = 3  # files that are named in a message
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-_SUFFIXES |= {".pgm", ".ppm", ".pnm", ".avif", ".heic", ".heif"}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+IMAGE_SUFFIXES |= {".pgm", ".ppm", ".pnm", ".avif", ".heic", ".heif"}
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def make_image_folder(path: Path) -> Path:
         SettingsError: its name has the suffix of a file, so a file was meant.
         WriteError: it cannot be created.
     """
-    if names_a_file(path) or (path.suffix.lower() in _SUFFIXES and not path.is_dir()):
+    if names_a_file(path) or (path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()):
         raise SettingsError(f"images go to a folder, {path} is the name of a file; name a folder")
     return make_folder(path)
 
@@ -206,7 +207,7 @@ def relative_to_common(paths: Sequence[str]) -> list[PurePath]:
 def _may_be_image(path: str) -> bool:
     """True if the suffix or the content of a file is that of an image. If only the suffix is, the
     reader reports the file."""
-    if os.path.splitext(path)[1].lower() in _SUFFIXES:
+    if os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES:
         return True
     try:
         with open(path, "rb") as file:

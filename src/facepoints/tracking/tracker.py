@@ -39,7 +39,7 @@ from facepoints.tracking.offline_smoothing import smooth_offline
 from facepoints.tracking.pose2d import SimilarityPose, fit_pose
 from facepoints.tracking.track import Track
 from facepoints.video.frame import Frame, VideoSource
-from facepoints.video.prefetch import prefetch
+from facepoints._util.prefetch import prefetch
 
 __all__ = ["FaceTracker", "track_video"]
 

@@ -1,0 +1,166 @@
+"""Parquet files of pictures: a column of paths or addresses, or of the bytes of image files.
+
+Bytes are a column of type binary, or the struct {bytes, path} of Hugging Face's data sets. Formats:
+https://parquet.apache.org/docs/, https://huggingface.co/docs/datasets/image_load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from facepoints.errors import DataError, FacepointsError, MissingExtraError
+from facepoints.sources import stores
+from facepoints.sources.columns import pick_column
+from facepoints.sources.lists import relative_to
+from facepoints.sources.parts import Part, Picture
+
+__all__ = ["divide", "holds_bytes", "rows_of"]
+
+_BUFFER = 1 << 20  # bytes of a column that are read at once
+_BATCH = 16  # rows of bytes that are in memory at once
+_PATHS = 8192  # rows of paths
+
+
+def divide(name: str, part_size: int, column: str | None) -> tuple[list[Part], str]:
+    """The parts of a Parquet file, and a text that changes with its content.
+
+    Paths are cut after `part_size` rows. Bytes keep row groups whole, as many as hold `part_size`
+    rows together, because a part of a row group cannot be read by itself.
+
+    Raises:
+        DataError: it is no Parquet file, is cut off, has no rows, or the column is not known.
+        MissingExtraError: facepoints[parquet] is not installed.
+    """
+    with _parquet(name) as file:
+        schema, metadata = file.schema_arrow, file.metadata
+        chosen = pick_column(_columns(schema, column), name, column)
+        groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+        sizes = [group.num_rows for group in groups]
+        state = repr([(g.num_rows, g.total_byte_size, g.column(0).file_offset) for g in groups])
+        whole = _is_bytes(schema.field(chosen).type)
+    if not sum(sizes):
+        raise DataError(f"{name} has no rows; expected one for each image")
+    ranges = _groups(sizes, part_size) if whole else _cuts(sum(sizes), part_size)
+    parts = [Part(0, "parquet", name, a, b, b - a, chosen) for a, b in ranges]
+    return parts, f"{chosen} {schema.field(chosen).type} {state}"
+
+
+def _cuts(rows: int, part_size: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, rows, part_size):
+        yield start, min(start + part_size, rows)
+
+
+def _groups(sizes: list[int], part_size: int) -> Iterator[tuple[int, int]]:
+    start = stop = 0
+    for size in sizes:
+        if stop > start and stop + size - start > part_size:
+            yield start, stop
+            start = stop
+        stop += size
+    if stop > start:
+        yield start, stop
+
+
+def _columns(schema: Any, wanted: str | None) -> list[str]:
+    """The columns that may hold pictures: those of bytes, or, if there is none, those of text."""
+    images = [field.name for field in schema if _is_bytes(field.type)]
+    texts = [field.name for field in schema if _is_text(field.type)]
+    if wanted is not None:
+        return [*images, *texts]
+    return images or texts
+
+
+def _is_bytes(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        inner = {field.name: field.type for field in kind}
+        return "bytes" in inner and _is_bytes(inner["bytes"])
+    binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+    return binary or types.is_fixed_size_binary(kind)
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+@contextmanager
+def _parquet(name: str) -> Iterator[Any]:
+    """An open Parquet file. Its errors become a DataError."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtraError("pyarrow", "parquet", f"reading {name}") from None
+    try:
+        with (
+            stores.open_file(name) as stream,
+            parquet.ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False) as file,
+        ):
+            yield file
+    except FacepointsError:
+        raise
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{name} should be a Parquet file and is not, or is cut off: {reason:.200}"
+        ) from error
+
+
+def holds_bytes(part: Part) -> bool:
+    """Whether the column of a part holds bytes rather than paths."""
+    with _parquet(part.source) as file:
+        return _is_bytes(file.schema_arrow.field(part.column).type)
+
+
+def rows_of(part: Part) -> Iterator[Picture]:
+    """The rows of a part: pictures with data or an error, or, without both, files by name.
+
+    Raises:
+        DataError, StoreError: the file cannot be read on.
+    """
+    folder = relative_to(part.source)
+    with _parquet(part.source) as file:
+        kind = file.schema_arrow.field(part.column).type
+        size = _BATCH if _is_bytes(kind) else _PATHS
+        first, groups = _groups_of(file.metadata, part.start, part.stop)
+        number = first
+        batches = file.iter_batches(size, groups, [part.column], use_threads=False)
+        for batch in batches:
+            if number + len(batch) > part.start and number < part.stop:
+                for at, value in enumerate(batch.column(0).to_pylist(), start=number):
+                    if part.start <= at < part.stop:
+                        yield _picture(value, f"{part.source}#{at}", folder)
+            number += len(batch)
+            if number >= part.stop:
+                return
+
+
+def _groups_of(metadata: Any, start: int, stop: int) -> tuple[int, list[int]]:
+    """The row groups of a range of rows, and the number of the first row of these."""
+    row, first, groups = 0, 0, []
+    for number in range(metadata.num_row_groups):
+        rows = metadata.row_group(number).num_rows
+        if row < stop and row + rows > start:
+            first = first if groups else row
+            groups.append(number)
+        row += rows
+    return first, groups
+
+
+def _picture(value: Any, name: str, folder: str) -> Picture:
+    path = ""
+    if isinstance(value, dict):
+        value, path = value.get("bytes"), value.get("path") or ""
+    if isinstance(value, bytes):
+        return Picture(name, value) if value else Picture(name, None, f"{name} is empty (0 bytes)")
+    path = value or path
+    if not path:
+        return Picture(name, None, f"{name} has no image and no path (null)")
+    return Picture(stores.join(folder, path), None)

@@ -1,0 +1,123 @@
+"""Reads the pictures of a part ahead, in threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from facepoints._util.prefetch import prefetch
+from facepoints.errors import DataError, SettingsError
+from facepoints.imaging.image_io import read_image_file
+from facepoints.sources import lists, parquet_rows, stores, tars
+from facepoints.sources.faults import AccessRefused, StoreError
+from facepoints.sources.parts import Part, Picture, unpack_names
+from facepoints.sources.suffixes import is_url
+
+__all__ = ["read_part"]
+
+_LOCAL_READERS = 2  # threads; a disk gains nothing by more
+_REMOTE_READERS = 16  # threads that wait for a store: an answer takes about 50 ms
+_AHEAD = 16  # pictures of an archive that wait
+
+
+def read_part(part: Part) -> Iterator[Picture]:
+    """The pictures of a part, in its order. Some are read ahead in threads.
+
+    A picture that cannot be read has an error instead of data. If the iterator is closed, the
+    threads stop.
+
+    Raises:
+        StoreError: the store cannot be read now, or refuses all of the part: it may be read later.
+        SettingsError: the part is a video.
+        MissingExtraError: a package is not installed.
+    """
+    if part.kind == "video":
+        raise SettingsError(f"{part.source} is a video, which is not read as pictures")
+    if part.kind == "error":
+        return iter([Picture(part.source, None, part.error)])
+    return _as_rows(part, _READERS[part.kind])
+
+
+def _as_rows(part: Part, read: Callable[[Part], Iterator[Picture]]) -> Iterator[Picture]:
+    """The pictures, and a damage of their file as the last of them."""
+    try:
+        yield from read(part)
+    except StoreError:
+        raise
+    except DataError as error:
+        yield Picture(part.source, None, str(error))
+
+
+def _of_names(part: Part) -> Iterator[Picture]:
+    return _read_ahead(Picture(name, None) for name in unpack_names(part.names))
+
+
+def _of_list(part: Part) -> Iterator[Picture]:
+    return _read_ahead(Picture(name, None) for name in lists.names_of(part))
+
+
+def _of_tar(part: Part) -> Iterator[Picture]:
+    return prefetch(tars.members_of(part.source), _AHEAD)
+
+
+def _of_parquet(part: Part) -> Iterator[Picture]:
+    if parquet_rows.holds_bytes(part):
+        return _read_ahead(prefetch(parquet_rows.rows_of(part), _AHEAD))
+    return _read_ahead(parquet_rows.rows_of(part))
+
+
+_READERS: dict[str, Callable[[Part], Iterator[Picture]]] = {
+    "files": _of_names,
+    "list": _of_list,
+    "tar": _of_tar,
+    "parquet": _of_parquet,
+}
+
+
+def _read_ahead(pictures: Iterable[Picture]) -> Iterator[Picture]:
+    """The pictures in their order. Threads read those that are only named.
+
+    Raises:
+        StoreError: a store cannot be read now, or refuses every picture.
+    """
+    pending: deque[tuple[Picture, Future[Picture] | None]] = deque()
+    refused: list[AccessRefused] = []
+    given = 0
+    remaining = iter(pictures)
+    with ThreadPoolExecutor(_REMOTE_READERS) as pool:
+        try:
+            while True:
+                for picture in remaining:
+                    named = picture.data is None and not picture.error
+                    future = pool.submit(_read, picture.name) if named else None
+                    pending.append((picture, future))
+                    most = _REMOTE_READERS if is_url(picture.name) else _LOCAL_READERS
+                    if len(pending) > 2 * most:
+                        break
+                if not pending:
+                    break
+                picture, future = pending.popleft()
+                try:
+                    yield picture if future is None else future.result()
+                except AccessRefused as error:
+                    refused.append(error)
+                    yield picture._replace(error=str(error))
+                given += 1
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if refused and len(refused) == given:
+        raise refused[0]
+
+
+def _read(name: str) -> Picture:
+    try:
+        if is_url(name):
+            data = stores.read_bytes(name, tars.MAX_BYTES)
+        else:
+            data = read_image_file(name, tars.MAX_BYTES)
+    except StoreError:
+        raise
+    except DataError as error:
+        return Picture(name, None, str(error))
+    return Picture(name, data) if data else Picture(name, None, f"{name} is empty (0 bytes)")

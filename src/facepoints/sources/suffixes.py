@@ -1,0 +1,69 @@
+"""Kinds of inputs by their names."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from facepoints.imaging.input_paths import IMAGE_SUFFIXES
+
+__all__ = ["FileKind", "file_kind", "has_braces", "is_stream", "is_url", "needs_parts", "url_path"]
+
+FileKind = Literal["picture", "tar", "parquet", "list", ""]
+
+_KINDS: dict[FileKind, tuple[str, ...]] = {
+    "tar": (
+        *(".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst"),
+        *(".tar.bz2", ".tbz2", ".tar.xz", ".txz"),
+    ),
+    "parquet": (".parquet",),
+    "list": (".txt", ".csv", ".tsv"),
+    "picture": tuple(IMAGE_SUFFIXES),
+}
+
+_STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh", "rist")
+"""Schemes of live video, which no store has."""
+
+
+def is_url(name: str) -> bool:
+    """True for an address with a scheme, such as ``s3://photos/a.jpg``."""
+    return "://" in name
+
+
+def is_stream(name: str) -> bool:
+    """True for the address of live video. An address of http and https is one, unless its path
+    has the suffix of a picture, an archive, a Parquet file or a list."""
+    scheme = name.partition("://")[0].lower()
+    if not is_url(name):
+        return False
+    return scheme in _STREAMS or (scheme in ("http", "https") and not file_kind(name))
+
+
+def url_path(name: str) -> str:
+    """A name without the query of an address of http, which may be its signature."""
+    if name[:8].lower().startswith(("http://", "https://")):
+        return urlsplit(name).path
+    return name
+
+
+def file_kind(name: str) -> FileKind:
+    """What a file is by its suffix; empty if it is nothing that is known here."""
+    lower = url_path(name).lower()
+    for kind, ends in _KINDS.items():
+        if lower.endswith(ends):
+            return kind
+    return ""
+
+
+def has_braces(name: str) -> bool:
+    """True for a pattern such as ``shard-{000..127}.tar``."""
+    before, _, rest = name.partition("{")
+    return "}" in rest and (".." in rest or "," in rest) and before != name
+
+
+def needs_parts(name: str) -> bool:
+    """True for an input that only `list_parts` can read: a list, an archive, a Parquet file, a
+    pattern with braces, or an address of a store."""
+    if is_url(name):
+        return not is_stream(name)
+    return has_braces(name) or file_kind(name) in ("tar", "parquet", "list")
