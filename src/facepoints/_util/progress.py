@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType
 from typing import Any
 
@@ -12,7 +13,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from facepoints._util.console import print_line
 from facepoints._util.text_files import escape_controls
 
-__all__ = ["ImageProgress", "StopRequest", "Stopped", "TrainingProgress"]
+__all__ = ["ImageProgress", "PartProgress", "StopRequest", "Stopped", "TrainingProgress"]
+
+_SECONDS = 30  # between two lines of progress in a log
 
 
 class Stopped(Exception):
@@ -147,3 +150,41 @@ class ImageProgress:
     def at(self, images: int, faces: int) -> None:
         """Show the number of images that are done and of faces in them."""
         self._bar.update(self._task, completed=images, faces=faces)
+
+
+class PartProgress:
+    """A progress bar of parts; without a terminal, a line twice a minute.
+
+    Args:
+        console: where to show it.
+        total: number of parts.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console, self._total = console, total
+        self._shown = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.completed} of {task.total} parts"),
+            BarColumn(),
+            TextColumn("{task.fields[counts]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=total, counts="")
+
+    def __enter__(self) -> PartProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+    def at(self, parts: int, images: int, faces: int) -> None:
+        """Show the number of parts that are done, and of images and faces in this run."""
+        counts = f"{images} images, {faces} faces"
+        self._bar.update(self._task, completed=parts, counts=counts)
+        if not self._console.is_terminal and time.monotonic() - self._shown > _SECONDS:
+            self._shown = time.monotonic()
+            print_line(self._console, f"{parts} of {self._total} parts; {counts}")

@@ -23,6 +23,7 @@ __all__ = [
     "Output",
     "Overwrite",
     "command_line",
+    "command_words",
     "model_files",
     "outputs",
     "people_files",
@@ -58,6 +59,11 @@ def command_line(words: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         _words.reset(token)
+
+
+def command_words() -> Sequence[str]:
+    """The words of the command that runs in this context, without the program's name."""
+    return _words.get()
 
 
 @contextmanager

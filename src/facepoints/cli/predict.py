@@ -19,6 +19,7 @@ from facepoints.cli.options import (
 )
 from facepoints.cli.output import ERR, note
 from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, outputs
+from facepoints.cli.predict_parts import PartOptions, predict_parts, wants_parts
 from facepoints.errors import DataError
 from facepoints.landmarks.known_sets import KNOWN_SETS
 
@@ -32,13 +33,15 @@ __all__ = ["FormatName", "predict"]
 _DEFAULT = PredictorOptions()
 _TRACKING = TrackingOptions()
 _VIDEO = VideoOptions()
+_PARTS = PartOptions()
 
 
 _ResultsPath = Annotated[
-    Path | None,
+    str | None,
     option(
         "Write the results to this .jsonl, .csv, .json (COCO keypoints), .parquet, .xml (dlib's "
-        "imglab) or .pts file, or to this folder of .pts files.",
+        "imglab) or .pts file, or to this folder of .pts files. A name that ends in /, or an "
+        "address such as s3://bucket/faces/, is a folder of parts.",
         metavar="PATH",
         default_text="default: JSON lines on standard output",
     ),
@@ -90,6 +93,7 @@ def predict(
     keep_formulas: KeepFormulas = False,
     options: Annotated[PredictorOptions, group("prediction")] = _DEFAULT,
     tracking: Annotated[TrackingOptions, group("video")] = _TRACKING,
+    parts: Annotated[PartOptions, group("parts")] = _PARTS,
 ) -> None:
     """Find faces and their landmarks in images, or track them through a video.
 
@@ -104,17 +108,22 @@ def predict(
     from facepoints.video.source import find_inputs
 
     want = None if landmarks is None else known_set(landmarks)
+    file = None if out is None else Path(out)
     config = TrackerConfig(smooth=tracking.smooth, detect_every=tracking.detect_every)
     with quiet_libraries(), formulas_kept(keep_formulas):
+        if wants_parts(inputs, out, format, parts):
+            assert out is not None
+            predict_parts(inputs, out, options, parts, want, config, format, overwrite)
+            return
         found = find_inputs(inputs, tracking.video, tracking.fps, results=draw)
         if found.passed_over:
             note(found.passed_over)
         if not found.videos:
             _predict_images(
-                options, found.images, inputs, out, draw, want, radius, overwrite, format
+                options, found.images, inputs, file, draw, want, radius, overwrite, format
             )
             return
-        _predict_videos(options, found.videos, out, draw, want, radius, config, overwrite, format)
+        _predict_videos(options, found.videos, file, draw, want, radius, config, overwrite, format)
 
 
 def _predict_images(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,18 @@ from facepoints._util import files
 from facepoints._util.memory import is_out_of_memory
 from facepoints.drawing import draw
 from facepoints.errors import DataError, DataWarning, WriteError
+from facepoints.imaging.decoding import decode
 from facepoints.imaging.image_io import decode_image
 from facepoints.imaging.image_writer import write_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.imaging.opencv_decoder import out_of_memory
 from facepoints.inference.predictor import Predictor
 from facepoints.results.records import FrameResult
+from facepoints.sources import Picture
 
-__all__ = ["ImageDrawings", "drawing_names", "predict_in_batches"]
+__all__ = ["ImageDrawings", "drawing_names", "predict_in_batches", "predict_pictures"]
+
+Item = TypeVar("Item")
 
 _READERS = 2  # threads that decode images while others are predicted
 _BATCH = 8  # images at most whose crops go through the model together
@@ -48,8 +52,21 @@ def predict_in_batches(predictor: Predictor, names: Sequence[str]) -> Iterator[l
     a result with an error. A `DataWarning` says what was left out of a file; it is issued for
     the first few files.
     """
+    yield from _predict_all(predictor, _batches(names, _read))
+
+
+def predict_pictures(
+    predictor: Predictor, pictures: Iterable[Picture]
+) -> Iterator[list[FrameResult]]:
+    """Predict the faces of pictures whose files are in memory; see `predict_in_batches`."""
+    yield from _predict_all(predictor, _batches(pictures, _decode))
+
+
+def _predict_all(
+    predictor: Predictor, batches: Iterable[list[_ImageFile]]
+) -> Iterator[list[FrameResult]]:
     noted = 0
-    for batch in _batches(names):
+    for batch in batches:
         for file in batch:
             if file.note:
                 noted += 1
@@ -94,16 +111,28 @@ def _read(name: str) -> _ImageFile:
         return _ImageFile(name, None, str(error))
 
 
-def _batches(names: Sequence[str]) -> Iterator[list[_ImageFile]]:
-    """Yield batches of image files in order, while threads read the next ones."""
+def _decode(picture: Picture) -> _ImageFile:
+    if picture.data is None:
+        return _ImageFile(picture.name, None, picture.error)
+    try:
+        image, note = decode(picture.data, picture.name)
+        return _ImageFile(picture.name, image, "", note)
+    except DataError as error:
+        return _ImageFile(picture.name, None, str(error))
+
+
+def _batches(
+    items: Iterable[Item], read: Callable[[Item], _ImageFile]
+) -> Iterator[list[_ImageFile]]:
+    """Yield batches of image files in order, while threads read the next ones with `read`."""
     batch: list[_ImageFile] = []
     pending: deque[Future[_ImageFile]] = deque()
-    remaining = iter(names)
+    remaining = iter(items)
     with ThreadPoolExecutor(_READERS) as pool:
         try:
             while True:
-                for name in remaining:
-                    pending.append(pool.submit(_read, name))
+                for item in remaining:
+                    pending.append(pool.submit(read, item))
                     if len(pending) > 2 * _READERS:
                         break
                 if not pending:

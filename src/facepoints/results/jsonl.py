@@ -13,11 +13,12 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.from_records import in_videos, result_from_record
 from facepoints.results.records import (
     FrameResult,
+    Record,
     RecordSource,
     json_line,
 )
 
-__all__ = ["iter_jsonl", "parse_line", "read_jsonl", "write_jsonl"]
+__all__ = ["iter_jsonl", "iter_jsonl_records", "parse_line", "read_jsonl", "write_jsonl"]
 
 
 def write_jsonl(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
@@ -47,12 +48,27 @@ def iter_jsonl(path: Path, fps: float | None = None) -> Iterator[FrameResult]:
     Raises:
         DataError: the file cannot be read, or a line is not one that `write_jsonl` writes.
     """
+    lines = _lines(path)
+    yield from in_videos((parse_line(line, at, fps, str(path)) for at, line in lines), path)
+
+
+def iter_jsonl_records(path: Path) -> Iterator[Record]:
+    """The records of a file, one after another. What they hold is not checked.
+
+    Raises:
+        DataError: the file cannot be read, or a line is not a JSON object.
+    """
+    for place, line in _lines(path):
+        yield _parse(line, place)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a file that are not blank, each with its place for messages."""
     try:
         with path.open(encoding="utf-8-sig") as file:
-            lines = ((n, line) for n, line in enumerate(file, start=1) if line.strip())
-            places = ((f"{path}, line {number}", line) for number, line in lines)
-            results = (parse_line(line, place, fps, str(path)) for place, line in places)
-            yield from in_videos(results, path)
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield f"{path}, line {number}", line
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -65,10 +81,16 @@ def parse_line(line: str, place: str, fps: float | None, video: str) -> FrameRes
     Raises:
         DataError: it is not a line that `write_jsonl` writes.
     """
+    return result_from_record(_parse(line, place), place, fps, video)
+
+
+def _parse(line: str, place: str) -> Record:
     try:
         record = json.loads(line)
+        if not isinstance(record, dict):
+            raise ValueError(f"{type(record).__name__}")
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{place}: expected a line written by facepoints predict, got another ({error!r:.80})"
         ) from error
-    return result_from_record(record, place, fps, video)
+    return record
