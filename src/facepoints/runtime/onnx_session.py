@@ -196,6 +196,14 @@ class SharedSession:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
         self._together = self._parts = None
 
+    def with_bytes(self, threads: int | None) -> tuple[type[SharedSession], tuple[Any, ...]]:
+        """The parts of a pickle that another machine can open, where the file may not exist.
+
+        Args:
+            threads: processor threads of the session there. None: all.
+        """
+        return SharedSession, (self._data, self._path, self._device, threads)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> SharedSession:
         return self
 
