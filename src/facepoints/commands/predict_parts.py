@@ -71,6 +71,18 @@ class PartsReport(Report):
         self.failed.append(part)
         self.failure = self.failure or str(error)
 
+    @property
+    def all_done(self) -> int:
+        """Number of parts that are done, also by earlier runs."""
+        assert self.prepared is not None
+        return self.done + self.prepared.chosen - len(self.prepared.missing)
+
+    def so_far(self) -> str:
+        """What an interrupted run leaves behind."""
+        assert self.prepared is not None
+        chosen = count_noun(self.prepared.chosen, "part")
+        return f"{self.all_done} of {chosen} are done and stay in {self.prepared.job.folder}"
+
     def summary(self) -> str:
         """The closing line of the command."""
         if self.prepared is None:
@@ -184,7 +196,7 @@ def predict_parts(
     with StopRequest() as stop, PartProgress(console, prepared.chosen) as bar:
 
         def show(part: PartReport) -> None:
-            bar.at(_done(report), report.images + part.images, report.faces + part.faces)
+            bar.at(report.all_done, report.images + part.images, report.faces + part.faces)
             if stop.asked:
                 raise Stopped
 
@@ -198,23 +210,11 @@ def predict_parts(
                 report.fail(part.number, error)
                 print_line(console, f"part {part.number} could not be read: {error}")
             except Stopped:
-                raise Stopped(f"stopped: {_so_far(report)}; the same command goes on") from None
+                raise Stopped(f"stopped: {report.so_far()}; the same command goes on") from None
             except WriteError as error:
-                raise WriteError(f"{error}; {_so_far(report)}") from error
-            bar.at(_done(report), report.images, report.faces)
+                raise WriteError(f"{error}; {report.so_far()}") from error
+            bar.at(report.all_done, report.images, report.faces)
             if stop.asked and part is not prepared.missing[-1]:
-                raise Stopped(f"stopped: {_so_far(report)}; the same command goes on")
+                raise Stopped(f"stopped: {report.so_far()}; the same command goes on")
     report.seconds = time.monotonic() - started
     return report
-
-
-def _done(report: PartsReport) -> int:
-    """Number of parts that are done, also by earlier runs."""
-    assert report.prepared is not None
-    return report.done + report.prepared.chosen - len(report.prepared.missing)
-
-
-def _so_far(report: PartsReport) -> str:
-    assert report.prepared is not None
-    chosen = count_noun(report.prepared.chosen, "part")
-    return f"{_done(report)} of {chosen} are done and stay in {report.prepared.job.folder}"
