@@ -62,7 +62,7 @@ from facepoints.training.allocator import keep_freed_memory
 from facepoints.training.augment import Augment, augment
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.losses import LOSSES, masked_loss
-from facepoints.training.member_trainer import precision_of
+from facepoints.training.steps import precision_of
 
 SIZE = 96
 BIGGER = 110

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from facepoints._util.files import write_text
 from facepoints._util.progress import Stopped, StopRequest, TrainingProgress
@@ -24,35 +23,24 @@ from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import RunError, SettingsError
-from facepoints.models.networks import KeypointModel, RawOutput, build_model
+from facepoints.models.networks import KeypointModel, build_model
 from facepoints.models.run import Run
-from facepoints.training.batches import Batch, Batches, DeviceFaces, seed_of
+from facepoints.training.batches import Batches, DeviceFaces, seed_of
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.initialization import init_from_run
-from facepoints.training.losses import LOSSES, masked_loss, masked_mean
 from facepoints.training.run_folder import CHECKPOINT
 from facepoints.training.settings import TrainSettings
+from facepoints.training.steps import EagerStep, GraphStep
 from facepoints.training.train_state import TrainState, write_checkpoint
 from facepoints.training.validation import measure_mirror_bias, validation_rmse
 
-__all__ = ["MemberTrainer", "precision_of"]
+__all__ = ["MemberTrainer"]
 
 CHECKPOINT_SECONDS = 20.0
 """Time between checkpoints."""
 
 PROGRESS_SECONDS = 0.5
 """Time between updates of the progress display."""
-
-FACE_SCORE_WEIGHT = 0.1
-"""Weight of the face score's cross entropy beside the loss of the points."""
-
-VISIBILITY_WEIGHT = 0.2
-"""Weight of the visibility's cross entropy beside the loss of the points."""
-
-ANNOTATOR_WEIGHT = 0.05
-"""Weight of the annotator's cross entropy beside the loss of the points."""
-
-MAX_GRADIENT_NORM = 5.0
 
 BIAS_ROWS = 2048
 """Maximum number of training rows that the mirror bias is estimated on."""
@@ -73,6 +61,7 @@ class MemberTrainer:
         part: name of the plan's part that the member is for.
         annotators: number of annotators whose bias is learned, the marking schemes of `rows`; 0:
             no bias is learned.
+        uses_graph: take the steps as a CUDA graph (`steps.GraphStep`); one process on a GPU.
 
     Raises:
         SettingsError: too few rows for a step, images too small for the network, or a run
@@ -90,6 +79,7 @@ class MemberTrainer:
         start: Run | None = None,
         part: str = "",
         annotators: int = 0,
+        uses_graph: bool = False,
     ) -> None:
         self.number, self.settings, self.ctx = number, settings, ctx
         cropped = center_crop(rows, settings.input_size)
@@ -105,7 +95,8 @@ class MemberTrainer:
         model.to(ctx.device)
         # Convolutions are faster in this layout. PyTorch's own types lack the signature.
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.state = TrainState(model, settings.weight_decay, settings.ema)
+        self.uses_graph = uses_graph
+        self.state = TrainState(model, settings.weight_decay, settings.ema, in_graph=uses_graph)
         if start is not None:
             self.estimate_mirror_bias(self.state.model, self.state.average)
         self.elapsed = 0.0
@@ -130,7 +121,8 @@ class MemberTrainer:
             SettingsError: the loss is not finite.
         """
         state, settings, ctx = self.state, self.settings, self.ctx
-        model = ctx.wrap_ddp(state.model)
+        make_step = GraphStep if self.uses_graph else EagerStep
+        take_step = make_step(state, ctx.wrap_ddp(state.model), settings, ctx)
         reported = saved = time.monotonic()
         begin = reported - self.elapsed
         done = ctx.broadcast(self._fraction_done(self.elapsed))
@@ -140,15 +132,9 @@ class MemberTrainer:
             torch.manual_seed(seed)  # dropout
             batch = self.batches.draw(epoch, step, seed, state.model.mirror_bias)
             state.set_learning_rate(settings.max_learning_rate * _schedule(done, settings.schedule))
-            state.model.train()
-            with precision_of(ctx.device, settings.precision):
-                output = model(batch.images)
-            objective, value = _loss(settings.loss, output, batch, ctx)
-            state.optimizer.zero_grad(set_to_none=True)
-            objective.backward()
-            torch.nn.utils.clip_grad_norm_(state.model.parameters(), MAX_GRADIENT_NORM)
-            state.optimizer.step()
-            state.loss_sum += value
+            if not state.model.training:
+                state.model.train()
+            take_step(batch)
             state.update_ema()
             now = time.monotonic()
             self.elapsed = now - begin
@@ -191,7 +177,7 @@ class MemberTrainer:
             "step": state.step,
             "seconds": round(self.elapsed, 2),
             "train_loss": round(loss, 6),
-            "learning_rate": state.optimizer.param_groups[0]["lr"],
+            "learning_rate": float(state.optimizer.param_groups[0]["lr"]),
         }
         state.loss_sum.zero_()
         if epoch & (epoch - 1) == 0:  # after 1, 2, 4, 8, ... epochs
@@ -278,47 +264,6 @@ def _schedule(done: float, kind: str) -> float:
     if done < 0.1:
         return 0.04 + 0.96 * done / 0.1
     return 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9)) + 1e-4
-
-
-def precision_of(device: torch.device, wanted: str) -> torch.autocast:
-    """Context for the forward pass: bfloat16 where the device computes with it, unless `wanted`
-    is "float32". Elsewhere float32 is faster."""
-    if wanted == "float32":
-        enabled = False
-    elif device.type == "cuda":
-        enabled = torch.cuda.is_bf16_supported()
-    else:
-        # On a CPU with bfloat16 instructions a step is up to 1.4 times as fast (throughput.py).
-        # The check is not part of PyTorch's public API.
-        has = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-        enabled = device.type == "cpu" and has is not None and has()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
-
-
-def _loss(
-    name: str, output: RawOutput, batch: Batch, ctx: DistributedContext
-) -> tuple[Tensor, Tensor]:
-    """Scalar to differentiate, and the loss of the points over all processes.
-
-    Images without a face count for the face score only.
-    """
-    faces = len(batch.points)
-    of_faces = output.first(faces)
-    objective, value = masked_loss(LOSSES[name], of_faces, batch.points, batch.labelled, ctx)
-    if len(output.score) > faces:
-        is_face = torch.zeros_like(output.score)
-        is_face[:faces] = 1
-        score_loss = functional.binary_cross_entropy(output.score, is_face)
-        objective = objective + FACE_SCORE_WEIGHT * score_loss
-    if of_faces.visible is not None and batch.visibility is not None:
-        known = batch.visibility >= 0
-        target = (batch.visibility > 0).to(of_faces.visible.dtype)
-        errors = functional.binary_cross_entropy(of_faces.visible, target, reduction="none")
-        objective = objective + VISIBILITY_WEIGHT * masked_mean(errors, known)
-    if of_faces.annotator is not None:
-        annotator_loss = functional.cross_entropy(of_faces.annotator, batch.scheme)
-        objective = objective + ANNOTATOR_WEIGHT * annotator_loss
-    return objective, value
 
 
 def _remaining(done: float, elapsed: float) -> float | None:

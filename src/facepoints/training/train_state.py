@@ -35,6 +35,8 @@ class TrainState:
             on weights of two or more dimensions; 0 makes it Adam.
         ema: decay of the moving average per step, [0, 1); 0 switches it off. The decay is
             lower in the first steps, so that the average forgets the initial weights.
+        in_graph: make an optimizer that a CUDA graph can hold: its learning rate is a tensor on
+            the GPU.
 
     Attributes:
         average: model with the averaged weights; `model` itself without averaging.
@@ -44,7 +46,9 @@ class TrainState:
         best_rmse: that RMSE, pixels.
     """
 
-    def __init__(self, model: KeypointModel, weight_decay: float, ema: float) -> None:
+    def __init__(
+        self, model: KeypointModel, weight_decay: float, ema: float, *, in_graph: bool = False
+    ) -> None:
         self.model = model
         self.ema = ema
         self.average = copy.deepcopy(model).eval() if ema else model
@@ -54,16 +58,22 @@ class TrainState:
             {"params": decayed, "weight_decay": weight_decay},
             {"params": plain, "weight_decay": 0.0},
         ]
-        self.optimizer = torch.optim.AdamW([g for g in groups if g["params"]], fused=True)
+        device = model.mean.device
+        rate = torch.tensor(1e-3, device=device) if in_graph else 1e-3
+        groups = [g for g in groups if g["params"]]
+        self.optimizer = torch.optim.AdamW(groups, rate, fused=True, capturable=in_graph)
         self.step = 0
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=model.mean.device)
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self.best: dict[str, Tensor] = {}
         self.best_rmse = float("inf")
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of the next step."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
     @torch.no_grad()
     def update_ema(self) -> None:
