@@ -16,6 +16,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("words that all share", ("landmarks",)),
     ("files of models and images", ("runtime",)),
     ("files of models and images", ("imaging",)),
+    ("what is predicted at scale", ("sources",)),
     ("labeled faces", ("datasets",)),
     ("faces and frames", ("detection", "video")),
     ("from image to points", ("inference",)),

@@ -141,16 +141,20 @@ def is_past_end(error: BaseException) -> bool:
     return any(_status_of(one) == 416 or "invalidrange" in _code_of(one) for one in _chain(error))
 
 
-def reason_of(error: BaseException) -> str:
-    """What an error says, on one line."""
-    text = (isinstance(error, OSError) and error.strerror) or str(error)
-    text = " ".join(str(text).split()).rstrip(".")
-    return f"{text:.200}" or type(error).__name__
+def reason_of(error: BaseException, name: str = "") -> str:
+    """What an error of a file says, on one line; what its cause says, if it only repeats the
+    file's name."""
+    for one in list(_chain(error))[::-1]:
+        text = (isinstance(one, OSError) and one.strerror) or str(one)
+        text = " ".join(str(text).split()).rstrip(".")
+        if text and text not in name:
+            return text if len(text) <= 200 else f"{text[:200]}..."
+    return type(error).__name__
 
 
 def fault_of(error: BaseException, name: str, tries: int = 1) -> DataError:
     """The error for a file or folder that could not be read."""
-    kind, reason = fault_kind(error), reason_of(error)
+    kind, reason = fault_kind(error), reason_of(error, name)
     if kind == "missing":
         if "bucket" in reason.lower():
             return MissingFile(f"could not read {name}: {reason}")
@@ -168,7 +172,7 @@ def fault_of(error: BaseException, name: str, tries: int = 1) -> DataError:
 
 def write_fault_of(error: BaseException, name: str, tries: int = 1) -> WriteError:
     """The error for a file that could not be written."""
-    kind, reason = fault_kind(error), reason_of(error)
+    kind, reason = fault_kind(error), reason_of(error, name)
     if kind == "temporary":
         again = "run the same command again later"
         return WriteError(f"could not write {name} after {tries} tries: {reason}; {again}")
