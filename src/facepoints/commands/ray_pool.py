@@ -10,11 +10,12 @@ import importlib
 import io
 import os
 import pickle
+import signal
 import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -49,7 +50,7 @@ def import_ray() -> Any:
 
 
 @contextmanager
-def connected(address: str, *, cores: int, gpus: int = 0) -> Iterator[Any]:
+def connected(address: str, *, cores: int, gpu: bool = False) -> Iterator[Any]:
     """The package ray, connected to a cluster.
 
     Nothing that Ray prints reaches the console.
@@ -58,7 +59,7 @@ def connected(address: str, *, cores: int, gpus: int = 0) -> Iterator[Any]:
         address: "local" starts Ray on this machine, and ends it with the context. "auto" is the
             cluster that this machine is part of. HOST:PORT and ray://HOST:PORT name one.
         cores: processors that a local Ray may use.
-        gpus: GPUs that a local Ray may use.
+        gpu: a local Ray may use the GPUs of this machine.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -68,13 +69,14 @@ def connected(address: str, *, cores: int, gpus: int = 0) -> Iterator[Any]:
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     with tempfile.TemporaryDirectory(prefix="fp", ignore_cleanup_errors=True) as folder:
         if address == LOCAL:
-            options |= {"num_cpus": cores, "num_gpus": gpus, "include_dashboard": False}
+            options |= {"num_cpus": cores, "num_gpus": None if gpu else 0}
             options |= {"object_store_memory": _OBJECT_STORE, "_temp_dir": folder}
+            options |= {"include_dashboard": False}
         else:
             options["address"] = address
         with redirect_stdout(io.StringIO()):
             try:
-                ray.init(**options, configure_logging=False)
+                _start(ray, options)
             except Exception as error:
                 ray.shutdown()
                 raise SettingsError(
@@ -85,6 +87,16 @@ def connected(address: str, *, cores: int, gpus: int = 0) -> Iterator[Any]:
                 yield ray
             finally:
                 ray.shutdown()
+
+
+def _start(ray: Any, options: dict[str, Any]) -> None:
+    """Call `ray.init` without its words on the console and its handlers of signals."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with redirect_stderr(io.StringIO()):
+        ray.init(**options, configure_logging=False)
+    with suppress(ValueError):  # not in the main thread, where Ray sets none either
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @dataclass(eq=False)
