@@ -1,6 +1,7 @@
 """Train the built-in landmark model: 70 points of a face, their visibility, and a face score.
 
     python recipes/points.py --data DATA --out build/points           # resumable: same command
+    python recipes/points.py --data DATA --student build/students/NAME.pt    # trained on a GPU
 
 DATA contains the sets of `points_data.SETS` and `held-out.txt`, the names of the people in the
 test set, who are not used here. The run is written to OUT and, with --install, to the package
@@ -34,24 +35,29 @@ Differences from `facepoints train` with its defaults:
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import torch
 import tyro
 from annotator_offsets import refit_annotator_bias
 from as_used import as_predicted, install, nme
 from points_data import SETS, Material, material
+from points_on_gpu import BATCH, EMA, RATE, WEIGHT_DECAY
 from radius_gain import calibrate_by_features, coverage
 from rich.console import Console
 from without_face import VIEW
 
 import facepoints
+from facepoints import weights
+from facepoints._util import files
 from facepoints.datasets.combine import concatenate
 from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import FacepointsError
-from facepoints.models.run import Run
+from facepoints.models.networks import build_model
+from facepoints.models.run import Run, read_header, save_run, save_weights
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
 
@@ -81,6 +87,8 @@ class Recipe:
     """Random seed. The same seed gives the same training."""
     not_calibrated_on: tuple[str, ...] = ()
     """Sets whose validation people do not count for the radii: the initial weights know them."""
+    student: Path | None = None
+    """Weights of points_on_gpu.py, a .pt file, which replace both parts of the training."""
     install: bool = False
     """Write the run to the package (src/facepoints/weights)."""
 
@@ -130,10 +138,43 @@ def train_parts(recipe: Recipe, given: Material, console: Console) -> None:
     learn(given, 1, recipe.out, second_part, console)
 
 
+def run_of_student(file: Path, out: Path, given: Material) -> None:
+    """Write weights of `points_on_gpu.py` as a run. What the run says of points and crops is that
+    of the shipped run, whose training data are the same."""
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    widths = [
+        len(state[f"backbone.{layer}.weight"])
+        for layer in ("stem.0", "quarter.0.body.0", "eighth.0.body.0", "sixteenth.0.body.0")
+    ]
+    header = read_header(weights.POINTS_RUN)
+    (member,) = header["members"]
+    member.pop("has_scale_gain", None)
+    member |= {"widths": widths, "rows": len(rows_of(given, 0)), "file": "weights/0.safetensors"}
+    header.pop("start", None)
+    settings = TrainSettings(
+        init="random", missing="mask", augment="settle", batch=BATCH, learning_rate=RATE,
+        weight_decay=WEIGHT_DECAY, ema=EMA, input_size=VIEW, keep="last", validation=0, seed=0,
+        device="cuda",
+    )  # fmt: skip
+    header["settings"] = asdict(settings)
+    header["data"] = {"names": list(SETS), "rows": member["rows"], "digest": ""}
+    model = build_model(
+        "heatnet", len(header["landmarks"]["names"]), (VIEW, VIEW), 0.0, 1.0, True,
+        int(member["annotators"]), True, widths=widths,
+    )  # fmt: skip
+    model.load_state_dict(state)
+    save_weights(out / member["file"], model)
+    files.write_text(out / "metrics.jsonl", "")
+    save_run(out, header)
+
+
 def main(recipe: Recipe) -> None:
     console = Console()
     given = material(recipe.data, sibling(recipe.out, "morphs"), recipe.seed)
-    train_parts(recipe, given, console)
+    if recipe.student is None:
+        train_parts(recipe, given, console)
+    else:
+        run_of_student(recipe.student, recipe.out, given)
     refit_annotator_bias(recipe.out, {name: given.rows[name] for name in REFITTED})
     run = Run.load(recipe.out)
     held = {}

@@ -262,10 +262,15 @@ def acting(faces: Faces, seed: int) -> Faces:
 
 
 def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
-    """Made faces as rows of the set that they were made from; pupils are not labeled."""
+    """Made faces as rows of the set that they were made from; pupils are not labeled.
+
+    Their points are as visible as those of labeled faces, so that an open mouth is not taken for
+    a hidden one.
+    """
     count = len(faces.images)
     labelled = np.ones(faces.points.shape[:2], dtype=bool)
     labelled[:, 68:] = False
+    _, yaw = fit_heads_to(faces.points[:, :68], labelled[:, :68])
     return Samples(
         images=faces.images,
         points=np.where(labelled[..., None], faces.points, 0).astype(np.float32),
@@ -275,6 +280,7 @@ def as_rows(faces: Faces, like: Samples, name: str) -> Samples:
         names=np.array([f"{name}-{n}" for n in range(count)]),
         scheme=np.zeros(count, dtype=np.int16),
         schemes=like.schemes,
+        visibility=visible_points(labelled, yaw),
     )
 
 
@@ -333,19 +339,20 @@ def mean_shape_of(sets: dict[str, LabeledSet]) -> NDArray[np.float64]:
     return procrustes.mean_shape(points, use, OPENPOSE_70)
 
 
-def material(data: Path, folder: Path, seed: int) -> Material:
-    """Make all training data from the folder of the data sets; morphs are kept in `folder`."""
+def material(data: Path, folder: Path, seed: int, morph_sets: int = MORPH_SETS) -> Material:
+    """Make all training data from the folder of the data sets, with so many sets of morphs; these
+    are kept in `folder`."""
     sets = read_sets(data, seed)
     shape = mean_shape_of(sets)
     training = {name: given.part(held=False) for name, given in sets.items()}
     held = {name: given.part(held=True) for name, given in sets.items()}
     rows = {name: crops_of(given, shape, WIDE, FACE) for name, given in training.items()}
     files.make_folder(folder)
-    made: list[list[Samples]] = [[] for _ in range(MORPH_SETS)]
+    made: list[list[Samples]] = [[] for _ in range(morph_sets)]
     for name in MORPHED:
         faces = full_faces(training[name], shape)
         settings = (seed, MORPHS, BENT, MIXED, PATCHED, BLOB, SEAM, CLOSED, GAPE)
-        for number in range(MORPH_SETS):
+        for number in range(morph_sets):
 
             def make(faces: Faces = faces, number: int = number) -> Faces:
                 rng = np.random.default_rng((seed, number))

@@ -173,6 +173,7 @@ def _add_gain(folder: Path, weight: Tensor, bias: float) -> None:
     model = build_model(
         entry["network"], before.points, before.size, 0.0, 1.0, before.has_face_score,
         int(entry["annotators"]), before.has_visibility, has_scale_gain=True,
+        widths=entry.get("widths"),
     )  # fmt: skip
     model.load_state_dict(before.state_dict(), strict=False)
     assert isinstance(model.backbone, HeatNet)

@@ -122,6 +122,7 @@ class Run:
                     annotators=_whole(entry.get("annotators", 0), 0, _LARGEST),
                     has_visibility=bool(entry.get("has_visibility", False)),
                     has_scale_gain=bool(entry.get("has_scale_gain", False)),
+                    widths=[_whole(width, 1, _LARGEST) for width in entry.get("widths", ())],
                 )
                 _load_weights(model, _inside(folder, entry["file"]))
                 model.eval().to(device)

@@ -18,7 +18,7 @@ A new network needs:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from torch import nn
@@ -62,6 +62,7 @@ class BackboneBuilder(Protocol):
         annotators: int = 0,
         has_visibility: bool = False,
         has_scale_gain: bool = False,
+        widths: Sequence[int] | None = None,
     ) -> nn.Module: ...
 
 
@@ -77,11 +78,12 @@ def _points_only(
         annotators: int = 0,
         has_visibility: bool = False,
         has_scale_gain: bool = False,
+        widths: Sequence[int] | None = None,
     ) -> nn.Module:
-        if has_face_score or annotators or has_visibility or has_scale_gain:
+        if has_face_score or annotators or has_visibility or has_scale_gain or widths:
             raise SettingsError(
                 f"'{network}' predicts points only: no face score, no visibility, no annotator "
-                f"bias; leave out the images without a face, or choose heatnet"
+                f"bias, one width; leave out the images without a face, or choose heatnet"
             )
         return build(points, size)
 
@@ -109,6 +111,7 @@ def build_model(
     annotators: int = 0,
     has_visibility: bool = False,
     has_scale_gain: bool = False,
+    widths: Sequence[int] | None = None,
 ) -> KeypointModel:
     """A new model with random weights.
 
@@ -123,6 +126,7 @@ def build_model(
             correction (heatnet only).
         has_visibility: also predict whether each point is visible (heatnet only).
         has_scale_gain: multiply the scales of a face by a predicted factor (heatnet only).
+        widths: channels at strides 2, 4, 8 and 16 (heatnet only); None: `heatnet.WIDTHS`.
 
     Raises:
         SettingsError: the network is unknown, predicts points only but more is wanted, or needs
@@ -133,6 +137,6 @@ def build_model(
     if points < 1:
         raise SettingsError(f"a network needs at least 1 point to predict, got {points}")
     backbone = NETWORKS[network](
-        points, size, has_face_score, annotators, has_visibility, has_scale_gain
+        points, size, has_face_score, annotators, has_visibility, has_scale_gain, widths
     )
     return KeypointModel(backbone, points, size, mean, std)

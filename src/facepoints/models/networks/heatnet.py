@@ -11,6 +11,8 @@ the heatmap's standard deviation and the features under the point.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,9 +21,10 @@ from facepoints.errors import SettingsError
 from facepoints.models.networks.annotator_bias import AnnotatorBias
 from facepoints.models.networks.layers import BackboneOutput, full_precision
 
-__all__ = ["HeatNet", "heatnet"]
+__all__ = ["WIDTHS", "HeatNet", "heatnet"]
 
-_WIDTHS = (16, 32, 64, 128)  # channels at strides 2, 4, 8 and 16
+WIDTHS = (16, 32, 64, 128)
+"""Channels at strides 2, 4, 8 and 16."""
 
 SMALLEST_SIDE = 32
 """Smallest side of an image, in pixels. With less, the deepest feature map would have fewer than
@@ -93,6 +96,7 @@ class HeatNet(nn.Module):
         has_visibility: also predict whether each point is visible.
         has_scale_gain: multiply all scales of a face by a factor that is predicted from its
             features; see `recipes/radius_gain.py`.
+        widths: channels at strides 2, 4, 8 and 16.
     """
 
     def __init__(
@@ -102,10 +106,11 @@ class HeatNet(nn.Module):
         annotators: int = 0,
         has_visibility: bool = False,
         has_scale_gain: bool = False,
+        widths: tuple[int, int, int, int] = WIDTHS,
     ) -> None:
         super().__init__()
-        stem, quarter, eighth, sixteenth = _WIDTHS
-        self.points = points
+        stem, quarter, eighth, sixteenth = widths
+        self.points, self.widths = points, widths
         self.stem = _conv(1, stem, 5, 2)
         self.quarter = nn.Sequential(_Residual(stem, quarter, 2), _Residual(quarter, quarter))
         self.eighth = nn.Sequential(_Residual(quarter, eighth, 2), _Residual(eighth, eighth))
@@ -185,8 +190,10 @@ def heatnet(
     annotators: int = 0,
     has_visibility: bool = False,
     has_scale_gain: bool = False,
+    widths: Sequence[int] | None = None,
 ) -> nn.Module:
-    """A `HeatNet` for images of `size` (H, W), at least 32 pixels a side.
+    """A `HeatNet` for images of `size` (H, W), at least 32 pixels a side. `widths`: its channels;
+    None: `WIDTHS`.
 
     Raises:
         SettingsError: a side is under 32 pixels.
@@ -196,4 +203,8 @@ def heatnet(
             f"heatnet needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"got {size[1]}x{size[0]}; choose a larger size or another network"
         )
-    return HeatNet(points, has_face_score, annotators, has_visibility, has_scale_gain)
+    stem, quarter, eighth, sixteenth = widths or WIDTHS
+    return HeatNet(
+        points, has_face_score, annotators, has_visibility, has_scale_gain,
+        (stem, quarter, eighth, sixteenth),
+    )  # fmt: skip
