@@ -20,7 +20,7 @@ PAGE = Path(__file__).parent / "reference" / "cli.md"
 WIDTH = 80
 
 COMMANDS = {
-    "Find and measure": ("predict", "measure", "align", "blur"),
+    "Find and measure": ("predict", "merge", "measure", "align", "blur"),
     "Serve": ("serve",),
     "Label": ("label", "audit"),
     "Train": ("train", "evaluate", "compare", "adapt", "export", "submit"),

@@ -56,8 +56,8 @@ def load(
         min_score: minimum score of a face, [0, 1]. Larger: fewer false faces, more missed ones.
         any_angle: also detect faces that lie on their side or are upside down. The detector
             then runs four times per image.
-        threads: processor threads for the landmark model, from 1 to 256 (or to the number of
-            processors). None: all.
+        threads: processor threads for the landmark model and the built-in detector, from 1 to 256
+            (or to the number of processors). None: all.
         crop_config: settings of the refinement of crops; None: the defaults.
         eye_closure: also predict the probability that each eye is closed
             (`Face.eye_closure`). It takes some 0.2 ms per face.
@@ -81,7 +81,7 @@ def load(
         )
     if crop_config is not None and not isinstance(crop_config, CropConfig):
         raise SettingsError(f"crop_config is a CropConfig, got {type(crop_config).__name__}")
-    face_detector = make_detector(detector) if isinstance(detector, str) else detector
+    face_detector = make_detector(detector, threads) if isinstance(detector, str) else detector
     landmark_model = LandmarkModel.load(model, device, threads)
     return FaceModel(
         landmark_model,

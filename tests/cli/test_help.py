@@ -10,7 +10,18 @@ import pytest
 from facepoints.cli.main import main
 from facepoints.results.formats import FORMATS
 
-COMMANDS = ["predict", "measure", "align", "blur", "serve", "label", "audit", "train", "evaluate"]
+COMMANDS = [
+    "predict",
+    "merge",
+    "measure",
+    "align",
+    "blur",
+    "serve",
+    "label",
+    "audit",
+    "train",
+    "evaluate",
+]
 COMMANDS += ["compare", "adapt", "export", "submit", "convert", "show", "synthetic", "info"]
 
 DIFFER = {

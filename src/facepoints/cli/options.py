@@ -171,8 +171,8 @@ class PredictorOptions:
         """The files that these options name, which no output may replace."""
         return [*model_files(self.model), *detector_files(self.detector)]
 
-    def load(self, *, symmetric: bool = False) -> FaceModel:
-        """The model that these options name. `symmetric`: as for `facepoints.load`."""
+    def load(self, *, symmetric: bool = False, threads: int | None = None) -> FaceModel:
+        """The model that these options name. `symmetric`, `threads`: as for `facepoints.load`."""
         from facepoints.api import load
 
         return load(
@@ -182,6 +182,7 @@ class PredictorOptions:
             min_score=self.min_score,
             any_angle=self.any_angle,
             symmetric=symmetric,
+            threads=threads,
         )
 
 

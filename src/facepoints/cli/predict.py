@@ -19,8 +19,8 @@ from facepoints.cli.options import (
 )
 from facepoints.cli.output import ERR, note
 from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, outputs
-from facepoints.cli.predict_parts import PartOptions, predict_parts, wants_parts
-from facepoints.errors import DataError
+from facepoints.cli.predict_parts import PartOptions, PartsCommand, used_threads, wants_parts
+from facepoints.errors import DataError, SettingsError
 from facepoints.landmarks.known_sets import KNOWN_SETS
 
 if TYPE_CHECKING:
@@ -110,24 +110,39 @@ def predict(
     want = None if landmarks is None else known_set(landmarks)
     file = None if out is None else Path(out)
     config = TrackerConfig(smooth=tracking.smooth, detect_every=tracking.detect_every)
-    with quiet_libraries(), formulas_kept(keep_formulas):
+    with quiet_libraries(), formulas_kept(keep_formulas), used_threads(parts.threads):
         if wants_parts(inputs, out, format, parts):
-            assert out is not None
-            predict_parts(inputs, out, options, parts, want, config, format, overwrite)
+            _check_for_parts(draw, tracking)
+            command = PartsCommand(inputs, options, parts, want, config, format, overwrite)
+            command.run(out)
             return
         found = find_inputs(inputs, tracking.video, tracking.fps, results=draw)
         if found.passed_over:
             note(found.passed_over)
         if not found.videos:
             _predict_images(
-                options, found.images, inputs, file, draw, want, radius, overwrite, format
+                options, parts, found.images, inputs, file, draw, want, radius, overwrite, format
             )
             return
-        _predict_videos(options, found.videos, file, draw, want, radius, config, overwrite, format)
+        _predict_videos(
+            options, parts, found.videos, file, draw, want, radius, config, overwrite, format
+        )
+
+
+def _check_for_parts(draw: Path | None, tracking: TrackingOptions) -> None:
+    """Refuse what parts do not have. Raises SettingsError."""
+    if draw is not None:
+        raise SettingsError(
+            "drawings are of image files and videos on this machine; leave --draw out for lists, "
+            "archives, tables, addresses and folders of parts"
+        )
+    if tracking.video:
+        raise SettingsError("--video makes one video of images, which is not divided into parts")
 
 
 def _predict_images(
     options: PredictorOptions,
+    parts: PartOptions,
     images: Sequence[str],
     inputs: Inputs,
     out: Path | None,
@@ -144,7 +159,7 @@ def _predict_images(
     inputs_read = [*images, *options.files()]
     with outputs(results_output(out, format), drawings, inputs=inputs_read, overwrite=overwrite):
         report = predict_images(
-            options.load(),
+            options.load(threads=parts.threads),
             images,
             out=out,
             drawn=draw,
@@ -163,6 +178,7 @@ def _predict_images(
 
 def _predict_videos(
     options: PredictorOptions,
+    parts: PartOptions,
     videos: Sequence[VideoInput],
     out: Path | None,
     draw: Path | None,
@@ -180,7 +196,7 @@ def _predict_videos(
     inputs = [*names, *options.files()]
     with outputs(results_output(out, format), *(drawn or ()), inputs=inputs, overwrite=overwrite):
         report = predict_videos(
-            options.load(),
+            options.load(threads=parts.threads),
             videos,
             out=out,
             drawn=drawn,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from facepoints._util.option_help import option
 from facepoints.cli.options import PredictorOptions
 from facepoints.cli.output import ERR, note
-from facepoints.cli.outputs import command_words
-from facepoints.errors import DataError
+from facepoints.cli.outputs import Output, command_words, outputs
+from facepoints.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
+    from facepoints.commands.predict_parts import PartsReport
     from facepoints.landmarks.landmark_set import LandmarkSet
     from facepoints.tracking.config import TrackerConfig
 
-__all__ = ["PartOptions", "predict_parts", "wants_parts"]
+__all__ = ["PartOptions", "PartsCommand", "used_threads", "wants_parts"]
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,16 @@ class PartOptions:
     shard: Annotated[
         str | None,
         option(
-            "Compute the K-th of N shares of the parts, such as 3/128, so that several processes "
-            "or machines fill the same folder. --out is a folder.",
+            "Compute the K-th of N shares of the source, such as 3/128, so that several processes "
+            "or machines fill the same folder. --out is that folder.",
             metavar="K/N",
-            default_text="default: all parts",
+            default_text="default: all of the source",
         ),
     ] = None
     part_size: Annotated[
         int | None,
         option(
-            "Images of a part, the unit that is computed and written at once.",
+            "Images of a part, which is one file of the folder.",
             metavar="N",
             default_text="default: 1000",
         ),
@@ -44,16 +47,20 @@ class PartOptions:
     column: Annotated[
         str | None,
         option(
-            "Column of a table that holds the paths or the bytes of images.",
+            "Column of a .csv or .parquet input that holds the paths or the bytes of images.",
             metavar="NAME",
-            default_text="default: the only one",
+            default_text="default: the only one that does",
         ),
     ] = None
-
-    @property
-    def given(self) -> bool:
-        """Whether any of these options was given."""
-        return any(value is not None for value in vars(self).values())
+    threads: Annotated[
+        int | None,
+        option(
+            "Processor threads of the networks and of OpenCV. Processes that share a machine need "
+            "few each.",
+            metavar="N",
+            default_text="default: as many as processors",
+        ),
+    ] = None
 
 
 def wants_parts(
@@ -64,53 +71,131 @@ def wants_parts(
     from facepoints.sources import needs_parts
     from facepoints.sources.stores import is_url
 
-    if options.given or any(needs_parts(one) for one in inputs):
+    given = (options.shard, options.part_size, options.column)
+    if any(value is not None for value in given) or any(map(needs_parts, inputs)):
         return True
     if out is None or format == "pts":
         return False
-    return out.endswith("/") or is_url(out) or holds_parts(out)
+    return out.endswith("/") or is_url(out) or (Path(out).is_dir() and holds_parts(out))
 
 
-def predict_parts(
-    inputs: Sequence[str],
-    out: str,
-    options: PredictorOptions,
-    parts: PartOptions,
-    landmarks: LandmarkSet | None,
-    config: TrackerConfig,
-    format: str | None,
-    overwrite: bool,
-) -> None:
-    """Compute the parts of a source that are missing in a folder."""
-    from facepoints.commands.part_job import PART_SIZE, Shard, prepare
-    from facepoints.commands.predict_parts import predict_parts
+@contextmanager
+def used_threads(count: int | None) -> Iterator[None]:
+    """In this context, OpenCV uses so many threads; None: as many as before."""
+    import cv2
 
-    shard = None if parts.shard is None else Shard.parse(parts.shard)
-    model = options.load()
-    prepared = prepare(
-        model,
-        inputs,
-        out,
-        part_size=PART_SIZE if parts.part_size is None else parts.part_size,
-        format=format or "parquet",
-        landmarks=landmarks,
-        shard=shard,
-        overwrite=overwrite,
-        column=parts.column,
-        config=config,
-        command=_command(),
-    )
-    if prepared.note:
-        note(prepared.note)
-    report = predict_parts(model, prepared, ERR)
-    note(f"{report.summary()}; results are in {prepared.job.folder}")
-    if report.failed:
-        raise DataError(
-            f"{len(report.failed)} of {prepared.chosen} parts could not be read; the same command "
-            f"tries them again ({report.failure})"
+    before = cv2.getNumThreads()
+    if count is not None and count > 0:
+        cv2.setNumThreads(count)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+@dataclass(frozen=True)
+class PartsCommand:
+    """A command line that predicts parts. The fields are its options."""
+
+    inputs: Sequence[str]
+    options: PredictorOptions
+    parts: PartOptions
+    landmarks: LandmarkSet | None
+    config: TrackerConfig
+    format: str | None
+    overwrite: bool
+
+    def run(self, out: str | None) -> None:
+        """Predict to a folder of parts, to a file, or to standard output."""
+        file = out is not None and _is_file(out, self.format)
+        if self.parts.shard is not None and (file or out is None):
+            raise SettingsError(
+                f"--shard fills a folder of parts; name one with --out, such as faces/, got "
+                f"{out or 'no --out'}"
+            )
+        if out is None:
+            self._print()
+        elif file:
+            self._write(Path(out))
+        else:
+            self._end(self._fill(out, self.format or "parquet"), out)
+
+    def _fill(self, folder: str, format: str) -> PartsReport:
+        """Compute the parts that are missing in a folder."""
+        from facepoints.commands.part_job import PART_SIZE, Shard, prepare
+        from facepoints.commands.predict_parts import predict_parts
+
+        shard = None if self.parts.shard is None else Shard.parse(self.parts.shard)
+        size = self.parts.part_size
+        model = self.options.load(threads=self.parts.threads)
+        prepared = prepare(
+            model,
+            self.inputs,
+            folder,
+            part_size=PART_SIZE if size is None else size,
+            format=format,
+            landmarks=self.landmarks,
+            shard=shard,
+            overwrite=self.overwrite,
+            column=self.parts.column,
+            config=self.config,
+            command=_command(),
         )
-    if report.images and report.unreadable == report.images:
-        raise DataError(report.error)
+        if prepared.note:
+            note(prepared.note)
+        return predict_parts(model, prepared, ERR)
+
+    def _write(self, out: Path) -> None:
+        """Write one file. Its parts are in a folder beside it until all are there."""
+        from facepoints.commands.predict_images import output_landmarks
+        from facepoints.commands.predict_to_file import format_to_join, join, parts_folder
+
+        whole = self.format == "pts" and out.suffix.lower() != ".pts"
+        read = [*self.inputs, *self.options.files()]
+        with outputs(Output(out, whole=whole), inputs=read, overwrite=self.overwrite):
+            points = output_landmarks(self.options.load(), self.landmarks)
+            name = format_to_join(out, self.format, points)
+            report = self._fill(parts_folder(out), "parquet" if name == "parquet" else "jsonl")
+            if not report.failed:
+                join(parts_folder(out), out, name)
+        self._end(report, str(out))
+
+    def _print(self) -> None:
+        """Write a line of JSON for each picture to standard output."""
+        from facepoints.commands.predict_to_file import print_parts
+
+        model = self.options.load(threads=self.parts.threads)
+        points, column = self.landmarks, self.parts.column
+        report = print_parts(
+            model, self.inputs, landmarks=points, column=column, config=self.config
+        )
+        self._end(report, "")
+
+    def _end(self, report: PartsReport, place: str) -> None:
+        """The closing line, and an error if parts could not be read."""
+        written = place and not (report.failed and not report.done)
+        note(report.summary() + (f"; results are in {place}" if written else ""))
+        if report.failed:
+            count = len(report.failed)
+            raise DataError(
+                f"{count} {'part' if count == 1 else 'parts'} could not be read now; the same "
+                f"command tries again ({report.failure})"
+            )
+        if report.images and report.unreadable == report.images:
+            raise DataError(report.error)
+
+
+def _is_file(out: str, format: str | None) -> bool:
+    """Whether --out is one file, or a folder of .pts files, and not a folder of parts."""
+    from facepoints.results.formats import FORMATS
+    from facepoints.sources.stores import is_url
+
+    if format == "pts":
+        return not is_url(out)
+    if is_url(out) or out.endswith("/"):
+        return False
+    suffixes = {suffix for one in FORMATS.values() for suffix in one.suffixes}
+    return Path(out).suffix.lower() in suffixes and not Path(out).is_dir()
 
 
 _OF_THE_PROCESS = {"--shard": 1, "--device": 1, "--threads": 1, "--ray": 1, "--overwrite": 0}

@@ -19,6 +19,7 @@ from facepoints.cli.data import convert, show, synthetic
 from facepoints.cli.info import info
 from facepoints.cli.label import label
 from facepoints.cli.measure import measure
+from facepoints.cli.merge import merge
 from facepoints.cli.models import adapt, export, submit
 from facepoints.cli.output import fail, note, shown_warnings
 from facepoints.cli.outputs import command_line
@@ -86,6 +87,7 @@ def _spelled(text: str, arguments: Sequence[str]) -> str:
 def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., None]]:
     return {
         "predict": predict,
+        "merge": merge,
         "measure": measure,
         "align": align,
         "blur": blur,

@@ -35,7 +35,7 @@ from facepoints.sources import Listing, Part, list_parts, stores
 from facepoints.tracking.config import TrackerConfig
 from facepoints.video.probe import is_video
 
-__all__ = ["PART_SIZE", "PartsJob", "Prepared", "Shard", "prepare"]
+__all__ = ["PART_SIZE", "PartsJob", "Prepared", "Shard", "prepare", "unshared"]
 
 PART_SIZE = 1000
 """Pictures of a part: a minute of work of two processors, some MB as Parquet."""
@@ -214,6 +214,20 @@ def prepare(
     mine = [part for part in listing.parts if shard.has(part.number)]
     missing = [part for part in mine if part.number not in done]
     return Prepared(job, missing, len(mine), shard, listing.note)
+
+
+def unshared(
+    predictor: Predictor,
+    inputs: Sequence[str],
+    *,
+    landmarks: LandmarkSet | None = None,
+    column: str | None = None,
+    config: TrackerConfig | None = None,
+) -> tuple[PartsJob, Sequence[Part]]:
+    """A job without a folder, and all parts of a source. Arguments and errors: see `prepare`."""
+    points = output_landmarks(predictor, landmarks)
+    listing = list_parts(inputs, column=column, is_video=_is_video)
+    return PartsJob("", "jsonl", len(listing.parts), points, "", config=config), listing.parts
 
 
 def _is_video(name: str) -> bool:

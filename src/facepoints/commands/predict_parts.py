@@ -95,6 +95,8 @@ class PartsReport(Report):
         return f"{parts}; {super().summary()}" if self.images else parts
 
     def _remarks(self) -> list[str]:
+        if not self.seconds:
+            return []
         rate = self.images / max(self.seconds, 1e-9)
         return [f"{self.seconds:.1f} s, {rate:.1f} images per second"]
 

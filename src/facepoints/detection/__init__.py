@@ -44,11 +44,12 @@ people of six data sets it loses no face that 0.15 finds; 0.3 loses one of 16 of
 without a face it leaves one detection per picture; 0.15 leaves three."""
 
 
-def make_detector(name: str) -> FaceDetector:
+def make_detector(name: str, threads: int | None = None) -> FaceDetector:
     """A face detector by its name.
 
     Args:
         name: "builtin", "opencv-cascade", "full-image", "boxes:FILE" or "yunet:FILE".
+        threads: processor threads of the built-in detector. None: all.
 
     Raises:
         SettingsError: no detector has this name.
@@ -56,7 +57,7 @@ def make_detector(name: str) -> FaceDetector:
     """
     kind, _, file = name.partition(":")
     if name == "builtin":
-        return BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD)
+        return BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD, threads=threads)
     if name == "opencv-cascade":
         return OpenCVCascadeDetector()
     if name == "full-image":

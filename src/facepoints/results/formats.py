@@ -28,8 +28,10 @@ from facepoints.results.openface import (
     write_openface,
 )
 from facepoints.results.parquet import read_parquet, write_parquet
+from facepoints.results.parts import holds_parts, iter_parts
 from facepoints.results.pts import read_pts, write_pts
 from facepoints.results.records import FrameResult, Record, RecordSource, result_record
+from facepoints.sources.stores import is_url
 
 __all__ = [
     "FORMATS",
@@ -176,14 +178,15 @@ def suffixes_text(formats: Iterable[Format]) -> str:
 
 
 def read_faces(path: str | Path) -> list[FrameResult]:
-    """Read faces from a file that `facepoints predict` or `write_faces` wrote.
+    """Read faces from a file or folder that `facepoints predict` or `write_faces` wrote.
 
     Only JSON lines hold everything. The values that another format does not hold get defaults,
     which its reader documents: `csv_table.read_csv`, `coco.read_coco`, `pts.read_pts`.
 
     Args:
-        path: file in a format of `FORMATS`, which its suffix chooses, or a folder of .pts files.
-            A .csv file may be a table of OpenFace 2.
+        path: file in a format of `FORMATS`, which its suffix chooses, a folder of .pts files, or a
+            folder of parts (`results.parts`), which may be the address of a store. A .csv file
+            may be a table of OpenFace 2.
 
     Returns:
         A result per image or frame, in the order of the file.
@@ -194,6 +197,8 @@ def read_faces(path: str | Path) -> list[FrameResult]:
     """
     if not str(path):
         raise DataError("expected the path of a file or folder, got an empty one")
+    if is_url(str(path)) or (Path(path).is_dir() and holds_parts(path)):
+        return list(iter_parts(path))
     path = Path(path)
     if not os.path.lexists(path) and path.suffix.lower() in ("", ".pts"):
         raise DataError(f"no file or folder at {path}")

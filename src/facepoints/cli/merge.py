@@ -1,0 +1,58 @@
+"""The command merge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from facepoints._util.option_help import option
+from facepoints._util.text_files import formulas_kept
+from facepoints.cli.output import ERR, note
+from facepoints.cli.outputs import KeepFormulas, Overwrite, outputs
+from facepoints.cli.predict import results_output
+
+__all__ = ["merge"]
+
+_Folder = Annotated[
+    str,
+    tyro.conf.Positional,
+    option(
+        "Folder of parts that facepoints predict wrote; a path, or an address such as "
+        "s3://bucket/faces/.",
+        metavar="FOLDER",
+        default_text="required",
+    ),
+]
+
+
+def merge(
+    folder: _Folder,
+    out: Annotated[
+        Path | None,
+        option(
+            "Join the parts into this .parquet, .jsonl, .csv or other file of results.",
+            metavar="FILE",
+            default_text="default: the parts are only checked",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    keep_formulas: KeepFormulas = False,
+) -> None:
+    """Check that a folder of parts is whole, and join the parts into one file.
+
+    Every row is read. Parts that are missing, damaged or of another run, files that do not belong
+    there, and images with two rows are reported with the commands that compute what is missing.
+    Nothing is written then, and the exit status is 2.
+    """
+    from facepoints.commands.merge import merge
+
+    with (
+        formulas_kept(keep_formulas),
+        outputs(results_output(out), overwrite=overwrite),
+    ):
+        report = merge(folder, out, console=ERR)
+    note(
+        report.summary() + (f"; results are in {out}" if out else "; nothing is missing or double")
+    )

@@ -1,0 +1,198 @@
+"""Checks a folder of parts, and joins the parts into one file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from facepoints._util.console import print_line
+from facepoints._util.progress import PartProgress, Stopped, StopRequest
+from facepoints._util.words import count_noun
+from facepoints.commands.join_parts import join_parts
+from facepoints.commands.part_check import checked_rows
+from facepoints.commands.predict_to_file import format_to_join
+from facepoints.commands.report import Report
+from facepoints.commands.row_names import Doubles, RowNames, row_key
+from facepoints.errors import DataError
+from facepoints.results.parts import MANIFEST, Manifest, read_manifest
+from facepoints.sources import StoreError, stores
+
+__all__ = ["MergeReport", "merge"]
+
+_LISTED = 8  # numbers or names of a kind in a message
+
+
+@dataclass
+class MergeReport(Report):
+    """What `merge` found, in addition to the counts of `Report`.
+
+    Attributes:
+        parts: number of parts that the source has.
+        missing: numbers of the parts that are not there.
+        damaged: files of the parts that cannot be read, lack rows or are of another run; each
+            with the reason.
+        foreign: names of files that are not of this run.
+        doubled: names that more than one row has, each with the numbers of two parts; the first
+            ones.
+        doubles: number of rows whose name an earlier row has.
+    """
+
+    parts: int = 0
+    missing: list[int] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
+    foreign: list[str] = field(default_factory=list)
+    doubled: dict[str, tuple[int, int]] = field(default_factory=dict)
+    doubles: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing, damaged, foreign or double."""
+        return not (self.missing or self.damaged or self.foreign or self.doubles)
+
+    def faults(self) -> list[str]:
+        """What is wrong, as phrases; empty if nothing is."""
+        found = []
+        if self.missing:
+            count = count_noun(self.parts, "part")
+            lack = "is" if len(self.missing) == 1 else "are"
+            numbers = number_ranges(self.missing, _LISTED)
+            found.append(f"{len(self.missing)} of {count} {lack} missing ({numbers})")
+        for name, reason in list(self.damaged.items())[:_LISTED]:
+            found.append(f"{name} {reason}")
+        if len(self.damaged) > _LISTED:
+            found.append(f"{len(self.damaged) - _LISTED} more parts are damaged")
+        if self.foreign:
+            files = count_noun(len(self.foreign), "file")
+            found.append(f"{files} of another run or program ({_some(self.foreign)})")
+        if self.doubles:
+            name, (one, other) = next(iter(self.doubled.items()))
+            where = f"part {one}" if one == other else f"parts {one} and {other}"
+            found.append(f"{count_noun(self.doubles, 'row')} double ({name} in {where})")
+        return found
+
+    def _counts(self) -> list[str]:
+        return [count_noun(self.parts, "part")]
+
+
+def merge(
+    folder: str,
+    out: Path | None = None,
+    *,
+    format: str | None = None,
+    console: Console | None = None,
+) -> MergeReport:
+    """Check that a folder of parts is whole, and join the parts into one file.
+
+    Every row of every part is read. Nothing is written unless the folder is whole.
+
+    Args:
+        folder: path or address of the folder (`predict_parts`).
+        out: the file; its name chooses the format. None: the parts are only checked.
+        format: name of the format of `out`; None: its name chooses it.
+        console: shows progress, and the commands that compute what is missing; None: nothing.
+
+    Raises:
+        DataError: the folder is not one of parts, or a part is missing, damaged, foreign or
+            double.
+        StoreError: a store cannot be read now.
+        SettingsError: no format for `out`, or one that cannot hold the parts.
+        WriteError: `out` cannot be written.
+        Stopped: interrupted by Ctrl-C or SIGTERM; nothing is written.
+    """
+    console = console or Console(quiet=True, file=sys.stderr)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DataError(
+            f"{folder} has no {MANIFEST}; expected a folder that facepoints predict --out FOLDER/ "
+            f"wrote"
+        )
+    points = manifest.landmark_set(folder)
+    name = None if out is None else format_to_join(out, format, points)
+    with StopRequest() as stop, PartProgress(console, manifest.parts) as bar:
+
+        def show(parts: int, report: Report) -> None:
+            bar.at(parts, report.images, report.faces)
+            if stop.asked:
+                raise Stopped("stopped; nothing was written")
+
+        report = _checked(folder, manifest, show)
+        if report.is_whole and out is not None and name is not None:
+            join_parts(folder, manifest, out, name, lambda parts: show(parts, report))
+    if not report.is_whole:
+        faults = "; ".join(report.faults())
+        raise DataError(f"{folder} is not whole: {faults}{_advice(report, manifest, console)}")
+    return report
+
+
+def _checked(folder: str, manifest: Manifest, show: Callable[[int, Report], None]) -> MergeReport:
+    """What all parts hold, and what is wrong with them."""
+    report = MergeReport(parts=manifest.parts)
+    numbers = {manifest.name(number): number for number in range(manifest.parts)}
+    there = {entry.name for entry in stores.list_folder(folder)}
+    report.missing = [number for name, number in numbers.items() if name not in there]
+    hidden = {name for name in there if name.startswith((".", "_"))}  # _SUCCESS of Spark
+    report.foreign = sorted(there - hidden - set(numbers) - {MANIFEST})
+    with RowNames.open() as rows:
+        for number in (number for name, number in numbers.items() if name in there):
+            try:
+                for names in checked_rows(folder, manifest, number, report):
+                    rows.add(number, names)
+            except StoreError:
+                raise
+            except DataError as error:
+                report.damaged[manifest.name(number)] = str(error)
+            show(number + 1, report)
+        doubles = rows.doubles()
+    report.doubles = doubles.count
+    report.doubled = _named(doubles, folder, manifest)
+    return report
+
+
+def _named(doubles: Doubles, folder: str, manifest: Manifest) -> dict[str, tuple[int, int]]:
+    """The names of double rows, with the numbers of two parts that have them."""
+    found = {}
+    for number in sorted({number for numbers in doubles.parts.values() for number in numbers}):
+        with suppress(DataError):
+            for names in checked_rows(folder, manifest, number, Report()):
+                for name in names:
+                    if (key := row_key(name)) in doubles.parts:
+                        found[name] = doubles.parts[key]
+    return found
+
+
+def _advice(report: MergeReport, manifest: Manifest, console: Console) -> str:
+    """What to do, at the end of the error; the commands themselves go to the console."""
+    if not report.missing and not report.damaged:
+        return ""
+    damaged = [n for n in range(manifest.parts) if manifest.name(n) in report.damaged]
+    lacking = sorted([*report.missing, *damaged])
+    shards = sorted({number % manifest.shards for number in lacking})
+    commands = [manifest.shard_command(shard, manifest.shards) for shard in shards]
+    for shard, command in zip(shards, commands, strict=True):
+        own = [number for number in lacking if number % manifest.shards == shard]
+        print_line(console, f"parts {number_ranges(own, _LISTED)}: {command}")
+    remove = "remove the damaged parts, then " if report.damaged else ""
+    if len(commands) == 1:
+        return f"; {remove}run: {commands[0]}"
+    return f"; {remove}run the {len(commands)} commands above, such as: {commands[0]}"
+
+
+def number_ranges(numbers: Sequence[int], most: int) -> str:
+    """Numbers with ranges, at most so many: "1, 3-7, 9, ..."."""
+    ranges: list[list[int]] = []
+    for number in sorted(numbers):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    shown = [f"{one}" if one == last else f"{one}-{last}" for one, last in ranges[:most]]
+    return ", ".join(shown + (["..."] if len(ranges) > most else []))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
