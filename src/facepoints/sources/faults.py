@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from facepoints._util.words import count_noun
 from facepoints.errors import DataError, FacepointsError, WriteError
+from facepoints.sources.suffixes import is_url, is_web
 
 __all__ = ["RETRIES", "AccessRefused", "MissingFile", "Retries", "StoreError", "fault_kind"]
 __all__ += ["fault_of", "is_past_end", "reason_of", "retried", "write_fault_of"]
@@ -37,11 +39,13 @@ class Retries:
 
     Attributes:
         tries: at most, with the first.
+        web_tries: the same for addresses of http and https.
         first_wait: seconds before the second try; each further wait is twice as long.
         longest_wait: seconds of the longest wait.
     """
 
     tries: int = 6
+    web_tries: int = 3
     first_wait: float = 0.5
     longest_wait: float = 20.0
 
@@ -161,7 +165,7 @@ def fault_of(error: BaseException, name: str, tries: int = 1) -> DataError:
         return MissingFile(f"no file at {name}")
     if kind == "temporary":
         return StoreError(
-            f"could not read {name} after {tries} tries: {reason}; run the same command again later"
+            f"could not read {name} after {count_noun(tries, 'try', 'tries')}: {reason}; run the same command again later"
         )
     if kind == "credentials":
         return StoreError(f"{_refused(name, reason)}; check the credentials")
@@ -175,7 +179,9 @@ def write_fault_of(error: BaseException, name: str, tries: int = 1) -> WriteErro
     kind, reason = fault_kind(error), reason_of(error, name)
     if kind == "temporary":
         again = "run the same command again later"
-        return WriteError(f"could not write {name} after {tries} tries: {reason}; {again}")
+        return WriteError(
+            f"could not write {name} after {count_noun(tries, 'try', 'tries')}: {reason}; {again}"
+        )
     if kind in ("credentials", "refused"):
         return WriteError(
             f"{_refused(name, reason)}; check the credentials, and that they may write"
@@ -195,19 +201,21 @@ def retried(
     work: Callable[[], Result],
     name: str,
     fault: Callable[[BaseException, str, int], FacepointsError] = fault_of,
-    retry: bool = True,
 ) -> Result:
     """The result of `work`, which is tried again while its fault is temporary.
+
+    Nothing is tried again for a local file, and less often for an address of the web: of many
+    hosts some are gone for ever.
 
     Args:
         work: what is done.
         name: of the file or folder, for messages.
         fault: makes the error that is raised.
-        retry: whether anything is tried again; False for local files.
 
     Raises:
         FacepointsError: the error of `fault`, or one that `work` raises.
     """
+    tries = 1 if not is_url(name) else RETRIES.web_tries if is_web(name) else RETRIES.tries
     tried = 0
     while True:
         tried += 1
@@ -216,7 +224,6 @@ def retried(
         except (FacepointsError, MemoryError):
             raise
         except Exception as error:  # packages of fsspec raise errors of many families
-            again = retry and fault_kind(error) == "temporary" and tried < RETRIES.tries
-            if not again:
+            if tried >= tries or fault_kind(error) != "temporary":
                 raise fault(error, name, tried) from error
         time.sleep(RETRIES.wait(tried))

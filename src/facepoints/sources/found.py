@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from facepoints._util.words import count_noun
 from facepoints.errors import DataError, SettingsError
+from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 from facepoints.imaging.image_io import STDIN
-from facepoints.imaging.input_paths import find_files, listed_files
+from facepoints.imaging.input_paths import find_files
 from facepoints.sources import stores
 from facepoints.sources.braces import expand_braces
 from facepoints.sources.faults import MissingFile, retried
-from facepoints.sources.suffixes import FileKind, file_kind, has_braces, is_stream, is_url
+from facepoints.sources.store_listing import Entry
+from facepoints.sources.suffixes import FileKind, file_kind, has_braces, is_stream, is_url, is_web
 
 __all__ = ["Finder", "FoundFile"]
+
+_LISTED = 3  # files that are named in a message
+_NO_MEDIA = (
+    ".json",
+    ".txt",
+    ".csv",
+    ".tsv",
+    ".xml",
+    ".md",
+    ".cls",
+    ".npy",
+    ".npz",
+    ".yaml",
+    ".pts",
+)
+"""Suffixes of files beside pictures, which are not opened to see what they are."""
 
 
 class FoundFile(NamedTuple):
@@ -25,17 +43,34 @@ class FoundFile(NamedTuple):
 
     Attributes:
         name: path or address.
-        kind: "picture", "tar", "parquet", "list" or "video".
-        size: bytes; 0 if they are not known.
+        kind: what it is.
+        size: bytes; 0 if finding it did not tell.
         tag: what a store says of the content.
         named: whether the user named this very file, and not its folder or a pattern.
     """
 
     name: str
-    kind: FileKind | str
+    kind: FileKind
     size: int = 0
     tag: str = ""
     named: bool = False
+
+
+@dataclass
+class _PassedOver:
+    """The files of a folder that are left out: how many, and the names of the first."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        self.count += 1
+        if len(self.names) < _LISTED:
+            self.names.append(os.path.basename(name))
+
+    def __str__(self) -> str:
+        more = ", ..." if self.count > _LISTED else ""
+        return f"{count_noun(self.count, 'other file')} ({', '.join(self.names)}{more})"
 
 
 @dataclass
@@ -46,7 +81,7 @@ class Finder:
         is_video: whether a file is a video; None: no file is one.
 
     Attributes:
-        passed_over: sentences on the files of folders that are left out.
+        passed_over: a phrase for each folder with files that are left out.
     """
 
     is_video: Callable[[str], bool] | None = None
@@ -62,12 +97,13 @@ class Finder:
         if given == STDIN or is_stream(given):
             what = "standard input" if given == STDIN else f"the stream {given}"
             raise SettingsError(f"{what} cannot be read in parts; name files, folders or lists")
-        if has_braces(given) and not (not is_url(given) and os.path.exists(given)):
+        local = not is_url(given)
+        if has_braces(given) and not (local and os.path.exists(given)):
             yield from self._braced(given)
-        elif is_url(given):
-            yield from self._in_store(given)
-        else:
+        elif local:
             yield from self._local(given)
+        else:
+            yield from self._in_store(given)
 
     def _braced(self, given: str) -> Iterator[FoundFile]:
         names = expand_braces(given)
@@ -78,7 +114,7 @@ class Finder:
             except MissingFile:
                 missing.append(name)
         if missing:
-            first = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+            first = ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else "")
             raise DataError(
                 f"{len(missing)} of the {count_noun(len(names), 'file')} of the pattern {given} "
                 f"are missing: {first}; give a pattern of those that are there"
@@ -89,64 +125,127 @@ class Finder:
         size, tag = stores.size_and_tag(name)
         return FoundFile(name, self._kind(name) or "picture", size, tag, True)
 
-    def _kind(self, name: str) -> FileKind | str:
+    def _kind(self, name: str) -> FileKind:
         kind = file_kind(name)
-        if not kind and self.is_video is not None and self.is_video(name):
-            return "video"
+        if not kind and self.is_video is not None and not name.lower().endswith(_NO_MEDIA):
+            return "video" if self.is_video(name) else ""
         return kind
 
     def _local(self, given: str) -> Iterator[FoundFile]:
-        if os.path.isfile(given):
+        if os.path.isdir(given):
+            yield from self._of_folder(given, lambda: _walk(given))
+        elif os.path.exists(given) or not glob.has_magic(given):
+            if not os.path.isfile(given):
+                find_files([given])  # says what is wrong with the name
             yield self._one(given)
-            return
-        archive = ("tar", "parquet", "video")
-        # to the search, archives are videos: it passes them over in a folder of pictures
-        found = find_files([given], is_video=lambda path: self._kind(path) in archive)
-        pattern = glob.has_magic(given) and not os.path.exists(given)
-        lists = [path for path in found.images if file_kind(path) == "list"] if pattern else []
-        if found.images and not pattern:
-            self._pass_over([*found.videos, *found.others])
-            names = found.images
         else:
-            self._pass_over(found.others)
-            names = sorted([*found.images, *found.videos]) if pattern else found.videos
-        for name in names:
-            kind = self._kind(name) if name in lists or name not in found.images else "picture"
-            yield FoundFile(name, kind or "picture", os.stat(name).st_size)
-
-    def _pass_over(self, names: list[str]) -> None:
-        if names:
-            self.passed_over.append(listed_files(names))
+            matches = sorted(glob.glob(given, recursive=True))
+            if not matches:
+                find_files([given])  # a folder may not be readable
+            yield from self._of_pattern(given, _walk_all(matches))
 
     def _in_store(self, given: str) -> Iterator[FoundFile]:
         store, path = stores.opened(given)
-        magic = glob.has_magic(given) and not given.lower().startswith(("http://", "https://"))
-        if not magic or retried(lambda: store.exists(path), given):
-            info = retried(lambda: store.info(path), given)
-            if info.get("type") != "directory":
-                yield self._one(given)
-                return
-        found = self._matches(given) if magic else self._below(given)
-        yield from self._chosen(given, found, magic)
+        magic = glob.has_magic(given) and not is_web(given)
+        if magic and not retried(lambda: store.exists(path), given):
+            yield from self._of_pattern(given, stores.list_matches(given))
+            return
+        info = retried(lambda: store.info(path), given)
+        if info.get("type") == "directory":
+            found = stores.list_below(given)
+            yield from self._of_folder(given, lambda: found)
+        else:
+            yield self._one(given)
 
-    def _chosen(self, given: str, found: list[stores.Entry], pattern: bool) -> Iterator[FoundFile]:
-        """Of the files of a folder the pictures, else the archives; of a pattern, all known."""
-        kinds = [self._kind(one.name) for one in found]
-        wanted = {"picture"} if "picture" in kinds and not pattern else {"tar", "parquet", "video"}
-        if pattern:
-            wanted |= {"picture", "list"}
-        some = [(one, kind) for one, kind in zip(found, kinds, strict=True) if kind in wanted]
-        others = [one.path for one, kind in zip(found, kinds, strict=True) if kind not in wanted]
+    def _of_folder(
+        self, folder: str, entries: Callable[[], Iterable[Entry]]
+    ) -> Iterator[FoundFile]:
+        """The pictures of a folder, or, if it has none, its archives and videos."""
+        pictures = any(_is_picture(entry) for entry in entries())
+        left, some = _PassedOver(), False
+        for entry in entries():
+            if not pictures:
+                kind = self._kind(entry.path)
+            elif _is_picture(entry):
+                kind = "picture"
+            else:
+                kind = ""
+            if kind in ("picture", "tar", "parquet", "video"):
+                some = True
+                yield _found(entry, kind)
+            else:
+                left.add(entry.name)
         if not some:
-            where = "matches the pattern" if pattern else "in the folder"
-            rest = f", only {listed_files(others)}" if others else ""
-            raise DataError(f"no image or archive {where} {given}{rest}")
-        self._pass_over(others)
-        for one, kind in some:
-            yield FoundFile(one.path, kind, one.size, one.tag)
+            rest = f", only {left}" if left.count else ""
+            raise DataError(f"no image or archive in the folder {folder}{rest}")
+        self._pass_over(left)
 
-    def _below(self, folder: str) -> list[stores.Entry]:
-        return stores.list_below(folder)
+    def _of_pattern(self, pattern: str, entries: Iterable[Entry]) -> Iterator[FoundFile]:
+        """The files that match a pattern, of every kind that can be read."""
+        left, some = _PassedOver(), False
+        for entry in entries:
+            kind = self._kind(entry.path) or ("picture" if _is_picture(entry) else "")
+            if kind:
+                some = True
+                yield _found(entry, kind)
+            else:
+                left.add(entry.name)
+        if not some:
+            rest = f", only {left}" if left.count else ""
+            raise DataError(f"no image or archive matches the pattern {pattern}{rest}")
+        self._pass_over(left)
 
-    def _matches(self, pattern: str) -> list[stores.Entry]:
-        return stores.list_matches(pattern)
+    def _pass_over(self, left: _PassedOver) -> None:
+        if left.count:
+            self.passed_over.append(str(left))
+
+
+def _found(entry: Entry, kind: FileKind) -> FoundFile:
+    """A file of a folder or a pattern. Local archives are asked for their size."""
+    if kind == "picture" or is_url(entry.path):
+        return FoundFile(entry.path, kind, entry.size, entry.tag)
+    return FoundFile(entry.path, kind, *stores.size_and_tag(entry.path))
+
+
+def _is_picture(entry: Entry) -> bool:
+    """Whether a file of a folder is a picture, by its suffix; by its content if it has none."""
+    if file_kind(entry.path) == "picture":
+        return True
+    if os.path.splitext(entry.path)[1] or is_url(entry.path):
+        return False
+    try:
+        with open(entry.path, "rb") as file:
+            return bool(kind_of(file.read(HEAD_BYTES)))
+    except OSError:
+        return False
+
+
+def _walk(folder: str) -> Iterator[Entry]:
+    """The regular files of a local folder and its subfolders, without hidden ones, in order.
+
+    Sizes are not asked for: on a shared disk, each would be a request.
+    """
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(
+                (entry for entry in found if not entry.name.startswith(".")),
+                key=lambda entry: entry.name,
+            )
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"could not read the folder {folder}: {reason}") from error
+    for entry in entries:
+        if entry.is_file():
+            yield Entry(entry.name, entry.path, 0)
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+
+
+def _walk_all(matches: Iterable[str]) -> Iterator[Entry]:
+    """The files that match a pattern, and those of folders that match it."""
+    for match in matches:
+        if not file_kind(match) and os.path.isdir(match):
+            yield from _walk(match)
+        else:
+            yield Entry(os.path.basename(match), match, 0)

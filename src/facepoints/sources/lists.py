@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.sources import stores
-from facepoints.sources.columns import PATH_NAMES, pick_column
-from facepoints.sources.faults import retried
-from facepoints.sources.parts import Part
+from facepoints.sources.list_format import LONGEST, ListFormat, format_of, row_ends, text_of
+from facepoints.sources.parts import Part, Picture
 from facepoints.sources.suffixes import file_kind, is_url, url_path
 
-__all__ = ["divide", "names_of", "relative_to"]
+__all__ = ["divide", "named_in", "relative_to"]
 
-_LONGEST = 1 << 20  # bytes of a line; a longer one is no path
-
-
-class _Table(NamedTuple):
-    """How a list is read: the separator of cells ("" for none), the cell, and where rows begin."""
-
-    separator: str
-    cell: int
-    start: int
+_BLOCK = 4 << 20  # bytes that are divided at once
+_ARCHIVES = (b".tar", b".tgz", b".tzst", b".tbz2", b".txz", b".parquet")
+_LAST = np.frombuffer(b"rztRZT2", np.uint8)  # last letters of these, and of .tar.gz
 
 
 def divide(name: str, part_size: int, column: str | None, digest: Any) -> Iterator[Part | str]:
@@ -41,99 +36,147 @@ def divide(name: str, part_size: int, column: str | None, digest: Any) -> Iterat
         DataError: it cannot be read, or the column is not known.
     """
     with stores.open_file(name) as file:
-        table = _table_of(file, name, column)
+        form = format_of(file, name, column)
         file.seek(0)
-        digest.update(file.read(table.start))
-        at = start = table.start
-        count = 0
-        for row in _rows(file, table, name):
-            digest.update(row)
-            at += len(row)
-            text = _text_of(row, table)
-            kind = file_kind(text) if text else ""
-            archive = kind in ("tar", "parquet")
-            count += bool(text) and not archive
-            if count == part_size or (archive and count):
-                end = at - len(row) if archive else at
-                yield _part(name, start, end, count, table)
-                start, count = end, 0
-            if archive:
-                start = at
-                yield stores.join(relative_to(name), text)
-        if count:
-            yield _part(name, start, at, count, table)
+        digest.update(file.read(form.start))
+        cutter = _Cutter(name, form, part_size, form.start)
+        for rows, ends in _rows(file, name, bool(form.separator)):
+            digest.update(rows)
+            yield from cutter.cut(rows, ends)
+        yield from cutter.rest()
 
 
-def _part(name: str, start: int, stop: int, count: int, table: _Table) -> Part:
-    column = f"{table.cell}{table.separator}" if table.separator else ""
-    return Part(0, "list", name, start, stop, count, column)
+def _rows(file: BinaryIO, name: str, table: bool) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
+    """Blocks of whole rows, and where each row of a block ends."""
+    rest = b""
+    while True:
+        data = file.read(_BLOCK)
+        rest += data
+        ends = row_ends(rest, table)
+        if not data and rest and (not len(ends) or ends[-1] < len(rest)):
+            ends = np.append(ends, len(rest))
+        if np.diff(ends, prepend=0, append=len(rest)).max() > LONGEST:
+            raise DataError(
+                f"{name} has a line of more than {LONGEST} bytes; expected a path or an address "
+                f"on each line"
+            )
+        if len(ends):
+            yield rest[: ends[-1]], ends
+            rest = rest[ends[-1] :]
+        if not data:
+            return
 
 
-def names_of(part: Part) -> list[str]:
-    """The paths and addresses of a part of a list, relative to the list's folder.
+@dataclass
+class _Cutter:
+    """Cuts rows into parts.
+
+    Attributes:
+        name, form, part_size: of the list.
+        start: where the next part begins, in bytes of the list.
+        at: how far the list is read.
+        count: names since `start`.
+    """
+
+    name: str
+    form: ListFormat
+    part_size: int
+    start: int
+    count: int = 0
+    at: int = -1
+
+    def __post_init__(self) -> None:
+        self.at = self.start
+
+    def cut(self, rows: bytes, ends: NDArray[np.int64]) -> Iterator[Part | str]:
+        """The parts that end in a block of rows, and the archives in it."""
+        full = _full(rows, ends)
+        if _may_name_archives(rows, ends, bool(self.form.separator)):
+            yield from self._one_by_one(rows, ends, full)
+            return
+        counts = self.count + np.cumsum(full)
+        for end in ends[full & (counts % self.part_size == 0)].tolist():
+            yield self._part(self.at + end, self.part_size)
+        self.count = int(counts[-1] % self.part_size)
+        self.at += len(rows)
+
+    def _one_by_one(
+        self, rows: bytes, ends: NDArray[np.int64], full: NDArray[np.bool_]
+    ) -> Iterator[Part | str]:
+        before = 0
+        for end, named in zip(ends.tolist(), full.tolist(), strict=True):
+            row, before = rows[before:end], end
+            text = text_of(row, self.form)
+            if file_kind(text) in ("tar", "parquet"):
+                yield from self.rest()
+                self.at += len(row)
+                self.start = self.at
+                yield stores.join(relative_to(self.name), text)
+                continue
+            self.at += len(row)
+            self.count += named
+            if self.count == self.part_size:
+                yield self._part(self.at, self.count)
+                self.count = 0
+
+    def rest(self) -> Iterator[Part]:
+        """The part of the names that wait."""
+        if self.count:
+            yield self._part(self.at, self.count)
+            self.count = 0
+
+    def _part(self, stop: int, count: int) -> Part:
+        column = f"{self.form.cell}{self.form.separator}" if self.form.separator else ""
+        part = Part(0, "list", self.name, self.start, stop, count, column)
+        self.start = stop
+        return part
+
+
+def _full(rows: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows are not blank."""
+    lengths = np.diff(ends, prepend=0)
+    letters = np.frombuffer(rows, np.uint8)
+    last = letters[ends - 1]
+    ended = last == ord("\n")
+    before = letters[np.maximum(ends - 2, 0)]
+    return ~((ended & (lengths == 1)) | (ended & (lengths == 2) & (before == ord("\r"))))
+
+
+def _may_name_archives(rows: bytes, ends: NDArray[np.int64], table: bool) -> bool:
+    """False if no row names an archive. The last letters of names tell that soonest."""
+    letters = np.frombuffer(rows, np.uint8)
+    if not table and b"?" not in rows:  # of an address, a query may follow the suffix
+        last = letters[np.maximum(ends - 2, 0)]
+        last = np.where(last == ord("\r"), letters[np.maximum(ends - 3, 0)], last)
+        if not (np.isin(last, _LAST) | (letters[ends - 1] != ord("\n"))).any():
+            return False
+    lower = rows.lower()
+    return any(suffix in lower for suffix in _ARCHIVES)
+
+
+def named_in(part: Part) -> Iterator[Picture]:
+    """The pictures of a part of a list, by name. Relative paths are relative to the list's folder.
 
     Raises:
         DataError, StoreError: the list cannot be read.
     """
-    data = stores.read_range(part.source, part.start, part.stop)
-    table = _Table(part.column[-1:], int(part.column[:-1] or 0), 0)
+    rows = stores.read_range(part.source, part.start, part.stop)
+    form = ListFormat(part.column[-1:], int(part.column[:-1] or 0), 0)
     folder = relative_to(part.source)
-    rows = _rows(io.BytesIO(data), table, part.source)
-    return [stores.join(folder, text) for row in rows if (text := _text_of(row, table))]
+    ends, before = row_ends(rows, bool(form.separator)), 0
+    if not len(ends) or ends[-1] < len(rows):
+        ends = np.append(ends, len(rows))
+    for end, named in zip(ends.tolist(), _full(rows, ends).tolist(), strict=True):
+        row, start, before = rows[before:end], part.start + before, end
+        if not named:
+            continue
+        if text := text_of(row, form):
+            yield Picture(stores.join(folder, text), None)
+        else:
+            name = f"{part.source}@{start}"
+            yield Picture(name, None, f"{part.source} names no image in the row at byte {start}")
 
 
 def relative_to(name: str) -> str:
     """The folder of a list or a table, which its paths are relative to."""
     return url_path(name).rpartition("/")[0] if is_url(name) else os.path.dirname(name)
-
-
-def _rows(file: BinaryIO, table: _Table, name: str) -> Iterator[bytes]:
-    """The bytes of each row. A row of a table ends where its quotes are closed (RFC 4180)."""
-    row = b""
-    while line := file.readline(_LONGEST):
-        row = row + line if row else line
-        if len(row) >= _LONGEST:
-            raise DataError(
-                f"{name} has a line of more than {_LONGEST} bytes; expected a list of paths, one "
-                f"on each line"
-            )
-        if table.separator and row.count(b'"') % 2:
-            continue
-        yield row
-        row = b""
-    if row:
-        yield row
-
-
-def _text_of(row: bytes, table: _Table) -> str:
-    """The path or address of a row; empty if it has none."""
-    text = row.decode("utf-8", "surrogateescape").rstrip("\r\n")
-    if not table.separator or not text:
-        return text
-    cells = _cells(text, table.separator)
-    return cells[table.cell] if table.cell < len(cells) else ""
-
-
-def _cells(text: str, separator: str) -> list[str]:
-    if '"' not in text:
-        return text.split(separator)
-    return next(csv.reader([text], delimiter=separator), [])
-
-
-def _table_of(file: BinaryIO, name: str, column: str | None) -> _Table:
-    """How a list is to be read, by its suffix and its first row."""
-    mark = 3 if retried(lambda: file.read(3), name, retry=False) == b"\xef\xbb\xbf" else 0
-    file.seek(mark)
-    suffix = os.path.splitext(url_path(name))[1].lower()
-    separator = {".csv": ",", ".tsv": "\t"}.get(suffix, "")
-    if not separator:
-        return _Table("", 0, mark)
-    first = next(_rows(file, _Table(separator, 0, 0), name), b"")
-    text = first.decode("utf-8", "surrogateescape").rstrip("\r\n")
-    cells = [cell.strip() for cell in _cells(text, separator)]
-    header = column is not None or any(cell.lower() in PATH_NAMES for cell in cells)
-    if not header and len(cells) == 1:  # a table of one column without a header
-        known = file_kind(cells[0]) or is_url(cells[0]) or "/" in cells[0]
-        return _Table(separator, 0, mark if known else mark + len(first))
-    chosen = pick_column(cells, name, column)
-    return _Table(separator, cells.index(chosen), mark + len(first))

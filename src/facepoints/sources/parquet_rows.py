@@ -107,7 +107,7 @@ def _parquet(name: str) -> Iterator[Any]:
     except FacepointsError:
         raise
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()).partition(". ")[0]
         raise DataError(
             f"{name} should be a Parquet file and is not, or is cut off: {reason:.200}"
         ) from error

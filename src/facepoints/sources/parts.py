@@ -62,9 +62,10 @@ class Listing:
 
     Attributes:
         parts: in the order of the inputs; `Part.number` is the place.
-        digest: hexadecimal; another one if the inputs, their order, sizes of files, contents of
-            lists, the part size or the column change. Other bytes of the same number in a picture
-            or archive are not noticed where the store gives no checksum.
+        digest: hexadecimal; another one if the inputs, their order, the contents of lists, the
+            part size or the column change, or the sizes of archives and of files in stores. Other
+            bytes of the same number in a file are noticed where the store gives a checksum, and
+            changed pictures on a local disk are not.
         part_size: pictures of a part at most, of lists and files.
         note: a sentence on the files of folders that are passed over; empty if none is.
     """

@@ -12,7 +12,7 @@ from facepoints.imaging.image_io import read_image_file
 from facepoints.sources import lists, parquet_rows, stores, tars
 from facepoints.sources.faults import AccessRefused, StoreError
 from facepoints.sources.parts import Part, Picture, unpack_names
-from facepoints.sources.suffixes import is_url
+from facepoints.sources.suffixes import is_url, is_web
 
 __all__ = ["read_part"]
 
@@ -54,7 +54,7 @@ def _of_names(part: Part) -> Iterator[Picture]:
 
 
 def _of_list(part: Part) -> Iterator[Picture]:
-    return _read_ahead(Picture(name, None) for name in lists.names_of(part))
+    return _read_ahead(lists.named_in(part))
 
 
 def _of_tar(part: Part) -> Iterator[Picture]:
@@ -78,11 +78,13 @@ _READERS: dict[str, Callable[[Part], Iterator[Picture]]] = {
 def _read_ahead(pictures: Iterable[Picture]) -> Iterator[Picture]:
     """The pictures in their order. Threads read those that are only named.
 
+    One that is refused, or whose host on the web does not answer, has an error.
+
     Raises:
-        StoreError: a store cannot be read now, or refuses every picture.
+        StoreError: a store cannot be read now, or every picture has such an error.
     """
     pending: deque[tuple[Picture, Future[Picture] | None]] = deque()
-    refused: list[AccessRefused] = []
+    failed: list[StoreError] = []
     given = 0
     remaining = iter(pictures)
     with ThreadPoolExecutor(_REMOTE_READERS) as pool:
@@ -100,14 +102,16 @@ def _read_ahead(pictures: Iterable[Picture]) -> Iterator[Picture]:
                 picture, future = pending.popleft()
                 try:
                     yield picture if future is None else future.result()
-                except AccessRefused as error:
-                    refused.append(error)
+                except StoreError as error:
+                    if not (isinstance(error, AccessRefused) or is_web(picture.name)):
+                        raise
+                    failed.append(error)
                     yield picture._replace(error=str(error))
                 given += 1
         finally:
             pool.shutdown(cancel_futures=True)
-    if refused and len(refused) == given:
-        raise refused[0]
+    if failed and len(failed) == given:
+        raise failed[0]
 
 
 def _read(name: str) -> Picture:

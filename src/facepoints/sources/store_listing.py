@@ -47,7 +47,7 @@ def size_and_tag(url: str) -> tuple[int, str]:
         DataError, StoreError: it cannot be read.
     """
     if not is_url(url):
-        return retried(lambda: os.stat(url).st_size, url, retry=False), ""
+        return retried(lambda: os.stat(url).st_size, url), ""
     store, path = opened(url)
     return _size_and_tag(retried(lambda: store.info(path), url))
 
@@ -66,7 +66,7 @@ def list_folder(url: str) -> list[Entry]:
         DataError, StoreError: it cannot be read.
     """
     if not is_url(url):
-        return retried(lambda: _list_local(url), url, retry=False)
+        return retried(lambda: _list_local(url), url)
     store, path = opened(url)
 
     def found() -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def read_bytes(url: str, max_bytes: int | None = None) -> bytes:
     """
     if max_bytes is None:
         if not is_url(url):
-            return retried(lambda: Path(url).read_bytes(), url, retry=False)
+            return retried(lambda: Path(url).read_bytes(), url)
         store, path = opened(url)
         return retried(lambda: store.cat_file(path), url)
     data = read_range(url, 0, max_bytes + 1)  # one request; to ask for the size were another
@@ -80,7 +80,7 @@ def read_range(url: str, start: int, stop: int) -> bytes:
             file.seek(start)
             return file.read(stop - start)
 
-    return retried(read, url, retry=False)
+    return retried(read, url)
 
 
 def _range(store: Any, path: str, start: int, stop: int) -> bytes:
@@ -153,7 +153,7 @@ def remove(url: str) -> None:
                 store, path = opened(url)
                 store.rm_file(path)
 
-    retried(work, url, write_fault_of, retry=local is None)
+    retried(work, url, write_fault_of)
 
 
 @contextmanager
@@ -164,7 +164,7 @@ def open_file(url: str) -> Iterator[BinaryIO]:
         The errors of `read_bytes`, here and in its methods.
     """
     if not is_url(url):
-        with io.BufferedReader(retried(lambda: io.FileIO(url), url, retry=False)) as file:
+        with io.BufferedReader(retried(lambda: io.FileIO(url), url)) as file:
             yield cast(BinaryIO, file)
         return
     store, path = opened(url)

@@ -7,9 +7,18 @@ from urllib.parse import urlsplit
 
 from facepoints.imaging.input_paths import IMAGE_SUFFIXES
 
-__all__ = ["FileKind", "file_kind", "has_braces", "is_stream", "is_url", "needs_parts", "url_path"]
+__all__ = [
+    "FileKind",
+    "file_kind",
+    "has_braces",
+    "is_stream",
+    "is_url",
+    "is_web",
+    "needs_parts",
+    "url_path",
+]
 
-FileKind = Literal["picture", "tar", "parquet", "list", ""]
+FileKind = Literal["picture", "tar", "parquet", "list", "video", ""]
 
 _KINDS: dict[FileKind, tuple[str, ...]] = {
     "tar": (
@@ -30,18 +39,21 @@ def is_url(name: str) -> bool:
     return "://" in name
 
 
+def is_web(name: str) -> bool:
+    """True for an address of http or https."""
+    return name[:8].lower().startswith(("http://", "https://"))
+
+
 def is_stream(name: str) -> bool:
     """True for the address of live video. An address of http and https is one, unless its path
     has the suffix of a picture, an archive, a Parquet file or a list."""
     scheme = name.partition("://")[0].lower()
-    if not is_url(name):
-        return False
-    return scheme in _STREAMS or (scheme in ("http", "https") and not file_kind(name))
+    return is_url(name) and (scheme in _STREAMS or (is_web(name) and not file_kind(name)))
 
 
 def url_path(name: str) -> str:
     """A name without the query of an address of http, which may be its signature."""
-    if name[:8].lower().startswith(("http://", "https://")):
+    if is_web(name):
         return urlsplit(name).path
     return name
 
