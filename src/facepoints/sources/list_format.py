@@ -1,0 +1,94 @@
+"""How a list of pictures is written: a name on each line, or a column of a CSV table."""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.sources.columns import PATH_NAMES, pick_column
+from facepoints.sources.suffixes import file_kind, is_url, url_path
+
+__all__ = ["LONGEST", "ListFormat", "format_of", "row_ends", "text_of"]
+
+LONGEST = 1 << 20
+"""Bytes of the longest row; a longer one is no path."""
+
+_MARK = b"\xef\xbb\xbf"  # of UTF-8, which some programs write at the beginning
+
+
+class ListFormat(NamedTuple):
+    """How a list is read.
+
+    Attributes:
+        separator: of the cells of a table; empty if a row is a name.
+        cell: number of the cell that holds the name.
+        start: bytes before the first row of names.
+    """
+
+    separator: str
+    cell: int
+    start: int
+
+
+def format_of(file: BinaryIO, name: str, column: str | None) -> ListFormat:
+    """How a list is to be read, by its suffix and its first row.
+
+    A table begins with the names of its columns. A table of one column may lack them.
+
+    Raises:
+        DataError: the table has no such column, or several may be meant.
+    """
+    head = file.read(LONGEST)
+    mark = len(_MARK) if head.startswith(_MARK) else 0
+    suffix = os.path.splitext(url_path(name))[1].lower()
+    separator = {".csv": ",", ".tsv": "\t"}.get(suffix, "")
+    if not separator:
+        return ListFormat("", 0, mark)
+    ends = row_ends(head, True)
+    first = head[mark : ends[0]] if len(ends) else head[mark:]
+    cells = [cell.strip() for cell in _cells(_text(first), separator)]
+    header = column is not None or any(cell.lower() in PATH_NAMES for cell in cells)
+    if not header and len(cells) == 1:
+        named = file_kind(cells[0]) or is_url(cells[0]) or "/" in cells[0]
+        return ListFormat(separator, 0, mark if named else mark + len(first))
+    chosen = pick_column(cells, name, column)
+    return ListFormat(separator, cells.index(chosen), mark + len(first))
+
+
+def row_ends(data: bytes, table: bool) -> NDArray[np.int64]:
+    """Where the rows of some data end, which begins with a row. What follows is cut off.
+
+    A row of a table ends at the end of a line where its quotes are closed (RFC 4180).
+    """
+    letters = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(letters == ord("\n")) + 1
+    if table and b'"' in data:
+        quotes = np.flatnonzero(letters == ord('"'))
+        ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    return ends
+
+
+def text_of(row: bytes, form: ListFormat) -> str:
+    """The name in a row; empty if it has none."""
+    text = _text(row)
+    if not form.separator or not text:
+        return text
+    cells = _cells(text, form.separator)
+    return cells[form.cell] if form.cell < len(cells) else ""
+
+
+def _text(row: bytes) -> str:
+    return row.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _cells(text: str, separator: str) -> list[str]:
+    if '"' not in text:
+        return text.split(separator)
+    try:
+        return next(csv.reader([text], delimiter=separator), [])
+    except csv.Error:  # a cell that is longer than any path
+        return []
