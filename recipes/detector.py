@@ -4,7 +4,10 @@
 
 DATA contains the data sets of `detector_photos.SETS`, pictures without a face, and `held-out.txt`,
 the names of the people in the test set, who are not used here. A tenth of the others, and a quarter
-of the pictures without a face, are kept for validation.
+of the pictures without a face, are kept for validation. DATA may also be the file that
+`detector_pack` writes, to train where the data sets are not:
+
+    python recipes/detector.py --data photos.npz --device cuda --workers 15 --seconds 150
 
 Not every face in these photos is labelled. Places that the network itself takes for a face before
 the training, or early in it, are ignored: they count neither as face nor as background. With
@@ -14,6 +17,7 @@ the training, or early in it, are ignored: they count neither as face nor as bac
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -25,12 +29,14 @@ import cv2
 import numpy as np
 import torch
 import tyro
+from detector_pack import read_pack
 from detector_photos import LabelledPhoto, Material, kept_squares, read_material, to_scene_photo
 from detector_scenes import PADDING, Gray, ScenePhoto, draw_scene, scene_photo
 from detector_start import start_from
 from detector_targets import Targets, loss
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
 
 from facepoints._util import files
 from facepoints.detection import Detection, iou, overlap_of_smaller
@@ -53,12 +59,12 @@ enlarged twice as far."""
 THRESHOLD = 0.5
 """Raw score from which a detection counts."""
 SHARES = {
-    "lfpw": 0.15,
-    "youtube-faces": 0.15,
-    "helen": 0.18,
-    "afw": 0.14,
-    "cfp": 0.18,
-    "inthewild21": 0.20,
+    "lfpw": 0.10,
+    "youtube-faces": 0.08,
+    "helen": 0.16,
+    "afw": 0.16,
+    "cfp": 0.26,
+    "inthewild21": 0.24,
 }
 """How likely a photo of a scene comes from each data set, before the missing ones are left out."""
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "facepoints" / "weights"
@@ -69,7 +75,7 @@ class Recipe:
     """Train the built-in face detector."""
 
     data: Path = Path("../shared/data")
-    """Folder of the data sets, with held-out.txt."""
+    """Folder of the data sets, with held-out.txt; or a file of `detector_pack`."""
     out: Path = Path("build/detector")
     """Folder for the run."""
     start: str = str(PACKAGE / "detector.onnx")
@@ -77,6 +83,9 @@ class Recipe:
     three times as many steps and twice the learning rate."""
     steps: int = 6500
     """Number of steps."""
+    seconds: float = math.inf
+    """Time for the steps: the learning rate falls such that the training ends by then. To write the
+    model of such a training later, name the step that it ended at as `steps`."""
     batch: int = 24
     """Scenes per step."""
     learning_rate: float = 1.5e-3
@@ -86,6 +95,10 @@ class Recipe:
     bfloat16: bool = False
     """Compute with bfloat16. Faster on processors that have instructions for it (AMX), ten times
     slower on others."""
+    device: str = "cpu"
+    """Device to train on: cpu or cuda."""
+    workers: int = 0
+    """Processes that draw scenes. 0: this one."""
     install: bool = False
     """Write the finished model to the package, too."""
     seed: int = 0
@@ -102,13 +115,14 @@ def detections(
 ) -> Iterator[list[Detection]]:
     """Detections of a network in images that are resized to `longest` pixels, in pixels of the
     images. They are enlarged by at most `enlarge`."""
+    device = next(graph.parameters()).device
     for image in images:
         height, width = image.shape
         scale = min(enlarge, longest / max(height, width))
         new = max(1, round(width * scale)), max(1, round(height * scale))
         fitted = np.full([-(-n // 32) * 32 for n in new[::-1]], PADDING, np.uint8)
         fitted[: new[1], : new[0]] = affine.resize(image, *new)
-        cells = graph(torch.from_numpy(fitted)[None])[0].numpy()
+        cells = graph(torch.from_numpy(fitted)[None].to(device))[0].cpu().numpy()
         decoded = decode(cells, fitted.shape, least, (new[0] / width, new[1] / height))
         yield [detection for detection, _ in decoded]
 
@@ -168,7 +182,7 @@ def write(run: Run, material: Material, images: Iterable[Gray], path: Path, eigh
         eight: write 8-bit integers.
     """
     report = validate(DetectorGraph(run.mean).eval(), material)
-    graph = DetectorGraph(run.mean, float(np.log(THRESHOLD / (1 - THRESHOLD))))
+    graph = DetectorGraph(run.mean.cpu(), float(np.log(THRESHOLD / (1 - THRESHOLD))))
     rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
     model = traced(
         graph,
@@ -196,10 +210,36 @@ def batch(recipe: Recipe, step: int, faces: Sets, empty: list[ScenePhoto]):
     return images.contiguous(memory_format=torch.channels_last), Targets(scenes)
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Learning rate of a step: a short warm-up, then a half cosine (Loshchilov and Hutter 2017)."""
+class Batches(Dataset):
+    """`batch` of every step, for a `DataLoader` with several processes."""
+
+    def __init__(self, recipe: Recipe, faces: Sets, empty: list[ScenePhoto]) -> None:
+        self._with = recipe, faces, empty
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Targets]:
+        recipe, faces, empty = self._with
+        return batch(recipe, step, faces, empty)
+
+
+def batches(
+    recipe: Recipe, steps: range, faces: Sets, empty: list[ScenePhoto]
+) -> Iterator[tuple[Tensor, Targets]]:
+    """`batch` of each of the steps, drawn ahead by `recipe.workers` processes."""
+    ahead = 4 if recipe.workers else None
+    drawn = Batches(recipe, faces, empty)
+    yield from DataLoader(
+        drawn, batch_size=None, sampler=steps, num_workers=recipe.workers, prefetch_factor=ahead
+    )
+
+
+def learning_rate(recipe: Recipe, step: int, seconds: float = 0.0) -> float:
+    """Learning rate of a step: a short warm-up, then a half cosine (Loshchilov and Hutter 2017).
+
+    Args:
+        seconds: that the training has taken so far.
+    """
     warm = min(1.0, (step + 1) / 200)
-    done = step / recipe.steps
+    done = min(1.0, max(step / recipe.steps, seconds / recipe.seconds))
     return recipe.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
 
 
@@ -243,7 +283,7 @@ class Run:
     def __init__(self, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
         self.path = recipe.out / "checkpoint.safetensors"
-        self.net = FaceNet()
+        self.net = FaceNet().to(recipe.device)
         # its signature is missing in PyTorch's own types
         self.net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         keep = get_ema_multi_avg_fn(0.998)
@@ -264,14 +304,20 @@ class Run:
         assert isinstance(network, FaceNet)
         return network
 
-    def learn(self, recipe: Recipe, images: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """Take one step; returns the terms of the loss."""
+    def learn(
+        self, recipe: Recipe, images: Tensor, targets: Targets, seconds: float
+    ) -> dict[str, Tensor]:
+        """Take one step; returns the terms of the loss.
+
+        Args:
+            seconds: that the training has taken so far.
+        """
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, self.step)
+            group["lr"] = learning_rate(recipe, self.step, seconds)
         self.net.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            maps = self.net(images)
-        whole, parts = loss(maps, targets)
+        with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.bfloat16):
+            maps = self.net(images.to(recipe.device))
+        whole, parts = loss(maps, targets.to(recipe.device))
         self.optimizer.zero_grad()
         whole.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
@@ -298,15 +344,43 @@ def begin(recipe: Recipe, run: Run, material: Material) -> None:
     empty = [scene_photo(picture) for picture in material.empty]
     images = torch.cat([batch(recipe, 10**6 + k, nothing, empty)[0] for k in range(4)])
     for net in (run.net, run.mean):
-        start_from(net, Path(recipe.start), images)
+        start_from(net.cpu(), Path(recipe.start), images[:96])
+        net.to(recipe.device)
     run.save()
+
+
+def train(
+    recipe: Recipe, run: Run, material: Material, photos: Sets, empty: list[ScenePhoto], until: int
+) -> None:
+    """Train up to a step, or until the time is over; with a checkpoint every `SAVE_EVERY` steps."""
+    start, first_step, losses = time.monotonic(), run.step, {}
+    for images, targets in batches(recipe, range(run.step, until), photos, empty):
+        seconds = time.monotonic() - start
+        last = run.step + 1 == until or seconds > recipe.seconds
+        for name, part in run.learn(recipe, images, targets, seconds).items():
+            losses[name] = losses.get(name, 0.0) + part / SAVE_EVERY
+        if run.step % SAVE_EVERY == 0 or last:
+            run.save()
+            row = {name: round(float(part), 4) for name, part in losses.items()}
+            if run.step % VALIDATE_EVERY == 0 and not last:
+                checked = validate(DetectorGraph(run.mean).eval(), material, every=2)
+                row |= {name: round(part, 4) for name, part in checked.items()}
+            pace = (time.monotonic() - start) / (run.step - first_step)
+            row |= {"step": run.step, "ms_per_step": round(pace * 1000)}
+            print(json.dumps(row), flush=True)
+            with open(recipe.out / "metrics.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            losses = {}
+        if last:
+            break
 
 
 def main(recipe: Recipe) -> None:
     keep_freed_memory()
     cv2.setNumThreads(1)
     files.make_folder(recipe.out)
-    material = read_material(recipe.data, recipe.seed)
+    packed = recipe.data.is_file()
+    material = read_pack(recipe.data) if packed else read_material(recipe.data, recipe.seed)
     run = Run(recipe)
     begin(recipe, run, material)
     warm = recipe.start != "none"
@@ -315,24 +389,10 @@ def main(recipe: Recipe) -> None:
     faces = {n: sum(len(p.points) for p in part) for n, part in material.training.items()}
     unknown = sum(len(photo.unknown) for part in photos.values() for photo in part)
     print(f"faces: {faces}; {len(empty)} pictures without; {unknown} places unknown", flush=True)
-    start, first_step, losses = time.monotonic(), run.step, {}
-    while run.step < recipe.steps:
-        if not warm and run.step == NOTICE_AT:
-            photos = scene_photos(material, run, recipe.out)
-        for name, part in run.learn(recipe, *batch(recipe, run.step, photos, empty)).items():
-            losses[name] = losses.get(name, 0.0) + float(part) / SAVE_EVERY
-        if run.step % SAVE_EVERY == 0 or run.step == recipe.steps:
-            run.save()
-            row = {name: round(part, 4) for name, part in losses.items()}
-            if run.step % VALIDATE_EVERY == 0:
-                checked = validate(DetectorGraph(run.mean).eval(), material, every=2)
-                row |= {name: round(part, 4) for name, part in checked.items()}
-            seconds = (time.monotonic() - start) / (run.step - first_step)
-            row |= {"step": run.step, "ms_per_step": round(seconds * 1000)}
-            print(json.dumps(row), flush=True)
-            with open(recipe.out / "metrics.jsonl", "a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            losses = {}
+    if not warm and run.step < NOTICE_AT:
+        train(recipe, run, material, photos, empty, NOTICE_AT)
+        photos = scene_photos(material, run, recipe.out)
+    train(recipe, run, material, photos, empty, recipe.steps)
     scenes = (batch(recipe, step, photos, empty)[0][:, 0] for step in range(RANGES_ON))
     written = recipe.out / "detector.onnx"
     ranges = (part.byte().numpy() for part in scenes)

@@ -33,6 +33,8 @@ TURNED_SHARE, TURNED = 0.07, (85.0, 275.0)
 """Share of tiles whose faces lie on their side or upside down, and by how many degrees."""
 INVERTED_SHARE = 0.03
 """Share of tiles that are shown as a negative."""
+TIGHT_SHARE, TIGHT = 0.25, 0.45
+"""Share of the scenes of one photo that are tight crops: the face is larger than this fraction."""
 _VISIBLE, _GLIMPSE = (
     0.55,
     0.1,
@@ -272,6 +274,8 @@ def _placement(
         if size > 200 and rng.random() < 0.35:  # as in real photos
             whole = min(width / columns, height / rows) * side
             scale = float(np.clip(whole * np.exp(rng.uniform(-0.15, 0.15)), least, largest))
+        elif size > 200 and rng.random() < TIGHT_SHARE:
+            scale = float(np.exp(rng.uniform(np.log(TIGHT * size), np.log(largest))))
         margin = 0.5 * scale * rng.choice([1.0, 0.7, 0.3], p=[0.8, 0.15, 0.05])
         room = np.maximum(np.array([width, height]) - 2 * margin, 1)
         place = margin + rng.random(2) * room

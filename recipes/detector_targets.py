@@ -62,6 +62,12 @@ class Targets:
                 doubt[row] |= off < 0.6 * size
         self.counts = (self.quality > 0) | ~doubt
 
+    def to(self, device: str) -> Targets:
+        """The targets with all tensors on a device; changed in place."""
+        for name, tensor in vars(self).items():
+            setattr(self, name, tensor.to(device))
+        return self
+
 
 def loss(maps: DetectorMaps, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of a batch, and its terms, per face.
