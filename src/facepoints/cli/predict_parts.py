@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facepoints.landmarks.landmark_set import LandmarkSet
     from facepoints.tracking.config import TrackerConfig
 
-__all__ = ["PartOptions", "PartsCommand", "used_threads", "wants_parts"]
+__all__ = ["PartOptions", "PartsCommand", "used_threads", "wants_parts", "with_ray_address"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,35 @@ class PartOptions:
             default_text="default: as many as processors",
         ),
     ] = None
+    ray: Annotated[
+        str | None,
+        option(
+            "Compute the parts on a Ray cluster: auto (the one that this machine is part of), "
+            "HOST:PORT or ray://HOST:PORT. local, or --ray alone, starts Ray on this machine.",
+            metavar="[ADDRESS]",
+            default_text="default: without Ray",
+        ),
+    ] = None
+    ray_workers: Annotated[
+        int | None,
+        option(
+            "Workers on the Ray cluster. Each has a processor, and with --device cuda a GPU.",
+            metavar="N",
+            default_text="default: as many as the cluster has processors or GPUs",
+        ),
+    ] = None
+
+
+def with_ray_address(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with an address after each --ray that stands alone."""
+    from facepoints.commands.ray_address import LOCAL, is_address
+
+    complete: list[str] = []
+    for number, word in enumerate(words):
+        complete.append(word)
+        if word == "--ray" and not any(map(is_address, words[number + 1 : number + 2])):
+            complete.append(LOCAL)
+    return complete
 
 
 def wants_parts(
@@ -71,7 +100,7 @@ def wants_parts(
     from facepoints.sources import needs_parts
     from facepoints.sources.stores import is_url
 
-    given = (options.shard, options.part_size, options.column)
+    given = (options.shard, options.part_size, options.column, options.ray)
     if any(value is not None for value in given) or any(map(needs_parts, inputs)):
         return True
     if out is None or format == "pts":
@@ -108,6 +137,8 @@ class PartsCommand:
     def run(self, out: str | None) -> None:
         """Predict to a folder of parts, to a file, or to standard output."""
         file = out is not None and _is_file(out, self.format)
+        if self.parts.ray is not None and out is None:
+            raise SettingsError("--ray fills a folder of parts; name one with --out, as in faces/")
         if self.parts.shard is not None and (file or out is None):
             raise SettingsError(
                 f"--shard fills a folder of parts; name one with --out, such as faces/, got "
@@ -124,9 +155,12 @@ class PartsCommand:
         """Compute the parts that are missing in a folder."""
         from facepoints.commands.part_job import PART_SIZE, Shard, prepare
         from facepoints.commands.predict_parts import predict_parts
+        from facepoints.commands.ray_address import check_ray
 
         shard = None if self.parts.shard is None else Shard.parse(self.parts.shard)
         size = self.parts.part_size
+        if self.parts.ray is not None:
+            check_ray(self.parts.ray, self.parts.ray_workers)
         model = self.options.load(threads=self.parts.threads)
         prepared = prepare(
             model,
@@ -143,7 +177,18 @@ class PartsCommand:
         )
         if prepared.note:
             note(prepared.note)
-        return predict_parts(model, prepared, ERR)
+        if self.parts.ray is None:
+            return predict_parts(model, prepared, ERR)
+        from facepoints.commands.predict_ray import predict_ray
+
+        return predict_ray(
+            model,
+            prepared,
+            self.parts.ray,
+            workers=self.parts.ray_workers,
+            gpu=self.options.device.startswith("cuda"),
+            console=ERR,
+        )
 
     def _write(self, out: Path) -> None:
         """Write one file. Its parts are in a folder beside it until all are there."""
@@ -198,7 +243,8 @@ def _is_file(out: str, format: str | None) -> bool:
     return Path(out).suffix.lower() in suffixes and not Path(out).is_dir()
 
 
-_OF_THE_PROCESS = {"--shard": 1, "--device": 1, "--threads": 1, "--ray": 1, "--overwrite": 0}
+_OF_THE_PROCESS = {"--shard": 1, "--device": 1, "--threads": 1, "--overwrite": 0}
+_OF_THE_PROCESS |= {"--ray": 1, "--ray-workers": 1}
 """Options that differ between the processes of a run, with the number of their values."""
 
 

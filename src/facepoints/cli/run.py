@@ -25,6 +25,7 @@ from facepoints.cli.output import fail, note, shown_warnings
 from facepoints.cli.outputs import command_line
 from facepoints.cli.parse import parse
 from facepoints.cli.predict import predict
+from facepoints.cli.predict_parts import with_ray_address
 from facepoints.cli.serve import serve
 from facepoints.cli.spelling import option_names, spelled_as_options
 from facepoints.cli.training import compare, evaluate, settings_to_resume, train
@@ -39,7 +40,7 @@ def run(arguments: Sequence[str]) -> None:
     Args:
         arguments: words after the program's name.
     """
-    arguments = list(arguments)
+    arguments = with_ray_address(arguments)
     try:
         with checked_output(), shown_warnings(), command_line(arguments):
             _run(arguments)

@@ -20,13 +20,11 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from facepoints import _version
+from facepoints.commands.ray_address import LOCAL, check_answers
 from facepoints.errors import FacepointsError, MissingExtraError, SettingsError
 from facepoints.runtime.onnx_session import SharedSession
 
-__all__ = ["LOCAL", "RayPool", "connected", "import_ray"]
-
-LOCAL = "local"
-"""The address that starts Ray on this machine alone."""
+__all__ = ["RayPool", "connected", "import_ray"]
 
 _OBJECT_STORE = 80_000_000  # bytes, near Ray's minimum: it holds the models only
 _POLL = 0.2  # seconds between two looks at what was asked of this process
@@ -69,6 +67,7 @@ def connected(address: str, *, cores: int, gpu: bool = False) -> Iterator[Any]:
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     with tempfile.TemporaryDirectory(prefix="fp", ignore_cleanup_errors=True) as folder:
         if address == LOCAL:
+            os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves them
             options |= {"num_cpus": cores, "num_gpus": None if gpu else 0}
             options |= {"object_store_memory": _OBJECT_STORE, "_temp_dir": folder}
             options |= {"include_dashboard": False}
@@ -76,6 +75,7 @@ def connected(address: str, *, cores: int, gpu: bool = False) -> Iterator[Any]:
             options["address"] = address
         with redirect_stdout(io.StringIO()):
             try:
+                check_answers(address)
                 _start(ray, options)
             except Exception as error:
                 ray.shutdown()
@@ -92,11 +92,13 @@ def connected(address: str, *, cores: int, gpu: bool = False) -> Iterator[Any]:
 def _start(ray: Any, options: dict[str, Any]) -> None:
     """Call `ray.init` without its words on the console and its handlers of signals."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    with redirect_stderr(io.StringIO()):
-        ray.init(**options, configure_logging=False)
-    with suppress(ValueError):  # not in the main thread, where Ray sets none either
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    try:
+        with redirect_stderr(io.StringIO()):
+            ray.init(**options, configure_logging=False)
+    finally:
+        with suppress(ValueError):  # not in the main thread, where Ray sets none either
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 @dataclass(eq=False)
@@ -244,14 +246,16 @@ class RayPool(Generic[Item, Result]):
     def _lost(self, call: _Call[Item], error: Exception, todo: deque[Item]) -> None:
         """Put the item of a dead worker back, unless it has ended too many workers."""
         self._kill(call.worker)
-        reason = _first_sentence(error)
+        short = "running low on memory" in str(error)
+        reason = "memory was short" if short else _first_sentence(error)
         if call.item is None:
             self._failed_starts += 1
             if self._failed_starts >= _FAILED_STARTS:
                 raise SettingsError(f"the Ray workers die when they start: {reason}")
             return
         self._losses[call.item] += 1
-        self._say(f"lost the worker on {call.worker.place}; another one does its work ({reason})")
+        where = call.worker.place + (", where memory was short" if short else "")
+        self._say(f"lost the worker on {where}; another one does its work")
         if self._losses[call.item] >= _TRIES:
             raise SettingsError(
                 f"{call.item} was given to {_TRIES} workers, and all died; the last one: {reason}"

@@ -1,0 +1,274 @@
+"""facepoints predict --ray on a cluster of two nodes in this machine: a node that dies, workers
+that die, errors in one line, S3 as source and destination."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from ray_tasks import Deadly, Failing, Gpu, Refusing
+from s3_server import S3Server, s3_server
+from skimage import data
+
+import facepoints
+from facepoints import _version
+from facepoints._util.console import PlainConsole
+from facepoints.api import FaceModel
+from facepoints.commands import ray_pool
+from facepoints.commands.part_job import prepare
+from facepoints.commands.predict_parts import predict_parts
+from facepoints.commands.predict_ray import predict_ray
+from facepoints.commands.ray_pool import RayPool, connected
+from facepoints.errors import DataError, MissingExtraError, SettingsError
+from facepoints.results.parts import iter_parts
+from facepoints.video.writer import VideoWriter
+
+pytest.importorskip("ray", reason="needs facepoints[cluster]")
+pytest.importorskip("av", reason="needs facepoints[video]")
+
+PHOTO = data.astronaut()
+PICTURES, FRAMES = 40, 10
+PART_SIZE = 5
+
+
+def picture(number: int) -> np.ndarray:
+    """A part of the photo, (300, 300, 3), in which the face lies elsewhere in each picture."""
+    x, y = 60 + number % 8 * 8, number // 8 * 3
+    return np.ascontiguousarray(PHOTO[y : y + 300, x : x + 300])
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures, two of them broken."""
+    folder = tmp_path_factory.mktemp("source")
+    for number in range(PICTURES):
+        cv2.imwrite(str(folder / f"{number:03}.jpg"), picture(number)[..., ::-1])
+    (folder / "013.jpg").write_bytes(b"no picture")
+    (folder / "029.jpg").write_bytes((folder / "030.jpg").read_bytes()[:500])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    with VideoWriter(path, 30) as writer:
+        for number in range(FRAMES):
+            writer.add(picture(number), number / 30)
+    return path
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(s3: S3Server) -> Iterator[Any]:
+    """A cluster whose head does no work, with two nodes of one processor that know the S3 server.
+    One of them has a GPU, as far as Ray is told."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # ray_tasks
+        patch.setenv("RAY_worker_niceness", "0")
+        store = {"object_store_memory": 80_000_000}
+        started = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "include_dashboard": False, **store},
+        )
+        started.add_node(num_cpus=1, num_gpus=1, **store)
+        started.add_node(num_cpus=1, **store)
+        yield started
+        started.shutdown()
+
+
+@pytest.fixture(scope="module")
+def model() -> FaceModel:
+    return facepoints.load(threads=1)
+
+
+def parts_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*"))}
+
+
+def kill_a_working_node(cluster: Any, folder: Path, killed: list[Any]) -> None:
+    """Kill a node while its worker computes a part, once two parts are done."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for node in list(cluster.worker_nodes):
+            raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+            workers = raylet.children(recursive=True)
+            busy = any("Worker.do" in " ".join(worker.cmdline()) for worker in workers)
+            if busy and len(list(folder.glob("part-*"))) >= 2:
+                for process in [*workers, raylet]:  # as when the power fails
+                    process.kill()
+                cluster.remove_node(node, allow_graceful=False)
+                killed.append(node)
+                return
+        time.sleep(0.002)
+
+
+def test_a_node_dies_and_the_parts_are_those_of_one_process(
+    cluster: Any,
+    source: Path,
+    clip: Path,
+    model: FaceModel,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    inputs = [str(source), str(clip)]
+    predict_parts(model, prepare(model, inputs, str(alone), part_size=PART_SIZE))
+    prepared = prepare(model, inputs, str(shared), part_size=PART_SIZE)
+    killed: list[Any] = []
+    killer = threading.Thread(target=kill_a_working_node, args=(cluster, shared, killed))
+    killer.start()
+    report = predict_ray(
+        model, prepared, cluster.address, console=PlainConsole(stderr=True, width=200)
+    )
+    killer.join()
+    cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+
+    assert len(killed) == 1
+    shown = capsys.readouterr()
+    assert "lost the worker on" in shown.err
+    assert not shown.out
+    assert parts_of(shared) == parts_of(alone)
+    assert len(parts_of(shared)) == PICTURES // PART_SIZE + 1 == report.done
+    assert report.unreadable == 2
+    results = list(iter_parts(shared))
+    assert sorted(Path(r.file).name for r in results if r.error) == ["013.jpg", "029.jpg"]
+    frames = [result for result in results if result.file.endswith(".mp4")]
+    assert [result.frame for result in frames] == list(range(FRAMES))
+    assert {face.track_id for result in frames for face in result.faces} == {0}
+
+
+def test_a_store_as_source_and_destination(
+    cluster: Any, s3: S3Server, source: Path, model: FaceModel, tmp_path: Path
+) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3.environment().items():
+            patch.setenv(name, value)
+        store = fsspec.filesystem("s3", skip_instance_cache=True)
+        store.mkdir("ray")
+        store.put_file(str(source / "000.jpg"), "ray/in/000.jpg")
+        store.put_file(str(source / "013.jpg"), "ray/in/013.jpg")
+        s3.throttled = 2
+        inputs = ["s3://ray/in/"]
+        report = predict_ray(
+            model, prepare(model, inputs, "s3://ray/out/", part_size=1), cluster.address
+        )
+        predict_parts(model, prepare(model, inputs, "s3://ray/alone/", part_size=1))
+        assert (report.images, report.faces, report.unreadable) == (2, 1, 1)
+        for part in ("part-00000.parquet", "part-00001.parquet"):
+            assert store.cat_file(f"ray/out/{part}") == store.cat_file(f"ray/alone/{part}")
+
+
+@pytest.fixture
+def ray(cluster: Any) -> Iterator[Any]:
+    with connected(cluster.address, cores=1) as connection:
+        yield connection
+
+
+def test_errors_of_the_task_are_results(ray: Any) -> None:
+    outcomes = dict(RayPool[int, int](ray, Failing()).run(range(4)))
+    assert {item: outcomes[item] for item in (0, 2)} == {0: 0, 2: 2}
+    assert [str(outcomes[item]) for item in (1, 3)] == ["1 is odd", "3 is odd"]
+    assert isinstance(outcomes[1], DataError)
+
+
+def test_an_item_that_ends_its_workers_is_named(ray: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_pool, "_TRIES", 2)
+    said: list[str] = []
+    pool = RayPool[int, int](ray, Deadly(), workers=1, say=said.append)
+    results = pool.run([0, 7])
+    assert next(results) == (0, 0)
+    with pytest.raises(SettingsError, match=r"^7 was given to 2 workers, and all died; the last"):
+        next(results)
+    assert len(said) == 2
+
+
+def test_a_worker_of_a_gpu_task_has_a_gpu(ray: Any) -> None:
+    assert dict(RayPool[int, str](ray, Gpu(), gpu=True).run([0])) == {0: "0"}
+
+
+def test_nodes_that_cannot_do_the_work_are_refused(
+    ray: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingsError, match=r"worker on .* cannot do the work: it is Monday"):
+        list(RayPool[int, int](ray, Refusing()).run([0]))
+    version = _version.__version__
+    monkeypatch.setattr(_version, "__version__", "0.0.1")
+    wrong = f"it has facepoints {version}, and this command is of 0.0.1; install one version"
+    with pytest.raises(SettingsError, match=wrong):
+        list(RayPool[int, int](ray, Failing()).run([0]))
+
+
+def test_an_address_without_a_cluster() -> None:
+    started = time.monotonic()
+    with (
+        pytest.raises(SettingsError, match=r"^could not connect to Ray \(127.0.0.1:9\): .+"),
+        connected("127.0.0.1:9", cores=1),
+    ):
+        pass
+    assert time.monotonic() - started < 30
+
+
+def test_without_ray_the_extra_is_named(
+    source: Path, model: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    prepared = prepare(model, [str(source)], str(tmp_path / "out"), part_size=PART_SIZE)
+    with pytest.raises(MissingExtraError, match=r"pip install 'facepoints\[cluster\]'"):
+        predict_ray(model, prepared)
+
+
+def test_a_stopped_run_is_finished_without_ray(
+    source: Path, model: FaceModel, tmp_path: Path
+) -> None:
+    words = [str(source), "--part-size", "2", "--out"]
+    command = [sys.executable, "-m", "facepoints", "predict", *words]
+    stopped = subprocess.Popen(
+        [*command, str(tmp_path / "out") + "/", "--ray"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(lambda: any((tmp_path / "out").glob("part-*")), stopped)
+    os.killpg(stopped.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
+    out, err = stopped.communicate(timeout=60)
+    done = len(parts_of(tmp_path / "out"))
+    assert stopped.returncode == 130
+    assert err.splitlines()[-1].startswith(f"stopped: {done} of 20 parts are done and stay in")
+    assert "Traceback" not in err
+    assert not out
+    assert 0 < done < 20
+
+    for folder in ("out", "alone"):
+        subprocess.run([*command, str(tmp_path / folder) + "/"], check=True, capture_output=True)
+    assert parts_of(tmp_path / "out") == parts_of(tmp_path / "alone")
+
+
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until something has happened, while a process runs."""
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
