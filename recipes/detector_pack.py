@@ -67,7 +67,8 @@ def write_pack(path: Path, material: Material) -> None:
 
 def _add(arrays: Arrays, key: str, photos: Sequence[LabelledPhoto], side: int) -> None:
     """Add photos, shrunk to a longest side in pixels, to the arrays of a file."""
-    coded, points = [], [np.zeros((0, 68, 2))]
+    coded: list[NDArray[np.uint8]] = []
+    points: list[NDArray[np.floating]] = [np.zeros((0, 68, 2))]
     for photo in photos:
         image, matrix = _shrunk(photo.image, side)
         _, data = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
