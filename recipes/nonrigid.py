@@ -121,7 +121,7 @@ def _adapt(heads: Heads, people: People, faces: Labels, inner: NDArray[np.bool_]
         share = faces.seen[:, inner] * people.trust[:, None] / noise
         by_mode = np.einsum("nai,dki->nkad", fit.turn[:, :2], modes)
         slope = np.concatenate(
-            [head_jacobian(fit, shape), by_mode * fit.scale[:, None, None, None]], axis=-1
+            [head_jacobian(fit.turned(shape)), by_mode * fit.scale[:, None, None, None]], axis=-1
         )
         slope = slope.reshape(len(weights), -1, 6 + count)
         scaled = slope * np.repeat(share, 2, axis=1)[..., None]

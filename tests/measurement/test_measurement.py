@@ -346,7 +346,7 @@ def test_measures_of_hidden_points_are_left_out_with_a_reason(hidden: set[int]) 
     visible = np.ones(68, np.float32)
     visible[list(hidden)] = 0.2
     face = replace(a_person(), visible=visible)
-    measures, reasons, guesses = measure_with_reasons(face)
+    measures, reasons, guesses, _ = measure_with_reasons(face)
     every = set(MEASURES) - {"asymmetry"}
     assert (measures.keys() | reasons.keys()) - {"asymmetry"} == every
     assert reasons.get("asymmetry", "11 of 51 points are hidden").endswith("points are hidden")
@@ -362,7 +362,7 @@ def test_measures_of_hidden_points_are_left_out_with_a_reason(hidden: set[int]) 
 
 
 def test_a_profile_has_no_distances_across_the_face() -> None:
-    measures, reasons, _ = measure_with_reasons(face_of(projected(yaw=75)))
+    measures, reasons, *_ = measure_with_reasons(face_of(projected(yaw=75)))
     assert "inner_canthal_ratio" not in measures
     assert reasons["inner_canthal_ratio"].startswith("head turned by ")
     assert {"yaw", "eye_opening_left", "mouth_opening"} <= set(measures)
@@ -371,7 +371,7 @@ def test_a_profile_has_no_distances_across_the_face() -> None:
 
 
 def test_points_that_a_set_lacks_are_a_reason() -> None:
-    _, reasons, _ = measure_with_reasons(a_person().as_landmarks(KAGGLE_15))
+    _, reasons, *_ = measure_with_reasons(a_person().as_landmarks(KAGGLE_15))
     assert reasons["face_height_px"] == "no such points"
 
 

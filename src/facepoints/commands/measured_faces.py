@@ -127,7 +127,8 @@ def _measure(result: FrameResult, face: Face, number: int, settings: FaceSetting
     reasons |= {settings.column(name): reason for name, reason in measured.reasons.items()}
     transform = None
     if "yaw" in measures and min(result.size) > 0:
-        transform = head_transform(face, result.size, focal_length=settings.focal_length).tolist()
+        focal, pose = settings.focal_length, measured.pose
+        transform = head_transform(face, result.size, focal_length=focal, pose=pose).tolist()
     return MeasuredFace(
         *(number, face.track_id, face.score, face.box, measures, transform),
         closure=face.eye_closure or EyeClosure(None, None, NO_IMAGE, NO_IMAGE),

@@ -12,11 +12,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HeadFit", "angles", "expect_yaw", "fit_heads", "head_jacobian", "rotation"]
+__all__ = [
+    "HeadFit",
+    "angles",
+    "expect_yaw",
+    "fit_heads",
+    "head_jacobian",
+    "move",
+    "newton_step",
+    "normal_equations",
+    "rotation",
+    "yaw_misfit",
+]
 
 Array = NDArray[np.floating]
 
-_MAX_ITERATIONS = 12  # of Gauss-Newton; four to six are enough for most faces
+_MAX_ITERATIONS = 12  # six or seven are enough for most faces
+_SMALL_STEP = 1e-5  # the last: radians, log scale
 _MAX_TURN, _MAX_LOG_SCALE = 0.5, 0.3  # of one iteration: radians, log scale
 
 
@@ -38,8 +50,11 @@ class HeadFit:
 
     def __call__(self, shape: Array) -> Array:
         """Project points (K, 3) or (N, K, 3) of the head to pixels (N, K, 2)."""
-        turned = shape @ self.turn.transpose(0, 2, 1)
-        return turned[..., :2] * self.scale[:, None, None] + self.shift[:, None]
+        return self.turned(shape)[..., :2] + self.shift[:, None]
+
+    def turned(self, shape: Array) -> Array:
+        """Points (K, 3) or (N, K, 3) of the head, turned and in pixels (N, K, 3), without shift."""
+        return shape @ self.turn.transpose(0, 2, 1) * self.scale[:, None, None]
 
 
 def angles(turn: Array) -> Array:
@@ -64,7 +79,7 @@ def fit_heads(
     yaw: Array | None = None,
     start: HeadFit | None = None,
 ) -> HeadFit:
-    """Fit a head to faces by weighted least squares (Gauss-Newton from several starts).
+    """Fit a head to faces by weighted least squares (Newton's method from several starts).
 
     The points of one half of a face alone do not tell its yaw well: seen from the front, the
     outer eye corner and the tip of the nose lie as far apart as in profile. That the other half
@@ -106,7 +121,12 @@ def _misfit(
     variance = np.where(seen, variance, 1)
     square = ((points - fit(shape)) ** 2).sum(axis=2)
     log_likelihood = np.where(seen, square / variance + 2 * np.log(variance), 0).sum(axis=1)
-    return log_likelihood + _unexpected(angles(fit.turn)[:, 0], yaw)
+    return log_likelihood + yaw_misfit(fit, yaw)
+
+
+def yaw_misfit(fit: HeadFit, yaw: Array) -> Array:
+    """Squared difference (N,) of yaw and the expected yaw (N, 2), in standard deviations."""
+    return _unexpected(angles(fit.turn)[:, 0], yaw)
 
 
 def _unexpected(found: Array, yaw: Array) -> Array:
@@ -118,7 +138,8 @@ def expect_yaw(fit: HeadFit, yaw: Array) -> tuple[Array, Array]:
     """What the expected yaw (N, 2) adds to the normal equations (N, 3, 3) and (N, 3) of a small
     further rotation about x, y and z."""
     found = np.deg2rad(angles(fit.turn))
-    axis = np.stack([-np.sin(found[:, 2]), np.cos(found[:, 2]), 0 * found[:, 2]], axis=1)
+    axis = np.zeros((len(found), 3))
+    axis[:, 0], axis[:, 1] = -np.sin(found[:, 2]), np.cos(found[:, 2])
     share = 1 / np.deg2rad(yaw[:, 1]) ** 2
     lacking = share * (np.deg2rad(yaw[:, 0]) - found[:, 0])
     return axis[:, :, None] * axis[:, None] * share[:, None, None], axis * lacking[:, None]
@@ -127,27 +148,70 @@ def expect_yaw(fit: HeadFit, yaw: Array) -> tuple[Array, Array]:
 def _refine(
     fit: HeadFit, points: Array, sigma: Array, shape: Array, std: Array, yaw: Array
 ) -> HeadFit:
-    """Gauss-Newton from a first estimate."""
+    """Newton's method from a first estimate."""
     information = np.zeros((len(points), 6, 6))
     for _ in range(_MAX_ITERATIONS):
+        turned = fit.turned(shape)
+        error = points - turned[..., :2] - fit.shift[:, None]
         weights = 1 / _variance(fit, sigma, std)
-        jacobian = head_jacobian(fit, shape)
-        error = points - fit(shape)
-        weighted = jacobian * weights[:, :, None, None]
-        information = np.einsum("nkai,nkaj->nij", weighted, jacobian)
-        step = np.einsum("nkai,nka->ni", weighted, error)
+        information, downhill = normal_equations(head_jacobian(turned), error, weights)
         expected, toward = expect_yaw(fit, yaw)
         information[:, :3, :3] += expected
-        step[:, :3] += toward
-        step = np.linalg.solve(information, step[..., None])[..., 0]
-        turn = rotation(np.clip(step[:, :3], -_MAX_TURN, _MAX_TURN)) @ fit.turn
-        growth = np.clip(step[:, 3], -_MAX_LOG_SCALE, _MAX_LOG_SCALE)
-        scale = fit.scale * np.exp(growth)
-        fit = HeadFit(turn, scale, fit.shift + step[:, 4:], fit.covariance)
-        if np.abs(step[:, :4]).max(initial=0) < 1e-7:
+        downhill[:, :3] += toward
+        step = newton_step(information, downhill, error, weights, turned)
+        fit = move(fit, step)
+        if np.abs(step[:, :4]).max(initial=0) < _SMALL_STEP:
             break
     covariance = np.linalg.inv(information)[:, :3, :3]
     return HeadFit(fit.turn, fit.scale, fit.shift, covariance)
+
+
+def normal_equations(jacobian: Array, error: Array, weights: Array) -> tuple[Array, Array]:
+    """The normal equations of a step: J'WJ (N, 6, 6) and J'We (N, 6).
+
+    Args:
+        jacobian: (N, K, 2, 6), J.
+        error: (N, K, 2) pixels, e.
+        weights: (N, K), the diagonal of W.
+    """
+    weighted = (jacobian * weights[:, :, None, None]).reshape(len(error), -1, 6).transpose(0, 2, 1)
+    downhill = weighted @ error.reshape(len(error), -1, 1)
+    return weighted @ jacobian.reshape(len(error), -1, 6), downhill[..., 0]
+
+
+def newton_step(
+    information: Array, downhill: Array, error: Array, weights: Array, turned: Array
+) -> Array:
+    """The step (N, 6) of Newton's method; of Gauss-Newton for fits that it would make worse.
+
+    Gauss-Newton leaves out how the Jacobian changes with the rotation. Errors of people's noses
+    and eyes are large enough for this to matter: without it, half of the error is left after an
+    iteration.
+
+    Args:
+        information: (N, 6, 6) as of `normal_equations`.
+        downhill: (N, 6) as of `normal_equations`.
+        error: (N, K, 2) pixels.
+        weights: (N, K).
+        turned: (N, K, 3) the turned head in pixels.
+    """
+    curved = information.copy()
+    moment = (error * weights[..., None]).transpose(0, 2, 1) @ turned
+    curved[:, :2, :3] -= moment / 2
+    curved[:, :3, :2] -= moment.transpose(0, 2, 1) / 2
+    curved[:, _XYZ, _XYZ] += (moment[:, 0, 0] + moment[:, 1, 1])[:, None]
+    step = np.linalg.solve(curved, downhill[..., None])[..., 0]
+    uphill = (step * downhill).sum(axis=1) <= 0
+    if uphill.any():
+        step[uphill] = np.linalg.solve(information[uphill], downhill[uphill, :, None])[..., 0]
+    return step
+
+
+def move(fit: HeadFit, step: Array) -> HeadFit:
+    """Fits after a step (N, 6), which is cut to `_MAX_TURN` and `_MAX_LOG_SCALE`."""
+    turn = rotation(step[:, :3].clip(-_MAX_TURN, _MAX_TURN)) @ fit.turn
+    scale = fit.scale * np.exp(step[:, 3].clip(-_MAX_LOG_SCALE, _MAX_LOG_SCALE))
+    return HeadFit(turn, scale, fit.shift + step[:, 4:], fit.covariance)
 
 
 def _starts(points: Array, sigma: Array, shape: Array, std: Array, yaw: Array) -> HeadFit:
@@ -204,26 +268,27 @@ _GRID = np.stack([_turned(y, p) for y, p in zip(_GRID_YAW, [-40, 0, 40] * 7, str
 _STARTS = 3  # of the grid, those that fit best
 
 
-def head_jacobian(fit: HeadFit, shape: Array) -> Array:
+def head_jacobian(turned: Array) -> Array:
     """(N, K, 2, 6): change of the pixels per small rotation about x, y and z, per log scale, and
-    per shift in x and y."""
-    x, y, z = np.moveaxis(shape @ fit.turn.transpose(0, 2, 1) * fit.scale[:, None, None], -1, 0)
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    across = np.stack([zero, z, -y, x, one, zero], axis=-1)
-    down = np.stack([-z, zero, x, y, zero, one], axis=-1)
-    return np.stack([across, down], axis=2)
+    per shift in x and y; of a turned head (N, K, 3) in pixels."""
+    x, y, z = turned[..., 0], turned[..., 1], turned[..., 2]
+    jacobian = np.zeros((*turned.shape[:2], 2, 6))
+    across, down = jacobian[:, :, 0], jacobian[:, :, 1]
+    across[..., 1], across[..., 2], across[..., 3], across[..., 4] = z, -y, x, 1
+    down[..., 0], down[..., 2], down[..., 3], down[..., 5] = -z, x, y, 1
+    return jacobian
 
 
 def rotation(vector: Array) -> Array:
     """Rotations (N, 3, 3) about the axes of vectors (N, 3), by their lengths in radians
     (Rodrigues' formula)."""
-    angle = np.linalg.norm(vector, axis=1)[:, None, None]
-    x, y, z = vector.T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    # sinc has the right limit at angle 0
-    return (
-        np.eye(3)
-        + np.sinc(angle / np.pi) * cross
-        + (0.5 * np.sinc(angle / (2 * np.pi)) ** 2 * (cross @ cross))
-    )
+    angle = np.sqrt((vector**2).sum(axis=1))[:, None, None]
+    safe = np.maximum(angle, 1e-12)
+    around = (vector @ _CROSS).reshape(-1, 3, 3) * (np.sin(angle) / safe)
+    along = vector[:, :, None] * vector[:, None] * (2 * (np.sin(angle / 2) / safe) ** 2)
+    return np.cos(angle) * np.eye(3) + around + along
+
+
+_XYZ = np.arange(3)
+_CROSS = np.zeros((3, 9))  # of a vector: the matrix of the cross product with it, row by row
+_CROSS[_XYZ, [7, 2, 3]], _CROSS[_XYZ, [5, 6, 1]] = 1, -1

@@ -5,11 +5,14 @@ as an adult's mean (`PUPIL_DISTANCE`), and the lens has the field of view of a n
 (`assumed_focal_length`). The distance is proportional to both: a child's head, or a wider lens
 than assumed, is nearer than the transform says. The rotation hardly depends on them.
 
-The fit of a far camera and the depths of the points follow from each other in turn (POSIT:
-DeMenthon & Davis 1995, doi:10.1007/BF01450852).
+The pose of a head before a far camera (`head_fit`) is the start. From there, Newton's method with
+the damping of Levenberg and Marquardt minimizes the weighted squared distances of the landmarks
+from the head's points as the camera sees them.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +21,17 @@ from facepoints.errors import SettingsError
 from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.mean_head import MEAN_HEAD
-from facepoints.measurement.head_fit import fit_heads
-from facepoints.measurement.pose import fit_inputs
+from facepoints.measurement.head_fit import (
+    HeadFit,
+    expect_yaw,
+    head_jacobian,
+    move,
+    newton_step,
+    normal_equations,
+    rotation,
+    yaw_misfit,
+)
+from facepoints.measurement.pose import FitInputs, HeadPose, fit_inputs, head_pose
 
 __all__ = [
     "MM_PER_UNIT",
@@ -40,7 +52,8 @@ _EYES = [MEAN_HEAD[IBUG_68.columns(IBUG_68.regions[f"{s}_eye"])] for s in ("righ
 MM_PER_UNIT = PUPIL_DISTANCE / float(_EYES[1][:, 0].mean() - _EYES[0][:, 0].mean())
 """Millimeters per unit of the mean head."""
 
-_ROUNDS = 8  # of the fit and the depths
+_MAX_ITERATIONS, _SMALL_STEP = 30, 1e-5  # radians, log scale; five are enough for most faces
+_DAMPING = 1e-3  # the first, as a share of the diagonal, if a step made the fit worse
 _NEAREST = 0.2  # of the distance of the origin: no point is nearer, whatever the focal length
 _TOWARD = np.diag([1.0, 1.0, -1.0])  # depth of the mean head grows toward the camera, ours away
 
@@ -63,7 +76,11 @@ def check_focal_length(focal_length: float | None) -> None:
 
 
 def head_transform(
-    face: Face, size: tuple[int, int], *, focal_length: float | None = None
+    face: Face,
+    size: tuple[int, int],
+    *,
+    focal_length: float | None = None,
+    pose: HeadPose | None = None,
 ) -> NDArray[np.float64]:
     """The transform from head to camera coordinates, in millimeters.
 
@@ -81,6 +98,8 @@ def head_transform(
         face: in pixels of the image.
         size: (height, width) of the image.
         focal_length: in pixels. None: the longer side of the image (`assumed_focal_length`).
+        pose: what `head_pose` returns for the face, if known; that saves half of the time. None:
+            it is computed.
 
     Returns:
         (4, 4): rotation (3, 3), translation (3,) in millimeters, last row 0, 0, 0, 1.
@@ -94,18 +113,88 @@ def head_transform(
     check_focal_length(focal_length)
     focal = assumed_focal_length(size) if focal_length is None else float(focal_length)
     given = fit_inputs(face)
-    pixels = given.points - (np.array(size[::-1]) - 1) / 2
-    fit = fit_heads(pixels, given.sigma, given.shape, given.std, yaw=given.yaw)
-    for _ in range(_ROUNDS):
-        depth = 1 - (given.shape @ fit.turn[0].T)[:, 2] * fit.scale[0] / focal
-        # what a far camera would see: each pixel times its depth, over the depth of the origin
-        far = pixels * np.maximum(depth, _NEAREST)[:, None]
-        fit = fit_heads(far, given.sigma, given.shape, given.std, yaw=given.yaw, start=fit)
-    scale = focal * MM_PER_UNIT / fit.scale[0]
+    middle = (np.array(size[::-1]) - 1) / 2
+    pixels = given.points - middle
+    toward = _camera_toward(pixels[0].mean(axis=0), focal)
+    given = given._replace(points=_seen_by(toward, pixels, focal))
+    pose = head_pose(face) if pose is None else pose
+    shift = _seen_by(toward, pose.shift[None] - middle, focal)
+    start = HeadFit(pose.turn[None], np.array([pose.scale]), shift, np.zeros((1, 3, 3)))
+    fit = _fit_near(start, given, focal)
+    distance = focal * MM_PER_UNIT / fit.scale[0]
     transform = np.eye(4)
-    transform[:3, :3] = _TOWARD @ fit.turn[0] @ _TOWARD
-    transform[:3, 3] = *(fit.shift[0] * scale / focal), scale
+    transform[:3, :3] = toward.T @ _TOWARD @ fit.turn[0] @ _TOWARD
+    transform[:3, 3] = toward.T @ (*(fit.shift[0] * distance / focal), distance)
     return transform
+
+
+def _camera_toward(pixel: Array, focal: float) -> Array:
+    """Rotation (3, 3) of camera coordinates that puts a pixel, relative to the image's middle, into
+    the middle. There, the pose relative to the line of sight is that relative to the camera."""
+    x, y = pixel
+    away = np.hypot(x, y)
+    return rotation(np.array([[y, -x, 0]]) / max(away, 1e-12) * np.arctan2(away, focal))[0]
+
+
+def _seen_by(toward: Array, pixels: Array, focal: float) -> Array:
+    """Pixels (..., 2) of a rotated camera, relative to the image's middle."""
+    rays = np.concatenate([pixels, np.full((*pixels.shape[:-1], 1), focal)], axis=-1) @ toward.T
+    return focal * rays[..., :2] / np.maximum(rays[..., 2:], 1e-3 * focal)
+
+
+def _fit_near(fit: HeadFit, given: FitInputs, focal: float) -> HeadFit:
+    """A head before a near camera, from the fit of a far one. `scale` and `shift` are those of the
+    plane through the head's origin; pixels are relative to the image's middle."""
+    weights = 1 / ((given.std * fit.scale[0]) ** 2 + given.sigma**2)
+    now, damping = _linearize(fit, given, weights, focal), 0.0
+    for _ in range(_MAX_ITERATIONS):
+        diagonal = np.diagonal(now.information[0]) * damping
+        information = now.information + np.diag(diagonal)
+        step = newton_step(information, now.downhill, now.error, now.weights, now.turned)
+        trial = move(fit, step)
+        then = _linearize(trial, given, weights, focal)
+        better = then.misfit <= now.misfit
+        if better:
+            fit, now = trial, then
+        if np.abs(step[0, :4]).max() < _SMALL_STEP:
+            break
+        damping = damping / 10 if better else max(damping * 10, _DAMPING)
+    return fit
+
+
+class _Linearized(NamedTuple):
+    """The fit of a near head for small steps: see `normal_equations` and `newton_step`."""
+
+    misfit: float
+    information: Array
+    downhill: Array
+    error: Array
+    weights: Array
+    turned: Array
+
+
+def _linearize(fit: HeadFit, given: FitInputs, weights: Array, focal: float) -> _Linearized:
+    turned = fit.turned(given.shape)
+    x, y, z = turned[..., 0], turned[..., 1], turned[..., 2]
+    depth = 1 - z / focal  # over that of the origin
+    near = depth < _NEAREST
+    depth = np.where(near, _NEAREST, depth)[..., None]
+    seen = (turned[..., :2] + fit.shift[:, None]) / depth
+    error = given.points - seen
+    jacobian = head_jacobian(turned)
+    closer = np.zeros((*z.shape, 6))  # change of z, over the focal length
+    closer[..., 0], closer[..., 1], closer[..., 3] = y / focal, -x / focal, z / focal
+    closer[near] = 0
+    jacobian += seen[..., None] * closer[:, :, None]
+    jacobian /= depth[..., None]
+    information, downhill = normal_equations(jacobian, error, weights)
+    misfit = float(((error**2).sum(axis=2) * weights).sum())
+    if given.yaw is not None:
+        expected, toward = expect_yaw(fit, given.yaw)
+        information[:, :3, :3] += expected
+        downhill[:, :3] += toward
+        misfit += float(yaw_misfit(fit, given.yaw)[0])
+    return _Linearized(misfit, information, downhill, error, weights / depth[..., 0], turned)
 
 
 def project(points: Array, size: tuple[int, int], focal_length: float | None = None) -> Array:

@@ -41,11 +41,13 @@ class MeasuredPoints(NamedTuple):
         measures: by name, in the order of `MEASURES`.
         reasons: why each of the other measures cannot be had, by name.
         guesses: what hidden points, or those of a turned head, give for them.
+        pose: the head pose; None if the landmarks give none.
     """
 
     measures: dict[str, Measurement]
     reasons: dict[str, str]
     guesses: dict[str, Measurement]
+    pose: HeadPose | None
 
 
 def measure(face: Face) -> dict[str, Measurement]:
@@ -90,7 +92,7 @@ def measure_with_reasons(face: Face) -> MeasuredPoints:
         else:
             reasons[name] = reason or LACKING
     guesses = {name: every[name] for name in reasons if name in every}
-    return MeasuredPoints(measures, reasons, guesses)
+    return MeasuredPoints(measures, reasons, guesses, pose)
 
 
 def _measure_all(face: Face) -> tuple[dict[str, Measurement], HeadPose | None]:
