@@ -2,14 +2,14 @@
 
     python recipes/points_on_gpu.py pack --data DATA --out build/pack
     python recipes/points_on_gpu.py teacher --pack build/pack --out build/teachers/0 --seed 0
-    python recipes/points_on_gpu.py students --pack build/pack --teachers build/teachers \
-        --out build/students
+    python recipes/points_on_gpu.py student --pack build/pack --teachers build/teachers \
+        --name narrow --out build/students
 
 `pack` writes the training data of `points_data.material` as compressed crops (some 70 MB), so that
 the GPU needs neither the photos nor the CPU time to make them. `teacher` trains one network that is
-wider than those that are shipped. `students` trains all networks of `STUDENTS` at once, on the same
-augmented faces. `points.py --run build/students/NAME` then fits the radii, as after a training on
-the CPU.
+wider than the shipped one, `student` one of `STUDENTS`. Then `points.py --student NAME.pt` fits the
+radii, as after a training on the CPU. A process waits most of the time for Python to start kernels,
+so start three or more trainings at once. What they gave is in benchmarks/results/points-recipe.md.
 
 A student learns from the labels and from the mean of the teachers' points (knowledge distillation,
 Hinton et al. 2015, https://arxiv.org/abs/1503.02531). A mean of networks errs less on faces that
@@ -19,11 +19,12 @@ marking habit of the sets that label all.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,7 +233,7 @@ class Pack:
                 yield every.rows(chosen), without
 
     @torch.no_grad()
-    def errors(self, model: KeypointModel) -> dict[str, float]:
+    def errors(self, model: Callable[[Tensor], RawOutput]) -> dict[str, float]:
         """Mean error on the validation faces of each set, percent of the distance of the outer eye
         corners, or of the box where the set does not label them all."""
         start = (self.held.images.shape[-1] - self.view) // 2
@@ -374,83 +375,72 @@ def save(model: KeypointModel, path: Path, half: bool = False) -> None:
 
 def learn(
     given: Pack,
-    learners: dict[str, Learner],
+    learner: Learner,
     minutes: float,
     seed: int,
-    losses,
+    loss: Callable[[Tensor, Faces], Tensor],
 ) -> None:
-    """Train for some minutes. `losses` maps a batch to the loss of each learner."""
+    """Train for some minutes. `loss` is that of images, the faces first, and of their labels."""
     streams = [given.batches(2 * seed, True), given.batches(2 * seed + 1, False)]
     begin, steps, reported = time.monotonic(), 0, 0.0
-    while True:
-        elapsed = time.monotonic() - begin
-        done = elapsed / (60 * minutes)
-        if done >= 1:
-            break
+    while (done := (time.monotonic() - begin) / (60 * minutes)) < 1:
         faces, empty = next(streams[done > 1 - SETTLED])
-        values = losses(torch.cat([faces.images, empty]), faces)
-        for name, learner in learners.items():
-            learner.step(values[name], RATE * schedule(done))
+        value = loss(torch.cat([faces.images, empty]), faces)
+        learner.step(value, RATE * schedule(done))
         steps += 1
         if steps % 20 == 0 and given.device.type == "cuda":
             torch.cuda.synchronize()  # the clock decides when to stop, so no step may be pending
         if done - reported > 0.2:
             reported = done
-            shown = {n: round(float(v.detach()), 3) for n, v in values.items()}
-            print(
-                f"{elapsed:.0f} s, {steps * BATCH / elapsed:.0f} faces/s, loss {shown}", flush=True
-            )
-    print(
-        f"{steps} steps of {BATCH} faces, {steps * BATCH / (60 * minutes):.0f} faces/s", flush=True
-    )
+            rate = steps * BATCH / (60 * minutes * done)
+            print(f"{done:.0%}, {rate:.0f} faces/s, loss {float(value.detach()):.3f}", flush=True)
+    print(f"{steps} steps of {BATCH} faces", flush=True)
 
 
 def train_teacher(given: Pack, out: Path, seed: int, minutes: float) -> None:
+    """Train one teacher."""
     torch.manual_seed(seed)
     learner = Learner(new_model(given, TEACHER))
     learner.model.train()
 
-    def losses(images: Tensor, faces: Faces) -> dict[str, Tensor]:
+    def loss(images: Tensor, faces: Faces) -> Tensor:
         with torch.autocast(images.device.type, torch.bfloat16, images.device.type == "cuda"):
             output = learner.model(images)
-        return {"teacher": label_loss(output, faces)}
+        return label_loss(output, faces)
 
-    learn(given, {"teacher": learner}, minutes, seed, losses)
+    learn(given, learner, minutes, seed, loss)
     save(learner.average, out / "teacher.pt", half=True)
     print("teacher", out, given.errors(learner.average), flush=True)
 
 
-def train_students(given: Pack, teachers: list[Path], out: Path, minutes: float) -> None:
-    """Train all `STUDENTS` on the same augmented faces."""
+def train_student(given: Pack, teachers: list[Path], name: str, out: Path, minutes: float) -> None:
+    """Train one of `STUDENTS`."""
+    widths, weight = STUDENTS[name]
     guides = []
     for path in teachers:
         model = new_model(given, TEACHER)
         model.load_state_dict(torch.load(path, map_location=given.device))
         guides.append(Habit(model.eval().requires_grad_(False), given.full))
-    mean = Mean([guide.model for guide in guides])
-    print("mean of the teachers", given.errors(mean), flush=True)  # pyright: ignore
+    if not guides:
+        raise SystemExit("error: no teacher.pt in the folders of --teachers; train teachers first")
+    print("mean of the teachers", given.errors(Mean([g.model for g in guides])), flush=True)
     torch.manual_seed(100)
-    learners = {name: Learner(new_model(given, w)) for name, (w, _) in STUDENTS.items()}
-    habits = {name: Habit(own.model.train(), given.full) for name, own in learners.items()}
+    learner = Learner(new_model(given, widths))
+    habit = Habit(learner.model.train(), given.full)
 
-    def losses(images: Tensor, faces: Faces) -> dict[str, Tensor]:
+    def loss(images: Tensor, faces: Faces) -> Tensor:
         count = len(faces.points)
         with torch.no_grad():
             told = [guide(images[:count]) for guide in guides]
             points = torch.stack([p for _, p in told]).mean(0)
             scale = torch.stack([o.scale for o, _ in told]).mean(0)
-        values = {}
-        for name, habit in habits.items():
-            output, own = habit(images)
-            apart = torch.linalg.vector_norm(own[:count] - points, dim=-1).clamp_min(1e-6)
-            weight = STUDENTS[name][1]
-            values[name] = label_loss(output, faces) + weight * (apart / scale).mean()
-        return values
+        output, own = habit(images)
+        apart = torch.linalg.vector_norm(own[:count] - points, dim=-1).clamp_min(1e-6)
+        return label_loss(output, faces) + weight * (apart / scale).mean()
 
-    learn(given, learners, minutes, 50, losses)
-    for name, learner in learners.items():
-        save(learner.average, out / f"{name}.pt")
-        print(name, given.errors(learner.average), flush=True)
+    learn(given, learner, minutes, 50, loss)
+    save(learner.average, out / f"{name}.pt")
+    print(name, given.errors(learner.average), flush=True)
 
 
 class Mean:
@@ -465,14 +455,13 @@ class Mean:
 
 
 def main() -> None:
-    import argparse
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("part", choices=("pack", "teacher", "students"))
+    parser.add_argument("part", choices=("pack", "teacher", "student"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--morphs", type=Path, default=Path("build/points-morphs"))
     parser.add_argument("--pack", type=Path, default=Path("build/pack"))
     parser.add_argument("--teachers", type=Path, default=Path("build/teachers"))
+    parser.add_argument("--name", choices=STUDENTS, default="narrow")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=4.0)
@@ -486,7 +475,8 @@ def main() -> None:
     if args.part == "teacher":
         train_teacher(given, args.out, args.seed, args.minutes)
     else:
-        train_students(given, sorted(args.teachers.glob("*/teacher.pt")), args.out, args.minutes)
+        teachers = sorted(args.teachers.glob("*/teacher.pt"))
+        train_student(given, teachers, args.name, args.out, args.minutes)
 
 
 if __name__ == "__main__":
