@@ -51,24 +51,22 @@ class S3Server:
             throttled = self.throttled > 0
             self.throttled -= throttled
         if throttled:
-            return self._error(
-                start, "503 Slow Down", "SlowDown", "Please reduce your request rate."
-            )
+            slower = "Please reduce your request rate."
+            return _refuse(environ, start, "503 Slow Down", "SlowDown", slower)
         if f"Credential={KEY}/" not in environ.get("HTTP_AUTHORIZATION", ""):
-            return self._error(
-                start,
-                "403 Forbidden",
-                "InvalidAccessKeyId",
-                "The AWS Access Key Id you provided does not exist in our records.",
-            )
+            unknown = "The AWS Access Key Id you provided does not exist in our records."
+            return _refuse(environ, start, "403 Forbidden", "InvalidAccessKeyId", unknown)
         return self._app(environ, start)
 
-    def _error(
-        self, start: Callable[..., Any], status: str, code: str, message: str
-    ) -> list[bytes]:
-        body = _ANSWER.format(code, message).encode()
-        start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
-        return [body]
+
+def _refuse(
+    environ: dict[str, Any], start: Callable[..., Any], status: str, code: str, message: str
+) -> list[bytes]:
+    """Answer a request with an error, as S3 does: without a body if only the head was asked for."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    body = b"" if environ["REQUEST_METHOD"] == "HEAD" else _ANSWER.format(code, message).encode()
+    start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 @contextmanager
@@ -80,7 +78,7 @@ def s3_server() -> Iterator[S3Server]:
     class Quiet(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log(self, *args: Any) -> None:
+        def log(self, type: str, message: str, *args: Any) -> None:
             pass
 
     server = S3Server(_app=DomainDispatcherApplication(create_backend_app))
