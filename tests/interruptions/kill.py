@@ -68,6 +68,12 @@ COMMANDS = {
     "predict, drawings": Command(
         "predict {in}/photos --out faces.csv --draw drawn", ("faces.csv", "drawn")
     ),
+    "predict, parts": Command("predict {in}/photos --out parts/ --part-size 4", ("parts",)),
+    "predict, shard": Command(
+        "predict {in}/photos.txt --out parts/ --part-size 3 --shard 2/3 --format jsonl", ("parts",)
+    ),
+    "predict, list": Command("predict {in}/photos.txt --out f.csv --part-size 4", ("f.csv",)),
+    "merge": Command("merge {in}/parts --out all.parquet", ("all.parquet",)),
     "predict, video": Command(
         "predict {in}/clip.mp4 --out clip.csv --draw drawn.mp4",
         ("clip.csv", "drawn.mp4"),
@@ -110,6 +116,8 @@ def make_inputs(folder: Path, heavy: bool) -> None:
     images = synthetic.kaggle_like(24, seed=3).images
     for number, image in enumerate(images):
         cv2.imwrite(str(folder / "photos" / f"{number:02}.png"), cv2.resize(image, (160, 160)))
+    names = sorted(str(path) for path in (folder / "photos").iterdir())
+    (folder / "photos.txt").write_text("\n".join(names))
     clip = cv2.VideoWriter(
         str(folder / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (160, 160)
     )
@@ -117,6 +125,15 @@ def make_inputs(folder: Path, heavy: bool) -> None:
         clip.write(cv2.cvtColor(cv2.resize(image, (160, 160)), cv2.COLOR_GRAY2BGR))
     clip.release()
     arguments = ["synthetic", "--out", str(folder), "--count", "36", "--test", "6"]
+    assert finish(start(arguments, folder, "inputs")) == 0
+    arguments = [
+        "predict",
+        str(folder / "photos"),
+        "--out",
+        str(folder / "parts"),
+        "--part-size",
+        "4",
+    ]
     assert finish(start(arguments, folder, "inputs")) == 0
     if heavy:
         words = ["train", str(folder / "training.csv"), "--out", str(folder / "run")]

@@ -19,6 +19,7 @@ from facepoints.errors import DataError, WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.results.formats import write_records
 from facepoints.results.records import Record, error_record, record, result_record
+from facepoints.runtime.repeatable import repeatable
 from facepoints.sources import Part, StoreError, read_part, stores
 from facepoints.tracking.tracker import track_video
 from facepoints.video.source import open_video
@@ -122,7 +123,7 @@ def predict_part(
     """
     job.check()
     report = PartReport(number=part.number)
-    with job.place(part.number) as path:
+    with job.place(part.number) as path, repeatable():
         records = part_records(predictor, part, job, report, progress)
         metadata = job.part_metadata(part.number)
         write_records(job.format, lambda: records, job.landmarks, path, metadata)

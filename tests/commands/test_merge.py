@@ -1,0 +1,278 @@
+"""facepoints merge, and predict to a folder of parts, from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.data import astronaut
+
+from facepoints.cli.main import main
+from facepoints.commands.merge import merge, number_ranges
+from facepoints.commands.row_names import RowNames, row_key
+from facepoints.errors import DataError
+from facepoints.results.formats import read_faces
+
+parquet = pytest.importorskip("pyarrow.parquet")
+NAMES = [f"{number}.png" for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four photos of Eileen Collins of different sizes, and a broken one."""
+    folder = tmp_path_factory.mktemp("album") / "photos"
+    folder.mkdir()
+    face = np.ascontiguousarray(astronaut()[:240, 100:360, ::-1])
+    for number, name in enumerate(NAMES):
+        size = (150 + 8 * number, 140 + 4 * number)
+        cv2.imwrite(str(folder / name), cv2.resize(face, size, interpolation=cv2.INTER_AREA))
+    (folder / NAMES[2]).write_text("broken")
+    return folder
+
+
+def run(*words: str | Path) -> None:
+    main([str(word) for word in words])
+
+
+def fails(capsys: pytest.CaptureFixture[str], *words: str | Path, status: int = 2) -> list[str]:
+    """The lines of standard error of a command that fails."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        run(*words)
+    assert ended.value.code == status
+    lines = capsys.readouterr().err.splitlines()
+    assert "Traceback" not in "".join(lines)
+    return lines
+
+
+@pytest.fixture(scope="module")
+def parts(album: Path) -> Path:
+    """A folder of parts that two shards filled, with two images each."""
+    out = album.parent / "parts"
+    for shard in ("2/2", "1/2"):
+        words = ["predict", album, "--out", f"{out}/", "--part-size", "2", "--shard", shard]
+        run(*words, "--threads", str(shard[0]))
+    return out
+
+
+@pytest.fixture
+def own(parts: Path, tmp_path: Path) -> Path:
+    """A copy of the folder, to be damaged."""
+    shutil.copytree(parts, tmp_path / "own")
+    return tmp_path / "own"
+
+
+def test_shards_and_merge_give_what_one_process_gives(
+    album: Path, parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("merge", parts)
+    expected = "5 images: 4 faces, 1 unreadable, 3 parts; nothing is missing or double"
+    assert expected in capsys.readouterr().err
+    for name in ("all.jsonl", "all.csv", "all.parquet"):
+        run("merge", parts, "--out", tmp_path / name)
+    run("predict", album, "--out", tmp_path / "plain.jsonl")
+    plain, joined = (read_faces(tmp_path / f"{name}.jsonl") for name in ("plain", "all"))
+    assert [(r.file, r.error, r.size) for r in joined] == [(r.file, r.error, r.size) for r in plain]
+    for one, other in zip(joined, plain, strict=True):
+        for face, wanted in zip(one.faces, other.faces, strict=True):
+            np.testing.assert_allclose(face.points, wanted.points, atol=0.01)
+    assert [r.faces for r in read_faces(parts)] == [r.faces for r in joined]
+    assert [r.faces for r in read_faces(tmp_path / "all.parquet")] == [r.faces for r in joined]
+    with (tmp_path / "all.csv").open(newline="") as file:
+        assert [Path(row["file"]).name for row in csv.DictReader(file)] == [*NAMES[:2], *NAMES[3:]]
+    metadata = parquet.read_schema(tmp_path / "all.parquet").metadata
+    assert json.loads(metadata[b"facepoints.model"])["file"] == "points.onnx"
+    assert b"facepoints.part" not in metadata
+
+
+def test_the_number_of_threads_changes_no_byte(album: Path, parts: Path, tmp_path: Path) -> None:
+    run("predict", album, "--out", f"{tmp_path}/out/", "--part-size", "2", "--threads", "3")
+    for path in parts.glob("*.parquet"):
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_other_programs_read_the_folder_of_parts(parts: Path) -> None:
+    pattern = str(parts / "*.parquet")
+    files = [r.file for r in read_faces(parts)]
+    pandas = pytest.importorskip("pandas")
+    tables = [pandas.read_parquet(path) for path in sorted(parts.glob("*.parquet"))]
+    assert list(pandas.concat(tables)["file"]) == files
+    polars = pytest.importorskip("polars")
+    assert polars.read_parquet(pattern)["file"].to_list() == files
+    duckdb = pytest.importorskip("duckdb")
+    query = f"select file, len(faces) from read_parquet('{pattern}') order by file"
+    assert duckdb.sql(query).fetchall() == [(r.file, len(r.faces)) for r in read_faces(parts)]
+
+
+@pytest.mark.parametrize("source", ["list.txt", "photos.tar"])
+def test_lists_and_archives_go_to_a_file_and_to_standard_output(
+    album: Path, parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    given = tmp_path / source
+    if source == "list.txt":
+        given.write_text("\n".join(str(album / name) for name in NAMES))
+    else:
+        with tarfile.open(given, "w") as archive:
+            for name in NAMES:
+                archive.add(album / name, name)
+    run("predict", given, "--out", tmp_path / "faces.jsonl", "--part-size", "2")
+    written = (tmp_path / "faces.jsonl").read_text()
+    assert "5 images: 4 faces, 1 unreadable" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["faces.jsonl", source])
+    results = read_faces(tmp_path / "faces.jsonl")
+    assert [Path(r.file).name for r in results] == NAMES
+    for one, other in zip(results, read_faces(parts), strict=True):
+        for face, wanted in zip(one.faces, other.faces, strict=True):
+            np.testing.assert_allclose(face.points, wanted.points, atol=0.01)
+    run("predict", given)
+    printed = [json.loads(line)["file"] for line in capsys.readouterr().out.splitlines()]
+    assert printed == [json.loads(line)["file"] for line in written.splitlines()]
+
+
+def test_what_is_missing_is_named_with_its_commands(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own / "part-00000.parquet").unlink()
+    (own / "part-00001.parquet").unlink()
+    *lines, error = fails(capsys, "merge", own, "--out", tmp_path / "all.csv")
+    assert error.startswith(f"error: {own} is not whole: 2 of 3 parts are missing (0-1); run the 2")
+    (first, second) = (line for line in lines if line.startswith("parts "))
+    assert first.startswith("parts 0: facepoints predict")
+    assert first.endswith("--part-size 2 --shard 1/2")
+    assert second.endswith("--part-size 2 --shard 2/2")
+    assert "--threads" not in first
+    assert not (tmp_path / "all.csv").exists()
+    with pytest.raises(DataError, match=r"lacks 2 parts of 3; facepoints merge"):
+        read_faces(own)
+
+
+def damage(own: Path, how: str) -> None:
+    first, second = own / "part-00000.parquet", own / "part-00001.parquet"
+    if how == "cut":
+        second.write_bytes(second.read_bytes()[:-200])
+    elif how == "changed":
+        data = bytearray(second.read_bytes())
+        data[len(data) // 3] ^= 1
+        second.write_bytes(data)
+    elif how == "copied":
+        shutil.copy(first, second)
+    elif how == "other run":
+        manifest = own / "manifest.json"
+        text = json.loads(manifest.read_text()) | {"part_size": 3}
+        manifest.write_text(json.dumps(text))
+    elif how == "foreign":
+        (own / "part-00009.parquet").write_bytes(b"")
+        (own / "notes.txt").write_bytes(b"")
+    elif how == "rows":
+        table = parquet.read_table(second)
+        parquet.write_table(table.slice(0, 1), second)
+    elif how == "empty":
+        second.write_bytes(b"")
+    elif how == "columns":
+        parquet.write_table(parquet.read_table(second).drop_columns(["width"]), second)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("cut", "part-00001.parquet (.*part-00001.parquet should be a Parquet file and is not"),
+        ("changed", "part-00001.parquet (.*part-00001.parquet should be a Parquet file and is not"),
+        ("copied", "part-00001.parquet is part 0 under another name"),
+        ("other run", "part-00000.parquet is of another run; part-00001.parquet is of another"),
+        ("foreign", "2 files of another run or program (notes.txt, part-00009.parquet)"),
+        ("rows", "part-00001.parquet has 1 row, expected 2"),
+        ("empty", "part-00001.parquet (.*part-00001.parquet should be a Parquet file and is not"),
+        ("columns", "part-00001.parquet has other columns"),
+    ],
+)
+def test_a_damaged_folder_is_one_line(
+    own: Path, capsys: pytest.CaptureFixture[str], how: str, message: str
+) -> None:
+    import re
+
+    damage(own, how)
+    error = fails(capsys, "merge", own)[-1]
+    pattern = re.escape(message).replace(r"\.\*", ".*")
+    assert re.search(f"is not whole: {pattern}", error), error
+    assert ("remove the damaged parts, then run" in error) == (how != "foreign")
+
+
+def test_a_picture_with_two_rows_is_named(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [album / NAMES[0], album / NAMES[1], album / NAMES[0]]
+    (tmp_path / "list.txt").write_text("\n".join(map(str, names)))
+    out = tmp_path / "out"
+    words = ["predict", tmp_path / "list.txt", "--out", out, "--part-size", "2"]
+    run(*words, "--format", "jsonl", "--detector", "full-image")
+    error = fails(capsys, "merge", out)[-1]
+    assert error.endswith(f"1 row double ({album / NAMES[0]} in parts 0 and 1)")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "{album}", "--shard", "1/2"], "--shard fills a folder of parts; name one"),
+        (["predict", "{album}", "--shard", "1/2", "--out", "a.csv"], "name one with --out, such"),
+        (["predict", "{album}", "--shard", "5/2", "--out", "o/"], "a shard is K/N with K from 1"),
+        (["predict", "{album}", "--part-size", "0", "--out", "o/"], "got a part size of 0"),
+        (["predict", "{album}", "--out", "o/", "--format", "csv"], "parts are parquet or jsonl"),
+        (["predict", "{album}", "--out", "o/", "--draw", "d"], "drawings are of image files"),
+        (["predict", "{album}/none.txt", "--out", "o/"], "none.txt"),
+        (["merge", "{album}"], "has no manifest.json; expected a folder that facepoints predict"),
+        (["merge", "nowhere"], "nowhere has no manifest.json"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in fails(capsys, *(word.format(album=album) for word in words))[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_formats_that_need_images_are_refused(
+    parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Exception, match="needs the images, which parts do not hold"):
+        merge(str(parts), tmp_path / "all.csv", format="openface")
+
+
+@given(rows=st.lists(st.tuples(st.integers(0, 9), st.text(max_size=2)), max_size=60))
+@settings(max_examples=30)
+def test_double_names_are_counted_in_any_part(rows: list[tuple[int, str]]) -> None:
+    with RowNames.open() as names:
+        for part, name in rows:
+            names.add(part, [name])
+        doubles = names.doubles()
+    counts = Counter(name for _, name in rows)
+    assert doubles.count == sum(count - 1 for count in counts.values())
+    for name, count in counts.items():
+        if (parts := doubles.parts.get(row_key(name))) is not None:
+            assert count > 1
+            assert set(parts) <= {part for part, other in rows if other == name}
+    assert len(doubles.parts) == min(5, sum(count > 1 for count in counts.values()))
+
+
+@given(numbers=st.sets(st.integers(0, 60)))
+def test_ranges_name_every_number(numbers: set[int]) -> None:
+    text = number_ranges(sorted(numbers), 100)
+    named = set()
+    for one in filter(None, text.split(", ")):
+        first, _, last = one.partition("-")
+        named |= set(range(int(first), int(last or first) + 1))
+    assert named == numbers

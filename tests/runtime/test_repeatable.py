@@ -1,0 +1,42 @@
+"""Results do not depend on the number of threads where that is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facepoints import weights
+from facepoints.runtime.onnx_session import SharedSession
+from facepoints.runtime.repeatable import PIECE, is_repeatable, repeatable
+
+OUTPUTS = ("points", "radius", "score")
+
+
+@pytest.fixture(scope="module")
+def sessions() -> dict[int, SharedSession]:
+    path = Path(weights.POINTS)
+    return {n: SharedSession(path.read_bytes(), path, threads=n) for n in (1, 2, 3, 8)}
+
+
+@pytest.mark.parametrize("count", [1, 2, PIECE + 1, 9, 23])
+def test_no_digit_depends_on_the_number_of_threads(
+    sessions: dict[int, SharedSession], count: int
+) -> None:
+    rows = np.random.default_rng(count).integers(0, 256, (count, 96, 96), dtype=np.uint8)
+    with repeatable():
+        first, *others = (each.run(OUTPUTS, "crops", rows) for each in sessions.values())
+        again = sessions[3].run(OUTPUTS, "crops", np.concatenate([rows, rows])[:count])
+    for other in (*others, again):
+        for one, two in zip(first, other, strict=True):
+            np.testing.assert_array_equal(one, two)
+    usual = sessions[1].run(OUTPUTS, "crops", rows)
+    np.testing.assert_allclose(first[0], usual[0], atol=0.01)
+
+
+def test_the_context_ends() -> None:
+    assert not is_repeatable()
+    with repeatable():
+        assert is_repeatable()
+    assert not is_repeatable()
