@@ -164,9 +164,7 @@ def fault_of(error: BaseException, name: str, tries: int = 1) -> DataError:
             return MissingFile(f"could not read {name}: {reason}")
         return MissingFile(f"no file at {name}")
     if kind == "temporary":
-        return StoreError(
-            f"could not read {name} after {count_noun(tries, 'try', 'tries')}: {reason}; run the same command again later"
-        )
+        return StoreError(f"could not read {name} {_after(tries, reason)}")
     if kind == "credentials":
         return StoreError(f"{_refused(name, reason)}; check the credentials")
     if kind == "refused":
@@ -191,6 +189,11 @@ def write_fault_of(error: BaseException, name: str, tries: int = 1) -> WriteErro
             f"could not write {name}: {reason}; check that the bucket or folder exists"
         )
     return WriteError(f"could not write {name}: {reason}")
+
+
+def _after(tries: int, reason: str) -> str:
+    many = count_noun(tries, "try", "tries")
+    return f"after {many}: {reason}; run the same command again later"
 
 
 def _refused(name: str, reason: str) -> str:

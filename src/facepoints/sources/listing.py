@@ -49,6 +49,7 @@ def list_parts(
     builder = _Builder(part_size, column, set() if len(inputs) > 1 else None)
     finder = Finder(is_video)
     for given in map(str, inputs):
+        builder.begin_input()
         for found in finder.files(given):
             builder.add(found)
     builder.end_names()
@@ -70,7 +71,12 @@ class _Builder:
         self.digest = hashlib.blake2b(digest_size=16)
         self._size, self._column, self._seen = part_size, column, seen
         self._names: list[str] = []
+        self._same = column
         self._note("part size", part_size, column or "")
+
+    def begin_input(self) -> None:
+        """Begin an input. Its Parquet files have one column of pictures, that of the first."""
+        self._same = self._column
 
     def add(self, found: FoundFile) -> None:
         """Add the parts of a file."""
@@ -103,7 +109,8 @@ class _Builder:
             if found.kind == "list":
                 self._add_list(found.name)
             elif found.kind == "parquet":
-                parts, state = parquet_rows.divide(found.name, self._size, self._column)
+                parts, state = parquet_rows.divide(found.name, self._size, self._same)
+                self._same = parts[0].column
                 self._note(state)
                 self._add(*parts)
             elif found.kind == "tar":

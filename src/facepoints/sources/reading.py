@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 
 from facepoints._util.prefetch import prefetch
 from facepoints.errors import DataError, SettingsError
@@ -83,35 +84,42 @@ def _read_ahead(pictures: Iterable[Picture]) -> Iterator[Picture]:
     Raises:
         StoreError: a store cannot be read now, or every picture has such an error.
     """
-    pending: deque[tuple[Picture, Future[Picture] | None]] = deque()
     failed: list[StoreError] = []
     given = 0
-    remaining = iter(pictures)
-    with ThreadPoolExecutor(_REMOTE_READERS) as pool:
+    for picture, future in _submitted(iter(pictures)):
         try:
-            while True:
-                for picture in remaining:
-                    named = picture.data is None and not picture.error
-                    future = pool.submit(_read, picture.name) if named else None
-                    pending.append((picture, future))
-                    most = _REMOTE_READERS if is_url(picture.name) else _LOCAL_READERS
-                    if len(pending) > 2 * most:
-                        break
-                if not pending:
-                    break
-                picture, future = pending.popleft()
-                try:
-                    yield picture if future is None else future.result()
-                except StoreError as error:
-                    if not (isinstance(error, AccessRefused) or is_web(picture.name)):
-                        raise
-                    failed.append(error)
-                    yield picture._replace(error=str(error))
-                given += 1
-        finally:
-            pool.shutdown(cancel_futures=True)
+            yield picture if future is None else future.result()
+        except StoreError as error:
+            if not (isinstance(error, AccessRefused) or is_web(picture.name)):
+                raise
+            failed.append(error)
+            yield picture._replace(error=str(error))
+        given += 1
     if failed and len(failed) == given:
         raise failed[0]
+
+
+def _submitted(
+    pictures: Iterator[Picture],
+) -> Iterator[tuple[Picture, Future[Picture] | None]]:
+    """The pictures in their order, with what will be read of those that are only named."""
+    first = next(pictures, None)
+    if first is None:
+        return
+    readers = _REMOTE_READERS if is_url(first.name) else _LOCAL_READERS
+    pending: deque[tuple[Picture, Future[Picture] | None]] = deque()
+    with ThreadPoolExecutor(readers) as pool:
+        try:
+            for picture in chain((first,), pictures):
+                named = picture.data is None and not picture.error
+                future = pool.submit(_read, picture.name) if named else None
+                pending.append((picture, future))
+                if len(pending) > 2 * readers:
+                    yield pending.popleft()
+            while pending:
+                yield pending.popleft()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _read(name: str) -> Picture:

@@ -104,7 +104,7 @@ def list_below(folder: str) -> list[Entry]:
 
     def find() -> dict[str, dict[str, Any]]:
         store.invalidate_cache(root)
-        return store.find(root, detail=True)
+        return store.find(root, detail=True, **_strictly(store))
 
     found = retried(find, folder)
     return _entries(found, folder.rstrip("/") + "/", root.rstrip("/") + "/")
@@ -124,9 +124,23 @@ def list_matches(pattern: str) -> list[Entry]:
 
     def find() -> dict[str, dict[str, Any]]:
         store.invalidate_cache()
-        return store.glob(path, detail=True)
+        return store.glob(path, detail=True, **_strictly(store))
 
     return _entries(retried(find, pattern), base, root)
+
+
+def _strictly(store: Any) -> dict[str, str]:
+    """The option with which a search raises errors. Without it, the searches that fsspec itself
+    has leave out folders that cannot be listed; those of packages such as s3fs do not."""
+    from fsspec import AbstractFileSystem
+    from fsspec.asyn import AsyncFileSystem
+
+    kind = type(store)
+    if hasattr(kind, "_find"):
+        general = kind._find is AsyncFileSystem._find
+    else:
+        general = kind.find is AbstractFileSystem.find
+    return {"on_error": "raise"} if general else {}
 
 
 def _entries(found: dict[str, dict[str, Any]], base: str, root: str) -> list[Entry]:
