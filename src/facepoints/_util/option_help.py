@@ -28,7 +28,8 @@ SEED = option("Seed of the random numbers. The same seed gives the same result."
 """Help of ``--seed``."""
 
 DEVICE = option(
-    "Device that runs the network: cpu, cuda, cuda:N, or auto (cuda if there is one, else cpu).",
+    "Device that runs the network: cpu, cuda, cuda:N, or auto (cuda if there is one, else cpu). "
+    "'facepoints info' says what each runs with.",
     "DEVICE",
 )
 """Help of ``--device``."""

@@ -18,7 +18,7 @@ from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.inference.cropping import FaceCrop, predict_refined
 from facepoints.inference.face import Face
-from facepoints.inference.landmark_model import LandmarkModel, find_model_file
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
 
@@ -72,13 +72,21 @@ class ModelOpinion:
     most: int = 3
 
     @classmethod
-    def load(cls, model: str | Path = weights.BUILTIN, threads: int | None = None) -> ModelOpinion:
+    def load(
+        cls, model: str | Path = weights.BUILTIN, threads: int | None = None, device: str = "cpu"
+    ) -> ModelOpinion:
         """The opinion of "builtin", an ONNX file, or a run folder with one.
+
+        Args:
+            model: see `LandmarkModel.load`.
+            threads: processor threads of the landmark model. None: all.
+            device: that the landmark model runs on. The detector runs on the CPU.
 
         Raises:
             ModelError: the model is missing, damaged or newer.
+            SettingsError: this machine has no such device.
         """
-        landmark_model = LandmarkModel.load(find_model_file(model), "cpu", threads)
+        landmark_model = LandmarkModel.load(model, device, threads)
         return cls(Predictor(landmark_model, BuiltinDetector.load(), min_score=_MIN_SCORE))
 
     @property

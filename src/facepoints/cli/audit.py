@@ -8,7 +8,7 @@ from typing import Annotated
 from facepoints import weights
 from facepoints._util.option_help import flag, option
 from facepoints._util.text_files import formulas_kept
-from facepoints.cli.options import AnyModel, Data, Rename, Split
+from facepoints.cli.options import AnyModel, Data, Device, Rename, Split
 from facepoints.cli.output import ERR, say, working
 from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, model_files, outputs
 
@@ -59,6 +59,7 @@ def audit(
     ] = False,
     split: Split = "training",
     rename: Rename = None,
+    device: Device = "cpu",
     overwrite: Overwrite = False,
     keep_formulas: KeepFormulas = False,
 ) -> None:
@@ -90,6 +91,7 @@ def audit(
             mend_above=mend_above,
             settings=settings,
             prove=prove,
+            device=device,
             console=ERR,
         )
     say(report.summary())

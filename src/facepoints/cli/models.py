@@ -90,6 +90,7 @@ def adapt(
     split: Split = "training",
     exclude_people: ExcludePeople = None,
     rename: Rename = None,
+    device: Device = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
     """Fit a model to your own labels with about 20 labeled faces, in seconds.
@@ -104,7 +105,13 @@ def adapt(
     running = working("fitting the model to the labels")
     with outputs(out, inputs=inputs, overwrite=overwrite), running:
         report = adapt(
-            data, out, model=model, split=split, exclude_people=exclude_people, rename=rename
+            data,
+            out,
+            model=model,
+            split=split,
+            exclude_people=exclude_people,
+            rename=rename,
+            device=device,
         )
     left = f", {report.left_out} left out" if report.left_out else ""
     fitted_on = count_noun(report.faces, "face")

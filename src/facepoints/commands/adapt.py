@@ -92,6 +92,7 @@ def adapt(
     split: str = "training",
     exclude_people: str | Path | None = None,
     rename: str | Path | Mapping[str, str] | None = None,
+    device: str = "cpu",
 ) -> AdaptReport:
     """Write a model that predicts points where the labels of some labeled faces place them.
 
@@ -103,6 +104,7 @@ def adapt(
         split: "training" or "test", for data sets that hold both.
         exclude_people: text file with people to leave out; None: nobody is left out.
         rename: new names of points, as for `load_dataset`; None: names are kept.
+        device: that the model runs on to fit it: "cpu", "cuda", "cuda:N", "tensorrt" or "auto".
 
     Raises:
         DataError: a data set cannot be read, or has no face with two labeled points that can
@@ -116,7 +118,7 @@ def adapt(
     paths = dataset_paths(data)
     out, path = Path(out), find_model_file(model)
     check_model_output(out, [*paths, path])
-    landmarker = LandmarkModel.load(path)
+    landmarker = LandmarkModel.load(model, device)
     excluded = set() if exclude_people is None else read_people(Path(exclude_people))
     read = [readers.read(one, split=split) for one in paths]
     names = read_renames(rename)

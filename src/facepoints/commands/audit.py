@@ -86,6 +86,7 @@ def audit_files(
     mend_above: float = 0.9,
     settings: AuditConfig = AUDIT_CONFIG,
     prove: bool = False,
+    device: str = "cpu",
     console: Console | None = None,
 ) -> AuditReport:
     """Find faults in label files and write ``audit.html``, ``faults.csv`` and ``fixes.json``.
@@ -98,6 +99,7 @@ def audit_files(
         mend_above: [0, 1]. Fixes of faults with at least this confidence are chosen.
         settings: what is named a fault.
         prove: also train twice, to say what the chosen fixes bring. Needs PyTorch.
+        device: that the model runs on: "cpu", "cuda", "cuda:N", "tensorrt" or "auto".
         console: shows progress; None: shows nothing.
 
     Raises:
@@ -111,7 +113,7 @@ def audit_files(
     read = data if isinstance(data, AuditData) else load_for_audit(dataset_paths(data))
     check_audit(mend_above=mend_above, prove=prove, labels_only=read.labels_only)
     files.check_output_folder(Path(out), read.paths, FILES)
-    result = _audited(read, model, settings, console)
+    result = _audited(read, model, settings, console, device)
     listed = list_faults(result, read.faces, read.sets, names=read.names, mend_above=mend_above)
     fixes = [fix for one in listed if one.mend for fix in one.fixes]
     report = AuditReport(read, result, listed, fixes, None)
@@ -124,11 +126,15 @@ def audit_files(
 
 
 def _audited(
-    data: AuditData, model: str | Path, settings: AuditConfig, console: Console | None
+    data: AuditData,
+    model: str | Path,
+    settings: AuditConfig,
+    console: Console | None,
+    device: str,
 ) -> AuditResult:
     if not np.any(data.faces.labelled):
         raise DataError(f"no point is labeled in {', '.join(map(str, data.paths))}")
-    opinion = None if data.labels_only else ModelOpinion.load(model)
+    opinion = None if data.labels_only else ModelOpinion.load(model, device=device)
     shown = console or Console(quiet=True)
     with ImageProgress(shown, len(data.faces), unit="rows") as bar:
         return audit(

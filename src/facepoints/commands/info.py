@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
-from facepoints import __version__
+from facepoints import __version__, weights
 from facepoints._util.temporary import PREFIX
 from facepoints._util.user_cache import cache_folder
 from facepoints.errors import WriteError
+from facepoints.inference.network_session import describe_devices
 from facepoints.runtime.onnx_library import import_onnxruntime
 
 __all__ = ["CacheState", "Info", "cache_state", "clear_cache", "collect_info", "processor_flags"]
@@ -60,6 +61,7 @@ class Info:
         processors: number of processors that this process may use, and of all.
         flags: features of the processor that matter for speed, and whether it has them.
         providers: execution providers of onnxruntime.
+        devices: a line for each device that ``--device`` names: what runs the built-in model there.
         extras: version of each package of each extra; empty if it is not installed.
         package: folder of the package.
         cache: the cache of data sets.
@@ -71,6 +73,7 @@ class Info:
     processors: tuple[int, int]
     flags: dict[str, bool]
     providers: tuple[str, ...]
+    devices: tuple[str, ...]
     extras: dict[str, dict[str, str]]
     package: Path
     cache: CacheState
@@ -91,6 +94,7 @@ class Info:
             f"processor: {self.processor}, {usable} of {count} usable",
             f"processor features: {has} (of {', '.join(self.flags)})",
             f"onnxruntime providers: {', '.join(self.providers)}",
+            *self.devices,
             *extras,
             f"package: {self.package}",
             f"cache: {place}, {cache.size / 1e6:.1f} MB",
@@ -98,7 +102,7 @@ class Info:
 
 
 def collect_info() -> Info:
-    """Collect the report. It takes a second, because onnxruntime is imported."""
+    """Collect the report. It takes some seconds, because onnxruntime and PyTorch are imported."""
     onnxruntime = import_onnxruntime()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Info(
@@ -112,6 +116,7 @@ def collect_info() -> Info:
         processors=(usable or 1, os.cpu_count() or 1),
         flags=processor_flags(),
         providers=tuple(onnxruntime.get_available_providers()),
+        devices=tuple(describe_devices(weights.POINTS, weights.POINTS_RUN)),
         extras=_extras(),
         package=Path(__file__).resolve().parents[1],
         cache=cache_state(),

@@ -18,6 +18,7 @@ from facepoints import weights
 from facepoints.errors import DataError, ModelError
 from facepoints.imaging.affine import resize_images
 from facepoints.inference.model_metadata import ModelMetadata
+from facepoints.inference.network_session import NetworkSession, open_network
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.runtime.model_file import PROPERTY, read_model_file
@@ -72,13 +73,14 @@ class LandmarkModel:
 
     Attributes:
         metadata: what the model predicts and expects.
-        checksum: SHA-256 of the file, see `runtime.model_file`.
+        checksum: SHA-256 of the file, see `runtime.model_file`; of the run if PyTorch computes its
+            float weights on a GPU instead.
         file: name of the file, without its folder.
     """
 
     metadata: ModelMetadata
     checksum: str
-    _session: SharedSession = field(repr=False)
+    _session: NetworkSession = field(repr=False)
     file: str = ""
 
     @classmethod
@@ -89,7 +91,7 @@ class LandmarkModel:
 
         Args:
             model: "builtin", an ONNX file, or a run folder that holds model.onnx.
-            device: "cpu", or "cuda", "cuda:N" or "auto" where onnxruntime has CUDA.
+            device: "cpu", "cuda", "cuda:N", "tensorrt" or "auto"; see `network_session`.
             threads: processor threads that one call may use. None: all.
 
         Raises:
@@ -99,7 +101,10 @@ class LandmarkModel:
         """
         path = find_model_file(model)
         metadata, data = read_model_file(path)
-        session = SharedSession(data, path, device, threads)
+        # A file that is none of ours has no run, and onnxruntime says what is wrong with it.
+        ours = metadata is not None and "kind" not in metadata and not metadata.get("adapted")
+        run = _run_of(model, path) if ours else None
+        session = open_network(data, path, run, device, threads)
         if metadata is None:
             raise ModelError(
                 f"{path} is an ONNX file but not one of facepoints: it has no metadata "
@@ -111,7 +116,14 @@ class LandmarkModel:
                 f"file"
             )
         described = ModelMetadata.from_dict(metadata, str(path))
-        return cls(described, metadata["checksum"], session, path.name)
+        if isinstance(session, SharedSession):
+            return cls(described, metadata["checksum"], session, path.name)
+        if (session.landmarks, session.size) != (described.landmarks, described.size):
+            raise ModelError(
+                f"{path} and the run beside it predict different points; export the run again: "
+                f"facepoints export --model {path.parent}"
+            )
+        return cls(described, session.checksum, session, path.name)
 
     @property
     def landmarks(self) -> LandmarkSet:
@@ -234,3 +246,10 @@ def find_model_file(model: str | Path) -> Path:
             f"no model at {path}; expected an ONNX file, a run folder, or {weights.BUILTIN}"
         )
     return path
+
+
+def _run_of(model: str | Path, path: Path) -> Path | None:
+    """The run folder that a model file was exported from, if it is known."""
+    folder = weights.POINTS_RUN if str(model) == weights.BUILTIN else path.parent
+    is_of_run = str(model) == weights.BUILTIN or path.name == "model.onnx"
+    return folder if is_of_run and (folder / "run.json").is_file() else None

@@ -34,6 +34,7 @@ from facepoints.imaging.affine import resize_images
 from facepoints.inference.landmark_model import LandmarkOutput, undo_resize
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.models.devices import to_device
 from facepoints.models.ensemble import Merge, NetworkOutput, combine, merge_matrix
 from facepoints.models.networks import KeypointModel, build_model
 from facepoints.models.run_header import FORMAT, MODEL, read_finished_header, read_header
@@ -48,7 +49,8 @@ __all__ = [
     "save_weights",
 ]
 
-_BATCH = 128  # images per forward pass
+_BATCH, _BATCH_ON_GPU = 128, 1024  # images per forward pass
+_LEAST = 16  # images; a GPU without memory for them is an error
 _LARGEST = 4096  # side of images in pixels, and number of annotators, that a header may ask for
 
 
@@ -204,11 +206,19 @@ def _predict(member: Member, images: NDArray[np.uint8], mirror: bool) -> Network
     k = len(member.landmarks)
     shapes = [(0, k, 2), (0, k), (0,)] + ([(0, k)] if model.has_visibility else [])
     batches = [[np.zeros(shape, np.float32) for shape in shapes]]
-    for start in range(0, len(images), _BATCH):
-        batch = torch.from_numpy(np.array(images[start : start + _BATCH]))[:, None].to(device)
-        output = model(batch) if swap is None else model.predict_mirrored(batch, swap)
+    start, most = 0, _BATCH if device.type == "cpu" else _BATCH_ON_GPU
+    while start < len(images):
+        batch = to_device(torch.from_numpy(np.array(images[start : start + most])), device)[:, None]
+        try:
+            output = model(batch) if swap is None else model.predict_mirrored(batch, swap)
+        except torch.OutOfMemoryError:
+            if most <= _LEAST:
+                raise
+            most //= 2
+            continue
         values = [output.points, output.scale, output.score, output.visible]
         batches.append([tensor.cpu().numpy() for tensor in values if tensor is not None])
+        start += most
     return NetworkOutput(*(np.concatenate(values) for values in zip(*batches, strict=True)))
 
 

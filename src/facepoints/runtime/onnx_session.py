@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import ModelError, SettingsError
+from facepoints.runtime.devices import CPU, no_device, parse_device, providers_of
 from facepoints.runtime.onnx_library import import_onnxruntime
+from facepoints.runtime.repeatable import PIECE, is_repeatable
 from facepoints.runtime.thread_choice import ThreadChoice
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ __all__ = ["SharedSession"]
 
 _MIN_PART = 8  # rows; fewer are not worth a processor of their own
 _MAX_PART = 64  # rows; larger batches only take memory, even on all processors together
-_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_MAX_PART_ON_GPU = 1024  # rows
 _MAX_THREADS = 256  # or the number of processors, if that is larger
 
 
@@ -41,7 +43,8 @@ def open_session(
     Args:
         data: the bytes.
         path: file that the bytes were read from, for error messages.
-        device: "cpu", "cuda", "cuda:N", or "auto": CUDA if onnxruntime has it, else the CPU.
+        device: "cpu", "cuda", "cuda:N", "tensorrt", or "auto": CUDA if onnxruntime has it and the
+            file does not compute in 8 bits, else the CPU.
         threads: processor threads that one call may use. None: all.
 
     Raises:
@@ -49,18 +52,16 @@ def open_session(
         SettingsError: this machine has no such device, or `threads` is out of range.
     """
     onnxruntime = import_onnxruntime()
-    available = onnxruntime.get_available_providers()
-    provider, number = _provider(device, has_cuda=_CUDA in available)
-    if provider == _CUDA:
-        if _CUDA not in available:
-            raise SettingsError(_no_cuda("this onnxruntime was built without CUDA"))
+    providers, options = providers_of(parse_device(device), data)
+    kind = str(device).partition(":")[0]
+    if providers[0] != CPU:
         onnxruntime.preload_dlls()  # the CUDA libraries that pip installed
     try:
         session = onnxruntime.InferenceSession(
             data,
             _options(threads),
-            providers=[provider],
-            provider_options=[{} if provider == _CPU else {"device_id": number}],
+            providers=list(providers),
+            provider_options=options,
             enable_fallback=0,  # it prints, and computes on the CPU without a word
         )
     except _refusals() as error:
@@ -69,11 +70,11 @@ def open_session(
             f"or only a part of one: {_reason(error)}"
         ) from error
     except RuntimeError as error:
-        if provider == _CPU:
+        if providers[0] == CPU:
             raise
-        raise SettingsError(_no_cuda(f"onnxruntime reports: {_reason(error)}")) from error
-    if provider not in session.get_providers():
-        raise SettingsError(_no_cuda("onnxruntime could not start CUDA on this machine"))
+        raise SettingsError(no_device(kind, f"onnxruntime reports: {_reason(error)}")) from error
+    if providers[0] not in session.get_providers():
+        raise SettingsError(no_device(kind, f"onnxruntime could not start {providers[0]}"))
     return session
 
 
@@ -120,7 +121,7 @@ class SharedSession:
     ) -> None:
         self._together: InferenceSession | None = open_session(data, path, device, threads)
         self._parts: tuple[InferenceSession, ThreadPoolExecutor] | None = None
-        self._on_cpu = _CPU in self._together.get_providers()[:1]
+        self._on_cpu = CPU in self._together.get_providers()[:1]
         self._workers = (threads or len(_allowed()) or 1) if self._on_cpu else 1
         self._data, self._path = data, Path(os.path.abspath(path))
         self._device, self._threads = device, threads
@@ -141,10 +142,13 @@ class SharedSession:
             raise ModelError(f"{self._path} could not be run: {_reason(error)}") from error
 
     def _run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
+        if self._on_cpu and len(rows) > 1 and is_repeatable():
+            return self._run_pieces(outputs, name, rows)
         share = min(self._workers, len(rows) // _MIN_PART)
-        if share < 2 and len(rows) <= _MAX_PART:
+        most = _MAX_PART if self._on_cpu else _MAX_PART_ON_GPU
+        if share < 2 and len(rows) <= most:
             return [np.asarray(part) for part in self._run_small(outputs, name, rows)]
-        largest = max(_MAX_PART // max(share, 1), _MIN_PART)
+        largest = max(most // max(share, 1), _MIN_PART)
         parts = np.array_split(rows, max(share, -(-len(rows) // largest)))
         if share > 1:
             single, pool = self._single_threaded()
@@ -152,6 +156,18 @@ class SharedSession:
         else:
             results = [self._shared().run(outputs, {name: part}) for part in parts]
         return [np.concatenate(part) for part in zip(*results, strict=True)]
+
+    def _run_pieces(
+        self, outputs: Sequence[str], name: str, rows: NDArray[Any]
+    ) -> list[NDArray[Any]]:
+        """Run pieces that do not depend on the number of threads (`runtime.repeatable`)."""
+        pieces = [rows[first : first + PIECE] for first in range(0, len(rows), PIECE)]
+        if self._workers < 2:
+            results = [self._shared().run(outputs, {name: piece}) for piece in pieces]
+        else:
+            single, pool = self._single_threaded()
+            results = list(pool.map(lambda piece: single.run(outputs, {name: piece}), pieces))
+        return [np.concatenate(values) for values in zip(*results, strict=True)]
 
     def _run_small(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[Any]:
         """Run a small batch with all threads together or with one."""
@@ -258,26 +274,6 @@ def _reopen(
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _provider(device: str, has_cuda: bool) -> tuple[str, int]:
-    """The execution provider of a device, and the number of the GPU."""
-    name = str(device)
-    kind, colon, number = name.partition(":")
-    if name == "auto":
-        return (_CUDA if has_cuda else _CPU), 0
-    if name == "cpu":
-        return _CPU, 0
-    if kind == "cuda" and ((number.isdecimal() and len(number) < 4) or not colon):
-        return _CUDA, int(number or 0)
-    raise SettingsError(f"no device '{name}'; choose auto, cpu, cuda or cuda:N")
-
-
-def _no_cuda(reason: str) -> str:
-    return (
-        f"no device 'cuda' here: {reason}; install onnxruntime-gpu in place of onnxruntime and "
-        f"check the NVIDIA driver, or choose cpu"
-    )
 
 
 def _options(threads: int | None) -> Any:
