@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facepoints._util.progress import Stopped
-from facepoints.commands import predict_parts as commands_module
 from facepoints.commands.part_job import Shard, prepare
 from facepoints.commands.predict_parts import PartsReport, predict_parts
 from facepoints.commands.predict_video import predict_videos
@@ -33,7 +32,7 @@ from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.results.formats import read_faces
 from facepoints.results.parts import MANIFEST, Manifest, read_manifest
-from facepoints.sources import StoreError
+from facepoints.sources import StoreError, read_part
 from facepoints.tracking.config import TrackerConfig
 from facepoints.video.source import find_inputs
 
@@ -377,14 +376,12 @@ def test_a_full_or_lost_destination_is_one_line_and_what_is_done_stays(
 def test_a_part_that_cannot_be_read_now_is_left_out_and_the_others_are_done(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = commands_module.read_part
-
     def throttled(part: Any) -> Any:
         if part.number == 2:
             raise StoreError("s3://bucket answers: slow down")
-        return real(part)
+        return read_part(part)
 
-    monkeypatch.setattr(commands_module, "read_part", throttled)
+    monkeypatch.setattr("facepoints.commands.predict_parts.read_part", throttled)
     report = fill(photos, tmp_path / "out")
     assert (report.failed, report.failure) == ([2], "s3://bucket answers: slow down")
     assert "5 of 6 parts done" in report.summary()

@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("kill.py")
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_interrupted_commands_write_the_same_bytes_when_run_again(tmp_path: Path) -> None:
-    commands = ["predict, CSV", "predict, .pts", "convert, COCO", "synthetic"]
+    commands = ["predict, CSV", "predict, shard", "merge", "convert, COCO"]
     words = [sys.executable, str(SCRIPT), "--tries", "8", "--out", str(tmp_path / "kill")]
     done = subprocess.run(
         [*words, "--commands", *commands], capture_output=True, text=True, check=False, timeout=900

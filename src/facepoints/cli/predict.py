@@ -102,6 +102,10 @@ def predict(
     resume an interrupted run. For a video, Ctrl-C stops and saves what has been processed.
     Several videos are processed one by one. All their rows go to --out, and the column "file"
     names the video; --draw is then a folder.
+
+    Lists (.txt, .csv), archives (.tar), Parquet tables and addresses such as s3://bucket/photos/
+    are inputs too. They are read in parts. If --out ends in /, each part is a file of that folder,
+    which several processes may fill (--shard); facepoints merge checks and joins the parts.
     """
     from facepoints.landmarks.known_sets import known_set
     from facepoints.tracking.config import TrackerConfig
