@@ -168,3 +168,13 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(DataError, match="should be a Parquet file and is not"):
         read_faces(path)
+
+
+def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
+    name = "\udcff a.png"  # as Python reads the byte 0xff in a file name
+    write_faces(
+        [FrameResult(name, [], (4, 4)), FrameResult("b", error=name)], tmp_path / "a.parquet"
+    )
+    first, second = read_faces(tmp_path / "a.parquet")
+    assert first.file == "\\udcff a.png"
+    assert second.error == "\\udcff a.png"

@@ -108,13 +108,16 @@ def wants_parts(
     return out.endswith("/") or is_url(out) or (Path(out).is_dir() and holds_parts(out))
 
 
+_MOST_THREADS = 256
+
+
 @contextmanager
 def used_threads(count: int | None) -> Iterator[None]:
     """In this context, OpenCV uses so many threads; None: as many as before."""
     import cv2
 
     before = cv2.getNumThreads()
-    if count is not None and count > 0:
+    if count is not None and 0 < count <= _MOST_THREADS:  # others are refused with the model
         cv2.setNumThreads(count)
     try:
         yield

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facepoints._util.files import atomic_file
+from facepoints._util.text_files import printable
 from facepoints._version import __version__
 from facepoints.errors import DataError, MissingExtraError
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -132,10 +133,11 @@ def parquet_schema(landmarks: LandmarkSet, metadata: Mapping[str, str] | None = 
 
 
 def _row(record: Record) -> Record:
-    """The record with a null for every value that it lacks."""
+    """The record with a null for every value that it lacks, and texts that UTF-8 can hold."""
     faces = [{name: face.get(name) for name in _FACE} for face in record.get("faces", ())]
-    names = ("file", "frame", "time", "width", "height", "error")
-    return {name: record.get(name) for name in names} | {"faces": faces}
+    numbers = {name: record.get(name) for name in ("frame", "time", "width", "height")}
+    texts = {n: printable(record[n]) if n in record else None for n in ("file", "error")}
+    return texts | numbers | {"faces": faces}
 
 
 def read_parquet(path: Path) -> list[FrameResult]:
