@@ -8,8 +8,11 @@ from __future__ import annotations
 import gc
 import os
 import re
+import socket
+import struct
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import Any, TypeVar
@@ -142,6 +145,10 @@ def _join(device: torch.device, size: int) -> None:
     _FAILED.clear()
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    name = _interface_to(os.environ.get("MASTER_ADDR", ""))
+    if name:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
+        os.environ.setdefault("NCCL_SOCKET_IFNAME", name)
     try:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     except (ValueError, RuntimeError) as error:
@@ -150,6 +157,36 @@ def _join(device: torch.device, size: int) -> None:
             f"WORLD_SIZE asks for {size} processes that train together, and this one could not "
             f"join the others ({reason}); start all of them with torchrun"
         ) from error
+
+
+def _interface_to(address: str) -> str:
+    """The network interface of this machine that reaches the machine of rank 0; empty if that is
+    this one alone, or unknown.
+
+    gloo listens on the address of the machine's own name otherwise, which is often 127.0.1.1, and
+    the other machines wait for it without end.
+    """
+    if not sys.platform.startswith("linux"):
+        return ""
+    import fcntl
+
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))  # UDP: nothing is sent
+            own = probe.getsockname()[0]
+            for _, name in socket.if_nameindex():
+                request = struct.pack("256s", name.encode()[:15])
+                with suppress(OSError):  # an interface without an address
+                    reply = fcntl.ioctl(probe.fileno(), _SIOCGIFADDR, request)
+                    if socket.inet_ntoa(reply[20:24]) == own and not own.startswith("127."):
+                        return name
+    except OSError:  # no such address, or IPv6
+        return ""
+    return ""
+
+
+_SIOCGIFADDR = 0x8915
+"""Request of Linux for the IPv4 address of an interface, of netdevice(7)."""
 
 
 def _leave() -> None:

@@ -1,0 +1,138 @@
+"""Training over two machines: two network namespaces of this one, joined by a virtual cable."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facepoints.datasets import synthetic
+from facepoints.datasets.writers import write_kaggle
+from facepoints.models.run import Run
+from facepoints.training import distributed
+
+WORKER = Path(__file__).with_name("two_machines_worker.py")
+EPOCHS = 10
+TRAIN = (
+    f"train training.csv --out run --network lenet5 --epochs {EPOCHS} --batch 16 --validation 0.2 "
+    "--augment light --no-onnx --device cpu"
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A namespace with its address, and a folder of its own."""
+
+    namespace: str
+    address: str
+    folder: Path
+
+    def start(self, rank: int, master: str, pause: float, *more: str) -> subprocess.Popen[str]:
+        """Start torchrun with one worker."""
+        torchrun = f"-m torch.distributed.run --nnodes 2 --node-rank {rank} --nproc-per-node 1"
+        words = (
+            f"{torchrun} --master-addr {master} --master-port 29517 {WORKER} pid {pause} {TRAIN}"
+        )
+        environment = {k: v for k, v in os.environ.items() if not k.endswith("SOCKET_IFNAME")}
+        return subprocess.Popen(
+            ["ip", "netns", "exec", self.namespace, sys.executable, *words.split(), *more],
+            cwd=self.folder,
+            env=environment | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def ip(words: str) -> None:
+    subprocess.run(["ip", *words.split()], check=True, capture_output=True, timeout=20)
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[tuple[Machine, Machine]]:
+    if shutil.which("ip") is None:
+        pytest.skip("no command 'ip' here")
+    number = os.getpid()
+    made = []
+    try:
+        for side, last in (("a", 1), ("b", 2)):
+            folder = tmp_path / side
+            folder.mkdir()
+            made.append(Machine(f"fp{side}{number}", f"10.213.77.{last}", folder))
+            try:
+                ip(f"netns add {made[-1].namespace}")
+            except subprocess.CalledProcessError as error:
+                made.pop()
+                pytest.skip(f"network namespaces are not allowed here: {error.stderr!r:.80}")
+        first, second = made
+        try:
+            ends = f"netns {first.namespace} type veth peer name cable netns {second.namespace}"
+            ip(f"link add cable {ends}")
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"virtual cables are not allowed here: {error.stderr!r:.80}")
+        for machine in made:
+            ip(f"-n {machine.namespace} address add {machine.address}/24 dev cable")
+            ip(f"-n {machine.namespace} link set cable up")
+            ip(f"-n {machine.namespace} link set lo up")
+        yield first, second
+    finally:
+        for machine in made:
+            ip(f"netns delete {machine.namespace}")
+
+
+def until(path: Path, process: subprocess.Popen[str]) -> None:
+    """Wait for a file that a process writes."""
+    begun = time.monotonic()
+    while not (path.exists() and path.stat().st_size):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() - begun < 120
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_two_machines_train_together_and_one_may_die(machines: tuple[Machine, Machine]) -> None:
+    first, second = machines
+    faces = synthetic.kaggle_like(60, seed=0, size=32)
+    for machine in machines:
+        write_kaggle(faces, machine.folder / "training.csv")
+    started = [m.start(rank, first.address, 0.3) for rank, m in enumerate(machines)]
+    try:
+        until(first.folder / "run" / "checkpoint.safetensors", started[0])
+        os.kill(int((second.folder / "pid").read_text()), signal.SIGKILL)
+        killed = time.monotonic()
+        said = started[0].communicate(timeout=60)[0]
+        assert time.monotonic() - killed < 20
+        assert "another of the processes has ended" in said
+        assert started[0].returncode != 0
+        started[1].communicate(timeout=60)
+        assert started[1].returncode != 0
+        header = json.loads((first.folder / "run" / "run.json").read_text())
+        assert not header["finished"]
+        started += [m.start(r, first.address, 0, "--resume") for r, m in enumerate(machines)]
+        said, other = (process.communicate(timeout=120)[0] for process in started[2:])
+        assert started[2].returncode == 0, said
+        assert started[3].returncode == 0, other
+    finally:
+        for process in started:
+            process.kill()
+    assert "a new one begins" not in said
+    assert not (second.folder / "run").exists()  # the first machine writes the files
+    lines = (first.folder / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == list(range(1, EPOCHS + 1))
+    assert np.isfinite(Run.load(first.folder / "run").predict(faces.images).points).all()
+
+
+def test_the_interface_to_another_machine_is_found_by_its_address() -> None:
+    assert distributed._interface_to("127.0.0.1") == ""
+    assert distributed._interface_to("256.0.0.1") == ""
+    assert distributed._interface_to("") == ""
