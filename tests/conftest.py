@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,17 @@ def solution(shared: Path) -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Caches of label files go to a temporary folder, not to the user's."""
     monkeypatch.setenv("FACEPOINTS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _one_table_of_operators() -> None:
+    """PyTorch's ONNX exporter makes its table of operators anew for each export, for 0.6 seconds.
+    All exports of a test process share one."""
+    registration = sys.modules.get("torch.onnx._internal.exporter._registration")
+    registry = getattr(registration, "ONNXRegistry", None)
+    make = getattr(registry, "from_torchlib", None)
+    if registry is not None and make is not None and not hasattr(make, "cache_info"):
+        registry.from_torchlib = staticmethod(cache(make))
 
 
 @pytest.fixture(scope="module")
