@@ -100,13 +100,19 @@ def test_a_folder_gives_its_pictures_in_order_and_says_what_it_passes_over(tmp_p
     ]
 
 
-def test_a_folder_without_pictures_gives_its_archives_and_tables(tmp_path: Path) -> None:
-    write(tmp_path / "1.tar", tar_bytes({"x.jpg": jpeg()}))
-    parquet.write_table(pa.table({"image": [jpeg()]}), tmp_path / "0.parquet")
-    write(tmp_path / "readme.txt", "hello")
+def test_a_folder_without_pictures_gives_its_archives_or_else_its_tables(tmp_path: Path) -> None:
+    """As img2dataset writes them: a table of addresses beside each archive."""
+    shard = write(tmp_path / "00000.tar", tar_bytes({"x.jpg": jpeg()}))
+    table = {"url": ["http://gone/x.jpg"], "caption": ["x"]}
+    parquet.write_table(pa.table(table), tmp_path / "00000.parquet")
+    write(tmp_path / "00000_stats.json", "{}")
     listing = list_parts([str(tmp_path)])
-    assert [part.kind for part in listing.parts] == ["parquet", "tar"]
-    assert "readme.txt" in listing.note
+    assert [part.kind for part in listing.parts] == ["tar"]
+    assert listing.note == "passed over: 2 other files (00000.parquet, 00000_stats.json)"
+    shard.unlink()
+    (part,) = list_parts([str(tmp_path)]).parts
+    assert (part.kind, part.column) == ("parquet", "url")
+    assert [part.kind for part in list_parts([f"{tmp_path}/*"]).parts] == ["parquet"]
 
 
 def test_videos_are_parts_of_their_own_if_they_are_asked_for(tmp_path: Path) -> None:
@@ -205,6 +211,8 @@ def test_the_digest_changes_with_the_source(tmp_path: Path) -> None:
 
     digests = [digest(), digest(9), digest(column="path")]
     write(tmp_path / "photos/2.jpg", jpeg())
+    digests.append(digest())
+    write(tmp_path / "photos/2.jpg", jpeg() + b"more")
     digests.append(digest())
     write(listed, "photos/2.jpg\n")
     digests.append(digest())

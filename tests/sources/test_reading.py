@@ -135,6 +135,7 @@ def test_files_of_a_list_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
         "memory://b/z.jpg",
     ]
     lines += ["memory://b/no.jpg", "nul\0.jpg", "shard.tar", "memory://b/no.parquet"]
+    lines += ["foo://b/a.jpg"]
     path = write(tmp_path / "list.txt", "\n".join(lines).encode() + b"\n\xff.jpg")
     found = pictures(path)
     assert [picture.data for picture in found if picture.data] == [jpeg(), jpeg(), jpeg(7)]
@@ -142,7 +143,7 @@ def test_files_of_a_list_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
     wanted = [f"no image at {tmp_path}/no.jpg", "text.jpg is not an image of a known kind"]
     wanted += ["folder.jpg is a folder, expected an image", "no file at memory://b/no.jpg"]
     wanted += ["null", f"no file at {tmp_path}/shard.tar", "no file at memory://b/no.parquet"]
-    wanted += ["no image at"]
+    wanted += ["no file system is known for foo://", "no image at"]
     assert len(errors) == len(wanted)
     assert all(part in error for part, error in zip(wanted, errors, strict=True))
     assert all("\n" not in error for error in errors)

@@ -21,6 +21,10 @@ from facepoints.sources.suffixes import FileKind, file_kind, has_braces, is_stre
 
 __all__ = ["Finder", "FoundFile"]
 
+_ORDER: tuple[FileKind, ...] = ("picture", "video", "tar", "parquet")
+"""Of a folder, the first of these kinds is read. Tools that make archives put tables of what is in
+them beside them."""
+
 _LISTED = 3  # files that are named in a message
 _NO_MEDIA = (
     ".json",
@@ -160,25 +164,26 @@ class Finder:
     def _of_folder(
         self, folder: str, entries: Callable[[], Iterable[Entry]]
     ) -> Iterator[FoundFile]:
-        """The pictures of a folder, or, if it has none, its archives and videos."""
-        pictures = any(_is_picture(entry) for entry in entries())
-        left, some = _PassedOver(), False
+        """The files of a folder that are of the first kind of `_ORDER` that it holds."""
+        kinds: set[FileKind] = set()
+        if any(_is_picture(entry) for entry in entries()):  # ends at the first
+            kinds.add("picture")
+        else:
+            kinds.update(self._kind(entry.path) for entry in entries())
+        wanted: FileKind | None = next((kind for kind in _ORDER if kind in kinds), None)
+        left = _PassedOver()
         for entry in entries():
-            if not pictures:
-                kind = self._kind(entry.path)
-            elif _is_picture(entry):
-                kind = "picture"
-            else:
-                kind = ""
-            if kind in ("picture", "tar", "parquet", "video"):
-                some = True
-                yield _found(entry, kind)
-            else:
+            if wanted is None or not self._is_kind(entry, wanted):
                 left.add(entry.name)
-        if not some:
+            else:
+                yield _found(entry, wanted)
+        if wanted is None:
             rest = f", only {left}" if left.count else ""
             raise DataError(f"no image or archive in the folder {folder}{rest}")
         self._pass_over(left)
+
+    def _is_kind(self, entry: Entry, kind: FileKind) -> bool:
+        return _is_picture(entry) if kind == "picture" else self._kind(entry.path) == kind
 
     def _of_pattern(self, pattern: str, entries: Iterable[Entry]) -> Iterator[FoundFile]:
         """The files that match a pattern, of every kind that can be read."""

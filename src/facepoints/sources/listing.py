@@ -5,15 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 
 from facepoints.errors import DataError, SettingsError
 from facepoints.sources import lists, parquet_rows
+from facepoints.sources.faults import StoreError
 from facepoints.sources.found import Finder, FoundFile
+from facepoints.sources.layouts import with_layouts
+from facepoints.sources.parquet_rows import Layout
 from facepoints.sources.parts import Listing, Part, pack_names
 from facepoints.sources.suffixes import file_kind, is_url
 
 __all__ = ["list_parts"]
+
+_SIZES = 100_000
+"""Local pictures whose sizes are part of the digest. On a shared disk, that takes half a minute."""
 
 
 def list_parts(
@@ -50,8 +58,8 @@ def list_parts(
     finder = Finder(is_video)
     for given in map(str, inputs):
         builder.begin_input()
-        for found in finder.files(given):
-            builder.add(found)
+        for found, layout in with_layouts(finder.files(given), lambda file: file.name):
+            builder.add(found, layout)
     builder.end_names()
     note = f"passed over: {'; '.join(finder.passed_over)}" if finder.passed_over else ""
     return Listing(tuple(builder.parts), builder.digest.hexdigest(), part_size, note)
@@ -72,24 +80,34 @@ class _Builder:
         self._size, self._column, self._seen = part_size, column, seen
         self._names: list[str] = []
         self._same = column
+        self._asked = 0
         self._note("part size", part_size, column or "")
 
     def begin_input(self) -> None:
         """Begin an input. Its Parquet files have one column of pictures, that of the first."""
         self._same = self._column
 
-    def add(self, found: FoundFile) -> None:
+    def add(self, found: FoundFile, layout: Future[Layout] | None) -> None:
         """Add the parts of a file."""
         if self._seen is not None:
             name = found.name if is_url(found.name) else os.path.realpath(found.name)
             if name in self._seen:
                 return
             self._seen.add(name)
-        self._note(found.kind, found.name, found.size, found.tag)
+        self._note(found.kind, found.name, found.size or self._size_of(found.name), found.tag)
         if found.kind == "picture":
             self._add_name(found.name)
         else:
-            self._add_file(found)
+            self._add_file(found, layout)
+
+    def _size_of(self, name: str) -> int:
+        """Bytes of a local file; 0 after the first of them, because each is a request."""
+        if is_url(name) or self._asked >= _SIZES:
+            return 0
+        self._asked += 1
+        with suppress(OSError):
+            return os.stat(name).st_size
+        return 0
 
     def end_names(self) -> None:
         """End the part of the names that wait."""
@@ -103,33 +121,37 @@ class _Builder:
         if len(self._names) == self._size:
             self.end_names()
 
-    def _add_file(self, found: FoundFile) -> None:
+    def _add_file(self, found: FoundFile, layout: Future[Layout] | None) -> None:
         self.end_names()
         try:
             if found.kind == "list":
                 self._add_list(found.name)
-            elif found.kind == "parquet":
-                parts, state = parquet_rows.divide(found.name, self._size, self._same)
-                self._same = parts[0].column
-                self._note(state)
-                self._add(*parts)
+            elif layout is not None:
+                self._add_table(found.name, layout.result())
             elif found.kind == "tar":
                 self._add(Part(0, "tar", found.name))
             else:
                 self._add(Part(0, "video", found.name))
         except DataError as error:
-            if found.named:
+            if found.named or isinstance(error, StoreError):
                 raise
             self._note(str(error))
             self._add(Part(0, "error", found.name, pictures=1, error=str(error)))
 
+    def _add_table(self, name: str, layout: Layout) -> None:
+        parts, state = parquet_rows.divide(name, layout, self._size, self._same)
+        self._same = parts[0].column
+        self._note(state)
+        self._add(*parts)
+
     def _add_list(self, name: str) -> None:
         before = len(self.parts)
-        for item in lists.divide(name, self._size, self._column, self.digest):
+        items = lists.divide(name, self._size, self._column, self.digest)
+        for item, layout in with_layouts(items, lambda item: item if isinstance(item, str) else ""):
             if isinstance(item, Part):
                 self._add(item)
             else:  # a list of archives
-                self._add_file(FoundFile(item, file_kind(item)))
+                self._add_file(FoundFile(item, file_kind(item)), layout)
         if len(self.parts) == before:
             raise DataError(f"{name} names no image; expected one path or address on each line")
 

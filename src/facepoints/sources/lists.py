@@ -35,7 +35,7 @@ def divide(name: str, part_size: int, column: str | None, digest: Any) -> Iterat
     Raises:
         DataError: it cannot be read, or the column is not known.
     """
-    with stores.open_file(name) as file:
+    with stores.open_file(name, ahead=True) as file:
         form = format_of(file, name, column)
         file.seek(0)
         digest.update(file.read(form.start))

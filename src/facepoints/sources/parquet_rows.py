@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from facepoints.errors import DataError, FacepointsError, MissingExtraError
 from facepoints.sources import stores
@@ -16,35 +16,58 @@ from facepoints.sources.columns import pick_column
 from facepoints.sources.lists import relative_to
 from facepoints.sources.parts import Part, Picture
 
-__all__ = ["divide", "holds_bytes", "rows_of"]
+__all__ = ["Layout", "divide", "holds_bytes", "read_layout", "rows_of"]
 
 _BUFFER = 1 << 20  # bytes of a column that are read at once
 _BATCH = 16  # rows of bytes that are in memory at once
 _PATHS = 8192  # rows of paths
 
 
-def divide(name: str, part_size: int, column: str | None) -> tuple[list[Part], str]:
+class Layout(NamedTuple):
+    """What the end of a Parquet file says.
+
+    Attributes:
+        schema: its columns (pyarrow).
+        rows: of each row group.
+        state: changes with the content.
+    """
+
+    schema: Any
+    rows: list[int]
+    state: str
+
+
+def read_layout(name: str) -> Layout:
+    """The columns and row groups of a Parquet file.
+
+    Raises:
+        DataError: it is no Parquet file, or is cut off.
+        MissingExtraError: facepoints[parquet] is not installed.
+    """
+    with _parquet(name) as file:
+        metadata = file.metadata
+        groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+        state = repr([(g.num_rows, g.total_byte_size, g.column(0).file_offset) for g in groups])
+        return Layout(file.schema_arrow, [group.num_rows for group in groups], state)
+
+
+def divide(name: str, layout: Layout, part_size: int, column: str | None) -> tuple[list[Part], str]:
     """The parts of a Parquet file, and a text that changes with its content.
 
     Paths are cut after `part_size` rows. Bytes keep row groups whole, as many as hold `part_size`
     rows together, because a part of a row group cannot be read by itself.
 
     Raises:
-        DataError: it is no Parquet file, is cut off, has no rows, or the column is not known.
-        MissingExtraError: facepoints[parquet] is not installed.
+        DataError: it has no rows, or the column is not known.
     """
-    with _parquet(name) as file:
-        schema, metadata = file.schema_arrow, file.metadata
-        chosen = pick_column(_columns(schema, column), name, column)
-        groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
-        sizes = [group.num_rows for group in groups]
-        state = repr([(g.num_rows, g.total_byte_size, g.column(0).file_offset) for g in groups])
-        whole = _is_bytes(schema.field(chosen).type)
-    if not sum(sizes):
+    chosen = pick_column(_columns(layout.schema, column), name, column)
+    if not sum(layout.rows):
         raise DataError(f"{name} has no rows; expected one for each image")
-    ranges = _groups(sizes, part_size) if whole else _cuts(sum(sizes), part_size)
+    kind = layout.schema.field(chosen).type
+    whole = _is_bytes(kind)
+    ranges = _groups(layout.rows, part_size) if whole else _cuts(sum(layout.rows), part_size)
     parts = [Part(0, "parquet", name, a, b, b - a, chosen) for a, b in ranges]
-    return parts, f"{chosen} {schema.field(chosen).type} {state}"
+    return parts, f"{chosen} {kind} {layout.state}"
 
 
 def _cuts(rows: int, part_size: int) -> Iterator[tuple[int, int]]:

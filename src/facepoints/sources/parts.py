@@ -63,9 +63,9 @@ class Listing:
     Attributes:
         parts: in the order of the inputs; `Part.number` is the place.
         digest: hexadecimal; another one if the inputs, their order, the contents of lists, the
-            part size or the column change, or the sizes of archives and of files in stores. Other
-            bytes of the same number in a file are noticed where the store gives a checksum, and
-            changed pictures on a local disk are not.
+            part size or the column change, or the sizes of archives, of files in stores, or of
+            the first 100,000 local pictures. Other bytes of the same number in a file are noticed
+            only where the store gives a checksum, and files that a list names are not looked at.
         part_size: pictures of a part at most, of lists and files.
         note: a sentence on the files of folders that are passed over; empty if none is.
     """

@@ -46,7 +46,7 @@ def _as_rows(part: Part, read: Callable[[Part], Iterator[Picture]]) -> Iterator[
         yield from read(part)
     except StoreError:
         raise
-    except DataError as error:
+    except (DataError, SettingsError) as error:
         yield Picture(part.source, None, str(error))
 
 
@@ -130,6 +130,6 @@ def _read(name: str) -> Picture:
             data = read_image_file(name, tars.MAX_BYTES)
     except StoreError:
         raise
-    except DataError as error:
+    except (DataError, SettingsError) as error:  # such as an address of an unknown kind
         return Picture(name, None, str(error))
     return Picture(name, data) if data else Picture(name, None, f"{name} is empty (0 bytes)")

@@ -11,6 +11,7 @@ from facepoints.sources.faults import retried
 __all__ = ["RetriedFile"]
 
 _BLOCK = 8 << 20  # bytes that are asked for at once; larger: fewer requests, more memory
+_BACKGROUND = {"cache_type": "background", "cache_options": {"maxblocks": 2}}
 
 
 class RetriedFile(io.RawIOBase):
@@ -23,15 +24,17 @@ class RetriedFile(io.RawIOBase):
         store: fsspec file system.
         path: of the file there.
         name: for messages.
+        ahead: whether it is read from beginning to end: then a thread reads the next bytes.
 
     Raises:
         DataError, MissingFile, StoreError: it cannot be opened or read; by its methods as well.
     """
 
-    def __init__(self, store: Any, path: str, name: str) -> None:
+    def __init__(self, store: Any, path: str, name: str, ahead: bool = False) -> None:
         super().__init__()
         self._store, self._path, self._name = store, path, name
         self._at = 0
+        self._cache = _BACKGROUND if ahead else {"cache_type": "readahead"}
         self._file: Any = retried(self._open, name)
         self.size: int | None = getattr(self._file, "size", None)
 
@@ -69,7 +72,7 @@ class RetriedFile(io.RawIOBase):
         super().close()
 
     def _open(self) -> Any:
-        return self._store.open(self._path, "rb", block_size=_BLOCK, cache_type="readahead")
+        return self._store.open(self._path, "rb", block_size=_BLOCK, **self._cache)
 
     def _read(self, count: int) -> bytes:
         if self.size is not None:

@@ -157,8 +157,13 @@ def remove(url: str) -> None:
 
 
 @contextmanager
-def open_file(url: str) -> Iterator[BinaryIO]:
+def open_file(url: str, ahead: bool = False) -> Iterator[BinaryIO]:
     """A file to read and to seek in. Of a store, ranges are read, and tried again.
+
+    Args:
+        url: path or address.
+        ahead: whether the file is read from beginning to end: then the next bytes are read while
+            the first are used.
 
     Raises:
         The errors of `read_bytes`, here and in its methods.
@@ -168,7 +173,7 @@ def open_file(url: str) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, file)
         return
     store, path = opened(url)
-    with RetriedFile(store, path, url) as raw:
+    with RetriedFile(store, path, url, ahead) as raw:
         yield cast(BinaryIO, io.BufferedReader(raw, 1 << 18))
 
 

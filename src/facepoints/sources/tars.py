@@ -106,7 +106,7 @@ class _archive:
 
     def __enter__(self) -> Any:
         with self._stack:
-            file: Any = self._stack.enter_context(stores.open_file(self._name))
+            file: Any = self._stack.enter_context(stores.open_file(self._name, ahead=True))
             if url_path(self._name).lower().endswith(_ZSTD):
                 file = self._stack.enter_context(_zstd(file, self._name))
             archive = tarfile.open(
