@@ -13,6 +13,7 @@ import accuracy
 import acted_events
 import blur
 import browser
+import cluster
 import expressions
 import eyes
 import gaze
@@ -39,6 +40,10 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
         lambda c: accuracy.table(c["rows"], "youtube"),
     ],
     "browser": [browser.table],
+    "cluster": [
+        lambda c: cluster.side_table(c["comparison"]),
+        lambda c: cluster.memory_table(c["memory"]),
+    ],
     "expressions": [lambda c: expressions.cells(c["kinds"])],
     "eyes": [eyes.eye_table, eyes.clip_table],
     "blur": [
