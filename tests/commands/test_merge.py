@@ -138,6 +138,23 @@ def test_lists_and_archives_go_to_a_file_and_to_standard_output(
     assert printed == [json.loads(line)["file"] for line in written.splitlines()]
 
 
+def test_one_file_goes_to_a_store(
+    album: Path, parts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fsspec")
+    from facepoints.sources import stores
+
+    lines, table = "memory://one/faces.jsonl", "memory://one/faces.csv"
+    run("predict", album, "--out", lines, "--part-size", "2")
+    run("merge", parts, "--out", table)
+    assert f"{lines} is there" in fails(capsys, "predict", album, "--out", lines)[-1]
+    assert f"{table} is there" in fails(capsys, "merge", parts, "--out", table)[-1]
+    run("merge", parts, "--out", table, "--overwrite")
+    names = [entry.name for entry in stores.list_folder("memory://one/")]
+    assert names == ["faces.csv", "faces.jsonl"]
+    assert len(stores.read_bytes("memory://one/faces.jsonl").splitlines()) == 5
+
+
 def test_what_is_missing_is_named_with_its_commands(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

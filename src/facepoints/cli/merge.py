@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -10,8 +9,8 @@ import tyro
 from facepoints._util.option_help import option
 from facepoints._util.text_files import formulas_kept
 from facepoints.cli.output import ERR, note
-from facepoints.cli.outputs import KeepFormulas, Overwrite, outputs
-from facepoints.cli.predict import results_output
+from facepoints.cli.outputs import KeepFormulas, Overwrite
+from facepoints.cli.predict_parts import file_outputs
 
 __all__ = ["merge"]
 
@@ -30,9 +29,10 @@ _Folder = Annotated[
 def merge(
     folder: _Folder,
     out: Annotated[
-        Path | None,
+        str | None,
         option(
-            "Join the parts into this .parquet, .jsonl, .csv or other file of results.",
+            "Join the parts into this .parquet, .jsonl, .csv or other file of results. It may be an "
+            "address.",
             metavar="FILE",
             default_text="default: the parts are only checked",
         ),
@@ -50,7 +50,7 @@ def merge(
 
     with (
         formulas_kept(keep_formulas),
-        outputs(results_output(out), overwrite=overwrite),
+        file_outputs(out, overwrite=overwrite),
     ):
         report = merge(folder, out, console=ERR)
     note(

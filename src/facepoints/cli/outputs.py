@@ -27,6 +27,7 @@ __all__ = [
     "model_files",
     "outputs",
     "people_files",
+    "results_output",
 ]
 
 Overwrite = Annotated[
@@ -96,6 +97,16 @@ def outputs(
     _check_distinct([output.path for output in listed])
     with claim(listed, command_digest(_words.get()), overwrite=overwrite):
         yield
+
+
+def results_output(out: Path | None, format: str | None = None) -> Output | None:
+    """The output of `predict`: a file, or a folder of .pts files."""
+    from facepoints.results.formats import format_of
+
+    if out is None:
+        return None
+    file = not out.is_dir() and (format_of(out, format) != "pts" or out.suffix.lower() == ".pts")
+    return Output(out, whole=not file)
 
 
 def _check_distinct(paths: Sequence[Path]) -> None:

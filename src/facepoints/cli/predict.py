@@ -18,7 +18,7 @@ from facepoints.cli.options import (
     group,
 )
 from facepoints.cli.output import ERR, note
-from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, outputs
+from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, outputs, results_output
 from facepoints.cli.predict_parts import PartOptions, PartsCommand, used_threads, wants_parts
 from facepoints.errors import DataError, SettingsError
 from facepoints.landmarks.known_sets import KNOWN_SETS
@@ -220,13 +220,3 @@ def _predict_videos(
         raise DataError(report.error)
     if report.not_drawn is not None:
         raise report.not_drawn
-
-
-def results_output(out: Path | None, format: str | None = None) -> Output | None:
-    """The output of `predict`: a file, or a folder of .pts files."""
-    from facepoints.results.formats import format_of
-
-    if out is None:
-        return None
-    file = not out.is_dir() and (format_of(out, format) != "pts" or out.suffix.lower() == ".pts")
-    return Output(out, whole=not file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,15 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 from facepoints._util.option_help import option
 from facepoints.cli.options import PredictorOptions
 from facepoints.cli.output import ERR, note
-from facepoints.cli.outputs import Output, command_words, outputs
-from facepoints.errors import DataError, SettingsError
+from facepoints.cli.outputs import command_words, outputs, results_output
+from facepoints.errors import DataError, SettingsError, WriteError
 
 if TYPE_CHECKING:
     from facepoints.commands.predict_parts import PartsReport
     from facepoints.landmarks.landmark_set import LandmarkSet
     from facepoints.tracking.config import TrackerConfig
 
-__all__ = ["PartOptions", "PartsCommand", "used_threads", "wants_parts", "with_ray_address"]
+__all__ = ["PartOptions", "PartsCommand", "file_outputs", "used_threads", "wants_parts"]
+__all__ += ["with_ray_address"]
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class PartsCommand:
         if out is None:
             self._print()
         elif file:
-            self._write(Path(out))
+            self._write(out)
         else:
             self._end(self._fill(out, self.format or "parquet"), out)
 
@@ -193,20 +195,19 @@ class PartsCommand:
             console=ERR,
         )
 
-    def _write(self, out: Path) -> None:
+    def _write(self, out: str) -> None:
         """Write one file. Its parts are in a folder beside it until all are there."""
         from facepoints.commands.predict_images import output_landmarks
         from facepoints.commands.predict_to_file import format_to_join, join, parts_folder
 
-        whole = self.format == "pts" and out.suffix.lower() != ".pts"
         read = [*self.inputs, *self.options.files()]
-        with outputs(Output(out, whole=whole), inputs=read, overwrite=self.overwrite):
+        with file_outputs(out, self.format, inputs=read, overwrite=self.overwrite):
             points = output_landmarks(self.options.load(), self.landmarks)
             name = format_to_join(out, self.format, points)
             report = self._fill(parts_folder(out), "parquet" if name == "parquet" else "jsonl")
             if not report.failed:
                 join(parts_folder(out), out, name)
-        self._end(report, str(out))
+        self._end(report, out)
 
     def _print(self) -> None:
         """Write a line of JSON for each picture to standard output."""
@@ -238,12 +239,42 @@ def _is_file(out: str, format: str | None) -> bool:
     from facepoints.results.formats import FORMATS
     from facepoints.sources.stores import is_url
 
-    if format == "pts":
-        return not is_url(out)
-    if is_url(out) or out.endswith("/"):
-        return False
+    if out.endswith("/") or format == "pts":
+        return format == "pts" and not is_url(out)
     suffixes = {suffix for one in FORMATS.values() for suffix in one.suffixes}
-    return Path(out).suffix.lower() in suffixes and not Path(out).is_dir()
+    folder = not is_url(out) and Path(out).is_dir()
+    return os.path.splitext(out)[1].lower() in suffixes and not folder
+
+
+@contextmanager
+def file_outputs(
+    out: str | None,
+    format: str | None = None,
+    *,
+    inputs: Sequence[str | Path] = (),
+    overwrite: bool = False,
+) -> Iterator[None]:
+    """In this context, the command writes one file of results; see `cli.outputs.outputs`.
+
+    Args:
+        out: path or address of the file; None: there is none.
+        format: name of its format; None: its name chooses it.
+        inputs: files that are not replaced.
+        overwrite: replace a file that is there.
+
+    Raises:
+        WriteError: the file is there, or cannot be written.
+    """
+    from facepoints.sources import stores
+
+    if out is not None and stores.is_url(out):
+        if not overwrite and stores.exists(out):
+            raise WriteError(f"{out} is there already; name another file, or add --overwrite")
+        yield
+        return
+    output = None if out is None else results_output(Path(out), format)
+    with outputs(output, inputs=inputs, overwrite=overwrite):
+        yield
 
 
 _OF_THE_PROCESS = {"--shard": 1, "--device": 1, "--threads": 1, "--overwrite": 0}

@@ -15,6 +15,7 @@ from facepoints._util.progress import PartProgress, Stopped, StopRequest
 from facepoints._util.words import count_noun
 from facepoints.commands.join_parts import join_parts
 from facepoints.commands.part_check import checked_rows
+from facepoints.commands.placed import placed
 from facepoints.commands.predict_to_file import format_to_join
 from facepoints.commands.report import Report
 from facepoints.commands.row_names import Doubles, RowNames, row_key
@@ -81,7 +82,7 @@ class MergeReport(Report):
 
 def merge(
     folder: str,
-    out: Path | None = None,
+    out: str | Path | None = None,
     *,
     format: str | None = None,
     console: Console | None = None,
@@ -92,7 +93,8 @@ def merge(
 
     Args:
         folder: path or address of the folder (`predict_parts`).
-        out: the file; its name chooses the format. None: the parts are only checked.
+        out: path or address of the file; its name chooses the format. None: the parts are only
+            checked.
         format: name of the format of `out`; None: its name chooses it.
         console: shows progress, and the commands that compute what is missing; None: nothing.
 
@@ -112,7 +114,7 @@ def merge(
             f"wrote"
         )
     points = manifest.landmark_set(folder)
-    name = None if out is None else format_to_join(out, format, points)
+    name = None if out is None else format_to_join(str(out), format, points)
     with StopRequest() as stop, PartProgress(console, manifest.parts) as bar:
 
         def show(parts: int, report: Report) -> None:
@@ -122,7 +124,8 @@ def merge(
 
         report = _checked(folder, manifest, show)
         if report.is_whole and out is not None and name is not None:
-            join_parts(folder, manifest, out, name, lambda parts: show(parts, report))
+            with placed(str(out)) as path:
+                join_parts(folder, manifest, path, name, lambda parts: show(parts, report))
     if not report.is_whole:
         faults = "; ".join(report.faults())
         raise DataError(f"{folder} is not whole: {faults}{_advice(report, manifest, console)}")

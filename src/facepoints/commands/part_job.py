@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 from facepoints._util.words import count_noun
 from facepoints._version import __version__
@@ -121,19 +118,6 @@ class PartsJob:
     def part_metadata(self, number: int) -> dict[str, str]:
         """Entries for the metadata of a part."""
         return self.metadata | {PART: json.dumps({"number": number, "run": self.run})}
-
-    @contextmanager
-    def place(self, number: int) -> Iterator[Path]:
-        """A local path to write a part to, whole or not at all. At the end of the context, it is
-        in the folder. Raises WriteError if it cannot be written there."""
-        path = self.path(number)
-        if not stores.is_url(path):
-            yield Path(path)
-            return
-        with tempfile.TemporaryDirectory(prefix="facepoints-") as folder:
-            local = Path(folder) / os.path.basename(path)
-            yield local
-            stores.write_whole(path, local)
 
 
 @dataclass(frozen=True)
