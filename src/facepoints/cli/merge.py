@@ -31,7 +31,7 @@ def merge(
     out: Annotated[
         str | None,
         option(
-            "Join the parts into this .parquet, .jsonl, .csv or other file of results. It may be an "
+            "Join the parts into this .parquet, .jsonl, .csv or other file of results, also at an "
             "address.",
             metavar="FILE",
             default_text="default: the parts are only checked",
