@@ -14,6 +14,7 @@ import acted_events
 import blur
 import browser
 import cluster
+import cost
 import expressions
 import eyes
 import gaze
@@ -44,6 +45,7 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
         lambda c: cluster.side_table(c["comparison"]),
         lambda c: cluster.memory_table(c["memory"]),
     ],
+    "cost": [lambda c: cost.table(c["rows"])],
     "expressions": [lambda c: expressions.cells(c["kinds"])],
     "eyes": [eyes.eye_table, eyes.clip_table],
     "blur": [
@@ -160,3 +162,20 @@ def test_judged_eyes_give_an_area_under_the_curve_and_what_was_not_seen() -> Non
     assert (result["open"], result["closed"], result["open_missed"]) == (2, 1, 1)
     assert (result["not_seen"], result["hidden"], result["hidden_not_seen"]) == (1, 2, 1)
     assert eyes.auc(np.array([0.2, 0.3]), np.array([True, False])) == 0.0
+
+
+def test_the_cost_is_hours_times_price() -> None:
+    sides = {"file": {"rate": 40.0}, "parts": {"rate": 36.0}, "large": {"rate": 4.0}}
+    sides["ray"] = {"rate": 36.0, "ratio": 0.9}
+    measured = {"machine": {"cores": 2}, "comparison": {"sides": sides}}
+    machines = [
+        cost.Machine("with processors", 10, "any", "", 2.0, ""),
+        cost.Machine("with a GPU", 10, "any", "a GPU", 8.0, ""),
+    ]
+    plain, gpu = cost.estimate(machines, measured, None, 648_000)
+    assert plain["small"] == pytest.approx({"photos_per_s": 180, "hours": 1, "usd": 2})
+    assert plain["large"] == pytest.approx({"photos_per_s": 18, "hours": 10, "usd": 20})
+    assert gpu["small"] == {"photos_per_s": None, "hours": None, "usd": None}
+    assert "not measured" in cost.table([gpu])[1]
+    gpu = cost.estimate(machines, measured, 360.0, 648_000)[1]
+    assert gpu["small"] == pytest.approx({"photos_per_s": 360, "hours": 0.5, "usd": 4})
