@@ -97,9 +97,14 @@ def merge(
     Values with weight 0 have no influence, even if they are not finite.
     """
     columns = np.concatenate(tables, axis=1)
-    merged = [columns[:, np.flatnonzero(row)].mean(axis=1) for row in matrix]
+    used = [np.flatnonzero(row) for row in matrix]
+    if all(len(some) == 1 for some in used):  # nothing to average; much faster for many images
+        return columns[:, np.concatenate(used)]
+    merged = [columns[:, some].mean(axis=1) for some in used]
     return np.stack(merged, axis=1)
 
 
 def _mean(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    if len(arrays) == 1:
+        return arrays[0]
     return np.asarray(np.mean(arrays, axis=0, dtype=np.float32))

@@ -61,7 +61,8 @@ class MemberTrainer:
         part: name of the plan's part that the member is for.
         annotators: number of annotators whose bias is learned, the marking schemes of `rows`; 0:
             no bias is learned.
-        uses_graph: take the steps as a CUDA graph (`steps.GraphStep`); one process on a GPU.
+        uses_graph: take the steps as a CUDA graph (`steps.GraphStep`), which only one process on a
+            GPU can. None: if it can.
 
     Raises:
         SettingsError: too few rows for a step, images too small for the network, or a run
@@ -79,7 +80,7 @@ class MemberTrainer:
         start: Run | None = None,
         part: str = "",
         annotators: int = 0,
-        uses_graph: bool = False,
+        uses_graph: bool | None = None,
     ) -> None:
         self.number, self.settings, self.ctx = number, settings, ctx
         cropped = center_crop(rows, settings.input_size)
@@ -95,8 +96,10 @@ class MemberTrainer:
         model.to(ctx.device)
         # Convolutions are faster in this layout. PyTorch's own types lack the signature.
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.uses_graph = uses_graph
-        self.state = TrainState(model, settings.weight_decay, settings.ema, in_graph=uses_graph)
+        can_use = ctx.device.type == "cuda" and ctx.size == 1
+        self.uses_graph = can_use if uses_graph is None else uses_graph
+        decay, graph = settings.weight_decay, self.uses_graph
+        self.state = TrainState(model, decay, settings.ema, in_graph=graph)
         if start is not None:
             self.estimate_mirror_bias(self.state.model, self.state.average)
         self.elapsed = 0.0

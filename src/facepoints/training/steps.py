@@ -7,10 +7,13 @@ a GPU waits for Python most of the time. `GraphStep` records these kernels once 
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facepoints.errors import DataWarning
 from facepoints.models.networks import RawOutput
 from facepoints.training.batches import Batch
 from facepoints.training.distributed import DistributedContext
@@ -68,15 +71,30 @@ class GraphStep(EagerStep):
 
     All batches must have the shapes of the first. The state needs an optimizer that a graph can
     hold (`TrainState`'s `in_graph`). The first call records the graph; `state.restore` must not be
-    called after it.
+    called after it. If it cannot be recorded, as without memory for a second copy of the
+    activations, a `DataWarning` says so, and the steps are taken eagerly.
     """
 
     _graph: torch.cuda.CUDAGraph | None = None
+    _failed = False
     _inputs: Batch
 
     def __call__(self, batch: Batch) -> None:
+        if self._graph is None and not self._failed:
+            try:
+                self._graph = self._record(batch)
+            except RuntimeError as error:  # out of memory, or what a graph cannot hold
+                self._failed = True
+                reason = " ".join(str(error).split())[:200]
+                warnings.warn(
+                    f"the steps are not taken as a CUDA graph, which makes training slower: "
+                    f"{reason}",
+                    DataWarning,
+                    stacklevel=2,
+                )
         if self._graph is None:
-            self._graph = self._record(batch)
+            super().__call__(batch)
+            return
         for fixed, new in zip(self._inputs, batch, strict=True):
             if fixed is not None and new is not None:
                 fixed.copy_(new)
@@ -89,21 +107,27 @@ class GraphStep(EagerStep):
         before = {name: tensor.clone() for name, tensor in self._state().items()}
         current, side = torch.cuda.current_stream(), torch.cuda.Stream()
         side.wait_stream(current)
-        with torch.cuda.stream(side):
-            for _ in range(_WARM_UP):
-                super().__call__(self._inputs)
-        current.wait_stream(side)
-        with torch.no_grad():
-            for name, tensor in self._state().items():
-                if name in before:
-                    tensor.copy_(before[name])
-                else:
-                    tensor.zero_()  # the optimizer's moments begin at 0
-        self.state.optimizer.zero_grad(set_to_none=True)
+        try:
+            with torch.cuda.stream(side):
+                for _ in range(_WARM_UP):
+                    super().__call__(self._inputs)
+            current.wait_stream(side)
+        finally:
+            self._restore(before)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             super().__call__(self._inputs)
         return graph
+
+    @torch.no_grad()
+    def _restore(self, before: dict[str, Tensor]) -> None:
+        """Put back what a step changes, in place: the graph holds these tensors."""
+        for name, tensor in self._state().items():
+            if name in before:
+                tensor.copy_(before[name])
+            else:
+                tensor.zero_()  # the optimizer's moments begin at 0
+        self.state.optimizer.zero_grad(set_to_none=True)
 
     def _state(self) -> dict[str, Tensor]:
         """All tensors that a step changes."""
