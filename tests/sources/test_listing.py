@@ -191,7 +191,7 @@ def test_patterns_with_braces_name_shards(tmp_path: Path) -> None:
     for number in (0, 2):
         write(tmp_path / f"{number}.tar", tar_bytes({"m.jpg": jpeg()}))
     with pytest.raises(
-        DataError, match=r"1 of the 3 files of the pattern .* are missing: .*1\.tar"
+        DataError, match=r"missing of the 3 files of the pattern .*: .*1\.tar; give"
     ):
         list_parts([f"{tmp_path}/{{0..2}}.tar"])
     with pytest.raises(SettingsError, match="is empty; expected"):

@@ -120,8 +120,8 @@ class Finder:
         if missing:
             first = ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else "")
             raise DataError(
-                f"{len(missing)} of the {count_noun(len(names), 'file')} of the pattern {given} "
-                f"are missing: {first}; give a pattern of those that are there"
+                f"missing of the {count_noun(len(names), 'file')} of the pattern {given}: {first}; "
+                f"give a pattern of those that are there"
             )
         yield from found
 
