@@ -247,10 +247,13 @@ def test_a_picture_with_two_rows_is_named(
         (["predict", "{album}/none.txt", "--out", "o/"], "none.txt"),
         (["merge", "{album}"], "has no manifest.json; expected a folder that facepoints predict"),
         (["merge", "nowhere"], "nowhere has no manifest.json"),
+        (["merge", "{parts}", "--out", "{parts}/all.csv"], "would be a file among the parts"),
+        (["predict", "{album}", "--out", "{album}/0.png/"], "it is not a folder; name a folder"),
     ],
 )
 def test_wrong_use_is_one_line(
     album: Path,
+    parts: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -258,7 +261,7 @@ def test_wrong_use_is_one_line(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert message in fails(capsys, *(word.format(album=album) for word in words))[-1]
+    assert message in fails(capsys, *(word.format(album=album, parts=parts) for word in words))[-1]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from facepoints.commands.placed import placed
 from facepoints.commands.predict_to_file import format_to_join
 from facepoints.commands.report import Report
 from facepoints.commands.row_names import Doubles, RowNames, row_key
-from facepoints.errors import DataError
+from facepoints.errors import DataError, WriteError
 from facepoints.results.parts import MANIFEST, Manifest, read_manifest
 from facepoints.sources import StoreError, stores
 
@@ -103,7 +104,7 @@ def merge(
             double.
         StoreError: a store cannot be read now.
         SettingsError: no format for `out`, or one that cannot hold the parts.
-        WriteError: `out` cannot be written.
+        WriteError: `out` cannot be written, or is among the parts.
         Stopped: interrupted by Ctrl-C or SIGTERM; nothing is written.
     """
     console = console or Console(quiet=True, file=sys.stderr)
@@ -113,6 +114,7 @@ def merge(
             f"{folder} has no {MANIFEST}; expected a folder that facepoints predict --out FOLDER/ "
             f"wrote"
         )
+    _check_outside(out, folder)
     points = manifest.landmark_set(folder)
     name = None if out is None else format_to_join(str(out), format, points)
     with StopRequest() as stop, PartProgress(console, manifest.parts) as bar:
@@ -130,6 +132,19 @@ def merge(
         faults = "; ".join(report.faults())
         raise DataError(f"{folder} is not whole: {faults}{_advice(report, manifest, console)}")
     return report
+
+
+def _check_outside(out: str | Path | None, folder: str) -> None:
+    """Refuse a file among the parts, which would not be one of them. Raises WriteError."""
+    if out is None:
+        return
+    place = os.path.dirname(str(out))
+    if stores.is_url(folder) or stores.is_url(place):
+        inside = place.rstrip("/") == folder.rstrip("/")
+    else:
+        inside = os.path.realpath(place) == os.path.realpath(folder)
+    if inside:
+        raise WriteError(f"{out} would be a file among the parts; name one outside of {folder}")
 
 
 def _checked(folder: str, manifest: Manifest, show: Callable[[int, Report], None]) -> MergeReport:

@@ -7,7 +7,9 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
+from facepoints._util.files import check_output_folder
 from facepoints._util.words import count_noun
 from facepoints._version import __version__
 from facepoints.commands.predict_images import model_metadata, output_landmarks
@@ -191,6 +193,8 @@ def prepare(
     manifest = _manifest(predictor, inputs, listing, points, format, config)
     manifest = replace(manifest, command=command, shards=shard.of)
     folder = out if stores.is_url(out) else os.path.normpath(out)
+    if not stores.is_url(folder):
+        check_output_folder(Path(folder))
     _settle(folder, manifest, shard, overwrite)
     metadata = model_metadata(predictor)
     job = PartsJob(folder, format, len(listing.parts), points, manifest.run, metadata, config)
