@@ -21,8 +21,9 @@ reach       seconds in which net2 reaches the validation error of its origin's s
 compile     forward of the built-in network through `torch.compile`
 
 Each section has a time limit, and its error does not end the others. Results are written after each
-section: gpu.json and gpu.md in $OUT if it is set, else in --out, else in benchmarks/results on CUDA
-and build/gpu-on-cpu on the CPU.
+section: gpu.json and gpu.md in --out, else in $OUT if it is set, else in benchmarks/results on CUDA
+and build/gpu-on-cpu on the CPU. Sections that are not measured are taken over from
+benchmarks/results if they are of the same card and PyTorch.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ from typing import Any
 import torch
 from support import gpu_forward, gpu_photos, gpu_training, tables
 from support.cli import RESULTS, ROOT, make_parser
+
+from facepoints._util.files import read_json
 
 Row = dict[str, Any]
 
@@ -69,7 +72,7 @@ def main() -> None:
     device = torch.device(options.device)
     out = options.out or Path(os.environ.get("OUT") or _default_out(device))
     out.mkdir(parents=True, exist_ok=True)
-    content: Row = {"device": about(device), "sections": {}, "seconds": {}, "errors": {}}
+    content = begun(RESULTS / "gpu.json", about(device))
     began = time.monotonic()
     plan = make_plan(options, device)
     for name in options.only:
@@ -195,7 +198,8 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 def measure(name: str, plan: Plan, seconds: float, content: Row) -> None:
     """Add the rows of a section to `content`, or as many as there were before its error."""
-    rows = content["sections"].setdefault(name, [])
+    rows = content["sections"][name] = []
+    content["errors"].pop(name, None)
     begin = time.monotonic()
     try:
         with time_limit(seconds), warnings.catch_warnings():
@@ -209,6 +213,15 @@ def measure(name: str, plan: Plan, seconds: float, content: Row) -> None:
     if plan.device.type == "cuda":
         torch.cuda.empty_cache()
     print(f"{name}: {len(rows)} rows, {content['seconds'][name]} s", file=sys.stderr, flush=True)
+
+
+def begun(file: Path, device: Row) -> Row:
+    """The results so far, if they are of the same card and PyTorch; else none. A section that is
+    measured again replaces its rows."""
+    found = read_json(file) if file.exists() else {}
+    same = all(found.get("device", {}).get(key) == device[key] for key in ("name", "torch"))
+    content: Row = {"device": device, "sections": {}, "seconds": {}, "errors": {}}
+    return content | ({k: found[k] for k in ("sections", "seconds", "errors")} if same else {})
 
 
 def about(device: torch.device) -> Row:
@@ -314,8 +327,9 @@ def markdown(content: Row) -> str:
         text += f"\nAugmentation {row['augment']}: {row['calls_that_wait']} calls of a step wait "
         text += f"for the GPU ({', '.join(row['places']) or 'none'}).\n"
     for name, error in content["errors"].items():
-        text += f"\nSection {name} ended early: {error}\n"
-    return text
+        text += f"\nSection {name} ended early: {error}.\n"
+    left = [name for name in SECTIONS if name not in content["sections"]]
+    return text + (f"\nNot measured: {', '.join(left)}.\n" if left else "")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import cost
 import expressions
 import eyes
 import gaze
+import gpu
 import kaggle_like
 import label
 import load
@@ -27,6 +29,7 @@ import radius
 import service
 import steady
 import throughput
+import torch
 import video
 from support import tables
 from support.machine import describe_machine, header
@@ -58,6 +61,11 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
         lambda c: gaze.angle_table(c["angles"]),
         lambda c: gaze.camera_table(c["camera"]),
         lambda c: gaze.mirror_table(c["mirrored"]),
+    ],
+    "gpu": [
+        lambda c: gpu.forward_table(c["sections"]["forward"]),
+        lambda c: gpu.training_table(c["sections"]["training"]),
+        lambda c: gpu.agreement_table(c["sections"]["agreement"]),
     ],
     "kaggle_like": [lambda c: kaggle_like.table(c["rows"])],
     "label": [lambda c: label.table(c["sets"])],
@@ -179,3 +187,34 @@ def test_the_cost_is_hours_times_price() -> None:
     assert "not measured" in cost.table([gpu])[1]
     gpu = cost.estimate(machines, measured, 360.0, 648_000)[1]
     assert gpu["small"] == pytest.approx({"photos_per_s": 360, "hours": 0.5, "usd": 4})
+
+
+def test_sections_of_the_gpu_are_kept_and_replaced_and_may_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = {"name": "a card", "torch": "9"}
+    kept = {
+        "device": card,
+        "sections": {
+            "forward": [{"batch": 1, "network": "a", "precision": "b", "way": "c", "crops": "d"}]
+        },
+        "seconds": {},
+        "errors": {},
+    }
+    (tmp_path / "gpu.json").write_text(json.dumps(kept))
+    assert gpu.begun(tmp_path / "gpu.json", {**card, "name": "another"})["sections"] == {}
+    content = gpu.begun(tmp_path / "gpu.json", card)
+    assert content["sections"] == kept["sections"]
+
+    def rows(plan: gpu.Plan):
+        yield {"network": "a", "augment": "b", "way": "eager", "batch": 8, "samples_per_s": 12345.6}
+        time.sleep(9)
+
+    monkeypatch.setitem(gpu.SECTIONS, "training", rows)
+    plan = gpu.Plan(torch.device("cpu"), [1], [8], 0.0, 8, [], 1, 12, 1, [8])
+    gpu.measure("training", plan, 0.2, content)
+    assert "TimeoutError" in content["errors"]["training"]
+    page = gpu.markdown(content)
+    assert "| a, b, eager | 12,346 |" in page
+    assert "Section training ended early: TimeoutError" in page
+    assert "Not measured: agreement, waiting, reach, photos, compile" in page

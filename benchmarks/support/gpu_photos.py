@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -51,16 +52,11 @@ def read_photos(folder: Path, count: int) -> list[bytes]:
 
 
 def load(device: str) -> FaceModel:
-    """The built-in model with one thread for each caller; on CUDA, the landmark network in
-    PyTorch. The detector is on the CPU."""
+    """The built-in model with one thread for each caller. The detector is on the CPU."""
     detector = BuiltinDetector.load(min_score=LOW_SCORE_THRESHOLD, threads=1)
     if device == "cpu":
-        return FaceModel(LandmarkModel.load(weights.BUILTIN, threads=1), detector)
-    from facepoints.models.devices import torch_device
-    from facepoints.models.loading import RunModel
-    from facepoints.models.run import Run
-
-    return FaceModel(RunModel(Run.load(weights.POINTS_RUN, torch_device(device))), detector)
+        return FaceModel(LandmarkModel.load(weights.BUILTIN, device, threads=1), detector)
+    return FaceModel(LandmarkModel.load(weights.BUILTIN, device), detector)
 
 
 def _predict(model: FaceModel, photos: list[bytes]) -> int:
@@ -72,9 +68,11 @@ def _batches(photos: list[bytes]) -> list[list[bytes]]:
     return [photos[at : at + BATCH] for at in range(0, len(photos), BATCH)]
 
 
-def _work(device: str, photos: list[bytes], ready: Any, go: Any, results: Any) -> None:
+def _work(device: str, files: list[str], ready: Any, go: Any, results: Any) -> None:
     """Body of a worker process: predict all photos once `go` is set; put (faces, seconds)."""
     cv2.setNumThreads(1)
+    read = {file: Path(file).read_bytes() for file in dict.fromkeys(files)}
+    photos = [read[file] for file in files]
     if device != "cpu":
         import torch
 
@@ -92,11 +90,24 @@ def _work(device: str, photos: list[bytes], ready: Any, go: Any, results: Any) -
         results.put(f"{type(error).__name__}: {str(error)[:200]}")
 
 
-def by_processes(device: str, photos: list[bytes], workers: int) -> dict[str, Any]:
-    """Rate of `workers` processes that share the photos."""
+def write_photos(photos: list[bytes], folder: Path) -> list[str]:
+    """Write each distinct photo to a file. Returns the file of every photo."""
+    files: dict[int, str] = {}
+    for photo in photos:
+        if id(photo) not in files:
+            path = folder / f"{len(files)}.jpg"
+            path.write_bytes(photo)
+            files[id(photo)] = str(path)
+    return [files[id(photo)] for photo in photos]
+
+
+def by_processes(device: str, files: list[str], workers: int) -> dict[str, Any]:
+    """Rate of `workers` processes that share the photos. They get names, not photos: a process
+    begins to read what it is given when it has imported its modules, and the next one would wait
+    for it."""
     spawn = get_context("spawn")
     ready, go, results = spawn.Semaphore(0), spawn.Event(), spawn.Queue()
-    shares = [photos[start::workers] for start in range(workers)]
+    shares = [files[start::workers] for start in range(workers)]
     processes = [
         spawn.Process(target=_work, args=(device, share, ready, go, results), daemon=True)
         for share in shares
@@ -119,7 +130,7 @@ def by_processes(device: str, photos: list[bytes], workers: int) -> dict[str, An
         return {"error": wrong[0]}
     slowest = max(seconds for _, seconds in found)
     faces = sum(count for count, _ in found)
-    return {"photos_per_s": round(len(photos) / slowest, 1), "faces": faces}
+    return {"photos_per_s": round(len(files) / slowest, 1), "faces": faces}
 
 
 def by_threads(device: str, photos: list[bytes], workers: int) -> dict[str, Any]:
@@ -149,9 +160,11 @@ def photo_rates(
     """A row per way: decoding alone, threads of one process and processes, the landmark network on
     the CPU and on the device; `few` is a smaller number of processes."""
     yield {"what": "decoding alone", "workers": workers} | decoding(photos, workers)
-    for kind in dict.fromkeys(("cpu", device)):
-        for number in dict.fromkeys((few, workers)):
-            row = {"what": f"processes, landmarks on {kind}", "workers": number}
-            yield row | by_processes(kind, photos, number)
-        row = {"what": f"threads of one process, landmarks on {kind}", "workers": workers}
-        yield row | by_threads(kind, photos, workers)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_photos(photos, Path(folder))
+        for kind in dict.fromkeys(("cpu", device)):
+            row = {"what": f"threads of one process, landmarks on {kind}", "workers": workers}
+            yield row | by_threads(kind, photos, workers)
+            for number in dict.fromkeys((few, workers)):
+                row = {"what": f"processes, landmarks on {kind}", "workers": number}
+                yield row | by_processes(kind, files, number)
