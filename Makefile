@@ -151,7 +151,7 @@ endef
 export AFTER_TRAINING
 
 test: lint page-runtime ## run ruff, pyright and all tests; PYTEST='-m "not slow"' runs the quick ones
-	$(BIN)/python -m pytest -n $(WORKERS) --durations=10 $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 $(PYTEST)
 
 fuzz: $(STAMP) ## read mutated files for MINUTES=1 with every reader; failures in build/fuzz/
 	PYTHONPATH=tests $(BIN)/python tests/fuzz/run.py --minutes '$(MINUTES)' --out build/fuzz

@@ -51,7 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on annotators without a bias, so that all of it is left to measure."""
     out = tmp_path_factory.mktemp("bias") / "run"
     settings = TrainSettings(
-        epochs=12, init="random", missing="mask", validation=0, augment="none",
+        epochs=8, init="random", missing="mask", validation=0, augment="none",
         precision="float32", keep="last",
     )  # fmt: skip
     both = concatenate([faces(100, 0, False), faces(100, 1, True, 0.0)])
@@ -62,7 +62,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_refitted_offsets_are_those_of_the_annotator_of_each_image_and_are_in_the_file(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotator_offsets, "OBSERVATIONS", 600)
+    monkeypatch.setattr(annotator_offsets, "OBSERVATIONS", 400)
     before = Run.load(trained)
     annotator_offsets.refit_annotator_bias(
         trained, {"bright": faces(100, 0, False), "dark": faces(100, 1, True)}
@@ -83,8 +83,11 @@ def test_refitted_offsets_are_those_of_the_annotator_of_each_image_and_are_in_th
 
 
 def test_hidden_points_are_recognized_and_radii_hold_for_both_kinds_of_faces(
-    trained: Path,
+    trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # fewer penalties to choose from, and less cross-validation: the fit itself is the recipe's
+    monkeypatch.setattr(radius_gain, "RIDGES", (1e-2, 0.1))
+    monkeypatch.setattr(radius_gain, "FOLDS", 2)
     run = radius_gain.calibrate_by_features(trained, [faces(60, 3, False), faces(60, 4, True)])
     rows = faces(60, 6, True)
     output = run.predict(rows.images)
