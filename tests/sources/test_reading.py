@@ -7,14 +7,16 @@ import io
 import sys
 import tarfile
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from source_files import error_of, jpeg, pictures, tar_bytes
 
 from facepoints.errors import DataError, MissingExtraError
-from facepoints.sources import list_parts, read_part, tars
+from facepoints.sources import list_parts, read_ahead, read_part, tars
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import parquet  # noqa: E402
@@ -240,3 +242,35 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "adlfs", None)
     with pytest.raises(MissingExtraError, match=r"needs the package 'adlfs'.* pip install adlfs"):
         list_parts(["abfs://b/a.tar"])
+
+
+@pytest.mark.parametrize("kind", ["tar", "parquet", "list"])
+def test_large_pictures_do_not_pile_up(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_ahead, "MOST_BYTES", 3000)
+    data = [b"\xff\xd8\xff" + bytes([n]) * 997 for n in range(30)]
+    if kind == "tar":
+        path = write(tmp_path / "a.tar", tar_bytes([(f"{n}.jpg", d) for n, d in enumerate(data)]))
+    elif kind == "parquet":
+        path = tmp_path / "a.parquet"
+        parquet.write_table(pa.table({"image": data}), path)
+    else:
+        for n, each in enumerate(data):
+            write(tmp_path / f"{n}.jpg", each)
+        path = write(tmp_path / "a.txt", b"".join(b"%d.jpg\n" % n for n in range(30)))
+    held = [0]
+    spend = read_ahead._Budget.spend
+
+    def watched(budget: Any, given: Any) -> Any:
+        for picture in spend(budget, given):
+            held.append(budget._held)
+            yield picture
+
+    monkeypatch.setattr(read_ahead._Budget, "spend", watched)
+    found = []
+    for picture in read_part(list_parts([str(path)]).parts[0]):
+        found.append(picture.data)
+        time.sleep(0.001)
+    assert found == data
+    assert max(held) <= 3000

@@ -19,8 +19,8 @@ from facepoints.sources.parts import Part, Picture
 __all__ = ["Layout", "divide", "holds_bytes", "read_layout", "rows_of"]
 
 _BUFFER = 1 << 20  # bytes of a column that are read at once
-_BATCH = 16  # rows of bytes that are in memory at once
-_PATHS = 8192  # rows of paths
+_BATCH = 8 << 20  # bytes of rows that are in memory at once, about; a row at least
+_ROWS = 8192  # rows at most
 
 
 class Layout(NamedTuple):
@@ -150,12 +150,10 @@ def rows_of(part: Part) -> Iterator[Picture]:
     """
     folder = relative_to(part.source)
     with _parquet(part.source) as file:
-        kind = file.schema_arrow.field(part.column).type
-        size = _BATCH if _is_bytes(kind) else _PATHS
         first, groups = _groups_of(file.metadata, part.start, part.stop)
         number = first
-        batches = file.iter_batches(size, groups, [part.column], use_threads=False)
-        for batch in batches:
+        size = _rows_at_once(file.metadata, groups)
+        for batch in file.iter_batches(size, groups, [part.column], use_threads=False):
             if number + len(batch) > part.start and number < part.stop:
                 for at, value in enumerate(batch.column(0).to_pylist(), start=number):
                     if part.start <= at < part.stop:
@@ -163,6 +161,12 @@ def rows_of(part: Part) -> Iterator[Picture]:
             number += len(batch)
             if number >= part.stop:
                 return
+
+
+def _rows_at_once(metadata: Any, groups: list[int]) -> int:
+    rows = max(1, sum(metadata.row_group(at).num_rows for at in groups))
+    size = sum(metadata.row_group(at).total_byte_size for at in groups) // rows
+    return min(_ROWS, max(1, _BATCH // max(1, size)))
 
 
 def _groups_of(metadata: Any, start: int, stop: int) -> tuple[int, list[int]]:

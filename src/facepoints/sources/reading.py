@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 
-from facepoints._util.prefetch import prefetch
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_io import read_image_file
 from facepoints.sources import lists, parquet_rows, stores, tars
 from facepoints.sources.faults import AccessRefused, StoreError
 from facepoints.sources.parts import Part, Picture, unpack_names
+from facepoints.sources.read_ahead import in_background, read_named
 from facepoints.sources.suffixes import is_url, is_web
 
 __all__ = ["read_part"]
-
-_LOCAL_READERS = 2  # threads; a disk gains nothing by more
-_REMOTE_READERS = 16  # threads that wait for a store: an answer takes about 50 ms
-_AHEAD = 16  # pictures of an archive that wait
 
 
 def read_part(part: Part) -> Iterator[Picture]:
@@ -59,12 +52,12 @@ def _of_list(part: Part) -> Iterator[Picture]:
 
 
 def _of_tar(part: Part) -> Iterator[Picture]:
-    return prefetch(tars.members_of(part.source), _AHEAD)
+    return in_background(tars.members_of(part.source))
 
 
 def _of_parquet(part: Part) -> Iterator[Picture]:
     if parquet_rows.holds_bytes(part):
-        return _read_ahead(prefetch(parquet_rows.rows_of(part), _AHEAD))
+        return _read_ahead(in_background(parquet_rows.rows_of(part)))
     return _read_ahead(parquet_rows.rows_of(part))
 
 
@@ -86,7 +79,7 @@ def _read_ahead(pictures: Iterable[Picture]) -> Iterator[Picture]:
     """
     failed: list[StoreError] = []
     given = 0
-    for picture, future in _submitted(iter(pictures)):
+    for picture, future in read_named(pictures, _read):
         try:
             yield picture if future is None else future.result()
         except StoreError as error:
@@ -97,29 +90,6 @@ def _read_ahead(pictures: Iterable[Picture]) -> Iterator[Picture]:
         given += 1
     if failed and len(failed) == given:
         raise failed[0]
-
-
-def _submitted(
-    pictures: Iterator[Picture],
-) -> Iterator[tuple[Picture, Future[Picture] | None]]:
-    """The pictures in their order, with what will be read of those that are only named."""
-    first = next(pictures, None)
-    if first is None:
-        return
-    readers = _REMOTE_READERS if is_url(first.name) else _LOCAL_READERS
-    pending: deque[tuple[Picture, Future[Picture] | None]] = deque()
-    with ThreadPoolExecutor(readers) as pool:
-        try:
-            for picture in chain((first,), pictures):
-                named = picture.data is None and not picture.error
-                future = pool.submit(_read, picture.name) if named else None
-                pending.append((picture, future))
-                if len(pending) > 2 * readers:
-                    yield pending.popleft()
-            while pending:
-                yield pending.popleft()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _read(name: str) -> Picture:
