@@ -65,7 +65,8 @@ def connected(address: str, *, cores: int, gpu: bool = False) -> Iterator[Any]:
     """
     ray = import_ray()
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    with tempfile.TemporaryDirectory(prefix="fp", ignore_cleanup_errors=True) as folder:
+    short = "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # paths of sockets are short
+    with tempfile.TemporaryDirectory("", "fp", short, ignore_cleanup_errors=True) as folder:
         if address == LOCAL:
             os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves them
             options |= {"num_cpus": cores, "num_gpus": None if gpu else 0}
@@ -95,6 +96,8 @@ def _start(ray: Any, options: dict[str, Any]) -> None:
     try:
         with redirect_stderr(io.StringIO()):
             ray.init(**options, configure_logging=False)
+    except SystemExit as stopped:  # Ray's own handler of SIGTERM
+        raise KeyboardInterrupt from stopped
     finally:
         with suppress(ValueError):  # not in the main thread, where Ray sets none either
             for number, handler in handlers.items():
