@@ -216,7 +216,7 @@ def test_a_process_without_others_to_join_is_an_error(monkeypatch: pytest.Monkey
 def test_torchrun_writes_a_usable_run(tmp_path: Path) -> None:
     faces = synthetic.kaggle_like(48, seed=0, size=48)
     write_kaggle(faces, tmp_path / "training.csv")
-    words = f"{tmp_path}/training.csv --out {tmp_path}/run --network net2 --epochs 3 --batch 8"
+    words = f"{tmp_path}/training.csv --out {tmp_path}/run --network lenet5 --epochs 2 --batch 8"
     begun = time.monotonic()
     done = subprocess.run(
         f"{sys.executable} -m torch.distributed.run --nproc-per-node 2 --master-port {free_port()} "
@@ -231,7 +231,7 @@ def test_torchrun_writes_a_usable_run(tmp_path: Path) -> None:
     assert done.stdout.count("the run is in") == 1, "only rank 0 prints"
     assert time.monotonic() - begun < TIMEOUT
     history = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert [row["epoch"] for row in history] == [1, 2]
     points = Run.load(tmp_path / "run").predict(faces.images).points
     assert points.shape == (48, 19, 2)
     assert np.isfinite(points).all()
