@@ -8,6 +8,7 @@ import iris_scale as iris_recipe
 import measure_factors as recipe
 import numpy as np
 import pytest
+from recipe_sets import read_sets_once
 
 from facepoints.measurement import DEFINITIONS, MEASURES
 from facepoints.measurement.radius_factors import RADIUS_FACTORS, SYSTEMATIC
@@ -76,8 +77,11 @@ def test_the_iris_recipe_recovers_factor_and_spread(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_numbers_in_the_package_fit_its_model(shared: Path) -> None:
+def test_the_numbers_in_the_package_fit_its_model(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Checked on HELEN's part of the people that they were fitted on."""
+    monkeypatch.setattr(recipe, "read_sets", read_sets_once)
     (photos,) = recipe.photos_of(shared, held_out=False)["helen"]
     faces = list(recipe.predictions(photos, "helen"))
     assert len(faces) == len(photos)

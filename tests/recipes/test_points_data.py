@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import points_data as recipe
 import pytest
+from recipe_sets import read_sets_once
 
 from facepoints.datasets.combine import read_people
 from facepoints.landmarks.known_sets import OPENPOSE_70
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
 LEFT = np.array(["left" in name for name in OPENPOSE_70.names])
 RIGHT = np.array(["right" in name for name in OPENPOSE_70.names])
 
@@ -36,10 +36,9 @@ def test_on_a_turned_head_nothing_is_said_about_the_far_side() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::facepoints.errors.DataWarning")
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-def test_no_person_of_the_test_set_is_in_any_set_and_labels_lie_on_the_faces() -> None:
-    held_out = sorted(read_people(DATA / "held-out.txt"))
-    sets = recipe.read_sets(DATA, 0)
+def test_no_person_of_the_test_set_is_in_any_set_and_labels_lie_on_the_faces(shared: Path) -> None:
+    held_out = sorted(read_people(shared / "held-out.txt"))
+    sets = read_sets_once(shared, 0)
     assert set(sets) == set(recipe.SETS)
     for name, given in sets.items():
         assert not np.isin(given.photos.group, held_out).any(), name
