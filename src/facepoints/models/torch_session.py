@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.devices import torch_device
+from facepoints.models.graphed_model import GraphedModel
 from facepoints.models.run import Run
 
 __all__ = ["TorchSession", "cuda_name"]
@@ -46,7 +49,11 @@ class TorchSession:
     """
 
     def __init__(self, folder: Path, device: str) -> None:
-        self._run = Run.load(folder, torch_device(device))
+        chosen = torch_device(device)
+        self._run = Run.load(folder, chosen)
+        if chosen.type == "cuda":
+            self._run = _graphed(self._run)
+        self._lock = Lock()
         self._folder, self._device, self._process = folder.absolute(), device, os.getpid()
         self.checksum = _digest(folder)
         self.landmarks: LandmarkSet = self._run.landmarks
@@ -65,7 +72,8 @@ class TorchSession:
                 "multiprocessing.get_context('spawn'), or load the model in each of them"
             )
         try:
-            output = self._run.predict(rows)
+            with self._lock:  # a GPU computes one call at a time in any case
+                output = self._run.predict(rows)
         except torch.OutOfMemoryError as error:
             raise SettingsError(
                 f"the memory of device '{self._device}' does not hold a few crops; end other "
@@ -79,6 +87,12 @@ class TorchSession:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TorchSession, (self._folder, self._device)
+
+
+def _graphed(run: Run) -> Run:
+    """The run, whose networks compute small batches as CUDA graphs."""
+    members: list[Any] = [replace(m, model=GraphedModel(m.model)) for m in run.members]  # pyright: ignore[reportArgumentType]
+    return replace(run, members=tuple(members))
 
 
 def cuda_name() -> str:
