@@ -173,7 +173,7 @@ def test_auto_takes_a_gpu_if_one_is_there(
 
 def test_without_a_gpu_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_session, "cuda_name", lambda: "")
-    with pytest.raises(SettingsError, match=r"no device 'cuda' here.*PyTorch for CUDA.*cpu"):
+    with pytest.raises(SettingsError, match=r"no device 'cuda' here: PyTorch sees no GPU.*cpu"):
         LandmarkModel.load(device="cuda")
     monkeypatch.setattr(network_session, "find_spec", lambda name: None)  # no PyTorch
     with pytest.raises(SettingsError, match=r"no device 'cuda' here.*facepoints\[train\]"):
@@ -190,7 +190,7 @@ def test_a_file_in_full_precision_runs_on_onnxruntimes_gpu(
     assert fake.preloaded
     LandmarkModel.load(file, "auto")
     assert fake.opened[-1] == (["CUDAExecutionProvider"], [{"device_id": 0}])
-    with pytest.raises(SettingsError, match="without TensorrtExecutionProvider"):
+    with pytest.raises(SettingsError, match="has no TensorrtExecutionProvider"):
         LandmarkModel.load(file, "tensorrt")
 
 

@@ -61,9 +61,14 @@ def open_network(
     """
     kind = parse_device(device).kind
     if run is not None and kind in ("auto", "cuda") and not _onnxruntime_has_gpu(data):
-        session = _torch_session(run, device)
-        if session is not None:
-            return session
+        reason = _why_no_torch()
+        if not reason:
+            return importlib.import_module(_TORCH).TorchSession(run, device)
+        if kind == "cuda":
+            raise SettingsError(
+                f"no device 'cuda' here: {reason}; check the driver and PyTorch with 'facepoints "
+                f"info', or choose cpu"
+            )
     return SharedSession(data, path, device, threads)
 
 
@@ -72,14 +77,14 @@ def _onnxruntime_has_gpu(data: bytes) -> bool:
     return CUDA in available and not is_quantized(data)
 
 
-def _torch_session(run: Path, device: str) -> RunSession | None:
-    """A session of PyTorch on a GPU; None if PyTorch is missing or sees none."""
+def _why_no_torch() -> str:
+    """Why PyTorch cannot compute on a GPU; empty if it can."""
     if find_spec("torch") is None or find_spec("safetensors") is None:
-        return None
-    torch_session = importlib.import_module(_TORCH)
-    if not torch_session.cuda_name():
-        return None
-    return torch_session.TorchSession(run, device)
+        return "PyTorch is not installed (facepoints[train])"
+    try:
+        return "" if importlib.import_module(_TORCH).cuda_name() else "PyTorch sees no GPU"
+    except (ImportError, RuntimeError, OSError) as error:
+        return f"PyTorch reports: {' '.join(str(error).split())[:200]}"
 
 
 def describe_devices(file: Path, run: Path | None) -> list[str]:
@@ -99,15 +104,7 @@ def describe_devices(file: Path, run: Path | None) -> list[str]:
     if _onnxruntime_has_gpu(data):
         lines.append(f"device cuda: onnxruntime {version}, {bits}")
     elif run is not None:
-        lines.append(f"device cuda: {_torch_line()}")
+        reason = _why_no_torch()
+        name = reason or importlib.import_module(_TORCH).cuda_name()
+        lines.append(f"device cuda: {f'not available: {reason}' if reason else f'{name}, float32'}")
     return lines
-
-
-def _torch_line() -> str:
-    if find_spec("torch") is None or find_spec("safetensors") is None:
-        return "not available: PyTorch is not installed (facepoints[train])"
-    try:
-        name = importlib.import_module(_TORCH).cuda_name()
-    except (SettingsError, RuntimeError, OSError) as error:
-        return f"not available: PyTorch reports: {' '.join(str(error).split())[:200]}"
-    return f"{name}, float32" if name else "not available: PyTorch sees no GPU"

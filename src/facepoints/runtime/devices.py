@@ -80,7 +80,7 @@ def providers_of(device: Device, data: bytes) -> tuple[tuple[str, ...], list[dic
     wanted = _PROVIDERS[kind]
     missing = [provider for provider in wanted if provider not in available]
     if missing and kind != "cpu":
-        raise SettingsError(no_device(kind, f"this onnxruntime was built without {missing[0]}"))
+        raise SettingsError(no_device(kind, f"this onnxruntime has no {missing[0]}"))
     if kind != "cpu" and is_quantized(data):
         raise SettingsError(
             no_device(kind, "the file computes in 8 bits, which onnxruntime leaves to the CPU")
@@ -91,7 +91,7 @@ def providers_of(device: Device, data: bytes) -> tuple[tuple[str, ...], list[dic
 def no_device(kind: str, reason: str) -> str:
     """The error of a GPU that cannot be used."""
     return (
-        f"no device '{kind}' here for this ONNX file: {reason}; install onnxruntime-gpu in place "
-        f"of onnxruntime and give a file in full precision, or install facepoints[train] with "
-        f"PyTorch for CUDA and name a run folder or 'builtin', or choose cpu"
+        f"no device '{kind}' here for this ONNX file: {reason}; give a file in full precision and "
+        f"install onnxruntime-gpu in place of onnxruntime, or name a run folder, which PyTorch "
+        f"computes, or choose cpu"
     )
