@@ -164,8 +164,9 @@ class PartsCommand:
 
         shard = None if self.parts.shard is None else Shard.parse(self.parts.shard)
         size = self.parts.part_size
+        gpu = False
         if self.parts.ray is not None:
-            check_ray(self.parts.ray, self.parts.ray_workers)
+            gpu = check_ray(self.parts.ray, self.parts.ray_workers, self.options.device)
         model = self.options.load(threads=self.parts.threads)
         prepared = prepare(
             model,
@@ -191,7 +192,7 @@ class PartsCommand:
             prepared,
             self.parts.ray,
             workers=self.parts.ray_workers,
-            gpu=self.options.device.startswith("cuda"),
+            gpu=gpu,
             console=ERR,
         )
 

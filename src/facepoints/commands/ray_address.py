@@ -16,6 +16,7 @@ LOCAL = "local"
 _ADDRESS = re.compile(
     r"auto|local|(?P<client>ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d{1,5})"
 )
+_GPU_DEVICES = ("cuda", "tensorrt")
 _WAIT = 10.0  # seconds for an address to answer
 
 
@@ -24,11 +25,12 @@ def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
-def check_ray(address: str, workers: int | None) -> None:
-    """Check what was asked of Ray, before any work.
+def check_ray(address: str, workers: int | None, device: str) -> bool:
+    """Check what was asked of Ray, before any work. Returns whether each worker needs a GPU.
 
     Raises:
-        SettingsError: it is no address, or fewer workers than one.
+        SettingsError: it is no address, fewer workers than one, or a device that Ray does not
+            choose.
         MissingExtraError: Ray is not installed.
     """
     if not is_address(address):
@@ -37,10 +39,16 @@ def check_ray(address: str, workers: int | None) -> None:
         )
     if workers is not None and workers < 1:
         raise SettingsError(f"a Ray cluster needs 1 worker or more, got {workers}")
+    if device not in ("cpu", *_GPU_DEVICES):
+        raise SettingsError(
+            f"with Ray, the device is cpu, {' or '.join(_GPU_DEVICES)}, because Ray gives each "
+            f"worker its GPU; got '{device}'"
+        )
     if importlib.util.find_spec("ray") is None:
         raise MissingExtraError("ray", "cluster", "predicting on a Ray cluster")
     if address.startswith("ray://") and importlib.util.find_spec("grpc") is None:
         raise MissingExtraError("grpcio", None, "connecting to a Ray cluster from outside")
+    return device in _GPU_DEVICES
 
 
 def check_answers(address: str) -> None:
