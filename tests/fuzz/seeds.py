@@ -18,11 +18,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from source_files import jpeg, tar_bytes
 
 from facepoints.datasets import readers
 from facepoints.datasets.crops import cut_crops
 from facepoints.datasets.samples import Photos
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
+from facepoints.sources import list_parts, read_part
 
 __all__ = ["SEEDS", "Seed"]
 
@@ -504,6 +508,37 @@ def numbered_frames(folder: Path) -> Seed:
     return Seed("clip/001.png", _reads("clip", _video))
 
 
+def _source(name: str) -> Callable[[Path], Seed]:
+    """A list, archive or table of pictures, whose parts are read."""
+
+    def read(path: Path) -> None:
+        for part in list_parts([str(path)], part_size=2).parts:
+            for picture in read_part(part):
+                if (picture.data is None) != bool(picture.error):
+                    raise AssertionError(f"{picture.name} has {picture.error or 'neither'}")
+
+    def make(folder: Path) -> Seed:
+        image = jpeg()
+        if name.endswith(".parquet"):
+            rows = {"image": [{"bytes": image, "path": "a.jpg"}] * 5, "label": [1] * 5}
+            pq.write_table(pa.table(rows), folder / name, row_group_size=2, compression="none")
+        elif ".tar" in name:
+            members = [(f"{n}{suffix}", image) for n in range(3) for suffix in (".jpg", ".cls")]
+            mode = {".tar": "w", ".gz": "w:gz", ".xz": "w:xz", ".bz2": "w:bz2"}.get(
+                Path(name).suffix, ""
+            )
+            archive = tar_bytes(members, mode or "w")
+            zipped = archive if mode else pa.compress(archive, "zstd", asbytes=True)
+            (folder / name).write_bytes(zipped)
+        else:
+            head = "id,path\n" if name.endswith("csv") else ""
+            rows = ("1," if head else "") + "a.jpg\n"
+            (folder / name).write_text(head + rows * 4)
+        return Seed(name, _reads(name, read))
+
+    return make
+
+
 SEEDS: dict[str, Callable[[Path], Seed]] = {
     "kaggle csv": kaggle,
     "kaggle csv.gz": kaggle_gzip,
@@ -551,5 +586,13 @@ SEEDS: dict[str, Callable[[Path], Seed]] = {
     "video avi": _videos(".avi", "MJPG"),
     "video webm": _videos(".webm", "VP80"),
     "folder of frames": numbered_frames,
+    "list of pictures": _source("a.txt"),
+    "table of pictures": _source("a.csv"),
+    "tar": _source("a.tar"),
+    "tar.gz": _source("a.tar.gz"),
+    "tar.bz2": _source("a.tar.bz2"),
+    "tar.xz": _source("a.tar.xz"),
+    "tar.zst": _source("a.tar.zst"),
+    "parquet of images": _source("a.parquet"),
 }
 """Seeds by name."""
