@@ -183,6 +183,7 @@ bench: $(STAMP) ## run every benchmarks/*.py, an hour or more; report in build/b
 weights: $(STAMP) ## train the built-in models on DATA=folder: hours; continues an interrupted training
 	$(BIN)/python recipes/detector.py --data '$(DATA)' --install
 	$(BIN)/python recipes/points.py --data '$(DATA)' --install
+	$(BIN)/python recipes/face_score.py --data '$(DATA)' --install
 	$(BIN)/python recipes/head_pose.py --data '$(DATA)' --slopes --install
 	$(BIN)/python recipes/measure_factors.py --data '$(DATA)' --install
 	$(BIN)/python recipes/label_covariance.py --data '$(DATA)' --install

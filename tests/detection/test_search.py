@@ -15,6 +15,7 @@ from skimage import data
 from facepoints.detection import BuiltinDetector, Detection, iou
 from facepoints.detection.base import DetectorOutput
 from facepoints.detection.search import WINDOW, Network, Window, search
+from facepoints.detection.views import resized
 from facepoints.imaging import affine
 
 FACE = (180.0, 76.0, 93.0, 101.0)
@@ -38,7 +39,7 @@ class Eye:
 
     def whole(self, gray: NDArray[np.uint8], side: int, min_score: float) -> DetectorOutput:
         self.sides.append(side)
-        zoom = min(1.0, side / self.longest)
+        zoom = side / self.longest
         return [found for f in self.faces if (found := self._see(f, zoom))]
 
     def look(
@@ -86,7 +87,7 @@ def rows_of(side: float, count: int, longest: int) -> list[tuple[float, float, f
 
 def test_an_image_without_a_face_takes_two_passes() -> None:
     for longest, sides in (
-        (300, [320]),
+        (300, [300]),
         (640, [320, 560]),
         (2000, [320, 900]),
         (9000, [320, 1600]),
@@ -128,6 +129,33 @@ def test_a_small_face_that_is_not_sure_is_looked_at_again_with_more_pixels() -> 
     assert 25 * zoom > 20
     assert eye.sides == [320, 1600, 3200]  # now that it is sure, it may be one of a crowd
     assert [one.score for one in found] == [0.9]
+
+
+@pytest.mark.parametrize(
+    ("longest", "sides"),
+    [(448, [320, 448, 896]), (800, [320, 560, 800, 1280]), (1200, [320, 560, 1120])],
+)
+def test_a_small_image_with_tiny_faces_is_enlarged(longest: int, sides: list[int]) -> None:
+    """Some of the faces are sure only in an image with more pixels than it has."""
+    faces = [(0.2 * longest, 0.3 * longest, 16.0), (0.6 * longest, 0.5 * longest, 8.0)]
+    found, eye = searched([(0.5 * longest, 0.1 * longest, 24), *faces], longest)
+    assert eye.sides == sides
+    assert len(found) == 3
+    sure = [one for one in found if one.box[2] == 8 and one.score > 0.5]
+    assert bool(sure) == (sides[-1] > 1.5 * longest)
+
+
+def test_an_image_is_resized_to_a_larger_and_a_smaller_side() -> None:
+    image = np.full((90, 120), 50, np.uint8)
+    image[30:60, 40:80] = 200
+    for side, shape in ((60, (64, 64)), (120, (96, 128)), (240, (192, 256))):
+        small, (across, down) = resized(image, side)
+        assert small.shape == shape
+        assert across == pytest.approx(side / 120)
+        assert down == pytest.approx(side / 120)
+        inside = small[: round(90 * down), : round(120 * across)]
+        bright = inside > 125
+        assert bright.sum() == pytest.approx(30 * 40 * across * down, rel=0.02)
 
 
 def test_a_face_that_is_not_seen_again_is_dropped() -> None:

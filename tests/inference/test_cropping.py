@@ -77,14 +77,18 @@ class Rotated(DiscModel):
 @pytest.mark.parametrize(
     ("config", "passes"),
     [
-        (CropConfig(), 0),
-        (CropConfig(rotation_tolerance=4.9), 3),
-        (CropConfig(rotation_tolerance=5.1), 0),
-        (CropConfig(shift_tolerance=-1.0), 3),
-        (CropConfig(scale_tolerance=-1.0), 3),
+        (CropConfig(sure_score=0), 0),
+        (CropConfig(sure_score=0.09), 0),
+        (CropConfig(sure_score=0.11), 3),
+        (CropConfig(sure_score=0, rotation_tolerance=4.9), 3),
+        (CropConfig(sure_score=0, rotation_tolerance=5.1), 0),
+        (CropConfig(sure_score=0, shift_tolerance=-1.0), 3),
+        (CropConfig(sure_score=0, scale_tolerance=-1.0), 3),
     ],
 )
-def test_a_crop_outside_a_tolerance_is_refined(config: CropConfig, passes: int) -> None:
+def test_a_crop_that_is_unsure_or_outside_a_tolerance_is_refined(
+    config: CropConfig, passes: int
+) -> None:
     model = Rotated(refinement_passes=3)
     crops = [initial_crop(model, 0, DETECTION)]
     refined, _ = predict_refined(model, [noise()], crops, 0.0, config=config)
@@ -94,12 +98,12 @@ def test_a_crop_outside_a_tolerance_is_refined(config: CropConfig, passes: int) 
 
 
 def test_a_predictor_refines_by_its_settings() -> None:
-    detector, config = BoxDetector(), CropConfig(rotation_tolerance=4.9)
-    default, exact = Rotated(refinement_passes=3), Rotated(refinement_passes=3)
-    Predictor(default, detector, min_score=0.1)(noise())
+    detector, config = BoxDetector(), CropConfig(sure_score=0, rotation_tolerance=4.9)
+    rough, exact = Rotated(refinement_passes=3), Rotated(refinement_passes=3)
+    Predictor(rough, detector, min_score=0.1, crop_config=CropConfig(sure_score=0))(noise())
     predictor = Predictor(exact, detector, min_score=0.1, crop_config=config)
     predictor(noise())
-    assert (len(default.calls), len(exact.calls)) == (1, 4)
+    assert (len(rough.calls), len(exact.calls)) == (1, 4)
     described = predictor.describe()
     assert described["crop_config"]["rotation_tolerance"] == 4.9
     assert described != Predictor(exact, detector, min_score=0.1).describe()

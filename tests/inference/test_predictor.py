@@ -34,6 +34,7 @@ from facepoints.detection import (
 )
 from facepoints.errors import DataError, ModelError, SettingsError
 from facepoints.imaging import affine
+from facepoints.inference.cropping import CropConfig
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.inference.predictor import Predictor
@@ -127,8 +128,8 @@ def test_a_crop_within_the_tolerances_is_not_refined(
 ) -> None:
     image = canvas()
     truth = draw_face(image, 160, 120, 100, 20)
-    model = DriftingDiscs()
-    (face,) = Predictor(model, FixedDetector([detection]))(image)
+    model, config = DriftingDiscs(), CropConfig(sure_score=0)
+    (face,) = Predictor(model, FixedDetector([detection]), crop_config=config)(image)
     assert model.calls == calls
     assert np.abs(face.points - truth).max() < 4
 

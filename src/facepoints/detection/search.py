@@ -8,6 +8,7 @@ A network sees faces of some 10 to 250 pixels. So an image is searched several t
    pixels follows, and so on.
 4. Small faces that are not sure are looked at again in windows with more pixels. If one of them
    becomes sure, rule 3 holds for it.
+5. Rules 3 and 4 go on beyond the pixels of a small image: it is enlarged up to twice.
 
 Every pass adds to the faces of the passes before.
 """
@@ -65,6 +66,9 @@ class SearchConfig:
         more_pixels: factor of pixels that an image must have more for a further pass.
         window_face: pixels that a face measures in a window, if the image has that many.
         most_zoom: most pixels of a window for a pixel of the pass before.
+        most_enlarged: most pixels of a pass or window for a pixel of the image.
+        enlarged_side: longer side in pixels of the largest pass of an image that is enlarged.
+        enlarged_face: `small_face` for a pass over the enlarged image.
         fewest_windows: number of hints that are looked at again in any case.
         window_part: pixels of all windows over those of the last pass, if there are more hints.
     """
@@ -80,6 +84,9 @@ class SearchConfig:
     more_pixels: float = 1.2
     window_face: float = 36.0
     most_zoom: float = 3.0
+    most_enlarged: float = 2.0
+    enlarged_side: float = 1280.0
+    enlarged_face: float = 20.0
     fewest_windows: int = 8
     window_part: float = 0.6
 
@@ -137,16 +144,23 @@ def search(
         small = SEARCH.small_face * longest / second
         faces = _joined(faces, network.whole(gray, round(second), least), small)
         before = second
-    while longest > SEARCH.more_pixels * before and before < SEARCH.largest_side:
-        limit = SEARCH.small_face if before < SEARCH.late_side else SEARCH.late_small_face
-        small = limit * longest / before
+    last = max(longest, min(SEARCH.most_enlarged * longest, SEARCH.enlarged_side))
+    while last > SEARCH.more_pixels * before and before < SEARCH.largest_side:
+        small = _small(before, longest) * longest / before
         if not any(d.score >= SURE_SCORE and max(d.box[2:]) < small for d, _ in faces):
             faces = _closer(network, gray, faces, small, longest / before, least)
             if not any(d.score >= SURE_SCORE and max(d.box[2:]) < small for d, _ in faces):
                 break
-        before = min(2 * before, float(longest))
+        before = min(2 * before, float(longest if before < longest else last))
         faces = _joined(faces, network.whole(gray, round(before), least), small)
     return [face for face in faces if face[0].score >= min_score]
+
+
+def _small(side: float, longest: int) -> float:
+    """Pixels in a pass of a side; a smaller sure face calls for a pass with more."""
+    if side * SEARCH.more_pixels >= longest:
+        return SEARCH.enlarged_face
+    return SEARCH.small_face if side < SEARCH.late_side else SEARCH.late_small_face
 
 
 def _first(
@@ -160,7 +174,8 @@ def _first(
     faces: DetectorOutput = []
     for each in sides:
         small = SEARCH.small_face * max(gray.shape) / each * 4
-        faces = _joined(faces, network.whole(gray, each, min_score), small)
+        within = min(each, max(gray.shape))
+        faces = _joined(faces, network.whole(gray, within, min_score), small)
     return faces
 
 
@@ -203,7 +218,7 @@ def _mean_odds(one: float, other: float) -> float:
 
 def _window(detection: Detection, shrunk: float) -> Window:
     x, y, width, height = detection.box
-    most = min(1.0, SEARCH.most_zoom / shrunk)
+    most = min(SEARCH.most_enlarged, SEARCH.most_zoom / shrunk)
     zoom = min(most, max(SEARCH.window_face / max(width, height), 1 / shrunk))
     return Window(x + width / 2, y + height / 2, zoom)
 

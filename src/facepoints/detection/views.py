@@ -21,19 +21,19 @@ OVERLAP = 192
 PADDING = 128
 """Gray value of the padding; the network normalizes it to 0."""
 RESIZE_TOLERANCE = 1.1
-"""An image may exceed the wanted side by this factor."""
+"""An image may be larger or smaller than the wanted side by this factor."""
 
 
 def resized(gray: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """An image of about `side` pixels at most, padded to multiples of `MULTIPLE`, and the
-    factors (x, y) of the resizing. Shrinking by a whole number is preferred: it is far faster."""
+    """An image of about `side` pixels, padded to multiples of `MULTIPLE`, and the factors (x, y) of
+    the resizing. Shrinking by a whole number is preferred: it is far faster."""
     height, width = gray.shape
     longest = max(height, width)
     factor = max(1, longest // side)
     small = affine.shrink(gray, factor)
     across, down = min(factor, width), min(factor, height)
     scale = 1 / across, 1 / down
-    if longest > RESIZE_TOLERANCE * side * factor:
+    if not 1 / RESIZE_TOLERANCE <= longest / (side * factor) <= RESIZE_TOLERANCE:
         rows, columns = small.shape
         part = side / max(rows, columns)
         new = max(1, round(columns * part)), max(1, round(rows * part))

@@ -48,13 +48,15 @@ __all__ = [
 class CropConfig(CheckedConfig):
     """Settings of the refinement of crops: when a crop is refined, and how far.
 
-    A crop within all three tolerances is used as it is: refining it did not reduce the error on
-    the validation people. A negative tolerance refines every crop.
+    A crop within all three tolerances is used as it is, if the model is sure of the face: refining
+    it did not reduce the error on the validation people. A negative tolerance refines every crop.
 
     Attributes:
         retry_score: fraction of the minimum score, [0, 1]. A face that scores less in its first
             crop is dropped without refinement. Larger: faster, but faces in poor first crops
             are missed.
+        sure_score: score of the model, [0, 1]. A face that scores less is refined even if its crop
+            is within the tolerances, because its score may rise much. Larger: slower.
         rotation_tolerance: degrees that a crop may be rotated against the refined one. Larger:
             fewer refinements, so faster, but less exact landmarks of rotated faces.
         scale_tolerance: natural logarithm of the factor that a crop may be too large or too
@@ -71,6 +73,7 @@ class CropConfig(CheckedConfig):
     """
 
     retry_score: float = within(0.2, 0, 1)
+    sure_score: float = within(0.999, 0, 1)
     rotation_tolerance: float = within(10.0, -1, 180)
     scale_tolerance: float = within(0.14, -1, 10)
     shift_tolerance: float = within(0.055, -1, 10)
@@ -194,7 +197,9 @@ def predict_refined(
         pending = [
             k
             for k in pending
-            if always or not _is_near(refined[k].matrix, closer[k].matrix, side, config)
+            if always
+            or output.score[k] < config.sure_score
+            or not _is_near(refined[k].matrix, closer[k].matrix, side, config)
         ]
         if not pending:
             break

@@ -8,7 +8,6 @@ Examples:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from numbers import Real
@@ -43,9 +42,10 @@ from facepoints.inference.cropping import (
 from facepoints.inference.duplicates import without_duplicates
 from facepoints.inference.face import Face
 from facepoints.inference.face_list import FaceList
+from facepoints.inference.face_score import face_scores
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["DETECTOR_WEIGHT", "MIN_SCORE", "SURE_DETECTOR", "Image", "OnError", "Predictor"]
+__all__ = ["MIN_SCORE", "Image", "OnError", "Predictor"]
 
 OnError = Literal["raise", "skip"]
 
@@ -54,12 +54,6 @@ Image = ImageInput
 
 MIN_SCORE = 0.5
 """Default of the minimum score of a face."""
-
-SURE_DETECTOR = 0.9
-"""Score of the detector from which the model alone decides."""
-
-DETECTOR_WEIGHT = 2.0
-"""Weight of the detector's log odds beside the model's."""
 
 
 class Predictor:
@@ -252,11 +246,13 @@ class Predictor:
             self.model, images, crops, min_score, config=self.crop_config
         )
         visible = [None] * len(refined) if output.visible is None else output.visible
-        rows = zip(refined, output.points, output.radius, output.score, visible, strict=True)
-        for crop, points, radius, model_score, seen in rows:
-            score = float(model_score) if has_face_score else crop.detection.score
-            if has_face_score and isinstance(self.detector, BuiltinDetector):
-                score = _combined_score(score, crop.detection.score)
+        scores = [crop.detection.score for crop in refined]
+        if has_face_score:
+            scores = output.score.tolist()
+        if has_face_score and isinstance(self.detector, BuiltinDetector):
+            scores = face_scores(self.model, images, refined, scores)
+        rows = zip(refined, output.points, output.radius, scores, visible, strict=True)
+        for crop, points, radius, score, seen in rows:
             if score >= self.min_score and np.isfinite(points).all():
                 box = affine.bounding_box(points)
                 landmarks = self.model.landmarks
@@ -266,27 +262,6 @@ class Predictor:
 def _checksum(part: object) -> str:
     """Checksum of the file that a model or detector was read from; empty if there is none."""
     return getattr(part, "checksum", "")
-
-
-def _combined_score(model_score: float, detector_score: float) -> float:
-    """Score of a face, [0, 1], from the scores of the model and of the detector.
-
-    It is the model's score if the detector's score is `SURE_DETECTOR` or more. Otherwise the log
-    odds of the detector fall short of those of `SURE_DETECTOR`, and the weighted difference is
-    taken off the model's.
-
-    Most of the model's false positives are places with a low detector score. Both numbers were set
-    on photos of the validation people and on the validation pictures without a face.
-    """
-    if detector_score >= SURE_DETECTOR:
-        return model_score
-    short = _log_odds(SURE_DETECTOR) - _log_odds(detector_score)
-    return 1 / (1 + math.exp(DETECTOR_WEIGHT * short - _log_odds(model_score)))
-
-
-def _log_odds(score: float) -> float:
-    score = min(max(score, 1e-6), 1 - 1e-6)
-    return math.log(score / (1 - score))
 
 
 def _rotations(image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], affine.Matrix]]:

@@ -17,7 +17,7 @@ from facepoints import weights
 from facepoints._version import __version__
 from facepoints.detection import LOW_SCORE_THRESHOLD, base, builtin, search, views
 from facepoints.errors import ModelError
-from facepoints.inference import duplicates, predictor
+from facepoints.inference import duplicates, face_score, predictor
 from facepoints.inference.cropping import CROP_CONFIG, FIRST_STEPS, REFINED_STEPS
 from facepoints.inference.landmark_model import find_model_file
 from facepoints.inference.landmark_weights import HIDDEN
@@ -91,8 +91,11 @@ def _predictor(model: ModelMetadata) -> dict[str, Any]:
     """Which crops become faces."""
     return {
         "min_score": predictor.MIN_SCORE,
-        "sure_detector": predictor.SURE_DETECTOR,
-        "detector_weight": predictor.DETECTOR_WEIGHT,
+        "sure_detector": face_score.SURE_DETECTOR,
+        "sure_of_small": face_score.SURE_OF_SMALL,
+        "small_face": face_score.SMALL_FACE,
+        "detector_weight": face_score.DETECTOR_WEIGHT,
+        "unsure": list(face_score.UNSURE),
         "hidden": HIDDEN,
         "same_overlap": duplicates.SAME_OVERLAP,
         "turned_overlap": duplicates.TURNED_OVERLAP,

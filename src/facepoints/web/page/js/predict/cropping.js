@@ -80,8 +80,9 @@ export function initialCrop({ face_box: [left, top, across, down] }, { box, angl
  * @param {number[][]} matrices first crop of each face.
  * @param {number} minScore score that the caller asks of a face. Faces far below it are left out.
  * @param {object} config "crop" of the page's settings.
- * @returns {Promise<{index: number, output: object}[]>} for each face that is left, the index of
- *   its first crop and the output of its last one (`LandmarkModel.predict`).
+ * @returns {Promise<{index: number, matrix: number[], output: object}[]>} for each face that is
+ *   left, the index of its first crop, its last crop, and the output there
+ *   (`LandmarkModel.predict`).
  */
 export async function predictRefined(model, gray, matrices, minScore, config) {
   const { description } = model;
@@ -99,7 +100,9 @@ export async function predictRefined(model, gray, matrices, minScore, config) {
       }),
     );
     pending = pending.filter(
-      (face) => !isNear(face.matrix, closer.get(face), description.size[1], config),
+      (face) =>
+        face.output.score < config.sure_score ||
+        !isNear(face.matrix, closer.get(face), description.size[1], config),
     );
     if (!pending.length) break;
     for (const face of pending) face.matrix = closer.get(face);

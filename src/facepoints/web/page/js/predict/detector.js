@@ -71,9 +71,8 @@ export class FaceDetector {
     return decode(cells.data, [image.height, image.width], minScore, scale, this.settings);
   }
 
-  /** An image of about `side` pixels at most, padded to multiples of the network's coarsest
-   * stride, and the factors [x, y] of the resizing. Shrinking by a whole number is preferred: it is
-   * faster. */
+  /** An image of about `side` pixels, padded to multiples of the network's coarsest stride, and the
+   * factors [x, y] of the resizing. Shrinking by a whole number is preferred: it is faster. */
   #resized(gray, side) {
     const { multiple, padding, resize_tolerance: tolerance } = this.settings;
     const longest = Math.max(gray.width, gray.height);
@@ -81,7 +80,8 @@ export class FaceDetector {
     let small = shrink(gray, factor);
     const [across, down] = [Math.min(factor, gray.width), Math.min(factor, gray.height)];
     let scale = [1 / across, 1 / down];
-    if (longest > tolerance * side * factor) {
+    const over = longest / (side * factor);
+    if (over < 1 / tolerance || over > tolerance) {
       const { width, height } = small;
       const share = side / Math.max(width, height);
       const fit = (length) => Math.max(1, roundHalfEven(length * share));

@@ -22,6 +22,7 @@ import { LandmarkModel, initialCrop, predictRefined } from "./cropping.js";
 import { mapDetection, mergeDetections } from "./detections.js";
 import { FaceDetector } from "./detector.js";
 import { withoutDuplicates } from "./duplicates.js";
+import { faceScores } from "./face_score.js";
 import { rotated, toGray } from "./gray_image.js";
 import { asRecord } from "./record.js";
 import { openModels } from "./runtime.js";
@@ -149,10 +150,17 @@ export class FacePredictor {
     const first = known.map((index) => matrices[index]);
     const least = judges ? minScore : 0;
     const found = await predictRefined(this.#model, gray, first, least, crop);
+    const seen = found.map(({ index, matrix, output }) => ({
+      matrix,
+      score: output.score,
+      detection: detections && detections[known[index]],
+    }));
+    const scores = judges
+      ? await faceScores(this.#model, gray, seen, predictor)
+      : seen.map(({ detection }) => detection?.score ?? 1);
     const faces = [];
-    for (const { index, output } of found) {
-      const detected = detections ? detections[known[index]].score : 1;
-      const score = judges ? combinedScore(output.score, detected, predictor) : detected;
+    for (const [k, { output }] of found.entries()) {
+      const score = scores[k];
       const box = boundingBox(output.points);
       if (score >= minScore && output.points.flat().every(Number.isFinite)) {
         faces.push({ ...output, score, box });
@@ -161,16 +169,4 @@ export class FacePredictor {
     const each = withoutDuplicates(faces, description.canonical_points, predictor);
     return each.map((face) => asRecord(face));
   }
-}
-
-/** The model's score, lowered where the detector is not sure. */
-function combinedScore(model, detector, settings) {
-  if (detector >= settings.sure_detector) return model;
-  const short = logOdds(settings.sure_detector) - logOdds(detector);
-  return 1 / (1 + Math.exp(settings.detector_weight * short - logOdds(model)));
-}
-
-function logOdds(score) {
-  const known = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
-  return Math.log(known / (1 - known));
 }
