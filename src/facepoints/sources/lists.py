@@ -14,7 +14,7 @@ from facepoints.errors import DataError
 from facepoints.sources import stores
 from facepoints.sources.list_format import LONGEST, ListFormat, format_of, row_ends, text_of
 from facepoints.sources.parts import Part, Picture
-from facepoints.sources.suffixes import file_kind, is_url, url_path
+from facepoints.sources.suffixes import file_kind, is_url, is_web
 
 __all__ = ["divide", "named_in", "relative_to"]
 
@@ -179,4 +179,6 @@ def named_in(part: Part) -> Iterator[Picture]:
 
 def relative_to(name: str) -> str:
     """The folder of a list or a table, which its paths are relative to."""
-    return url_path(name).rpartition("/")[0] if is_url(name) else os.path.dirname(name)
+    if not is_url(name):
+        return os.path.dirname(name)
+    return (name.partition("?")[0] if is_web(name) else name).rpartition("/")[0]

@@ -102,4 +102,6 @@ def _read(name: str) -> Picture:
         raise
     except (DataError, SettingsError) as error:  # such as an address of an unknown kind
         return Picture(name, None, str(error))
+    except MemoryError:
+        return Picture(name, None, f"not enough memory to read {name}")
     return Picture(name, data) if data else Picture(name, None, f"{name} is empty (0 bytes)")

@@ -11,6 +11,7 @@ from facepoints.sources.faults import retried
 __all__ = ["RetriedFile"]
 
 _BLOCK = 8 << 20  # bytes that are asked for at once; larger: fewer requests, more memory
+_NO_RANGES = "support range requests"  # of fsspec's error for such a server
 _BACKGROUND = {"cache_type": "background", "cache_options": {"maxblocks": 2}}
 
 
@@ -34,6 +35,7 @@ class RetriedFile(io.RawIOBase):
         super().__init__()
         self._store, self._path, self._name = store, path, name
         self._at = 0
+        self._stream = False  # whether the server gives no ranges
         self._cache = _BACKGROUND if ahead else {"cache_type": "readahead"}
         self._file: Any = retried(self._open, name)
         self.size: int | None = getattr(self._file, "size", None)
@@ -72,6 +74,8 @@ class RetriedFile(io.RawIOBase):
         super().close()
 
     def _open(self) -> Any:
+        if self._stream:
+            return self._store.open(self._path, "rb", block_size=0)
         return self._store.open(self._path, "rb", block_size=_BLOCK, **self._cache)
 
     def _read(self, count: int) -> bytes:
@@ -84,9 +88,12 @@ class RetriedFile(io.RawIOBase):
             if file.tell() != self._at:
                 file = self._at_place(file)
             data = file.read(count)
-        except Exception:
+        except Exception as error:
             with suppress(Exception):
                 file.close()
+            if not self._stream and _NO_RANGES in str(error):
+                self._stream = True
+                return self._read(count)
             raise
         if not data and self.size is not None:
             raise ConnectionResetError(f"got {self._at} of {self.size} bytes")

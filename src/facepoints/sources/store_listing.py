@@ -107,6 +107,7 @@ def list_below(folder: str) -> list[Entry]:
         return store.find(root, detail=True, **_strictly(store))
 
     found = retried(find, folder)
+    store.invalidate_cache(root)  # which holds as much again
     return _entries(found, folder.rstrip("/") + "/", root.rstrip("/") + "/")
 
 

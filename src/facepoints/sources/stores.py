@@ -24,7 +24,7 @@ from facepoints.sources.store_listing import (
     list_matches,
     size_and_tag,
 )
-from facepoints.sources.suffixes import is_url, url_path
+from facepoints.sources.suffixes import is_url, is_web, url_path
 
 __all__ = ["Entry", "exists", "is_url", "join", "list_below", "list_folder", "list_matches"]
 __all__ += ["local_copy", "open_file", "opened", "read_bytes", "read_range", "remove"]
@@ -173,6 +173,10 @@ def open_file(url: str, ahead: bool = False) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, file)
         return
     store, path = opened(url)
+    if not ahead and is_web(url) and not retried(lambda: store.info(path), url).get("partial"):
+        with local_copy(url) as copy, copy.open("rb") as file:  # its server gives no ranges
+            yield file
+        return
     with RetriedFile(store, path, url, ahead) as raw:
         yield cast(BinaryIO, io.BufferedReader(raw, 1 << 18))
 

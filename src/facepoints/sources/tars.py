@@ -90,7 +90,10 @@ def _picture(archive: Any, member: tarfile.TarInfo, name: str) -> Picture | None
         return None
     if member.size > MAX_BYTES:
         return Picture(name, None, f"{name} has {member.size} bytes; at most {MAX_BYTES} are read")
-    data = archive.extractfile(member).read()
+    try:
+        data = archive.extractfile(member).read()
+    except MemoryError:
+        return Picture(name, None, f"not enough memory to read {name}")
     if len(data) < member.size:
         raise EOFError("unexpected end of data")
     if not suffix and not kind_of(data[:HEAD_BYTES]):
