@@ -149,6 +149,11 @@ def test_the_column_of_a_table_is_found_or_must_be_named(tmp_path: Path) -> None
         DataError, match="has no column 'up' of paths or images; it has: left, right"
     ):
         list_parts([str(two)], column="up")
+    pixels = write(tmp_path / "faces.csv", "x,Image\n1," + "238 236 " * 9000 + "\n")
+    with pytest.raises(
+        DataError, match=r"'Image' of .*faces.csv holds no paths, it begins with '238"
+    ):
+        list_parts([str(pixels)])
     gap = write(tmp_path / "gap.csv", "id,path\n1,\n")
     assert pictures(gap)[0].error == f"{gap} names no image in the row at byte 8"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.errors import DataError
 from facepoints.sources.columns import PATH_NAMES, pick_column
 from facepoints.sources.suffixes import file_kind, is_url, url_path
 
@@ -16,6 +18,9 @@ __all__ = ["LONGEST", "ListFormat", "format_of", "row_ends", "text_of"]
 
 LONGEST = 1 << 20
 """Bytes of the longest row; a longer one is no path."""
+
+_LONGEST_PATH = 4096  # letters
+_PIXELS = re.compile(r"\d+(?: \d+){9}")
 
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, which some programs write at the beginning
 
@@ -56,7 +61,19 @@ def format_of(file: BinaryIO, name: str, column: str | None) -> ListFormat:
         named = file_kind(cells[0]) or is_url(cells[0]) or "/" in cells[0]
         return ListFormat(separator, 0, mark if named else mark + len(first))
     chosen = pick_column(cells, name, column)
-    return ListFormat(separator, cells.index(chosen), mark + len(first))
+    form = ListFormat(separator, cells.index(chosen), mark + len(first))
+    second = head[ends[0] : ends[1] if len(ends) > 1 else None] if len(ends) else b""
+    _check_path(text_of(second, form), chosen, name)
+    return form
+
+
+def _check_path(text: str, column: str, name: str) -> None:
+    """Refuse a column that holds pixels, as Kaggle's tables of faces do. Raises DataError."""
+    if len(text) > _LONGEST_PATH or _PIXELS.match(text):
+        raise DataError(
+            f"the column '{column}' of {name} holds no paths, it begins with '{text[:20]}...'; "
+            f"expected the path or the address of an image file in each row"
+        )
 
 
 def row_ends(data: bytes, table: bool) -> NDArray[np.int64]:
