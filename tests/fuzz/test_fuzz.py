@@ -24,7 +24,7 @@ def test_a_planted_fault_is_found(
 ) -> None:
     monkeypatch.setattr(run, "HANG", 1.0)
     monkeypatch.setattr(run, "_KEPT", 1)
-    outcome = run.fuzz(name, 4, tmp_path, table="fuzz.planted")
+    outcome = run.fuzz(name, 1, tmp_path, table="fuzz.planted")
     found = "hang" * bool(outcome.hangs) + "crash" * bool(outcome.crashes)
     found += "".join(key.split()[0] for key in outcome.failures)
     assert found == fault
