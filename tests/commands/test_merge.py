@@ -145,7 +145,7 @@ def test_one_file_goes_to_a_store(
     from facepoints.sources import stores
 
     lines, table = "memory://one/faces.jsonl", "memory://one/faces.csv"
-    run("predict", album, "--out", lines, "--part-size", "2")
+    run("predict", album, "--out", lines, "--part-size", "3", "--detector", "full-image")
     run("merge", parts, "--out", table)
     assert f"{lines} is there" in fails(capsys, "predict", album, "--out", lines)[-1]
     assert f"{table} is there" in fails(capsys, "merge", parts, "--out", table)[-1]
@@ -273,7 +273,7 @@ def test_formats_that_need_images_are_refused(
 
 
 @given(rows=st.lists(st.tuples(st.integers(0, 9), st.text(max_size=2)), max_size=60))
-@settings(max_examples=30)
+@settings(max_examples=12)
 def test_double_names_are_counted_in_any_part(rows: list[tuple[int, str]]) -> None:
     with RowNames.open() as names:
         for part, name in rows:

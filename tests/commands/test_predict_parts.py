@@ -178,7 +178,7 @@ def test_another_run_is_refused_with_what_differs(
     photos: Path, tmp_path: Path, message: str, options: dict[str, Any]
 ) -> None:
     out = tmp_path / "out"
-    fill(photos, out)
+    fill(photos, out, "6/6")
     if "changed" in message:
         changed_source(photos)
     if message.startswith("facepoints"):
@@ -189,9 +189,15 @@ def test_another_run_is_refused_with_what_differs(
         fill(photos, out, **options)
     assert "\n" not in str(refused.value)
     assert contents(out) == before
-    fill(photos, tmp_path / "fresh", **options)
-    fill(photos, out, overwrite=True, **options)
+
+
+def test_overwrite_begins_again(photos: Path, tmp_path: Path) -> None:
+    out, other = tmp_path / "out", {"min_score": 0.7}
+    fill(photos, out, format="jsonl")
+    fill(photos, out, model=predictor(**other), overwrite=True)
+    fill(photos, tmp_path / "fresh", model=predictor(**other))
     assert contents(out) == contents(tmp_path / "fresh")
+    assert manifest_of(out).run == manifest_of(tmp_path / "fresh").run
 
 
 def test_overwrite_of_the_same_run_begins_the_shard_again(photos: Path, tmp_path: Path) -> None:
@@ -267,7 +273,7 @@ def test_sigkill_at_random_moments_leaves_whole_parts_and_the_rerun_the_same_byt
     took = time.monotonic() - started
     whole, manifest = contents(tmp_path / "whole"), (tmp_path / "whole" / MANIFEST).read_bytes()
     chance, killed = random.Random(0), 0
-    for number in range(5):
+    for number in range(4):
         out = tmp_path / f"out-{number}"
         while True:
             child = in_child(lambda out=out: fill(photos, out))
