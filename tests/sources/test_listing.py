@@ -14,6 +14,7 @@ from source_files import jpeg, names, pictures, tar_bytes
 from facepoints.errors import DataError, SettingsError
 from facepoints.sources import list_parts, lists, needs_parts, parquet_rows, read_part
 from facepoints.sources.braces import expand_braces
+from facepoints.sources.parts import unpack_names
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import parquet  # noqa: E402
@@ -187,6 +188,17 @@ def test_stores_give_the_addresses_that_the_user_would_write() -> None:
         DataError, match=r"no image or archive matches the pattern memory://b/\*.png"
     ):
         list_parts(["memory://b/*.png"])
+
+
+def test_parts_of_files_hold_each_once_for_any_size() -> None:
+    store({f"/b/{n:02}.jpg": jpeg() for n in range(13)} | {"/b/x/13.jpg": jpeg()})
+    wanted = [f"memory://b/{n:02}.jpg" for n in range(13)] + ["memory://b/x/13.jpg"]
+    for size in range(1, 16):
+        parts = list_parts(["memory://b"], part_size=size).parts
+        counts = [part.pictures for part in parts]
+        assert counts[:-1] == [size] * (len(parts) - 1)
+        assert sum(filter(None, counts)) == 14
+        assert [name for part in parts for name in unpack_names(part.names)] == wanted
 
 
 def test_patterns_with_braces_name_shards(tmp_path: Path) -> None:
