@@ -231,8 +231,15 @@ def test_a_picture_with_two_rows_is_named(
     out = tmp_path / "out"
     words = ["predict", tmp_path / "list.txt", "--out", out, "--part-size", "2"]
     run(*words, "--format", "jsonl", "--detector", "full-image")
-    error = fails(capsys, "merge", out)[-1]
-    assert error.endswith(f"1 row double ({album / NAMES[0]} in parts 0 and 1)")
+    capsys.readouterr()
+    run("merge", out)  # the list is to blame
+    double = f"({album / NAMES[0]} in parts 0 and 1)"
+    assert f"1 row names what an earlier row names, as the source does {double}" in (
+        capsys.readouterr().err
+    )
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(manifest | {"kinds": ["files"]}))
+    assert fails(capsys, "merge", out)[-1].endswith(f"1 row double {double}")
 
 
 @pytest.mark.parametrize(

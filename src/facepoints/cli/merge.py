@@ -44,7 +44,8 @@ def merge(
 
     Every row is read. Parts that are missing, damaged or of another run, files that do not belong
     there, and images with two rows are reported with the commands that compute what is missing.
-    Nothing is written then, and the exit status is 2.
+    Nothing is written then, and the exit status is 2. A list that names an image twice gives it
+    two rows, which is only said.
     """
     from facepoints.commands.merge import merge
 
@@ -53,6 +54,5 @@ def merge(
         file_outputs(out, overwrite=overwrite),
     ):
         report = merge(folder, out, console=ERR)
-    note(
-        report.summary() + (f"; results are in {out}" if out else "; nothing is missing or double")
-    )
+    checked = "nothing is missing" if report.doubles else "nothing is missing or double"
+    note(f"{report.summary()}; {f'results are in {out}' if out else checked}")

@@ -42,6 +42,7 @@ class MergeReport(Report):
         doubled: names that more than one row has, each with the numbers of two parts; the first
             ones.
         doubles: number of rows whose name an earlier row has.
+        may_repeat: whether the source may name a picture twice, so that doubles are no fault.
     """
 
     parts: int = 0
@@ -50,11 +51,13 @@ class MergeReport(Report):
     foreign: list[str] = field(default_factory=list)
     doubled: dict[str, tuple[int, int]] = field(default_factory=dict)
     doubles: int = 0
+    may_repeat: bool = False
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is missing, damaged, foreign or double."""
-        return not (self.missing or self.damaged or self.foreign or self.doubles)
+        doubled = self.doubles and not self.may_repeat
+        return not (self.missing or self.damaged or self.foreign or doubled)
 
     def faults(self) -> list[str]:
         """What is wrong, as phrases; empty if nothing is."""
@@ -71,14 +74,22 @@ class MergeReport(Report):
         if self.foreign:
             files = count_noun(len(self.foreign), "file")
             found.append(f"{files} of another run or program ({_some(self.foreign)})")
-        if self.doubles:
-            name, (one, other) = next(iter(self.doubled.items()))
-            where = f"part {one}" if one == other else f"parts {one} and {other}"
-            found.append(f"{count_noun(self.doubles, 'row')} double ({name} in {where})")
+        if self.doubles and not self.may_repeat:
+            found.append(f"{count_noun(self.doubles, 'row')} double ({self._first_double()})")
         return found
+
+    def _first_double(self) -> str:
+        name, (one, other) = next(iter(self.doubled.items()))
+        return f"{name} in " + (f"part {one}" if one == other else f"parts {one} and {other}")
 
     def _counts(self) -> list[str]:
         return [count_noun(self.parts, "part")]
+
+    def _remarks(self) -> list[str]:
+        if not self.doubles:
+            return []
+        rows = "1 row names" if self.doubles == 1 else f"{self.doubles} rows name"
+        return [f"{rows} what an earlier row names, as the source does ({self._first_double()})"]
 
 
 def merge(
@@ -149,7 +160,7 @@ def _check_outside(out: str | Path | None, folder: str) -> None:
 
 def _checked(folder: str, manifest: Manifest, show: Callable[[int, Report], None]) -> MergeReport:
     """What all parts hold, and what is wrong with them."""
-    report = MergeReport(parts=manifest.parts)
+    report = MergeReport(parts=manifest.parts, may_repeat=manifest.may_repeat)
     numbers = {manifest.name(number): number for number in range(manifest.parts)}
     there = {entry.name for entry in stores.list_folder(folder)}
     report.missing = [number for name, number in numbers.items() if name not in there]

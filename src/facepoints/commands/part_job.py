@@ -246,6 +246,7 @@ def _manifest(
         part_size=listing.part_size,
         format=format,
         pictures=[part.pictures for part in listing.parts],
+        kinds=sorted({part.kind for part in listing.parts}),
     )
 
 

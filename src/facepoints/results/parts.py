@@ -71,6 +71,7 @@ class Manifest:
         format: key of `SUFFIXES`.
         pictures: how many each part holds; None where only reading tells. Its length is the number
             of parts.
+        kinds: of the parts (`sources.Part.kind`), each once.
         command: command line that computes what is missing, without its shard.
         shards: number of shards of the command that began; 1 if it had none.
     """
@@ -84,6 +85,7 @@ class Manifest:
     part_size: int
     format: str
     pictures: list[int | None]
+    kinds: list[str]
     command: str = ""
     shards: int = 1
 
@@ -91,6 +93,11 @@ class Manifest:
     def parts(self) -> int:
         """Number of parts."""
         return len(self.pictures)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the source may name a picture twice, as lists and tables of paths may."""
+        return not {"list", "parquet"}.isdisjoint(self.kinds)
 
     @property
     def run(self) -> str:
