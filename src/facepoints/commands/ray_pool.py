@@ -82,7 +82,7 @@ def connected(address: str, *, cores: int, gpu: bool = False) -> Iterator[Any]:
                 ray.shutdown()
                 raise SettingsError(
                     f"could not {'start' if address == LOCAL else 'connect to'} Ray "
-                    f"({address}): {_first_sentence(error)}"
+                    f"({address}): {_connection_fault(error)}"
                 ) from error
             try:
                 yield ray
@@ -349,6 +349,19 @@ def _pickled(task: object) -> bytes:
     stream = io.BytesIO()
     _ModelPickler(stream).dump(task)
     return stream.getvalue()
+
+
+def _connection_fault(error: BaseException) -> str:
+    """Why there is no connection to a cluster."""
+    one: BaseException | None = error
+    while one is not None:
+        if "InvalidAuthToken" in str(one) or "AuthenticationError" in str(one):
+            return (
+                "the cluster asks for its token; copy ~/.ray/auth_token from its first machine "
+                "and set RAY_AUTH_MODE=token"
+            )
+        one = one.__cause__ or one.__context__
+    return _first_sentence(error)
 
 
 def _first_sentence(error: BaseException) -> str:
