@@ -113,6 +113,18 @@ def test_other_programs_read_the_folder_of_parts(parts: Path) -> None:
     assert duckdb.sql(query).fetchall() == [(r.file, len(r.faces)) for r in read_faces(parts)]
 
 
+def test_parts_are_measured_like_their_photos(album: Path, parts: Path, tmp_path: Path) -> None:
+    run("measure", parts, "--out", tmp_path / "parts.csv")
+    run("measure", album, "--out", tmp_path / "photos.csv")
+    rows = [(tmp_path / f"{name}.csv").open(newline="") for name in ("parts", "photos")]
+    with rows[0], rows[1]:
+        one, other = (list(csv.DictReader(file)) for file in rows)
+    assert [row["file"] for row in one] == [row["file"] for row in other]
+    np.testing.assert_allclose(
+        [float(row["yaw"]) for row in one], [float(row["yaw"]) for row in other], atol=0.1
+    )
+
+
 @pytest.mark.parametrize("source", ["list.txt", "photos.tar"])
 def test_lists_and_archives_go_to_a_file_and_to_standard_output(
     album: Path, parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str

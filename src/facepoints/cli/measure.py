@@ -39,7 +39,7 @@ def measure(
         option(
             "Image files, folders, patterns in quotes such as 'photos/*.jpg', or - for standard "
             "input; or video files or folders of them; or one camera number or stream address; or "
-            ".jsonl files that facepoints predict wrote.",
+            ".jsonl files or folders of parts that facepoints predict wrote.",
             metavar="INPUT [INPUT ...]",
             default_text="required",
         ),

@@ -1,4 +1,4 @@
-"""Gives commands the faces of their inputs: images, videos, or JSON lines of predictions."""
+"""Gives commands the faces of their inputs: images, videos, or predictions that were written."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from facepoints.commands.image_files import predict_in_batches
 from facepoints.errors import DataError, DataWarning, SettingsError
 from facepoints.results.formats import FORMATS
 from facepoints.results.jsonl import iter_jsonl
+from facepoints.results.parts import holds_parts, iter_parts
 from facepoints.results.records import FrameResult
 from facepoints.video.frame import DEFAULT_FPS, check_fps
 from facepoints.video.source import FoundInputs, VideoInput, find_inputs
@@ -72,12 +73,12 @@ def iter_inputs(
 
     Args:
         inputs: images, folders and patterns, or videos, as `facepoints predict` takes them; and
-            .jsonl files that it wrote.
+            .jsonl files and folders of parts that it wrote.
         load: loads the model; called only if there are images or a video.
         video: treat the images as frames of one video.
         fps: frames per second of such a video, and of JSON lines without times; None: 30.
         results: output folder, which is not searched for images; None: no such folder.
-        lines: whether .jsonl inputs are allowed. They hold faces without their images.
+        lines: whether .jsonl files and parts are allowed. They hold faces without their images.
         console: shows progress; None: shows nothing.
 
     Raises:
@@ -86,7 +87,7 @@ def iter_inputs(
             images are needed.
     """
     check_fps(fps)
-    json_lines = _files_with(_JSON_LINES, inputs)
+    json_lines = [*_files_with(_JSON_LINES, inputs), *filter(_is_folder_of_parts, inputs)]
     if json_lines and not lines:
         raise SettingsError(f"{json_lines[0]} holds points without images; give the images")
     others = [name for name in inputs if name not in json_lines]
@@ -94,7 +95,7 @@ def iter_inputs(
     if unusable:
         raise SettingsError(
             f"{unusable[0]} is not an image; of the outputs of facepoints predict, only .jsonl "
-            f"can be measured"
+            f"and folders of parts can be measured"
         )
     found = find_inputs(others, video, fps, results) if others else FoundInputs([], [])
     model = load() if others else None
@@ -109,6 +110,10 @@ def iter_inputs(
 
 def _files_with(suffixes: tuple[str, ...], names: Sequence[str]) -> list[str]:
     return [name for name in names if name.lower().endswith(suffixes) and os.path.isfile(name)]
+
+
+def _is_folder_of_parts(name: str) -> bool:
+    return os.path.isdir(name) and holds_parts(name)
 
 
 def _with_progress(
@@ -130,7 +135,10 @@ def _chain(
     model: FaceModel | None,
 ) -> Iterator[FrameResult]:
     for name in json_lines:
-        yield from iter_jsonl(Path(name), fps or DEFAULT_FPS)
+        if os.path.isdir(name):
+            yield from iter_parts(name)
+        else:
+            yield from iter_jsonl(Path(name), fps or DEFAULT_FPS)
     if model is None:
         return
     for number, video in enumerate(found.videos):
