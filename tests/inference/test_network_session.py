@@ -32,6 +32,8 @@ from facepoints.models.onnx_edit import with_metadata
 from facepoints.runtime import onnx_session
 from facepoints.runtime.devices import is_quantized, parse_device
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def crops() -> NDArray[np.uint8]:

@@ -17,6 +17,8 @@ from facepoints.errors import DataWarning
 from facepoints.models.graphed_model import GraphedModel
 from facepoints.models.networks import KeypointModel, RawOutput, build_model
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 class FakeStream:
     """A stream that computes at once."""
@@ -118,6 +120,6 @@ def test_a_graph_that_cannot_be_recorded_is_not_used(
 ) -> None:
     cuda, graphed = FakeCuda(monkeypatch, model), GraphedModel(model)
     cuda.error = torch.OutOfMemoryError("CUDA out of memory")
-    with pytest.warns(DataWarning, match="do not use a CUDA graph.*out of memory"):
+    with pytest.warns(DataWarning, match="computed without a CUDA graph.*out of memory"):
         output = graphed(images(2))
     torch.testing.assert_close(output.points, model(images(2)).points)

@@ -19,6 +19,8 @@ from facepoints.training.member_trainer import MemberTrainer
 from facepoints.training.settings import TrainSettings
 from facepoints.training.steps import EagerStep, GraphStep
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ALONE = DistributedContext(0, 1, torch.device("cpu"))
 SETTINGS = TrainSettings(
     network="heatnet", init="random", batch=6, augment="light", precision="float32", device="cpu"
@@ -41,7 +43,7 @@ def fake_cuda(patch: pytest.MonkeyPatch, step: GraphStep) -> list[str]:
             EagerStep.__call__(step, step._inputs)
 
     @contextmanager
-    def record(graph: FakeGraph) -> Iterator[None]:
+    def record(graph: FakeGraph, capture_error_mode: str) -> Iterator[None]:
         before = {name: tensor.clone() for name, tensor in step._state().items()}
         yield
         events.append("record")
@@ -78,7 +80,7 @@ def test_steps_of_a_graph_are_those_without(monkeypatch: pytest.MonkeyPatch) -> 
     step = GraphStep(graph.state, graph.state.model, SETTINGS, ALONE)
     events = fake_cuda(monkeypatch, step)
     train(graph, step, 3)
-    assert events == ["record", *["replay"] * 3]
+    assert events == ["record", *["replay"] * 4]  # the first compares
     assert float(graph.state.loss_sum) == float(eager.state.loss_sum)
     ours, theirs = graph.state.average.state_dict(), eager.state.average.state_dict()
     for name, tensor in theirs.items():
@@ -116,12 +118,12 @@ def test_a_step_that_cannot_be_recorded_is_taken_eagerly(monkeypatch: pytest.Mon
     fake_cuda(monkeypatch, step)
 
     @contextmanager
-    def full(graph: object) -> Iterator[None]:
+    def full(graph: object, capture_error_mode: str) -> Iterator[None]:
         raise torch.OutOfMemoryError("CUDA out of memory")
         yield
 
     monkeypatch.setattr(torch.cuda, "graph", full)
-    with pytest.warns(DataWarning, match="not taken as a CUDA graph.*out of memory"):
+    with pytest.warns(DataWarning, match="computed without a CUDA graph.*out of memory"):
         train(graph, step, 2)  # it warns once
     assert float(graph.state.loss_sum) == float(eager.state.loss_sum)
 
@@ -130,3 +132,14 @@ def test_only_one_process_on_a_gpu_uses_a_graph() -> None:
     faces = synthetic.kaggle_like(12, seed=1, size=32)
     made = MemberTrainer(0, faces, faces.take(slice(0, 0)), SETTINGS, ALONE)
     assert not made.uses_graph
+
+
+def test_a_graph_that_computes_nothing_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    eager, graph = trainer(True), trainer(True)
+    train(eager, EagerStep(eager.state, eager.state.model, SETTINGS, ALONE), 2)
+    step = GraphStep(graph.state, graph.state.model, SETTINGS, ALONE)
+    fake_cuda(monkeypatch, step)
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", lambda graph: None)
+    with pytest.warns(DataWarning, match="without a CUDA graph.*its loss is 0"):
+        train(graph, step, 2)
+    assert float(graph.state.loss_sum) == float(eager.state.loss_sum)

@@ -6,22 +6,18 @@ H100, 198 images a second one at a time, and 2,600 as a graph (benchmarks/gpu.py
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from facepoints.errors import DataWarning
+from facepoints.models.cuda_graphs import record_graph, warn_without_graph
 from facepoints.models.networks import KeypointModel, RawOutput
 
 __all__ = ["GraphedModel"]
 
 _SIZES = (1, 4, 16, 64, 256)
 """Images of the graphs. A batch is filled up to the next of them."""
-
-_WARM_UP = 3
-"""Calls before a graph is recorded, in which the libraries choose their kernels."""
 
 _TOLERANCE = 0.1
 """Pixels by which a graph's points may differ from those without it. Other kernels round
@@ -66,9 +62,7 @@ class GraphedModel:
                 self._graphs[size] = self._record(size, images)
             except RuntimeError as error:  # out of memory, or what a graph cannot hold
                 self._usable = False
-                reason = " ".join(str(error).split())[:200]
-                text = f"predictions do not use a CUDA graph, which makes them slower: {reason}"
-                warnings.warn(text, DataWarning, stacklevel=2)
+                warn_without_graph("predictions are", error)
                 return self._model(images)
         return self._replay(self._graphs[size], images)
 
@@ -83,17 +77,9 @@ class GraphedModel:
         """Record the forward pass of `size` images, and compare it with the model."""
         fixed = images.new_zeros((size, *images.shape[1:]))
         fixed[: len(images)].copy_(images)
-        current, side = torch.cuda.current_stream(), torch.cuda.Stream()
-        side.wait_stream(current)
-        with torch.cuda.stream(side):
-            for _ in range(_WARM_UP - 1):
-                self._model(fixed)
-            expected = self._model(fixed).points
-        current.wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
+        expected = self._model(fixed).points
         # Other threads may use the GPU meanwhile.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            output = self._model(fixed)
+        graph, output = record_graph(lambda: self._model(fixed), fixed.device, other_threads=True)
         recorded = _Graph(graph, fixed, output)
         difference = float((self._replay(recorded, fixed.clone()).points - expected).abs().max())
         if not difference <= _TOLERANCE:

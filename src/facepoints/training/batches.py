@@ -5,7 +5,9 @@ The same seed gives the same batches, also after a resumed training.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +19,14 @@ from facepoints.datasets.samples import Samples
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.devices import to_device
-from facepoints.training.augment import STRENGTHS, Augment, augment, augment_faces
+from facepoints.training.augment import (
+    STRENGTHS,
+    Augment,
+    Augmented,
+    GraphedAugment,
+    augment,
+    augment_faces,
+)
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.settings import TrainSettings
 
@@ -77,6 +86,7 @@ class Batches:
         number: index of the member in its run.
         settings: batch size, augmentation and seed.
         ctx: the processes that train together; each gets its share of every batch.
+        uses_graphs: augment with CUDA graphs (`augment.GraphedAugment`); on a GPU only.
 
     Raises:
         SettingsError: too few rows for a step, or negatives of another size than the faces.
@@ -90,6 +100,7 @@ class Batches:
         number: int,
         settings: TrainSettings,
         ctx: DistributedContext,
+        uses_graphs: bool = False,
     ) -> None:
         self.number, self.settings, self.ctx, self.size = number, settings, ctx, size
         self.rows = DeviceFaces.of(rows, ctx.device)
@@ -110,6 +121,7 @@ class Batches:
         self.steps = max(1, len(rows) // self.batch)  # a short last batch is left out
         self.strengths, mirror = augmentation(settings, rows.landmarks)
         self.mirror = None if mirror is None else mirror.to(ctx.device)
+        self._changes = [self._change(strength, uses_graphs) for strength in self.strengths]
         self._ordered: tuple[int, NDArray[np.int64]] | None = None
 
     @property
@@ -132,20 +144,16 @@ class Batches:
         chosen = rows_of_step[ctx.rank :: ctx.size]
         generator = torch.Generator().manual_seed(seed)
         parts = []
-        for strength, rows in zip(
-            self.strengths, np.array_split(chosen, len(self.strengths)), strict=True
-        ):
+        shares = np.array_split(chosen, len(self._changes))
+        for change, rows in zip(self._changes, shares, strict=True):
             index = to_device(torch.from_numpy(rows), ctx.device)
             given = self.rows.visibility
-            changed = augment_faces(
+            changed = change(
                 self.rows.images[index][:, None].float(),
                 self.rows.points[index] - mirror_bias,
                 self.rows.labelled[index],
                 None if given is None else given[index],
-                strength,
-                self.mirror,
-                generator,
-                self.size,
+                generator=generator,
             )
             parts.append(changed._replace(points=changed.points + mirror_bias))
         images = torch.cat([part.images for part in parts])
@@ -157,6 +165,12 @@ class Batches:
             images = torch.cat([images, self._draw_negatives(len(chosen), generator)])
         scheme = self.rows.scheme[to_device(torch.from_numpy(chosen), ctx.device)]
         return Batch(images, points, labelled, scheme, visibility)
+
+    def _change(self, strength: Augment, graph: bool) -> Callable[..., Augmented]:
+        """The augmentation of a share of the faces."""
+        if graph:
+            return GraphedAugment(strength, self.mirror, self.size)
+        return partial(augment_faces, settings=strength, mirror=self.mirror, size=self.size)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         """The order of all rows in an epoch."""

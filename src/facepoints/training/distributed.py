@@ -105,6 +105,8 @@ def distributed_context(device: str) -> Iterator[DistributedContext]:
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     chosen = torch_device(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
+    if chosen.index is not None and chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
     joins = size > 1 and not distributed.is_initialized()
     if joins:
         _join(chosen, size)
@@ -140,11 +142,9 @@ def _join(device: torch.device, size: int) -> None:
     # argument and would keep it and its threads alive until the interpreter ends, where a running
     # thread aborts the process. DistributedDataParallel imports it too, but later (PyTorch 2.4
     # to 2.13).
-    import torch.distributed.nn
+    import torch.distributed.nn  # noqa: F401
 
     _FAILED.clear()
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
     name = _interface_to(os.environ.get("MASTER_ADDR", ""))
     if name:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", name)

@@ -62,7 +62,7 @@ class MemberTrainer:
         annotators: number of annotators whose bias is learned, the marking schemes of `rows`; 0:
             no bias is learned.
         uses_graph: take the steps as a CUDA graph (`steps.GraphStep`), which only one process on a
-            GPU can. None: if it can.
+            GPU can, and augment with graphs. None: what a GPU can.
 
     Raises:
         SettingsError: too few rows for a step, images too small for the network, or a run
@@ -84,7 +84,9 @@ class MemberTrainer:
     ) -> None:
         self.number, self.settings, self.ctx = number, settings, ctx
         cropped = center_crop(rows, settings.input_size)
-        self.batches = Batches(rows, negatives, cropped.size, number, settings, ctx)
+        on_gpu = ctx.device.type == "cuda"
+        graphs = on_gpu and uses_graph is not False
+        self.batches = Batches(rows, negatives, cropped.size, number, settings, ctx, graphs)
         self.steps = self.batches.steps
         self.held = DeviceFaces.of(held, ctx.device)
         bias_rows = cropped.take(spread_rows(len(cropped), BIAS_ROWS))
@@ -96,8 +98,7 @@ class MemberTrainer:
         model.to(ctx.device)
         # Convolutions are faster in this layout. PyTorch's own types lack the signature.
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        can_use = ctx.device.type == "cuda" and ctx.size == 1
-        self.uses_graph = can_use if uses_graph is None else uses_graph
+        self.uses_graph = on_gpu and ctx.size == 1 if uses_graph is None else uses_graph
         decay, graph = settings.weight_decay, self.uses_graph
         self.state = TrainState(model, decay, settings.ema, in_graph=graph)
         if start is not None:

@@ -7,13 +7,13 @@ a GPU waits for Python most of the time. `GraphStep` records these kernels once 
 
 from __future__ import annotations
 
-import warnings
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facepoints.errors import DataWarning
+from facepoints.models.cuda_graphs import record_graph, warn_without_graph
 from facepoints.models.networks import RawOutput
 from facepoints.training.batches import Batch
 from facepoints.training.distributed import DistributedContext
@@ -33,9 +33,6 @@ ANNOTATOR_WEIGHT = 0.05
 """Weight of the annotator's cross entropy beside the loss of the points."""
 
 MAX_GRADIENT_NORM = 5.0
-
-_WARM_UP = 3
-"""Steps before a graph is recorded, in which the libraries choose their kernels."""
 
 
 class EagerStep:
@@ -85,13 +82,7 @@ class GraphStep(EagerStep):
                 self._graph = self._record(batch)
             except RuntimeError as error:  # out of memory, or what a graph cannot hold
                 self._failed = True
-                reason = " ".join(str(error).split())[:200]
-                warnings.warn(
-                    f"the steps are not taken as a CUDA graph, which makes training slower: "
-                    f"{reason}",
-                    DataWarning,
-                    stacklevel=2,
-                )
+                warn_without_graph("the steps of the training are", error)
         if self._graph is None:
             super().__call__(batch)
             return
@@ -105,18 +96,24 @@ class GraphStep(EagerStep):
         copies = (None if tensor is None else tensor.clone() for tensor in batch)
         self._inputs = Batch(*copies)  # pyright: ignore[reportArgumentType]
         before = {name: tensor.clone() for name, tensor in self._state().items()}
-        current, side = torch.cuda.current_stream(), torch.cuda.Stream()
-        side.wait_stream(current)
-        try:
-            with torch.cuda.stream(side):
-                for _ in range(_WARM_UP):
-                    super().__call__(self._inputs)
-            current.wait_stream(side)
-        finally:
+
+        def step() -> None:
+            EagerStep.__call__(self, self._inputs)
+
+        def undo() -> None:
             self._restore(before)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            super().__call__(self._inputs)
+            self.state.optimizer.zero_grad(set_to_none=True)  # the graph makes gradients of its own
+
+        step()
+        expected = float(self.state.loss_sum) - float(before["loss_sum"])
+        self._restore(before)
+        graph, _ = record_graph(step, self.ctx.device, undo=undo)
+        graph.replay()
+        loss = float(self.state.loss_sum) - float(before["loss_sum"])
+        self._restore(before)
+        # Dropout and rounding may differ, the order of magnitude may not.
+        if math.isfinite(expected) and not abs(loss - expected) <= 0.5 * abs(expected) + 0.05:
+            raise RuntimeError(f"its loss is {loss:.4g}, that of the same step {expected:.4g}")
         return graph
 
     @torch.no_grad()
@@ -127,7 +124,6 @@ class GraphStep(EagerStep):
                 tensor.copy_(before[name])
             else:
                 tensor.zero_()  # the optimizer's moments begin at 0
-        self.state.optimizer.zero_grad(set_to_none=True)
 
     def _state(self) -> dict[str, Tensor]:
         """All tensors that a step changes."""

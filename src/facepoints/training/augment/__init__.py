@@ -15,35 +15,23 @@ the inverse of G and a few fixed-point iterations for e.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-from facepoints.models.devices import to_device
-from facepoints.training.augment.elastic import GRID
-from facepoints.training.augment.geometric import warp
-from facepoints.training.augment.photometric import change_tones, under_cover
+from facepoints.training.augment.apply import Augmented, apply
+from facepoints.training.augment.draws import draw
+from facepoints.training.augment.graphed import GraphedAugment
 from facepoints.training.augment.presets import AUGMENTS, STRENGTHS, Augment
-from facepoints.training.augment.random_columns import COLUMNS
 
-__all__ = ["AUGMENTS", "STRENGTHS", "Augment", "Augmented", "augment", "augment_faces"]
-
-
-class Augmented(NamedTuple):
-    """A batch of changed faces.
-
-    Attributes:
-        images: (B, 1, H, W) float32.
-        points: (B, K, 2) float32, pixels.
-        labelled: (B, K) bool.
-        visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; or None.
-    """
-
-    images: Tensor
-    points: Tensor
-    labelled: Tensor
-    visibility: Tensor | None
+__all__ = [
+    "AUGMENTS",
+    "STRENGTHS",
+    "Augment",
+    "Augmented",
+    "GraphedAugment",
+    "augment",
+    "augment_faces",
+]
 
 
 def augment(
@@ -60,7 +48,6 @@ def augment(
     return changed.images, changed.points, changed.labelled
 
 
-@torch.no_grad()
 def augment_faces(
     images: Tensor,
     points: Tensor,
@@ -90,24 +77,8 @@ def augment_faces(
         (beyond the outer edge of a border pixel) are no longer labeled. Points without a label
         are 0 if the settings change geometry. Points under a cover become hidden.
     """
-    batch, device = len(images), images.device
-    uniform = torch.rand(batch, COLUMNS, generator=generator)
-    control = torch.rand(batch, 2 * GRID**2, generator=generator)
-    seed = int(torch.randint(2**62, (1,), generator=generator))
-    size = size or (images.shape[-2], images.shape[-1])
-    geometric = settings.geometric or size != images.shape[-2:]
-    with torch.autocast(device.type, enabled=False):
-        images = images.float()
-        if geometric:
-            images, points, labelled, visibility = warp(
-                images, points, labelled, settings, mirror, uniform, control, size, visibility
-            )
-        uniform = to_device(uniform, device)
-        if settings.photometric:
-            if not geometric:
-                images = images.clone()
-            images = change_tones(images, settings, uniform, seed)
-        if visibility is not None:
-            hidden = labelled & under_cover(points, settings, uniform, size)
-            visibility = torch.where(hidden, torch.zeros_like(visibility), visibility)
-    return Augmented(images, points, labelled, visibility)
+    before = images.shape[-2], images.shape[-1]
+    size = size or before
+    device, mirrored = images.device, mirror is not None
+    draws = draw(len(images), settings, mirrored, generator, before, size, device).to(device)
+    return apply(images, points, labelled, visibility, settings, mirror, draws, size)

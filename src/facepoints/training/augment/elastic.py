@@ -8,6 +8,7 @@ registration using free-form deformations", doi:10.1109/42.796284
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ def undo_elastic(points: Tensor, offsets: Tensor, height: int, width: int, amoun
     # of e, the factor by which each iteration reduces the error.
     slope = 4 * amount * _SPANS / min(height, width)
     steps = math.ceil(math.log(0.005 / amount) / math.log(slope)) if amount > 0.005 else 1
-    sides = to_device(torch.tensor([width, height]), points.device)
+    sides = _sides(width, height, points.device)
     control = offsets.transpose(1, 2).flatten(2)  # (B, GRID of y, 2 * GRID of x)
     undone = points
     for _ in range(steps):
@@ -50,3 +51,9 @@ def undo_elastic(points: Tensor, offsets: Tensor, height: int, width: int, amoun
         rows = (along_y @ control).unflatten(2, (2, GRID))
         undone = points - (rows * along_x[:, :, None]).sum(-1)
     return undone
+
+
+@lru_cache(maxsize=16)
+def _sides(width: int, height: int, device: torch.device) -> Tensor:
+    """Width and height on a device. They are kept, because a CUDA graph cannot make them."""
+    return to_device(torch.tensor([width, height]), device)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +24,47 @@ from facepoints.training.augment.random_columns import (
     signed,
 )
 
-__all__ = ["warp"]
+__all__ = ["Maps", "random_maps", "warp"]
+
+
+class Maps(NamedTuple):
+    """The random maps of B faces.
+
+    Attributes:
+        flipped: (B,) bool, whether a face is mirrored.
+        offsets: (B, 2, GRID, GRID) pixels, of the control points of the elastic field.
+        back: (B, 3, 3) homographies from output pixels to input pixels.
+        forward: (B, 3, 3) from input pixels to output pixels.
+    """
+
+    flipped: Tensor
+    offsets: Tensor
+    back: Tensor
+    forward: Tensor
+
+
+def random_maps(
+    uniform: Tensor,
+    control: Tensor,
+    settings: Augment,
+    mirrored: bool,
+    input_size: tuple[int, int],
+    size: tuple[int, int],
+) -> Maps:
+    """The maps that random numbers make, on the CPU.
+
+    Args:
+        uniform: (B, COLUMNS) in [0, 1], on the CPU.
+        control: (B, 2 GRID^2) in [0, 1], on the CPU, for the elastic field.
+        settings: strength of every change.
+        mirrored: whether faces may be mirrored.
+        input_size, size: (height, width) of input and output.
+    """
+    flipped = uniform[:, MIRROR] < (settings.mirror if mirrored else 0.0)
+    forward = _homographies(uniform, settings, flipped, input_size, size)
+    amount = settings.elastic * min(size)
+    offsets = ((control * 2 - 1) * amount).view(-1, 2, GRID, GRID)
+    return Maps(flipped, offsets, torch.linalg.inv(forward).float(), forward.float())
 
 
 def warp(
@@ -31,8 +73,7 @@ def warp(
     labelled: Tensor,
     settings: Augment,
     mirror: Tensor | None,
-    uniform: Tensor,
-    control: Tensor,
+    maps: Maps,
     size: tuple[int, int],
     visibility: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -44,8 +85,7 @@ def warp(
         labelled: (B, K) bool.
         settings: strength of every change.
         mirror: (K,) columns of a mirrored face; None: no face is mirrored.
-        uniform: (B, COLUMNS) in [0, 1], on the CPU.
-        control: (B, 2 GRID^2) in [0, 1], on the CPU, for the elastic field.
+        maps: of the faces, on the device of the images.
         size: (height, width) of the output, a window at the center of the input.
         visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; or None.
 
@@ -56,17 +96,14 @@ def warp(
     device = images.device
     height, width = size
     input_size = (images.shape[-2], images.shape[-1])
-    flipped = uniform[:, MIRROR] < (0.0 if mirror is None else settings.mirror)
-    forward = _homographies(uniform, settings, flipped, input_size, size)
     amount = settings.elastic * min(height, width)
-    offsets = to_device(((control * 2 - 1) * amount).view(-1, 2, GRID, GRID), device)
-    back = to_device(torch.linalg.inv(forward).float(), device)
-    moved = _project(to_device(forward.float(), device), points)
+    offsets, back = maps.offsets, maps.back
+    moved = _project(maps.forward, points)
     if amount:
         moved = undo_elastic(moved, offsets, height, width, amount)
     if mirror is not None and settings.mirror:
         column = mirror.to(device, non_blocking=True)
-        flips = to_device(flipped, device)[:, None]
+        flips = maps.flipped[:, None]
         moved = torch.where(flips[..., None], moved[:, column], moved)
         labelled = torch.where(flips, labelled[:, column], labelled)
         if visibility is not None:
@@ -140,15 +177,7 @@ def _sampling_grid(
         input_size, size: (H, W) of input and output.
     """
     height, width = size
-    # grid_sample: from -1 to 1 between the outer edges: g = (2 x + 1) / W - 1
-    to_grid = torch.tensor(
-        [
-            [2 / input_size[1], 0, 1 / input_size[1] - 1],
-            [0, 2 / input_size[0], 1 / input_size[0] - 1],
-            [0, 0, 1],
-        ]
-    )
-    to_grid = to_device(to_grid, back.device)
+    to_grid = _to_grid(input_size, back.device)
     # A sum of products, not a matmul: see _project
     matrix = (to_grid[None, :, :, None] * back[:, None]).sum(2)
     if not perspective:
@@ -167,3 +196,12 @@ def _sampling_grid(
     if perspective:
         field[:, :, :2] /= field[:, :, 2:]
     return field[:, :, :2].permute(1, 0, 3, 2)
+
+
+@lru_cache(maxsize=16)
+def _to_grid(input_size: tuple[int, int], device: torch.device) -> Tensor:
+    """(3, 3) from pixels to `grid_sample`'s coordinates: from -1 to 1 between the outer edges,
+    g = (2 x + 1) / W - 1. It is kept, because a CUDA graph cannot make it."""
+    height, width = input_size
+    rows = [[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]]
+    return to_device(torch.tensor(rows), device)

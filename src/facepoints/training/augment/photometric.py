@@ -34,7 +34,9 @@ from facepoints.training.augment.random_columns import (
 __all__ = ["change_tones", "under_cover"]
 
 
-def change_tones(images: Tensor, settings: Augment, uniform: Tensor, seed: int) -> Tensor:
+def change_tones(
+    images: Tensor, settings: Augment, uniform: Tensor, noise: Tensor | None
+) -> Tensor:
     """Change gray values; `images` is overwritten. The order is that of a camera: light, lens,
     occlusion, sensor noise.
 
@@ -42,13 +44,13 @@ def change_tones(images: Tensor, settings: Augment, uniform: Tensor, seed: int) 
         images: (B, 1, H, W) float32 in [0, 255].
         settings: strength of every change.
         uniform: (B, COLUMNS) in [0, 1], on the device of the images.
-        seed: of the noise, which is drawn on that device.
+        noise: (B, 1, H, W) standard normal, on that device; None only if the settings need none.
     """
     images = _tones(images, settings, uniform)
     if settings.blur:
         images = _blur(images, settings, uniform)
-    if settings.noise or settings.occlusion:
-        images = _cover_and_grain(images, settings, uniform, seed)
+    if noise is not None:
+        images = _cover_and_grain(images, settings, uniform, noise)
     return images.clamp_(0, 255)
 
 
@@ -161,7 +163,7 @@ def under_cover(
     return far_x + far_y <= limit
 
 
-def _cover_and_grain(images: Tensor, settings: Augment, uniform: Tensor, seed: int) -> Tensor:
+def _cover_and_grain(images: Tensor, settings: Augment, uniform: Tensor, noise: Tensor) -> Tensor:
     """Occlude a rectangle or ellipse, and add noise to the whole image."""
     height, width = images.shape[-2:]
     column = uniform[:, :, None]
@@ -175,8 +177,4 @@ def _cover_and_grain(images: Tensor, settings: Augment, uniform: Tensor, seed: i
         strong = (column[:, GRAIN] - 0.5).clamp(min=0) * 2 * _STRONGEST_GRAIN
         strong = torch.where(column[:, BORROWED] < settings.borrowed, grain[:, :, 0, 0], strong)
         grain = torch.where(covered, strong[..., None, None], grain)
-    # Drawn on the device: a batch of noise is too large to copy there at each step
-    generator = torch.Generator(images.device).manual_seed(seed)
-    return images.addcmul_(
-        torch.randn(images.shape, generator=generator, device=images.device), grain
-    )
+    return images.addcmul_(noise, grain)

@@ -1,0 +1,131 @@
+"""Augmentation on a GPU as a CUDA graph: one launch for some hundred small kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from facepoints.models.cuda_graphs import record_graph, warn_without_graph
+from facepoints.training.augment.apply import Augmented, apply
+from facepoints.training.augment.draws import Draws, draw
+from facepoints.training.augment.geometric import Maps
+from facepoints.training.augment.presets import Augment
+
+__all__ = ["GraphedAugment"]
+
+_TOLERANCE = 0.01
+"""Largest difference of the points in pixels, and of the images in gray levels on average, from the
+augmentation without a graph. More means that the graph computes something else."""
+
+
+class GraphedAugment:
+    """`augment_faces` for batches of one shape. The first call records a graph and compares it with
+    the augmentation without one. If they differ, or it cannot be recorded, a `DataWarning` says so,
+    and no graph is used.
+
+    Args:
+        settings: strength of every change.
+        mirror: (K,) columns of a mirrored face; None: no face is mirrored.
+        size: (height, width) of the output.
+    """
+
+    def __init__(self, settings: Augment, mirror: Tensor | None, size: tuple[int, int]) -> None:
+        self.settings, self.mirror, self.size = settings, mirror, size
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._usable = True
+        self._inputs: list[Tensor] = []
+        self._output: Augmented
+
+    def __call__(
+        self,
+        images: Tensor,
+        points: Tensor,
+        labelled: Tensor,
+        visibility: Tensor | None,
+        generator: torch.Generator,
+    ) -> Augmented:
+        """See `augment_faces`. The output is overwritten by the next call."""
+        before = images.shape[-2], images.shape[-1]
+        mirrored = self.mirror is not None
+        draws = draw(
+            len(images), self.settings, mirrored, generator, before, self.size, images.device
+        )
+        if self._usable and self._graph is None:
+            try:
+                self._record(images, points, labelled, visibility, draws.to(images.device))
+            except RuntimeError as error:  # out of memory, or what a graph cannot hold
+                self._usable = False
+                warn_without_graph("augmentation is", error)
+        if not self._usable:
+            draws = draws.to(images.device)
+            return self._apply(images, points, labelled, visibility, draws)
+        self._replay(_tensors(images, points, labelled, visibility, draws))
+        return self._output
+
+    def _apply(
+        self,
+        images: Tensor,
+        points: Tensor,
+        labelled: Tensor,
+        visibility: Tensor | None,
+        draws: Draws,
+    ) -> Augmented:
+        settings, mirror, size = self.settings, self.mirror, self.size
+        return apply(images, points, labelled, visibility, settings, mirror, draws, size)
+
+    def _replay(self, inputs: Iterable[Tensor]) -> None:
+        assert self._graph is not None
+        for fixed, new in zip(self._inputs, inputs, strict=True):
+            # Through page-locked memory, so that nothing waits for the GPU
+            pinned = new.pin_memory() if fixed.is_cuda and not new.is_cuda else new
+            fixed.copy_(pinned, non_blocking=True)
+        self._graph.replay()
+
+    def _record(
+        self,
+        images: Tensor,
+        points: Tensor,
+        labelled: Tensor,
+        visibility: Tensor | None,
+        draws: Draws,
+    ) -> None:
+        given = _tensors(images, points, labelled, visibility, draws)
+        self._inputs = [tensor.clone() for tensor in given]
+        rest = iter(self._inputs)
+        faces = next(rest), next(rest), next(rest), None if visibility is None else next(rest)
+        uniform = next(rest)
+        maps = None if draws.maps is None else Maps(*(next(rest) for _ in draws.maps))
+        noise = None if draws.noise is None else next(rest)
+        kept = Draws(uniform, maps, noise)
+
+        def compute() -> Augmented:
+            return self._apply(*faces, kept)
+
+        expected = compute()
+        self._graph, self._output = record_graph(compute, images.device)
+        self._replay(given)
+        _check(self._output, expected)
+
+
+def _tensors(
+    images: Tensor, points: Tensor, labelled: Tensor, visibility: Tensor | None, draws: Draws
+) -> list[Tensor]:
+    """All tensors that the augmentation depends on, in the order of `GraphedAugment._record`."""
+    maps = () if draws.maps is None else draws.maps
+    every = (images, points, labelled, visibility, draws.uniform, *maps, draws.noise)
+    return [tensor for tensor in every if tensor is not None]
+
+
+def _check(output: Augmented, expected: Augmented) -> None:
+    """Raises RuntimeError if a graph's output differs from that without it."""
+    points = float((output.points - expected.points).abs().max())
+    images = float((output.images - expected.images).abs().mean())
+    masks = torch.equal(output.labelled, expected.labelled)
+    if expected.visibility is not None and output.visibility is not None:
+        masks = masks and torch.equal(output.visibility, expected.visibility)
+    if not (masks and points <= _TOLERANCE and images <= _TOLERANCE):
+        raise RuntimeError(
+            f"its points differ by {points:.3g} pixels, its images by {images:.3g} gray levels"
+        )
