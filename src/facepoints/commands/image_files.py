@@ -32,6 +32,7 @@ Item = TypeVar("Item")
 
 _READERS = 2  # threads that decode images while others are predicted
 _BATCH = 8  # images at most whose crops go through the model together
+_FEWEST_AHEAD, _MOST_AHEAD = 5, 2 * _BATCH  # images that are decoded while others are predicted
 _LISTED = 5  # files of which it is said what was left out
 _BATCH_PIXELS = 40_000_000  # at most, of all images of a batch
 
@@ -127,17 +128,18 @@ def _batches(
     """Yield batches of image files in order, while threads read the next ones with `read`."""
     batch: list[_ImageFile] = []
     pending: deque[Future[_ImageFile]] = deque()
-    remaining = iter(items)
+    remaining, ahead = iter(items), _FEWEST_AHEAD
     with ThreadPoolExecutor(_READERS) as pool:
         try:
             while True:
                 for item in remaining:
                     pending.append(pool.submit(read, item))
-                    if len(pending) > 2 * _READERS:
+                    if len(pending) >= ahead:
                         break
                 if not pending:
                     break
                 batch.append(pending.popleft().result())
+                ahead = _ahead(batch[-1])
                 pixels = sum(file.image.size // 3 for file in batch if file.image is not None)
                 if len(batch) >= _BATCH or pixels >= _BATCH_PIXELS:
                     yield batch
@@ -146,6 +148,14 @@ def _batches(
             pool.shutdown(cancel_futures=True)
     if batch:
         yield batch
+
+
+def _ahead(last: _ImageFile) -> int:
+    """How many files are read ahead after a file: as many as of its size fit in memory."""
+    if last.image is None:
+        return _FEWEST_AHEAD
+    fit = _BATCH_PIXELS // max(last.image.size // 3, 1)
+    return max(_FEWEST_AHEAD, min(fit, _MOST_AHEAD))
 
 
 def drawing_names(images: Sequence[str]) -> list[str]:
