@@ -16,7 +16,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from source_files import error_of, jpeg, pictures, tar_bytes
 
 from facepoints.errors import DataError, MissingExtraError
-from facepoints.sources import list_parts, read_ahead, read_part, tars
+from facepoints.sources import StoreError, list_parts, read_ahead, read_part, tars
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import parquet  # noqa: E402
@@ -274,3 +274,26 @@ def test_large_pictures_do_not_pile_up(
         time.sleep(0.001)
     assert found == data
     assert max(held) <= 3000
+
+
+@pytest.mark.parametrize("kind", ["list", "parquet"])
+def test_a_source_that_changes_after_it_was_listed_is_no_part_of_errors(
+    kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / ("a.txt" if kind == "list" else "a.parquet")
+
+    def fill(rows: int) -> None:
+        if kind == "list":
+            path.write_bytes(b"a.jpg\n" * rows)
+        else:
+            parquet.write_table(pa.table({"path": ["a.jpg"] * rows}), path)
+
+    fill(5)
+    (part,) = list_parts([str(path)]).parts
+    fill(3)
+    text = f"{path} has changed since it was listed; run the command again"
+    with pytest.raises(StoreError, match=text):
+        list(read_part(part))
+    path.unlink()
+    with pytest.raises(StoreError, match=text):
+        list(read_part(part))

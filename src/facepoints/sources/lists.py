@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.sources import stores
+from facepoints.sources.faults import StoreError
 from facepoints.sources.list_format import LONGEST, ListFormat, format_of, row_ends, text_of
 from facepoints.sources.parts import Part, Picture
 from facepoints.sources.suffixes import file_kind, is_url, is_web
 
-__all__ = ["divide", "named_in", "relative_to"]
+__all__ = ["changed", "divide", "named_in", "relative_to"]
 
 _BLOCK = 4 << 20  # bytes that are divided at once
 _ARCHIVES = (b".tar", b".tgz", b".tzst", b".tbz2", b".txz", b".parquet")
@@ -158,7 +159,7 @@ def named_in(part: Part) -> Iterator[Picture]:
     """The pictures of a part of a list, by name. Relative paths are relative to the list's folder.
 
     Raises:
-        DataError, StoreError: the list cannot be read.
+        DataError, StoreError: the list cannot be read, or has changed.
     """
     rows = stores.read_range(part.source, part.start, part.stop)
     form = ListFormat(part.column[-1:], int(part.column[:-1] or 0), 0)
@@ -166,7 +167,10 @@ def named_in(part: Part) -> Iterator[Picture]:
     ends, before = row_ends(rows, bool(form.separator)), 0
     if not len(ends) or ends[-1] < len(rows):
         ends = np.append(ends, len(rows))
-    for end, named in zip(ends.tolist(), _full(rows, ends).tolist(), strict=True):
+    full = _full(rows, ends) if rows else np.zeros(0, np.bool_)
+    if len(rows) < part.stop - part.start or full.sum() != part.pictures:
+        raise changed(part)
+    for end, named in zip(ends.tolist(), full.tolist(), strict=True):
         row, start, before = rows[before:end], part.start + before, end
         if not named:
             continue
@@ -175,6 +179,11 @@ def named_in(part: Part) -> Iterator[Picture]:
         else:
             name = f"{part.source}@{start}"
             yield Picture(name, None, f"{part.source} names no image in the row at byte {start}")
+
+
+def changed(part: Part) -> StoreError:
+    """The error for a part whose file is another one than when it was listed."""
+    return StoreError(f"{part.source} has changed since it was listed; run the command again")
 
 
 def relative_to(name: str) -> str:

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from facepoints.errors import DataError, FacepointsError, MissingExtraError
 from facepoints.sources import stores
 from facepoints.sources.columns import pick_column
-from facepoints.sources.lists import relative_to
+from facepoints.sources.lists import changed, relative_to
 from facepoints.sources.parts import Part, Picture
 
-__all__ = ["Layout", "divide", "holds_bytes", "read_layout", "rows_of"]
+__all__ = ["Layout", "divide", "read_layout", "rows_of"]
 
 _BUFFER = 1 << 20  # bytes of a column that are read at once
 _BATCH = 8 << 20  # bytes of rows that are in memory at once, about; a row at least
@@ -138,17 +138,11 @@ def _parquet(name: str) -> Iterator[Any]:
         ) from error
 
 
-def holds_bytes(part: Part) -> bool:
-    """Whether the column of a part holds bytes rather than paths."""
-    with _parquet(part.source) as file:
-        return _is_bytes(file.schema_arrow.field(part.column).type)
-
-
 def rows_of(part: Part) -> Iterator[Picture]:
     """The rows of a part: pictures with data or an error, or, without both, files by name.
 
     Raises:
-        DataError, StoreError: the file cannot be read on.
+        DataError, StoreError: the file cannot be read on, or has changed.
     """
     folder = relative_to(part.source)
     with _parquet(part.source) as file:
@@ -163,6 +157,7 @@ def rows_of(part: Part) -> Iterator[Picture]:
             number += len(batch)
             if number >= part.stop:
                 return
+    raise changed(part)
 
 
 def _rows_at_once(metadata: Any, groups: list[int]) -> int:

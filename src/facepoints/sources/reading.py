@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_io import read_image_file
 from facepoints.sources import lists, parquet_rows, stores, tars
-from facepoints.sources.faults import AccessRefused, StoreError
+from facepoints.sources.faults import AccessRefused, MissingFile, StoreError
 from facepoints.sources.parts import Part, Picture, unpack_names
 from facepoints.sources.read_ahead import in_background, read_named
 from facepoints.sources.suffixes import is_url, is_web
@@ -39,6 +39,10 @@ def _as_rows(part: Part, read: Callable[[Part], Iterator[Picture]]) -> Iterator[
         yield from read(part)
     except StoreError:
         raise
+    except MissingFile as error:
+        if part.pictures is not None:  # it was there when its pictures were counted
+            raise lists.changed(part) from error
+        yield Picture(part.source, None, str(error))
     except (DataError, SettingsError) as error:
         yield Picture(part.source, None, str(error))
 
@@ -56,9 +60,7 @@ def _of_tar(part: Part) -> Iterator[Picture]:
 
 
 def _of_parquet(part: Part) -> Iterator[Picture]:
-    if parquet_rows.holds_bytes(part):
-        return _read_ahead(in_background(parquet_rows.rows_of(part)))
-    return _read_ahead(parquet_rows.rows_of(part))
+    return _read_ahead(in_background(parquet_rows.rows_of(part)))
 
 
 _READERS: dict[str, Callable[[Part], Iterator[Picture]]] = {
