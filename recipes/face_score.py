@@ -1,6 +1,6 @@
 """Choose how sure the detector must be of a face, and list the faces that are missed.
 
-    python recipes/face_score.py --data DATA --install     # 2 minutes on 2 cores
+    python recipes/face_score.py --data DATA --install     # 5 minutes on 2 cores
 
 `SURE_DETECTOR` and `SURE_OF_SMALL` of `facepoints.inference.face_score` become the lowest values at
 which at most `FALSE` of the pictures without a face give one. Each such picture counts three times:

@@ -17,6 +17,7 @@ from facepoints.inference.face_score import (
     SMALL_FACE,
     SURE_DETECTOR,
     SURE_OF_SMALL,
+    can_be_face,
     combined_score,
     face_scores,
     sure_score,
@@ -35,6 +36,14 @@ def test_the_detector_must_be_surer_of_small_faces() -> None:
     wide, small = (Detection((0, 0, side, 0.9 * side)) for side in (SMALL_FACE, SMALL_FACE - 0.1))
     assert (sure_score(wide), sure_score(small)) == (SURE_DETECTOR, SURE_OF_SMALL)
     assert combined_score(0.9, 0.5, SURE_OF_SMALL) <= combined_score(0.9, 0.5, SURE_DETECTOR)
+
+
+def test_a_detection_that_the_model_cannot_make_a_face_is_left_out() -> None:
+    wide = (0.0, 0.0, 60.0, 60.0)
+    assert can_be_face(Detection(wide, 0.5), 0.5)
+    assert can_be_face(Detection(wide, 1.0), 1.0)
+    assert can_be_face(Detection(wide, 0.001), 0.0)
+    assert not can_be_face(Detection(wide, 0.01), 0.5)
 
 
 @given(scores, scores, scores)

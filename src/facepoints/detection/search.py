@@ -8,7 +8,7 @@ A network sees faces of some 10 to 250 pixels. So an image is searched several t
    pixels follows, and so on.
 4. Small faces that are not sure are looked at again in windows with more pixels. If one of them
    becomes sure, rule 3 holds for it.
-5. Rules 3 and 4 go on beyond the pixels of a small image: it is enlarged up to twice.
+5. Rule 3 goes on beyond the pixels of a small image: it is enlarged to twice its sides at most.
 
 Every pass adds to the faces of the passes before.
 """
@@ -66,7 +66,7 @@ class SearchConfig:
         more_pixels: factor of pixels that an image must have more for a further pass.
         window_face: pixels that a face measures in a window, if the image has that many.
         most_zoom: most pixels of a window for a pixel of the pass before.
-        most_enlarged: most pixels of a pass or window for a pixel of the image.
+        most_enlarged: most pixels of a pass for a pixel of the image, on either side.
         enlarged_side: longer side in pixels of the largest pass of an image that is enlarged.
         enlarged_face: `small_face` for a pass over the enlarged image.
         fewest_windows: number of hints that are looked at again in any case.
@@ -146,21 +146,18 @@ def search(
         before = second
     last = max(longest, min(SEARCH.most_enlarged * longest, SEARCH.enlarged_side))
     while last > SEARCH.more_pixels * before and before < SEARCH.largest_side:
-        small = _small(before, longest) * longest / before
+        enlarged = longest <= SEARCH.more_pixels * before
+        limit = SEARCH.small_face if before < SEARCH.late_side else SEARCH.late_small_face
+        small = (SEARCH.enlarged_face if enlarged else limit) * longest / before
         if not any(d.score >= SURE_SCORE and max(d.box[2:]) < small for d, _ in faces):
+            if enlarged:
+                break
             faces = _closer(network, gray, faces, small, longest / before, least)
             if not any(d.score >= SURE_SCORE and max(d.box[2:]) < small for d, _ in faces):
                 break
         before = min(2 * before, float(longest if before < longest else last))
         faces = _joined(faces, network.whole(gray, round(before), least), small)
     return [face for face in faces if face[0].score >= min_score]
-
-
-def _small(side: float, longest: int) -> float:
-    """Pixels in a pass of a side; a smaller sure face calls for a pass with more."""
-    if side * SEARCH.more_pixels >= longest:
-        return SEARCH.enlarged_face
-    return SEARCH.small_face if side < SEARCH.late_side else SEARCH.late_small_face
 
 
 def _first(
@@ -218,7 +215,7 @@ def _mean_odds(one: float, other: float) -> float:
 
 def _window(detection: Detection, shrunk: float) -> Window:
     x, y, width, height = detection.box
-    most = min(SEARCH.most_enlarged, SEARCH.most_zoom / shrunk)
+    most = min(1.0, SEARCH.most_zoom / shrunk)
     zoom = min(most, max(SEARCH.window_face / max(width, height), 1 / shrunk))
     return Window(x + width / 2, y + height / 2, zoom)
 

@@ -25,10 +25,12 @@ from facepoints.inference.cropping import FaceCrop, LandmarkNetwork, run_crops
 
 __all__ = [
     "DETECTOR_WEIGHT",
+    "HOPE",
     "SMALL_FACE",
     "SURE_DETECTOR",
     "SURE_OF_SMALL",
     "UNSURE",
+    "can_be_face",
     "combined_score",
     "face_scores",
     "sure_score",
@@ -46,6 +48,9 @@ SMALL_FACE = 24.0
 DETECTOR_WEIGHT = 2.0
 """Weight of the detector's log odds beside the model's."""
 
+HOPE = 0.998
+"""A detection is left out if even this score of the model would not make it a face."""
+
 UNSURE = (0.02, 0.98)
 """A face whose score lies between these is looked at again in the mirrored crop."""
 
@@ -53,6 +58,11 @@ UNSURE = (0.02, 0.98)
 def sure_score(detection: Detection) -> float:
     """Score of the detector from which the model alone decides on a face of this size."""
     return SURE_DETECTOR if max(detection.box[2:]) >= SMALL_FACE else SURE_OF_SMALL
+
+
+def can_be_face(detection: Detection, min_score: float) -> bool:
+    """True if the landmark model can make a detection a face of this minimum score."""
+    return combined_score(HOPE, detection.score, sure_score(detection)) >= min(min_score, HOPE)
 
 
 def combined_score(

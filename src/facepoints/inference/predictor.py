@@ -42,7 +42,7 @@ from facepoints.inference.cropping import (
 from facepoints.inference.duplicates import without_duplicates
 from facepoints.inference.face import Face
 from facepoints.inference.face_list import FaceList
-from facepoints.inference.face_score import face_scores
+from facepoints.inference.face_score import can_be_face, face_scores
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["MIN_SCORE", "Image", "OnError", "Predictor"]
@@ -237,6 +237,9 @@ class Predictor:
     ) -> Iterator[tuple[int, Face]]:
         """The crops that show faces, each as a face with the index of its image."""
         has_face_score = self.model.has_face_score
+        both = has_face_score and isinstance(self.detector, BuiltinDetector)
+        if both:
+            crops = [c for c in crops if can_be_face(c.detection, self.min_score)]
         if not has_face_score:
             crops = [c for c in crops if c.detection.score >= self.min_score]
         if not crops:
@@ -249,7 +252,7 @@ class Predictor:
         scores = [crop.detection.score for crop in refined]
         if has_face_score:
             scores = output.score.tolist()
-        if has_face_score and isinstance(self.detector, BuiltinDetector):
+        if both:
             scores = face_scores(self.model, images, refined, scores)
         rows = zip(refined, output.points, output.radius, scores, visible, strict=True)
         for crop, points, radius, score, seen in rows:

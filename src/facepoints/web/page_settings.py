@@ -95,6 +95,7 @@ def _predictor(model: ModelMetadata) -> dict[str, Any]:
         "sure_of_small": face_score.SURE_OF_SMALL,
         "small_face": face_score.SMALL_FACE,
         "detector_weight": face_score.DETECTOR_WEIGHT,
+        "hope": face_score.HOPE,
         "unsure": list(face_score.UNSURE),
         "hidden": HIDDEN,
         "same_overlap": duplicates.SAME_OVERLAP,

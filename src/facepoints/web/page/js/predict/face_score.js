@@ -26,6 +26,12 @@ export async function faceScores(model, gray, faces, settings) {
   return scores;
 }
 
+/** True if the landmark model can make a detection a face of this minimum score. */
+export function canBeFace(detection, minScore, settings) {
+  const { hope } = settings;
+  return combinedScore({ score: hope, detection }, settings) >= Math.min(minScore, hope);
+}
+
 /** The model's score, lowered where the detector is not sure. With the score of the mirrored crop,
  * both log odds are averaged. */
 function combinedScore({ score, detection }, settings, mirrored = null) {

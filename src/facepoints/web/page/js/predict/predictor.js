@@ -22,7 +22,7 @@ import { LandmarkModel, initialCrop, predictRefined } from "./cropping.js";
 import { mapDetection, mergeDetections } from "./detections.js";
 import { FaceDetector } from "./detector.js";
 import { withoutDuplicates } from "./duplicates.js";
-import { faceScores } from "./face_score.js";
+import { canBeFace, faceScores } from "./face_score.js";
 import { rotated, toGray } from "./gray_image.js";
 import { asRecord } from "./record.js";
 import { openModels } from "./runtime.js";
@@ -143,9 +143,11 @@ export class FacePredictor {
   async #faces(gray, matrices, detections, { minScore = this.settings.predictor.min_score }) {
     const { model: description, crop, predictor } = this.settings;
     const judges = description.has_face_score;
-    const known = judges || !detections
-      ? matrices.map((_, index) => index)
-      : matrices.map((_, index) => index).filter((k) => detections[k].score >= minScore);
+    const isPossible = (detection) =>
+      judges ? canBeFace(detection, minScore, predictor) : detection.score >= minScore;
+    const known = matrices
+      .map((_, index) => index)
+      .filter((k) => !detections || isPossible(detections[k]));
     if (!known.length) return [];
     const first = known.map((index) => matrices[index]);
     const least = judges ? minScore : 0;

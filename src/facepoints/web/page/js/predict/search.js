@@ -31,9 +31,12 @@ export async function search(network, gray, settings) {
   }
   const last = Math.max(longest, Math.min(rules.most_enlarged * longest, rules.enlarged_side));
   while (last > rules.more_pixels * before && before < rules.largest_side) {
-    const small = (smallIn(before, longest, rules) * longest) / before;
+    const enlarged = longest <= rules.more_pixels * before;
+    const limit = before < rules.late_side ? rules.small_face : rules.late_small_face;
+    const small = ((enlarged ? rules.enlarged_face : limit) * longest) / before;
     const callsForMore = (face) => isSure(face) && longer(face) < small;
     if (!faces.some(callsForMore)) {
+      if (enlarged) break;
       faces = await closer(network, gray, faces, small, longest / before, least, settings);
       if (!faces.some(callsForMore)) break;
     }
@@ -41,12 +44,6 @@ export async function search(network, gray, settings) {
     faces = joined(faces, await network.whole(gray, roundHalfEven(before), least), small, settings);
   }
   return faces.filter(({ score }) => score >= settings.min_score);
-}
-
-/** Pixels in a pass of a side; a smaller sure face calls for a pass with more. */
-function smallIn(side, longest, rules) {
-  if (side * rules.more_pixels >= longest) return rules.enlarged_face;
-  return side < rules.late_side ? rules.small_face : rules.late_small_face;
 }
 
 const longer = ({ box }) => Math.max(box[2], box[3]);
@@ -108,7 +105,7 @@ function meanOdds(one, other) {
 /** A square part of an image: center in image pixels, network pixels per image pixel. */
 function windowOf(detection, shrunk, rules) {
   const [x, y, width, height] = detection.box;
-  const most = Math.min(rules.most_enlarged, rules.most_zoom / shrunk);
+  const most = Math.min(1, rules.most_zoom / shrunk);
   const wanted = Math.max(rules.window_face / longer(detection), 1 / shrunk);
   return { x: x + width / 2, y: y + height / 2, zoom: Math.min(most, wanted) };
 }
