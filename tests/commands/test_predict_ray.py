@@ -31,7 +31,8 @@ from facepoints.commands import ray_pool
 from facepoints.commands.part_job import prepare
 from facepoints.commands.predict_parts import predict_parts
 from facepoints.commands.predict_ray import predict_ray
-from facepoints.commands.ray_pool import RayPool, connected
+from facepoints.commands.ray_connection import connected
+from facepoints.commands.ray_pool import RayPool
 from facepoints.errors import DataError, MissingExtraError, SettingsError
 from facepoints.results.parts import iter_parts
 from facepoints.video.writer import VideoWriter

@@ -20,7 +20,8 @@ from facepoints._util.words import count_noun
 from facepoints.commands.part_job import PartsJob, Prepared
 from facepoints.commands.predict_parts import PartReport, PartsReport, predict_part
 from facepoints.commands.ray_address import LOCAL
-from facepoints.commands.ray_pool import RayPool, connected
+from facepoints.commands.ray_connection import connected
+from facepoints.commands.ray_pool import RayPool
 from facepoints.errors import FacepointsError, WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.results.parts import MANIFEST, existing_parts, read_manifest
