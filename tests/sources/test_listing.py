@@ -15,6 +15,7 @@ from facepoints.errors import DataError, SettingsError
 from facepoints.sources import list_parts, lists, needs_parts, parquet_rows, read_part
 from facepoints.sources.braces import expand_braces
 from facepoints.sources.parts import unpack_names
+from facepoints.sources.suffixes import VIDEO_SUFFIXES
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import parquet  # noqa: E402
@@ -124,6 +125,17 @@ def test_videos_are_parts_of_their_own_if_they_are_asked_for(tmp_path: Path) -> 
     assert (part.kind, part.source, part.pictures) == ("video", str(tmp_path / "a.mp4"), None)
     with pytest.raises(SettingsError, match="is a video, which is not read as pictures"):
         read_part(part)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+@pytest.mark.parametrize("suffix", [*VIDEO_SUFFIXES, ".MP4"])
+def test_videos_of_a_list_are_parts_of_their_own(tmp_path: Path, suffix: str, end: str) -> None:
+    between = end or "\n"
+    path = write(tmp_path / "list.txt", f"a.jpg{between}b.jpeg{between}v{suffix}{end}")
+    parts = list_parts([str(path)], is_video=lambda path: False).parts
+    assert [part.kind for part in parts] == ["list", "video"]
+    assert parts[1].source == str(tmp_path / f"v{suffix}")
+    assert [part.kind for part in list_parts([str(path)]).parts] == ["list"]
 
 
 def test_inputs_that_name_a_file_twice_give_it_once_but_a_list_gives_it_twice(

@@ -54,7 +54,7 @@ def list_parts(
         raise SettingsError(f"a part holds one picture or more, got a part size of {part_size}")
     if not inputs:
         raise DataError("expected at least one image, folder, list or archive, got none")
-    builder = _Builder(part_size, column, set() if len(inputs) > 1 else None)
+    builder = _Builder(part_size, column, is_video is not None, set() if len(inputs) > 1 else None)
     finder = Finder(is_video)
     for given in map(str, inputs):
         builder.begin_input()
@@ -70,16 +70,19 @@ class _Builder:
 
     Args:
         part_size, column: see `list_parts`.
+        videos: whether there are videos among the files.
         seen: names that were added, so that none is added twice; None: no input names a file
             twice.
     """
 
-    def __init__(self, part_size: int, column: str | None, seen: set[str] | None) -> None:
+    def __init__(
+        self, part_size: int, column: str | None, videos: bool, seen: set[str] | None
+    ) -> None:
         self.parts: list[Part] = []
         self.digest = hashlib.blake2b(digest_size=16)
         self._size, self._column, self._seen = part_size, column, seen
         self._names: list[str] = []
-        self._same = column
+        self._same, self._videos = column, videos
         self._asked = 0
         self._note("part size", part_size, column or "")
 
@@ -146,12 +149,12 @@ class _Builder:
 
     def _add_list(self, name: str) -> None:
         before = len(self.parts)
-        items = lists.divide(name, self._size, self._column, self.digest)
+        items = lists.divide(name, self._size, self._column, self.digest, self._videos)
         for item, layout in with_layouts(items, lambda item: item if isinstance(item, str) else ""):
             if isinstance(item, Part):
                 self._add(item)
-            else:  # a list of archives
-                self._add_file(FoundFile(item, file_kind(item)), layout)
+            else:  # an archive, a table or a video
+                self._add_file(FoundFile(item, file_kind(item) or "video"), layout)
         if len(self.parts) == before:
             raise DataError(f"{name} names no image; expected one path or address on each line")
 

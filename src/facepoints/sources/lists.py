@@ -15,23 +15,28 @@ from facepoints.sources import stores
 from facepoints.sources.faults import StoreError
 from facepoints.sources.list_format import LONGEST, ListFormat, format_of, row_ends, text_of
 from facepoints.sources.parts import Part, Picture
-from facepoints.sources.suffixes import file_kind, is_url, is_web
+from facepoints.sources.suffixes import VIDEO_SUFFIXES, file_kind, has_video_suffix, is_url, is_web
 
 __all__ = ["changed", "divide", "named_in", "relative_to"]
 
 _BLOCK = 4 << 20  # bytes that are divided at once
 _ARCHIVES = (b".tar", b".tgz", b".tzst", b".tbz2", b".txz", b".parquet")
-_LAST = np.frombuffer(b"rztRZT2", np.uint8)  # last letters of these, and of .tar.gz
+_OTHERS = (_ARCHIVES, (*_ARCHIVES, *(suffix.encode() for suffix in VIDEO_SUFFIXES)))
+_LAST = np.frombuffer(b"rzt2", np.uint8) | 0x20  # last letters of archives, and of .tar.gz
+_LAST_OF_VIDEOS = np.frombuffer(b"ivm4s", np.uint8) | 0x20
 
 
-def divide(name: str, part_size: int, column: str | None, digest: Any) -> Iterator[Part | str]:
-    """The parts of a list, and the names of archives that it holds, in order.
+def divide(
+    name: str, part_size: int, column: str | None, digest: Any, videos: bool = False
+) -> Iterator[Part | str]:
+    """The parts of a list, and the names of archives and tables that it holds, in order.
 
     Args:
         name: path or address of the list.
         part_size: names of a part.
         column: name of the column of a table; None: the only one.
         digest: is updated with the content.
+        videos: whether names with the suffix of a video are given as well, as archives are.
 
     Raises:
         DataError: it cannot be read, or the column is not known.
@@ -40,7 +45,7 @@ def divide(name: str, part_size: int, column: str | None, digest: Any) -> Iterat
         form = format_of(file, name, column)
         file.seek(0)
         digest.update(file.read(form.start))
-        cutter = _Cutter(name, form, part_size, form.start)
+        cutter = _Cutter(name, form, part_size, videos, form.start)
         for rows, ends in _rows(file, name, bool(form.separator)):
             digest.update(rows)
             yield from cutter.cut(rows, ends)
@@ -73,7 +78,7 @@ class _Cutter:
     """Cuts rows into parts.
 
     Attributes:
-        name, form, part_size: of the list.
+        name, form, part_size, videos: see `divide`.
         start: where the next part begins, in bytes of the list.
         at: how far the list is read.
         count: names since `start`.
@@ -82,6 +87,7 @@ class _Cutter:
     name: str
     form: ListFormat
     part_size: int
+    videos: bool
     start: int
     count: int = 0
     at: int = -1
@@ -92,7 +98,7 @@ class _Cutter:
     def cut(self, rows: bytes, ends: NDArray[np.int64]) -> Iterator[Part | str]:
         """The parts that end in a block of rows, and the archives in it."""
         full = _full(rows, ends)
-        if _may_name_archives(rows, ends, bool(self.form.separator)):
+        if self._may_name_others(rows, ends):
             yield from self._one_by_one(rows, ends, full)
             return
         counts = self.count + np.cumsum(full)
@@ -108,7 +114,8 @@ class _Cutter:
         for end, named in zip(ends.tolist(), full.tolist(), strict=True):
             row, before = rows[before:end], end
             text = text_of(row, self.form)
-            if file_kind(text) in ("tar", "parquet"):
+            video = self.videos and has_video_suffix(text)
+            if video or file_kind(text) in ("tar", "parquet"):
                 yield from self.rest()
                 self.at += len(row)
                 self.start = self.at
@@ -119,6 +126,14 @@ class _Cutter:
             if self.count == self.part_size:
                 yield self._part(self.at, self.count)
                 self.count = 0
+
+    def _may_name_others(self, rows: bytes, ends: NDArray[np.int64]) -> bool:
+        """False if no row names anything but a picture."""
+        simple = not self.form.separator and b"?" not in rows  # no query follows a suffix
+        if simple and not _may_end_so(rows, ends, self.videos):
+            return False
+        lower = rows.lower()
+        return any(suffix in lower for suffix in _OTHERS[self.videos])
 
     def rest(self) -> Iterator[Part]:
         """The part of the names that wait."""
@@ -143,16 +158,17 @@ def _full(rows: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
     return ~((ended & (lengths == 1)) | (ended & (lengths == 2) & (before == ord("\r"))))
 
 
-def _may_name_archives(rows: bytes, ends: NDArray[np.int64], table: bool) -> bool:
-    """False if no row names an archive. The last letters of names tell that soonest."""
-    letters = np.frombuffer(rows, np.uint8)
-    if not table and b"?" not in rows:  # of an address, a query may follow the suffix
-        last = letters[np.maximum(ends - 2, 0)]
-        last = np.where(last == ord("\r"), letters[np.maximum(ends - 3, 0)], last)
-        if not (np.isin(last, _LAST) | (letters[ends - 1] != ord("\n"))).any():
-            return False
-    lower = rows.lower()
-    return any(suffix in lower for suffix in _ARCHIVES)
+def _may_end_so(rows: bytes, ends: NDArray[np.int64], videos: bool) -> bool:
+    """False if no row ends like the name of an archive, as its last letters tell soonest."""
+    letters = np.frombuffer(rows, np.uint8) | 0x20  # in lower case
+    last = ends - 2
+    last = np.maximum(last - (letters[last] == ord("\r") | 0x20), 0)
+    at_end = letters[last]
+    possible = np.isin(at_end, _LAST) | (letters[ends - 1] != ord("\n") | 0x20)
+    if videos:
+        before = (letters[np.maximum(last - back, 0)] == ord("m") for back in (2, 3))  # .mpg, .mpeg
+        possible |= np.isin(at_end, _LAST_OF_VIDEOS) | np.any(list(before), axis=0)
+    return bool(possible.any())
 
 
 def named_in(part: Part) -> Iterator[Picture]:

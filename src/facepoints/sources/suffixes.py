@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from facepoints.imaging.input_paths import IMAGE_SUFFIXES
 
 __all__ = [
+    "VIDEO_SUFFIXES",
     "FileKind",
     "file_kind",
     "has_braces",
+    "has_video_suffix",
     "is_stream",
     "is_url",
     "is_web",
@@ -29,6 +31,12 @@ _KINDS: dict[FileKind, tuple[str, ...]] = {
     "list": (".txt", ".csv", ".tsv"),
     "picture": tuple(IMAGE_SUFFIXES),
 }
+
+VIDEO_SUFFIXES = (
+    *(".avi", ".m4v", ".mkv", ".mov", ".mp4"),
+    *(".mpeg", ".mpg", ".ts", ".webm", ".wmv"),
+)
+"""Suffixes by which videos are known where opening each file would take too long."""
 
 _STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh", "rist")
 """Schemes of live video, which no store has."""
@@ -65,6 +73,11 @@ def file_kind(name: str) -> FileKind:
         if lower.endswith(ends):
             return kind
     return ""
+
+
+def has_video_suffix(name: str) -> bool:
+    """True for a name that ends like that of a video."""
+    return url_path(name).lower().endswith(VIDEO_SUFFIXES)
 
 
 def has_braces(name: str) -> bool:
