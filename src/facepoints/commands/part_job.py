@@ -25,6 +25,7 @@ from facepoints.results.parts import (
     Manifest,
     existing_parts,
     is_part_name,
+    manifest_checksum,
     part_name,
     read_manifest,
     write_manifest,
@@ -88,6 +89,7 @@ class PartsJob:
         parts: number of parts.
         landmarks: points of all faces.
         run: `Manifest.run` of the folder.
+        checksum: of the manifest's file when the job was prepared.
         metadata: entries for the metadata of each part.
         config: how faces of videos are tracked.
     """
@@ -97,6 +99,7 @@ class PartsJob:
     parts: int
     landmarks: LandmarkSet
     run: str
+    checksum: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     config: TrackerConfig | None = None
 
@@ -108,8 +111,14 @@ class PartsJob:
         """Whether a part is there. Raises StoreError or DataError."""
         return stores.exists(self.path(number))
 
-    def check(self) -> None:
-        """Raises WriteError if another run has taken the folder since it was prepared."""
+    def check(self, *, whole: bool = False) -> None:
+        """Raises WriteError if another run has taken the folder since it was prepared.
+
+        Args:
+            whole: read all of the manifest, although its bytes are those of before.
+        """
+        if not whole and manifest_checksum(self.folder) == self.checksum:
+            return
         manifest = read_manifest(self.folder)
         if manifest is None or manifest.run != self.run:
             raise WriteError(
@@ -197,7 +206,9 @@ def prepare(
         check_output_folder(Path(folder))
     _settle(folder, manifest, shard, overwrite)
     metadata = model_metadata(predictor)
-    job = PartsJob(folder, format, len(listing.parts), points, manifest.run, metadata, config)
+    checksum, count = manifest_checksum(folder), len(listing.parts)
+    job = PartsJob(folder, format, count, points, manifest.run, checksum, metadata, config)
+    job.check(whole=True)  # another run may have begun at the same time
     done = existing_parts(folder, manifest)
     mine = [part for part in listing.parts if shard.has(part.number)]
     missing = [part for part in mine if part.number not in done]

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ __all__ = [
     "is_part_name",
     "iter_parts",
     "iter_records",
+    "manifest_checksum",
     "part_name",
     "read_manifest",
     "write_manifest",
@@ -102,7 +103,8 @@ class Manifest:
     @property
     def run(self) -> str:
         """Digest of all that the parts depend on: the same for every shard."""
-        compared = {name: value for name, value in asdict(self).items() if name not in _INFORMS}
+        compared = {name: value for name, value in vars(self).items() if name not in _INFORMS}
+        compared["pictures"] = _run_lengths(self.pictures)
         text = json.dumps(compared, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -196,6 +198,14 @@ def read_manifest(folder: str) -> Manifest | None:
             f"{path} is not a manifest of facepoints ({error!r:.80}); expected one that facepoints "
             f"predict wrote"
         ) from error
+
+
+def manifest_checksum(folder: str) -> str:
+    """Checksum of the manifest's file; empty if there is none. Raises DataError or StoreError."""
+    try:
+        return hashlib.sha256(stores.read_bytes(stores.join(folder, MANIFEST))).hexdigest()
+    except MissingFile:
+        return ""
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
