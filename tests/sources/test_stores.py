@@ -12,6 +12,7 @@ from source_files import jpeg, names, pictures, tar_bytes
 from facepoints.errors import WriteError
 from facepoints.sources import (
     AccessRefused,
+    CredentialsError,
     MissingFile,
     StoreError,
     faults,
@@ -81,7 +82,9 @@ def test_a_part_that_is_refused_as_a_whole_is_no_part_of_errors() -> None:
     ):
         pictures("flaky://b")
     FlakyStore.faults["/b/a.jpg"] = [HttpError(401)]
-    with pytest.raises(StoreError, match=r"was refused \(status 401\); check the credentials"):
+    with pytest.raises(
+        CredentialsError, match=r"was refused \(status 401\); check the credentials"
+    ):
         pictures("flaky://b")
 
 

@@ -7,7 +7,7 @@ any address that fsspec opens.
 
 from __future__ import annotations
 
-from facepoints.sources.faults import AccessRefused, MissingFile, StoreError
+from facepoints.sources.faults import AccessRefused, CredentialsError, MissingFile, StoreError
 from facepoints.sources.listing import list_parts
 from facepoints.sources.parts import Listing, Part, Picture
 from facepoints.sources.reading import read_part
@@ -15,6 +15,7 @@ from facepoints.sources.suffixes import needs_parts
 
 __all__ = [
     "AccessRefused",
+    "CredentialsError",
     "Listing",
     "MissingFile",
     "Part",

@@ -13,7 +13,15 @@ from facepoints._util.words import count_noun
 from facepoints.errors import DataError, FacepointsError, WriteError
 from facepoints.sources.suffixes import is_url, is_web
 
-__all__ = ["RETRIES", "AccessRefused", "MissingFile", "Retries", "StoreError", "fault_kind"]
+__all__ = [
+    "RETRIES",
+    "AccessRefused",
+    "CredentialsError",
+    "MissingFile",
+    "Retries",
+    "StoreError",
+    "fault_kind",
+]
 __all__ += ["fault_of", "is_past_end", "reason_of", "retried", "write_fault_of"]
 
 Result = TypeVar("Result")
@@ -31,6 +39,10 @@ class StoreError(DataError):
 
 class AccessRefused(StoreError):
     """A store that refuses access to one file or folder."""
+
+
+class CredentialsError(StoreError):
+    """A store that refuses the credentials, or lacks them. It will refuse all other files too."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +178,7 @@ def fault_of(error: BaseException, name: str, tries: int = 1) -> DataError:
     if kind == "temporary":
         return StoreError(f"could not read {name} {_after(tries, reason)}")
     if kind == "credentials":
-        return StoreError(f"{_refused(name, reason)}; check the credentials")
+        return CredentialsError(f"{_refused(name, reason)}; check the credentials")
     if kind == "refused":
         return AccessRefused(f"{_refused(name, reason)}; check that you may read it")
     return DataError(f"could not read {name}: {reason}")
