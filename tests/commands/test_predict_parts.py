@@ -32,7 +32,7 @@ from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.results.formats import read_faces
 from facepoints.results.parts import MANIFEST, Manifest, read_manifest
-from facepoints.sources import StoreError, read_part
+from facepoints.sources import CredentialsError, StoreError, read_part
 from facepoints.tracking.config import TrackerConfig
 from facepoints.video.source import find_inputs
 
@@ -394,6 +394,23 @@ def test_a_part_that_cannot_be_read_now_is_left_out_and_the_others_are_done(
     assert "part-00002.parquet" not in contents(tmp_path / "out")
     monkeypatch.undo()
     assert fill(photos, tmp_path / "out").images == 2
+
+
+def test_refused_credentials_end_the_run_and_what_is_done_stays(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expired(part: Any) -> Any:
+        if part.number == 2:
+            raise CredentialsError("access was refused (the token has expired)")
+        return read_part(part)
+
+    monkeypatch.setattr("facepoints.commands.predict_parts.read_part", expired)
+    out = tmp_path / "out"
+    text = rf"the token has expired\); 2 of 6 parts are done and stay in {out}"
+    with pytest.raises(CredentialsError, match=text):
+        fill(photos, out)
+    monkeypatch.undo()
+    assert fill(photos, out).done == 4
 
 
 # Stores and videos

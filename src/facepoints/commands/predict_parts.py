@@ -21,7 +21,7 @@ from facepoints.inference.predictor import Predictor
 from facepoints.results.formats import write_records
 from facepoints.results.records import Record, error_record, record, result_record
 from facepoints.runtime.repeatable import repeatable
-from facepoints.sources import Part, StoreError, read_part, stores
+from facepoints.sources import CredentialsError, Part, StoreError, read_part, stores
 from facepoints.tracking.tracker import track_video
 from facepoints.video.source import open_video
 
@@ -191,6 +191,7 @@ def predict_parts(
 
     Raises:
         WriteError: a part cannot be written; those that are done stay.
+        CredentialsError: a store refuses the credentials; the parts that are done stay.
         Stopped: interrupted by Ctrl-C or SIGTERM. The part that was being computed is begun again
             by the next run; those that are done stay.
     """
@@ -210,6 +211,8 @@ def predict_parts(
                     report.add(predict_part(predictor, part, prepared.job, show))
                 else:
                     report.done += 1
+            except CredentialsError as error:  # all other parts would be refused too
+                raise CredentialsError(f"{error}; {report.so_far()}") from error
             except StoreError as error:
                 report.fail(part.number, error)
                 print_line(console, f"part {part.number} could not be read: {error}")

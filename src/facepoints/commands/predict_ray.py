@@ -25,7 +25,7 @@ from facepoints.commands.ray_pool import RayPool
 from facepoints.errors import FacepointsError, WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.results.parts import MANIFEST, existing_parts, read_manifest
-from facepoints.sources import Part, StoreError, stores
+from facepoints.sources import CredentialsError, Part, StoreError, stores
 from facepoints.sources.parts import unpack_names
 
 __all__ = ["predict_ray"]
@@ -109,6 +109,7 @@ def predict_ray(
                 gpu=gpu,
                 stopped=lambda: stop.asked,
                 say=lambda text: print_line(console, text),
+                name=_name,
             )
             _compute(pool, prepared, report, console)
             if stop.asked and report.all_done < prepared.chosen:
@@ -125,6 +126,8 @@ def _compute(
     with PartProgress(console, prepared.chosen) as bar:
         bar.at(report.all_done, 0, 0)
         for part, result in pool.run(prepared.missing):
+            if isinstance(result, CredentialsError):  # all other parts would be refused too
+                raise CredentialsError(f"{result}; {report.so_far()}")
             if isinstance(result, StoreError):
                 report.fail(part.number, result)
                 print_line(console, f"part {part.number} could not be read: {result}")
@@ -135,6 +138,10 @@ def _compute(
             else:
                 report.add(result)
             bar.at(report.all_done, report.images, report.faces)
+
+
+def _name(part: Part) -> str:
+    return f"part {part.number}" + (f" ({part.source})" if part.source else "")
 
 
 def _check_there(prepared: Prepared, report: PartsReport) -> None:
