@@ -180,7 +180,7 @@ class Stray(DiscModel):
 
 
 def test_visibility_is_carried_through_refinement() -> None:
-    images, visible = [noise()], (1.0, 0.75, 0.25, 0.0)
+    images, visible = [noise()], (1.0, 0.75, 0.6, 0.0)
     model = Stray(visible=visible, refinement_passes=2)
     crops = [initial_crop(model, 0, DETECTION)] * 2
     _, output = predict_refined(model, images, crops, 0.0, always=True)
@@ -189,6 +189,29 @@ def test_visibility_is_carried_through_refinement() -> None:
     assert len(model.calls) == 3
     _, rest = predict_refined(Stray(), images, crops, 0.0)
     assert rest.visible is None
+
+
+class Halfway(DiscModel):
+    """Predicts points that ask for a crop further to the right, half as far each time."""
+
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
+        output = super().__call__(crops)
+        points = np.tile(self.canonical_points, (len(crops), 1, 1))
+        points[..., 0] += 8 / 2 ** (len(self.calls) - 1)
+        return output._replace(points=points)
+
+
+def test_a_turned_head_is_refined_until_its_crop_stays_in_place() -> None:
+    def calls(visible: tuple[float, ...] | None, passes: int = 1) -> int:
+        model = Halfway(visible=visible, refinement_passes=passes)
+        predict_refined(model, [noise()], [initial_crop(model, 0, DETECTION)], 0.0)
+        return len(model.calls)
+
+    # The crop is off by 8, 4, 2, 1, 0.5 and 0.25 pixels; 0.35 is the tolerance.
+    assert calls((1.0, 1.0, 0.3, 0.2)) == 6
+    assert calls((1.0, 1.0, 0.8, 0.2)) == 2, "one hidden point of four: something covers it"
+    assert calls(None) == 2
+    assert calls((1.0, 1.0, 0.3, 0.2), passes=0) == 1
 
 
 class Scored(DiscModel):

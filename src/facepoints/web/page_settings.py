@@ -105,9 +105,10 @@ def _predictor(model: ModelMetadata) -> dict[str, Any]:
 
 
 def _crop(model: ModelMetadata) -> dict[str, Any]:
-    """When a crop is refined (`CropConfig`), and the steps that crops are rounded to."""
+    """When a crop is refined (`CropConfig`), the visibility below which a landmark is hidden, and
+    the steps that crops are rounded to."""
     steps = {"first_steps": asdict(FIRST_STEPS), "refined_steps": asdict(REFINED_STEPS)}
-    return {**asdict(CROP_CONFIG), **steps}
+    return {**asdict(CROP_CONFIG), "hidden": HIDDEN, **steps}
 
 
 SECTIONS: dict[str, Section] = {

@@ -92,24 +92,38 @@ export async function predictRefined(model, gray, matrices, minScore, config) {
     .map((output, index) => ({ index, output, matrix: first[index] }))
     .filter(({ output }) => output.score >= minScore * config.retry_score);
   let pending = faces;
-  for (let pass = 0; pass < description.refinement_passes; pass += 1) {
+  const passes = description.refinement_passes;
+  const most = passes ? Math.max(passes, config.turned_passes) : 0;
+  for (let done = 0; done < most; done += 1) {
     const closer = new Map(
       pending.map((face) => {
         const crop = recrop(description, face, config);
         return [face, rounded(crop, description.size, config.refined_steps)];
       }),
     );
-    pending = pending.filter(
-      (face) =>
-        face.output.score < config.sure_score ||
-        !isNear(face.matrix, closer.get(face), description.size[1], config),
-    );
+    pending = pending.filter((face) => wantsPass(description, face, closer.get(face), done, config));
     if (!pending.length) break;
     for (const face of pending) face.matrix = closer.get(face);
     const again = await model.predict(gray, pending.map(({ matrix }) => matrix));
     pending.forEach((face, k) => (face.output = again[k]));
   }
   return faces;
+}
+
+/** True if a face is to be predicted in the crop `closer`, too, after `done` refinements. */
+function wantsPass(description, { matrix, output }, closer, done, config) {
+  const turned = isTurned(output, config);
+  if (done >= (turned ? config.turned_passes : description.refinement_passes)) return false;
+  if (!turned && output.score < config.sure_score) return true;
+  const factor = turned ? config.turned_tolerance : 1;
+  return !isNear(matrix, closer, description.size[1], config, factor);
+}
+
+/** True if the model takes so many landmarks for hidden that the head must be turned. */
+function isTurned({ visible }, config) {
+  if (!visible) return false;
+  const hidden = visible.filter((value) => value < config.hidden).length;
+  return hidden / visible.length >= config.turned_share;
 }
 
 /** The crop in which landmarks come closest to the model's canonical points. A model that knows
@@ -144,8 +158,9 @@ function rounded(matrix, [height, width], steps) {
   return [cos, -sin, right - cos * x + sin * y, sin, cos, down - sin * x - cos * y];
 }
 
-/** True if two crops of `side` pixels, both similarities, agree within the tolerances. */
-function isNear([a, , x, b, , y], [c, , u, d, , v], side, config) {
+/** True if two crops of `side` pixels, both similarities, agree within the tolerances times a
+ * factor. */
+function isNear([a, , x, b, , y], [c, , u, d, , v], side, config, factor) {
   const size = a * a + b * b;
   // the second over the first, as complex numbers
   const [cos, sin] = [(c * a + d * b) / size, (d * a - c * b) / size];
@@ -153,8 +168,8 @@ function isNear([a, , x, b, , y], [c, , u, d, , v], side, config) {
   const right = cos * (middle - x) - sin * (middle - y) + u - middle;
   const down = sin * (middle - x) + cos * (middle - y) + v - middle;
   return (
-    Math.abs(degrees(Math.atan2(sin, cos))) <= config.rotation_tolerance &&
-    Math.abs(Math.log(Math.hypot(sin, cos))) <= config.scale_tolerance &&
-    Math.max(Math.abs(right), Math.abs(down)) <= config.shift_tolerance * side
+    Math.abs(degrees(Math.atan2(sin, cos))) <= config.rotation_tolerance * factor &&
+    Math.abs(Math.log(Math.hypot(sin, cos))) <= config.scale_tolerance * factor &&
+    Math.max(Math.abs(right), Math.abs(down)) <= config.shift_tolerance * factor * side
   );
 }
