@@ -89,6 +89,10 @@ def test_shards_and_merge_give_what_one_process_gives(
     assert [r.faces for r in read_faces(tmp_path / "all.parquet")] == [r.faces for r in joined]
     with (tmp_path / "all.csv").open(newline="") as file:
         assert [Path(row["file"]).name for row in csv.DictReader(file)] == [*NAMES[:2], *NAMES[3:]]
+    run("predict", album, "--out", tmp_path / "plain.csv")
+    heads = [(tmp_path / f"{name}.csv").read_text().splitlines()[0] for name in ("all", "plain")]
+    assert heads[0] == heads[1]
+    assert "_visible" in heads[0]
     metadata = parquet.read_schema(tmp_path / "all.parquet").metadata
     assert json.loads(metadata[b"facepoints.model"])["file"] == "points.onnx"
     assert b"facepoints.part" not in metadata

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facepoints._util.progress import Stopped
+from facepoints.commands.merge import merge
 from facepoints.commands.part_job import Shard, prepare
 from facepoints.commands.predict_parts import PartsReport, predict_parts
 from facepoints.commands.predict_video import predict_videos
@@ -474,6 +475,9 @@ def test_a_video_is_a_part_with_whole_tracks(tmp_path: Path) -> None:
     assert [r.frame for r in results if not r.error] == [*range(9), *range(9)]
     assert {face.track_id for r in results for face in r.faces} == {0}
     assert "c.mp4" in results[-1].error
+    merge(str(tmp_path / "out"), tmp_path / "all.csv")
+    predict_videos(model, find_inputs([str(folder)]).videos, out=tmp_path / "plain.csv")
+    assert (tmp_path / "all.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
     with pytest.raises(WriteError, match=r"tracking is .* there and .* here"):
         fill(
             folder,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facepoints._util.files import atomic_file
+from facepoints.results.csv_table import write_csv
 from facepoints.results.formats import write_records
 from facepoints.results.from_records import result_from_record
 from facepoints.results.parquet import MODEL, open_parquet, open_parquet_writer, parquet_schema
@@ -55,7 +56,21 @@ def join_parts(
                         record = result_record(result, landmarks)
                     yield record
 
+    if format == "csv":  # all faces are of one model; other programs' tables need more passes
+        visible, time = _has_visible(folder, manifest), "video" in manifest.kinds
+        write_csv(records, landmarks, out, visible=visible, time=time)
+        return
     write_records(format, records, landmarks, out, metadata)
+
+
+def _has_visible(folder: str, manifest: Manifest) -> bool:
+    """Whether the model predicts visibility, by the first face."""
+    for number in range(manifest.parts):
+        with stores.local_copy(stores.join(folder, manifest.name(number))) as path:
+            for record in iter_records(path, manifest.format):
+                for face in record.get("faces", ()):
+                    return "visible" in face
+    return False
 
 
 def _join_tables(

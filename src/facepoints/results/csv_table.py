@@ -55,7 +55,14 @@ def table_rows(record: Record, visible: bool = False, time: bool = False) -> Ite
         yield row
 
 
-def write_csv(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
+def write_csv(
+    records: RecordSource,
+    landmarks: LandmarkSet,
+    out: Path,
+    *,
+    visible: bool | None = None,
+    time: bool | None = None,
+) -> None:
     """Write a row per face. Images without a face, and files that could not be read, have none.
 
     There are columns for visibility if it is known for any face. They are blank for the others.
@@ -63,10 +70,18 @@ def write_csv(records: RecordSource, landmarks: LandmarkSet, out: Path) -> None:
     would take for a formula get an apostrophe in front (`text_files.harmless_cell`), which
     `read_csv` removes.
 
+    Args:
+        records: the images and frames.
+        landmarks: points of every face.
+        out: the file.
+        visible, time: whether there are these columns; None: the records are read once more to
+            find out.
+
     Raises:
         WriteError: `out` cannot be written.
     """
-    visible, time = has_visible(records()), has_time(records())
+    visible = has_visible(records()) if visible is None else visible
+    time = has_time(records()) if time is None else time
     with atomic_file(out) as temporary, open_text(temporary) as file:
         write_row(file, table_columns(landmarks, visible, time))
         for record in records():
