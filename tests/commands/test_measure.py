@@ -272,7 +272,9 @@ def test_tables_of_points_are_not_taken_for_images(
 ) -> None:
     table, out = tmp_path / "faces.csv", tmp_path / "out.csv"
     table.write_text("file,frame\n")
-    assert "only .jsonl and folders of parts can be measured" in fails(["measure", table, "--out", out], capsys)
+    assert "only .jsonl and folders of parts can be measured" in fails(
+        ["measure", table, "--out", out], capsys
+    )
     assert not out.exists()
 
 
