@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,15 @@ def test_a_store_as_source_and_destination(
             assert store.cat_file(f"ray/out/{part}") == store.cat_file(f"ray/alone/{part}")
 
 
+def test_a_node_that_does_not_see_the_folder_is_refused(
+    cluster: Any, source: Path, model: FaceModel, tmp_path: Path
+) -> None:
+    prepared = prepare(model, [str(source)], str(tmp_path / "out"), part_size=PART_SIZE)
+    elsewhere = replace(prepared, job=replace(prepared.job, folder=str(tmp_path / "none")))
+    with pytest.raises(SettingsError, match=r"it sees no .*none.manifest\.json; use an address"):
+        predict_ray(model, elsewhere, cluster.address)
+
+
 @pytest.fixture
 def ray(cluster: Any) -> Iterator[Any]:
     with connected(cluster.address, cores=1) as connection:
@@ -220,6 +230,15 @@ def test_nodes_that_cannot_do_the_work_are_refused(
     wrong = f"it has facepoints {version}, and this command is of 0.0.1; install one version"
     with pytest.raises(SettingsError, match=wrong):
         list(RayPool[int, int](ray, Failing()).run([0]))
+
+
+def test_a_head_that_is_gone_is_one_line(ray: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = RayPool[int, int](ray, Failing(), workers=1).run([0, 2])
+    assert next(results) == (0, 0)
+    monkeypatch.setattr(ray_pool, "head_answers", lambda ray: False)
+    monkeypatch.setattr(ray_pool, "_RESOURCES", 0.01)
+    with pytest.raises(SettingsError, match="the head of the Ray cluster does not answer"):
+        next(results)
 
 
 @pytest.mark.parametrize(

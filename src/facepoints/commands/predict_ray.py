@@ -22,7 +22,7 @@ from facepoints.commands.predict_parts import PartReport, PartsReport, predict_p
 from facepoints.commands.ray_address import LOCAL
 from facepoints.commands.ray_connection import connected
 from facepoints.commands.ray_pool import RayPool
-from facepoints.errors import FacepointsError, WriteError
+from facepoints.errors import FacepointsError, SettingsError, WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.results.parts import MANIFEST, existing_parts, read_manifest
 from facepoints.sources import CredentialsError, Part, StoreError, stores
@@ -90,8 +90,10 @@ def predict_ray(
 
     Raises:
         MissingExtraError: Ray is not installed.
-        SettingsError: there is no such cluster; its nodes have another version of facepoints, do
-            not see the source or the folder; or a part ends every worker that it is given to.
+        SettingsError: there is no such cluster, or it is gone; its nodes have another version of
+            facepoints, do not see the source or the folder; or a part ends every worker that it is
+            given to.
+        CredentialsError: a store refuses the credentials; parts that are done stay.
         WriteError: a part cannot be written; those that are done stay.
         Stopped: interrupted by Ctrl-C or SIGTERM; parts that are done stay.
     """
@@ -125,19 +127,27 @@ def _compute(
     """Compute the missing parts, and count them."""
     with PartProgress(console, prepared.chosen) as bar:
         bar.at(report.all_done, 0, 0)
-        for part, result in pool.run(prepared.missing):
-            if isinstance(result, CredentialsError):  # all other parts would be refused too
-                raise CredentialsError(f"{result}; {report.so_far()}")
-            if isinstance(result, StoreError):
-                report.fail(part.number, result)
-                print_line(console, f"part {part.number} could not be read: {result}")
-            elif isinstance(result, WriteError):
-                raise WriteError(f"{result}; {report.so_far()}")
-            elif isinstance(result, FacepointsError):
-                raise result
-            else:
-                report.add(result)
-            bar.at(report.all_done, report.images, report.faces)
+        try:
+            for part, result in pool.run(prepared.missing):
+                _count(part, result, report, console)
+                bar.at(report.all_done, report.images, report.faces)
+        except (SettingsError, WriteError, CredentialsError) as error:
+            if not report.all_done:
+                raise
+            raise type(error)(f"{error}; {report.so_far()}") from error
+
+
+def _count(
+    part: Part, result: PartReport | FacepointsError, report: PartsReport, console: Console
+) -> None:
+    """Count a part. Raises the error that ends the run."""
+    if isinstance(result, StoreError) and not isinstance(result, CredentialsError):
+        report.fail(part.number, result)
+        print_line(console, f"part {part.number} could not be read: {result}")
+    elif isinstance(result, FacepointsError):
+        raise result
+    else:
+        report.add(result)
 
 
 def _name(part: Part) -> str:

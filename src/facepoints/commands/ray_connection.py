@@ -14,7 +14,7 @@ from typing import Any
 from facepoints.commands.ray_address import LOCAL, check_answers
 from facepoints.errors import MissingExtraError, SettingsError
 
-__all__ = ["connected", "first_sentence"]
+__all__ = ["connected", "first_sentence", "head_answers"]
 
 _OBJECT_STORE = 80_000_000  # bytes, near Ray's minimum: it holds the models only
 
@@ -84,6 +84,18 @@ def _start(ray: Any, options: dict[str, Any]) -> None:
         with suppress(ValueError):  # not in the main thread, where Ray sets none either
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+
+
+def head_answers(ray: Any) -> bool:
+    """Whether the head of the cluster can be reached. Without it, many calls of Ray wait for a
+    minute and then end the process without a word."""
+    try:
+        check_answers(ray.get_runtime_context().gcs_address)
+    except OSError:
+        return False
+    except Exception:  # connected from outside, as a client
+        return True
+    return True
 
 
 def _connection_fault(error: BaseException) -> str:

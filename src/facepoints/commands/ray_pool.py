@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from facepoints import _version
-from facepoints.commands.ray_connection import first_sentence
+from facepoints.commands.ray_connection import first_sentence, head_answers
 from facepoints.commands.ray_worker import pickled, worker_class
 from facepoints.errors import FacepointsError, SettingsError
 
@@ -23,6 +23,7 @@ __all__ = ["RayPool"]
 
 _POLL = 0.2  # seconds between two looks at what was asked of this process
 _RESOURCES = 2.0  # seconds between two looks at the size of the cluster
+_SILENT = 4  # looks in a row at which the head does not answer
 _SLOW = 30.0  # seconds without a worker after which that is said
 _TRIES = 4  # workers that a task may outlive
 _FAILED_STARTS = 4  # workers in a row that may die before they have started
@@ -63,6 +64,7 @@ class RayPool(Generic[Item, Result]):
         gpu: each worker gets a GPU besides its processor.
         stopped: asked several times per second; True ends the work.
         say: called with a line of text when a worker was lost, or none starts.
+        name: what an item is called in errors.
     """
 
     def __init__(
@@ -74,15 +76,16 @@ class RayPool(Generic[Item, Result]):
         gpu: bool = False,
         stopped: Callable[[], bool] = lambda: False,
         say: Callable[[str], None] = lambda text: None,
+        name: Callable[[Item], str] = str,
     ) -> None:
         self._ray, self._wanted, self._gpu = ray, workers, gpu
-        self._stopped, self._say = stopped, say
+        self._stopped, self._say, self._name = stopped, say, name
         self._task = ray.put(pickled(task))
         self._class = ray.remote(num_cpus=1, num_gpus=int(gpu), max_restarts=0)(worker_class())
         self._calls: dict[Any, _Call[Item]] = {}
         self._idle: list[_Worker] = []
         self._losses: Counter[Item] = Counter()
-        self._failed_starts = 0
+        self._failed_starts = self._silent = 0
         self._started = False
         self._size, self._looked = 0, -_RESOURCES
 
@@ -119,10 +122,23 @@ class RayPool(Generic[Item, Result]):
     def _need(self) -> str:
         return "a processor and a GPU" if self._gpu else "a processor"
 
+    def _check_head(self) -> None:
+        """Raises SettingsError if the head of the cluster has not answered for a while."""
+        self._silent = 0 if head_answers(self._ray) else self._silent + 1
+        while 0 < self._silent < _SILENT:
+            time.sleep(_RESOURCES)
+            self._silent = 0 if head_answers(self._ray) else self._silent + 1
+        if self._silent:
+            raise SettingsError(
+                "the head of the Ray cluster does not answer any more; start it again, and run the "
+                "same command"
+            )
+
     def _resize(self, open_items: int) -> None:
         """Start workers, up to the number wanted. Drop those that wait for a place in vain."""
         if time.monotonic() - self._looked >= _RESOURCES:
             self._looked = time.monotonic()
+            self._check_head()
             have = self._ray.cluster_resources()
             free = have.get("GPU" if self._gpu else "CPU", 0)
             self._size = self._wanted or max(int(free), 1)
@@ -174,6 +190,7 @@ class RayPool(Generic[Item, Result]):
 
     def _lost(self, call: _Call[Item], error: Exception, todo: deque[Item]) -> None:
         """Put the item of a dead worker back, unless it has ended too many workers."""
+        self._check_head()
         self._kill(call.worker)
         short = "running low on memory" in str(error)
         reason = "memory was short" if short else first_sentence(error)
@@ -187,7 +204,8 @@ class RayPool(Generic[Item, Result]):
         self._say(f"lost the worker on {where}; another one does its work")
         if self._losses[call.item] >= _TRIES:
             raise SettingsError(
-                f"{call.item} was given to {_TRIES} workers, and all died; the last one: {reason}"
+                f"{self._name(call.item)} was given to {_TRIES} workers, and all died; the last "
+                f"one: {reason}"
             )
         todo.appendleft(call.item)
 
@@ -196,7 +214,9 @@ class RayPool(Generic[Item, Result]):
             self._ray.kill(worker.actor)
 
     def _end(self) -> None:
-        """End all workers."""
+        """End all workers, unless nobody can be told."""
+        if self._silent:
+            return
         for worker in [*self._idle, *(call.worker for call in self._calls.values())]:
             self._kill(worker)
         self._idle.clear()
