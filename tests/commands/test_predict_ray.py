@@ -41,6 +41,8 @@ from facepoints.video.writer import VideoWriter
 pytest.importorskip("ray", reason="needs facepoints[cluster]")
 pytest.importorskip("av", reason="needs facepoints[video]")
 
+pytestmark = pytest.mark.slow
+
 PHOTO = data.astronaut()
 PICTURES, FRAMES = 40, 10
 PART_SIZE = 5
