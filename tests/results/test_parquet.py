@@ -154,7 +154,8 @@ def test_the_metadata_names_the_model_and_the_same_rows_give_the_same_bytes(tmp_
     metadata = parquet.read_schema(tmp_path / "one.parquet").metadata
     model = json.loads(metadata[b"facepoints.model"])
     assert model["file"] == "points.onnx"
-    assert model["checksum"] == load().model.checksum
+    assert len(model["checksum"]) == 64
+    assert model["checksum"] == getattr(load().model, "checksum", "")
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
     write_faces(album(IBUG_68), tmp_path / "python.parquet")  # it does not know the model
     assert b"facepoints.model" not in parquet.read_schema(tmp_path / "python.parquet").metadata

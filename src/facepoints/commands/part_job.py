@@ -32,6 +32,7 @@ from facepoints.results.parts import (
 )
 from facepoints.results.records import landmarks_to_json
 from facepoints.sources import Listing, Part, list_parts, stores
+from facepoints.sources.suffixes import has_video_suffix
 from facepoints.tracking.config import TrackerConfig
 from facepoints.video.probe import is_video
 
@@ -40,7 +41,6 @@ __all__ = ["PART_SIZE", "PartsJob", "Prepared", "Shard", "prepare", "unshared"]
 PART_SIZE = 1000
 """Pictures of a part: a minute of work of two processors, some MB as Parquet."""
 
-_VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
 _SHARD = re.compile(r"(\d{1,9})/(\d{1,9})")
 
 
@@ -231,7 +231,7 @@ def unshared(
 
 def _is_video(name: str) -> bool:
     """Whether a file is a video: by content, or on a store by its suffix."""
-    return name.lower().endswith(_VIDEOS) if stores.is_url(name) else is_video(name)
+    return has_video_suffix(name) if stores.is_url(name) else is_video(name)
 
 
 def _manifest(
