@@ -34,7 +34,7 @@ from facepoints.training.steps import EagerStep, GraphStep
 from facepoints.training.train_state import TrainState, write_checkpoint
 from facepoints.training.validation import measure_mirror_bias, validation_rmse
 
-__all__ = ["MemberTrainer"]
+__all__ = ["MemberTrainer", "learning_rate_factor"]
 
 CHECKPOINT_SECONDS = 20.0
 """Time between checkpoints."""
@@ -135,7 +135,9 @@ class MemberTrainer:
             seed = seed_of(settings.seed, self.number, state.step, ctx.rank)
             torch.manual_seed(seed)  # dropout
             batch = self.batches.draw(epoch, step, seed, state.model.mirror_bias)
-            state.set_learning_rate(settings.max_learning_rate * _schedule(done, settings.schedule))
+            state.set_learning_rate(
+                settings.max_learning_rate * learning_rate_factor(done, settings.schedule)
+            )
             if not state.model.training:
                 state.model.train()
             take_step(batch)
@@ -260,7 +262,7 @@ def _build_model(
     return model
 
 
-def _schedule(done: float, kind: str) -> float:
+def learning_rate_factor(done: float, kind: str) -> float:
     """Learning rate as a fraction of its maximum: a linear rise over the first tenth, then a
     half cosine to zero (one cycle: Smith & Topin 2018, https://arxiv.org/abs/1708.07120)."""
     if kind == "constant":

@@ -21,7 +21,7 @@ from facepoints.training.losses import LOSSES, masked_loss, masked_mean
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train_state import TrainState
 
-__all__ = ["EagerStep", "GraphStep", "precision_of"]
+__all__ = ["MAX_GRADIENT_NORM", "EagerStep", "GraphStep", "batch_loss", "precision_of"]
 
 FACE_SCORE_WEIGHT = 0.1
 """Weight of the face score's cross entropy beside the loss of the points."""
@@ -55,7 +55,7 @@ class EagerStep:
         state = self.state
         with self._precision:
             output = self.model(batch.images)
-        objective, value = _loss(self.loss, output, batch, self.ctx)
+        objective, value = batch_loss(self.loss, output, batch, self.ctx)
         state.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), MAX_GRADIENT_NORM)
@@ -149,7 +149,7 @@ def precision_of(device: torch.device, wanted: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
-def _loss(
+def batch_loss(
     name: str, output: RawOutput, batch: Batch, ctx: DistributedContext
 ) -> tuple[Tensor, Tensor]:
     """Scalar to differentiate, and the loss of the points over all processes.
