@@ -66,7 +66,8 @@ class Predictor:
         model: predicts the landmarks in crops.
         detector: finds the faces. None: the built-in detector.
         min_score: minimum score of a face, [0, 1]. The score is the model's, or the detector's
-            if the model has none. Larger: fewer false faces, more missed ones.
+            if the model has none; with the built-in detector, it is made of both (`face_score`).
+            Larger: fewer false faces, more missed ones.
         any_angle: also detect faces that lie on their side or are upside down, by running the
             detector on the image in four rotations. Detection then takes four times as long.
         crop_config: settings of the refinement of crops.
