@@ -62,7 +62,7 @@ def test_parts_of_a_list_hold_every_line_once(
     assert found == wanted
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     rows=st.integers(1, 40), group=st.integers(1, 12), size=st.integers(1, 15), whole=st.booleans()
 )
@@ -169,6 +169,31 @@ def test_the_column_of_a_table_is_found_or_must_be_named(tmp_path: Path) -> None
         list_parts([str(pixels)])
     gap = write(tmp_path / "gap.csv", "id,path\n1,\n")
     assert pictures(gap)[0].error == f"{gap} names no image in the row at byte 8"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.txt", "a.jpg\nb.jpg\n".encode("utf-16"), "should be text in UTF-8"),
+        ("a.csv", "path\nb.jpg\n".encode("utf-16-be"), "should be text in UTF-8"),
+        ("a.csv", b'path,n\n5" wide.jpg,1\nb.jpg,2\n', "quote that is not closed.* at byte 7"),
+        ("a.csv", b'path,n\na.jpg,1\n"b.jpg,2\nc.jpg,3\n', "quote .* in the row at byte 15"),
+        ("a.csv", b'path,n\n5" a.jpg,1\nb.jpg,2\n6" c.jpg,3\n', "quote .* at byte 7"),
+    ],
+)
+def test_a_list_whose_rows_would_be_lost_is_refused(
+    tmp_path: Path, name: str, text: bytes, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        list_parts([str(write(tmp_path / name, text))])
+
+
+def test_a_cell_may_hold_several_lines_and_quotes(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'n,path\n"1\n2","5"" a\n.jpg"\n3,"b.jpg"\n')
+    assert [p.name for p in lists.named_in(list_parts([str(path)]).parts[0])] == [
+        str(tmp_path / '5" a\n.jpg'),
+        str(tmp_path / "b.jpg"),
+    ]
 
 
 def test_the_column_of_a_parquet_file_is_found_or_must_be_named(tmp_path: Path) -> None:
