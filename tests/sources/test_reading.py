@@ -84,6 +84,15 @@ def test_of_a_shard_that_is_cut_off_the_beginning_is_used(tmp_path: Path) -> Non
     assert "cut off or damaged after" in error_of(path)
 
 
+def test_a_second_archive_after_the_end_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.tar", tar_bytes(SHARD) * 2)
+    *read, broken = pictures(path)
+    assert [picture.data for picture in read] == [jpeg(n) for n in range(3)]
+    assert "damaged after 3 images: more follows its end, such as another archive" in broken.error
+    zipped = write(tmp_path / "s.tgz", gzip.compress(tar_bytes(SHARD)) * 2)
+    assert "more follows its end" in pictures(zipped)[-1].error
+
+
 def test_shards_without_pictures_and_files_that_are_none(tmp_path: Path) -> None:
     path = write(tmp_path / "s.tar", tar_bytes({"a.json": b"{}", "b.txt": b"x"}))
     assert error_of(path) == f"no image in the archive {path}, only 2 other files"
@@ -136,7 +145,7 @@ def test_files_of_a_list_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
         str(tmp_path / "a.jpg"),
         "memory://b/z.jpg",
     ]
-    lines += ["memory://b/no.jpg", "nul\0.jpg", "shard.tar", "memory://b/no.parquet"]
+    lines += ["memory://b/no.jpg", "shard.tar", "memory://b/no.parquet"]
     lines += ["foo://b/a.jpg"]
     path = write(tmp_path / "list.txt", "\n".join(lines).encode() + b"\n\xff.jpg")
     found = pictures(path)
@@ -144,7 +153,7 @@ def test_files_of_a_list_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
     errors = [picture.error for picture in found if picture.data is None]
     wanted = [f"no image at {tmp_path}/no.jpg", "text.jpg is not an image of a known kind"]
     wanted += ["folder.jpg is a folder, expected an image", "no file at memory://b/no.jpg"]
-    wanted += ["null", f"no file at {tmp_path}/shard.tar", "no file at memory://b/no.parquet"]
+    wanted += [f"no file at {tmp_path}/shard.tar", "no file at memory://b/no.parquet"]
     wanted += ["no file system is known for foo://", "no image at"]
     assert len(errors) == len(wanted)
     assert all(part in error for part, error in zip(wanted, errors, strict=True))
@@ -194,9 +203,24 @@ def test_a_parquet_file_that_is_half_written_or_damaged(tmp_path: Path) -> None:
     path.write_bytes(damaged)
     parts = list_parts([str(path)], part_size=20).parts
     assert [picture.data for picture in read_part(parts[0])] == rows[:20]
-    (broken,) = read_part(parts[1])
-    assert (broken.name, broken.data) == (str(path), None)
-    assert "1.parquet should be a Parquet file and is not" in broken.error
+    broken = list(read_part(parts[1]))
+    assert [picture.name for picture in broken] == [f"{path}#{row}" for row in range(20, 40)]
+    assert all("1.parquet should be a Parquet file and is not" in one.error for one in broken)
+
+
+def test_of_a_table_of_paths_that_is_damaged_the_rows_before_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "paths.parquet"
+    write(tmp_path / "a.jpg", jpeg(1))
+    table = pa.table({"path": ["a.jpg"] * 40})
+    parquet.write_table(table, path, row_group_size=20, compression="none", use_dictionary=False)
+    damaged = bytearray(path.read_bytes())
+    at = parquet.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    damaged[at : at + 40] = b"\xff" * 40
+    path.write_bytes(damaged)
+    (part,) = list_parts([str(path)]).parts
+    found = list(read_part(part))
+    assert [picture.data for picture in found] == [jpeg(1)] * 20 + [None] * 20
+    assert [picture.name for picture in found[20:]] == [f"{path}#{row}" for row in range(20, 40)]
 
 
 def test_a_column_that_is_missing_in_one_of_several_files_is_one_error(tmp_path: Path) -> None:
