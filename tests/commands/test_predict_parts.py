@@ -234,13 +234,29 @@ def test_a_folder_that_another_run_took_meanwhile_is_left_alone(
     assert contents(out) == after
 
 
+WRONG = {
+    "model": 5,
+    "settings": [],
+    "inputs": [1],
+    "pictures": [[1, 10**12]],
+    "format": "csv",
+    "part_size": "many",
+    "landmarks": "none",
+    "kinds": None,
+    "shards": 0,
+}
+
+
 def test_a_damaged_manifest_is_an_error_of_one_line(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    out.mkdir()
-    for text in ("", "[]", '{"facepoints": 1}', "{"):
+    fill(photos, out, "6/6")
+    whole = json.loads((out / MANIFEST).read_text())
+    damaged = [json.dumps(whole | {name: value}) for name, value in WRONG.items()]
+    for text in ("", "[]", '{"facepoints": 1}', "{", *damaged):
         (out / MANIFEST).write_text(text)
-        with pytest.raises(DataError, match=r"manifest.json is not a manifest of facepoints"):
+        with pytest.raises(DataError, match=r"manifest.json") as refused:
             fill(photos, out)
+        assert "\n" not in str(refused.value)
 
 
 # Interruptions

@@ -52,6 +52,7 @@ SUFFIXES = {"parquet": ".parquet", "jsonl": ".jsonl"}
 """Formats of parts, and their suffixes. Other formats do not hold everything; the parts are joined
 into them."""
 
+_MOST_PARTS = 100_000_000
 _DIGITS = 5  # of a part's number; more if there are more parts
 _NAMED = re.compile(r"part-\d+\.(parquet|jsonl)")
 _SHORT = 12  # digits of a checksum that are shown
@@ -186,11 +187,10 @@ def read_manifest(folder: str) -> Manifest | None:
     try:
         data = json.loads(stores.read_bytes(path))
         given = {field.name: data[field.name] for field in fields(Manifest)}
-        runs = [(count, int(times)) for count, times in given["pictures"]]
-        given["pictures"] = [count for count, times in runs for _ in range(times)]
-        if given["format"] not in SUFFIXES or not given["pictures"]:
-            raise ValueError(f"format {given['format']!r}, {len(given['pictures'])} parts")
-        return Manifest(**given)
+        given["pictures"] = _counts(given["pictures"])
+        manifest = Manifest(**given)
+        _check(manifest)
+        return manifest
     except MissingFile:
         return None
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -198,6 +198,27 @@ def read_manifest(folder: str) -> Manifest | None:
             f"{path} is not a manifest of facepoints ({error!r:.80}); expected one that facepoints "
             f"predict wrote"
         ) from error
+
+
+def _counts(pairs: list[tuple[int | None, int]]) -> list[int | None]:
+    """Inverse of `_run_lengths`."""
+    if not 0 < sum(times for _, times in pairs) <= _MOST_PARTS:
+        raise ValueError(f"expected 1 to {_MOST_PARTS} parts")
+    return [None if count is None else int(count) for count, times in pairs for _ in range(times)]
+
+
+def _check(manifest: Manifest) -> None:
+    """Raises ValueError or TypeError for values that facepoints does not write."""
+    for names in (manifest.inputs, manifest.kinds, list(manifest.model.values())):
+        "".join(names)
+    texts = (manifest.facepoints, manifest.digest, manifest.command)
+    numbers = (manifest.part_size, manifest.shards)
+    if manifest.format not in SUFFIXES or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"format {manifest.format!r}")
+    if not all(isinstance(number, int) and number > 0 for number in numbers):
+        raise ValueError(f"part size {manifest.part_size!r}")
+    manifest.settings.keys()
+    manifest.landmark_set(MANIFEST)
 
 
 def manifest_checksum(folder: str) -> str:
