@@ -112,7 +112,6 @@ def _connection_fault(error: BaseException) -> str:
 
 
 def first_sentence(error: BaseException) -> str:
-    """The first line of an error of Ray, which are long."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
+    """The first sentence of an error of Ray, on one line. Such errors are long."""
+    text = " ".join(str(error).split()) or type(error).__name__
     return text.split(". ")[0].rstrip(".")[:300]
