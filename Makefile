@@ -30,7 +30,7 @@ unexport PYTHONPATH PYTHONHOME
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo demo-train test fuzz kill-test page-runtime lint format docs bench weights clean distclean
+.PHONY: help setup demo demo-train test tests fuzz kill-test page-runtime lint format docs bench weights clean distclean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -52,7 +52,9 @@ endef
 
 $(STAMP): pyproject.toml constraints.txt
 	$(begin)
-	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
+	@# on all cores; pip would compile on one, for more than a minute
+	@$(BIN)/python -W ignore -m compileall -qq -j 0 $(VENV)/lib || true
 	$(BIN)/python -m pip check
 	@$(BIN)/python -m facepoints.web.fetch_runtime || echo "continuing without the page of facepoints serve" >&2
 	@touch $@
@@ -150,7 +152,9 @@ With your own labels: $(BIN)/facepoints train YOUR_LABELS --out my-run
 endef
 export AFTER_TRAINING
 
-test: lint page-runtime ## run ruff, pyright and all tests; PYTEST='-m "not slow"' runs the quick ones
+test: lint tests ## run ruff, pyright and all tests; PYTEST='-m "not slow"' runs the quick ones
+
+tests: page-runtime ## run all tests, without ruff and pyright
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 $(PYTEST)
 
 fuzz: $(STAMP) ## read mutated files for MINUTES=1 with every reader; failures in build/fuzz/
