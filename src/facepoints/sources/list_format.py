@@ -14,7 +14,7 @@ from facepoints.errors import DataError
 from facepoints.sources.columns import PATH_NAMES, pick_column
 from facepoints.sources.suffixes import file_kind, is_url, url_path
 
-__all__ = ["LONGEST", "ListFormat", "format_of", "row_ends", "text_of"]
+__all__ = ["LONGEST", "ListFormat", "check_quotes", "format_of", "row_ends", "text_of"]
 
 LONGEST = 1 << 20
 """Bytes of the longest row; a longer one is no path."""
@@ -23,6 +23,7 @@ _LONGEST_PATH = 4096  # letters
 _PIXELS = re.compile(r"\d+(?: \d+){9}")
 
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, which some programs write at the beginning
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16, as PowerShell writes text
 
 
 class ListFormat(NamedTuple):
@@ -45,9 +46,14 @@ def format_of(file: BinaryIO, name: str, column: str | None) -> ListFormat:
     A table begins with the names of its columns. A table of one column may lack them.
 
     Raises:
-        DataError: the table has no such column, or several may be meant.
+        DataError: it is no text in UTF-8; the table has no such column, or several may be meant.
     """
     head = file.read(LONGEST)
+    if head.startswith(_WIDE_MARKS) or b"\0" in head:
+        raise DataError(
+            f"{name} should be text in UTF-8, with a path or an address on each line, and is not; "
+            f"save it as UTF-8"
+        )
     mark = len(_MARK) if head.startswith(_MARK) else 0
     suffix = os.path.splitext(url_path(name))[1].lower()
     separator = {".csv": ",", ".tsv": "\t"}.get(suffix, "")
@@ -87,6 +93,38 @@ def row_ends(data: bytes, table: bool) -> NDArray[np.int64]:
         quotes = np.flatnonzero(letters == ord('"'))
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
     return ends
+
+
+def check_quotes(
+    rows: bytes, ends: NDArray[np.int64], start: int, form: ListFormat, name: str
+) -> None:
+    """Refuse quotes of a table that are wrong: they would join rows, whose pictures are lost.
+
+    Args:
+        rows: whole rows.
+        ends: where each of them ends.
+        start: where the first of them begins, in bytes of the table.
+        form: how they are read.
+        name: of the table, for messages.
+
+    Raises:
+        DataError: a row of several lines is not written as RFC 4180 says.
+    """
+    if not form.separator or b'"' not in rows:
+        return
+    lines = np.flatnonzero(np.frombuffer(rows, np.uint8) == ord("\n"))
+    inside = np.searchsorted(lines, ends) - np.searchsorted(lines, np.append(0, ends[:-1]))
+    for at in np.flatnonzero(inside > 1).tolist():
+        first = int(ends[at - 1]) if at else 0
+        text = _text(rows[first : ends[at]])
+        try:
+            next(csv.reader([text], delimiter=form.separator, strict=True))
+        except csv.Error:
+            raise DataError(
+                f"{name} has a quote that is not closed, or that stands within a cell, in the row "
+                f"at byte {start + first}; expected cells with quotes to be in quotes, with each "
+                f'quote inside doubled: "5"" wide.jpg"'
+            ) from None
 
 
 def text_of(row: bytes, form: ListFormat) -> str:

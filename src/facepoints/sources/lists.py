@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.sources import stores
 from facepoints.sources.faults import StoreError
-from facepoints.sources.list_format import LONGEST, ListFormat, format_of, row_ends, text_of
+from facepoints.sources.list_format import (
+    LONGEST,
+    ListFormat,
+    check_quotes,
+    format_of,
+    row_ends,
+    text_of,
+)
 from facepoints.sources.parts import Part, Picture
 from facepoints.sources.suffixes import VIDEO_SUFFIXES, file_kind, has_video_suffix, is_url, is_web
 
@@ -48,6 +55,7 @@ def divide(
         cutter = _Cutter(name, form, part_size, videos, form.start)
         for rows, ends in _rows(file, name, bool(form.separator)):
             digest.update(rows)
+            check_quotes(rows, ends, cutter.at, form, name)
             yield from cutter.cut(rows, ends)
         yield from cutter.rest()
 

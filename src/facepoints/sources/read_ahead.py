@@ -78,6 +78,9 @@ def read_named(
     Args:
         pictures: those with data or an error are given as they are.
         read: reads the picture of a name.
+
+    Raises:
+        Any error of `pictures`, after the pictures before it.
     """
     remaining = iter(pictures)
     first = next(remaining, None)
@@ -85,15 +88,21 @@ def read_named(
         return
     readers = _REMOTE_READERS if is_url(first.name) else _LOCAL_READERS
     pending: deque[tuple[Picture, Future[Picture] | None]] = deque()
+    failure: Exception | None = None
     with ThreadPoolExecutor(readers) as pool:
         try:
-            for picture in chain((first,), remaining):
-                named = picture.data is None and not picture.error
-                pending.append((picture, pool.submit(read, picture.name) if named else None))
-                while pending and _is_enough(pending, 2 * readers):
-                    yield pending.popleft()
+            try:
+                for picture in chain((first,), remaining):
+                    named = picture.data is None and not picture.error
+                    pending.append((picture, pool.submit(read, picture.name) if named else None))
+                    while pending and _is_enough(pending, 2 * readers):
+                        yield pending.popleft()
+            except Exception as error:
+                failure = error
             while pending:
                 yield pending.popleft()
+            if failure is not None:
+                raise failure
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -34,9 +34,13 @@ def read_part(part: Part) -> Iterator[Picture]:
 
 
 def _as_rows(part: Part, read: Callable[[Part], Iterator[Picture]]) -> Iterator[Picture]:
-    """The pictures, and a damage of their file as the last of them."""
+    """The pictures. Damage of their file is an error of each that cannot be read, or of one more
+    if their number is not known."""
+    given = 0
     try:
-        yield from read(part)
+        for picture in read(part):
+            given += 1
+            yield picture
     except StoreError:
         raise
     except MissingFile as error:
@@ -44,7 +48,12 @@ def _as_rows(part: Part, read: Callable[[Part], Iterator[Picture]]) -> Iterator[
             raise lists.changed(part) from error
         yield Picture(part.source, None, str(error))
     except (DataError, SettingsError) as error:
-        yield Picture(part.source, None, str(error))
+        if part.pictures is None:
+            yield Picture(part.source, None, str(error))
+            return
+        first = part.start if part.kind == "parquet" else 0
+        for row in range(first + given, first + part.pictures):
+            yield Picture(f"{part.source}#{row}", None, str(error))
 
 
 def _of_names(part: Part) -> Iterator[Picture]:

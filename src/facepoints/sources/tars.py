@@ -66,6 +66,7 @@ def members_of(name: str) -> Iterator[Picture]:
                 yield picture._replace(name=picture.name + again)
             if not getattr(archive, "ended", False):
                 raise EOFError("its end is missing")
+            _check_rest(archive.fileobj)
     except FacepointsError:
         raise
     except Exception as error:  # of tarfile and each compression
@@ -76,6 +77,21 @@ def members_of(name: str) -> Iterator[Picture]:
     if not count:
         only = f", only {count_noun(others, 'other file')}" if others else ""
         yield Picture(name, None, f"no image in the archive {name}{only}")
+
+
+_GZIP_END = 8  # bytes of a checksum and a size
+
+
+def _check_rest(stream: Any) -> None:
+    """Raises EOFError if more than zeros follow the end of an archive, or of its compression."""
+    more = False
+    while not more and (data := stream.read(1 << 16)):
+        more = bool(data.strip(b"\0"))
+    if not more and hasattr(stream, "cmp"):
+        after = stream.cmp.unused_data + stream.fileobj.read(1 << 16)
+        more = bool(after[_GZIP_END if stream.comptype == "gz" else 0 :].strip(b"\0"))
+    if more:
+        raise EOFError("more follows its end, such as another archive (join them by tar -A)")
 
 
 def _reason(error: Exception) -> str:
