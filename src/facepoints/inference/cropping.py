@@ -79,7 +79,7 @@ class CropConfig(CheckedConfig):
     """
 
     retry_score: float = within(0.2, 0, 1)
-    sure_score: float = within(0.999, 0, 1)
+    sure_score: float = within(0.98, 0, 1)
     rotation_tolerance: float = within(10.0, -1, 180)
     scale_tolerance: float = within(0.14, -1, 10)
     shift_tolerance: float = within(0.055, -1, 10)
