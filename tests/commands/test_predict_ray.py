@@ -33,7 +33,7 @@ from facepoints.commands.part_job import prepare
 from facepoints.commands.predict_parts import predict_parts
 from facepoints.commands.predict_ray import predict_ray
 from facepoints.commands.ray_connection import connected
-from facepoints.commands.ray_pool import RayPool
+from facepoints.commands.ray_pool import RayPool, gpu_share
 from facepoints.errors import DataError, MissingExtraError, SettingsError
 from facepoints.results.parts import iter_parts
 from facepoints.video.writer import VideoWriter
@@ -220,6 +220,17 @@ def test_an_item_that_ends_its_workers_is_named(ray: Any, monkeypatch: pytest.Mo
 
 def test_a_worker_of_a_gpu_task_has_a_gpu(ray: Any) -> None:
     assert dict(RayPool[int, str](ray, Gpu(), gpu=True).run([0])) == {0: "0"}
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "share"),
+    [(None, 8, 1), (8, 8, 1), (9, 8, 0.5), (16, 8, 0.5), (3, 1, 0.3333), (4, 0, 1)],
+)
+def test_workers_share_gpus_if_there_are_more_of_them(
+    workers: int | None, gpus: int, share: float
+) -> None:
+    assert gpu_share(workers, gpus) == share
+    assert gpus == 0 or share * (workers or gpus) <= gpus
 
 
 def test_nodes_that_cannot_do_the_work_are_refused(

@@ -75,7 +75,8 @@ class PartOptions:
     ray_workers: Annotated[
         int | None,
         option(
-            "Workers on the Ray cluster. Each has a processor, and with --device cuda a GPU.",
+            "Workers on the Ray cluster. Each has a processor. With --device cuda they share the "
+            "GPUs.",
             metavar="N",
             default_text="default: as many as the cluster has processors or GPUs",
         ),

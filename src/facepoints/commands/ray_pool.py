@@ -6,6 +6,7 @@ node, is replaced, and its task goes to another worker. Tasks must bear being do
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter, deque
@@ -19,7 +20,7 @@ from facepoints.commands.ray_connection import first_sentence, head_answers
 from facepoints.commands.ray_worker import pickled, worker_class
 from facepoints.errors import FacepointsError, SettingsError
 
-__all__ = ["RayPool"]
+__all__ = ["RayPool", "gpu_share"]
 
 _POLL = 0.2  # seconds between two looks at what was asked of this process
 _RESOURCES = 2.0  # seconds between two looks at the size of the cluster
@@ -30,6 +31,18 @@ _FAILED_STARTS = 4  # workers in a row that may die before they have started
 
 Item = TypeVar("Item", bound=Hashable)
 Result = TypeVar("Result")
+
+
+def gpu_share(workers: int | None, gpus: float) -> float:
+    """The share of a GPU that each worker gets: 1, or 1/2, 1/3 ... if there are more workers than
+    GPUs. Ray counts in steps of 0.0001.
+
+    Args:
+        workers: their number; None: one for each GPU.
+        gpus: GPUs of the cluster, 0 if it has none yet.
+    """
+    sharing = math.ceil((workers or 1) / gpus) if gpus else 1
+    return math.floor(10_000 / max(sharing, 1)) / 10_000
 
 
 @dataclass(eq=False)
@@ -61,7 +74,7 @@ class RayPool(Generic[Item, Result]):
             says why this node cannot do the task.
         workers: number of workers. None: as many as the cluster has processors, or GPUs, also
             when nodes come or go.
-        gpu: each worker gets a GPU besides its processor.
+        gpu: each worker gets a GPU besides its processor, or a share of one (`gpu_share`).
         stopped: asked several times per second; True ends the work.
         say: called with a line of text when a worker was lost, or none starts.
         name: what an item is called in errors.
@@ -81,7 +94,8 @@ class RayPool(Generic[Item, Result]):
         self._ray, self._wanted, self._gpu = ray, workers, gpu
         self._stopped, self._say, self._name = stopped, say, name
         self._task = ray.put(pickled(task))
-        self._class = ray.remote(num_cpus=1, num_gpus=int(gpu), max_restarts=0)(worker_class())
+        share = gpu_share(workers, ray.cluster_resources().get("GPU", 0)) if gpu else 0
+        self._class = ray.remote(num_cpus=1, num_gpus=share, max_restarts=0)(worker_class())
         self._calls: dict[Any, _Call[Item]] = {}
         self._idle: list[_Worker] = []
         self._losses: Counter[Item] = Counter()
