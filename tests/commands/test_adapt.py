@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from fakes import mean_face_rule
 
+from facepoints.cli.main import main
 from facepoints.commands.adapt import AdaptReport, adapt, mean_gaps
-from facepoints.datasets.samples import Samples
+from facepoints.datasets import readers
+from facepoints.datasets.fixes import Fix, fingerprint, frame_of, write_fixes
+from facepoints.datasets.samples import Photos, Samples
 from facepoints.datasets.writers import WRITERS
 from facepoints.detection import FullImageDetector
 from facepoints.errors import DataError, ModelError, WriteError
@@ -227,6 +230,42 @@ def test_each_scheme_of_a_table_gets_its_own_columns(model: Path, tmp_path: Path
     assert isinstance(
         select_crop_model(loaded, KAGGLE_15.names, FullImageDetector()), CroppingModel
     )
+
+
+@pytest.mark.parametrize(("kind", "file"), [("kaggle", "labels.csv"), ("coco", "photos")])
+def test_fixes_mend_the_labels_that_a_model_is_fitted_to(
+    kind: str, file: str, model: Path, tmp_path: Path
+) -> None:
+    """Of tables and of photos: a point that was moved is moved back, and a row is dropped."""
+    right = faces(20, 8, noise=0.3)
+    moved = right.points.copy()
+    moved[:, 0] += 6
+    wrong = WRITERS[kind](right.with_points(moved, right.labelled), tmp_path / file)
+    name = right.landmarks.names[0]
+    read = readers.read(wrong)
+    fixes = [
+        Fix(
+            *(wrong.name, row, str(read.names[row]), _fingerprint(read, row), "point_off"),
+            action="move",
+            values={name: (read.points[row, 0] - (6, 6)).tolist()},
+        )
+        for row in range(19)
+    ]
+    last = (wrong.name, 19, str(read.names[19]), _fingerprint(read, 19), "unexplained")
+    fixes.append(Fix(*last, action="drop", values=None))
+    write_fixes(tmp_path / "fixes.json", fixes)
+    reports = []
+    for out, given in (("as-they-are.onnx", []), ("mended.onnx", ["--fixes", "fixes.json"])):
+        words = ["adapt", str(wrong), "--model", str(model), "--out", str(tmp_path / out)]
+        main([*words, *(str(tmp_path / w) if w.endswith(".json") else w for w in given)])
+        reports.append(errors(tmp_path / out, faces(10, 7, noise=0.0))[:, 0].mean())
+    assert reports[1] < 0.5 < 2 < reports[0]
+
+
+def _fingerprint(read: Samples | Photos, row: int) -> tuple[int, float, float]:
+    frame = frame_of(read, row) if isinstance(read, Samples) else np.eye(2, 3)
+    points = affine.apply(frame, read.points[row])
+    return fingerprint(points, read.labelled[row], read.landmarks.names)
 
 
 def test_photos_are_cropped_with_a_margin_around_the_labels(model: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from facepoints.cli.options import (
     DataOptions,
     Device,
     ExcludePeople,
+    FixesFile,
     Rename,
     Split,
     group,
@@ -90,6 +91,7 @@ def adapt(
     split: Split = "training",
     exclude_people: ExcludePeople = None,
     rename: Rename = None,
+    fixes: FixesFile = None,
     device: Device = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
@@ -102,6 +104,7 @@ def adapt(
 
     check_model_suffix(out)
     inputs = [*data, *people_files(exclude_people), *model_files(model)]
+    inputs += [file for file in (rename, fixes) if file is not None]
     running = working("fitting the model to the labels")
     with outputs(out, inputs=inputs, overwrite=overwrite), running:
         report = adapt(
@@ -111,6 +114,7 @@ def adapt(
             split=split,
             exclude_people=exclude_people,
             rename=rename,
+            fixes=fixes,
             device=device,
         )
     left = f", {report.left_out} left out" if report.left_out else ""

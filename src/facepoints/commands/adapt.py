@@ -36,6 +36,7 @@ from facepoints.datasets.combine import (
     read_people,
     warn_of_names,
 )
+from facepoints.datasets.fixes import Fix
 from facepoints.datasets.marking_schemes import (
     convertible_as_marked,
     in_scheme_columns,
@@ -44,6 +45,7 @@ from facepoints.datasets.marking_schemes import (
     scheme_matrix,
     widest_scheme,
 )
+from facepoints.datasets.mending import fixes_of_sets, mend_read
 from facepoints.datasets.renames import check_renames, read_renames, renamed
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.detection import Detection
@@ -92,6 +94,7 @@ def adapt(
     split: str = "training",
     exclude_people: str | Path | None = None,
     rename: str | Path | Mapping[str, str] | None = None,
+    fixes: str | Path | Sequence[Fix] | None = None,
     device: str = "cpu",
 ) -> AdaptReport:
     """Write a model that predicts points where the labels of some labeled faces place them.
@@ -104,6 +107,7 @@ def adapt(
         split: "training" or "test", for data sets that hold both.
         exclude_people: text file with people to leave out; None: nobody is left out.
         rename: new names of points, as for `load_dataset`; None: names are kept.
+        fixes: changes of the labels, as for `load_dataset`; None: labels are as they are.
         device: that the model runs on to fit it: "cpu", "cuda", "cuda:N", "tensorrt" or "auto".
 
     Raises:
@@ -120,7 +124,11 @@ def adapt(
     check_model_output(out, [*paths, path])
     landmarker = LandmarkModel.load(model, device)
     excluded = set() if exclude_people is None else read_people(Path(exclude_people))
-    read = [readers.read(one, split=split) for one in paths]
+    mends = fixes_of_sets(fixes, paths)
+    read = [
+        mend_read(readers.read(one, split=split), listed, one.name)
+        for one, listed in zip(paths, mends, strict=True)
+    ]
     names = read_renames(rename)
     check_renames(names, [one.landmarks for one in read])
     sets = [

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ __all__ = [
     "apply_fixes",
     "fixes_of_sets",
     "mend_labels",
+    "mend_read",
     "mend_rows",
     "set_names",
 ]
@@ -236,9 +237,36 @@ def _mend(label: _Label, fix: Fix, landmarks: LandmarkSet, frame: affine.Matrix)
             visibility[dropped] = -1
 
 
+def mend_read(data: LabeledFaces, fixes: Sequence[Fix], where: str) -> LabeledFaces:
+    """The faces of one data set, as `readers.read` gives them, with all its fixes applied. Faces
+    without a label are left out if there are fixes: these do not count them.
+
+    Args:
+        data: the whole data set.
+        fixes: of this set.
+        where: name of the set, for messages.
+
+    Raises:
+        DataError: a fix does not fit; see `mend_labels`.
+    """
+    if not fixes:
+        return data
+    counted = np.ones(len(data), dtype=bool)
+    if isinstance(data, Photos):
+        counted &= np.any(data.labelled, axis=1)
+    rows = np.flatnonzero(counted)
+    labeled = _rows_of(mend_labels(data, fixes, rows, where), counted)
+    return _rows_of(*mend_rows(labeled, [fixes], np.zeros(len(rows), dtype=np.int64)))
+
+
+def _rows_of(data: LabeledFaces, keep: NDArray[np.bool_]) -> LabeledFaces:
+    taken = data.take(keep) if isinstance(data, Photos) else data.take(np.flatnonzero(keep))
+    return cast(LabeledFaces, taken)
+
+
 def mend_rows(
-    faces: Samples, fixes: Sequence[Sequence[Fix]], numbers: NDArray[np.int64]
-) -> tuple[Samples, NDArray[np.bool_]]:
+    faces: LabeledFaces, fixes: Sequence[Sequence[Fix]], numbers: NDArray[np.int64]
+) -> tuple[LabeledFaces, NDArray[np.bool_]]:
     """Apply the fixes that concern whole rows: schemes, groups, and rows to drop. Rows that lost
     all their labels are dropped too.
 
