@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,18 +115,28 @@ def parts_of(folder: Path) -> dict[str, bytes]:
 def kill_a_working_node(cluster: Any, folder: Path, killed: list[Any]) -> None:
     """Kill a node while its worker computes a part, once two parts are done."""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not killed:
         for node in list(cluster.worker_nodes):
-            raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-            workers = raylet.children(recursive=True)
-            busy = any("Worker.do" in " ".join(worker.cmdline()) for worker in workers)
+            processes = processes_of(node)
+            busy = any("Worker.do" in command for _, command in processes)
             if busy and len(list(folder.glob("part-*"))) >= 2:
-                for process in [*workers, raylet]:  # as when the power fails
-                    process.kill()
+                for process, _ in processes:  # as when the power fails
+                    with suppress(psutil.Error):
+                        process.kill()
                 cluster.remove_node(node, allow_graceful=False)
                 killed.append(node)
-                return
+                break
         time.sleep(0.002)
+
+
+def processes_of(node: Any) -> list[tuple[psutil.Process, str]]:
+    """The processes of a node that still run, each with its command."""
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    found = []
+    for process in [*raylet.children(recursive=True), raylet]:
+        with suppress(psutil.Error):
+            found.append((process, " ".join(process.cmdline())))
+    return found
 
 
 def test_a_node_dies_and_the_parts_are_those_of_one_process(
