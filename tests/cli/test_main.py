@@ -202,7 +202,8 @@ def test_help_lists_the_commands() -> None:
     )
     listed = re.findall(r"^│   • ([a-z]+) {2,}\S", done.stdout, re.MULTILINE)
     assert listed == [
-        "predict", "merge", "measure", "align", "blur", "serve", "label", "audit", "train", "evaluate",
+        "predict", "merge", "measure", "align", "blur", "serve", "label", "audit", "train",
+        "evaluate",
         "compare", "adapt", "export", "submit", "convert", "show", "synthetic", "info",
     ]  # fmt: skip
 

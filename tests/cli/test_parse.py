@@ -16,7 +16,7 @@ WRONG = {
     "predict a.jpg --out": "missing value for argument '--out'",
     "tarin a.csv --out b": "error: no command 'tarin'; choose: train",
     "--hlep": "unrecognized options: --hlep; see facepoints --help",
-    "": "error: expected a command: predict, merge, measure, align, blur, serve, label, audit, train",
+    "": "error: expected a command: predict, merge, measure, align, blur, serve, label, audit",
 }
 
 
