@@ -267,6 +267,7 @@ def test_a_picture_with_two_rows_is_named(
         (["predict", "{album}", "--part-size", "0", "--out", "o/"], "got a part size of 0"),
         (["predict", "{album}", "--out", "o/", "--format", "csv"], "parts are parquet or jsonl"),
         (["predict", "{album}", "--out", "o/", "--draw", "d"], "drawings are of image files"),
+        (["predict", "{album}", "--out", "o/", "--ray-workers", "2"], "--ray-workers are those of"),
         (["predict", "{album}/none.txt", "--out", "o/"], "none.txt"),
         (["merge", "{album}"], "has no manifest.json; expected a folder that facepoints predict"),
         (["merge", "nowhere"], "nowhere has no manifest.json"),

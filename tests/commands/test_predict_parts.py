@@ -142,6 +142,15 @@ def test_a_shard_that_does_not_exist_is_refused(text: str) -> None:
 # Going on
 
 
+def test_a_folder_in_the_place_of_a_part_is_no_part(photos: Path, tmp_path: Path) -> None:
+    fill(photos, tmp_path / "out")
+    part = tmp_path / "out" / "part-00003.parquet"
+    part.unlink()
+    part.mkdir()
+    with pytest.raises(WriteError, match=r"part-00003.parquet"):
+        fill(photos, tmp_path / "out")
+
+
 def test_a_rerun_computes_what_is_missing(photos: Path, tmp_path: Path) -> None:
     fill(photos, tmp_path / "out")
     whole = contents(tmp_path / "out")

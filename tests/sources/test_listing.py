@@ -167,6 +167,10 @@ def test_the_column_of_a_table_is_found_or_must_be_named(tmp_path: Path) -> None
         DataError, match=r"'Image' of .*faces.csv holds no paths, it begins with '238"
     ):
         list_parts([str(pixels)])
+    plain = write(tmp_path / "plain.txt", "one, two.jpg\n")
+    for source in (plain, one):
+        with pytest.raises(SettingsError, match="no column 'up': no input is a table"):
+            list_parts([str(source)], column="up")
     gap = write(tmp_path / "gap.csv", "id,path\n1,\n")
     assert pictures(gap)[0].error == f"{gap} names no image in the row at byte 8"
 
@@ -256,7 +260,7 @@ def test_patterns_with_braces_name_shards(tmp_path: Path) -> None:
 
 def test_the_digest_changes_with_the_source(tmp_path: Path) -> None:
     one = write(tmp_path / "photos/1.jpg", jpeg())
-    listed = write(tmp_path / "list.txt", "photos/1.jpg\n")
+    listed = write(tmp_path / "list.csv", "path\nphotos/1.jpg\n")
     shard = write(tmp_path / "s.tar", tar_bytes({"m.jpg": jpeg()}))
     inputs = [str(one.parent), str(listed), str(shard)]
 
@@ -268,7 +272,7 @@ def test_the_digest_changes_with_the_source(tmp_path: Path) -> None:
     digests.append(digest())
     write(tmp_path / "photos/2.jpg", jpeg() + b"more")
     digests.append(digest())
-    write(listed, "photos/2.jpg\n")
+    write(listed, "path\nphotos/2.jpg\n")
     digests.append(digest())
     write(shard, tar_bytes({"m.jpg": jpeg(), "n.jpg": bytes(20_000)}))
     digests.append(digest())

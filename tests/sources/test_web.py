@@ -13,7 +13,7 @@ import pytest
 from source_files import jpeg, pictures, tar_bytes
 
 from facepoints.errors import DataError
-from facepoints.sources import MissingFile, list_parts, retried_file
+from facepoints.sources import MissingFile, list_parts, read_part, retried_file
 
 pytest.importorskip("aiohttp")
 
@@ -56,6 +56,11 @@ def test_lists_archives_and_tables_of_the_web(
     found = pictures(f"{served}/list.txt?x=1")
     assert [picture.data for picture in found] == [jpeg(), None, jpeg()]
     assert found[1].error == f"no file at {served}/no.jpg"
+    rows = "".join(f"{n},a.jpg?size={n}\n" for n in range(7))
+    (tmp_path / "list.csv").write_text(f"id,path\n{rows}")
+    parts = list_parts([f"{served}/list.csv"], part_size=3).parts
+    named = [picture.name for part in parts for picture in read_part(part)]
+    assert named == [f"{served}/a.jpg?size={n}" for n in range(7)]
     with pytest.raises(MissingFile, match=f"no file at {served}/no.tar"):
         list_parts([f"{served}/no.tar"])
     with pytest.raises(DataError, match="of the pattern"):

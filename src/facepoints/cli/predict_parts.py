@@ -103,7 +103,7 @@ def wants_parts(
     from facepoints.sources import needs_parts
     from facepoints.sources.stores import is_url
 
-    given = (options.shard, options.part_size, options.column, options.ray)
+    given = (options.shard, options.part_size, options.column, options.ray, options.ray_workers)
     if any(value is not None for value in given) or any(map(needs_parts, inputs)):
         return True
     if out is None or format == "pts":
@@ -143,6 +143,8 @@ class PartsCommand:
     def run(self, out: str | None) -> None:
         """Predict to a folder of parts, to a file, or to standard output."""
         file = out is not None and _is_file(out, self.format)
+        if self.parts.ray_workers is not None and self.parts.ray is None:
+            raise SettingsError("--ray-workers are those of a Ray cluster; add --ray")
         if self.parts.ray is not None and out is None:
             raise SettingsError("--ray fills a folder of parts; name one with --out, as in faces/")
         if self.parts.shard is not None and (file or out is None):

@@ -109,7 +109,8 @@ class PartsJob:
 
     def is_done(self, number: int) -> bool:
         """Whether a part is there. Raises StoreError or DataError."""
-        return stores.exists(self.path(number))
+        path = self.path(number)
+        return stores.exists(path) and not os.path.isdir(path)
 
     def check(self, *, whole: bool = False) -> None:
         """Raises WriteError if another run has taken the folder since it was prepared.

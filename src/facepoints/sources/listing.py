@@ -47,7 +47,8 @@ def list_parts(
     Raises:
         DataError: an input does not exist, is damaged, or holds nothing to read.
         StoreError: a store cannot be read now.
-        SettingsError: a part size below 1, or an input that cannot be divided.
+        SettingsError: a part size below 1, an input that cannot be divided, or a column
+            although no input is a table.
         MissingExtraError: a package for the addresses or for Parquet files is not installed.
     """
     if part_size < 1:
@@ -61,6 +62,11 @@ def list_parts(
         for found, layout in with_layouts(finder.files(given), lambda file: file.name):
             builder.add(found, layout)
     builder.end_names()
+    if column is not None and not any(p.column or p.kind == "error" for p in builder.parts):
+        raise SettingsError(
+            f"there is no column '{column}': no input is a table (.csv, .tsv, .parquet); leave "
+            f"--column out"
+        )
     note = f"passed over: {'; '.join(finder.passed_over)}" if finder.passed_over else ""
     return Listing(tuple(builder.parts), builder.digest.hexdigest(), part_size, note)
 
