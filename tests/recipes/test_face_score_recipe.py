@@ -15,7 +15,7 @@ def _candidate(detector: float, model: float, side: float) -> Candidate:
 
 
 def test_the_lowest_value_that_keeps_false_faces_rare_is_chosen() -> None:
-    count = round(1 / FALSE) + 1  # one picture with a face is allowed
+    count = round(1 / FALSE[False]) + 1  # one picture with a face is allowed
     rows = [[_candidate(0.4, 0.97, 60)], [_candidate(0.5, 0.97, 60), _candidate(0.6, 0.99, 12)]]
     rows += [[] for _ in range(count - len(rows))]
     sure = choose(rows, small=False, least=0.5)
