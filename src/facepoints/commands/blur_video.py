@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from facepoints._util.prefetch import prefetch
 from facepoints._util.progress import ImageProgress, Stopped, StopRequest
 from facepoints._util.words import count_noun
 from facepoints.commands.blur_report import BlurReport, Doubt
@@ -25,7 +26,6 @@ from facepoints.drawing.region_tracks import SeenFace, TrackedRegion, fill_track
 from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.tracking.tracker import track_video
-from facepoints._util.prefetch import prefetch
 from facepoints.video.source import VideoInput
 
 __all__ = ["VideoRegions", "blur_video", "find_regions"]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.angles import wrap_radians
+from facepoints._util.prefetch import prefetch
 from facepoints.detection import BoxFileDetector, Detection, iou
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
@@ -39,7 +40,6 @@ from facepoints.tracking.offline_smoothing import smooth_offline
 from facepoints.tracking.pose2d import SimilarityPose, fit_pose
 from facepoints.tracking.track import Track
 from facepoints.video.frame import Frame, VideoSource
-from facepoints._util.prefetch import prefetch
 
 __all__ = ["FaceTracker", "track_video"]
 
