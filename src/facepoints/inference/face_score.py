@@ -36,7 +36,7 @@ __all__ = [
     "sure_score",
 ]
 
-SURE_DETECTOR = 0.865
+SURE_DETECTOR = 0.855
 """Score of the detector from which the model alone decides."""
 
 SURE_OF_SMALL = 0.925
