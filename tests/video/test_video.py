@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facepoints._util.prefetch import prefetch
 from facepoints.errors import DataError, MissingExtraError, SettingsError, WriteError
 from facepoints.video import opencv_source
 from facepoints.video.image_sequence import ImageSequence
 from facepoints.video.opencv_source import OpenCVSource
-from facepoints._util.prefetch import prefetch
 from facepoints.video.probe import is_video
 from facepoints.video.pyav_source import PyAVSource
 from facepoints.video.source import find_inputs, open_video
