@@ -16,7 +16,7 @@ from facepoints.datasets.samples import Samples
 from facepoints.detection import LOW_SCORE_THRESHOLD, Detection
 from facepoints.detection.builtin import BuiltinDetector
 from facepoints.imaging import affine
-from facepoints.inference import cropping
+from facepoints.inference import cropping, refinement
 from facepoints.models.loading import RunModel
 from facepoints.models.onnx_edit import with_metadata
 from facepoints.models.onnx_export import graph_of, run_metadata
@@ -50,7 +50,7 @@ def as_predicted(given: LabeledSet, run: Run) -> tuple[Samples, NDArray[np.bool_
         if nearest is None or distance(nearest) > 0.5:
             continue
         first = [cropping.initial_crop(model, 0, nearest)]
-        last, _ = cropping.predict_refined(model, [image], first, min_score=0.0)
+        last, _ = refinement.predict_refined(model, [image], first, min_score=0.0)
         matrix = last[0].matrix
         rows.append(row)
         crops.append(cropping.crop(image, matrix, run.size))

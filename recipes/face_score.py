@@ -27,7 +27,7 @@ from facepoints.detection import Detection, iou, overlap_of_smaller
 from facepoints.errors import FacepointsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import read_image, to_gray
-from facepoints.inference import cropping, face_score
+from facepoints.inference import cropping, face_score, refinement
 from facepoints.inference.face_score import SMALL_FACE, UNSURE, combined_score
 
 FALSE = {False: 0.0012, True: 0.0017}
@@ -94,7 +94,7 @@ def candidates(find: FaceModel, gray: NDArray[np.uint8]) -> list[Candidate]:
     crops = [cropping.initial_crop(model, 0, detection) for detection in detections]
     if not crops:
         return []
-    crops, output = cropping.predict_refined(model, [gray], crops, find.min_score)
+    crops, output = refinement.predict_refined(model, [gray], crops, find.min_score)
     mirror = affine.mirror_matrix(model.size[1])
     matrices = [affine.compose(crop.matrix, mirror) for crop in crops]
     mirrored, _ = cropping.run_crops(model, [gray] * len(crops), matrices)

@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from facepoints.inference.alignment import AlignedFace as AlignedFace
     from facepoints.inference.alignment import align as align
     from facepoints.inference.alignment import crops as crops
-    from facepoints.inference.cropping import CropConfig as CropConfig
     from facepoints.inference.eye_closure import EyeClosure as EyeClosure
     from facepoints.inference.face import Face as Face
     from facepoints.inference.face_list import FaceList as FaceList
+    from facepoints.inference.refinement import CropConfig as CropConfig
     from facepoints.landmarks.known_sets import IBUG_68 as IBUG_68
     from facepoints.landmarks.known_sets import KAGGLE_15 as KAGGLE_15
     from facepoints.landmarks.known_sets import KNOWN_SETS as KNOWN_SETS
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AdaptReport": "commands.adapt",
     "AlignedFace": "inference.alignment",
-    "CropConfig": "inference.cropping",
+    "CropConfig": "inference.refinement",
     "DEFINITIONS": "measurement",
     "EXPRESSIONS": "measurement.expressions",
     "IBUG_68": "landmarks.known_sets",

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from facepoints import weights
 from facepoints.detection import BoxFileDetector, FaceDetector, make_detector
 from facepoints.errors import SettingsError
-from facepoints.inference.cropping import CROP_CONFIG, CropConfig, LandmarkNetwork
+from facepoints.inference.cropping import LandmarkNetwork
 from facepoints.inference.eye_state import EyeStateModel
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.mirrored import mean_closures, mean_faces, mirror_image
 from facepoints.inference.predictor import Predictor
+from facepoints.inference.refinement import CROP_CONFIG, CropConfig
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.tracker import track_video
 from facepoints.video.frame import Frame, VideoSource, check_fps

@@ -14,17 +14,10 @@ from facepoints.api import load
 from facepoints.detection import Detection
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
-from facepoints.inference.cropping import (
-    CropConfig,
-    FaceCrop,
-    crop,
-    initial_crop,
-    predict_refined,
-    recrop_from_landmarks,
-    run_crops,
-)
+from facepoints.inference.cropping import FaceCrop, crop, initial_crop, run_crops
 from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
+from facepoints.inference.refinement import CropConfig, predict_refined, recrop_from_landmarks
 
 DETECTION = Detection((60.0, 50.0, 80.0, 80.0))
 

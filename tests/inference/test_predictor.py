@@ -34,10 +34,10 @@ from facepoints.detection import (
 )
 from facepoints.errors import DataError, ModelError, SettingsError
 from facepoints.imaging import affine
-from facepoints.inference.cropping import CropConfig
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.inference.predictor import Predictor
+from facepoints.inference.refinement import CropConfig
 from facepoints.landmarks.known_sets import KAGGLE_15
 
 DISC = 0.14  # radius of the two discs on a face whose longer side is 1

@@ -11,8 +11,8 @@ import pytest
 
 from facepoints.detection import LOW_SCORE_THRESHOLD
 from facepoints.errors import ModelError
-from facepoints.inference.cropping import CropConfig
 from facepoints.inference.landmark_model import LandmarkModel
+from facepoints.inference.refinement import CropConfig
 from facepoints.landmarks.known_sets import KNOWN_SETS
 from facepoints.web.page_settings import SECTIONS, page_settings, settings_json
 

@@ -16,10 +16,11 @@ from facepoints.datasets.samples import Samples
 from facepoints.detection import BuiltinDetector, Detection
 from facepoints.errors import DataError
 from facepoints.imaging import affine
-from facepoints.inference.cropping import FaceCrop, predict_refined
+from facepoints.inference.cropping import FaceCrop
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
+from facepoints.inference.refinement import predict_refined
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["ModelOpinion", "Progress", "Readings", "SecondOpinion"]

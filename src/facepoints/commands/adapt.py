@@ -52,8 +52,9 @@ from facepoints.detection import Detection
 from facepoints.errors import DataError
 from facepoints.evaluation.calibration import radius_factors
 from facepoints.imaging import affine
-from facepoints.inference.cropping import FaceCrop, predict_refined
+from facepoints.inference.cropping import FaceCrop
 from facepoints.inference.landmark_model import LandmarkModel, find_model_file
+from facepoints.inference.refinement import predict_refined
 from facepoints.models.onnx_edit import Adaptation, apply_adaptation, check_onnx
 
 __all__ = ["AdaptReport", "adapt", "mean_gaps"]

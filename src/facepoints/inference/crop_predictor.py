@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.detection import FullImageDetector
-from facepoints.inference.cropping import LandmarkNetwork, initial_crop, predict_refined
+from facepoints.inference.cropping import LandmarkNetwork, initial_crop
 from facepoints.inference.landmark_model import LandmarkOutput
+from facepoints.inference.refinement import predict_refined
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = [

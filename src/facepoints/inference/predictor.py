@@ -31,18 +31,12 @@ from facepoints.detection import (
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_input import ImageInput, as_array, is_one_image, not_an_image
-from facepoints.inference.cropping import (
-    CROP_CONFIG,
-    CropConfig,
-    FaceCrop,
-    LandmarkNetwork,
-    initial_crop,
-    predict_refined,
-)
+from facepoints.inference.cropping import FaceCrop, LandmarkNetwork, initial_crop
 from facepoints.inference.duplicates import without_duplicates
 from facepoints.inference.face import Face
 from facepoints.inference.face_list import FaceList
 from facepoints.inference.face_score import can_be_face, face_scores
+from facepoints.inference.refinement import CROP_CONFIG, CropConfig, predict_refined
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["MIN_SCORE", "Image", "OnError", "Predictor"]

@@ -12,8 +12,9 @@ from facepoints.api import FaceModel
 from facepoints.detection import Detection
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
-from facepoints.inference.cropping import FaceCrop, predict_refined
+from facepoints.inference.cropping import FaceCrop
 from facepoints.inference.face import Face
+from facepoints.inference.refinement import predict_refined
 from facepoints.labeling.state import Box, Seen
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import KAGGLE_15

@@ -18,10 +18,11 @@ from facepoints._version import __version__
 from facepoints.detection import LOW_SCORE_THRESHOLD, base, builtin, search, views
 from facepoints.errors import ModelError
 from facepoints.inference import duplicates, face_score, predictor
-from facepoints.inference.cropping import CROP_CONFIG, FIRST_STEPS, REFINED_STEPS
+from facepoints.inference.cropping import FIRST_STEPS, REFINED_STEPS
 from facepoints.inference.landmark_model import find_model_file
 from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.inference.model_metadata import ModelMetadata
+from facepoints.inference.refinement import CROP_CONFIG
 from facepoints.landmarks.known_sets import KNOWN_SETS
 from facepoints.landmarks.mean_face import MEAN_BOX
 from facepoints.runtime.model_file import read_model_file

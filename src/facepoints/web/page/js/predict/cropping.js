@@ -1,6 +1,7 @@
 /**
- * Cuts face crops and runs the landmark model on them, as Python's `inference/cropping.py`: the
- * first crop of a face follows its detection, a refined crop the landmarks of the crop before.
+ * Cuts face crops and runs the landmark model on them, as Python's `inference/cropping.py` and
+ * `inference/refinement.py`: the first crop of a face follows its detection, a refined crop the
+ * landmarks of the crop before.
  */
 
 import { apply, degrees, fitSimilarity, invert, scaleOf } from "./affine.js";
