@@ -289,6 +289,18 @@ def test_what_cannot_work_is_one_line(
     assert len(said.splitlines()) == 1
 
 
+def test_auto_does_not_wait_for_a_cluster_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:9")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    refused = r"could not connect to Ray \(auto\): .*refused"
+    with pytest.raises(SettingsError, match=refused), connected("auto", cores=1):
+        pass
+
+
 def test_without_ray_the_extra_is_named(
     source: Path, model: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
 from typing import Any
 
 from facepoints.commands.ray_address import LOCAL, check_answers
@@ -58,7 +59,7 @@ def connected(address: str, *, cores: int, gpu: bool = False) -> Iterator[Any]:
             options["address"] = address
         with redirect_stdout(io.StringIO()):
             try:
-                check_answers(address)
+                check_answers(_noted(address))
                 _start(ray, options)
             except Exception as error:
                 ray.shutdown()
@@ -70,6 +71,19 @@ def connected(address: str, *, cores: int, gpu: bool = False) -> Iterator[Any]:
                 yield ray
             finally:
                 ray.shutdown()
+
+
+def _noted(address: str) -> str:
+    """An address, or the one that Ray has noted for "auto". The note of a cluster that was killed
+    stays, and Ray would wait for that for minutes."""
+    if address != "auto":
+        return address
+    if given := os.environ.get("RAY_ADDRESS"):
+        return given
+    note = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
+    with suppress(OSError, UnicodeError):
+        return note.read_text().strip()
+    return address
 
 
 def _start(ray: Any, options: dict[str, Any]) -> None:
