@@ -179,7 +179,7 @@ def test_what_is_missing_is_named_with_its_commands(
     *lines, error = fails(capsys, "merge", own, "--out", tmp_path / "all.csv")
     assert error.startswith(f"error: {own} is not whole: 2 of 3 parts are missing (0-1); run the 2")
     (first, second) = (line for line in lines if line.startswith("parts "))
-    assert first.startswith("parts 0: facepoints predict")
+    assert first.startswith("part 0: facepoints predict")
     assert first.endswith("--part-size 2 --shard 1/2")
     assert second.endswith("--part-size 2 --shard 2/2")
     assert "--threads" not in first

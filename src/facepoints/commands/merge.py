@@ -204,7 +204,8 @@ def _advice(report: MergeReport, manifest: Manifest, console: Console) -> str:
     commands = [manifest.shard_command(shard, manifest.shards) for shard in shards]
     for shard, command in zip(shards, commands, strict=True):
         own = [number for number in lacking if number % manifest.shards == shard]
-        print_line(console, f"parts {number_ranges(own, _LISTED)}: {command}")
+        noun = "part" if len(own) == 1 else "parts"
+        print_line(console, f"{noun} {number_ranges(own, _LISTED)}: {command}")
     remove = "remove the damaged parts, then " if report.damaged else ""
     if len(commands) == 1:
         return f"; {remove}run: {commands[0]}"
