@@ -11,7 +11,8 @@
 import { degrees } from "../predict/affine.js";
 import { clip, inverse, multiply, radians, solve, zeros } from "./matrix.js";
 
-const MAX_ITERATIONS = 12; // of Gauss-Newton; four to six are enough for most faces
+const MAX_ITERATIONS = 12; // six or seven are enough for most faces
+const SMALL_STEP = 1e-5; // the last: radians, log scale
 const MAX_TURN = 0.5; // of one iteration, radians
 const MAX_LOG_SCALE = 0.3; // of one iteration
 const STARTS = 3; // of the grid, those that fit best
@@ -59,28 +60,21 @@ function varianceOf(std, sigma, scale) {
 }
 
 /** Squared difference of a yaw and the expected one, in standard deviations. */
-function unexpected(found, yaw) {
+export function unexpected(found, yaw) {
   return ((found - yaw.mean) / yaw.std) ** 2;
 }
 
-/** Gauss-Newton from a first estimate. */
+/** Newton's method from a first estimate. */
 function refine(fit, input) {
-  let information = zeros(6, 6);
+  let equations = null;
   for (let iteration = 0; iteration < MAX_ITERATIONS; iteration++) {
-    const equations = normalEquations(fit, input);
-    information = equations.information;
-    const solved = solve(information, equations.step.map((value) => [value]));
-    if (!solved) break;
-    const step = solved.map((row) => row[0]);
-    const vector = step.slice(0, 3).map((value) => clip(value, -MAX_TURN, MAX_TURN));
-    fit = {
-      turn: multiply(rotation(vector), fit.turn),
-      scale: fit.scale * Math.exp(clip(step[3], -MAX_LOG_SCALE, MAX_LOG_SCALE)),
-      shift: [fit.shift[0] + step[4], fit.shift[1] + step[5]],
-    };
-    if (Math.max(...step.slice(0, 4).map(Math.abs)) < 1e-7) break;
+    equations = linearize(fit, input);
+    const step = newtonStep(equations);
+    if (!step) break;
+    fit = move(fit, step);
+    if (Math.max(...step.slice(0, 4).map(Math.abs)) < SMALL_STEP) break;
   }
-  const full = inverse(information);
+  const full = inverse(equations.information());
   const covariance = full
     ? full.slice(0, 3).map((row) => row.slice(0, 3))
     : [0, 1, 2].map((i) => [0, 1, 2].map((j) => (i === j ? Infinity : 0)));
@@ -88,15 +82,104 @@ function refine(fit, input) {
 }
 
 /**
- * The normal equations of a step: small rotations about x, y and z, log scale, shift in x and y.
- * It runs many times for each face, so it makes no arrays in its loop.
+ * The normal equations of a step (6): small rotations about x, y and z, log scale, shift in x and
+ * y. They are made many times for each face, so adding a point makes no arrays.
  */
-function normalEquations(fit, input) {
-  const { shape, points, sigma, std } = input;
+export class Equations {
+  #matrix = new Float64Array(36);
+  #moment = new Float64Array(6); // of the errors (rows) and the turned points (columns)
+
+  /** J'We: the way downhill. */
+  downhill = new Array(6).fill(0);
+
+  /**
+   * Add a point.
+   *
+   * @param across, down derivatives (6) of its pixel.
+   * @param {number} right, below its error in pixels.
+   * @param {number} weight
+   */
+  add(across, down, right, below, weight) {
+    for (let m = 0; m < 6; m += 1) {
+      this.downhill[m] += (across[m] * right + down[m] * below) * weight;
+      for (let n = 0; n <= m; n += 1) {
+        this.#matrix[6 * m + n] += (across[m] * across[n] + down[m] * down[n]) * weight;
+      }
+    }
+  }
+
+  /** Add how the derivatives of a turned point change with the rotation. */
+  addCurvature(x, y, z, right, below, weight) {
+    const moment = this.#moment;
+    moment[0] += right * weight * x;
+    moment[1] += right * weight * y;
+    moment[2] += right * weight * z;
+    moment[3] += below * weight * x;
+    moment[4] += below * weight * y;
+    moment[5] += below * weight * z;
+  }
+
+  /** Add what the expected yaw tells. */
+  addExpectedYaw(fit, yaw) {
+    const [found, , roll] = angles(fit.turn).map(radians);
+    const axis = [-Math.sin(roll), Math.cos(roll), 0];
+    const share = 1 / radians(yaw.std) ** 2;
+    const lacking = share * (radians(yaw.mean) - found);
+    for (let m = 0; m < 3; m += 1) {
+      this.downhill[m] += axis[m] * lacking;
+      for (let n = 0; n <= m; n += 1) this.#matrix[6 * m + n] += axis[m] * axis[n] * share;
+    }
+  }
+
+  /** J'WJ (6, 6). `damping`: its diagonal is larger by this share. */
+  information(damping = 0) {
+    return zeros(6, 6).map((row, m) =>
+      row.map(
+        (_, n) =>
+          this.#matrix[6 * Math.max(m, n) + Math.min(m, n)] * (m === n ? 1 + damping : 1),
+      ),
+    );
+  }
+
+  /** The information with the curvature of the rotation. */
+  curved(damping = 0) {
+    const matrix = this.information(damping);
+    for (let i = 0; i < 2; i += 1) {
+      for (let j = 0; j < 3; j += 1) {
+        matrix[i][j] -= this.#moment[3 * i + j] / 2;
+        matrix[j][i] -= this.#moment[3 * i + j] / 2;
+      }
+    }
+    for (let i = 0; i < 3; i += 1) matrix[i][i] += this.#moment[0] + this.#moment[4];
+    return matrix;
+  }
+}
+
+/** The step (6) of Newton's method; of Gauss-Newton where it would make the fit worse; null if there
+ * is none. */
+export function newtonStep(equations, damping = 0) {
+  const right = equations.downhill.map((value) => [value]);
+  const step = solve(equations.curved(damping), right)?.map((row) => row[0]);
+  const gain = step?.reduce((all, value, k) => all + value * equations.downhill[k], 0);
+  if (gain > 0) return step;
+  return solve(equations.information(damping), right)?.map((row) => row[0]) ?? null;
+}
+
+/** A fit after a step (6), which is cut to MAX_TURN and MAX_LOG_SCALE. */
+export function move(fit, step) {
+  const vector = step.slice(0, 3).map((value) => clip(value, -MAX_TURN, MAX_TURN));
+  return {
+    turn: multiply(rotation(vector), fit.turn),
+    scale: fit.scale * Math.exp(clip(step[3], -MAX_LOG_SCALE, MAX_LOG_SCALE)),
+    shift: [fit.shift[0] + step[4], fit.shift[1] + step[5]],
+  };
+}
+
+/** The equations of a step before a far camera. */
+function linearize(fit, { shape, points, sigma, std, yaw }) {
   const { scale, shift } = fit;
   const [[a, b, c], [d, e, f], [g, h, i]] = fit.turn;
-  const matrix = new Float64Array(36);
-  const step = new Array(6).fill(0);
+  const equations = new Equations();
   const [across, down] = [new Float64Array(6), new Float64Array(6)];
   for (let k = 0; k < shape.length; k += 1) {
     const [p, q, r] = shape[k];
@@ -106,32 +189,13 @@ function normalEquations(fit, input) {
     const weight = 1 / varianceOf(std[k], sigma[k], scale);
     [across[1], across[2], across[3], across[4]] = [z, -y, x, 1];
     [down[0], down[2], down[3], down[5]] = [-z, x, y, 1];
-    const right = (points[k][0] - x - shift[0]) * weight;
-    const below = (points[k][1] - y - shift[1]) * weight;
-    for (let m = 0; m < 6; m += 1) {
-      step[m] += across[m] * right + down[m] * below;
-      for (let n = 0; n <= m; n += 1) {
-        matrix[6 * m + n] += (across[m] * across[n] + down[m] * down[n]) * weight;
-      }
-    }
+    const right = points[k][0] - x - shift[0];
+    const below = points[k][1] - y - shift[1];
+    equations.add(across, down, right, below, weight);
+    equations.addCurvature(x, y, z, right, below, weight);
   }
-  const information = zeros(6, 6).map((row, m) =>
-    row.map((_, n) => matrix[6 * Math.max(m, n) + Math.min(m, n)]),
-  );
-  addExpectedYaw(fit, input.yaw, information, step);
-  return { information, step };
-}
-
-/** Adds what the expected yaw tells to the normal equations. */
-function addExpectedYaw(fit, yaw, information, step) {
-  const [found, , roll] = angles(fit.turn).map(radians);
-  const axis = [-Math.sin(roll), Math.cos(roll), 0];
-  const share = 1 / radians(yaw.std) ** 2;
-  const lacking = share * (radians(yaw.mean) - found);
-  for (let i = 0; i < 3; i++) {
-    step[i] += axis[i] * lacking;
-    for (let j = 0; j < 3; j++) information[i][j] += axis[i] * axis[j] * share;
-  }
+  equations.addExpectedYaw(fit, yaw);
+  return equations;
 }
 
 /** Rotation (3, 3) of a head by pitch, then by yaw, in degrees. */
@@ -218,7 +282,7 @@ function weightedMean(points, shares) {
 }
 
 /** Rotation about the axis of a vector (3), by its length in radians (Rodrigues' formula). */
-function rotation([x, y, z]) {
+export function rotation([x, y, z]) {
   const angle = Math.hypot(x, y, z);
   const cross = [[0, -z, y], [z, 0, -x], [-y, x, 0]];
   const square = multiply(cross, cross);
