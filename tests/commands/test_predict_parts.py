@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facepoints._util.progress import Stopped
+from facepoints.commands import image_files
 from facepoints.commands.merge import merge
 from facepoints.commands.part_job import Shard, prepare
 from facepoints.commands.predict_parts import PartsReport, predict_parts
@@ -29,6 +30,7 @@ from facepoints.commands.predict_video import predict_videos
 from facepoints.detection import FullImageDetector
 from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.inference.face import Face
+from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.results.formats import read_faces
@@ -97,6 +99,31 @@ def test_the_bytes_of_a_part_do_not_depend_on_shards_or_their_order(
             fill(photos, out, f"{shard}/{shards}", format=format)
         assert contents(out) == whole
         assert manifest_of(out).run == manifest_of(tmp_path / "one").run
+
+
+class Slower(Known):
+    """Takes longer for the first pictures, which are small."""
+
+    def __call__(self, crops: NDArray[np.uint8]) -> LandmarkOutput:
+        time.sleep(0.02 * max(0, 6 - self.calls))
+        self.calls += 1
+        return super().__call__(crops)
+
+    calls = 0
+
+
+def test_the_bytes_do_not_depend_on_how_many_batches_are_predicted_at_once(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_files, "_BATCH", 2)
+    fill(photos, tmp_path / "one", part_size=COUNT)
+    for at_once in (2, 5):
+        out = tmp_path / f"at-once-{at_once}"
+        model = Predictor(Slower(), FullImageDetector())
+        prepared = prepare(model, [str(photos)], str(out), part_size=COUNT)
+        report = predict_parts(model, prepared, at_once=at_once)
+        assert (report.images, report.unreadable) == (COUNT, 1)
+        assert contents(out) == contents(tmp_path / "one")
 
 
 def test_rows_come_back_in_the_order_of_the_source_with_their_errors(

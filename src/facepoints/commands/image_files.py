@@ -7,6 +7,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -53,26 +54,47 @@ def predict_in_batches(predictor: Predictor, names: Sequence[str]) -> Iterator[l
     a result with an error. A `DataWarning` says what was left out of a file; it is issued for
     the first few files.
     """
-    yield from _predict_all(predictor, _batches(names, _read))
+    for batch in _noted(_batches(names, _read)):
+        yield _predict(predictor, batch)
 
 
 def predict_pictures(
-    predictor: Predictor, pictures: Iterable[Picture]
+    predictor: Predictor, pictures: Iterable[Picture], at_once: int = 1
 ) -> Iterator[list[FrameResult]]:
-    """Predict the faces of pictures whose files are in memory; see `predict_in_batches`."""
-    yield from _predict_all(predictor, _batches(pictures, _decode))
+    """Predict the faces of pictures whose files are in memory; see `predict_in_batches`.
+
+    Args:
+        at_once: number of batches that are predicted at a time.
+    """
+    batches = _noted(_batches(pictures, _decode))
+    if at_once == 1:
+        for batch in batches:
+            yield _predict(predictor, batch)
+        return
+    pending: deque[Future[list[FrameResult]]] = deque()
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for batch in batches:
+                # the context says whether results may depend on the number of threads
+                run = copy_context().run
+                pending.append(pool.submit(run, _predict, predictor, batch))
+                if len(pending) > at_once:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _predict_all(
-    predictor: Predictor, batches: Iterable[list[_ImageFile]]
-) -> Iterator[list[FrameResult]]:
+def _noted(batches: Iterable[list[_ImageFile]]) -> Iterator[list[_ImageFile]]:
+    """The same batches; warns of what was left out of the first few files."""
     noted = 0
     for batch in batches:
         for file in batch:
             if file.note:
                 noted += 1
                 _warn(file, noted)
-        yield _predict(predictor, batch)
+        yield batch
 
 
 def _warn(file: _ImageFile, number: int) -> None:

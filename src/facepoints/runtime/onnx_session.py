@@ -27,7 +27,7 @@ from facepoints.runtime.thread_choice import ThreadChoice
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["SharedSession"]
+__all__ = ["SharedSession", "allowed_processors"]
 
 _MIN_PART = 8  # rows; fewer are not worth a processor of their own
 _MAX_PART = 64  # rows; larger batches only take memory, even on all processors together
@@ -122,7 +122,7 @@ class SharedSession:
         self._together: InferenceSession | None = open_session(data, path, device, threads)
         self._parts: tuple[InferenceSession, ThreadPoolExecutor] | None = None
         self._on_cpu = CPU in self._together.get_providers()[:1]
-        self._workers = (threads or len(_allowed()) or 1) if self._on_cpu else 1
+        self._workers = (threads or len(allowed_processors()) or 1) if self._on_cpu else 1
         self._data, self._path = data, Path(os.path.abspath(path))
         self._device, self._threads = device, threads
         self._choice = ThreadChoice()
@@ -311,11 +311,11 @@ def _cores() -> int:
     By default onnxruntime pins its threads to processors, even to those that a container does
     not have.
     """
-    allowed = len(_allowed())
+    allowed = len(allowed_processors())
     return 0 if allowed == os.cpu_count() else allowed
 
 
-def _allowed() -> Sequence[int]:
+def allowed_processors() -> Sequence[int]:
     """Numbers of the processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
