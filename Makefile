@@ -52,9 +52,8 @@ endef
 
 $(STAMP): pyproject.toml constraints.txt
 	$(begin)
+	@# compiling all modules would take more than a minute; each is compiled when it is first imported
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
-	@# on all cores; pip would compile on one, for more than a minute
-	@$(BIN)/python -W ignore -m compileall -qq -j 0 $(VENV)/lib || true
 	$(BIN)/python -m pip check
 	@$(BIN)/python -m facepoints.web.fetch_runtime || echo "continuing without the page of facepoints serve" >&2
 	@touch $@

@@ -366,8 +366,11 @@ def test_another_annotators_reading_is_shown_and_can_be_taken(tab: Tab, browser:
         other.page.fill("#annotator", "ben")
         other.page.keyboard.press("Enter")
         other.until(lambda: other.js("app.project.info.annotator") == "ben")
-        other.open_face()
-        assert other.js("app.edit.face.id") == face
+        other.page.select_option("#list-filter", "open")
+        other.page.click(f"#items li[data-key='{face}'] .item")
+        other.until(lambda: other.js("app.edit?.face.id") == face)
+        other.page.focus("#stage")
+        other.js("app.session.choosePoint(null)")
         other.drag(NOSE, (25, 5))
         other.press("Shift+Enter")
         other.saved()
@@ -391,8 +394,11 @@ def test_another_annotators_reading_is_shown_and_can_be_taken(tab: Tab, browser:
 def test_two_tabs_that_change_one_face_ask_which_version_is_kept(tab: Tab) -> None:
     face = tab.js("app.edit.face.id")
     with closing_tab(tab.page.context, tab.server) as other:
-        other.open_face()
-        assert other.js("app.edit.face.id") == face
+        other.page.select_option("#list-filter", "open")
+        other.page.click(f"#items li[data-key='{face}'] .item")
+        other.until(lambda: other.js("app.edit?.face.id") == face)
+        other.page.focus("#stage")
+        other.js("app.session.choosePoint(null)")
         for choice, kept in (("#conflict-theirs", False), ("#conflict-mine", True)):
             # both change the same version, before either hears of the other
             known = tab.js(f"app.session.outbox.versions.get('{face}')")
