@@ -21,7 +21,7 @@ _OBJECT_STORE = 80_000_000  # bytes, near Ray's minimum: it holds the models onl
 
 
 def _import_ray() -> Any:
-    """The package ray, which is told not to report its use. Raises MissingExtraError."""
+    """The package ray, with its reports of use switched off. Raises MissingExtraError."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns
     try:

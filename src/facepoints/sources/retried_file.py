@@ -1,4 +1,4 @@
-"""A file of a store that goes on where a connection was cut."""
+"""A file of a store. After a cut connection, it is read on from the same byte."""
 
 from __future__ import annotations
 
