@@ -31,7 +31,7 @@ from torch import Tensor
 
 from facepoints.models.networks import KeypointModel, RawOutput
 from facepoints.models.networks.heatnet import WIDTHS, HeatNet
-from facepoints.training.augment import STRENGTHS, augment, augment_faces
+from facepoints.training.augment import STRENGTHS, FaceBatch, augment, augment_faces
 from facepoints.training.batches import Batch, DeviceFaces
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.member_trainer import learning_rate_factor
@@ -96,10 +96,11 @@ class Pack:
             for strength in strengths:
                 rows = self.index[torch.from_numpy(rng.integers(len(self.index), size=BATCH))]
                 given = taken(self.faces, rows.to(self.device, non_blocking=True))
-                changed = augment_faces(
-                    given.images[:, None].float(), given.points, given.labelled, given.visibility,
-                    strength, self.mirror if mirrored else None, generator, size,
-                )  # fmt: skip
+                faces = FaceBatch(
+                    given.images[:, None].float(), given.points, given.labelled, given.visibility
+                )
+                mirror = self.mirror if mirrored else None
+                changed = augment_faces(faces, strength, mirror, generator, size)
                 images, points, labelled, visibility = changed
                 parts.append(DeviceFaces(images, points, labelled, given.scheme, visibility))
             every = joined(parts)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facepoints.errors import SettingsError
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
-from facepoints.training.augment import AUGMENTS, Augment, augment, augment_faces
+from facepoints.training.augment import AUGMENTS, Augment, FaceBatch, augment, augment_faces
 
 GEOMETRIC = ("rotation", "scale", "shift", "mirror", "perspective", "elastic")
 PHOTOMETRIC = ("brightness", "contrast", "gamma", "shade", "blur", "noise", "occlusion")
@@ -367,9 +367,8 @@ def test_the_gpu_moves_points_as_the_cpu_does():
 def test_visibility_is_mirrored_with_the_points():
     images, points, labelled = faces(0, batch=3)
     visibility = torch.tensor([[1, 0, -1, 1, 0]] * 3, dtype=torch.int8)
-    changed = augment_faces(
-        images, points, labelled, visibility, Augment(mirror=1.0), MIRROR, seeded()
-    )
+    batch = FaceBatch(images, points, labelled, visibility)
+    changed = augment_faces(batch, Augment(mirror=1.0), MIRROR, seeded())
     assert changed.visibility is not None
     assert changed.visibility.tolist() == [[0, 1, -1, 0, 1]] * 3
 
@@ -382,7 +381,8 @@ def test_points_under_a_cover_become_hidden_and_no_others(seed: int):
     labelled = torch.ones(points.shape[:2], dtype=torch.bool)
     visible = torch.ones(points.shape[:2], dtype=torch.int8)
     chosen = Augment(occlusion=1.0)
-    changed = augment_faces(images, points, labelled, visible, chosen, None, seeded(seed))
+    batch = FaceBatch(images, points, labelled, visible)
+    changed = augment_faces(batch, chosen, None, seeded(seed))
     assert changed.visibility is not None
     x, y = points[0].long().unbind(-1)
     covered = (changed.images - images)[0, 0, y, x] != 0
@@ -393,7 +393,8 @@ def test_points_under_a_cover_become_hidden_and_no_others(seed: int):
 def test_visibility_does_not_alter_the_images():
     images, points, labelled = faces(1)
     visibility = torch.ones(labelled.shape, dtype=torch.int8)
-    with_it = augment_faces(images, points, labelled, visibility, STRONG, MIRROR, seeded())
+    batch = FaceBatch(images, points, labelled, visibility)
+    with_it = augment_faces(batch, STRONG, MIRROR, seeded())
     without = augment(images, points, labelled, STRONG, MIRROR, seeded())
     for one, two in zip(with_it[:3], without, strict=True):
         assert torch.equal(one, two)

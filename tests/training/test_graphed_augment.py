@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from facepoints.errors import DataWarning
-from facepoints.training.augment import STRENGTHS, GraphedAugment, augment_faces, graphed
+from facepoints.training.augment import STRENGTHS, FaceBatch, GraphedAugment, augment_faces, graphed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -48,13 +48,13 @@ def copied(output: Any) -> Any:
     return type(output)(*(None if tensor is None else tensor.clone() for tensor in output))
 
 
-def faces(number: int, with_visibility: bool) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+def faces(number: int, with_visibility: bool) -> FaceBatch:
     generator = torch.Generator().manual_seed(number)
     images = torch.rand(4, 1, 32, 40, generator=generator) * 255
     points = torch.rand(4, 3, 2, generator=generator) * 30
     labelled = torch.rand(4, 3, generator=generator) < 0.8
     visible = torch.randint(-1, 2, (4, 3), generator=generator, dtype=torch.int8)
-    return images, points, labelled, visible if with_visibility else None
+    return FaceBatch(images, points, labelled, visible if with_visibility else None)
 
 
 @pytest.mark.parametrize("preset", ["none", "light", "default", "strong", "closer"])
@@ -68,8 +68,8 @@ def test_a_graph_changes_every_batch_as_without_it(
     ours, theirs = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
     for number in range(3):
         batch = faces(number, with_visibility)
-        output = change(*batch, generator=ours)
-        expected = augment_faces(*batch, settings, mirror, theirs, SIZE)
+        output = change(batch, ours)
+        expected = augment_faces(batch, settings, mirror, theirs, SIZE)
         for got, wanted in zip(output, expected, strict=True):
             if wanted is not None:
                 torch.testing.assert_close(got, wanted, rtol=0, atol=0)
@@ -83,8 +83,8 @@ def test_a_graph_that_computes_something_else_is_not_used(monkeypatch: pytest.Mo
     change = GraphedAugment(settings, MIRROR, SIZE)
     ours, theirs = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
     with pytest.warns(DataWarning, match=r"without a CUDA graph.*differ by 0.5 pixels"):
-        output = change(*faces(0, False), generator=ours)
-    expected = augment_faces(*faces(0, False), settings, MIRROR, theirs, SIZE)
+        output = change(faces(0, False), ours)
+    expected = augment_faces(faces(0, False), settings, MIRROR, theirs, SIZE)
     assert torch.equal(output.images, expected.images)
     assert torch.equal(output.points, expected.points)
-    change(*faces(1, False), generator=ours)  # it warns once
+    change(faces(1, False), ours)  # it warns once

@@ -22,7 +22,7 @@ from facepoints.models.devices import to_device
 from facepoints.training.augment import (
     STRENGTHS,
     Augment,
-    Augmented,
+    FaceBatch,
     GraphedAugment,
     augment,
     augment_faces,
@@ -148,13 +148,13 @@ class Batches:
         for change, rows in zip(self._changes, shares, strict=True):
             index = to_device(torch.from_numpy(rows), ctx.device)
             given = self.rows.visibility
-            changed = change(
+            faces = FaceBatch(
                 self.rows.images[index][:, None].float(),
                 self.rows.points[index] - mirror_bias,
                 self.rows.labelled[index],
                 None if given is None else given[index],
-                generator=generator,
             )
+            changed = change(faces, generator=generator)
             parts.append(changed._replace(points=changed.points + mirror_bias))
         images = torch.cat([part.images for part in parts])
         points = torch.cat([part.points for part in parts])
@@ -166,7 +166,7 @@ class Batches:
         scheme = self.rows.scheme[to_device(torch.from_numpy(chosen), ctx.device)]
         return Batch(images, points, labelled, scheme, visibility)
 
-    def _change(self, strength: Augment, graph: bool) -> Callable[..., Augmented]:
+    def _change(self, strength: Augment, graph: bool) -> Callable[..., FaceBatch]:
         """The augmentation of a share of the faces."""
         if graph:
             return GraphedAugment(strength, self.mirror, self.size)

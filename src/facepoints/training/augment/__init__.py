@@ -18,8 +18,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facepoints.training.augment.apply import Augmented, apply
+from facepoints.training.augment.apply import apply
 from facepoints.training.augment.draws import draw
+from facepoints.training.augment.face_batch import FaceBatch
 from facepoints.training.augment.graphed import GraphedAugment
 from facepoints.training.augment.presets import AUGMENTS, STRENGTHS, Augment
 
@@ -27,7 +28,7 @@ __all__ = [
     "AUGMENTS",
     "STRENGTHS",
     "Augment",
-    "Augmented",
+    "FaceBatch",
     "GraphedAugment",
     "augment",
     "augment_faces",
@@ -44,27 +45,21 @@ def augment(
     size: tuple[int, int] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`augment_faces` for faces without visibility. Returns images, points and mask."""
-    changed = augment_faces(images, points, labelled, None, settings, mirror, generator, size)
-    return changed.images, changed.points, changed.labelled
+    faces = FaceBatch(images, points, labelled)
+    return augment_faces(faces, settings, mirror, generator, size)[:3]
 
 
 def augment_faces(
-    images: Tensor,
-    points: Tensor,
-    labelled: Tensor,
-    visibility: Tensor | None,
+    faces: FaceBatch,
     settings: Augment,
     mirror: Tensor | None,
     generator: torch.Generator,
     size: tuple[int, int] | None = None,
-) -> Augmented:
+) -> FaceBatch:
     """Randomly changed copies of a batch of faces; the inputs are not modified.
 
     Args:
-        images: (B, 1, H, W) float32 in [0, 255], on any device.
-        points: (B, K, 2) float32, (x, y) in pixels; the center of the top-left pixel is (0, 0).
-        labelled: (B, K) bool.
-        visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; or None.
+        faces: on any device.
         settings: strength of every change.
         mirror: (K,) int64, column k of a mirrored face is column mirror[k] of the
             original (`LandmarkSet.mirror`). None: no face is mirrored.
@@ -77,8 +72,7 @@ def augment_faces(
         (beyond the outer edge of a border pixel) are no longer labeled. Points without a label
         are 0 if the settings change geometry. Points under a cover become hidden.
     """
-    before = images.shape[-2], images.shape[-1]
-    size = size or before
-    device, mirrored = images.device, mirror is not None
-    draws = draw(len(images), settings, mirrored, generator, before, size, device).to(device)
-    return apply(images, points, labelled, visibility, settings, mirror, draws, size)
+    size = size or faces.size
+    count, device, mirrored = len(faces.images), faces.images.device, mirror is not None
+    draws = draw(count, settings, mirrored, generator, faces.size, size, device).to(device)
+    return apply(faces, settings, mirror, draws, size)

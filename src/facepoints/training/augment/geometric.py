@@ -12,6 +12,7 @@ from torch import Tensor
 
 from facepoints.models.devices import to_device
 from facepoints.training.augment.elastic import GRID, spline, undo_elastic
+from facepoints.training.augment.face_batch import FaceBatch
 from facepoints.training.augment.presets import Augment
 from facepoints.training.augment.random_columns import (
     MIRROR,
@@ -68,41 +69,34 @@ def random_maps(
 
 
 def warp(
-    images: Tensor,
-    points: Tensor,
-    labelled: Tensor,
+    faces: FaceBatch,
     settings: Augment,
     mirror: Tensor | None,
     maps: Maps,
     size: tuple[int, int],
-    visibility: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+) -> FaceBatch:
     """Warp image, points and masks by one random map per face.
 
     Args:
-        images: (B, 1, H, W) float32.
-        points: (B, K, 2) in pixels.
-        labelled: (B, K) bool.
+        faces: to warp; they are not modified.
         settings: strength of every change.
         mirror: (K,) columns of a mirrored face; None: no face is mirrored.
         maps: of the faces, on the device of the images.
         size: (height, width) of the output, a window at the center of the input.
-        visibility: (B, K) int8: 1 visible, 0 hidden, -1 unknown; or None.
 
     Returns:
-        Images, points, mask and visibility. Points outside the image are no longer labeled; points
-        without a label are 0.
+        The warped faces. Points outside the image are no longer labeled; points without a label
+        are 0.
     """
-    device = images.device
+    images, points, labelled, visibility = faces
     height, width = size
-    input_size = (images.shape[-2], images.shape[-1])
     amount = settings.elastic * min(height, width)
     offsets, back = maps.offsets, maps.back
     moved = _project(maps.forward, points)
     if amount:
         moved = undo_elastic(moved, offsets, height, width, amount)
     if mirror is not None and settings.mirror:
-        column = mirror.to(device, non_blocking=True)
+        column = mirror.to(images.device, non_blocking=True)
         flips = maps.flipped[:, None]
         moved = torch.where(flips[..., None], moved[:, column], moved)
         labelled = torch.where(flips, labelled[:, column], labelled)
@@ -112,12 +106,12 @@ def warp(
     labelled = labelled & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     moved = torch.where(labelled[..., None], moved, torch.zeros_like(moved))
     grid = _sampling_grid(
-        back, offsets if amount else None, settings.perspective > 0, input_size, size
+        back, offsets if amount else None, settings.perspective > 0, faces.size, size
     )
     images = F.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
-    return images, moved, labelled, visibility
+    return FaceBatch(images, moved, labelled, visibility)
 
 
 def _homographies(

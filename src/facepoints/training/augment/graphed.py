@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from facepoints.models.cuda_graphs import record_graph, warn_without_graph
-from facepoints.training.augment.apply import Augmented, apply
+from facepoints.training.augment.apply import apply
 from facepoints.training.augment.draws import Draws, draw
+from facepoints.training.augment.face_batch import FaceBatch
 from facepoints.training.augment.geometric import Maps
 from facepoints.training.augment.presets import Augment
 
@@ -36,44 +37,27 @@ class GraphedAugment:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._usable = True
         self._inputs: list[Tensor] = []
-        self._output: Augmented
+        self._output: FaceBatch
 
-    def __call__(
-        self,
-        images: Tensor,
-        points: Tensor,
-        labelled: Tensor,
-        visibility: Tensor | None,
-        generator: torch.Generator,
-    ) -> Augmented:
+    def __call__(self, faces: FaceBatch, generator: torch.Generator) -> FaceBatch:
         """See `augment_faces`. The output is overwritten by the next call."""
-        before = images.shape[-2], images.shape[-1]
-        mirrored = self.mirror is not None
+        device, mirrored = faces.images.device, self.mirror is not None
         draws = draw(
-            len(images), self.settings, mirrored, generator, before, self.size, images.device
+            len(faces.images), self.settings, mirrored, generator, faces.size, self.size, device
         )
         if self._usable and self._graph is None:
             try:
-                self._record(images, points, labelled, visibility, draws.to(images.device))
+                self._record(faces, draws.to(device))
             except RuntimeError as error:  # out of memory, or what a graph cannot hold
                 self._usable = False
                 warn_without_graph("augmentation is", error)
         if not self._usable:
-            draws = draws.to(images.device)
-            return self._apply(images, points, labelled, visibility, draws)
-        self._replay(_tensors(images, points, labelled, visibility, draws))
+            return self._apply(faces, draws.to(device))
+        self._replay(_tensors(faces, draws))
         return self._output
 
-    def _apply(
-        self,
-        images: Tensor,
-        points: Tensor,
-        labelled: Tensor,
-        visibility: Tensor | None,
-        draws: Draws,
-    ) -> Augmented:
-        settings, mirror, size = self.settings, self.mirror, self.size
-        return apply(images, points, labelled, visibility, settings, mirror, draws, size)
+    def _apply(self, faces: FaceBatch, draws: Draws) -> FaceBatch:
+        return apply(faces, self.settings, self.mirror, draws, self.size)
 
     def _replay(self, inputs: Iterable[Tensor]) -> None:
         assert self._graph is not None
@@ -83,42 +67,33 @@ class GraphedAugment:
             fixed.copy_(pinned, non_blocking=True)
         self._graph.replay()
 
-    def _record(
-        self,
-        images: Tensor,
-        points: Tensor,
-        labelled: Tensor,
-        visibility: Tensor | None,
-        draws: Draws,
-    ) -> None:
-        given = _tensors(images, points, labelled, visibility, draws)
+    def _record(self, faces: FaceBatch, draws: Draws) -> None:
+        given = _tensors(faces, draws)
         self._inputs = [tensor.clone() for tensor in given]
         rest = iter(self._inputs)
-        faces = next(rest), next(rest), next(rest), None if visibility is None else next(rest)
+        kept_faces = FaceBatch(*(None if tensor is None else next(rest) for tensor in faces))
         uniform = next(rest)
         maps = None if draws.maps is None else Maps(*(next(rest) for _ in draws.maps))
         noise = None if draws.noise is None else next(rest)
-        kept = Draws(uniform, maps, noise)
+        kept_draws = Draws(uniform, maps, noise)
 
-        def compute() -> Augmented:
-            return self._apply(*faces, kept)
+        def compute() -> FaceBatch:
+            return self._apply(kept_faces, kept_draws)
 
         expected = compute()
-        self._graph, self._output = record_graph(compute, images.device)
+        self._graph, self._output = record_graph(compute, faces.images.device)
         self._replay(given)
         _check(self._output, expected)
 
 
-def _tensors(
-    images: Tensor, points: Tensor, labelled: Tensor, visibility: Tensor | None, draws: Draws
-) -> list[Tensor]:
+def _tensors(faces: FaceBatch, draws: Draws) -> list[Tensor]:
     """All tensors that the augmentation depends on, in the order of `GraphedAugment._record`."""
     maps = () if draws.maps is None else draws.maps
-    every = (images, points, labelled, visibility, draws.uniform, *maps, draws.noise)
+    every = (*faces, draws.uniform, *maps, draws.noise)
     return [tensor for tensor in every if tensor is not None]
 
 
-def _check(output: Augmented, expected: Augmented) -> None:
+def _check(output: FaceBatch, expected: FaceBatch) -> None:
     """Raises RuntimeError if a graph's output differs from that without it."""
     points = float((output.points - expected.points).abs().max())
     images = float((output.images - expected.images).abs().mean())
