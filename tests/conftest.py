@@ -73,6 +73,24 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def torch_gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """PyTorch sees a GPU, which is the CPU. The list gets the devices that are asked for."""
+    import torch
+
+    from facepoints.models import torch_session
+
+    asked: list[str] = []
+
+    def on_cpu(name: str) -> torch.device:
+        asked.append(name)
+        return torch.device("cpu")
+
+    monkeypatch.setattr(torch_session, "cuda_name", lambda: "PyTorch 9, a GPU")
+    monkeypatch.setattr(torch_session, "torch_device", on_cpu)
+    return asked
+
+
 @pytest.fixture(scope="module")
 def no_charts() -> Iterator[None]:
     """Leave the charts of a training empty: they take most of the time of a short training."""

@@ -1,6 +1,6 @@
 """`--device` in every command that runs a network: the same names, and an error for another.
 
-There is no GPU here: PyTorch's is replaced by the CPU."""
+There is no GPU here: the CPU takes the place of PyTorch's (`torch_gpu`)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-import torch
 
 from facepoints.cli.main import main
 from facepoints.datasets import synthetic
 from facepoints.datasets.writers import write_kaggle
-from facepoints.models import torch_session
 
 COMMANDS = (
     "predict photo.png",
@@ -58,22 +56,12 @@ def test_a_device_that_no_command_knows_is_an_error(
     assert message.startswith("error: no device 'gpu'; choose auto, cpu, cuda"), message
 
 
-def test_commands_run_on_a_gpu(
-    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked: list[str] = []
-
-    def on_cpu(name: str) -> torch.device:
-        asked.append(name)
-        return torch.device("cpu")
-
-    monkeypatch.setattr(torch_session, "cuda_name", lambda: "PyTorch 9, a GPU")
-    monkeypatch.setattr(torch_session, "torch_device", on_cpu)
+def test_commands_run_on_a_gpu(files: Path, torch_gpu: list[str]) -> None:
     main(["predict", "photo.png", "--device", "cuda:0", "--out", "faces.jsonl"])
     (line,) = Path("faces.jsonl").read_text().splitlines()
     assert len(json.loads(line)["faces"]) == 1
     main(["adapt", "training.csv", "--out", "adapted.onnx", "--device", "cuda"])
     main(["audit", "training.csv", "--out", "audit", "--device", "auto"])
-    assert asked == ["cuda:0", "cuda", "auto"]
+    assert torch_gpu == ["cuda:0", "cuda", "auto"]
     assert Path("adapted.onnx").is_file()
     assert Path("audit/audit.html").is_file()

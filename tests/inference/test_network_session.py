@@ -41,20 +41,6 @@ def crops() -> NDArray[np.uint8]:
     return resize_images(synthetic.render(12, seed=3, size=112).images, *size)
 
 
-@pytest.fixture
-def torch_gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """PyTorch sees a GPU, which is the CPU. The list gets the devices that are asked for."""
-    asked: list[str] = []
-
-    def on_cpu(name: str) -> torch.device:
-        asked.append(name)
-        return torch.device("cpu")
-
-    monkeypatch.setattr(torch_session, "cuda_name", lambda: "PyTorch 9, a GPU")
-    monkeypatch.setattr(torch_session, "torch_device", on_cpu)
-    return asked
-
-
 class FakeRuntime:
     """onnxruntime with providers of a GPU. Its sessions compute on the CPU."""
 
