@@ -189,9 +189,13 @@ weights: $(STAMP) ## train the built-in models on DATA=folder: hours; continues 
 	$(BIN)/python recipes/face_score.py --data '$(DATA)' --install
 	$(BIN)/python recipes/head_pose.py --data '$(DATA)' --slopes --install
 	$(BIN)/python recipes/measure_factors.py --data '$(DATA)' --install
-	$(BIN)/python recipes/label_covariance.py --data '$(DATA)' --install
-	$(BIN)/python recipes/gaze_fit.py --data '$(DATA)' --install
+	$(BIN)/python recipes/iris_scale.py --data '$(DATA)' --install
 	$(BIN)/python recipes/eye_state.py --data '$(DATA)' --install
+	$(BIN)/python recipes/gaze_fit.py --data '$(DATA)' --install
+	$(BIN)/python recipes/expression_factors.py --data '$(DATA)' --install
+	$(BIN)/python recipes/label_covariance.py --data '$(DATA)' --install
+	$(BIN)/python recipes/audit_errors.py --data '$(DATA)' --install
+	$(BIN)/python benchmarks/audit.py --install
 
 clean: ## remove build/ and the caches of tests and tools
 	rm -rf build dist .cache .pytest_cache .ruff_cache .hypothesis
