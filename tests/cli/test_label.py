@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import re
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from command_server import command_server
 
 import facepoints
 from facepoints.cli.main import main
@@ -31,27 +28,9 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-@contextmanager
-def labeling(*words: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def labeling(*words: str | Path) -> AbstractContextManager[tuple[subprocess.Popen[str], str]]:
     """A process of the command that is ready, with its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "facepoints", "label", "--port", "0", "--no-open", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "FACEPOINTS_TOKEN": ""},
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        line = process.stdout.readline()
-        found = re.match(r"labels are ready: http://([^/]+)/label\.html \(", line)
-        assert found, line + (process.stderr.read() if process.poll() is not None else "")
-        yield process, found[1]
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    return command_server("label", *map(str, words), ready="labels are ready", FACEPOINTS_TOKEN="")
 
 
 def ask(address: str, path: str, body: Any = None) -> tuple[int, Any]:

@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 import http.client
-import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_server import command_server
 
 import facepoints
-from facepoints.cli import serve as serve_module
 from facepoints.cli.main import main
+from facepoints.cli.serving import opens_browser
 
 IMAGE = cv2.imencode(".png", np.full((60, 80, 3), 90, np.uint8))[1].tobytes()
-
-
-@contextmanager
-def served(*words: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process of the command that is ready, with its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "facepoints", "serve", "--port", "0", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        line = process.stdout.readline()
-        found = re.match(r"facepoints is ready: http://([^/]+)/ ", line)
-        assert found, line + (process.stderr.read() if process.poll() is not None else "")
-        yield process, found[1]
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def get(address: str, path: str, headers: dict[str, str] | None = None) -> int:
@@ -59,7 +33,10 @@ def get(address: str, path: str, headers: dict[str, str] | None = None) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_when_requests_at_hand_are_answered(number: signal.Signals) -> None:
-    with served(FACEPOINTS_TOKEN="abc") as (process, address):
+    with command_server("serve", ready="facepoints is ready", FACEPOINTS_TOKEN="abc") as (
+        process,
+        address,
+    ):
         assert get(address, "/") == 200
         assert get(address, "/v1/model") == 401
         assert get(address, "/v1/model", {"Authorization": "Bearer abc"}) == 200
@@ -194,4 +171,4 @@ def test_a_browser_opens_on_a_terminal_with_a_screen(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
-    assert serve_module.opens_browser(wanted, unwanted) is opens
+    assert opens_browser(wanted, unwanted) is opens

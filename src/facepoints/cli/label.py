@@ -11,7 +11,17 @@ from facepoints._util.option_help import flag, option
 from facepoints._util.words import count_noun
 from facepoints.cli.options import PredictorOptions, group
 from facepoints.cli.output import note, say, working
-from facepoints.cli.serve import Host, Port, Token, check_packages, opens_browser, secret
+from facepoints.cli.serving import (
+    Host,
+    NoOpen,
+    Open,
+    Port,
+    Token,
+    check_packages,
+    opens_browser,
+    run_server,
+    secret_of,
+)
 from facepoints.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -23,7 +33,6 @@ __all__ = ["label"]
 LabelFormatName = Literal["coco", "cvat", "label-studio", "kaggle", "pts"]
 """Keys of `label_files.LABEL_FORMATS`, whose import takes time."""
 
-_LOOPBACK = ("127.", "::1", "localhost")
 _MODEL = PredictorOptions()
 
 
@@ -114,11 +123,8 @@ def label(
     host: Host = "127.0.0.1",
     port: Port = 8010,
     token: Token = None,
-    open: Annotated[
-        bool,
-        option("Open the page in a browser.", default_text="default: on a terminal with a screen"),
-    ] = False,
-    no_open: Annotated[bool, flag("Do not open the page in a browser.")] = False,
+    open: Open = False,
+    no_open: NoOpen = False,
     model: Annotated[PredictorOptions, group("prediction")] = _MODEL,
 ) -> None:
     """Make and mend labels of faces in the browser.
@@ -127,9 +133,8 @@ def label(
     follow as faces do. Every move is saved at once. After each 20 finished faces, the first
     guesses of the others get better. Ctrl-C ends it; the same command goes on.
     """
-    if open and no_open:
-        raise SettingsError("--open and --no-open contradict each other; give one of them")
-    token = secret(token)
+    browser = opens_browser(open, no_open)
+    token = secret_of(token)
     check_packages("facepoints label")
     from facepoints.commands.label import LabelSettings, open_session, write_disagreement
 
@@ -145,7 +150,7 @@ def label(
     with listener:
         with working("loading the model"):
             session = open_session(photos, out, model.load, settings, format)
-        _run(listener, session, token, host, opens_browser(open, no_open))
+        _run(listener, session, token, host, browser)
 
 
 def _points(
@@ -173,25 +178,20 @@ def _run(listener, session: Session, token: str, host: str, browser: bool) -> No
     from facepoints.web.gate import Access
     from facepoints.web.label_service import LABEL_PAGE, make_label_app
     from facepoints.web.page_files import label_files
-    from facepoints.web.server import serve_app, url_of
+    from facepoints.web.server import url_of
 
     for line in session.project.notes:
         note(line)
     app = make_label_app(session, label_files(), Access(token), host=host)
-    address = f"{url_of(listener)}{LABEL_PAGE}" + (f"#token={token}" if token else "")
-    if not str(listener.getsockname()[0]).startswith(_LOOPBACK) and not token:
-        note("anyone who reaches this port can change the labels; --token asks for a secret")
-
-    def ready() -> None:
-        shown = address.split("#")[0]
-        say(f"labels are ready: {shown} ({session.output.path}); Ctrl-C ends it")
-        if browser:
-            import threading
-            import webbrowser
-
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
-
-    serve_app(app, listener, ready)
+    address = f"{url_of(listener)}{LABEL_PAGE}"
+    run_server(
+        app,
+        listener,
+        token,
+        ready=f"labels are ready: {address} ({session.output.path}); Ctrl-C ends it",
+        page=address + (f"#token={token}" if token else "") if browser else "",
+        stranger="change the labels",
+    )
     if session.save_error:
         raise SettingsError(
             f"{session.save_error}; your work is in {session.project.journal.path}, and the same "

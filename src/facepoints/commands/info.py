@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
 from facepoints import __version__, weights
+from facepoints._util.processors import processor_count
 from facepoints._util.temporary import PREFIX
 from facepoints._util.user_cache import cache_folder
 from facepoints.errors import WriteError
@@ -104,7 +105,6 @@ class Info:
 def collect_info() -> Info:
     """Collect the report. It takes some seconds, because onnxruntime and PyTorch are imported."""
     onnxruntime = import_onnxruntime()
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Info(
         versions={
             "facepoints": __version__,
@@ -113,7 +113,7 @@ def collect_info() -> Info:
         },
         system=f"{platform.platform()} ({platform.machine()})",
         processor=_processor(),
-        processors=(usable or 1, os.cpu_count() or 1),
+        processors=(processor_count(), os.cpu_count() or 1),
         flags=processor_flags(),
         providers=tuple(onnxruntime.get_available_providers()),
         devices=tuple(describe_devices(weights.POINTS, weights.POINTS_RUN)),
