@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from facepoints.reports.table import significant
 
-__all__ = ["Bar", "Chart", "Line", "Rule", "Span", "bars", "line_chart"]
+__all__ = ["COLORS", "Chart", "Line", "Rule", "Span", "line_chart"]
 
 Array = NDArray[np.floating]
 
 WIDTH, HEIGHT = 640, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 26, 24, 34
 COLORS = 7
-"""Number of colors of lines in the style; further lines repeat them."""
+"""Number of colors in the style; further lines and bars repeat them."""
 _POINTS = 700
 """Most points of a line. Longer lines keep the lowest and the highest value of each step."""
 
@@ -291,57 +291,3 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 def _tick_text(value: float, percent: bool) -> str:
     return f"{100 * value:.4g} %" if percent else f"{value:.4g}"
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bar: its group and series, and the value; None: there is none, and `note` says why."""
-
-    group: str
-    series: str
-    value: float | None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class DrawnBar:
-    """A bar with the text beside it, its length in percent, and its color."""
-
-    series: str
-    text: str
-    percent: float
-    color: int
-    best: bool
-    note: str
-
-
-_CUT = 4.0  # times the median: where longer bars are cut
-
-
-def bars(values: Sequence[Bar], digits: int = 3) -> list[tuple[str, list[DrawnBar]]]:
-    """Groups of horizontal bars that start at 0. The lowest value is the best.
-
-    Bars of values far above the others are cut at four times the median.
-
-    Returns:
-        Each group with its bars, in order.
-    """
-    known = [one.value for one in values if one.value is not None and math.isfinite(one.value)]
-    best = min(known, default=None)
-    limit = min(max(known), _CUT * float(np.median(known))) if known else 1.0
-    series = list(dict.fromkeys(one.series for one in values))
-    groups: dict[str, list[DrawnBar]] = {}
-    for one in values:
-        usable = one.value is not None and math.isfinite(one.value)
-        value = float(one.value) if one.value is not None and usable else 0.0
-        groups.setdefault(one.group, []).append(
-            DrawnBar(
-                one.series,
-                significant(value, digits) if usable else "–",
-                100 * min(value / (limit or 1.0), 1.0),
-                series.index(one.series) % COLORS,
-                usable and value == best,
-                one.note,
-            )
-        )
-    return list(groups.items())

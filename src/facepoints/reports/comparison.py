@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facepoints.reports.chart import Bar, bars
+from facepoints.reports.bar_chart import Bar, bars
 from facepoints.reports.page import write_page
 from facepoints.reports.table import Cell, Column, Table, count, number, percent, significant, text
 
