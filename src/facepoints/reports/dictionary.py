@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from facepoints.measurement.descriptions import DESCRIPTIONS, Description
 from facepoints.measurement.expression_definitions import EXPRESSIONS
+from facepoints.measurement.expression_factors import SMILE
 
 __all__ = [
     "SOURCES",
@@ -81,8 +82,9 @@ _PLAIN = {
     "gaze_reason": ("", "why there is no gaze; empty if there is one"),
     "smile": (
         "",
-        "1 if the mean of mouthSmileLeft and mouthSmileRight is 0.3 or more (0.15 if "
-        "expression_neutral is population), else 0; empty if they cannot be had",
+        f"1 if the mean of mouthSmileLeft and mouthSmileRight is {SMILE['given']} or more "
+        f"({SMILE['population']} if expression_neutral is population), else 0; empty if they "
+        "cannot be had",
     ),
     "expression_neutral": (
         "",
