@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import pytest
 from facepoints._version import __version__
 from facepoints.cli.main import main
 from facepoints.datasets import readers, synthetic
+from facepoints.datasets.fixes import Change, suggest_fixes, write_fixes
 from facepoints.datasets.writers import write_kaggle
 from facepoints.drawing.contact_sheet import LABEL, PREDICTION
 from facepoints.models.run import Run
@@ -34,10 +36,18 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The competition's files with synthetic faces, and a run trained on them."""
+    """The competition's files with synthetic faces, two files of fixes for them, and a run trained
+    with the first."""
     folder = tmp_path_factory.mktemp("files")
     main(["synthetic", "--out", str(folder), "--count", "36", "--test", "6"])
-    main(["train", str(folder / "training.csv"), "--out", str(folder / "run"), *QUICK])
+    faces = readers.load(folder / "training.csv")
+    sets = ["training.csv"], np.zeros(len(faces), np.int64)
+    changes = [Change("move", {"nose_tip": [46.0, 57.0]}), Change("unlabel", ["nose_tip"])]
+    fixes = suggest_fixes(faces, [0, 3], changes, cause="point off", sets=sets)
+    write_fixes(folder / "fixes.json", fixes)
+    write_fixes(folder / "others.json", fixes[:2])
+    words = ["train", str(folder / "training.csv"), "--out", str(folder / "run"), *QUICK]
+    main([*words, "--fixes", str(folder / "fixes.json")])
     return folder
 
 
@@ -89,20 +99,40 @@ def test_train_resumes_with_the_settings_of_the_run(
     header = json.loads((tmp_path / "run" / "run.json").read_text())
     assert header["settings"]["network"] == "lenet5"
     assert header["data"]["names"] == ["training.csv"]
+    fixes = ["--fixes", str(files / "fixes.json")]
     for out in (["--out", str(tmp_path / "run")], [f"--out={tmp_path / 'run'}"]):
-        main(["train", data, *out, "--resume", "--no-onnx"])
+        main(["train", data, *out, "--resume", "--no-onnx", *fixes])
         message = capsys.readouterr().out
         assert "finished training already" in message
         assert "RMSE" in message
         (tmp_path / "run" / "run.json").write_text(json.dumps({**header, "finished": False}))
         weights.unlink()
         (tmp_path / "run" / "model.onnx").write_text("of the training before")
-        main(["train", data, *out, "--resume", "--no-onnx"])
+        main(["train", data, *out, "--resume", "--no-onnx", *fixes])
         assert weights.read_bytes() == before
         assert not (tmp_path / "run" / "model.onnx").exists()
     assert "holds a run already" in fails(["train", data, "--out", str(tmp_path / "run")], capsys)
     words = ["train", data, "--out", str(tmp_path / "run"), "--resume", "--epochs", "2"]
-    assert "other settings (epochs)" in fails(words, capsys)
+    assert "other settings (epochs)" in fails([*words, *fixes], capsys)
+
+
+def test_a_run_names_its_fixes_and_resumes_with_no_others(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = json.loads((files / "run" / "run.json").read_text())["data"]["fixes"]
+    assert stored == {
+        "file": "fixes.json",
+        "sha256": hashlib.sha256((files / "fixes.json").read_bytes()).hexdigest(),
+        "fixes": 4,
+        "rows": 2,
+        "actions": {"move": 2, "unlabel": 2},
+    }
+    assert "4 fixes of fixes.json" in (files / "run" / "report.html").read_text()
+    words = ["train", str(files / "training.csv"), "--out", str(files / "run"), "--resume"]
+    message = fails([*words, "--fixes", str(files / "others.json")], capsys)
+    assert "begun with 4 fixes of fixes.json" in message
+    assert "2 fixes of others.json" in message
+    assert "no fixes now" in fails(words, capsys)
 
 
 def test_evaluate_prints_and_writes(

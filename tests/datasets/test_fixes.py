@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepoints.datasets import readers, synthetic
+from facepoints.datasets.applied_fixes import AppliedFixes
 from facepoints.datasets.combine import load_dataset, load_with_sets
 from facepoints.datasets.crops import resize_samples
 from facepoints.datasets.fixes import Change, Fix, Sets, read_fixes, suggest_fixes, write_fixes
@@ -361,6 +362,16 @@ def test_fixes_of_a_table_and_of_photos_find_their_sets(
     with pytest.warns(DataWarning, match=r"f\.json: 1 fix for a\.json left out"):
         alone = load_dataset(table, fixes=file)
     np.testing.assert_array_equal(alone.points[:8], mended.points[:8])
+    applied = AppliedFixes.of(file, [table])
+    assert applied is not None
+    assert (applied.file, applied.fixes, applied.rows, applied.actions) == (
+        "f.json", 1, 1, {"reorder": 1}
+    )  # fmt: skip
+    from_memory = AppliedFixes.of(fixes, [table, photos])
+    assert from_memory is not None
+    assert (from_memory.file, from_memory.rows) == (None, 2)
+    assert AppliedFixes.of(fixes[:1], [table, photos]) != from_memory
+    assert AppliedFixes.of(None, [table]) is None
     other = write_kaggle(faces, tmp_path / "other.csv")
     with pytest.raises(DataError, match=r"mends a\.json, t\.csv, which is not among the data"):
         load_dataset(other, fixes=file)

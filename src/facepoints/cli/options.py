@@ -15,6 +15,7 @@ from facepoints.cli.outputs import model_files
 
 if TYPE_CHECKING:
     from facepoints.api import FaceModel
+    from facepoints.datasets.applied_fixes import AppliedFixes
     from facepoints.datasets.samples import Samples
     from facepoints.reports.evaluation import Sets
 
@@ -207,6 +208,12 @@ class ReadOptions:
 
         with working("reading the data"):
             return load_dataset(data, **vars(self))
+
+    def applied_fixes(self, data: Sequence[Path]) -> AppliedFixes | None:
+        """What the labels of files and folders are mended with. Raises DataError as `load`."""
+        from facepoints.datasets.applied_fixes import AppliedFixes
+
+        return AppliedFixes.of(self.fixes, data)
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
             settings,
             resume=resume,
             data_names=[path.name for path in data],
+            fixes=options.applied_fixes(data),
             onnx=onnx,
             report=report,
             console=OUT,
@@ -210,6 +211,7 @@ def compare(
             missing,
             TrainSettings(**vars(settings)),
             data_names=[path.name for path in data],
+            fixes=options.applied_fixes(data),
             report=report,
             console=OUT,
         )

@@ -8,8 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
-from facepoints.datasets.combine import load_dataset
+from facepoints.datasets.applied_fixes import AppliedFixes
+from facepoints.datasets.combine import dataset_paths, load_dataset
+from facepoints.datasets.fixes import Fix
 from facepoints.datasets.samples import Samples
+from facepoints.errors import SettingsError
 from facepoints.training.settings import TrainSettings
 
 __all__ = ["train"]
@@ -20,6 +23,7 @@ def train(
     out: str | Path,
     settings: TrainSettings | None = None,
     *,
+    fixes: str | Path | Sequence[Fix] | None = None,
     resume: bool = False,
     onnx: bool = True,
     report: bool = True,
@@ -31,6 +35,8 @@ def train(
         data: labeled faces, or label files that `load_dataset` reads with its defaults.
         out: run folder to write.
         settings: how to train; None: `TrainSettings()`.
+        fixes: changes of the labels in label files, as for `load_dataset`; ``run.json`` names
+            them. None: labels are as they are.
         resume: continue an interrupted training in `out` with the same data and settings.
         onnx: also export ``model.onnx`` at the end.
         report: also write ``report.html``, a page to look at. Without Jinja2 a `DataWarning` says
@@ -42,22 +48,30 @@ def train(
         held out.
 
     Raises:
-        DataError, SettingsError: data and settings do not fit.
+        DataError, SettingsError: data, fixes and settings do not fit.
         MissingExtraError: PyTorch or what writes ``model.onnx`` is not installed.
-        RunError: `out` holds a run already, or one of other settings or data.
+        RunError: `out` holds a run already, or one of other settings, data or fixes.
     """
     from facepoints.training.train import train as train_samples  # imports PyTorch
 
     names: list[str] = []
+    applied = None
     if not isinstance(data, Samples):
-        paths = [Path(p) for p in ([data] if isinstance(data, str | Path) else data)]
-        names, data = [path.name for path in paths], load_dataset(paths)
+        paths = dataset_paths(data)
+        names, data = [path.name for path in paths], load_dataset(paths, fixes=fixes)
+        applied = AppliedFixes.of(fixes, paths)
+    elif fixes is not None:
+        raise SettingsError(
+            "`fixes` mend label files, and faces in memory came; mend them where they are read: "
+            "load_dataset(..., fixes=...)"
+        )
     return train_samples(
         data,
         Path(out),
         settings or TrainSettings(),
         resume=resume,
         data_names=names,
+        fixes=applied,
         onnx=onnx,
         report=report,
         console=console,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from facepoints._util.words import count_noun
+from facepoints.datasets.applied_fixes import AppliedFixes
 from facepoints.evaluation.evaluate import Evaluation
 from facepoints.reports.advice import advise
 from facepoints.reports.chart import Chart, Line, line_chart
@@ -153,5 +154,6 @@ def _stamp(header: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("network", str(header["settings"]["network"])),
         ("points", str(len(header["landmarks"]["names"]))),
         ("data", f"{', '.join(header['data']['names'])} ({header['data']['digest']})".strip()),
+        ("labels mended with", AppliedFixes.in_words(header["data"].get("fixes"))),
         ("versions", ", ".join(f"{name} {value}" for name, value in versions.items())),
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +18,7 @@ from rich.text import Text
 from facepoints._util.console import print_line
 from facepoints._util.files import write_json
 from facepoints._util.progress import Stopped
+from facepoints.datasets.applied_fixes import AppliedFixes
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups
 from facepoints.drawing import bars
@@ -44,6 +45,7 @@ def compare(
     settings: TrainSettings,
     *,
     data_names: Sequence[str] = (),
+    fixes: AppliedFixes | None = None,
     report: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
@@ -60,6 +62,7 @@ def compare(
         missing: values of `settings.missing`.
         settings: of every cell; the default of `init` is random weights here.
         data_names: names of the data sets, for the record.
+        fixes: what the labels of `data` were mended with, for the record; None: nothing.
         report: also write ``report.html``, here and in each run. Without Jinja2 a `DataWarning`
             says how to get it.
         console: for progress and messages; default: standard output.
@@ -72,7 +75,7 @@ def compare(
     Raises:
         SettingsError: nothing to compare, nothing held out to compare on, or a setting that no
             cell would use.
-        RunError: `out` holds cells of other data or settings.
+        RunError: `out` holds cells of other data, fixes or settings.
         Stopped: Ctrl-C or SIGTERM; the same call continues.
     """
     console = console or Console()
@@ -91,18 +94,25 @@ def compare(
         "held_out": len(held_rows),
         "cells": cells,
     }
-    rows = data.take(train_rows)
+    rows, record = data.take(train_rows), _Record(data_names, fixes)
     with distributed_context(settings.device) as ctx:
         for strategy in missing:
             for network in networks:
                 cell = replace(settings, network=network, missing=strategy)
                 print_line(console, f"{strategy} x {network}", style="bold")
-                cells.append(_cell(data, rows, out, cell, data_names, report, console))
+                cells.append(_cell(data, rows, out, cell, record, report, console))
                 ctx.run_on_rank0(lambda: write_json(out / "compare.json", found))
         if not any("rmse" in cell for cell in cells):
             raise SettingsError(f"nothing could be compared; the first: {cells[0]['error']}")
         ctx.run_on_rank0(lambda: _show(found, out, data_names, report))
     return found
+
+
+class _Record(NamedTuple):
+    """What the runs of all cells tell about their data."""
+
+    data_names: Sequence[str]
+    fixes: AppliedFixes | None
 
 
 def _check_used(
@@ -125,7 +135,7 @@ def _cell(
     rows: Samples,
     out: Path,
     settings: TrainSettings,
-    data_names: Sequence[str],
+    record: _Record,
     with_report: bool,
     console: Console,
 ) -> dict[str, Any]:
@@ -141,7 +151,8 @@ def _cell(
             folder,
             settings,
             resume=True,
-            data_names=data_names,
+            data_names=record.data_names,
+            fixes=record.fixes,
             onnx=False,
             report=with_report,
             console=console,

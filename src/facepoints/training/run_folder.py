@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facepoints._util.files import make_folder
+from facepoints.datasets.applied_fixes import AppliedFixes
 from facepoints.datasets.samples import Samples
 from facepoints.errors import RunError
 from facepoints.models.run import MODEL, read_header, save_run
@@ -115,6 +116,7 @@ def _is_finished(out: Path, header: dict[str, Any]) -> bool:
         changed = [k for k, v in header["settings"].items() if settings.get(k) != v]
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{out / 'run.json'} is damaged: no data and settings in it") from error
+    _check_fixes(out, stored["data"], header["data"])
     if not same_data:
         raise RunError(f"{out} was trained on other data; resume it with the data it began with")
     if changed:
@@ -128,3 +130,18 @@ def _is_finished(out: Path, header: dict[str, Any]) -> bool:
             f"into another folder"
         )
     return bool(stored.get("finished"))
+
+
+def _check_fixes(out: Path, stored: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Raises RunError if a run began with labels that were mended otherwise."""
+    if "fixes" not in stored:  # older runs do not tell
+        return
+    try:
+        before, now = AppliedFixes.in_words(stored["fixes"]), AppliedFixes.in_words(ours["fixes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{out / 'run.json'} is damaged: no fixes in it") from error
+    if (stored["fixes"] or {}).get("sha256") != (ours["fixes"] or {}).get("sha256"):
+        raise RunError(
+            f"{out} was begun with {before}, and the labels have {now} now; resume it with the "
+            f"fixes it began with, or train into another folder"
+        )

@@ -25,6 +25,7 @@ from rich.console import Console
 from facepoints._util.console import print_line
 from facepoints._util.progress import Stopped, StopRequest, TrainingProgress
 from facepoints.datasets import marking_schemes
+from facepoints.datasets.applied_fixes import AppliedFixes
 from facepoints.datasets.crop_geometry import crop_rule_of
 from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
@@ -93,6 +94,7 @@ def train(
     *,
     resume: bool = False,
     data_names: Sequence[str] = (),
+    fixes: AppliedFixes | None = None,
     held: Samples | None = None,
     negatives: NDArray[np.uint8] | None = None,
     annotator_bias: bool = False,
@@ -107,6 +109,7 @@ def train(
         out: folder of the run; must not hold one unless `resume`.
         resume: continue an interrupted training; starts a new one if there is none.
         data_names: names of the data sets, for the record.
+        fixes: what the labels of `data` were mended with, for the record; None: nothing.
         held: rows to hold out, of the size of the network input, instead of a part of `data`.
         negatives: (N, H, W) uint8 images without a face, of the size of `data`'s images, to
             train a face score (heatnet only).
@@ -124,7 +127,7 @@ def train(
     Raises:
         SettingsError, DataError: settings and data do not fit.
         MissingExtraError: a package that writes ``model.onnx`` is not installed.
-        RunError: `out` holds a run already, or one of other settings or data.
+        RunError: `out` holds a run already, or one of other settings, data or fixes.
         Stopped: Ctrl-C or SIGTERM; a checkpoint is saved.
     """
     console = console or Console()
@@ -146,7 +149,8 @@ def train(
         settings = replace(settings, init=init)
         start = load_init_run(init)
         annotators = len(data.schemes) if annotator_bias else 0
-        header = _header(data, plan, settings, data_names, negatives, annotators)
+        header = _header(data, plan, settings, negatives, annotators)
+        header["data"] |= {"names": list(data_names), "fixes": fixes and fixes.to_dict()}
         header |= _crop_rule(rows, plan, settings)
         header["start"] = None if start is None else {"run": start.name, "digest": digest(start)}
         if resume and ctx.is_rank0 and not (out / "run.json").exists():
@@ -240,7 +244,6 @@ def _header(
     data: Samples,
     plan: Plan,
     settings: TrainSettings,
-    data_names: Sequence[str],
     negatives: NDArray[np.uint8] | None,
     annotators: int,
 ) -> dict[str, Any]:
@@ -268,7 +271,6 @@ def _header(
         ],
         "settings": asdict(settings),
         "data": {
-            "names": list(data_names),
             "rows": len(data),
             "digest": data_digest(data, negatives),
         },
