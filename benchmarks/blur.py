@@ -238,9 +238,7 @@ def show(report: dict[str, Any]) -> str:
         ("Heads that turn in video, with gaps", video_table(report["video"])),
         ("Pictures without a face", negative_table(report["negatives"])),
     ]
-    for title, cells in titled:
-        tables.show(title, cells)
-    return "".join(f"### {title}\n\n{tables.markdown(cells)}\n" for title, cells in titled)
+    return tables.show_titled(titled, "### ")
 
 
 def main() -> None:

@@ -264,9 +264,7 @@ def show(report: dict[str, Any], names: Sequence[str]) -> str:
             parts = [f"{100 * row[who]:.1f}" for row in report[kind].values()]
             cells.append([DETECTORS[who], *parts])
         titled.append((title, cells))
-    for title, cells in titled:
-        tables.show(title, cells)
-    return "".join(f"### {title}\n\n{tables.markdown(cells)}\n" for title, cells in titled)
+    return tables.show_titled(titled, "### ")
 
 
 if __name__ == "__main__":

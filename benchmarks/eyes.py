@@ -233,14 +233,11 @@ def main() -> None:
         "limits": asdict(EVENT_CONFIG),
         "ours": about(chosen.model) | {"eye_state": state.checksum[:16]},
     }
-    text = ""
-    for title, cells in (
+    titled = [
         ("Eyes open or closed, people and pictures not trained on", eye_table(content)),
         ("Blinks in real clips", clip_table(content)),
-    ):
-        tables.show(title, cells)
-        text += f"{title}\n\n{tables.markdown(cells)}\n"
-    tables.write(chosen.out, "eyes", content, text)
+    ]
+    tables.write(chosen.out, "eyes", content, tables.show_titled(titled))
 
 
 if __name__ == "__main__":

@@ -182,16 +182,12 @@ def main() -> None:
     shares = ", ".join(f"{100 * share:.0f} % ({name})" for name, share in content["held"].items())
     text = f"The radius holds {shares} of the true angles, the mean of the three kinds.\n\n"
     print(text)
-    for title, cells in (
+    mirrored_title = "Mirrored portraits: off the mirrored gaze, in degrees"
+    text += tables.show_titled([
         ("Angles, in degrees", angle_table(content["angles"])),
         ("Who looks at the camera", camera_table(content["camera"])),
-        (
-            "Mirrored portraits: off the mirrored gaze, in degrees",
-            mirror_table(content["mirrored"]),
-        ),
-    ):
-        tables.show(title, cells)
-        text += f"{title}\n\n{tables.markdown(cells)}\n"
+        (mirrored_title, mirror_table(content["mirrored"])),
+    ])  # fmt: skip
     tables.write(chosen.out, "gaze", content, text)
 
 

@@ -281,17 +281,12 @@ def main() -> None:
         "ours": about(chosen.model),
     }
     content["mean_coverage"] = round(float(np.mean(list(content["coverage"].values()))), 1)
-    text = ""
-    for title, cells in (
+    mirror_title = "SCUT portraits with the mean over each image and its mirror image"
+    text = tables.show_titled([
         ("Measures and hand labels, held-out people", label_table(content)),
-        (
-            "SCUT portraits with the mean over each image and its mirror image",
-            mirror_table(content),
-        ),
+        (mirror_title, mirror_table(content)),
         ("Test and retest", retest_table(content)),
-    ):
-        tables.show(title, cells)
-        text += f"{title}\n\n{tables.markdown(cells)}\n"
+    ])  # fmt: skip
     one = content["retest"]["clips"]["yaw"], content["retest"]["poses"]["yaw"]
     text += (
         f"One clip: {one[0]['photos']} frames of {one[0]['groups']} clips of YouTube Faces. One "

@@ -208,10 +208,7 @@ def main() -> None:
         content["unlike"] = growth(sets["lfpw"].take(rows), negatives, model)
         title = "Pictures unlike those of training, with a known box"
         titled.append((title, unlike_table(content["unlike"])))
-    text = ""
-    for title, cells in titled:
-        tables.show(title, cells)
-        text += f"{title}\n\n{tables.markdown(cells)}\n"
+    text = tables.show_titled(titled)
     draw(curves, chosen.out / PICTURE)
     if chosen.out.resolve() == RESULTS.resolve():
         shutil.copyfile(chosen.out / PICTURE, ROOT / "docs" / PICTURE)  # for docs/benchmarks.md

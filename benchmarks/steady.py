@@ -212,10 +212,7 @@ def main() -> None:
         follow = {way: [faces_of(predictor, clip, way) for clip in clips] for way in TURN_WAYS}
         figures["turn"] = turn_figures(clips, follow)
         titled.append(("A turn from profile to profile", turn_table(figures["turn"])))
-    text = ""
-    for title, cells in titled:
-        tables.show(title, cells)
-        text += f"{title}\n\n{tables.markdown(cells)}\n"
+    text = tables.show_titled(titled)
     head = {"photos": len(photos), "detector": options.detector}
     tables.write(options.out, "steady", about(options.model) | head | figures, text)
 

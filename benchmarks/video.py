@@ -172,15 +172,12 @@ def main() -> None:
     rows = [r for r in range(len(faces)) if np.ptp(faces.points[r, :68], axis=0).max() > 120]
     photos = [(read_image(faces.files[r]), faces.points[r, :68]) for r in rows[: max(FACES)]]
     figures = measure(photos, options)
-    text = ""
-    for title, cells in (
+    titled = [
         ("Frames per second", table(figures)),
         ("Frames per second, ratios", ratio_table(figures)),
-    ):
-        tables.show(title, cells)
-        text += f"{title}\n\n{tables.markdown(cells)}\n"
+    ]
     content = {**about(options.model), "floors": FLOORS, "rows": figures}
-    tables.write(options.out, "video", content, text)
+    tables.write(options.out, "video", content, tables.show_titled(titled))
 
 
 if __name__ == "__main__":

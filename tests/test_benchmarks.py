@@ -120,6 +120,16 @@ def test_results_name_the_processor(tmp_path: Path) -> None:
     assert page == f"{header(content['machine'])}\n\n| a |\n"
 
 
+def test_titled_tables_are_shown_and_make_a_page(capsys: pytest.CaptureFixture[str]) -> None:
+    speed, error = [["side", "photos"], ["ours", "12"]], [["side", "error"], ["ours", "3.5"]]
+    page = tables.show_titled([("Speed", speed), ("Error", error)], "### ")
+    assert page == (
+        f"### Speed\n\n{tables.markdown(speed)}\n### Error\n\n{tables.markdown(error)}\n"
+    )
+    printed = capsys.readouterr().out
+    assert printed.index("Speed") < printed.index("12") < printed.index("Error")
+
+
 @pytest.mark.parametrize(
     ("cpuinfo", "expected"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from facepoints._util.files import write_json, write_text
 
 from . import machine
 
-__all__ = ["Cells", "markdown", "show", "write"]
+__all__ = ["Cells", "markdown", "show", "show_titled", "write"]
 
 Cells = list[list[str]]
 """Header, then rows; the first column is aligned to the left, the others to the right."""
@@ -34,6 +35,20 @@ def markdown(cells: Cells) -> str:
     rule = ["---", *["---:"] * (len(cells[0]) - 1)]
     lines = [cells[0], rule, *cells[1:]]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def show_titled(titled: Iterable[tuple[str, Cells]], heading: str = "") -> str:
+    """Print tables to the terminal, and return them as Markdown.
+
+    Args:
+        titled: each table with its title.
+        heading: marks titles as headings, for example "### ".
+    """
+    text = ""
+    for title, cells in titled:
+        show(title, cells)
+        text += f"{heading}{title}\n\n{markdown(cells)}\n"
+    return text
 
 
 def write(folder: Path, name: str, content: dict[str, Any], text: str) -> None:
