@@ -52,9 +52,11 @@ import torch
 import tyro
 from support import tables
 from support.cli import RESULTS
+from support.noise_faces import noise_faces
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from facepoints.datasets.samples import Samples
 from facepoints.errors import MissingExtraError, SettingsError
 from facepoints.landmarks.known_sets import KAGGLE_15
 from facepoints.models.networks import NETWORKS, build_model
@@ -95,30 +97,10 @@ class Options:
     """Folder for the results."""
 
 
-@dataclass(frozen=True)
-class Faces:
-    """A data set in memory: images (N, 96, 96) uint8, points (N, 15, 2), labelled (N, 15)."""
-
-    images: np.ndarray
-    points: np.ndarray
-    labelled: np.ndarray
-
-
-def random_faces(rows: int) -> Faces:
-    """Noise with random points: the time of a step does not depend on the images."""
-    rng = np.random.default_rng(0)
-    k = len(KAGGLE_15)
-    return Faces(
-        images=rng.integers(0, 256, (rows, SIZE, SIZE), dtype=np.uint8),
-        points=rng.uniform(10, SIZE - 10, (rows, k, 2)).astype(np.float32),
-        labelled=rng.random((rows, k)) < 0.7,
-    )
-
-
 class SampleBySample(Dataset):
     """One face at a time through albumentations."""
 
-    def __init__(self, faces: Faces) -> None:
+    def __init__(self, faces: Samples) -> None:
         self.faces = faces
         self.mirror = KAGGLE_15.mirror
         albumentations = _albumentations()
@@ -167,7 +149,7 @@ def one_thread(worker: int) -> None:
     cv2.setNumThreads(0)
 
 
-def by_samples(faces: Faces, options: Options, device: torch.device) -> Iterator[Batch]:
+def by_samples(faces: Samples, options: Options, device: torch.device) -> Iterator[Batch]:
     """Endless batches from the DataLoader."""
     loader = DataLoader(
         SampleBySample(faces),
@@ -188,7 +170,7 @@ def by_samples(faces: Faces, options: Options, device: torch.device) -> Iterator
             )
 
 
-def by_batches(faces: Faces, options: Options, device: torch.device) -> Iterator[Batch]:
+def by_batches(faces: Samples, options: Options, device: torch.device) -> Iterator[Batch]:
     """Endless batches by index and `augment`."""
     images = torch.from_numpy(faces.images)[:, None].to(device)
     points = torch.from_numpy(faces.points).to(device)
@@ -256,7 +238,7 @@ def turn(side: Side, options: Options, device: torch.device) -> float:
 
 def side(network: str, name: str, options: Options, device: torch.device) -> Side:
     """The side called `name` with a new network."""
-    faces = random_faces(options.rows)
+    faces = noise_faces(options.rows, SIZE)
     if name in ("float32", "facepoints") and device.type == "cpu":
         keep_freed_memory()
     make = by_samples if name == "samples" else by_batches

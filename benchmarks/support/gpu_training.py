@@ -12,7 +12,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 
@@ -21,8 +20,6 @@ from facepoints.datasets import marking_schemes, synthetic
 from facepoints.datasets.combine import concatenate
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups
-from facepoints.landmarks.known_sets import KAGGLE_15
-from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.networks import NETWORKS
 from facepoints.training.batches import seed_of
 from facepoints.training.distributed import DistributedContext
@@ -32,24 +29,9 @@ from facepoints.training.settings import TrainSettings
 from facepoints.training.steps import EagerStep, GraphStep
 
 from .gpu_forward import synchronize
+from .noise_faces import noise_faces
 
 __all__ = ["agreement", "make_faces", "reach_rows", "synchronizing_calls", "training_rates"]
-
-
-def noise(rows: int, size: int = 96, landmarks: LandmarkSet = KAGGLE_15) -> Samples:
-    """Noise with random points: the time of a step does not depend on the images."""
-    rng = np.random.default_rng(0)
-    k = len(landmarks)
-    return Samples(
-        images=rng.integers(0, 256, (rows, size, size), dtype=np.uint8),
-        points=rng.uniform(10, size - 10, (rows, k, 2)).astype(np.float32),
-        labelled=rng.random((rows, k)) < 0.7,
-        landmarks=landmarks,
-        group=np.array([f"person-{row}" for row in range(rows)], dtype=np.str_),
-        names=np.array([f"row-{row}" for row in range(rows)], dtype=np.str_),
-        scheme=np.zeros(rows, dtype=np.int16),
-        schemes={"noise": landmarks.names},
-    )
 
 
 class Steps:
@@ -82,7 +64,7 @@ def training_rates(
 ) -> Iterator[dict[str, Any]]:
     """A row per network, batch and way: training samples per second, augmentation included.
     "tuned" lets cuDNN try its algorithms for the convolutions and take the fastest."""
-    faces = noise(rows)
+    faces = noise_faces(rows)
     ways = ("eager", "graph") if device.type == "cuda" else ("eager",)
     for network in NETWORKS:
         tuned = ("graph, tuned",) if network in ("heatnet", "net2") else ()
@@ -146,7 +128,7 @@ def synchronizing_calls(device: torch.device) -> Iterator[dict[str, Any]]:
         return
     for augment in ("default", "strong", "closer"):
         settings = TrainSettings(network="heatnet", batch=64, init="random", augment=augment)
-        step = Steps(noise(256), settings, str(device), False)
+        step = Steps(noise_faces(256), settings, str(device), False)
         step()
         torch.cuda.set_sync_debug_mode("warn")
         try:
