@@ -11,7 +11,7 @@ import pytest
 from facepoints.datasets import synthetic
 from facepoints.datasets.combine import concatenate, load_dataset, read_people
 from facepoints.datasets.writers import write_coco, write_kaggle
-from facepoints.errors import DataError, SettingsError
+from facepoints.errors import DataError, DataWarning, SettingsError
 
 
 def test_an_image_in_two_tables_is_one_group_and_other_images_are_not(tmp_path: Path) -> None:
@@ -40,6 +40,13 @@ def test_people_are_excluded_or_included_by_a_text_file(tmp_path: Path) -> None:
     assert read_people(people) == {"ann", "eve"}
     assert list(load_dataset(file, exclude_people=people).group) == ["bob"]
     assert list(load_dataset(file, include_people=str(people)).group) == ["ann", "ann", "eve"]
+    people.write_text("zoe\nhelen max\n")
+    with pytest.warns(DataWarning, match=r"names nobody in the data, .* such as ann, bob, eve"):
+        assert len(load_dataset(file, exclude_people=people)) == 4
+    spaced = replace(faces, group=np.array(["my photo.jpg", "a#1.jpg", "other.jpg", "x"]))
+    people.write_text("my photo.jpg\na#1.jpg\n")
+    named = write_coco(spaced, tmp_path / "spaced" / "faces.json")
+    assert list(load_dataset(named, exclude_people=people).group) == ["other.jpg", "x"]
     people.write_text("bob ann eve\nbob\nann")
     with pytest.raises(DataError, match=r"no face of .* is left"):
         load_dataset(file, exclude_people=people)

@@ -109,3 +109,18 @@ def test_a_folder_in_the_output_is_refused(tmp_path: Path) -> None:
     for folder in ("points", "points/drawn", "drawn/../points"):
         with pytest.raises(WriteError, match="would get mixed"):
             check_separate(tmp_path / "points", tmp_path / folder)
+
+
+def test_permissions_are_those_of_the_umask_or_of_the_file_that_is_replaced(
+    tmp_path: Path,
+) -> None:
+    before = os.umask(0o077)
+    try:
+        write_text(tmp_path / "private", "x")
+        os.umask(0o002)
+        write_text(tmp_path / "shared", "x")
+        write_text(tmp_path / "private", "y")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"private": 0o600, "shared": 0o664}

@@ -39,7 +39,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
     If the block raises, or the disk is full, `path` is unchanged and the temporary file is
     removed. If the process is killed, the next one that writes to the folder removes it
     (`temporary`). The temporary name has the suffix of `path`, for writers that depend on it. A
-    link stays a link: its target is replaced.
+    link stays a link: its target is replaced. A file that is replaced keeps its permissions, and a
+    new one has those of the umask.
 
     Raises:
         WriteError: the folder or the file cannot be written, or `path` is not a regular file or
@@ -53,7 +54,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        os.chmod(temporary, 0o644)
+        with suppress(OSError):  # a file system without permissions
+            os.chmod(temporary, path.stat().st_mode & 0o777)
         os.replace(temporary, path)
 
 

@@ -8,6 +8,7 @@ another container that shares the folder. Without locks (on Windows), nothing is
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -27,17 +28,23 @@ PREFIX = ".facepoints-"
 
 _swept: set[str] = set()  # folders that this process has searched
 
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL
+_NEW_FILE |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
 
 @contextmanager
 def temporary_file(folder: Path, suffix: str = "") -> Iterator[Path]:
     """An empty file in `folder`, which exists. It is removed at the end if it is still there.
+
+    It has the permissions of any new file, by the umask.
 
     Raises:
         OSError: the folder cannot be written.
     """
     remove_abandoned(folder)
     while True:
-        handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=suffix, dir=folder)
+        name = os.path.join(folder, f"{PREFIX}{secrets.token_hex(8)}{suffix}")
+        handle = os.open(name, _NEW_FILE, 0o666)  # less what the umask takes away
         if _keep(handle, name):
             break
         os.close(handle)

@@ -33,8 +33,9 @@ from facepoints.datasets import procrustes, readers
 from facepoints.datasets.combine import (
     concatenate,
     dataset_paths,
-    read_people,
+    rows_of_people,
     warn_of_names,
+    warn_of_nobody,
 )
 from facepoints.datasets.fixes import Fix
 from facepoints.datasets.marking_schemes import (
@@ -124,7 +125,6 @@ def adapt(
     out, path = Path(out), find_model_file(model)
     check_model_output(out, [*paths, path])
     landmarker = LandmarkModel.load(model, device)
-    excluded = set() if exclude_people is None else read_people(Path(exclude_people))
     mends = fixes_of_sets(fixes, paths)
     read = [
         mend_read(readers.read(one, split=split), listed, one.name)
@@ -132,9 +132,14 @@ def adapt(
     ]
     names = read_renames(rename)
     check_renames(names, [one.landmarks for one in read])
+    excluded = [np.zeros(len(one), dtype=bool) for one in read]
+    if exclude_people is not None:
+        excluded = [rows_of_people(Path(exclude_people), one.group) for one in read]
+        if not any(rows.any() for rows in excluded):
+            warn_of_nobody(Path(exclude_people), np.concatenate([one.group for one in read]))
     sets = [
-        _fitting(path, renamed(one, names), landmarker, excluded)
-        for path, one in zip(paths, read, strict=True)
+        _fitting(path, renamed(one, names), landmarker, left_out)
+        for path, one, left_out in zip(paths, read, excluded, strict=True)
     ]
     faces = concatenate([one.faces for one in sets])
     marked = points_by_scheme(faces)
@@ -170,9 +175,10 @@ class _DataSet(NamedTuple):
 
 
 def _fitting(
-    path: Path, data: Samples | Photos, model: LandmarkModel, excluded: set[str]
+    path: Path, data: Samples | Photos, model: LandmarkModel, excluded: NDArray[np.bool_]
 ) -> _DataSet:
-    """The faces with at least two labeled points that the model can predict.
+    """The faces with at least two labeled points that the model can predict, without the rows
+    (N,) that are `excluded`.
 
     Photos are cut into upright crops that are larger than the model's. Raises DataError if there
     is no such face.
@@ -183,8 +189,7 @@ def _fitting(
     known = data.landmarks.subset([n for n, a in zip(names, able, strict=True) if a] or names)
     index = data.landmarks.columns(known.names)
     labelled = data.labelled[:, index] & able.any()
-    included = ~np.isin(data.group, sorted(excluded))
-    rows = np.flatnonzero((labelled.sum(axis=1) > 1) & included)
+    rows = np.flatnonzero((labelled.sum(axis=1) > 1) & ~excluded)
     if not len(rows):
         raise DataError(
             f"{path}: no face with two labeled points that this model can give; the labels are "
@@ -206,7 +211,7 @@ def _fitting(
         shape = (canonical - (side - 1) / 2) / side
         faces = procrustes.align_crops(photos, shape, 2 * side, 1.5 * side)
     unknown = tuple(n for n, a in zip(names, able, strict=True) if not a)
-    return _DataSet(faces, int(included.sum()) - len(rows), unknown)
+    return _DataSet(faces, int((~excluded).sum()) - len(rows), unknown)
 
 
 def _gaps(

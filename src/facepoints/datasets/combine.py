@@ -30,7 +30,9 @@ __all__ = [
     "load_with_rows",
     "load_with_sets",
     "read_people",
+    "rows_of_people",
     "warn_of_names",
+    "warn_of_nobody",
 ]
 
 
@@ -132,7 +134,10 @@ def load_with_rows(
     keep = np.ones(len(data), dtype=bool)
     for file, wanted in ((exclude_people, False), (include_people, True)):
         if file is not None:
-            keep &= np.isin(data.group, sorted(read_people(Path(file)))) == wanted
+            named = rows_of_people(Path(file), data.group)
+            keep &= named == wanted
+            if not (wanted or named.any()):
+                warn_of_nobody(Path(file), data.group)
     if any(mends):
         data, left = mend_rows(data, mends, numbers)
         keep &= left
@@ -198,11 +203,34 @@ def read_people(path: Path) -> set[str]:
     Raises:
         DataError: the file is missing or not text.
     """
+    kept = (line.split("#", 1)[0].split() for line in _lines_of_people(path))
+    return {words[-1] for words in kept if words}
+
+
+def rows_of_people(path: Path, group: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Mask (N,) of the rows of the people in a text file, by the group (N,) of each row.
+
+    A line names a person by its last word, or as a whole: names of photos may have blanks.
+
+    Raises:
+        DataError: the file is missing or not text.
+    """
+    whole = {line.strip() for line in _lines_of_people(path)}
+    return np.isin(group, sorted(read_people(path) | whole))
+
+
+def warn_of_nobody(path: Path, group: NDArray[np.str_]) -> None:
+    """Issue a `DataWarning` that nobody is left out, because a text file names none of the
+    people in the data."""
+    shown = ", ".join(shortened(name) for name in np.unique(group)[:3].tolist())
+    line = f"names nobody in the data, so nobody is left out; names there are such as {shown}"
+    warn_of(path, [line], stacklevel=3)
+
+
+def _lines_of_people(path: Path) -> list[str]:
     if not path.exists():
         raise DataError(f"no file at {path}; expected a text file with one person per line")
-    lines = read_text(path).splitlines()
-    kept = (line.split("#", 1)[0].split() for line in lines)
-    return {words[-1] for words in kept if words}
+    return read_text(path).splitlines()
 
 
 def concatenate(parts: Sequence[Samples]) -> Samples:

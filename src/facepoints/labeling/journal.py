@@ -64,7 +64,7 @@ class Journal:
         self._alone: int | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o644)
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o666)
         except OSError as error:
             raise WriteError(f"could not write {path}: {error.strerror or error}") from error
         try:

@@ -93,7 +93,7 @@ class ResumableRecords:
         flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         while True:
             try:
-                handle = os.open(self.path, flags, 0o644)
+                handle = os.open(self.path, flags, 0o666)
             except OSError as error:
                 if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
                     raise self._not_ours("is a link or a pipe") from error
