@@ -28,7 +28,7 @@ from facepoints.evaluation.calibration import radius_factors
 from facepoints.inference.radius_calibration import COVERAGE, Calibration
 from facepoints.landmarks.mean_head import HEAD_STD
 from facepoints.measurement.pose import DISC_90
-from facepoints.models.networks import build_model
+from facepoints.models.networks import BackboneOptions, build_model
 from facepoints.models.networks.heatnet import HeatNet
 from facepoints.models.run import Run, read_header, save_run, save_weights
 
@@ -170,11 +170,14 @@ def _add_gain(folder: Path, weight: Tensor, bias: float) -> None:
     """Give the network of a run a `log_scale_gain`."""
     run, header = Run.load(folder), read_header(folder)
     entry, before = header["members"][0], run.members[0].model
-    model = build_model(
-        entry["network"], before.points, before.size, 0.0, 1.0, before.has_face_score,
-        int(entry["annotators"]), before.has_visibility, has_scale_gain=True,
+    options = BackboneOptions(
+        before.has_face_score,
+        int(entry["annotators"]),
+        before.has_visibility,
+        has_scale_gain=True,
         widths=entry.get("widths"),
-    )  # fmt: skip
+    )
+    model = build_model(entry["network"], before.points, before.size, 0.0, 1.0, options)
     model.load_state_dict(before.state_dict(), strict=False)
     assert isinstance(model.backbone, HeatNet)
     gain = model.backbone.log_scale_gain

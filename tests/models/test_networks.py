@@ -14,7 +14,13 @@ from torch import Tensor, nn
 
 from facepoints import weights
 from facepoints.errors import SettingsError
-from facepoints.models.networks import NETWORKS, KeypointModel, RawOutput, build_model
+from facepoints.models.networks import (
+    NETWORKS,
+    BackboneOptions,
+    KeypointModel,
+    RawOutput,
+    build_model,
+)
 from facepoints.models.networks.heatnet import HeatNet
 from facepoints.training.distributed import DistributedContext
 from facepoints.training.losses import LOSSES, masked_loss
@@ -90,7 +96,7 @@ def test_parameter_counts_at_the_size_of_the_competition(name):
 def test_heatnet_is_small_enough_to_ship():
     """Points, annotators and outputs are those of the built-in model in 8 bits."""
     with torch.device("meta"):
-        model = build_model("heatnet", 70, (96, 96), 120, 60, True, 7, True, True)
+        model = build_model("heatnet", 70, (96, 96), 120, 60, BackboneOptions(True, 7, True, True))
     assert parameters(model) < min(parameters(build_meta(name)) for name in ("net2", "deepcnn"))
     assert parameters(model) < 1_300_000
     assert weights.POINTS.stat().st_size < 2_000_000
@@ -344,7 +350,7 @@ def test_mirrored_prediction_is_symmetric_except_for_the_mirror_bias() -> None:
 def test_annotator_bias_adds_the_offset_of_the_probable_annotator():
     torch.manual_seed(0)
     plain = build_model("heatnet", 3, (64, 64), 120, 60).eval()
-    model = build_model("heatnet", 3, (64, 64), 120, 60, annotators=2).eval()
+    model = build_model("heatnet", 3, (64, 64), 120, 60, BackboneOptions(annotators=2)).eval()
     loaded = model.load_state_dict(plain.state_dict(), strict=False)
     assert all(".annotator_bias." in name for name in loaded.missing_keys)
     images = gray(4, 64, 64)
@@ -369,12 +375,14 @@ def test_annotator_bias_adds_the_offset_of_the_probable_annotator():
 
 def test_only_heatnet_has_an_annotator_bias():
     with pytest.raises(SettingsError, match="heatnet"):
-        build_model("lenet5", 3, (64, 64), 120, 60, annotators=2)
+        build_model("lenet5", 3, (64, 64), 120, 60, BackboneOptions(annotators=2))
 
 
 def test_visibility_is_a_probability_of_each_point_and_is_mirrored_with_the_image():
     torch.manual_seed(0)
-    model = build_model("heatnet", 3, (64, 64), 120, 60, has_visibility=True).eval()
+    model = build_model(
+        "heatnet", 3, (64, 64), 120, 60, BackboneOptions(has_visibility=True)
+    ).eval()
     assert model.has_visibility
     assert isinstance(model.backbone, HeatNet)
     assert model.backbone.visibility is not None
@@ -392,7 +400,9 @@ def test_visibility_is_a_probability_of_each_point_and_is_mirrored_with_the_imag
 def test_a_scale_gain_multiplies_all_scales_of_a_face_alike():
     torch.manual_seed(0)
     plain = build_model("heatnet", 3, (64, 64), 120, 60).eval()
-    model = build_model("heatnet", 3, (64, 64), 120, 60, has_scale_gain=True).eval()
+    model = build_model(
+        "heatnet", 3, (64, 64), 120, 60, BackboneOptions(has_scale_gain=True)
+    ).eval()
     model.load_state_dict(plain.state_dict(), strict=False)
     assert isinstance(model.backbone, HeatNet)
     gain = model.backbone.log_scale_gain

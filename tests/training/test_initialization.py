@@ -20,7 +20,7 @@ from facepoints.errors import DataWarning, RunError, SettingsError
 from facepoints.evaluation.calibration import uncalibrated
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.models.networks import KeypointModel, build_model
+from facepoints.models.networks import BackboneOptions, KeypointModel, build_model
 from facepoints.models.run import Member, Run
 from facepoints.training import initialization
 from facepoints.training.settings import TrainSettings, stored_settings
@@ -105,7 +105,7 @@ def test_each_column_starts_as_the_mean_of_the_points_it_is_computed_from() -> N
 def test_a_heatnet_of_another_size_and_with_a_face_score_is_initialized_too() -> None:
     before, rows = run_of("heatnet", IBUG_68), faces(KAGGLE_15, size=64)
     torch.manual_seed(2)
-    model = build_model("heatnet", 15, (64, 64), 90.0, 40.0, has_face_score=True)
+    model = build_model("heatnet", 15, (64, 64), 90.0, 40.0, BackboneOptions(True))
     assert initialization.init_from_run(model, "heatnet", rows, before, 0, "all-points").all()
     trunk = model.state_dict()["backbone.stem.0.weight"]
     torch.testing.assert_close(

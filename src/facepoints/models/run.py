@@ -36,7 +36,7 @@ from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.devices import to_device
 from facepoints.models.ensemble import Merge, NetworkOutput, combine, merge_matrix
-from facepoints.models.networks import KeypointModel, build_model
+from facepoints.models.networks import BackboneOptions, KeypointModel, build_model
 from facepoints.models.run_header import FORMAT, MODEL, read_finished_header, read_header
 
 __all__ = [
@@ -120,11 +120,13 @@ class Run:
                     (height, width),
                     mean=0.0,
                     std=1.0,
-                    has_face_score=bool(entry["has_face_score"]),
-                    annotators=_whole(entry.get("annotators", 0), 0, _LARGEST),
-                    has_visibility=bool(entry.get("has_visibility", False)),
-                    has_scale_gain=bool(entry.get("has_scale_gain", False)),
-                    widths=[_whole(width, 1, _LARGEST) for width in entry.get("widths", ())],
+                    options=BackboneOptions(
+                        has_face_score=bool(entry["has_face_score"]),
+                        annotators=_whole(entry.get("annotators", 0), 0, _LARGEST),
+                        has_visibility=bool(entry.get("has_visibility", False)),
+                        has_scale_gain=bool(entry.get("has_scale_gain", False)),
+                        widths=[_whole(width, 1, _LARGEST) for width in entry.get("widths", ())],
+                    ),
                 )
                 _load_weights(model, _inside(folder, entry["file"]))
                 model.eval().to(device)

@@ -23,7 +23,7 @@ from facepoints.datasets.crops import center_crop
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import RunError, SettingsError
-from facepoints.models.networks import KeypointModel, build_model
+from facepoints.models.networks import BackboneOptions, KeypointModel, build_model
 from facepoints.models.run import Run
 from facepoints.training.batches import Batches, DeviceFaces, seed_of
 from facepoints.training.distributed import DistributedContext
@@ -251,9 +251,7 @@ def _build_model(
         rows.size,
         float(values.mean(dtype=np.float64)),
         float(values.std(dtype=np.float64)),
-        has_face_score,
-        annotators,
-        rows.visibility is not None,
+        BackboneOptions(has_face_score, annotators, rows.visibility is not None),
     )
     count = np.maximum(rows.labelled.sum(axis=0), 1)[:, None]
     mean = torch.from_numpy(rows.points.sum(axis=0) / count)

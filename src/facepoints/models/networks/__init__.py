@@ -18,12 +18,14 @@ A new network needs:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import astuple
 from typing import Protocol
 
 from torch import nn
 
 from facepoints.errors import SettingsError
+from facepoints.models.networks.backbone_options import POINTS_ONLY, BackboneOptions
 from facepoints.models.networks.deepcnn import deepcnn
 from facepoints.models.networks.heatnet import heatnet
 from facepoints.models.networks.keypoint_model import KeypointModel, RawOutput
@@ -36,6 +38,7 @@ __all__ = [
     "NETWORKS",
     "VISIBILITY_NETWORKS",
     "BackboneBuilder",
+    "BackboneOptions",
     "KeypointModel",
     "RawOutput",
     "build_model",
@@ -47,7 +50,7 @@ VISIBILITY_NETWORKS = frozenset({"heatnet"})
 
 
 class BackboneBuilder(Protocol):
-    """Builds a backbone. The arguments are those of `build_model`.
+    """Builds a backbone for K points and images of a size (H, W) in pixels.
 
     Raises:
         SettingsError: the network has no face score or no annotator bias but one is wanted, or
@@ -55,14 +58,7 @@ class BackboneBuilder(Protocol):
     """
 
     def __call__(
-        self,
-        points: int,
-        size: tuple[int, int],
-        has_face_score: bool = False,
-        annotators: int = 0,
-        has_visibility: bool = False,
-        has_scale_gain: bool = False,
-        widths: Sequence[int] | None = None,
+        self, points: int, size: tuple[int, int], options: BackboneOptions = POINTS_ONLY
     ) -> nn.Module: ...
 
 
@@ -72,15 +68,9 @@ def _points_only(
     """The builder of a network that predicts points only: no face score, no annotator bias."""
 
     def build_backbone(
-        points: int,
-        size: tuple[int, int],
-        has_face_score: bool = False,
-        annotators: int = 0,
-        has_visibility: bool = False,
-        has_scale_gain: bool = False,
-        widths: Sequence[int] | None = None,
+        points: int, size: tuple[int, int], options: BackboneOptions = POINTS_ONLY
     ) -> nn.Module:
-        if has_face_score or annotators or has_visibility or has_scale_gain or widths:
+        if any(astuple(options)):
             raise SettingsError(
                 f"'{network}' predicts points only: no face score, no visibility, no annotator "
                 f"bias, one width; leave out the images without a face, or choose heatnet"
@@ -107,11 +97,7 @@ def build_model(
     size: tuple[int, int],
     mean: float,
     std: float,
-    has_face_score: bool = False,
-    annotators: int = 0,
-    has_visibility: bool = False,
-    has_scale_gain: bool = False,
-    widths: Sequence[int] | None = None,
+    options: BackboneOptions = POINTS_ONLY,
 ) -> KeypointModel:
     """A new model with random weights.
 
@@ -121,12 +107,7 @@ def build_model(
         size: (H, W) of the images, in pixels.
         mean: mean gray value of the training images, in [0, 255].
         std: standard deviation of their gray values, over 0.
-        has_face_score: also predict whether there is a face (heatnet only).
-        annotators: number of annotators whose `AnnotatorBias` corrects the points; 0: no
-            correction (heatnet only).
-        has_visibility: also predict whether each point is visible (heatnet only).
-        has_scale_gain: multiply the scales of a face by a predicted factor (heatnet only).
-        widths: channels at strides 2, 4, 8 and 16 (heatnet only); None: `heatnet.WIDTHS`.
+        options: what else it predicts.
 
     Raises:
         SettingsError: the network is unknown, predicts points only but more is wanted, or needs
@@ -136,7 +117,5 @@ def build_model(
         raise SettingsError(f"no network '{network}'; choose one of: {', '.join(NETWORKS)}")
     if points < 1:
         raise SettingsError(f"a network needs at least 1 point to predict, got {points}")
-    backbone = NETWORKS[network](
-        points, size, has_face_score, annotators, has_visibility, has_scale_gain, widths
-    )
+    backbone = NETWORKS[network](points, size, options)
     return KeypointModel(backbone, points, size, mean, std)

@@ -11,14 +11,13 @@ the heatmap's standard deviation and the features under the point.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from facepoints.errors import SettingsError
 from facepoints.models.networks.annotator_bias import AnnotatorBias
+from facepoints.models.networks.backbone_options import POINTS_ONLY, BackboneOptions
 from facepoints.models.networks.layers import BackboneOutput, full_precision
 
 __all__ = ["WIDTHS", "HeatNet", "heatnet"]
@@ -184,16 +183,9 @@ class HeatNet(nn.Module):
 
 
 def heatnet(
-    points: int,
-    size: tuple[int, int],
-    has_face_score: bool = False,
-    annotators: int = 0,
-    has_visibility: bool = False,
-    has_scale_gain: bool = False,
-    widths: Sequence[int] | None = None,
+    points: int, size: tuple[int, int], options: BackboneOptions = POINTS_ONLY
 ) -> nn.Module:
-    """A `HeatNet` for images of `size` (H, W), at least 32 pixels a side. `widths`: its channels;
-    None: `WIDTHS`.
+    """A `HeatNet` for images of `size` (H, W), at least 32 pixels a side.
 
     Raises:
         SettingsError: a side is under 32 pixels.
@@ -203,8 +195,8 @@ def heatnet(
             f"heatnet needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"got {size[1]}x{size[0]}; choose a larger size or another network"
         )
-    stem, quarter, eighth, sixteenth = widths or WIDTHS
+    stem, quarter, eighth, sixteenth = options.widths or WIDTHS
     return HeatNet(
-        points, has_face_score, annotators, has_visibility, has_scale_gain,
-        (stem, quarter, eighth, sixteenth),
+        points, options.has_face_score, options.annotators, options.has_visibility,
+        options.has_scale_gain, (stem, quarter, eighth, sixteenth),
     )  # fmt: skip

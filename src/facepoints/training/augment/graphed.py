@@ -71,7 +71,9 @@ class GraphedAugment:
         given = _tensors(faces, draws)
         self._inputs = [tensor.clone() for tensor in given]
         rest = iter(self._inputs)
-        kept_faces = FaceBatch(*(None if tensor is None else next(rest) for tensor in faces))
+        images, points, labelled = next(rest), next(rest), next(rest)
+        visibility = None if faces.visibility is None else next(rest)
+        kept_faces = FaceBatch(images, points, labelled, visibility)
         uniform = next(rest)
         maps = None if draws.maps is None else Maps(*(next(rest) for _ in draws.maps))
         noise = None if draws.noise is None else next(rest)
