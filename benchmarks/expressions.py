@@ -38,7 +38,7 @@ from support.ours import about
 
 import facepoints
 from facepoints.datasets import readers, synthetic
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.datasets.synthetic.actions import ACTIONS, draw_actions
 from facepoints.errors import DataError, FacepointsError

@@ -27,7 +27,7 @@ from support.cli import DATA, ROOT, make_parser
 from facepoints import weights
 from facepoints._util.files import read_json
 from facepoints.commands.submit import submit
-from facepoints.datasets.combine import load_dataset
+from facepoints.datasets.load import load_dataset
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.models.run import Run
 from facepoints.training.missing_labels import make_plan

@@ -36,7 +36,7 @@ from support.ours import BATCH, about, points_of
 from support.sets import COLUMNS, SETS
 
 import facepoints
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.errors import FacepointsError
 from facepoints.inference.face import Face
 from facepoints.measurement import DEFINITIONS, MEASURES, measure

@@ -21,8 +21,8 @@ from facepoints.audit.geometry import Complex, median_points, to_pairs
 from facepoints.audit.hypotheses import misfits
 from facepoints.audit.opinion import ModelOpinion
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
 from facepoints.datasets.crops import cut_crops
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.landmarks.known_sets import IBUG_68
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facepoints._util import files
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
 from facepoints.imaging import affine

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 import facepoints
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.datasets.synthetic.actions import draw_actions
 from facepoints.errors import DataError, FacepointsError

@@ -25,7 +25,7 @@ from points_data import LabeledSet, read_sets, scenes
 
 import facepoints
 from facepoints._util import files
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.splits import duplicate_groups
 from facepoints.errors import DataError
 from facepoints.imaging import affine

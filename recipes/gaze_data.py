@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.datasets.synthetic import render_gaze
 from facepoints.errors import DataError

@@ -48,7 +48,7 @@ from numpy.typing import NDArray
 import facepoints
 from facepoints.api import FaceModel
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
 from facepoints.imaging.image_io import to_gray

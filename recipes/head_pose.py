@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 import facepoints
 from facepoints._util.angles import wrap_degrees
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import DataError, FacepointsError

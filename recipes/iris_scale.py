@@ -27,7 +27,7 @@ from measure_factors import predictions
 from numpy.typing import NDArray
 
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
 from facepoints.measurement import head_pose, iris_factors

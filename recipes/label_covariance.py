@@ -39,7 +39,7 @@ import facepoints
 from facepoints import weights
 from facepoints._util.files import write_text
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
 from facepoints.labeling.shape_learning import BuiltinErrors, upright_errors

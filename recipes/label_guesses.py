@@ -37,7 +37,7 @@ from support.tables import Cells, markdown  # noqa: E402
 
 from facepoints._util.files import write_text  # noqa: E402
 from facepoints.datasets import readers  # noqa: E402
-from facepoints.datasets.combine import read_people  # noqa: E402
+from facepoints.datasets.people import read_people  # noqa: E402
 from facepoints.datasets.samples import Photos  # noqa: E402
 from facepoints.errors import DataError, FacepointsError  # noqa: E402
 from facepoints.labeling.interpolation import SMOOTHINGS  # noqa: E402

@@ -40,7 +40,7 @@ from nonrigid import Heads, fit_modes
 from numpy.typing import NDArray
 
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.errors import DataError, FacepointsError
 from facepoints.landmarks import mean_head
 from facepoints.landmarks.known_sets import IBUG_68

@@ -37,7 +37,7 @@ from points_data import SETS, in_columns, read_sets
 import facepoints
 from facepoints._util.angles import wrap_degrees
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError, FacepointsError
 from facepoints.inference.face import Face

@@ -22,8 +22,9 @@ from without_face import FACE, VIEW, WIDE, emptied, from_scenes, missed, texture
 
 from facepoints._util import files
 from facepoints.datasets import procrustes, readers
-from facepoints.datasets.combine import concatenate, read_people
+from facepoints.datasets.combine import concatenate
 from facepoints.datasets.crops import center_crop
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.landmarks.known_sets import IBUG_68, OPENPOSE_70
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.detection.base import overlaps
 from facepoints.errors import DataError

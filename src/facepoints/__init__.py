@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from facepoints.commands.evaluate import evaluate as evaluate
     from facepoints.commands.export import export as export
     from facepoints.commands.train import train as train
-    from facepoints.datasets.combine import load_dataset as load_dataset
+    from facepoints.datasets.load import load_dataset as load_dataset
     from facepoints.datasets.samples import Samples as Samples
     from facepoints.detection.base import Detection as Detection
     from facepoints.drawing import blur_faces as blur_faces
@@ -114,7 +114,7 @@ _HOMES = {
     "expressions": "measurement.expressions",
     "gaze": "measurement",
     "load": "api",
-    "load_dataset": "datasets.combine",
+    "load_dataset": "datasets.load",
     "measure": "measurement",
     "read_faces": "results",
     "read_image": "imaging.image_io",

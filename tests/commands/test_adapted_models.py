@@ -15,7 +15,7 @@ from facepoints.commands.evaluate import evaluate
 from facepoints.commands.export import export
 from facepoints.commands.show import show
 from facepoints.datasets import synthetic
-from facepoints.datasets.combine import load_dataset
+from facepoints.datasets.load import load_dataset
 from facepoints.datasets.writers import write_kaggle
 from facepoints.errors import ModelError, SettingsError, WriteError
 

@@ -28,7 +28,6 @@ from facepoints.cli.main import main
 from facepoints.commands.audit_data import load_for_audit
 from facepoints.commands.audit_proof import prove_fixes
 from facepoints.datasets import synthetic
-from facepoints.datasets.combine import load_dataset
 from facepoints.datasets.fixes import (
     Change,
     Fingerprint,
@@ -37,6 +36,7 @@ from facepoints.datasets.fixes import (
     suggest_fixes,
     write_fixes,
 )
+from facepoints.datasets.load import load_dataset
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.writers import write_coco, write_kaggle
 from facepoints.errors import DataError, DataWarning

@@ -11,7 +11,7 @@ import facepoints
 from facepoints.cli.main import main
 from facepoints.commands import info
 from facepoints.datasets import synthetic
-from facepoints.datasets.combine import load_dataset
+from facepoints.datasets.load import load_dataset
 from facepoints.datasets.writers import write_kaggle
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from facepoints.datasets import synthetic
-from facepoints.datasets.combine import concatenate, load_dataset, read_people
+from facepoints.datasets.combine import concatenate
+from facepoints.datasets.load import load_dataset
+from facepoints.datasets.people import read_people
 from facepoints.datasets.writers import write_coco, write_kaggle
 from facepoints.errors import DataError, DataWarning, SettingsError
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from facepoints.datasets import readers, synthetic
 from facepoints.datasets.applied_fixes import AppliedFixes
-from facepoints.datasets.combine import load_dataset, load_with_sets
 from facepoints.datasets.crops import resize_samples
 from facepoints.datasets.fixes import Change, Fix, Sets, read_fixes, suggest_fixes, write_fixes
+from facepoints.datasets.load import load_dataset, load_rows
 from facepoints.datasets.mending import apply_fixes, set_names
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.writers import write_coco, write_kaggle
@@ -284,7 +284,7 @@ def written(path: Path, fixes: list[Fix]) -> Path:
 
 
 def read_with_names(paths: Path | list[Path], **more: Any) -> tuple[Samples, Sets]:
-    faces, numbers = load_with_sets(paths, **more)
+    faces, numbers, _ = load_rows(paths, **more)
     listed = paths if isinstance(paths, list) else [paths]
     return faces, (set_names(listed), numbers)
 

@@ -9,7 +9,7 @@ import pytest
 
 from facepoints.commands.adapt import adapt
 from facepoints.datasets import synthetic
-from facepoints.datasets.combine import load_dataset
+from facepoints.datasets.load import load_dataset
 from facepoints.datasets.renames import read_renames
 from facepoints.datasets.writers import write_kaggle
 from facepoints.errors import DataError, DataWarning

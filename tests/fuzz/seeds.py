@@ -241,7 +241,7 @@ def renames(folder: Path) -> Seed:
 
 
 def people(folder: Path) -> Seed:
-    from facepoints.datasets.combine import read_people
+    from facepoints.datasets.people import read_people
 
     (folder / "people.txt").write_text("A_B\nC_D\n")
     return Seed("people.txt", _reads("people.txt", read_people))

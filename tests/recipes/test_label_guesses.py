@@ -8,7 +8,7 @@ import label_guesses as recipe
 import numpy as np
 import pytest
 
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import MEAN_FACE
 

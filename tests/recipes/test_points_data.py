@@ -9,7 +9,7 @@ import points_data as recipe
 import pytest
 from recipe_sets import read_sets_once
 
-from facepoints.datasets.combine import read_people
+from facepoints.datasets.people import read_people
 from facepoints.landmarks.known_sets import OPENPOSE_70
 
 LEFT = np.array(["left" in name for name in OPENPOSE_70.names])

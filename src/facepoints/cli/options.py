@@ -190,7 +190,7 @@ class PredictorOptions:
 @dataclass(frozen=True)
 class ReadOptions:
     """Options of the commands that read labeled faces. The fields are arguments of
-    `datasets.combine.load_dataset`."""
+    `datasets.load.load_dataset`."""
 
     crop_size: CropSize = 96
     split: Split = "training"
@@ -204,7 +204,7 @@ class ReadOptions:
     def load(self, data: Sequence[Path]) -> Samples:
         """Read the labeled faces of files and folders. Raises DataError if there is none."""
         from facepoints.cli.output import working
-        from facepoints.datasets.combine import load_dataset
+        from facepoints.datasets.load import load_dataset
 
         with working("reading the data"):
             return load_dataset(data, **vars(self))
@@ -238,10 +238,10 @@ class EvaluationDataOptions(DataOptions):
     def load_with_sets(self, data: Sequence[Path]) -> tuple[Samples, Sets]:
         """Read the labeled faces, and say which data set each comes from. Errors as in `load`."""
         from facepoints.cli.output import working
-        from facepoints.datasets.combine import load_with_sets
+        from facepoints.datasets.load import load_rows
 
         with working("reading the data"):
-            faces, numbers = load_with_sets(data, **vars(self))
+            faces, numbers, _ = load_rows(data, **vars(self))
         return faces, ([path.name or str(path) for path in data], numbers)
 
 

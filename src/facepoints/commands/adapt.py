@@ -30,14 +30,9 @@ from facepoints import weights
 from facepoints._util import files
 from facepoints.commands.model_output import check_model_output
 from facepoints.datasets import procrustes, readers
-from facepoints.datasets.combine import (
-    concatenate,
-    dataset_paths,
-    rows_of_people,
-    warn_of_names,
-    warn_of_nobody,
-)
+from facepoints.datasets.combine import concatenate
 from facepoints.datasets.fixes import Fix
+from facepoints.datasets.load import dataset_paths, warn_of_names
 from facepoints.datasets.marking_schemes import (
     convertible_as_marked,
     in_scheme_columns,
@@ -47,6 +42,7 @@ from facepoints.datasets.marking_schemes import (
     widest_scheme,
 )
 from facepoints.datasets.mending import fixes_of_sets, mend_read
+from facepoints.datasets.people import rows_of_people, warn_of_nobody
 from facepoints.datasets.renames import check_renames, read_renames, renamed
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.detection import Detection

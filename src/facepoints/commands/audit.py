@@ -21,8 +21,8 @@ from facepoints._util.words import count_noun
 from facepoints.audit import AUDIT_CONFIG, AuditConfig, AuditResult, ModelOpinion, audit
 from facepoints.commands.audit_data import AuditData, load_for_audit
 from facepoints.commands.audit_proof import check_proof, prove_fixes
-from facepoints.datasets.combine import dataset_paths
 from facepoints.datasets.fixes import Fix, write_fixes
+from facepoints.datasets.load import dataset_paths
 from facepoints.errors import DataError, SettingsError
 from facepoints.reports.audit import AUDIT_REPORT, write_audit_report
 from facepoints.reports.audit_list import CSV_HEADING, ListedFault, csv_rows, list_faults

@@ -13,9 +13,10 @@ from facepoints.audit.config import AUDIT_CROP_MARGIN, AUDIT_CROP_SIZE
 from facepoints.audit.whole_pictures import Pictures
 from facepoints.commands.audit_pictures import whole_pictures
 from facepoints.datasets import readers
-from facepoints.datasets.combine import concatenate, groups_across, warn_of_names
+from facepoints.datasets.combine import concatenate, groups_across
 from facepoints.datasets.crops import resize_samples
 from facepoints.datasets.fixes import Sets
+from facepoints.datasets.load import warn_of_names
 from facepoints.datasets.mending import set_names
 from facepoints.datasets.renames import check_renames, read_renames, renamed
 from facepoints.datasets.samples import Samples
@@ -64,7 +65,7 @@ def load_for_audit(
         data: label files or folders.
         test: those that hold faces to test on.
         split: "training" or "test", for data sets that hold both.
-        rename: new names of points, as for `combine.load_dataset`.
+        rename: new names of points, as for `load.load_dataset`.
         labels_only: read no image. This is so in any case if a table has no pixels.
 
     Raises:

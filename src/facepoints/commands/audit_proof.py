@@ -18,8 +18,8 @@ from rich.console import Console
 
 from facepoints._util.progress import Stopped
 from facepoints.commands.audit_data import AuditData
-from facepoints.datasets.combine import load_with_rows
 from facepoints.datasets.fixes import Fix
+from facepoints.datasets.load import load_rows
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import split_groups
 from facepoints.errors import DataError, MissingExtraError, SettingsError
@@ -74,8 +74,8 @@ def prove_fixes(
     """
     if not fixes:
         raise DataError("the audit is written, but no fix is chosen, so there is nothing to prove")
-    before, *keys_before = load_with_rows(data.paths, split=data.read_split, rename=data.renames)
-    after, *keys_after = load_with_rows(
+    before, *keys_before = load_rows(data.paths, split=data.read_split, rename=data.renames)
+    after, *keys_after = load_rows(
         data.paths, split=data.read_split, rename=data.renames, fixes=fixes
     )
     rows_before, rows_after = _keys(keys_before), _keys(keys_after)

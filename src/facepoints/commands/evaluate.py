@@ -8,7 +8,7 @@ from typing import Any
 
 from facepoints import weights
 from facepoints.api import FaceModel
-from facepoints.datasets.combine import dataset_paths, load_with_sets
+from facepoints.datasets.load import dataset_paths, load_rows
 from facepoints.datasets.samples import Samples
 from facepoints.drawing import check_charts
 from facepoints.errors import SettingsError
@@ -64,7 +64,7 @@ def evaluate(
     names = [] if sets is None else list(sets[0])
     if not isinstance(data, Samples):
         paths = dataset_paths(data)
-        data, numbers = load_with_sets(paths)
+        data, numbers, _ = load_rows(paths)
         names = [path.name for path in paths]
         sets = names, numbers
     name, details = _facts(model if model_name is None else model_name, ready)

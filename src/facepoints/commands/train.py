@@ -9,10 +9,11 @@ from typing import Any
 from rich.console import Console
 
 from facepoints.datasets.applied_fixes import AppliedFixes
-from facepoints.datasets.combine import dataset_paths, load_dataset
 from facepoints.datasets.fixes import Fix
+from facepoints.datasets.load import dataset_paths, load_dataset
 from facepoints.datasets.samples import Samples
 from facepoints.errors import SettingsError
+from facepoints.models.run_header import check_torch
 from facepoints.training.settings import TrainSettings
 
 __all__ = ["train"]
@@ -52,6 +53,7 @@ def train(
         MissingExtraError: PyTorch or what writes ``model.onnx`` is not installed.
         RunError: `out` holds a run already, or one of other settings, data or fixes.
     """
+    check_torch("training")
     from facepoints.training.train import train as train_samples  # imports PyTorch
 
     names: list[str] = []

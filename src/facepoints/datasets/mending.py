@@ -323,7 +323,7 @@ def _merged(group: NDArray[np.object_], joined: Mapping[str, Sequence[int]]) -> 
 def apply_fixes(faces: Samples, fixes: Sequence[Fix], sets: Sets | None = None) -> Samples:
     """Mended faces, in the same crops.
 
-    `combine.load_dataset` applies fixes before it cuts crops, so that crops fit the mended labels.
+    `load.load_dataset` applies fixes before it cuts crops, so that crops fit the mended labels.
 
     Args:
         faces: whole data sets, without any row left out.
