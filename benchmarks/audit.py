@@ -55,9 +55,9 @@ from facepoints.audit.confidence import FAMILIES, FILE, LAPSE, family, terms
 from facepoints.audit.config import AUDIT_CONFIG
 from facepoints.audit.label_shapes import expectation_of_labels
 from facepoints.datasets import readers
-from facepoints.datasets.combine import read_people
 from facepoints.datasets.crops import cut_crops
 from facepoints.datasets.marking_schemes import scheme_matrix
+from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.imaging import affine
 from facepoints.landmarks.landmark_set import LandmarkSet
