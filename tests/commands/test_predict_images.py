@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ from facepoints.commands.predict_images import PredictReport, predict_images
 from facepoints.detection import BuiltinDetector, FullImageDetector, YuNetDetector
 from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.imaging.input_paths import find_images
+from facepoints.inference import batches
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
@@ -297,6 +299,49 @@ def test_an_interrupted_run_is_resumed(
             assert (out / file.name).read_bytes() == file.read_bytes()
     else:
         assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> list[str]:
+    """Eleven photos with the face elsewhere in each, and a file that is none."""
+    (tmp_path / "moved").mkdir()
+    photo = cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)[..., ::-1]
+    for number in range(12):
+        cut = photo[number : number + 112, 58 + 2 * number : 170 + 2 * number]
+        cv2.imwrite(str(tmp_path / "moved" / f"{number:02}.png"), cut)
+    (tmp_path / "moved" / "04.png").write_text("no image")
+    return find_images([tmp_path / "moved"])
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_batches_at_a_time_and_a_resumed_run_give_the_same_bytes(
+    most: int, moved: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the built-in model: other models may not show the last digits."""
+    monkeypatch.setattr(batches, "_BATCH", most)
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    report = predict_images(facepoints.load(threads=1), moved, out=whole)
+    assert (report.images, report.faces, report.unreadable) == (12, 11, 1)
+    assert [line["file"] for line in lines(whole)] == moved
+    model, seen = facepoints.load(threads=3), set()
+    detect = BuiltinDetector.detect
+
+    def stopping(self: BuiltinDetector, image: NDArray[np.uint8]) -> list[Any]:
+        seen.add(threading.get_ident())
+        if len(seen) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+            monkeypatch.setattr(BuiltinDetector, "detect", detect)
+        time.sleep(0.01)  # so that others begin
+        return detect(self, image)
+
+    monkeypatch.setattr(BuiltinDetector, "detect", stopping)
+    with pytest.raises(Stopped):
+        predict_images(model, moved, out=out)
+    part = tmp_path / "out.jsonl.part"
+    kept = part.read_bytes().splitlines(keepends=True)[:3]
+    part.write_bytes(b"".join(kept))  # as after a kill: the next batches are others
+    assert predict_images(model, moved, out=out).resumed == len(kept) - 1
+    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_records_of_other_settings_and_inputs_are_not_touched(

@@ -29,6 +29,7 @@ from facepoints.commands.predict_parts import PartsReport, predict_parts
 from facepoints.commands.predict_video import predict_videos
 from facepoints.detection import FullImageDetector
 from facepoints.errors import DataError, SettingsError, WriteError
+from facepoints.inference import batches
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkOutput
 from facepoints.inference.predictor import Predictor
@@ -115,13 +116,14 @@ class Slower(Known):
 def test_the_bytes_do_not_depend_on_how_many_batches_are_predicted_at_once(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_files, "_BATCH", 2)
+    monkeypatch.setattr(batches, "_BATCH", 2)
     fill(photos, tmp_path / "one", part_size=COUNT)
     for at_once in (2, 5):
+        monkeypatch.setattr(image_files, "batches_at_once", lambda *_, count=at_once: count)
         out = tmp_path / f"at-once-{at_once}"
         model = Predictor(Slower(), FullImageDetector())
         prepared = prepare(model, [str(photos)], str(out), part_size=COUNT)
-        report = predict_parts(model, prepared, at_once=at_once)
+        report = predict_parts(model, prepared)
         assert (report.images, report.unreadable) == (COUNT, 1)
         assert contents(out) == contents(tmp_path / "one")
 

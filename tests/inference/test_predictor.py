@@ -321,6 +321,28 @@ def test_several_images_go_through_the_model_together() -> None:
         assert np.abs(faces[0].points - truth).max() < 3
 
 
+def test_batches_of_images_at_a_time_are_the_images_one_by_one(tmp_path: Path) -> None:
+    """With the built-in model: no digit depends on the others of a list, or on threads."""
+    photo = cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)
+    images: list[Any] = [photo[n : n + 112, 58 + 2 * n : 170 + 2 * n] for n in range(11)]
+    images[2] = canvas(60, 40)
+    one = load(threads=1)
+    single = [one([image])[0] for image in images]
+    for threads in (1, 3):
+        together = load(threads=threads)(iter(images))
+        assert [len(faces) for faces in together] == [1, 1, 0] + [1] * 8
+        for faces, wanted in zip(together, single, strict=True):
+            assert list(faces) == list(wanted)
+    assert np.abs(one(images[0])[0].points - single[0][0].points).max() < 1e-3
+    images[9] = tmp_path / "nowhere.jpg"
+    several = load(threads=3)
+    with pytest.raises(DataError, match="nowhere"):
+        several(images)
+    skipped = several(images, on_error="skip")
+    assert "nowhere.jpg" in skipped[9].error
+    assert list(skipped[10]) == list(single[10])
+
+
 def test_no_images_have_no_faces() -> None:
     model = DriftingDiscs()
     assert Predictor(model, FixedDetector([]))([]) == []

@@ -1,4 +1,4 @@
-"""Results do not depend on the number of threads where that is asked for."""
+"""Results do not depend on threads, nor on other rows of a batch, where that is asked for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 from facepoints import weights
+from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.runtime.onnx_session import SharedSession
-from facepoints.runtime.repeatable import PIECE, is_repeatable, repeatable
+from facepoints.runtime.repeatable import (
+    PIECE,
+    has_own_thread,
+    is_repeatable,
+    repeatable,
+)
 
 OUTPUTS = ("points", "radius", "score")
 
@@ -28,15 +34,33 @@ def test_no_digit_depends_on_the_number_of_threads(
     with repeatable():
         first, *others = (each.run(OUTPUTS, "crops", rows) for each in sessions.values())
         again = sessions[3].run(OUTPUTS, "crops", np.concatenate([rows, rows])[:count])
-    for other in (*others, again):
+    with repeatable(own_thread=True):
+        alone = sessions[8].run(OUTPUTS, "crops", rows)
+    for other in (*others, again, alone):
         for one, two in zip(first, other, strict=True):
             np.testing.assert_array_equal(one, two)
     usual = sessions[1].run(OUTPUTS, "crops", rows)
     np.testing.assert_allclose(first[0], usual[0], atol=0.01)
 
 
+def test_no_digit_of_a_crop_depends_on_other_crops() -> None:
+    model = LandmarkModel.load(threads=2)
+    crops = np.random.default_rng(0).integers(0, 256, (PIECE + 3, 96, 96), dtype=np.uint8)
+    with repeatable():
+        together = model(crops)
+        for rows in ([0], [4], [6], [5, 1], [3, 2, 6], [6, 5, 4, 0, 1]):
+            some = model(crops[rows])
+            for one, every in zip(some, together, strict=True):
+                if one is not None and every is not None:
+                    np.testing.assert_array_equal(one, every[rows])
+
+
 def test_the_context_ends() -> None:
     assert not is_repeatable()
     with repeatable():
         assert is_repeatable()
+        with repeatable(own_thread=True):
+            assert has_own_thread()
+        assert is_repeatable()
+        assert not has_own_thread()
     assert not is_repeatable()

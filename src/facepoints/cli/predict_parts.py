@@ -112,7 +112,6 @@ def wants_parts(
 
 
 _MOST_THREADS = 256
-_MOST_AT_ONCE = 8  # batches that are predicted at a time; each may hold 40 million pixels
 
 
 @contextmanager
@@ -188,7 +187,7 @@ class PartsCommand:
         if prepared.note:
             note(prepared.note)
         if self.parts.ray is None:
-            return predict_parts(model, prepared, ERR, at_once=self._at_once())
+            return predict_parts(model, prepared, ERR)
         from facepoints.commands.predict_ray import predict_ray
 
         return predict_ray(
@@ -199,14 +198,6 @@ class PartsCommand:
             gpu=gpu,
             console=ERR,
         )
-
-    def _at_once(self) -> int:
-        """Number of batches that are predicted at a time."""
-        from facepoints.runtime.onnx_session import allowed_processors
-
-        if self.options.device != "cpu":
-            return 1  # a GPU computes one batch after the other
-        return min(self.parts.threads or len(allowed_processors()), _MOST_AT_ONCE)
 
     def _write(self, out: str) -> None:
         """Write one file. Its parts are in a folder beside it until all are there."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ from facepoints.imaging.image_io import decode_image
 from facepoints.imaging.image_writer import write_image
 from facepoints.imaging.input_paths import make_image_folder, relative_to_common
 from facepoints.imaging.opencv_decoder import out_of_memory
+from facepoints.inference.batches import batch_size, batches_at_once, predict_at_once
 from facepoints.inference.predictor import Predictor
 from facepoints.results.records import FrameResult
 from facepoints.sources import Picture
@@ -31,11 +33,11 @@ __all__ = ["ImageDrawings", "drawing_names", "predict_in_batches", "predict_pict
 
 Item = TypeVar("Item")
 
-_READERS = 2  # threads that decode images while others are predicted
-_BATCH = 8  # images at most whose crops go through the model together
-_FEWEST_AHEAD, _MOST_AHEAD = 5, 2 * _BATCH  # images that are decoded while others are predicted
+_READERS = 2  # threads at least that decode images while others are predicted
+_SPARE = 3  # images that wait beyond those that are being decoded, before any size is known
+_AHEAD = 8  # images at most for each reader that are decoded while others are predicted
+_BATCH_PIXELS = 12_000_000  # a batch with more, or images for each reader with more, get no further
 _LISTED = 5  # files of which it is said what was left out
-_BATCH_PIXELS = 40_000_000  # at most, of all images of a batch
 
 
 class _ImageFile(NamedTuple):
@@ -47,43 +49,36 @@ class _ImageFile(NamedTuple):
     note: str = ""
 
 
-def predict_in_batches(predictor: Predictor, names: Sequence[str]) -> Iterator[list[FrameResult]]:
+def predict_in_batches(predictor: Predictor, names: Sequence[str]) -> Generator[list[FrameResult]]:
     """Predict the faces of image files, and yield the results of a batch of files at a time.
 
-    The order is that of the files. A file that cannot be read, or for which memory is short, gives
-    a result with an error. A `DataWarning` says what was left out of a file; it is issued for
-    the first few files.
+    Several batches are predicted at a time (`inference.batches`). The order is that of the files.
+    A file that cannot be read, or for which memory is short, gives a result with an error. A
+    `DataWarning` says what was left out of a file; it is issued for the first few files.
     """
-    for batch in _noted(_batches(names, _read)):
-        yield _predict(predictor, batch)
+    at_once = max(1, min(batches_at_once(predictor.model, predictor.detector), len(names)))
+    size = batch_size(predictor.model, len(names), at_once)
+    return _results(predictor, names, _read, at_once, size)
 
 
 def predict_pictures(
-    predictor: Predictor, pictures: Iterable[Picture], at_once: int = 1
-) -> Iterator[list[FrameResult]]:
-    """Predict the faces of pictures whose files are in memory; see `predict_in_batches`.
+    predictor: Predictor, pictures: Iterable[Picture]
+) -> Generator[list[FrameResult]]:
+    """Predict the faces of pictures whose files are in memory; see `predict_in_batches`."""
+    at_once = batches_at_once(predictor.model, predictor.detector)
+    return _results(predictor, pictures, _decode, at_once, batch_size(predictor.model))
 
-    Args:
-        at_once: number of batches that are predicted at a time.
-    """
-    batches = _noted(_batches(pictures, _decode))
-    if at_once == 1:
-        for batch in batches:
-            yield _predict(predictor, batch)
-        return
-    pending: deque[Future[list[FrameResult]]] = deque()
-    with ThreadPoolExecutor(at_once) as pool:
-        try:
-            for batch in batches:
-                # the context says whether results may depend on the number of threads
-                run = copy_context().run
-                pending.append(pool.submit(run, _predict, predictor, batch))
-                if len(pending) > at_once:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+def _results(
+    predictor: Predictor,
+    items: Iterable[Item],
+    read: Callable[[Item], _ImageFile],
+    at_once: int,
+    size: int,
+) -> Generator[list[FrameResult]]:
+    """The results of batches of at most `size` images, which `read` reads in threads."""
+    batches = _noted(_batches(items, read, size, max(_READERS, at_once)))
+    return predict_at_once(partial(_predict, predictor), batches, at_once, _pixels)
 
 
 def _noted(batches: Iterable[list[_ImageFile]]) -> Iterator[list[_ImageFile]]:
@@ -145,13 +140,13 @@ def _decode(picture: Picture) -> _ImageFile:
 
 
 def _batches(
-    items: Iterable[Item], read: Callable[[Item], _ImageFile]
+    items: Iterable[Item], read: Callable[[Item], _ImageFile], size: int, readers: int
 ) -> Iterator[list[_ImageFile]]:
-    """Yield batches of image files in order, while threads read the next ones with `read`."""
+    """Yield batches of at most `size` image files in order, while threads read the next ones."""
     batch: list[_ImageFile] = []
     pending: deque[Future[_ImageFile]] = deque()
-    remaining, ahead = iter(items), _FEWEST_AHEAD
-    with ThreadPoolExecutor(_READERS) as pool:
+    remaining, ahead = iter(items), readers + _SPARE
+    with ThreadPoolExecutor(readers) as pool:
         try:
             while True:
                 for item in remaining:
@@ -161,9 +156,8 @@ def _batches(
                 if not pending:
                     break
                 batch.append(pending.popleft().result())
-                ahead = _ahead(batch[-1])
-                pixels = sum(file.image.size // 3 for file in batch if file.image is not None)
-                if len(batch) >= _BATCH or pixels >= _BATCH_PIXELS:
+                ahead = _ahead(batch[-1], readers)
+                if len(batch) >= size or _pixels(batch) >= _BATCH_PIXELS:
                     yield batch
                     batch = []
         finally:
@@ -172,12 +166,16 @@ def _batches(
         yield batch
 
 
-def _ahead(last: _ImageFile) -> int:
+def _ahead(last: _ImageFile, readers: int) -> int:
     """How many files are read ahead after a file: as many as of its size fit in memory."""
     if last.image is None:
-        return _FEWEST_AHEAD
-    fit = _BATCH_PIXELS // max(last.image.size // 3, 1)
-    return max(_FEWEST_AHEAD, min(fit, _MOST_AHEAD))
+        return readers + _SPARE
+    return max(1, min(readers * _BATCH_PIXELS // _pixels([last]), readers * _AHEAD))
+
+
+def _pixels(batch: Sequence[_ImageFile]) -> int:
+    """Number of pixels of the images of a batch."""
+    return sum(math.prod(file.image.shape[:2]) for file in batch if file.image is not None)
 
 
 def drawing_names(images: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,7 +110,8 @@ def predict_images(
         bar = stack.enter_context(ImageProgress(console, len(images), report.resumed))
         # a single file's error ends the command with it, so it is not shown twice
         errors = console if len(images) > 1 else None
-        for batch in predict_in_batches(predictor, images[report.resumed :]):
+        batches = predict_in_batches(predictor, images[report.resumed :])
+        for batch in stack.enter_context(closing(batches)):  # a stop ends its threads
             for result in batch:
                 outputs.add(result)
                 report.count(len(result.faces), result.error, errors)

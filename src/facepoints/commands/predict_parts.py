@@ -108,7 +108,6 @@ def predict_part(
     part: Part,
     job: PartsJob,
     progress: Progress | None = None,
-    at_once: int = 1,
 ) -> PartReport:
     """Compute a part, and write its file whole or not at all.
 
@@ -121,7 +120,6 @@ def predict_part(
         part: one of the job's source.
         job: what to write where.
         progress: called with the counts so far after each batch; what it raises ends the part.
-        at_once: number of batches of pictures that are predicted at a time.
 
     Raises:
         StoreError: the part cannot be read now. Others may be.
@@ -130,7 +128,7 @@ def predict_part(
     job.check()
     report = PartReport(number=part.number)
     with placed(job.path(part.number)) as path, repeatable():
-        records = part_records(predictor, part, job, report, progress, at_once)
+        records = part_records(predictor, part, job, report, progress)
         metadata = job.part_metadata(part.number)
         write_records(job.format, lambda: records, job.landmarks, path, metadata)
     return report
@@ -142,13 +140,12 @@ def part_records(
     job: PartsJob,
     report: PartReport,
     progress: Progress | None = None,
-    at_once: int = 1,
 ) -> Iterator[Record]:
     """The records of a part, which `report` counts. Arguments and errors: see `predict_part`."""
     if part.kind == "video":
         yield from _of_video(predictor, part, job, report, progress)
         return
-    for batch in predict_pictures(predictor, read_part(part), at_once):
+    for batch in predict_pictures(predictor, read_part(part)):
         for result in batch:
             faces = [face.as_landmarks(job.landmarks) for face in result.faces]
             report.count(len(faces), result.error)
@@ -183,7 +180,7 @@ def _of_video(
 
 
 def predict_parts(
-    predictor: Predictor, prepared: Prepared, console: Console | None = None, *, at_once: int = 1
+    predictor: Predictor, prepared: Prepared, console: Console | None = None
 ) -> PartsReport:
     """Compute the parts that a process has to, one after another.
 
@@ -194,8 +191,6 @@ def predict_parts(
         predictor: finds the faces.
         prepared: by `part_job.prepare`.
         console: shows progress; None: shows nothing.
-        at_once: number of batches of pictures that are predicted at a time. With as many as
-            there are processors, networks need not share out their layers, which takes time.
 
     Raises:
         WriteError: a part cannot be written; those that are done stay.
@@ -216,7 +211,7 @@ def predict_parts(
         for part in prepared.missing:
             try:
                 if not prepared.job.is_done(part.number):
-                    report.add(predict_part(predictor, part, prepared.job, show, at_once))
+                    report.add(predict_part(predictor, part, prepared.job, show))
                 else:
                     report.done += 1
             except CredentialsError as error:  # all other parts would be refused too

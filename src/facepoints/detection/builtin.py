@@ -216,6 +216,12 @@ class BuiltinDetector:
             raise ModelError(f"{file} is not a face detector of facepoints; name another file")
         return cls(side, min_score, more_sides, metadata["checksum"], session)
 
+    @property
+    def threads(self) -> int:
+        """Number of processor threads that may be used."""
+        assert self._session is not None
+        return self._session.threads
+
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, (H, W) gray or (H, W, 3) RGB, most confident first."""
         return [detection for detection, _ in self.detect_points(image)]

@@ -23,6 +23,7 @@ from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.runtime.model_file import PROPERTY, read_model_file
 from facepoints.runtime.onnx_session import SharedSession
+from facepoints.runtime.repeatable import is_repeatable
 
 __all__ = [
     "INPUT",
@@ -126,6 +127,16 @@ class LandmarkModel:
         return cls(described, session.checksum, session, path.name)
 
     @property
+    def threads(self) -> int:
+        """Number of processor threads that may be used."""
+        return self._session.threads
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes it, for which larger batches pay."""
+        return self._session.on_gpu
+
+    @property
     def landmarks(self) -> LandmarkSet:
         """The K landmarks."""
         return self.metadata.landmarks
@@ -189,7 +200,10 @@ class LandmarkModel:
                 points, radius, score, visible=visible if self.has_visibility else None
             )
         names = (*OUTPUTS, VISIBLE) if self.has_visibility else OUTPUTS
-        points, radius, score, *more = self._session.run(names, INPUT, np.ascontiguousarray(crops))
+        # a single row has other last digits than the same row beside others
+        rows = np.repeat(crops, 2, axis=0) if len(crops) == 1 and is_repeatable() else crops
+        output = self._session.run(names, INPUT, np.ascontiguousarray(rows))
+        points, radius, score, *more = (values[: len(crops)] for values in output)
         return LandmarkOutput(points, radius, score, visible=more[0] if more else None)
 
     def predict(self, images: NDArray[np.uint8]) -> LandmarkOutput:

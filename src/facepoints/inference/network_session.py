@@ -23,7 +23,15 @@ _TORCH = "facepoints.models.torch_session"
 
 
 class NetworkSession(Protocol):
-    """What `LandmarkModel` calls."""
+    """What `LandmarkModel` calls, also from several threads.
+
+    Attributes:
+        threads: processor threads that may be used.
+        on_gpu: whether a GPU computes it.
+    """
+
+    threads: int
+    on_gpu: bool
 
     def run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
         """Values of the named outputs for rows (B, ...) of the input `name`."""
@@ -63,7 +71,7 @@ def open_network(
     if run is not None and kind in ("auto", "cuda") and not _onnxruntime_has_gpu(data):
         reason = _why_no_torch()
         if not reason:
-            return importlib.import_module(_TORCH).TorchSession(run, device)
+            return importlib.import_module(_TORCH).TorchSession(run, device, threads)
         if kind == "cuda":
             raise SettingsError(
                 f"no device 'cuda' here: {reason}; check the driver and PyTorch with 'facepoints "

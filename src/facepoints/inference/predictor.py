@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
@@ -31,6 +32,7 @@ from facepoints.detection import (
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_input import ImageInput, as_array, is_one_image, not_an_image
+from facepoints.inference.batches import batch_size, batches_at_once, predict_at_once
 from facepoints.inference.cropping import FaceCrop, LandmarkNetwork, initial_crop
 from facepoints.inference.duplicates import without_duplicates
 from facepoints.inference.face import Face
@@ -125,7 +127,8 @@ class Predictor:
     ) -> FaceList | list[FaceList]:
         """Find the faces in an image, or in each of several images.
 
-        Several images at once are faster, because all their crops go through the model together.
+        Several images at once are faster: batches of them are predicted at a time, each by a
+        thread of its own.
 
         Args:
             images: a path, the bytes of a file, a Pillow image, or uint8 (H, W) gray, (H, W, 3)
@@ -147,16 +150,27 @@ class Predictor:
         """
         if on_error not in get_args(OnError):
             raise SettingsError(f"on_error is 'raise' or 'skip', got {on_error!r:.40}")
-        single = is_one_image(images)
-        if single:
-            several: list[Any] = [images]
-        elif isinstance(images, Iterable):
-            several = list(images)
-        else:
+        if is_one_image(images):
+            return self._faces_of([images], bgr, on_error)[0]
+        if not isinstance(images, Iterable):
             raise not_an_image(images)
-        results = [FaceList() for _ in several]
+        several = list(images)
+        at_once = max(1, min(batches_at_once(self.model, self.detector), len(several)))
+        size = max(1, len(several))  # all crops go through a model of others together
+        if at_once > 1:
+            size = batch_size(self.model, len(several), at_once)
+        batches = (several[first : first + size] for first in range(0, len(several), size))
+
+        def predict(batch: list[Any]) -> list[FaceList]:
+            return self._faces_of(batch, bgr, on_error)
+
+        return list(chain.from_iterable(predict_at_once(predict, batches, at_once)))
+
+    def _faces_of(self, batch: list[Any], bgr: bool, on_error: OnError) -> list[FaceList]:
+        """The faces in each image of a batch. Arguments and errors as in `__call__`."""
+        results = [FaceList() for _ in batch]
         arrays, numbers = [], []
-        for number, image in enumerate(several):
+        for number, image in enumerate(batch):
             try:
                 arrays.append(as_array(image, bgr=bgr))
                 numbers.append(number)
@@ -164,10 +178,10 @@ class Predictor:
                 if on_error == "raise":
                     raise
                 results[number].error = str(error)
-        names = [str(several[n]) if isinstance(several[n], str | Path) else "" for n in numbers]
+        names = [str(batch[n]) if isinstance(batch[n], str | Path) else "" for n in numbers]
         for number, faces in zip(numbers, self.predict_batch(arrays, names), strict=True):
             results[number].extend(faces)
-        return results[0] if single else results
+        return results
 
     def predict_batch(
         self, images: Sequence[NDArray[np.uint8]], names: Sequence[str]

@@ -23,6 +23,7 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.devices import torch_device
 from facepoints.models.graphed_model import GraphedModel
 from facepoints.models.run import Run
+from facepoints.runtime.onnx_session import allowed_processors
 
 __all__ = ["TorchSession", "cuda_name"]
 
@@ -37,8 +38,11 @@ class TorchSession:
     Args:
         folder: of the run.
         device: "auto", "cpu", "cuda" or "cuda:N".
+        threads: see `threads` below; None: as many as processors.
 
     Attributes:
+        threads: processor threads that may call it at a time. It does not use them itself.
+        on_gpu: whether a GPU computes it.
         checksum: SHA-256 over the run's header and weights, 64 hex digits.
         landmarks: the run's.
         size: (height, width) of the crops.
@@ -48,13 +52,15 @@ class TorchSession:
         SettingsError: this machine has no such device.
     """
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, device: str, threads: int | None = None) -> None:
         chosen = torch_device(device)
         self._run = Run.load(folder, chosen)
-        if chosen.type == "cuda":
+        self.on_gpu = chosen.type == "cuda"
+        if self.on_gpu:
             self._run = _graphed(self._run)
         self._lock = Lock()
         self._folder, self._device, self._process = folder.absolute(), device, os.getpid()
+        self._threads, self.threads = threads, threads or len(allowed_processors()) or 1
         self.checksum = _digest(folder)
         self.landmarks: LandmarkSet = self._run.landmarks
         self.size = self._run.size
@@ -86,7 +92,7 @@ class TorchSession:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TorchSession, (self._folder, self._device)
+        return TorchSession, (self._folder, self._device, self._threads)
 
 
 def _graphed(run: Run) -> Run:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from facepoints.errors import ModelError, SettingsError
 from facepoints.runtime.devices import CPU, no_device, parse_device, providers_of
 from facepoints.runtime.onnx_library import import_onnxruntime
-from facepoints.runtime.repeatable import PIECE, is_repeatable
+from facepoints.runtime.repeatable import PIECE, has_own_thread, is_repeatable
 from facepoints.runtime.thread_choice import ThreadChoice
 
 if TYPE_CHECKING:
@@ -112,6 +113,10 @@ class SharedSession:
     Args:
         data, path, device, threads: see `open_session`.
 
+    Attributes:
+        threads: processor threads that may be used.
+        on_gpu: whether a GPU computes it.
+
     Raises:
         ModelError, SettingsError: see `open_session`.
     """
@@ -121,11 +126,13 @@ class SharedSession:
     ) -> None:
         self._together: InferenceSession | None = open_session(data, path, device, threads)
         self._parts: tuple[InferenceSession, ThreadPoolExecutor] | None = None
-        self._on_cpu = CPU in self._together.get_providers()[:1]
-        self._workers = (threads or len(allowed_processors()) or 1) if self._on_cpu else 1
+        self.on_gpu = CPU not in self._together.get_providers()[:1]
+        self.threads = threads or len(allowed_processors()) or 1
+        self._workers = 1 if self.on_gpu else self.threads
         self._data, self._path = data, Path(os.path.abspath(path))
         self._device, self._threads = device, threads
         self._choice = ThreadChoice()
+        self._opening = Lock()
         _OPEN.add(self)
 
     def run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
@@ -142,10 +149,10 @@ class SharedSession:
             raise ModelError(f"{self._path} could not be run: {_reason(error)}") from error
 
     def _run(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[NDArray[Any]]:
-        if self._on_cpu and len(rows) > 1 and is_repeatable():
+        if not self.on_gpu and is_repeatable() and (len(rows) > 1 or has_own_thread()):
             return self._run_pieces(outputs, name, rows)
         share = min(self._workers, len(rows) // _MIN_PART)
-        most = _MAX_PART if self._on_cpu else _MAX_PART_ON_GPU
+        most = _MAX_PART_ON_GPU if self.on_gpu else _MAX_PART
         if share < 2 and len(rows) <= most:
             return [np.asarray(part) for part in self._run_small(outputs, name, rows)]
         largest = max(most // max(share, 1), _MIN_PART)
@@ -161,9 +168,12 @@ class SharedSession:
         self, outputs: Sequence[str], name: str, rows: NDArray[Any]
     ) -> list[NDArray[Any]]:
         """Run pieces that do not depend on the number of threads (`runtime.repeatable`)."""
-        pieces = [rows[first : first + PIECE] for first in range(0, len(rows), PIECE)]
+        pieces = np.array_split(rows, -(-len(rows) // PIECE))  # none has one row, unless it is all
         if self._workers < 2:
             results = [self._shared().run(outputs, {name: piece}) for piece in pieces]
+        elif has_own_thread():
+            single, _ = self._single_threaded()
+            results = [single.run(outputs, {name: piece}) for piece in pieces]
         else:
             single, pool = self._single_threaded()
             results = list(pool.map(lambda piece: single.run(outputs, {name: piece}), pieces))
@@ -184,7 +194,7 @@ class SharedSession:
         """The session that computes with all threads together."""
         session = self._together
         if session is None:
-            if not self._on_cpu:
+            if self.on_gpu:
                 raise SettingsError(
                     "a model on CUDA cannot be used after a fork; start the processes with "
                     "multiprocessing.get_context('spawn'), or load the model in each of them"
@@ -195,12 +205,12 @@ class SharedSession:
 
     def _single_threaded(self) -> tuple[InferenceSession, ThreadPoolExecutor]:
         """A session that computes in the calling thread, and a pool of threads to call it from."""
-        parts = self._parts
-        if parts is None:
-            session = open_session(self._data, self._path, threads=1)
-            pool = ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
-            parts = self._parts = session, pool
-        return parts
+        with self._opening:
+            if self._parts is None:
+                session = open_session(self._data, self._path, threads=1)
+                pool = ThreadPoolExecutor(self._workers, thread_name_prefix="facepoints")
+                self._parts = session, pool
+            return self._parts
 
     def forget(self) -> None:
         """Forget the sessions in a forked child. Their threads exist in the parent only.
@@ -211,6 +221,7 @@ class SharedSession:
         for session in (self._together, *(self._parts or ())[:1]):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
         self._together = self._parts = None
+        self._opening = Lock()  # another thread of the parent may have held it
 
     def with_bytes(self, threads: int | None) -> tuple[type[SharedSession], tuple[Any, ...]]:
         """The parts of a pickle that another machine can open, where the file may not exist.

@@ -1,7 +1,8 @@
-"""Results whose last digits do not depend on the number of threads.
+"""Results whose last digits depend neither on the number of threads nor on other rows of a batch.
 
-Matrix products of few rows are summed in another order than those of many, and threads share rows
-out. So the same picture may get points that differ by 0.00001 pixels with other threads.
+Matrix products of one row are summed in another order than those of several, and threads share rows
+out. So the same picture may get points that differ by 0.00001 pixels with other threads, or beside
+other pictures.
 """
 
 from __future__ import annotations
@@ -10,28 +11,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["PIECE", "is_repeatable", "repeatable"]
+__all__ = ["PIECE", "has_own_thread", "is_repeatable", "repeatable"]
 
 PIECE = 4
-"""Rows that a thread computes at once. One takes 9 % more time than 16, four take 2 % more."""
+"""Rows at most that a thread computes at once. Four take 2 % more time than 16."""
 
 _repeatable: ContextVar[bool] = ContextVar("repeatable", default=False)
+_own_thread: ContextVar[bool] = ContextVar("own_thread", default=False)
 
 
 @contextmanager
-def repeatable() -> Iterator[None]:
-    """In this context, ONNX models compute rows in pieces of `PIECE`, each in one thread.
+def repeatable(own_thread: bool = False) -> Iterator[None]:
+    """In this context, ONNX models compute rows in pieces of two to `PIECE`, each in one thread.
 
-    Then the result of a batch depends on its rows alone, on processors of one kind. Small batches
-    use fewer threads. Models on a GPU are not changed.
+    Then the result of a row depends on this row alone, on processors of one kind. Only a call with
+    a single row has other last digits; a landmark model makes two of it. Small batches use fewer
+    threads. Models on a GPU are not changed.
+
+    Args:
+        own_thread: compute in the calling thread alone, because other threads call as well.
     """
-    token = _repeatable.set(True)
+    token, own = _repeatable.set(True), _own_thread.set(own_thread)
     try:
         yield
     finally:
+        _own_thread.reset(own)
         _repeatable.reset(token)
 
 
 def is_repeatable() -> bool:
     """Whether this thread is in a context of `repeatable`."""
     return _repeatable.get()
+
+
+def has_own_thread() -> bool:
+    """Whether this thread is to compute alone; see `repeatable`."""
+    return _own_thread.get()
