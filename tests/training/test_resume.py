@@ -115,28 +115,39 @@ def test_resumed_after_ctrl_c_the_weights_are_the_same_bit_for_bit(
     assert not (tmp_path / "cut" / "checkpoint.safetensors").exists()
 
 
-def be_killed(out: str, step: str) -> None:
-    """Body of the process that is killed; it saves a checkpoint after every step before."""
+STEPS = (3, 9)  # of the first network and of the second
+
+
+def be_killed(folder: str) -> None:
+    """Body of a process whose children are killed, each after one of the `STEPS`. A child saves a
+    checkpoint after every step before."""
     member_trainer.CHECKPOINT_SECONDS = -1.0
     torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        at_step(patch, int(step), lambda: os.kill(os.getpid(), signal.SIGKILL))
-        run(some_faces(), Path(out), SPECIALISTS)
+    for step in STEPS:
+        child = os.fork()  # before PyTorch has computed anything
+        if child:
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+            continue
+        with pytest.MonkeyPatch.context() as patch:
+            at_step(patch, step, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            run(some_faces(), Path(folder) / f"cut-{step}", SPECIALISTS)
+        os._exit(0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [3, 9])  # of the first network and of the second
 def test_resumed_after_kill_9_the_weights_are_the_same_bit_for_bit(
-    step: int, faces: Samples, tmp_path: Path
+    faces: Samples, tmp_path: Path
 ) -> None:
     whole = run(faces, tmp_path / "whole", SPECIALISTS)
-    code = f"import test_resume; test_resume.be_killed({str(tmp_path / 'cut')!r}, '{step}')"
-    killed = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert run(faces, tmp_path / "cut", SPECIALISTS, resume=True) == whole
-    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
-    names = {p.name for p in (tmp_path / "cut").rglob("*")}
-    assert names == {p.name for p in (tmp_path / "whole").rglob("*")}
+    code = f"import test_resume; test_resume.be_killed({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
+    for step in STEPS:
+        cut = tmp_path / f"cut-{step}"
+        assert (cut / "checkpoint.safetensors").exists()
+        assert run(faces, cut, SPECIALISTS, resume=True) == whole
+        assert weights(cut) == weights(tmp_path / "whole")
+        names = {p.name for p in cut.rglob("*")}
+        assert names == {p.name for p in (tmp_path / "whole").rglob("*")}
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from facepoints.models.run import Run
 from facepoints.training import distributed
 
 WORKER = Path(__file__).with_name("two_machines_worker.py")
-EPOCHS = 10
+EPOCHS = 5
 TRAIN = (
     f"train training.csv --out run --network lenet5 --epochs {EPOCHS} --batch 16 --validation 0.2 "
     "--augment light --no-onnx --device cpu"
@@ -37,17 +37,24 @@ class Machine:
     address: str
     folder: Path
 
-    def start(self, rank: int, master: str, pause: float, *more: str) -> subprocess.Popen[str]:
+    def torchrun(self, rank: int, master: str, pause: float) -> subprocess.Popen[str]:
         """Start torchrun with one worker."""
         torchrun = f"-m torch.distributed.run --nnodes 2 --node-rank {rank} --nproc-per-node 1"
-        words = (
-            f"{torchrun} --master-addr {master} --master-port 29517 {WORKER} pid {pause} {TRAIN}"
-        )
+        address = f"--master-addr {master} --master-port 29517"
+        return self._start(f"{torchrun} {address} {WORKER} pid {pause} {TRAIN}")
+
+    def resume(self, rank: int, master: str) -> subprocess.Popen[str]:
+        """Start a worker as torchrun does, without torchrun."""
+        address = {"MASTER_ADDR": master, "MASTER_PORT": "29518"}
+        place = {"RANK": str(rank), "LOCAL_RANK": "0", "WORLD_SIZE": "2"}
+        return self._start(f"{WORKER} pid 0 {TRAIN} --resume", **address, **place)
+
+    def _start(self, words: str, **more: str) -> subprocess.Popen[str]:
         environment = {k: v for k, v in os.environ.items() if not k.endswith("SOCKET_IFNAME")}
         return subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace, sys.executable, *words.split(), *more],
+            ["ip", "netns", "exec", self.namespace, sys.executable, *words.split()],
             cwd=self.folder,
-            env=environment | {"OMP_NUM_THREADS": "1"},
+            env=environment | {"OMP_NUM_THREADS": "1"} | more,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -105,7 +112,7 @@ def test_two_machines_train_together_and_one_may_die(machines: tuple[Machine, Ma
     faces = synthetic.kaggle_like(60, seed=0, size=32)
     for machine in machines:
         write_kaggle(faces, machine.folder / "training.csv")
-    started = [m.start(rank, first.address, 0.3) for rank, m in enumerate(machines)]
+    started = [m.torchrun(rank, first.address, 0.5) for rank, m in enumerate(machines)]
     try:
         until(first.folder / "run" / "checkpoint.safetensors", started[0])
         os.kill(int((second.folder / "pid").read_text()), signal.SIGKILL)
@@ -118,7 +125,7 @@ def test_two_machines_train_together_and_one_may_die(machines: tuple[Machine, Ma
         assert started[1].returncode != 0
         header = json.loads((first.folder / "run" / "run.json").read_text())
         assert not header["finished"]
-        started += [m.start(r, first.address, 0, "--resume") for r, m in enumerate(machines)]
+        started += [m.resume(rank, first.address) for rank, m in enumerate(machines)]
         said, other = (process.communicate(timeout=120)[0] for process in started[2:])
         assert started[2].returncode == 0, said
         assert started[3].returncode == 0, other
