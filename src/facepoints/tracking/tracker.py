@@ -29,6 +29,7 @@ from facepoints.tracking.association import (
     resolve_conflicts,
 )
 from facepoints.tracking.config import TrackerConfig
+from facepoints.tracking.detection_schedule import DetectionSchedule
 from facepoints.tracking.observation import (
     Observation,
     SceneMemory,
@@ -100,9 +101,7 @@ class FaceTracker:
         """Identity of the next new person: the number of identities given so far."""
         self._tracks: list[Track] = []
         self._size = (0, 0)
-        self._detected_frame = -1  # frame and time of the detector's last run
-        self._detected_time = -np.inf
-        self._interval = 0.0  # seconds to its next run
+        self._schedule = DetectionSchedule(self.config.detection, self.config.detect_every)
         self._scene = SceneMemory(self.config.appearance.side)
         self._time = self._previous_time = -np.inf  # of this frame and of the one before
 
@@ -127,9 +126,10 @@ class FaceTracker:
             if now - t.last_seen <= (config.lost_track_seconds if t.track_id is not None else 0)
         ]
         if len(self._tracks) < len(tracks) or any_lost:
-            self._interval = 0.0
+            self._schedule.record_loss()
         # Step 3: detect new faces and faces that return
-        if self._is_detection_due(frame):
+        searching = not self._tracks or any(track.is_lost for track in self._tracks)
+        if self._schedule.is_due(frame, searching=searching):
             self._detect(frame, gray)
         visible = [track for track in self._tracks if not track.is_lost]
         for track in visible:
@@ -265,17 +265,6 @@ class FaceTracker:
             >= self.config.acceptance.same_scene_similarity
         )
 
-    def _is_detection_due(self, frame: Frame) -> bool:
-        """True if the face detector should run in this frame."""
-        every = self.config.detect_every
-        if every is not None:
-            return frame.index - self._detected_frame >= every or self._detected_frame < 0
-        config = self.config.detection
-        limit = config.quiet_interval
-        if not self._tracks or any(track.is_lost for track in self._tracks):
-            limit = config.busy_interval
-        return frame.time - self._detected_time >= min(self._interval, limit) - 1e-6
-
     def _detect(self, frame: Frame, gray: NDArray[np.uint8]) -> None:
         """Start tracks for new faces and continue lost tracks whose faces return."""
         config, association = self.config.detection, self.config.association
@@ -309,10 +298,7 @@ class FaceTracker:
                 self._tracks.append(track)
             any_new = True
             visible.append(track)
-        elapsed, longest = frame.time - self._detected_time, config.quiet_interval
-        self._detected_frame, self._detected_time = frame.index, frame.time
-        # in every frame while there are new faces, then at intervals that double
-        self._interval = 0.0 if any_new else min(2 * max(min(elapsed, longest), 1e-3), longest)
+        self._schedule.record_run(frame, any_new)
 
     def _count_missed_detections(
         self, visible: Sequence[Track], detections: Sequence[Detection]
