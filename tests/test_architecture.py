@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,18 @@ def test_no_module_of_a_package_imports_itself_through_others(name: str) -> None
     for module in inside:
         visit(module, ())
     assert done == set(inside)
+
+
+def test_lists_in_the_docstrings_of_packages_name_modules_that_exist() -> None:
+    wrong = []
+    for name, tree in MODULES.items():
+        if not (ROOT / name.replace(".", "/")).is_dir() or name == "models.networks":
+            continue
+        for line in re.findall(r"(?m)^- (`.*)", ast.get_docstring(tree) or ""):
+            for listed in re.findall(r"`(\w+)[.`]", line):
+                if f"{name}.{listed}" not in MODULES:
+                    wrong.append(f"{name}: {listed}")
+    assert wrong == []
 
 
 @pytest.mark.parametrize("module", PACKAGED)

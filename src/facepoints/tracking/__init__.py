@@ -1,8 +1,9 @@
 """Tracks faces through a video and smooths their landmarks.
 
 - `tracker`: the tracker; `config`: all its settings
+- `detection_schedule`: the frames in which the face detector runs
 - `observation`, `association`, `track`: faces of a frame, which track they belong to, one track
 - `kalman`, `one_euro`: motion, and the live smoother for cameras and streams
-- `offline_smoothing`: the smoother for recorded video
-- `pose2d`, `noise`: position, size and rotation as four numbers; noise estimates
+- `offline_smoothing`, `local_fit`: the smoother for recorded video
+- `pose2d`: position, size and rotation as four numbers; `measurement_noise`: how much they jitter
 """
