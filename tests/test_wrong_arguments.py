@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from fakes import FixedDetector, MeanModel
 
 import facepoints
+from facepoints import weights
 from facepoints.api import FaceModel
 from facepoints.detection import Detection
 from facepoints.errors import DataError, FacepointsError, MissingExtraError, SettingsError
 from facepoints.inference.face import Face
 from facepoints.inference.face_list import FaceList
 from facepoints.measurement.events import EventConfig
+from facepoints.measurement.iris_scale import iris_scale
+from facepoints.models import run_header
 from facepoints.results.records import FrameResult
 
 IMAGE = np.full((80, 90, 3), 120, np.uint8)
@@ -69,6 +75,34 @@ def test_a_list_of_faces_is_a_list() -> None:
     assert isinstance(faces, FaceList)
     assert faces == list(faces)
     assert model()([]) == []
+
+
+def test_open_files_and_paths_of_any_kind_are_images(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    cv2.imwrite(str(file), IMAGE[..., ::-1])
+    faces, one = model()(IMAGE), face()
+    with file.open("rb") as opened:
+        for image in (io.BytesIO(file.read_bytes()), opened, _PathLike(str(file))):
+            assert model()(image) == faces
+    drawn = facepoints.draw(IMAGE, one)
+    assert np.array_equal(facepoints.draw(io.BytesIO(file.read_bytes()), one), drawn)
+    assert np.array_equal(facepoints.draw(file.read_bytes(), one), drawn)
+    for wrong, message in (
+        (io.StringIO("text"), "gives bytes, this one str; open it with mode 'rb'"),
+        (io.BytesIO(), "0 bytes"),
+        (np.stack([IMAGE, IMAGE]), r"got uint8 \(2, 80, 90, 3\); give several images as a list"),
+        (IMAGE / 255, r"got float64 \(80, 90, 3\)$"),
+    ):
+        with pytest.raises(DataError, match=message):
+            model()(wrong)  # type: ignore[call-overload]
+
+
+class _PathLike(os.PathLike[str]):
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return self.path
 
 
 # loading and tracking
@@ -197,6 +231,31 @@ def test_points_that_are_not_finite_are_not_measured() -> None:
         facepoints.measure(face(points=points))
     with pytest.raises(DataError, match="measure takes one Face, got FaceList, call it for each"):
         facepoints.measure(model()(IMAGE))  # type: ignore[arg-type]
+
+
+def test_images_of_other_numbers_are_not_aligned_or_looked_at() -> None:
+    one: Any = face()
+    for wrong in (IMAGE / 255, IMAGE[0, 0], IMAGE[:0]):
+        with pytest.raises(DataError, match=r"image of uint8, \(H, W\) or \(H, W, C\), got"):
+            facepoints.align(wrong, one)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no image at none"):
+        facepoints.gaze("none.jpg", one)
+    for function in (facepoints.gaze, iris_scale):
+        with pytest.raises(DataError, match=r"(gaze|iris_scale) takes one Face, got FaceList"):
+            function(IMAGE, model()(IMAGE))  # type: ignore[arg-type]
+
+
+def test_without_pytorch_the_error_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_header, "find_spec", lambda name: None)
+    for call in (
+        lambda: facepoints.export(tmp_path / "a.onnx"),
+        lambda: facepoints.train(tmp_path, tmp_path / "run"),
+        lambda: facepoints.evaluate(tmp_path, model=weights.POINTS_RUN),
+    ):
+        with pytest.raises(MissingExtraError, match=r"pip install 'facepoints\[train\]'"):
+            call()
 
 
 def test_results_are_equal_if_their_values_are() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import field, fields, make_dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -21,8 +20,7 @@ from facepoints.cli.options import (
 )
 from facepoints.cli.output import OUT, say, working
 from facepoints.cli.outputs import Output, Overwrite, model_files, outputs
-from facepoints.errors import MissingExtraError
-from facepoints.models.run_header import check_no_run
+from facepoints.models.run_header import check_no_run, check_torch
 from facepoints.training.settings import Missing, Network, TrainSettings, stored_settings
 
 __all__ = ["compare", "evaluate", "settings_to_resume", "train"]
@@ -65,7 +63,7 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         report.html: curves, errors on held-out faces, and what to try next.
         Ctrl-C stops and saves a checkpoint; --resume continues from it.
         """
-        _check_torch()
+        check_torch("training")
         if not resume:
             check_no_run(out)
         check_output_folder(out)
@@ -91,12 +89,6 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         say(f"the run is in {out}; its charts and images: {charts}")
 
     return train
-
-
-def _check_torch() -> None:
-    """Raises MissingExtraError before any work is done."""
-    if find_spec("torch") is None:
-        raise MissingExtraError("torch", "train", "training")
 
 
 def settings_to_resume(arguments: Sequence[str]) -> TrainSettings:
@@ -197,7 +189,7 @@ def compare(
     Each pair of a network and a strategy trains on the same number of rows, or, with --minutes,
     for the same time. Run the same command again to resume an interrupted comparison.
     """
-    _check_torch()
+    check_torch("training")
     faces = options.load(data)
     from facepoints.training.compare import FILES, compare, table  # imports PyTorch
 

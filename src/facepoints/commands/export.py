@@ -10,7 +10,7 @@ from facepoints.commands.model_output import check_model_output
 from facepoints.errors import SettingsError
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.models.loading import run_folder
-from facepoints.models.run_header import read_finished_header
+from facepoints.models.run_header import check_torch, read_finished_header
 
 __all__ = ["export", "export_path"]
 
@@ -65,6 +65,7 @@ def export(out: str | Path | None = None, *, model: str | Path = weights.BUILTIN
     check_model_output(path, [])
     folder = run_folder(model)
     read_finished_header(folder)  # before PyTorch, which takes seconds to import
+    check_torch("export of a run")
     from facepoints.models.onnx_export import export as export_run  # imports PyTorch
     from facepoints.models.run import Run
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from pathlib import Path
 from typing import Literal, get_args
 
 import cv2
@@ -26,6 +25,7 @@ from facepoints.drawing.face_region import FaceRegion, face_region
 from facepoints.drawing.palette import Color, as_color
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
+from facepoints.imaging.image_input import ImageInput
 from facepoints.inference.face import Face
 from facepoints.inference.face_list import as_faces
 
@@ -45,7 +45,7 @@ _FAR = 100_000  # pixels; corners farther out would overflow
 
 
 def blur_faces(
-    image: NDArray[np.uint8] | str | Path,
+    image: ImageInput,
     faces: Face | Sequence[Face],
     *,
     style: BlurStyle = "blur",
@@ -63,8 +63,8 @@ def blur_faces(
         >>> hidden = facepoints.blur_faces("photo.jpg", model("photo.jpg"))  # doctest: +SKIP
 
     Args:
-        image: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, or an image file. It is not
-            changed. Transparent pixels become white.
+        image: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; or a file, its bytes or a
+            Pillow image. It is not changed. Transparent pixels become white.
         faces: one face or several, in pixels of `image`; may be empty.
         style: "blur" (a Gaussian filter, standard deviation 1/6 of the face's size), "pixelate"
             (square cells, side 1/5 of it), "mask" (the region in one color) or "box" (the
@@ -103,7 +103,7 @@ def check_blur(style: str, strength: float, margin: float) -> None:
 
 
 def blur_regions(
-    image: NDArray[np.uint8] | str | Path,
+    image: ImageInput,
     regions: Sequence[FaceRegion],
     *,
     style: BlurStyle = "blur",

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
-from facepoints.imaging.image_io import composite_on_white, read_image
+from facepoints.imaging.colors import composite_on_white
+from facepoints.imaging.image_input import ImageInput, as_array
 
 __all__ = ["rgb_canvas"]
 
 
-def rgb_canvas(image: NDArray[np.uint8] | str | Path) -> NDArray[np.uint8]:
+def rgb_canvas(image: ImageInput) -> NDArray[np.uint8]:
     """A copy of an image as RGB (H, W, 3). Transparent pixels become white.
 
     Args:
-        image: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, or an image file.
+        image: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA; or a file, its bytes or a Pillow
+            image.
 
     Raises:
         DataError: not such an array, or the file cannot be read.
     """
-    if isinstance(image, str | Path):
-        return read_image(image)
-    image = np.asarray(image)
+    if not isinstance(image, np.ndarray):
+        image = as_array(image)
     plain = image.ndim == 2 or image.shape[2:] in ((1,), (3,), (4,))
     if image.dtype != np.uint8 or not plain or 0 in image.shape:
         raise DataError(

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from facepoints.drawing.legend import Mark, draw_legend
 from facepoints.drawing.palette import Color, as_color, edges, hidden_points, track_color
 from facepoints.errors import DataError
 from facepoints.imaging import affine
+from facepoints.imaging.image_input import ImageInput
 from facepoints.inference.face import Face
 from facepoints.inference.face_list import as_faces
 
@@ -32,7 +32,7 @@ _REACH = 8  # points farther from the image than this many image sides are left 
 
 
 def draw(
-    image: NDArray[np.uint8] | str | Path,
+    image: ImageInput,
     faces: Face | Sequence[Face],
     *,
     radius: bool = False,
@@ -49,8 +49,8 @@ def draw(
     and so are their edges.
 
     Args:
-        image: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, or an image file. It is not
-            changed. Transparent pixels become white.
+        image: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; or a file, its bytes or a
+            Pillow image. It is not changed. Transparent pixels become white.
         faces: one face or several, in pixels of `image`; may be empty.
         radius: draw the 90 % radius of each point as a soft disc.
         box: draw the box of each face.

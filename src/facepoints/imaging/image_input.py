@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
@@ -13,7 +14,14 @@ from facepoints.imaging.bit_depth import to_uint8
 from facepoints.imaging.colors import composite_on_white
 from facepoints.imaging.image_io import read_image
 
-__all__ = ["ImageInput", "PillowImage", "as_array", "is_one_image", "not_an_image"]
+__all__ = [
+    "BinaryFile",
+    "ImageInput",
+    "PillowImage",
+    "as_array",
+    "is_one_image",
+    "not_an_image",
+]
 
 
 class PillowImage(Protocol):
@@ -24,16 +32,23 @@ class PillowImage(Protocol):
     def getbands(self) -> tuple[str, ...]: ...
 
 
-ImageInput = NDArray[np.uint8] | str | Path | bytes | PillowImage
-"""(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; the path of a file; the bytes of a file; or
-an image of Pillow."""
+class BinaryFile(Protocol):
+    """An open file of bytes, such as one of `open(path, "rb")`, or an `io.BytesIO`."""
+
+    def read(self) -> bytes: ...
+
+
+ImageInput = NDArray[np.uint8] | str | PathLike[str] | bytes | BinaryFile | PillowImage
+"""(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8; the path of a file; the bytes of a file; an
+open file; or an image of Pillow."""
 
 _BYTES = (bytes, bytearray, memoryview)
 
 
 def is_one_image(thing: object) -> bool:
     """Whether something is a single image rather than several. A Pillow image is one."""
-    return isinstance(thing, (np.ndarray, str, Path, *_BYTES)) or _is_pillow(thing)
+    single = isinstance(thing, (np.ndarray, str, PathLike, *_BYTES)) or _is_pillow(thing)
+    return single or callable(getattr(thing, "read", None))
 
 
 def as_array(image: ImageInput, *, bgr: bool = False) -> NDArray[np.uint8]:
@@ -50,12 +65,14 @@ def as_array(image: ImageInput, *, bgr: bool = False) -> NDArray[np.uint8]:
     Raises:
         DataError: it is no image, or cannot be read.
     """
-    if isinstance(image, str | Path):
-        return read_image(image)
+    if isinstance(image, str | PathLike):
+        return read_image(image if isinstance(image, str) else Path(image))
     if isinstance(image, _BYTES):
         return read_image(bytes(image))
     if _is_pillow(image):
         return _from_pillow(image)
+    if callable(getattr(image, "read", None)):
+        return read_image(_content(image))
     if not isinstance(image, np.ndarray):
         raise not_an_image(image)
     shape = image.shape
@@ -63,9 +80,11 @@ def as_array(image: ImageInput, *, bgr: bool = False) -> NDArray[np.uint8]:
     known = len(shape) in (2, 3) and channels in ((), (3,), (4,), (1,))
     if image.dtype != np.uint8 or not known:
         order = "BGR" if bgr else "RGB"
+        several = len(shape) == 4 and image.dtype == np.uint8
+        hint = "; give several images as a list: list(images)" if several else ""
         raise DataError(
             f"an image is uint8, (H, W) gray, (H, W, 3) {order} or (H, W, 4) {order}A, with values "
-            f"from 0 to 255; got {image.dtype} {shape}"
+            f"from 0 to 255; got {image.dtype} {shape}{hint}"
         )
     if image.size == 0:
         raise DataError(f"an image has one pixel or more, this one is {shape}")
@@ -81,6 +100,20 @@ def _is_pillow(thing: object) -> TypeGuard[Any]:
     return any(
         base.__module__ == "PIL.Image" and base.__name__ == "Image" for base in type(thing).__mro__
     )
+
+
+def _content(file: Any) -> bytes:
+    """The bytes of an open file, from where it stands. Raises DataError."""
+    try:
+        data = file.read()
+    except (OSError, ValueError) as error:  # closed, or text
+        raise DataError(f"the open file could not be read: {error}") from error
+    if not isinstance(data, _BYTES):
+        raise DataError(
+            f"an open image file gives bytes, this one {type(data).__name__}; open it with mode "
+            f"'rb'"
+        )
+    return bytes(data)
 
 
 def _from_pillow(image: Any) -> NDArray[np.uint8]:

@@ -123,7 +123,7 @@ def align(
 
     Raises:
         SettingsError: unknown template, or a size out of range.
-        DataError: not an array or not one face; or the face does not have the points of the
+        DataError: not such an array or not one face; or the face does not have the points of the
             template, or all are in one place.
     """
     if not isinstance(face, Face):
@@ -134,6 +134,10 @@ def align(
         raise DataError(
             f"align takes the image as an array, got {type(image).__name__}; read_image reads a "
             f"file"
+        )
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or not image.size:
+        raise DataError(
+            f"align takes an image of uint8, (H, W) or (H, W, C), got {image.dtype} {image.shape}"
         )
     matrix = align_matrix(face, template, size)
     side = SIZES[template] if size is None else size

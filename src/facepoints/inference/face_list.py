@@ -8,7 +8,7 @@ from typing import Any
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
 
-__all__ = ["FaceList", "as_faces"]
+__all__ = ["FaceList", "as_faces", "check_one_face"]
 
 
 class FaceList(list[Face]):
@@ -47,3 +47,10 @@ def as_faces(faces: object) -> list[Face]:
             hint = "; take the faces of one image" if isinstance(one, list) else ""
             raise DataError(f"expected a Face or a list of them, got {type(one).__name__}{hint}")
     return listed
+
+
+def check_one_face(face: object, what: str) -> None:
+    """Raises DataError for anything but one face. `what` names the function that takes it."""
+    if not isinstance(face, Face):
+        hint = ", call it for each face" if isinstance(face, list) else ""
+        raise DataError(f"{what} takes one Face, got {type(face).__name__}{hint}")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.inference.eye_closure import EyeClosure
 from facepoints.inference.face import Face
+from facepoints.inference.face_list import check_one_face
 from facepoints.landmarks.conversion import check_convertible
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.measurement.bounded_fit import bounded_least_squares
@@ -127,9 +128,7 @@ def expressions(face: Face, neutral: Neutral | None = None) -> Expressions:
     Raises:
         DataError: not one face, or the points do not give the 68 of 300-W or a head pose.
     """
-    if not isinstance(face, Face):
-        hint = ", call it for each face" if isinstance(face, list) else ""
-        raise DataError(f"expressions takes one Face, got {type(face).__name__}{hint}")
+    check_one_face(face, "expressions")
     check_convertible(face.landmarks, IBUG_68)
     pose = head_pose(face)
     neutral = neutral or POPULATION_NEUTRAL

@@ -26,8 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import DataError
+from facepoints.imaging.image_input import ImageInput, as_array
 from facepoints.imaging.image_io import to_gray
 from facepoints.inference.face import Face
+from facepoints.inference.face_list import check_one_face
 from facepoints.measurement.gaze_factors import OFFSET, RADIUS_FACTORS, SHIFT, TURN_FORM, TURN_RADII
 from facepoints.measurement.head_position import MM_PER_UNIT
 from facepoints.measurement.iris import find_iris
@@ -125,7 +127,7 @@ class EyeMove(NamedTuple):
     radius: float
 
 
-def gaze(image: NDArray[np.uint8], face: Face) -> Gaze:
+def gaze(image: ImageInput, face: Face) -> Gaze:
     """The gaze of a face.
 
     Examples:
@@ -133,14 +135,15 @@ def gaze(image: NDArray[np.uint8], face: Face) -> Gaze:
         >>> facepoints.gaze(image, model(image)[0]).looks_at_camera  # doctest: +SKIP
 
     Args:
-        image: (H, W) gray or (H, W, 3) RGB.
+        image: (H, W) gray or (H, W, 3) RGB, uint8; a file, its bytes or a Pillow image.
         face: in pixels of the image.
 
     Raises:
-        DataError: it cannot be had. The message says why: no points of the eyes, no head pose, or
-            no eye that is seen, open and large enough.
+        DataError: not an image or not one face; or it cannot be had. The message says why: no
+            points of the eyes, no head pose, or no eye that is seen, open and large enough.
     """
-    pose, gray = head_pose(face), to_gray(image)
+    check_one_face(face, "gaze")
+    pose, gray = head_pose(face), to_gray(as_array(image))
     seen = {side: eye_move(gray, face, pose, side) for side in _SIDES}
     turned = eye_turns(seen, pose, OFFSET, SHIFT)
     if not turned:

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.imaging import affine
+from facepoints.imaging.image_input import ImageInput, as_array
 from facepoints.imaging.image_io import to_gray
 from facepoints.inference.face import Face
+from facepoints.inference.face_list import check_one_face
 from facepoints.inference.mirrored import mirror_face, mirror_image
 from facepoints.measurement.gaze import EyeMove, eye_move
 from facepoints.measurement.head_position import MM_PER_UNIT
@@ -67,19 +69,20 @@ class IrisScale:
     eyes: str
 
 
-def iris_scale(image: NDArray[np.uint8], face: Face, *, symmetric: bool = False) -> IrisScale:
+def iris_scale(image: ImageInput, face: Face, *, symmetric: bool = False) -> IrisScale:
     """The scale of a face by its irises.
 
     Args:
-        image: (H, W) gray or (H, W, 3) RGB.
+        image: (H, W) gray or (H, W, 3) RGB, uint8; a file, its bytes or a Pillow image.
         face: in pixels of the image.
         symmetric: average the widths of the irises in the image and in its mirror image.
 
     Raises:
-        DataError: it cannot be had. The message says why: no pose, a head that is turned too far,
-            or no eye that is seen, open and large enough.
+        DataError: not an image or not one face; or it cannot be had. The message says why: no
+            pose, a head that is turned too far, or no eye that is seen, open and large enough.
     """
-    gray = to_gray(image)
+    check_one_face(face, "iris_scale")
+    gray = to_gray(as_array(image))
     seen = _widths(gray, face)
     if symmetric:
         seen = _averaged(seen, _widths(mirror_image(gray), mirror_face(face, gray.shape[1])))

@@ -9,6 +9,7 @@ import numpy as np
 
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
+from facepoints.inference.face_list import check_one_face
 from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.measurement.definitions import DEFINITIONS
@@ -158,9 +159,7 @@ def _hidden_pairs(face: Face) -> str:
 
 
 def _check_face(face: Face) -> None:
-    if not isinstance(face, Face):
-        hint = ", call it for each face" if isinstance(face, list) else ""
-        raise DataError(f"measure takes one Face, got {type(face).__name__}{hint}")
+    check_one_face(face, "measure")
     bad = ~(np.isfinite(face.points).all(axis=1) & np.isfinite(face.radius))
     if bad.any():
         name = face.landmarks.names[int(bad.argmax())]

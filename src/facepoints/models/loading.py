@@ -18,7 +18,7 @@ from facepoints.inference.crop_predictor import CropModel, CroppingModel
 from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet, base_name
-from facepoints.models.run_header import read_finished_header
+from facepoints.models.run_header import check_torch, read_finished_header
 
 if TYPE_CHECKING:
     from facepoints.models.run import Run
@@ -80,6 +80,7 @@ def load_model(model: str | Path = weights.BUILTIN, device: str = "cpu") -> Run 
 
     Raises:
         RunError, ModelError: it is missing, damaged or written by a newer version.
+        MissingExtraError: PyTorch is not installed, and the run folder has no model.onnx.
         SettingsError: this machine has no such device.
     """
     path = Path(model)
@@ -89,6 +90,7 @@ def load_model(model: str | Path = weights.BUILTIN, device: str = "cpu") -> Run 
     if onnx.is_file() and (find_spec("torch") is None or not (path / "run.json").is_file()):
         return LandmarkModel.load(path, device)
     read_finished_header(path)  # before PyTorch, which takes seconds to import
+    check_torch("a run without model.onnx")
     from facepoints.models.devices import torch_device
     from facepoints.models.run import Run
 

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from facepoints._util.files import read_json
 from facepoints._version import __version__
-from facepoints.errors import DataError, RunError
+from facepoints.errors import DataError, MissingExtraError, RunError
 
-__all__ = ["FORMAT", "MODEL", "check_no_run", "read_finished_header", "read_header"]
+__all__ = [
+    "FORMAT",
+    "MODEL",
+    "check_no_run",
+    "check_torch",
+    "read_finished_header",
+    "read_header",
+]
 
 MODEL = "model.onnx"
 """File in the run folder that `onnx_export` writes and `landmark_model` reads."""
 
 FORMAT = 1
 """Version of the folder's layout. Newer ones are refused."""
+
+
+def check_torch(what_for: str) -> None:
+    """Raises MissingExtraError if PyTorch, which `what_for` needs, is not installed."""
+    for package in ("torch", "safetensors"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "train", what_for)
 
 
 def read_header(folder: Path) -> dict[str, Any]:
