@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facepoints.cli.main import main
+from facepoints.cli.parse import expand_home
 
 WRONG = {
     "train a.csv": "error: missing from facepoints train: --out FOLDER; see",
@@ -59,3 +60,14 @@ def test_an_empty_argument_is_not_the_current_folder(
         main(words)
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith(f"error: {named}; give it a value")
+
+
+def test_the_home_folder_is_found_where_the_shell_leaves_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    words = ["predict", "~/a/*.jpg", "--out=~/b.csv", "--detector", "boxes:~/c.csv", "~", "./~/a"]
+    home = ["/home/me/a/*.jpg", "--out=/home/me/b.csv", "--detector", "boxes:/home/me/c.csv"]
+    assert expand_home(words) == ["predict", *home, "/home/me", "./~/a"]
+    kept = ["~old.jpg", "a~/b", "--annotator=me", "--out", "s3://~/a"]
+    assert expand_home(kept) == kept

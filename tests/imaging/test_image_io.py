@@ -310,6 +310,19 @@ def test_patterns_files_and_folders_together_give_each_once(album: Path) -> None
     assert names(deep, album) == ["sub/c.webp"]
 
 
+def test_a_pattern_for_all_folders_is_not_led_in_circles_by_links(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("again", "once-more"):  # together they would lead through 2 to the 40th folders
+        (album / "sub" / name).symlink_to(album)
+    deep = ["sub/deep/d"]
+    assert names(find_images([f"{album}/**/d"]), album) == deep
+    assert names(find_images([f"{album}/s*/**/deep/**/d"]), album) == deep
+    assert sorted(names(find_images([f"{album}/sub/**"]), album)) == ["sub/c.webp", *deep]
+    monkeypatch.chdir(album)
+    assert find_images(["**/?.png", "**/c.*"]) == ["a.png", "sub/c.webp"]
+
+
 def test_a_folder_of_results_is_not_searched(album: Path) -> None:
     files = find_images([album], results=album / "sub")
     assert names(files, album) == ["a.png", "b.jpg", "broken.jpg"]

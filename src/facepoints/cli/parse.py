@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -15,7 +16,21 @@ import tyro
 from facepoints.cli.help import command_type, wrapped_help
 from facepoints.errors import SettingsError
 
-__all__ = ["parse"]
+__all__ = ["expand_home", "parse"]
+
+_HOME = re.compile(r"(--[a-z-]+=)?((?:boxes|yunet):)?(~(?:/.*)?)", re.DOTALL)
+
+
+def expand_home(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with the home folder in place of a "~" that begins a path.
+
+    A shell leaves it in quotes, as of the pattern ``'~/photos/*.jpg'``, and after ``--out=``.
+    """
+    found = [_HOME.fullmatch(word) for word in words]
+    return [
+        word if one is None else (one[1] or "") + (one[2] or "") + os.path.expanduser(one[3])
+        for word, one in zip(words, found, strict=True)
+    ]
 
 
 def parse(

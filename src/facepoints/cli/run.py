@@ -23,7 +23,7 @@ from facepoints.cli.merge import merge
 from facepoints.cli.models import adapt, export, submit
 from facepoints.cli.output import fail, note, shown_warnings
 from facepoints.cli.outputs import command_line
-from facepoints.cli.parse import parse
+from facepoints.cli.parse import expand_home, parse
 from facepoints.cli.predict import predict
 from facepoints.cli.predict_parts import with_ray_address
 from facepoints.cli.serve import serve
@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> None:
     Args:
         arguments: words after the program's name.
     """
-    arguments = with_ray_address(arguments)
+    arguments = expand_home(with_ray_address(arguments))
     try:
         with checked_output(), shown_warnings(), command_line(arguments):
             _run(arguments)

@@ -14,6 +14,7 @@ from facepoints._util.words import count_noun
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 from facepoints.imaging.image_io import STDIN
+from facepoints.imaging.patterns import matching_paths
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -128,7 +129,7 @@ def _of_input(given: str, skipped: str) -> Iterator[tuple[str, bool]]:
     elif not glob.has_magic(given):
         raise _missing(given)
     else:
-        matches = sorted(glob.glob(given, recursive=True))
+        matches = matching_paths(given)
         if not matches:
             raise _no_match(given)
         for match in matches:

@@ -13,6 +13,7 @@ from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 from facepoints.imaging.image_io import STDIN
 from facepoints.imaging.input_paths import find_files
+from facepoints.imaging.patterns import matching_paths
 from facepoints.sources import stores
 from facepoints.sources.braces import expand_braces
 from facepoints.sources.faults import MissingFile, retried
@@ -143,7 +144,7 @@ class Finder:
                 find_files([given])  # says what is wrong with the name
             yield self._one(given)
         else:
-            matches = sorted(glob.glob(given, recursive=True))
+            matches = matching_paths(given)
             if not matches:
                 find_files([given])  # a folder may not be readable
             yield from self._of_pattern(given, _walk_all(matches))
