@@ -30,7 +30,6 @@ Results: benchmarks/results/cluster.json and cluster.md.
 from __future__ import annotations
 
 import json
-import os
 import re
 import statistics
 import tempfile
@@ -47,6 +46,7 @@ from support.cli import make_parser
 from support.machine import describe_machine
 from support.sampled_runs import Run, run_commands
 
+from facepoints._util.processors import processor_count
 from facepoints.datasets import synthetic
 from facepoints.imaging.decoding import decode
 
@@ -56,11 +56,6 @@ FEWEST_PHOTOS, FEWEST_FACES = 160, 6000
 FLOORS = {"shards": 0.95, "ray": 0.85}
 GROWTH_FLOOR = 0.05
 SIDES = ("decode", "file", "parts", "shards", "ray", "large")
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # The pictures
@@ -103,7 +98,7 @@ def decode_rate(folder: Path) -> float:
     """Photos per second that are only read and decoded, by as many threads as processors."""
     files = sorted(folder.iterdir())
     began = time.perf_counter()
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(processor_count()) as pool:
         for _ in pool.map(lambda file: decode(file.read_bytes(), str(file)), files):
             pass
     return len(files) / (time.perf_counter() - began)
@@ -118,9 +113,12 @@ def side_run(side: str, photos: dict[str, Path], out: Path, model: str) -> Run:
     if side == "file":
         return run_commands([[*words, str(out / "faces.jsonl")]], None)
     if side == "shards":
-        own = [["--shard", f"{k + 1}/{cores()}", "--threads", "1"] for k in range(cores())]
+        own = [
+            ["--shard", f"{k + 1}/{processor_count()}", "--threads", "1"]
+            for k in range(processor_count())
+        ]
         return run_commands([[*words, *folder, *each] for each in own], out / "faces")
-    more = ["--ray", "--ray-workers", str(cores())] if side == "ray" else []
+    more = ["--ray", "--ray-workers", str(processor_count())] if side == "ray" else []
     return run_commands([[*words, *folder, *more]], out / "faces", ray=side == "ray")
 
 
@@ -240,7 +238,7 @@ def main() -> None:
 
 def photo_text(content: dict[str, Any]) -> str:
     """The table of the sides, and what was measured."""
-    settings, count = content["settings"], cores()
+    settings, count = content["settings"], processor_count()
     ratios = ", ".join(f"{name} {FLOORS[name]:.2f}" for name in FLOORS)
     return (
         f"{tables.markdown(side_table(content['comparison']))}\n{settings['photos']} photos of "

@@ -52,6 +52,8 @@ from support.cli import make_parser
 from support.http_clients import Tally, hammer, soak
 from support.machine import describe_machine
 
+from facepoints._util.processors import processor_count
+
 CLIENTS = 8
 BATCH = 8
 RATIO_FLOOR = 0.85
@@ -71,11 +73,6 @@ def photos() -> list[bytes]:
     return files
 
 
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 # In process
 
 
@@ -89,7 +86,7 @@ def in_process(side: str, seconds: float, model_path: str) -> float:
         "batches": lambda: len(model(files)),
     }
     if side == "threads":
-        with ThreadPoolExecutor(cores()) as pool:
+        with ThreadPoolExecutor(processor_count()) as pool:
             return rate(lambda: sum(1 for _ in pool.map(model, files)), seconds)
     return rate(calls[side], seconds)
 

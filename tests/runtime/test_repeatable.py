@@ -9,13 +9,13 @@ import pytest
 
 from facepoints import weights
 from facepoints.inference.landmark_model import LandmarkModel
-from facepoints.runtime.onnx_session import SharedSession
 from facepoints.runtime.repeatable import (
     PIECE,
     has_own_thread,
     is_repeatable,
     repeatable,
 )
+from facepoints.runtime.shared_session import SharedSession
 
 OUTPUTS = ("points", "radius", "score")
 

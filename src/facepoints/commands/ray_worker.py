@@ -8,7 +8,7 @@ import pickle
 from contextlib import suppress
 from typing import Any
 
-from facepoints.runtime.onnx_session import SharedSession
+from facepoints.runtime.shared_session import SharedSession
 
 __all__ = ["pickled", "prepare_worker", "worker_class"]
 

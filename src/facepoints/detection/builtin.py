@@ -1,9 +1,10 @@
 """The built-in face detector: a network that searches the whole image in one pass.
 
-The file is ONNX. Its input "pictures" is uint8 (B, H, W), with H and W multiples of `_MULTIPLE`.
-Its output "cells" is float32 (B, 16, N): a column for each of the N cells of three grids, one of
-every 8th pixel, one of every 16th and one of every 32nd, in this order, each row by row. Cell
-(i, j) of stride s lies at x = (i + 0.5) s - 0.5, and y likewise. The 16 values of a cell are:
+The file is ONNX. Its input "pictures" is uint8 (B, H, W), with H and W multiples of 32
+(`views.MULTIPLE`). Its output "cells" is float32 (B, 16, N): a column for each of the N cells of
+three grids, one of every 8th pixel, one of every 16th and one of every 32nd, in this order, each
+row by row. Cell (i, j) of stride s lies at x = (i + 0.5) s - 0.5, and y likewise. The 16 values of
+a cell are:
 
 - 0: log odds that there is a face. 0 is the threshold for a detector without a landmark model.
 - 1, 2: from the cell to the center of the face, x and y in pixels.
@@ -42,7 +43,7 @@ from facepoints.imaging import affine
 from facepoints.imaging.image_io import to_gray
 from facepoints.landmarks.mean_face import MEAN_BOX
 from facepoints.runtime.model_file import read_model_file
-from facepoints.runtime.onnx_session import SharedSession
+from facepoints.runtime.shared_session import SharedSession
 
 __all__ = [
     "INPUT",

@@ -35,7 +35,7 @@ from facepoints.inference.eye_closure import (
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.runtime.model_file import read_model_file
-from facepoints.runtime.onnx_session import SharedSession
+from facepoints.runtime.shared_session import SharedSession
 
 __all__ = ["CORNERS", "INPUT", "KIND", "OUTPUTS", "SIDE", "EyeStateModel", "eye_matrix"]
 

@@ -22,8 +22,8 @@ from facepoints.inference.network_session import NetworkSession, open_network
 from facepoints.inference.radius_calibration import Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.runtime.model_file import PROPERTY, read_model_file
-from facepoints.runtime.onnx_session import SharedSession
 from facepoints.runtime.repeatable import is_repeatable
+from facepoints.runtime.shared_session import SharedSession
 
 __all__ = [
     "INPUT",

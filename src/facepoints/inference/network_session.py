@@ -14,7 +14,7 @@ from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.runtime.devices import CUDA, is_quantized, parse_device
 from facepoints.runtime.onnx_library import import_onnxruntime
-from facepoints.runtime.onnx_session import SharedSession
+from facepoints.runtime.shared_session import SharedSession
 
 __all__ = ["NetworkSession", "RunSession", "describe_devices", "open_network"]
 

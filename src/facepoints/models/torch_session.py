@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from facepoints._util.processors import processor_count
 from facepoints.errors import SettingsError
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.devices import torch_device
 from facepoints.models.graphed_model import GraphedModel
 from facepoints.models.run import Run
-from facepoints.runtime.onnx_session import allowed_processors
 
 __all__ = ["TorchSession", "cuda_name"]
 
@@ -60,7 +60,7 @@ class TorchSession:
             self._run = _graphed(self._run)
         self._lock = Lock()
         self._folder, self._device, self._process = folder.absolute(), device, os.getpid()
-        self._threads, self.threads = threads, threads or len(allowed_processors()) or 1
+        self._threads, self.threads = threads, threads or processor_count()
         self.checksum = _digest(folder)
         self.landmarks: LandmarkSet = self._run.landmarks
         self.size = self._run.size
