@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from facepoints._util.console import print_line
+from facepoints._util.processors import processor_count
 from facepoints._util.progress import PartProgress, Stopped, StopRequest
 from facepoints._util.words import count_noun
 from facepoints.commands.part_job import PartsJob, Prepared
@@ -101,7 +102,7 @@ def predict_ray(
     report = PartsReport(prepared=prepared)
     console = console or Console(quiet=True, file=sys.stderr)
     if prepared.missing:
-        cores = cores or _cores()
+        cores = cores or processor_count()
         with connected(address, cores=cores, gpu=gpu) as ray, StopRequest() as stop:
             task = _PartTask(predictor, prepared.job, _witness(prepared.missing[0]))
             pool = RayPool[Part, PartReport](
@@ -170,8 +171,3 @@ def _witness(part: Part) -> str:
     """A local file of a source; empty if it is on a store, or is not there."""
     name = part.source or (unpack_names(part.names)[0] if part.names else "")
     return "" if stores.is_url(name) or not os.path.lexists(name) else name
-
-
-def _cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
