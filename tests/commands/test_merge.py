@@ -154,6 +154,31 @@ def test_lists_and_archives_go_to_a_file_and_to_standard_output(
     assert printed == [json.loads(line)["file"] for line in written.splitlines()]
 
 
+def test_an_archive_that_is_cut_off_among_good_ones_is_said_loudly(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(2):
+        with tarfile.open(tmp_path / f"{number}.tar", "w") as archive:
+            archive.add(album / NAMES[0], NAMES[0])
+            archive.add(album / NAMES[1], NAMES[1])
+    whole = (tmp_path / "0.tar").read_bytes()
+    second = whole.index(NAMES[1].encode())
+    (tmp_path / "0.tar").write_bytes(whole[: second + 1000])
+    out = tmp_path / "out"
+    words = ["predict", str(tmp_path / "*.tar"), "--out", f"{out}/", "--detector", "full-image"]
+    *_, damaged, summary, error = fails(capsys, *words)
+    assert damaged.startswith(f"damaged: the archive {tmp_path / '0.tar'} is cut off or damaged")
+    assert summary.startswith("2 of 2 parts done; 4 images: 3 faces, 1 unreadable; ")
+    assert error.startswith("error: 1 archive or table could not be read to the end, and images")
+    assert error.endswith("begin again with --overwrite, or go on without")
+    run("merge", out, "--out", tmp_path / "all.jsonl")
+    said = capsys.readouterr().err
+    assert "warning: 1 archive or table could not be read to the end" in said
+    assert len(read_faces(tmp_path / "all.jsonl")) == 4
+    run("merge", out)
+    assert "; no part is missing or double" in capsys.readouterr().err
+
+
 def test_one_file_goes_to_a_store(
     album: Path, parts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -292,9 +292,16 @@ def test_a_damaged_manifest_is_an_error_of_one_line(photos: Path, tmp_path: Path
     damaged = [json.dumps(whole | {name: value}) for name, value in WRONG.items()]
     for text in ("", "[]", '{"facepoints": 1}', "{", *damaged):
         (out / MANIFEST).write_text(text)
-        with pytest.raises(DataError, match=r"manifest.json") as refused:
+        with pytest.raises(DataError, match=r"manifest.json.*begin again with `over") as refused:
             fill(photos, out)
         assert "\n" not in str(refused.value)
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(WriteError, match=r"holds 1 file .notes.txt. and no manifest.json of"):
+        fill(photos, out, overwrite=True)
+    (out / "notes.txt").unlink()
+    fill(photos, out, "5/6", overwrite=True)
+    assert list(contents(out)) == ["part-00004.parquet"]  # none of an unknown run is left
+    assert manifest_of(out).parts == 6
 
 
 # Interruptions

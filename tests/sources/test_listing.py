@@ -154,6 +154,18 @@ def test_the_column_of_a_table_is_found_or_must_be_named(tmp_path: Path) -> None
     assert names(write(tmp_path / "c.csv", 'face\n"one, two.jpg"\n')) == [one]
     assert names(write(tmp_path / "d.csv", '\ufeffpath\n"one, two.jpg"\n')) == [one]
     assert names(write(tmp_path / "t.tsv", "url\tid\none, two.jpg\t1\n")) == [one]
+    for number, table in enumerate([
+        'id;Path\n1;"one, two.jpg"\n',  # as spreadsheets write in many languages
+        'Path\tn, of all\none, two.jpg\t1\n',
+        '"one, two.jpg"\n"one, two.jpg"\n',
+    ]):  # fmt: skip
+        assert one in names(write(tmp_path / f"of-{number}.csv", table))
+    semicolon = write(tmp_path / "semicolon.csv", "a;b.jpg\n")  # a name, and no table
+    assert names(semicolon) == [str(tmp_path / "a;b.jpg")]
+    bild = write(tmp_path / "bild.csv", 'Nr;Bild\n1;"one, two.jpg"\n')
+    with pytest.raises(DataError, match=r"several columns .*: Nr, Bild; name one"):
+        names(bild)
+    assert names(bild, column="Bild") == [one]
     two = write(tmp_path / "two.csv", 'left,right\na.jpg,"one, two.jpg"\n')
     with pytest.raises(DataError, match=r"several columns .*: left, right; name one of them"):
         list_parts([str(two)])

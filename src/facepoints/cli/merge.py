@@ -45,7 +45,7 @@ def merge(
     Every row is read. Parts that are missing, damaged or of another run, files that do not belong
     there, and images with two rows are reported with the commands that compute what is missing.
     Nothing is written then, and the exit status is 2. A list that names an image twice gives it
-    two rows, which is only said.
+    two rows, which is only said. So are archives of the source that were cut off.
     """
     from facepoints.commands.merge import merge
 
@@ -54,5 +54,6 @@ def merge(
         file_outputs(out, overwrite=overwrite),
     ):
         report = merge(folder, out, console=ERR)
-    checked = "nothing is missing" if report.doubles else "nothing is missing or double"
+    checked = "no part is missing" if report.doubles else "nothing is missing or double"
+    checked = "no part is missing or double" if report.cut and not report.doubles else checked
     note(f"{report.summary()}; {f'results are in {out}' if out else checked}")

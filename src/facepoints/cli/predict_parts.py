@@ -236,6 +236,11 @@ class PartsCommand:
             )
         if report.images and report.unreadable == report.images:
             raise DataError(report.error)
+        if report.cut:
+            raise DataError(
+                f"{report.cut_text()}; all else is in {place or 'the lines above'}; mend them and "
+                f"begin again with --overwrite, or go on without"
+            )
 
 
 def _is_file(out: str, format: str | None) -> bool:

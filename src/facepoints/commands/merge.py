@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,9 +19,9 @@ from facepoints.commands.join_parts import join_parts
 from facepoints.commands.part_check import checked_rows
 from facepoints.commands.placed import placed
 from facepoints.commands.predict_to_file import format_to_join
-from facepoints.commands.report import Report
+from facepoints.commands.report import Report, SourceReport
 from facepoints.commands.row_names import Doubles, RowNames, row_key
-from facepoints.errors import DataError, WriteError
+from facepoints.errors import DataError, DataWarning, WriteError
 from facepoints.results.parts import MANIFEST, Manifest, read_manifest
 from facepoints.sources import StoreError, stores
 
@@ -30,8 +31,8 @@ _LISTED = 8  # numbers or names of a kind in a message
 
 
 @dataclass
-class MergeReport(Report):
-    """What `merge` found, in addition to the counts of `Report`.
+class MergeReport(SourceReport):
+    """What `merge` found, in addition to the counts of `SourceReport`.
 
     Attributes:
         parts: number of parts that the source has.
@@ -101,7 +102,8 @@ def merge(
 ) -> MergeReport:
     """Check that a folder of parts is whole, and join the parts into one file.
 
-    Every row of every part is read. Nothing is written unless the folder is whole.
+    Every row of every part is read. Nothing is written unless the folder is whole. Archives and
+    tables of the source that could not be read to the end are a `DataWarning`.
 
     Args:
         folder: path or address of the folder (`predict_parts`).
@@ -142,6 +144,8 @@ def merge(
     if not report.is_whole:
         faults = "; ".join(report.faults())
         raise DataError(f"{folder} is not whole: {faults}{_advice(report, manifest, console)}")
+    if report.cut:
+        warnings.warn(report.cut_text(), DataWarning, stacklevel=2)
     return report
 
 
@@ -187,7 +191,7 @@ def _named(doubles: Doubles, folder: str, manifest: Manifest) -> dict[str, tuple
     found = {}
     for number in sorted({number for numbers in doubles.parts.values() for number in numbers}):
         with suppress(DataError):
-            for names in checked_rows(folder, manifest, number, Report()):
+            for names in checked_rows(folder, manifest, number, SourceReport()):
                 for name in names:
                     if (key := row_key(name)) in doubles.parts:
                         found[name] = doubles.parts[key]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facepoints._util.words import count_noun
-from facepoints.commands.report import Report
+from facepoints.commands.report import SourceReport
 from facepoints.errors import DataError
 from facepoints.results.from_records import result_from_record
 from facepoints.results.parquet import open_parquet, parquet_schema
@@ -21,7 +21,7 @@ _ROWS = 2048  # in memory at once
 
 
 def checked_rows(
-    folder: str, manifest: Manifest, number: int, counts: Report
+    folder: str, manifest: Manifest, number: int, counts: SourceReport
 ) -> Iterator[list[str]]:
     """Read a part, and yield the names of some rows at a time.
 
@@ -55,14 +55,18 @@ def checked_rows(
         raise DataError(f"has {count_noun(rows, 'row')}, expected {expected}")
 
 
-def _of_jsonl(path: Path, manifest: Manifest, number: int, counts: Report) -> Iterator[list[str]]:
+def _of_jsonl(
+    path: Path, manifest: Manifest, number: int, counts: SourceReport
+) -> Iterator[list[str]]:
     for row, record in enumerate(iter_records(path, manifest.format), start=1):
         result = result_from_record(record, f"{path}, line {row}", None, "")
-        counts.count(len(result.faces), result.error)
+        counts.count_row(result.file, len(result.faces), result.error)
         yield [_row_name(result.file, result.frame, result.error)]
 
 
-def _of_parquet(path: Path, manifest: Manifest, number: int, counts: Report) -> Iterator[list[str]]:
+def _of_parquet(
+    path: Path, manifest: Manifest, number: int, counts: SourceReport
+) -> Iterator[list[str]]:
     with open_parquet(path) as file:
         _check_origin(file, manifest, number)
         for batch in file.iter_batches(_ROWS):
@@ -70,7 +74,7 @@ def _of_parquet(path: Path, manifest: Manifest, number: int, counts: Report) -> 
             faces = batch["faces"].value_lengths().to_pylist()
             names = []
             for name, frame, error, count in zip(files, frames, errors, faces, strict=True):
-                counts.count(count or 0, error or "")
+                counts.count_row(name, count or 0, error or "")
                 names.append(_row_name(name, frame or 0, error or ""))
             yield names
 

@@ -23,6 +23,7 @@ from facepoints.results.parts import (
     PART,
     SUFFIXES,
     Manifest,
+    ManifestError,
     existing_parts,
     is_part_name,
     manifest_checksum,
@@ -264,17 +265,14 @@ def _manifest(
 
 def _settle(folder: str, manifest: Manifest, shard: Shard, overwrite: bool) -> None:
     """Make a folder one of this run: write its manifest, or check the one that is there."""
-    there = read_manifest(folder)
+    try:
+        there = read_manifest(folder)
+    except ManifestError as error:
+        if not overwrite:
+            raise ManifestError(f"{error}; begin again with `overwrite`") from error
+        there = None
     if there is None:
-        others = [e.name for e in stores.list_folder(folder) if not e.name.startswith(".")]
-        strange = [name for name in others if not (overwrite and is_part_name(name))]
-        if strange:
-            raise WriteError(
-                f"{folder} holds {count_noun(len(strange), 'file')} ({strange[0]}"
-                f"{', ...' if len(strange) > 1 else ''}) and no {MANIFEST}; name a new or empty "
-                f"folder for the parts"
-            )
-        _remove(folder, others)
+        _empty(folder, overwrite)
     elif there.run != manifest.run:
         if not overwrite:
             differences = "; ".join(there.differences(manifest))
@@ -290,6 +288,19 @@ def _settle(folder: str, manifest: Manifest, shard: Shard, overwrite: bool) -> N
             _remove(folder, [manifest.name(number) for number in numbers])
         return
     write_manifest(folder, manifest)
+
+
+def _empty(folder: str, overwrite: bool) -> None:
+    """Remove parts of an unknown run, if that is allowed. Raises WriteError for other files."""
+    names = [e.name for e in stores.list_folder(folder) if not e.name.startswith(".")]
+    mine = {name for name in names if overwrite and (is_part_name(name) or name == MANIFEST)}
+    if strange := [name for name in names if name not in mine]:
+        raise WriteError(
+            f"{folder} holds {count_noun(len(strange), 'file')} ({strange[0]}"
+            f"{', ...' if len(strange) > 1 else ''}) and no {MANIFEST} of facepoints; "
+            f"name a new or empty folder for the parts"
+        )
+    _remove(folder, [name for name in names if name != MANIFEST])  # it is replaced
 
 
 def _remove(folder: str, names: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from facepoints._util.words import count_noun
 from facepoints.commands.image_files import predict_pictures
 from facepoints.commands.part_job import PartsJob, Prepared
 from facepoints.commands.placed import placed
-from facepoints.commands.report import Report
+from facepoints.commands.report import SourceReport
 from facepoints.errors import DataError, WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.results.formats import write_records
@@ -31,8 +31,8 @@ Progress = Callable[["PartReport"], None]
 
 
 @dataclass
-class PartReport(Report):
-    """Counts of a part, in addition to those of `Report`.
+class PartReport(SourceReport):
+    """Counts of a part, in addition to those of `SourceReport`.
 
     Attributes:
         number: of the part.
@@ -42,8 +42,8 @@ class PartReport(Report):
 
 
 @dataclass
-class PartsReport(Report):
-    """Counts of the parts that a process computed, in addition to those of `Report`.
+class PartsReport(SourceReport):
+    """Counts of the parts that a process computed, in addition to those of `SourceReport`.
 
     Attributes:
         prepared: the job.
@@ -59,14 +59,18 @@ class PartsReport(Report):
     failure: str = ""
     seconds: float = 0.0
 
-    def add(self, part: PartReport) -> None:
-        """Add a part that was computed."""
+    def add(self, part: PartReport, console: Console | None = None) -> None:
+        """Add a part that was computed. The console shows whether an archive was damaged."""
         self.done += 1
         self.images += part.images
         self.faces += part.faces
         self.without_faces += part.without_faces
         self.unreadable += part.unreadable
         self.error = self.error or part.error
+        self.cut += part.cut
+        self.cut_error = self.cut_error or part.cut_error
+        if part.cut and console is not None:
+            print_line(console, f"damaged: {part.cut_error}")
 
     def fail(self, part: int, error: Exception) -> None:
         """Add a part that could not be read."""
@@ -148,7 +152,7 @@ def part_records(
     for batch in predict_pictures(predictor, read_part(part)):
         for result in batch:
             faces = [face.as_landmarks(job.landmarks) for face in result.faces]
-            report.count(len(faces), result.error)
+            report.count_row(result.file, len(faces), result.error)
             yield result_record(replace(result, faces=faces), job.landmarks)
         if progress is not None:
             progress(report)
@@ -211,7 +215,7 @@ def predict_parts(
         for part in prepared.missing:
             try:
                 if not prepared.job.is_done(part.number):
-                    report.add(predict_part(predictor, part, prepared.job, show))
+                    report.add(predict_part(predictor, part, prepared.job, show), console)
                 else:
                     report.done += 1
             except CredentialsError as error:  # all other parts would be refused too

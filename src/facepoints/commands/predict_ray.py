@@ -148,7 +148,7 @@ def _count(
     elif isinstance(result, FacepointsError):
         raise result
     else:
-        report.add(result)
+        report.add(result, console)
 
 
 def _name(part: Part) -> str:

@@ -9,8 +9,9 @@ from rich.console import Console
 
 from facepoints._util.console import print_line
 from facepoints._util.words import count_noun
+from facepoints.sources.suffixes import file_kind
 
-__all__ = ["Report"]
+__all__ = ["Report", "SourceReport"]
 
 _LISTED = 5  # unreadable files that are named on the console
 
@@ -73,3 +74,31 @@ class Report:
     def _remarks(self) -> list[str]:
         """Texts that a subclass adds to the summary after the counts."""
         return []
+
+
+@dataclass
+class SourceReport(Report):
+    """Counts of a source that is read in parts, in addition to those of `Report`.
+
+    Attributes:
+        cut: archives and tables that could not be read to their end. Nobody knows how many images
+            are lost, so none of these has a row.
+        cut_error: why the first of them could not be read; empty if all could.
+    """
+
+    cut: int = 0
+    cut_error: str = ""
+
+    def count_row(self, file: str, faces: int, error: str = "") -> None:
+        """Add a row of the results: an image or frame, or the error of a file."""
+        self.count(faces, error)
+        if error and file_kind(file) in ("tar", "parquet"):
+            self.cut += 1
+            self.cut_error = self.cut_error or error
+
+    def cut_text(self) -> str:
+        """What may be lost, and why; empty if nothing is."""
+        if not self.cut:
+            return ""
+        files = count_noun(self.cut, "archive or table", "archives or tables")
+        return f"{files} could not be read to the end, and images may be lost ({self.cut_error})"

@@ -31,6 +31,7 @@ __all__ = [
     "PART",
     "SUFFIXES",
     "Manifest",
+    "ManifestError",
     "existing_parts",
     "holds_parts",
     "is_part_name",
@@ -177,24 +178,31 @@ def is_part_name(name: str) -> bool:
     return _NAMED.fullmatch(name) is not None
 
 
+class ManifestError(DataError):
+    """A file is called like a manifest and is none of facepoints, or is damaged."""
+
+
 def read_manifest(folder: str) -> Manifest | None:
     """The manifest of a folder; None if there is none.
 
     Raises:
-        DataError: it cannot be read, or is not one of facepoints.
+        DataError: it cannot be read.
+        ManifestError: it is not one of facepoints.
     """
     path = stores.join(folder, MANIFEST)
     try:
-        data = json.loads(stores.read_bytes(path))
+        text = stores.read_bytes(path)
+    except MissingFile:
+        return None
+    try:
+        data = json.loads(text)
         given = {field.name: data[field.name] for field in fields(Manifest)}
         given["pictures"] = _counts(given["pictures"])
         manifest = Manifest(**given)
         _check(manifest)
         return manifest
-    except MissingFile:
-        return None
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise DataError(
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, DataError) as error:
+        raise ManifestError(
             f"{path} is not a manifest of facepoints ({error!r:.80}); expected one that facepoints "
             f"predict wrote"
         ) from error

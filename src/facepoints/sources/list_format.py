@@ -56,11 +56,12 @@ def format_of(file: BinaryIO, name: str, column: str | None) -> ListFormat:
         )
     mark = len(_MARK) if head.startswith(_MARK) else 0
     suffix = os.path.splitext(url_path(name))[1].lower()
-    separator = {".csv": ",", ".tsv": "\t"}.get(suffix, "")
-    if not separator:
+    separators = {".csv": ",;\t", ".tsv": "\t"}.get(suffix, "")
+    if not separators:
         return ListFormat("", 0, mark)
     ends = row_ends(head, True)
     first = head[mark : ends[0]] if len(ends) else head[mark:]
+    separator = _separator(_text(first), separators, column)
     cells = [cell.strip() for cell in _cells(_text(first), separator)]
     header = column is not None or any(cell.lower() in PATH_NAMES for cell in cells)
     if not header and len(cells) == 1:
@@ -71,6 +72,17 @@ def format_of(file: BinaryIO, name: str, column: str | None) -> ListFormat:
     second = head[ends[0] : ends[1] if len(ends) > 1 else None] if len(ends) else b""
     _check_path(text_of(second, form), chosen, name)
     return form
+
+
+def _separator(first: str, separators: str, column: str | None) -> str:
+    """The separator of a table's first row: the one that cuts out the name of a column of paths,
+    else the first one that is there. A row that is itself a path of an image has the usual one."""
+    for separator in separators:
+        cells = [cell.strip() for cell in _cells(first, separator)]
+        if len(cells) > 1 and any(c == column or c.lower() in PATH_NAMES for c in cells):
+            return separator
+    there = [each for each in separators if each in first and not file_kind(first)]
+    return there[0] if there else separators[0]
 
 
 def _check_path(text: str, column: str, name: str) -> None:
