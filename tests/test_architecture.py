@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -59,20 +60,25 @@ NEED_TORCH = {
 """Modules, and packages, that may import PyTorch when they are imported."""
 
 
-def modules() -> dict[str, ast.Module]:
+def modules() -> dict[str, Path]:
     """Every module by its dotted name inside the package; a package by the folder's."""
-    trees = {}
+    files = {}
     for path in sorted(ROOT.rglob("*.py")):
         if "-" in path.name:  # a hook that only PyInstaller runs
             continue
         parts = path.relative_to(ROOT).with_suffix("").parts
         name = ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
-        trees[name] = ast.parse(path.read_text(encoding="utf-8"))
-    return trees
+        files[name] = path
+    return files
 
 
 MODULES = modules()
 PACKAGED = [name for name in MODULES if name != "__init__"]
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
 def at_import(tree: ast.Module) -> list[ast.stmt]:
@@ -126,27 +132,33 @@ def may_need_torch(module: str) -> bool:
     return False
 
 
-def needs(module: str) -> set[str]:
+@cache
+def needs(module: str) -> frozenset[str]:
     """Modules that a module imports, in functions as well, and for the type checker."""
-    return own(imported(list(ast.walk(MODULES[module])))) - {module, "__init__", "_version"}
+    names = own(imported(list(ast.walk(tree_of(module)))))
+    return frozenset(names - {module, "__init__", "_version"})
 
 
 def test_every_package_has_its_row() -> None:
     assert {package(module) for module in PACKAGED} == set(ROW)
 
 
-@pytest.mark.parametrize("module", PACKAGED)
-def test_a_package_imports_only_packages_of_rows_above(module: str) -> None:
-    here = package(module)
+PACKAGES = sorted({package(module) for module in PACKAGED})
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_imports_only_packages_of_rows_above(name: str) -> None:
     wrong = [
-        other
+        f"{module} imports {other}"
+        for module in PACKAGED
+        if package(module) == name
         for other in needs(module)
-        if package(other) != here and ROW[package(other)] >= ROW[here]
+        if package(other) != name and ROW[package(other)] >= ROW[name]
     ]
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", sorted({package(module) for module in PACKAGED}))
+@pytest.mark.parametrize("name", PACKAGES)
 def test_no_module_of_a_package_imports_itself_through_others(name: str) -> None:
     inside = [module for module in PACKAGED if package(module) == name]
     # a package's __init__ re-exports its modules: what they import of it, they import of them
@@ -168,24 +180,28 @@ def test_no_module_of_a_package_imports_itself_through_others(name: str) -> None
 
 def test_lists_in_the_docstrings_of_packages_name_modules_that_exist() -> None:
     wrong = []
-    for name, tree in MODULES.items():
+    for name in MODULES:
         if not (ROOT / name.replace(".", "/")).is_dir() or name == "models.networks":
             continue
-        for line in re.findall(r"(?m)^- (`.*)", ast.get_docstring(tree) or ""):
+        for line in re.findall(r"(?m)^- (`.*)", ast.get_docstring(tree_of(name)) or ""):
             for listed in re.findall(r"`(\w+)[.`]", line):
                 if f"{name}.{listed}" not in MODULES:
                     wrong.append(f"{name}: {listed}")
     assert wrong == []
 
 
-@pytest.mark.parametrize("module", PACKAGED)
-def test_modules_that_work_without_pytorch_import_none_of_its_packages(module: str) -> None:
-    """Its import needs no package of facepoints[train] and no module that needs one."""
-    if may_need_torch(module):
-        return
-    names = imported(at_import(MODULES[module]))
-    assert not {name.partition(".")[0] for name in names} & HEAVY
-    assert not {other for other in own(names) if may_need_torch(other) and "." in other}
+@pytest.mark.parametrize("name", PACKAGES)
+def test_modules_that_work_without_pytorch_import_none_of_its_packages(name: str) -> None:
+    """Their imports need no package of facepoints[train] and no module that needs one."""
+    wrong = []
+    for module in PACKAGED:
+        if package(module) != name or may_need_torch(module):
+            continue
+        names = imported(at_import(tree_of(module)))
+        heavy = {other.partition(".")[0] for other in names} & HEAVY
+        heavy |= {other for other in own(names) if may_need_torch(other) and "." in other}
+        wrong += [f"{module} imports {other}" for other in heavy]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", ["detection", "inference", "tracking"])

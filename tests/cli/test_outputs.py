@@ -291,20 +291,17 @@ def test_without_a_home_the_commands_work(photos: Path, tmp_path: Path) -> None:
     env = {k: v for k, v in env.items() if not k.startswith("XDG")}
     code = "import os, pwd, sys\n"
     code += "pwd.getpwuid = lambda uid: (_ for _ in ()).throw(KeyError(uid))\n"
-    code += "from facepoints.cli.main import main\nmain(sys.argv[1:])\n"
-    for words in (
+    commands = (
         ["synthetic", "--out", str(tmp_path / "d"), "--count", "12", "--test", "3"],
         ["show", str(tmp_path / "d" / "training.csv"), "--out", str(tmp_path / "sheet.png")],
         ["predict", str(photos), "--out", str(tmp_path / "faces.csv")],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *words],
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "Traceback" not in done.stderr
+    )
+    code += "from facepoints.cli.main import main\n"
+    code += f"for words in {commands!r}:\n    main(words)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
     assert (tmp_path / "faces.csv").read_text().count("\n") == 3
     assert np.asarray(cv2.imread(str(tmp_path / "sheet.png"))).size

@@ -109,39 +109,39 @@ facepoints.evaluate({str(labels)!r}, model=report.out, out={str(tmp_path / "repo
     assert (tmp_path / "again.onnx").read_bytes() == adapted.read_bytes()
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["evaluate", "LABELS", "--model", "none"],
-        ["export", "--model", "FOLDER", "--out", "a.onnx"],
-        ["submit", "LABELS", "LABELS", "--model", "FOLDER", "--out", "a.csv"],
-        ["show", "LABELS", "--model", "FOLDER", "--out", "a.png"],
-        ["train", "none.csv", "--out", "run"],
-        ["train", "LABELS", "--out", "RUN"],
-        ["compare", "none.csv", "--out", "cmp"],
-    ],
+WRONG = (
+    ["evaluate", "LABELS", "--model", "none"],
+    ["export", "--model", "FOLDER", "--out", "a.onnx"],
+    ["submit", "LABELS", "LABELS", "--model", "FOLDER", "--out", "a.csv"],
+    ["show", "LABELS", "--model", "FOLDER", "--out", "a.png"],
+    ["train", "none.csv", "--out", "run"],
+    ["train", "LABELS", "--out", "RUN"],
+    ["compare", "none.csv", "--out", "cmp"],
 )
-def test_wrong_arguments_are_found_before_pytorch_is_imported(
-    command: list[str], labels: Path, tmp_path: Path
-) -> None:
+
+
+def test_wrong_arguments_are_found_before_pytorch_is_imported(labels: Path, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     names = {
         "LABELS": str(labels),
         "FOLDER": str(tmp_path / "folder"),
         "RUN": str(weights.POINTS_RUN),
     }
-    words = [names.get(word, word) for word in command]
+    commands = [[names.get(word, word) for word in words] for words in WRONG]
     code = f"""
 import sys
 from facepoints.cli.run import run
-try:
-    run({words!r})
-except SystemExit as stop:
-    print(stop.code, "torch" in sys.modules)
+for words in {commands!r}:
+    print(words, file=sys.stderr)
+    try:
+        run(words)
+    except SystemExit as stop:
+        print(stop.code, "torch" in sys.modules)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
     )
-    assert done.stdout.strip() == "2 False", done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert not any((tmp_path / name).exists() for name in ("a.onnx", "a.csv", "a.png", "cmp"))
+    assert done.stdout.splitlines() == ["2 False"] * len(WRONG), done.stderr
+    assert len(done.stderr.splitlines()) == 2 * len(WRONG)  # the command and its error
+    made = ("a.onnx", "a.csv", "a.png", "run", "cmp")
+    assert not any((tmp_path / name).exists() for name in made)

@@ -148,17 +148,17 @@ def test_the_mean_face_is_a_bad_prediction(faces: Samples) -> None:
 @pytest.mark.slow
 def test_points_can_be_predicted_from_the_pixels() -> None:
     """A linear map of the pixels beats the mean face on other people."""
-    faces = synthetic.render(900, seed=1, size=24)
+    faces = synthetic.render(400, seed=1, size=24)
     x = faces.images.reshape(len(faces), -1).astype(np.float64)
     x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
     y = faces.points.reshape(len(faces), -1).astype(np.float64)
-    train, held = slice(0, 700), slice(700, None)
+    train, held = slice(0, 320), slice(320, None)
     middle = y[train].mean(axis=0)
     kernel = x[train] @ x[train].T
-    weights = np.linalg.solve(kernel + 300 * np.eye(700), y[train] - middle)
+    weights = np.linalg.solve(kernel + 300 * np.eye(320), y[train] - middle)
     guess = x[held] @ x[train].T @ weights + middle
     error = np.sqrt(((guess - y[held]) ** 2).mean())
-    assert error < 0.9 * np.sqrt(((middle - y[held]) ** 2).mean())
+    assert error < 0.8 * np.sqrt(((middle - y[held]) ** 2).mean())
 
 
 @pytest.mark.parametrize(("count", "seed", "size"), [(-1, 0, 96), (1, -1, 96), (1, 0, 8)])

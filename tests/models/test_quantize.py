@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,17 @@ def test_8_bits_predict_nearly_the_same_and_the_effect_is_measured_on_other_peop
     assert [84, 120] not in [list(d) for d in kept]
 
 
-@pytest.mark.slow
-def test_layers_are_quantized_where_that_is_faster() -> None:
+@pytest.fixture(scope="module")
+def heatnet() -> onnx.ModelProto:
+    """The graph of a heatnet without training."""
     model = build_model("heatnet", 15, (SIDE, SIDE), 120.0, 60.0).eval()
     example = torch.zeros(2, 1, SIDE, SIDE)
-    graph = traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
+    return traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
+
+
+@pytest.mark.slow
+def test_layers_are_quantized_where_that_is_faster(heatnet: onnx.ModelProto) -> None:
+    graph = deepcopy(heatnet)
     shapes = {w.name: list(w.dims) for w in graph.graph.initializer}
     nodes = {node.name: node for node in graph.graph.node}
     chosen = [nodes[name] for name in _layers_to_quantize(graph)]
@@ -105,10 +112,10 @@ def test_layers_are_quantized_where_that_is_faster() -> None:
 
 
 @pytest.mark.slow
-def test_8_bit_values_are_added_as_floats_which_all_processors_round_alike(tmp_path: Path) -> None:
-    model = build_model("heatnet", 15, (SIDE, SIDE), 120.0, 60.0).eval()
-    example = torch.zeros(2, 1, SIDE, SIDE)
-    graph = traced(model.backbone, example, {0: torch.export.Dim("batch")}, ["x"], ["y"])
+def test_8_bit_values_are_added_as_floats_which_all_processors_round_alike(
+    heatnet: onnx.ModelProto, tmp_path: Path
+) -> None:
+    graph = deepcopy(heatnet)
     added = sum(n.op_type == "Add" for n in graph.graph.node)
     images: Any = np.random.default_rng(0).random((8, 1, SIDE, SIDE), dtype=np.float32)
     small = quantize_graph(graph, [images])

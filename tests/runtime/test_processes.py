@@ -28,13 +28,13 @@ def start(count):
     return model
 
 def faces_in(model):  # of one photo, then of each photo of a batch
-    return [len(model(PHOTO))] + [len(faces) for faces in model([PHOTO] * 20)]
+    return [len(model(PHOTO))] + [len(faces) for faces in model([PHOTO] * 12)]
 
 def nose(model):
     return model(PHOTO)[0]["nose_tip"].tolist()
 
 def numbers(number):
-    return faces_in(MODEL) == [1] * 21 and nose(MODEL)
+    return faces_in(MODEL) == [1] * 13 and nose(MODEL)
 """
 
 
@@ -54,16 +54,16 @@ def run(tmp_path: Path, code: str) -> str:
 
 
 @needs_fork
-@pytest.mark.parametrize("photos", [1, 20])
+@pytest.mark.parametrize("photos", [1, 12])
 @pytest.mark.parametrize("use", [True, False])
 def test_a_forked_child_uses_the_model_and_ends(tmp_path: Path, photos: int, use: bool) -> None:
     code = f"""
 model = start({photos})
 child = os.fork()
 if not child:
-    right = faces_in(model) == [1] * 21 if {use} else True
+    right = faces_in(model) == [1] * 13 if {use} else True
     sys.exit(7 if right else 1)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), faces_in(model) == [1] * 21)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), faces_in(model) == [1] * 13)
 """
     assert run(tmp_path, code) == "7 True"
 
@@ -78,7 +78,7 @@ def keep(model):
     MODEL = model
 
 if __name__ == "__main__":
-    model = start(20)
+    model = start(12)
     context = multiprocessing.get_context({method!r})
     with context.Pool(2, keep, (model,)) as pool:
         found = pool.map(numbers, range(4))
@@ -101,16 +101,16 @@ class Photos(torch.utils.data.Dataset):
         return 4
 
     def __getitem__(self, index):
-        (face,) = self.model([PHOTO] * 20)[index]
+        (face,) = self.model([PHOTO] * 12)[index]
         return face.points
 
 if __name__ == "__main__":
-    model = start(20)
+    model = start(12)
     loader = torch.utils.data.DataLoader(
         Photos(model), batch_size=2, num_workers=2, multiprocessing_context="fork"
     )
     batches = [batch.numpy() for batch in loader]
-    expected = model([PHOTO] * 20)[0][0].points
+    expected = model([PHOTO] * 12)[0][0].points
     print([batch.shape for batch in batches], np.allclose(batches, expected, atol=0.01))
 """
     assert run(tmp_path, code) == "[(2, 70, 2), (2, 70, 2)] True"
