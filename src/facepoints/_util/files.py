@@ -27,6 +27,7 @@ __all__ = [
     "read_json",
     "unique_names",
     "write_bytes",
+    "write_errors",
     "write_json",
     "write_text",
 ]
@@ -46,7 +47,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         WriteError: the folder or the file cannot be written, or `path` is not a regular file or
             is read-only.
     """
-    with _write_errors(path), ExitStack() as stack:
+    with write_errors(path), ExitStack() as stack:
         path = Path(os.path.realpath(path))
         _check_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         WriteError: `path` is not empty, or cannot be written.
     """
     made = None
-    with _write_errors(path), ExitStack() as stack:
+    with write_errors(path), ExitStack() as stack:
         old = ownership.replaceable(path)
         try:
             if not path.exists():
@@ -96,7 +97,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def check_empty(path: Path) -> None:
     """Refuse a folder that holds anything but hidden files. Raises WriteError."""
-    with _write_errors(path):
+    with write_errors(path):
         if any(not one.name.startswith(".") for one in path.iterdir()):
             raise WriteError(
                 f"the folder {path} is not empty; name a new one, so that no files get mixed"
@@ -113,8 +114,8 @@ def _move_into(folder: Path, new: Path) -> None:
 
 
 @contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
-    """Raise a WriteError that names `path` for errors of the system."""
+def write_errors(path: Path) -> Iterator[None]:
+    """In this context, an error of the system is a WriteError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -128,7 +129,7 @@ def check_output(out: Path, inputs: Iterable[str | Path]) -> None:
         WriteError: it is one of the inputs, which writing would destroy; it is neither a regular
             file nor a folder, or read-only; its name is too long; its folder cannot be written.
     """
-    with _write_errors(out):
+    with write_errors(out):
         real = Path(os.path.realpath(out))
         status = _status(real)
         if status is not None:
@@ -168,7 +169,7 @@ def check_output_folder(
             the files is an input.
     """
     known = _identities(inputs)
-    with _write_errors(out):
+    with write_errors(out):
         status = _status(out)
         if status is not None and not stat.S_ISDIR(status.st_mode):
             raise WriteError(f"could not write to {out}: it is not a folder; name a folder")

@@ -14,10 +14,11 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from facepoints._util.files import write_errors
 from facepoints._util.temporary import try_lock
 from facepoints.errors import DataError, WriteError
 from facepoints.imaging.image_io import STDIN
@@ -73,7 +74,7 @@ class ResumableRecords:
         self._depends_on, self._overwrite = depends_on, overwrite
         self._inputs = list(files if given is None else given)
         head = {"facepoints": depends_on, "inputs": self._inputs}
-        with _write_errors(self.path):
+        with write_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = self._open()
             try:
@@ -194,7 +195,7 @@ class ResumableRecords:
 
     def add(self, record: Record) -> None:
         """Append the record of the next image. Raises WriteError."""
-        with _write_errors(self.path):
+        with write_errors(self.path):
             self._file.write(json_line(record).encode())
             self._file.flush()
         self.done += 1
@@ -241,14 +242,6 @@ def part_path(out: Path) -> Path:
         digest = hashlib.sha256(raw).hexdigest()[:12]
         name = f"{os.fsdecode(raw[:200])}-{digest}.part"
     return out.parent / name
-
-
-@contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise WriteError(f"could not write {path}: {error.strerror or error}") from error
 
 
 def _time_of_change(name: str) -> int:
