@@ -44,12 +44,17 @@ def cut_crops(
     Faces without a labeled point are left out.
 
     Args:
+        photos: N faces, each with its image.
         size: side of the crops in pixels.
         margin: the side of a crop is 1 + margin times the longer side of the box around the
             labeled points. Larger: more surroundings, a smaller face.
         out: (faces with a label, size, size) uint8 to write the crops into, such as a memory
             map; None: a new array.
         around: the same photos, whose labels the crops are cut by; None: `photos`.
+
+    Returns:
+        The faces with a label, in the order of `photos`: images (M, size, size), points in pixels
+        of the crops.
 
     Raises:
         DataError: an image cannot be read, or no face has a labeled point.

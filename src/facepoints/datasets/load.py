@@ -96,7 +96,7 @@ def load_rows(
     rename: str | Path | Mapping[str, str] | None = None,
     fixes: str | Path | Sequence[Fix] | None = None,
 ) -> LoadedRows:
-    """`load_dataset`, with the place that each row was read from."""
+    """`load_dataset`, with the place that each row was read from. Arguments and errors as there."""
     paths = dataset_paths(paths)
     names = read_renames(rename)
     mends = fixes_of_sets(fixes, paths)

@@ -86,6 +86,10 @@ def align_crops(photos: Photos, shape: NDArray[np.float64], size: int, face: flo
         photos: the faces.
         shape, size, face: as for `canonical_points`.
 
+    Returns:
+        The faces with two labeled points or more, in the order of `photos`: images (M, size,
+        size), points in pixels of the crops.
+
     Raises:
         DataError: an image cannot be read, or no face has two labeled points.
     """

@@ -25,8 +25,16 @@ RESIZE_TOLERANCE = 1.1
 
 
 def resized(gray: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """An image of about `side` pixels, padded to multiples of `MULTIPLE`, and the factors (x, y) of
-    the resizing. Shrinking by a whole number is preferred: it is far faster."""
+    """Resize an image for the network. Shrinking by a whole number is preferred: it is far faster.
+
+    Args:
+        gray: (H, W).
+        side: longer side of the result in pixels, kept to `RESIZE_TOLERANCE`.
+
+    Returns:
+        The image, padded at the right and below to multiples of `MULTIPLE`, and the factors (x, y)
+        of the resizing.
+    """
     height, width = gray.shape
     longest = max(height, width)
     factor = max(1, longest // side)

@@ -82,7 +82,15 @@ def circle(
     width: int = cv2.FILLED,
     color: int = 255,
 ) -> None:
-    """Draw a filled disc, or a ring of this width, in a gray value [0, 255]."""
+    """Draw a filled disc, or a ring.
+
+    Args:
+        mask: (H, W) to draw into.
+        center: (2,) x and y, in pixels of the mask, also between them.
+        radius: in pixels, of the middle of a ring.
+        width: of the ring in whole pixels; ``cv2.FILLED``: a disc.
+        color: gray value in [0, 255].
+    """
     (x, y), r = _fixed(center).tolist(), round(radius * (1 << _BITS))
     cv2.circle(mask, (x, y), r, color, width, cv2.LINE_AA, _BITS)
 

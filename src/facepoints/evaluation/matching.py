@@ -43,6 +43,15 @@ def match(
 
     The predictions are converted to the points of the data. If the labels can be converted to the
     points of the model and more columns can then be compared, the labels are converted instead.
+
+    Args:
+        points: (N, J, 2) predicted points, pixels.
+        radius: (N, J) their 90 % radii, pixels.
+        have: the J points of the model.
+        samples: the N faces with their labels.
+
+    Raises:
+        DataError: the model predicts none of the labeled points.
     """
     direct = _in_columns_of(points, radius, have, samples)
     names = [n for n in have.names if not scheme_of(n)]

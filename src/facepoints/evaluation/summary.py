@@ -38,7 +38,16 @@ def face_errors(matched: Matched, rows: NDArray[np.bool_], length: NDArray) -> N
 
 
 def summary(matched: Matched, rows: NDArray[np.bool_]) -> dict[str, Any]:
-    """The errors of some rows, for the report."""
+    """The errors of some rows, as they stand in ``evaluation.json``.
+
+    Args:
+        matched: N faces, labels and predictions.
+        rows: (N,) the faces that count; at least one has a label.
+
+    Returns:
+        Counts of faces and labels, RMSE and mean distance in pixels, the share of points within
+        their radius, and for each normalizer ("eyes", "box") NME, failure rate and AUC.
+    """
     truth = matched.truth
     chosen = (matched.predicted[rows], truth.points[rows], truth.labelled[rows])
     faces = int(chosen[2].any(axis=1).sum())

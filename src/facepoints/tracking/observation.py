@@ -76,7 +76,7 @@ def appearance_descriptor(image: NDArray[np.uint8], side: int) -> NDArray[np.flo
 
 
 def appearance_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Correlation of two appearance descriptors, [-1, 1]."""
+    """Correlation in [-1, 1] of two vectors of `appearance_descriptor`."""
     return float(a @ b)
 
 
@@ -158,7 +158,15 @@ def observe_poses(
     poses: Sequence[SimilarityPose],
     config: AppearanceConfig,
 ) -> list[Observation | None]:
-    """Run the model on one crop per pose, framed as a training crop of a face with that pose."""
+    """Run the model on one crop per pose, framed as a training crop of a face with that pose.
+
+    Args:
+        gray: (H, W).
+        poses: (4,) each, of faces in the image.
+
+    Returns:
+        As `observe_crops`.
+    """
     center = model.canonical_points.mean(axis=0)
     matrices = [affine.invert(pose_to_similarity(pose, center)) for pose in poses]
     return observe_crops(model, gray, matrices, config) if matrices else []

@@ -155,6 +155,12 @@ def batch_loss(
     """Scalar to differentiate, and the loss of the points over all processes.
 
     Images without a face count for the face score only.
+
+    Args:
+        name: of the loss of the points, in `losses.LOSSES`.
+        output: of the B faces and M images without a face of a batch.
+        batch: their labels.
+        ctx: the processes that train together.
     """
     faces = len(batch.points)
     of_faces = output.first(faces)
