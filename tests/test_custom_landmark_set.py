@@ -25,7 +25,7 @@ from facepoints.landmarks.known_sets import IBUG_68, KNOWN_SETS, NUMBERED_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.results.records import FrameResult
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
 
 _JAW = (*(f"right_cheek_{n}" for n in range(16)), "chin", *(f"left_cheek_{n}" for n in range(16)))
 _SIDES = tuple(

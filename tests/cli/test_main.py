@@ -255,7 +255,9 @@ def test_usage_lines_name_the_positional_arguments() -> None:
     assert "(default: )" not in done.stdout
 
 
-@pytest.mark.parametrize("words", ["--version", "train --help", "synthetic --out {out} --count 12"])
+@pytest.mark.parametrize(
+    "words", ["--version", "train --help", "synthetic --out {out} --count 12 --test 3"]
+)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_output_that_cannot_be_written_is_one_line_and_status_2(words: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "facepoints", *words.format(out=tmp_path).split()]

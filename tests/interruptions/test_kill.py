@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).with_name("kill.py")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_interrupted_commands_write_the_same_bytes_when_run_again(tmp_path: Path) -> None:
     commands = ["predict, CSV", "predict, shard", "merge", "convert, COCO"]
-    words = [sys.executable, str(SCRIPT), "--tries", "8", "--out", str(tmp_path / "kill")]
+    words = [sys.executable, str(SCRIPT), "--tries", "5", "--out", str(tmp_path / "kill")]
     done = subprocess.run(
         [*words, "--commands", *commands], capture_output=True, text=True, check=False, timeout=900
     )
@@ -25,5 +25,5 @@ def test_interrupted_commands_write_the_same_bytes_when_run_again(tmp_path: Path
     counts = json.loads((tmp_path / "kill" / "result.json").read_text())
     assert list(counts) == commands
     assert [of_command.pop("failures") for of_command in counts.values()] == [[]] * len(commands)
-    assert sum(sum(of_command.values()) for of_command in counts.values()) >= 8
+    assert sum(sum(of_command.values()) for of_command in counts.values()) >= 5
     assert "| all |" in done.stdout
