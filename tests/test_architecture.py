@@ -178,6 +178,17 @@ def test_no_module_of_a_package_imports_itself_through_others(name: str) -> None
     assert done == set(inside)
 
 
+def test_the_architecture_page_names_files_and_packages_that_exist() -> None:
+    page = (ROOT.parents[1] / "docs" / "architecture.md").read_text("utf-8")
+    files = re.findall(r"`(?!tests/)([\w/]+\.py)`", page)
+    assert len(files) > 20
+    assert [name for name in files if not (ROOT / name).is_file()] == []
+    packages = set(re.findall(r"(?m)^\| `(\w+)` \| ", page))
+    assert set(ROW) - {"_version", "__main__"} - packages == set()
+    listed = {name for name in re.findall(r"`(\w+\.\w+)`", page) if package(name) in ROW}
+    assert listed - set(MODULES) == set()
+
+
 def test_lists_in_the_docstrings_of_packages_name_modules_that_exist() -> None:
     wrong = []
     for name in MODULES:
