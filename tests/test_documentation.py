@@ -167,7 +167,8 @@ def _kaggle_files(path: Path) -> None:
 
 
 def _twenty_faces(path: Path) -> None:
-    main(["synthetic", "--out", str(path.parent / "twenty"), "--count", "20", "--seed", "2"])
+    words = ["--count", "20", "--test", "6", "--seed", "2"]
+    main(["synthetic", "--out", str(path.parent / "twenty"), *words])
     shutil.copy(path.parent / "twenty" / "training.csv", path)
 
 
@@ -198,7 +199,7 @@ def _labels(path: Path) -> None:
 
 
 def _people(path: Path) -> None:
-    path.write_text("# one a line\nnobody\n")
+    path.write_text("# one a line\npicture-3\n")
 
 
 def _run(folder: Path) -> None:
@@ -238,6 +239,7 @@ def with_examples() -> list[Path]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_charts")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::UserWarning:torch")
 @pytest.mark.parametrize("page", with_examples(), ids=named)
 def test_examples_run(
