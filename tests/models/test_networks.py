@@ -214,9 +214,10 @@ def test_mixed_precision_still_gives_full_precision_pixels(name):
     torch.testing.assert_close(mixed.points, full.points, atol=1.0, rtol=0)
 
 
-@pytest.mark.parametrize("name", LIGHT)
+@pytest.mark.parametrize("name", sorted({*LIGHT} - {"heatnet", "lenet5"}))
 @pytest.mark.slow
 def test_the_model_exports_as_one_graph_for_any_batch(name):
+    """test_onnx_export.py exports the others, as ONNX files."""
     model = build_model(name, 4, (64, 64), 127.5, 74).eval()
     batch = torch.export.Dim("batch", min=1, max=512)
     graph = torch.export.export(model, (gray(2, 64, 64),), dynamic_shapes=({0: batch},)).module()

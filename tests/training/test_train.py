@@ -143,11 +143,11 @@ def test_minutes_are_for_all_members_and_the_learning_rate_falls_to_the_end(
     faces: Samples, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    run(faces, out, replace(TINY, minutes=0.02, ensemble=2))
+    run(faces, out, replace(TINY, minutes=0.04, ensemble=2))
     history = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     for member in (0, 1):
         own = [row for row in history if row["member"] == member]
-        assert 0.6 <= own[-1]["seconds"] < 4  # a busy machine takes longer for its last step
+        assert 1.2 <= own[-1]["seconds"] < 5  # a busy machine takes longer for its last step
         rates = [row["learning_rate"] for row in own]
         assert rates[-1] < 0.2 * TINY.max_learning_rate < max(rates)
     assert Run.load(out).members[1].part == "all-points"
