@@ -5,12 +5,13 @@
     python benchmarks/cluster.py --faces 0           # the photos alone, 3 minutes
     python benchmarks/cluster.py --photos 0          # the memory alone, 4 minutes or more
     python benchmarks/cluster.py --photos 160 --repeats 1 --faces 6000   # a minute, rough
+    python benchmarks/cluster.py --photos 0 --faces 0   # what a photo's time goes to, 10 seconds
 
 Photos of 640 x 480 pixels as JPEG with one face each, in a folder. The sides take turns:
 
 decode   threads read and decode the photos, and do nothing else;
-file     `facepoints predict FOLDER --out faces.jsonl`, one process;
-parts    `facepoints predict FOLDER --out faces/`, one process;
+file     `facepoints predict FOLDER --out faces.jsonl`, one process, a batch on each processor;
+parts    `facepoints predict FOLDER --out faces/`, the same;
 shards   as many processes as processors, each with its --shard and --threads 1;
 ray      `facepoints predict FOLDER --out faces/ --ray`, as many workers as processors;
 large    as parts, with a tenth as many photos of 4000 x 3000 pixels.
@@ -22,7 +23,10 @@ faster one of file and parts: shards 0.95, ray 0.85.
 Memory: one process finds the given number of rendered faces, 150 in each picture. Its resident
 memory in the last fifth is compared with that in the second fifth. Floor: 5 % more.
 
-With --photos 0 or --faces 0, a half keeps the figures of an earlier run on the same machine.
+Time of a processor for a photo, by what it goes to: what Python takes limits the threads of one
+process, because only one of them runs Python at a time.
+
+With --photos 0 or --faces 0, a part keeps the figures of an earlier run on the same machine.
 
 Results: benchmarks/results/cluster.json and cluster.md.
 """
@@ -44,6 +48,7 @@ from skimage import data
 from support import tables
 from support.cli import make_parser
 from support.machine import describe_machine
+from support.photo_time import SHARES, processor_time
 from support.sampled_runs import Run, run_commands
 
 from facepoints._util.processors import processor_count
@@ -52,6 +57,7 @@ from facepoints.imaging.decoding import decode
 
 PART, LARGE_PART, SHEET_PART = 40, 8, 10
 SHEET, SIDE = (10, 15), 48
+TIMED = 160  # photos whose time is divided
 FEWEST_PHOTOS, FEWEST_FACES = 160, 6000
 FLOORS = {"shards": 0.95, "ray": 0.85}
 GROWTH_FLOOR = 0.05
@@ -203,6 +209,15 @@ def memory_table(memory: dict[str, Any]) -> tables.Cells:
     return [*cells, ["growth from fifth 2 to 5", f"{100 * memory['growth']:+.1f} %"]]
 
 
+def time_table(times: dict[str, float]) -> tables.Cells:
+    """What the time of a processor for a photo goes to."""
+    whole = sum(times.values())
+    cells = [["time of a processor for a photo", "ms", "share"]]
+    for name in SHARES:
+        cells.append([name, f"{times[name]:.1f}", f"{100 * times[name] / whole:.0f} %"])
+    return [*cells, ["all", f"{whole:.1f}", "100 %"]]
+
+
 def main() -> None:
     """Measure, show and write."""
     parser = make_parser(__doc__)
@@ -216,6 +231,8 @@ def main() -> None:
     content = kept(options.out)
     with tempfile.TemporaryDirectory(prefix="facepoints-") as name:
         folder = Path(name)
+        write_photos(folder / "timed", TIMED, (640, 480))
+        content["times"] = processor_time(sorted((folder / "timed").iterdir()), model)
         if options.photos:
             photos = {"small": folder / "small", "large": folder / "large"}
             write_photos(photos["small"], options.photos, (640, 480))
@@ -229,6 +246,8 @@ def main() -> None:
     if "comparison" in content:
         tables.show("photos per second", side_table(content["comparison"]))
         text += photo_text(content)
+    tables.show("time", time_table(content["times"]))
+    text += f"{tables.markdown(time_table(content['times']))}\n"
     if "memory" in content:
         tables.show("memory", memory_table(content["memory"]))
         text += f"{tables.markdown(memory_table(content['memory']))}\n"

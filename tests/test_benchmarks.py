@@ -46,6 +46,7 @@ TABLES: dict[str, list[Callable[[dict[str, Any]], tables.Cells]]] = {
     "browser": [browser.table],
     "cluster": [
         lambda c: cluster.side_table(c["comparison"]),
+        lambda c: cluster.time_table(c["times"]),
         lambda c: cluster.memory_table(c["memory"]),
     ],
     "cost": [lambda c: cost.table(c["rows"])],
