@@ -1,20 +1,27 @@
 """Fit the radii of the measures, so that 90 % of hand-labelled values lie within them.
 
-    python recipes/measure_factors.py --data DATA               # half a minute on one core
+    python recipes/measure_factors.py --data DATA               # two minutes on one core
     python recipes/measure_factors.py --data DATA --install     # and write them to the package
 
 DATA contains the sets of `points_data.SETS` and `held-out.txt`. Run it again, with --install,
 whenever the built-in model changes. `benchmarks/measures.py` checks the result on the test set.
 
-Faces are detected and measured with the built-in model. The true measures are those of the labels,
-of people whom `points.py` holds out for calibration, in five sets that people labelled by hand:
-LFPW, HELEN, AFW, SCUT and street photos. Every face has the same weight. The radius of a measure
-has two parts (`measurement.radius_factors`): a factor on the radius that is propagated from the
-points, and a systematic part, because the sets disagree where the points belong. For each of many
-systematic parts, the factor is the 90 % quantile of what they leave over (split conformal
+Faces are detected and measured with the built-in model. The true measures are those of the labels
+of five sets that people labelled by hand: LFPW, HELEN, AFW, SCUT and street photos. The radius of a
+measure has two parts (`measurement.radius_factors`): a factor on the radius that is propagated from
+the points, and a systematic part, because the sets disagree where the points belong. For each of
+many systematic parts, the factor is the 90 % quantile of what they leave over (split conformal
 prediction, as for the points in `evaluation.calibration`); of these pairs, the one with the
 smallest interval score is taken (Gneiting & Raftery 2007, doi:10.1198/016214506000001437). Left and
 right share both numbers.
+
+The people whom `points.py` holds out for calibration are few: 150 to 330 faces tell a measure's
+90 % quantile within 2 % of the faces. So training people of each set are added. The network errs
+less on them: their errors are multiplied by the ratio of the 90 % quantiles of error over radius of
+both kinds of people, the geometric mean over all measures. In each set, they count as much
+together as the held-out ones. Weights of 0, 0.5, 1, 2 and 4 were compared by five-fold
+cross-validation on held-out people: with a weight of 1, the coverage of single measures is closest
+to 90 %, and the interval score is 0.4 % better than without training people.
 
 Angles of the head and the asymmetry have factors only. Theirs are measured on faces with all 68
 points. The radius of the asymmetry is a noise floor: the asymmetry that point errors make of a
@@ -24,21 +31,21 @@ symmetric face, measured with the errors of each face on the mean head, turned l
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from points_data import SETS, in_columns, read_sets
+from points_data import SETS, LabeledSet, in_columns, read_sets
 
 import facepoints
 from facepoints._util.angles import wrap_degrees
 from facepoints.datasets import readers
-from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
+from facepoints.datasets.splits import spread_rows
 from facepoints.errors import DataError, FacepointsError
 from facepoints.inference.face import Face
 from facepoints.inference.radius_calibration import COVERAGE
@@ -49,6 +56,8 @@ from facepoints.measurement.symmetry import asymmetry
 from facepoints.measurement.uncertainty import measure_points
 
 Array = NDArray[np.floating]
+Part = Literal["held-out", "training"]
+"""People who are not the test set: held out from the training, or trained on."""
 
 BATCH = 16
 """Images per prediction."""
@@ -56,6 +65,8 @@ MAX_ERROR = 0.2
 """Maximum mean error of the labelled face's prediction, as a fraction of the face's side."""
 HAND_LABELLED = ("lfpw", "helen", "afw", "scut", "inthewild21")
 """The sets whose points people set, of `points_data.SETS`; CFP shows half faces."""
+TRAINING = 160
+"""Photos of training people of each set."""
 STEPS = 40
 """Systematic parts that are tried, from 0 to the 90 % quantile of the errors."""
 
@@ -70,11 +81,13 @@ class Errors(NamedTuple):
         error: (N,) absolute difference of the measure to that of the labels.
         radius: (N,) propagated from the radii of the points.
         unit: (N,) what the systematic part is a fraction of: the value, or 1.
+        weight: (N,) how much each face counts; a face of a person who was held out: 1.
     """
 
     error: Array
     radius: Array
     unit: Array
+    weight: Array
 
 
 @dataclass(frozen=True)
@@ -87,19 +100,25 @@ class Recipe:
     """Write the result to the package (src/facepoints/measurement/radius_factors.py)."""
 
 
-def photos_of(data: Path, held_out: bool) -> dict[str, list[Photos]]:
-    """Photos of the calibration people of `points.py`, or of the test set, by data set."""
-    chosen = read_people(data / "held-out.txt")
-    if not held_out:
-        known = read_sets(data, 0).values()
-        chosen = {str(name) for given in known for name in given.photos.group[given.held]}
-    sets: dict[str, list[Photos]] = {}
+def photos_of(data: Path, known: Mapping[str, LabeledSet], part: Part) -> dict[str, Photos]:
+    """Photos of people who are not the test set, by data set: all whom `points.py` holds out for
+    calibration, or some whom it trains on.
+
+    Args:
+        known: of `read_sets`.
+    """
+    sets: dict[str, Photos] = {}
     for name in HAND_LABELLED:
         folder, split, _, _ = SETS[name]
         photos = readers.read(data / folder, split=split)
         if not isinstance(photos, Photos):
             raise DataError(f"{data / folder} should hold photos with points")
-        sets[name] = [photos.take(np.isin(photos.group, sorted(chosen)))]
+        people = known[name].part(held=part == "held-out").photos.group
+        photos = photos.take(np.isin(photos.group, np.unique(people)))
+        if part == "training":
+            chosen = spread_rows(len(photos), TRAINING)
+            photos = photos.take(np.isin(np.arange(len(photos)), chosen))
+        sets[name] = photos
     return sets
 
 
@@ -130,7 +149,7 @@ def errors_of(
     faces: list[Labeled],
 ) -> dict[str, Errors]:
     """The errors of each measure, on the faces whose labels give it."""
-    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in MEASURES}
+    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in MEASURES}
     for face, truth, known, _ in faces:
         here = measure(face)
         for name, definition in DEFINITIONS.items():
@@ -142,12 +161,12 @@ def errors_of(
             value = float(definition.function(truth[columns]))
             measured = measure_points(definition.function, points, radius)
             unit = abs(measured.value) if definition.relative else 1.0
-            rows[name].append((abs(measured.value - value), measured.radius, unit))
+            rows[name].append((abs(measured.value - value), measured.radius, unit, 1.0))
         if known[:68].all():
             for name, error, radius in head_errors(face, truth):
-                rows[name].append((error, radius, 1.0))
+                rows[name].append((error, radius, 1.0, 1.0))
     return {
-        name: Errors(*np.array(some).reshape(-1, 3).astype(np.float64).T)
+        name: Errors(*np.array(some).reshape(-1, 4).astype(np.float64).T)
         for name, some in rows.items()
     }
 
@@ -176,22 +195,49 @@ def fit(errors: Errors, systematic: bool = True) -> tuple[float, float]:
     Args:
         systematic: False: without a systematic part.
     """
-    most = float(np.quantile(errors.error / errors.unit, COVERAGE)) if systematic else 0.0
+    error, radius, unit, weight = errors
+    most = quantile(error / unit, weight) if systematic else 0.0
     best = (np.inf, 1.0, 0.0)
     for part in np.linspace(0, most, STEPS) if systematic else [0.0]:
-        left = np.sqrt(np.maximum(errors.error**2 - (part * errors.unit) ** 2, 0))
-        factor = quantile(left / errors.radius)
-        radius = np.hypot(factor * errors.radius, part * errors.unit)
-        beyond = np.maximum(errors.error - radius, 0)
-        score = float(((radius + beyond / (1 - COVERAGE)) / errors.unit).mean())
-        best = min(best, (score, factor, float(part)))
+        left = np.sqrt(np.maximum(error**2 - (part * unit) ** 2, 0))
+        factor = quantile(left / radius, weight)
+        whole = np.hypot(factor * radius, part * unit)
+        beyond = np.maximum(error - whole, 0)
+        score = np.average((whole + beyond / (1 - COVERAGE)) / unit, weights=weight)
+        best = min(best, (float(score), factor, float(part)))
     return best[1], best[2]
 
 
-def quantile(ratios: Array) -> float:
-    """The 90 % quantile of the ratios, corrected for their number as in conformal prediction."""
-    order = np.sort(ratios)
-    return float(order[min(int(np.ceil(COVERAGE * (len(order) + 1) - 1e-9)), len(order)) - 1])
+def quantile(ratios: Array, weight: Array) -> float:
+    """The 90 % quantile of the ratios, corrected for their number as in conformal prediction: a
+    further face of weight 1 counts as infinite (Tibshirani et al. 2019, arXiv:1904.06019)."""
+    order = np.argsort(ratios)
+    below = np.cumsum(weight[order])
+    place = int(np.searchsorted(below, COVERAGE * (below[-1] + 1) - 1e-9))
+    return float(ratios[order[min(place, len(order) - 1)]])
+
+
+BySet = Mapping[str, Mapping[str, Errors]]
+"""The errors of each measure, by set."""
+
+
+def growth(held_out: BySet, training: BySet) -> float:
+    """How many times larger errors are on people whom the network was not trained on."""
+    logs = []
+    for name in MEASURES:
+        pairs = [(held_out[key][name], training[key][name]) for key in held_out]
+        ratios = [
+            quantile(errors.error / errors.radius, errors.weight)
+            for errors in (joined([h for h, _ in pairs]), joined([as_many(t, h) for h, t in pairs]))
+        ]
+        logs.append(np.log(ratios[0] / ratios[1]))
+    return float(np.exp(np.mean(logs)))
+
+
+def as_many(training: Errors, held_out: Errors) -> Errors:
+    """The errors of training people, who together weigh as much as the held-out ones."""
+    share = len(held_out.error) / max(len(training.error), 1)
+    return training._replace(weight=np.full(len(training.error), share))
 
 
 def both_sides(name: str) -> list[str]:
@@ -224,15 +270,28 @@ def install(
     path.write_text(text, encoding="utf-8")
 
 
-def main(recipe: Recipe) -> None:
+def measured(data: Path, known: Mapping[str, LabeledSet], part: Part) -> BySet:
+    """The errors of all faces that are found."""
     by_set = {}
-    for name, parts in photos_of(recipe.data, held_out=False).items():
-        faces = [each for photos in parts for each in predictions(photos, name)]
+    for name, photos in photos_of(data, known, part).items():
+        faces = list(predictions(photos, name))
         by_set[name] = errors_of(faces)
-        print(f"# {name}: {len(faces)} of {sum(map(len, parts))} faces found")
+        print(f"# {name}, {part}: {len(faces)} of {len(photos)} faces found")
+    return by_set
+
+
+def main(recipe: Recipe) -> None:
+    known = read_sets(recipe.data, 0)
+    held_out, training = (measured(recipe.data, known, part) for part in ("held-out", "training"))
+    grown = growth(held_out, training)
+    print(f"# errors of training people count {grown:.3f} times")
     factors, systematic = {}, {}
     for name in MEASURES:
-        errors = joined([some[side] for some in by_set.values() for side in both_sides(name)])
+        parts = []
+        for key, side in ((key, side) for key in held_out for side in both_sides(name)):
+            less = as_many(training[key][side], held_out[key][side])
+            parts += [held_out[key][side], less._replace(error=less.error * grown)]
+        errors = joined(parts)
         factor, part = fit(errors, systematic=name in DEFINITIONS)
         factors[name] = factor
         if name in DEFINITIONS:

@@ -8,24 +8,53 @@ import iris_scale as iris_recipe
 import measure_factors as recipe
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from recipe_sets import read_sets_once
 
 from facepoints.measurement import DEFINITIONS, MEASURES
 from facepoints.measurement.radius_factors import RADIUS_FACTORS, SYSTEMATIC
 
+Array = NDArray[np.float64]
+
 
 def test_the_quantile_is_corrected_for_the_number_of_faces() -> None:
-    assert recipe.quantile(np.arange(1.0, 10.0)) == 9
-    assert recipe.quantile(np.arange(1.0, 100.0)) == 90
-    assert recipe.quantile(np.arange(1.0, 1001.0)) == 901
+    for count, place in ((9, 9), (99, 90), (1000, 901)):
+        assert recipe.quantile(np.arange(1.0, count + 1), np.ones(count)) == place
+
+
+def test_a_face_of_twice_the_weight_counts_as_two() -> None:
+    values = np.random.default_rng(0).permutation(200.0 + np.arange(200))
+    weight = np.where(values < 300, 2.0, 1.0)
+    twice = np.repeat(values, weight.astype(int))
+    assert recipe.quantile(values, weight) == recipe.quantile(twice, np.ones(len(twice)))
+
+
+def test_errors_grow_on_people_who_were_held_out() -> None:
+    """Errors of held-out people are 1.3 times as large; there are fewer of them."""
+    rng = np.random.default_rng(1)
+
+    def drawn(count: int, size: float) -> dict[str, recipe.Errors]:
+        error = np.abs(rng.normal(size=(len(MEASURES), count))) * size
+        return {name: errors(e, np.ones(count)) for name, e in zip(MEASURES, error, strict=True)}
+
+    held_out, training = {"a": drawn(150, 1.3)}, {"a": drawn(500, 1.0)}
+    assert recipe.growth(held_out, training) == pytest.approx(1.3, abs=0.06)
+    alike = recipe.as_many(training["a"]["yaw"], held_out["a"]["yaw"])
+    assert alike.weight.sum() == pytest.approx(150)
+
+
+def errors(error: Array, radius: Array, unit: Array | None = None) -> recipe.Errors:
+    """Errors of faces that count alike."""
+    ones = np.ones(len(error))
+    return recipe.Errors(error, radius, ones if unit is None else unit, ones)
 
 
 def test_the_fitted_radius_holds_90_percent() -> None:
     rng = np.random.default_rng(0)
     radius = rng.uniform(0.5, 2, 800)
-    errors = recipe.Errors(np.abs(rng.normal(size=800)) * radius, radius, np.full(800, 30.0))
-    factor, part = recipe.fit(errors)
-    held = errors.error <= np.hypot(factor * radius, part * 30)
+    found = errors(np.abs(rng.normal(size=800)) * radius, radius, np.full(800, 30.0))
+    factor, part = recipe.fit(found)
+    held = found.error <= np.hypot(factor * radius, part * 30)
     assert held.mean() == pytest.approx(0.9, abs=0.01)
     assert factor == pytest.approx(1.645, abs=0.25)
     assert part * 30 < 1
@@ -36,11 +65,11 @@ def test_what_the_points_do_not_explain_is_systematic() -> None:
     rng = np.random.default_rng(0)
     unit = rng.uniform(20, 60, 600)
     radius = rng.uniform(0.1, 0.5, 600)
-    errors = recipe.Errors(np.abs(0.08 * unit + rng.normal(size=600) * radius / 2), radius, unit)
-    factor, part = recipe.fit(errors)
+    found = errors(np.abs(0.08 * unit + rng.normal(size=600) * radius / 2), radius, unit)
+    factor, part = recipe.fit(found)
     assert part == pytest.approx(0.08, abs=0.015)
-    assert np.mean(errors.error <= np.hypot(factor * radius, part * unit)) > 0.89
-    assert recipe.fit(errors, systematic=False)[1] == 0
+    assert np.mean(found.error <= np.hypot(factor * radius, part * unit)) > 0.89
+    assert recipe.fit(found, systematic=False)[1] == 0
 
 
 def test_left_and_right_share_numbers() -> None:
@@ -77,20 +106,17 @@ def test_the_iris_recipe_recovers_factor_and_spread(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_numbers_in_the_package_fit_its_model(
-    shared: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_numbers_in_the_package_fit_its_model(shared: Path) -> None:
     """Checked on HELEN's part of the people that they were fitted on."""
-    monkeypatch.setattr(recipe, "read_sets", read_sets_once)
-    (photos,) = recipe.photos_of(shared, held_out=False)["helen"]
+    photos = recipe.photos_of(shared, read_sets_once(shared, 0), "held-out")["helen"]
     faces = list(recipe.predictions(photos, "helen"))
     assert len(faces) == len(photos)
     held = {
         name: np.mean(
-            errors.error
-            <= np.hypot(RADIUS_FACTORS[name] * errors.radius, SYSTEMATIC.get(name, 0) * errors.unit)
+            some.error
+            <= np.hypot(RADIUS_FACTORS[name] * some.radius, SYSTEMATIC.get(name, 0) * some.unit)
         )
-        for name, errors in recipe.errors_of(faces).items()
+        for name, some in recipe.errors_of(faces).items()
     }
     assert list(held) == list(MEASURES)
     assert np.mean(list(held.values())) == pytest.approx(0.9, abs=0.06)
