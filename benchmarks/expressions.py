@@ -9,7 +9,9 @@
   by linear regression on all movements), and how often the radius holds the true value, where a
   movement is made or seems to be made.
 - moved portraits: test people of SCUT-FBP5500, whose photos are moved by the same movements
-  (`recipes/moved_photos.py`) and measured with the built-in model against the photo itself.
+  (`recipes/moved_photos.py`) and measured with the built-in model against the photo itself; and
+  from the true points: those found in the photo, moved. The difference is what the model loses.
+  True points come without the chance that an eye is closed.
 - mirror images: the largest difference of a coefficient of the true points to that of the other
   side in the mirror image.
 - photos: smiles and open mouths of test people of HELEN, judged by looking at the photos
@@ -80,9 +82,13 @@ def rendered(people: int) -> tuple[list[dict[str, float]], Samples]:
     return rows, synthetic.render_actions(rows, seed=SEED, size=SIZE)
 
 
-def true_faces(faces: Samples) -> list[Face | None]:
+def true_face(points: NDArray[np.floating]) -> Face:
     radius = np.full(68, TRUE_RADIUS, np.float32)
-    return [Face(affine.bounding_box(p), 1.0, p, radius, IBUG_68) for p in faces.points]
+    return Face(affine.bounding_box(points), 1.0, points.astype(np.float32), radius, IBUG_68)
+
+
+def true_faces(faces: Samples) -> list[Face | None]:
+    return [true_face(points) for points in faces.points]
 
 
 def found_faces(faces: Samples) -> list[Face | None]:
@@ -116,28 +122,33 @@ def rest_of(face: Face | None) -> Neutral | None:
         return None
 
 
-def moved_portraits(data: Path) -> list[Pair]:
-    """Movements and coefficients of portraits of test people; empty if SCUT is not there."""
+def moved_portraits(data: Path) -> tuple[list[Pair], list[Pair]]:
+    """Movements and coefficients of portraits of test people, by true points and by those that the
+    model finds; empty if SCUT is not there."""
     if not (data / "scut").is_dir():
         print(f"left out: moved portraits, because {data / 'scut'} is not there")
-        return []
+        return [], []
     photos = readers.read(data / "scut")
     if not isinstance(photos, Photos):
         raise DataError(f"{data / 'scut'} should hold photos with points")
     photos = photos.take(np.isin(photos.group, sorted(read_people(data / "held-out.txt"))))
     model, rng = facepoints.load(eye_closure=True), np.random.default_rng(SEED)
+    true_pairs: list[Pair] = []
     pairs: list[Pair] = []
     for image in photos.read_images():
         faces = model(image)
         rest = rest_of(faces[0]) if len(faces) == 1 else None
         if rest is None:
             continue
+        true_rest = Neutral.of(true_face(MOVED.moved_points(faces[0], {})))
         rows = [draw_actions(rng) for _ in range(EACH)]
         found = model([MOVED.moved_photo(image, faces[0], row) for row in rows])
         for row, seen in zip(rows, found, strict=True):
             if len(seen) == 1:
+                truth = true_face(MOVED.moved_points(faces[0], row))
+                true_pairs.append((row, expressions(truth, true_rest)))
                 pairs.append((row, expressions(seen[0], rest)))
-    return pairs
+    return true_pairs, pairs
 
 
 def figures(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
@@ -247,8 +258,9 @@ def main() -> None:
     rows, images = rendered(given.people)
     truly = true_faces(images)
     kinds = {"rendered, true points": figures(measured(rows, truly))}
-    moved = [] if given.no_photos else moved_portraits(given.data)
+    true_moved, moved = ([], []) if given.no_photos else moved_portraits(given.data)
     if moved:
+        kinds["moved portraits, true points"] = figures(true_moved)
         kinds["moved portraits, found points"] = figures(moved)
     drawn = figures(measured(rows, found_faces(images)))
     content: dict[str, Any] = {"model": about(), "floor": FLOOR, "people": given.people}

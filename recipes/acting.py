@@ -18,7 +18,7 @@ from facepoints.inference.face import Face
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.measurement.pose import head_points, head_pose
 
-__all__ = ["acted", "acted_points", "closure", "gaping", "turned"]
+__all__ = ["acted", "acted_points", "closed_eye", "closure", "gaping", "turned"]
 
 Array = NDArray[np.floating]
 Image = NDArray[np.uint8]
@@ -59,6 +59,19 @@ def acted(photo: Image, points: Array, closed: float = 0.0, gape: float = 0.0) -
     for side in SIDES if closed else ():
         photo = _lid(photo, _Eye.of(place, side), closed)
     return _jaw(photo, _Mouth.of(place, gape)) if gape else photo
+
+
+def closed_eye(photo: Image, points: Array, side: str, closed: float) -> Image:
+    """The photo with one eye closed, as in `acted`.
+
+    Args:
+        photo: (H, W) or (H, W, 3) uint8.
+        points: (68, 2), those of `IBUG_68`, in pixels.
+        side: "left" or "right" of the subject.
+        closed: 0 unchanged, 1 closed.
+    """
+    place = dict(zip(IBUG_68.names, np.asarray(points, dtype=np.float64), strict=True))
+    return _lid(photo, _Eye.of(place, side), closed)
 
 
 def _falls(name: str, below: float) -> bool:

@@ -1,8 +1,10 @@
 """Portraits whose faces make known movements: the photo's own pixels, moved.
 
 The points that the model finds in a frontal portrait at rest are moved as in
-`synthetic.actions.act`, and a thin-plate spline (Bookstein 1989) moves the pixels with them. What
-is not seen at rest, such as teeth, is not painted: an opened mouth shows stretched lips.
+`synthetic.actions.act`, and a thin-plate spline (Bookstein 1989) moves the pixels with them. Lids
+that meet would be one place with the pixels of two, so no spline closes an eye: the upper lid
+slides over it (`acting`). What is not seen at rest, such as teeth, is not painted: an opened mouth
+shows stretched lips.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
+from acting import closed_eye
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
@@ -20,7 +23,7 @@ from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.mean_head import MEAN_HEAD
 from facepoints.measurement.expression_features import EYE_DISTANCE
 
-__all__ = ["moved_photo"]
+__all__ = ["moved_photo", "moved_points"]
 
 Array = NDArray[np.float64]
 
@@ -39,14 +42,26 @@ def moved_photo(photo: NDArray[np.uint8], face: Face, actions: Mapping[str, floa
         actions: 0 to 1 by name, as in `synthetic.ACTIONS`.
     """
     points = face.as_landmarks(IBUG_68).points.astype(np.float64)
+    closed = {side: actions.get(f"eyeBlink{side.title()}", 0.0) for side in ("left", "right")}
+    others = {name: value for name, value in actions.items() if not name.startswith("eyeBlink")}
+    moved = moved_points(face, others)
+    photo = _warp(photo, points, moved - points)
+    for side, how_far in closed.items():
+        if how_far:
+            photo = closed_eye(photo, moved, side, how_far)
+    return photo
+
+
+def moved_points(face: Face, actions: Mapping[str, float]) -> Array:
+    """Where the 68 points (68, 2) of a face are after the movements, in pixels."""
+    points = face.as_landmarks(IBUG_68).points.astype(np.float64)
     right, left = points[[36, 39]].mean(axis=0), points[[42, 45]].mean(axis=0)
     unit = float(np.hypot(*(left - right)))
     along = (left - right) / unit
     axes = np.stack([along, [-along[1], along[0]]])
     flat = (points - (right + left) / 2) @ axes.T / unit
     shape = np.column_stack([flat, MEAN_HEAD[:, 2] / EYE_DISTANCE])
-    moves = (act(shape, actions)[:, :2] - flat) * unit @ axes
-    return _warp(photo, points, moves)
+    return points + (act(shape, actions)[:, :2] - flat) * unit @ axes
 
 
 def _warp(photo: NDArray[np.uint8], points: Array, moves: Array) -> NDArray:

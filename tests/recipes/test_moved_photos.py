@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from moved_photos import moved_photo
+from moved_photos import moved_photo, moved_points
 from skimage import data
 
 import facepoints
@@ -24,6 +24,18 @@ def test_a_face_makes_the_movement_that_it_is_told() -> None:
         assert found[action].value > 0.3
         other = action.replace("Left", "_").replace("Right", "Left").replace("_", "Right")
         assert found[action].value > found[other].value + 0.2
+
+
+def test_one_eye_is_closed() -> None:
+    model = facepoints.load(threads=1, eye_closure=True)
+    (face,) = model(PHOTO)
+    (seen,) = model(moved_photo(PHOTO, face, {"eyeBlinkLeft": 1.0}))
+    assert seen.eye_closure is not None
+    assert (seen.eye_closure.left or 0) > 0.8
+    assert (seen.eye_closure.right or 0) < 0.2
+    lids = moved_points(face, {"eyeBlinkLeft": 1.0})
+    assert np.abs(lids[43] - lids[47])[1] < 0.5
+    assert np.abs(lids[:42] - face.points[:42]).max() < 1e-3
 
 
 def test_without_a_movement_the_photo_stays() -> None:
