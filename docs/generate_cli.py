@@ -8,11 +8,12 @@ The help is what `facepoints COMMAND --help` prints at 80 columns, without color
 
 from __future__ import annotations
 
+import io
 import os
 import re
-import subprocess
 import sys
 import textwrap
+from contextlib import redirect_stdout
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
@@ -49,16 +50,18 @@ _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 def help_of(*words: str) -> str:
     """The output of `facepoints WORDS --help` at 80 columns."""
-    environment = {**os.environ, "COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
-    done = subprocess.run(
-        [sys.executable, "-m", "facepoints", *words, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-    )
+    from facepoints.cli.main import main as facepoints
+
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")  # frames are drawn in UTF-8 only
+    try:
+        with redirect_stdout(shown):
+            facepoints([*words, "--help"])
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    shown.seek(0)
     lines = []
-    for line in _STYLES.sub("", done.stdout).splitlines():
+    for line in _STYLES.sub("", shown.read()).splitlines():
         # the frames fit, the description above them is not wrapped by the parser
         lines += (
             textwrap.wrap(line, WIDTH, break_long_words=False)
@@ -89,6 +92,7 @@ def page() -> str:
 
 def main() -> None:
     """Write the page, or compare it."""
+    os.environ |= {"COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
     check_complete()
     text = page()
     if "--check" in sys.argv[1:]:
