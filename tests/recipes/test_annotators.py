@@ -51,10 +51,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on annotators without a bias, so that all of it is left to measure."""
     out = tmp_path_factory.mktemp("bias") / "run"
     settings = TrainSettings(
-        epochs=8, init="random", missing="mask", validation=0, augment="none",
+        epochs=6, init="random", missing="mask", validation=0, augment="none",
         precision="float32", keep="last",
     )  # fmt: skip
-    both = concatenate([faces(100, 0, False), faces(100, 1, True, 0.0)])
+    both = concatenate([faces(80, 0, False), faces(80, 1, True, 0.0)])
     train(both, out, settings, annotator_bias=True, onnx=False, console=Console(file=io.StringIO()))
     return out
 
@@ -65,7 +65,7 @@ def test_refitted_offsets_are_those_of_the_annotator_of_each_image_and_are_in_th
     monkeypatch.setattr(annotator_offsets, "OBSERVATIONS", 400)
     before = Run.load(trained)
     annotator_offsets.refit_annotator_bias(
-        trained, {"bright": faces(100, 0, False), "dark": faces(100, 1, True)}
+        trained, {"bright": faces(80, 0, False), "dark": faces(80, 1, True)}
     )
     after = Run.load(trained)
     for second in (False, True):
