@@ -98,6 +98,11 @@ def openings(axes: Axes, face: Face) -> None:
         pairs = place(face, DESCRIPTIONS[name].points).reshape(-1, 2, 2)
         for number, pair in enumerate(pairs):
             axes.plot(*pair.T, color=color, linewidth=1.2, linestyle="-" if number else "--")
+        if not name.endswith("left"):
+            x, y = pairs.reshape(-1, 2).mean(axis=0)
+            y += (place(face, ("chin",))[0, 1] - y) * (0.45 if name == "mouth_opening" else 0.13)
+            axes.text(x, y, name.removesuffix("_right").replace("_", " "), color=color, fontsize=7,
+                      ha="center", fontweight="bold", bbox=LABEL)  # fmt: skip
     level = place(face, DESCRIPTIONS["palpebral_slant_left"].points[2:])
     away = level[1] - level[0]
     axes.plot(*np.stack([level[0] - 1.2 * away, level[1] + 1.2 * away]).T, color="black",
@@ -162,8 +167,10 @@ def main() -> None:
     image = data.astronaut()
     face = facepoints.load()(image)[0]
     figure, panels = plt.subplots(1, 3, figsize=(12, 4.6), dpi=110, layout="constrained")
-    titles = ("distances (ratios: over outer canthal)", "openings of eyes and mouth, slants",
-              "axes of the head; pairs of the asymmetry")  # fmt: skip
+    titles = ("distances (ratios: over outer canthal)",
+              "openings: mean of solid over dashed; slants",
+              "head: pitch turns it about left, yaw about down, roll\nabout front. "
+              "Thin lines: pairs of the asymmetry")  # fmt: skip
     for axes, title, draw in zip(panels, titles, (distances, openings, pose), strict=True):
         show(axes, image, face, title)
         draw(axes, face)
