@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.datasets.face_boxes import face_boxes
 from facepoints.datasets.samples import Photos, Samples
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
@@ -29,7 +30,7 @@ __all__ = [
 
 CROP_MARGIN = 0.4
 """Margin around a face: the crop's side is 1.4 times the longer side of the box around its
-labeled points."""
+points."""
 
 
 def cut_crops(
@@ -39,7 +40,8 @@ def cut_crops(
     out: NDArray[np.uint8] | None = None,
     around: Photos | None = None,
 ) -> Samples:
-    """Cut a square crop around the labeled points of every face.
+    """Cut a square crop around the points of every face. Points that are not labeled count where
+    they probably are (`face_boxes`).
 
     Faces without a labeled point are left out.
 
@@ -47,7 +49,7 @@ def cut_crops(
         photos: N faces, each with its image.
         size: side of the crops in pixels.
         margin: the side of a crop is 1 + margin times the longer side of the box around the
-            labeled points. Larger: more surroundings, a smaller face.
+            points. Larger: more surroundings, a smaller face.
         out: (faces with a label, size, size) uint8 to write the crops into, such as a memory
             map; None: a new array.
         around: the same photos, whose labels the crops are cut by; None: `photos`.
@@ -87,7 +89,7 @@ def _crop_matrices(
     rows = np.flatnonzero(photos.labelled.any(axis=1))
     if not len(rows):
         raise DataError("no face has a labeled point to crop it by")
-    boxes = [affine.bounding_box(photos.points[row], photos.labelled[row]) for row in rows]
+    boxes = face_boxes(photos.points[rows], photos.labelled[rows], photos.landmarks)
     return rows, [affine.crop_matrix(box, size, margin) for box in boxes]
 
 

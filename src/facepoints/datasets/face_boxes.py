@@ -1,0 +1,146 @@
+"""Boxes of labeled faces, also of faces that have only some of the points.
+
+A crop is cut by the box of all points of a set. Where labels are missing, the box of the labeled
+points alone would be that of a part of the face, and the face would be larger in this crop than in
+others. So the missing points are placed first: by a mean shape, mapped to the labeled points by the
+best similarity. That is the mean of the faces with all points, if there are some. If not, as for
+profiles of which half is labeled, it is the mean face where that has the points, and the mean of
+the data set for the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.datasets.splits import spread_rows
+from facepoints.errors import DataError
+from facepoints.imaging import affine
+from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_face import mean_points
+
+__all__ = ["face_boxes", "mean_shape_of_some"]
+
+Box = tuple[float, float, float, float]
+
+_ROUNDS = 4  # alignments of the shapes to their mean
+_MOST_SHAPES = 500  # faces that the mean is made of
+_ENOUGH = 5  # faces with all points, whose mean is taken
+_MISFIT = 0.3
+"""Root mean square of what the similarity leaves, as a fraction of the spread of the labeled
+points, above which the labels do not have the shape of a face, and only their own box is used."""
+
+
+def face_boxes(
+    points: NDArray[np.float32], labelled: NDArray[np.bool_], landmarks: LandmarkSet
+) -> list[Box]:
+    """The box (x, y, width, height) of each face, in pixels.
+
+    It is the box around the labeled points, if each point is labeled that is labeled in any face.
+    Otherwise it is the box around these and the missing ones, where they probably are.
+
+    Args:
+        points: (N, K, 2) in pixels.
+        labelled: (N, K); at least one point of each face.
+        landmarks: of the K columns.
+    """
+    boxes = [affine.bounding_box(p, known) for p, known in zip(points, labelled, strict=True)]
+    used = labelled.any(axis=0)
+    partial = np.flatnonzero(~labelled[:, used].all(axis=1))
+    if not len(partial):
+        return boxes
+    shape = mean_shape_of_some(points, labelled, landmarks)
+    shape[~used] = np.nan
+    fits = {row: _fit(shape, points[row], labelled[row]) for row in range(len(points))}
+    usual = _usual([fit for fit in fits.values() if fit is not None])
+    for row in partial.tolist():
+        fit, known = fits[row], labelled[row]
+        if fit is None and known.sum() == 1 and usual is not None:
+            fit = _through(usual, shape[known][0], points[row][known][0])
+        if fit is not None:
+            missing = affine.apply(fit, shape[~known & np.isfinite(shape).all(axis=1)])
+            boxes[row] = affine.bounding_box(np.concatenate([points[row][known], missing]))
+    return boxes
+
+
+def mean_shape_of_some(
+    points: NDArray[np.float32], labelled: NDArray[np.bool_], landmarks: LandmarkSet
+) -> NDArray[np.float64]:
+    """A mean shape of faces of which points may be missing, after their positions, sizes and
+    rotations are removed (generalized Procrustes analysis).
+
+    It is made of the faces that have all points. If there are few, points of the mean face lie as
+    there, and the others are the mean of all faces.
+
+    Args:
+        points, labelled, landmarks: as for `face_boxes`.
+
+    Returns:
+        (K, 2), placed as in a face, or as on the mean face. NaN for points that no face shows
+        together with others that are known.
+    """
+    used = labelled.any(axis=0)
+    complete = labelled[:, used].all(axis=1)
+    shape, fixed = mean_points(landmarks)
+    if enough := int(complete.sum()) >= _ENOUGH:
+        points, labelled = points[complete], labelled[complete]
+    count = labelled.sum(axis=1)
+    first = int(count.argmax())
+    if enough or (fixed & used).sum() < 2:
+        shape, fixed = points[first], np.zeros(len(landmarks), dtype=bool)
+    shape = np.where((fixed if fixed.any() else labelled[first])[:, None], shape, np.nan)
+    start = shape = shape.astype(np.float64)
+    rows = np.flatnonzero(count > 1)
+    rows = rows[spread_rows(len(rows), _MOST_SHAPES)]
+    for _ in range(_ROUNDS):
+        total, seen = np.zeros_like(shape), np.zeros(len(shape))
+        for row in rows:
+            known = labelled[row]
+            fit = _fit(shape, points[row], known)
+            if fit is not None:
+                total[known] += affine.apply(affine.invert(fit), points[row][known])
+                seen += known
+        if not seen.any():
+            break
+        shape = np.where(seen[:, None] > 0, total / np.maximum(seen, 1)[:, None], np.nan)
+        shape[fixed] = start[fixed]
+    return shape
+
+
+def _fit(
+    shape: NDArray[np.float64], points: NDArray[np.float32], known: NDArray[np.bool_]
+) -> affine.Matrix | None:
+    """The similarity from the shape to the labeled points of a face; None if there is none, or if
+    it leaves too much."""
+    both = known & np.isfinite(shape).all(axis=1)
+    if both.sum() < 2:
+        return None
+    here = points[both].astype(np.float64)
+    try:
+        fit = affine.fit_similarity(shape[both], here)
+        affine.invert(fit)
+    except DataError:
+        return None
+    left = here - affine.apply(fit, shape[both])
+    spread = here - here.mean(axis=0)
+    return fit if (left**2).sum() <= _MISFIT**2 * (spread**2).sum() else None
+
+
+def _usual(fits: list[affine.Matrix]) -> affine.Matrix | None:
+    """The usual size and turn of faces, as a map without a shift; None if there is no fit."""
+    if not fits:
+        return None
+    turned = np.array([complex(*fit[:, 0]) for fit in fits])
+    usual = np.median(np.abs(turned)) * np.exp(1j * np.angle((turned / np.abs(turned)).sum()))
+    return np.array([[usual.real, -usual.imag, 0], [usual.imag, usual.real, 0]])
+
+
+def _through(
+    usual: affine.Matrix, place: NDArray[np.float64], point: NDArray[np.float32]
+) -> affine.Matrix | None:
+    """The map `usual`, shifted so that it leads from `place` to `point`."""
+    if not np.isfinite(place).all():
+        return None
+    shifted = usual.copy()
+    shifted[:, 2] = point - affine.apply(usual, place)
+    return shifted
