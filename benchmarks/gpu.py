@@ -63,6 +63,7 @@ class Plan:
     workers: int
     faces: int
     epochs: int
+    steps: int
     reach_batches: list[int]
 
 
@@ -123,7 +124,8 @@ def make_plan(options: Any, device: torch.device) -> Plan:
         photos=photos,
         workers=options.workers,
         faces=240 if quick else 7049,
-        epochs=4 if quick else 80,
+        epochs=2 if quick else 80,
+        steps=2 if quick else 30,
         reach_batches=[32] if quick else [32, 128, 512],
     )
 
@@ -158,13 +160,12 @@ def _reach(plan: Plan) -> Iterator[Row]:
 
 
 def _compile(plan: Plan) -> Iterator[Row]:
-    if plan.device.type == "cuda":
-        yield from gpu_forward.compiled_rates(plan.device, plan.batches[-1:], plan.seconds)
+    yield from gpu_forward.compiled_rates(plan.device, plan.batches[-1:], plan.seconds)
 
 
 SECTIONS: dict[str, Callable[[Plan], Iterable[Row]]] = {
     "forward": _forward,
-    "agreement": lambda plan: gpu_training.agreement(plan.device),
+    "agreement": lambda plan: gpu_training.agreement(plan.device, plan.steps),
     "waiting": lambda plan: gpu_training.synchronizing_calls(plan.device),
     "training": _training,
     "reach": _reach,

@@ -147,8 +147,13 @@ def test_a_model_on_a_gpu_is_pickled_by_its_run_and_copies_share_it(
 
 def test_a_face_model_finds_the_same_faces_on_a_gpu(torch_gpu: list[str]) -> None:
     image = synthetic.render(1, seed=8, size=200).images[0]
-    (here,), (there,) = load()(image), load(device="cuda")(image)
+    model = load(device="cuda", threads=3)
+    (here,), (there,) = load()(image), model(image)
     assert np.linalg.norm(here.points - there.points, axis=1).max() < 3
+    several = model([image[:, ::-1], image, image, image])  # a batch in each thread
+    assert [len(faces) for faces in several] == [1, 1, 1, 1]
+    for faces in several[1:]:
+        assert np.abs(faces[0].points - there.points).max() < 0.01
 
 
 def test_auto_takes_a_gpu_if_one_is_there(
