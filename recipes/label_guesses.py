@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from points_data import COPIES, INTHEWILD, SCUT, held_people
+from points_data import COPIES, held_people
+from set_point_names import INTHEWILD, SCUT
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))

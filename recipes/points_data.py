@@ -18,6 +18,7 @@ from acting import acted, acted_points
 from framing import fit_heads_to
 from morphs import BENT, BLOB, MIXED, PATCHED, SEAM, Faces, halved, joined, morphs
 from numpy.typing import NDArray
+from set_point_names import CFP, INTHEWILD, SCUT
 from without_face import FACE, VIEW, WIDE, emptied, from_scenes, missed, textures
 
 from facepoints._util import files
@@ -49,46 +50,6 @@ MORPHED = ("lfpw", "helen", "afw")
 CLOSED, GAPE = (0.3, 1.0), (0.05, 0.7)
 """Range of the closure of the eyes (0 to 1), and of the opening of the mouth over its width
 (log-uniform)."""
-
-INTHEWILD = {
-    "right_eye_outer": "right_eye_outer_corner",
-    "right_eye_inner": "right_eye_inner_corner",
-    "left_eye_inner": "left_eye_inner_corner",
-    "left_eye_outer": "left_eye_outer_corner",
-    "nose_base": "nose_base",
-    "nose_tip": "nose_bridge_4",
-    "upper_lip": "upper_lip_center",
-    "lower_lip": "lower_lip_center",
-    "right_pupil": "right_pupil",
-    "left_pupil": "left_pupil",
-    "right_mouth_corner": "mouth_right_corner",
-    "left_mouth_corner": "mouth_left_corner",
-}
-"""Points of `inthewild21` that mark the same place as one of iBUG's, or a pupil."""
-
-CFP = {name: name for name in IBUG_68.names} | {
-    f"{side}_eye_lower_{a}": f"{side}_eye_lower_{b}"
-    for side in ("right", "left")
-    for a, b in (("inner", "outer"), ("outer", "inner"))
-}
-"""The same for `cfp`, whose two labels of a lower lid stand the other way round than iBUG's (in 97
-of 100 eyes the one called inner lies nearer to the outer corner; in other sets, in none)."""
-
-SCUT = {
-    "scut_11": "chin",
-    "scut_42": "right_eye_inner_corner",
-    "scut_46": "right_eye_outer_corner",
-    "scut_50": "left_eye_outer_corner",
-    "scut_54": "left_eye_inner_corner",
-    "scut_58": "right_pupil",
-    "scut_59": "left_pupil",
-    "scut_66": "nose_base",
-    "scut_73": "mouth_left_corner",
-    "scut_76": "upper_lip_center",
-    "scut_79": "mouth_right_corner",
-    "scut_82": "lower_lip_center",
-}
-"""The same for `scut`. The right of the subject is on the left of the picture."""
 
 SETS: dict[str, tuple[str, str, dict[str, str] | None, int]] = {
     "lfpw": ("lfpw/train", "training", None, 3),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.landmarks.known_sets import IBUG_68
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "recipes"))
+from set_point_names import CFP, INTHEWILD, SCUT
 
 __all__ = [
     "COLUMNS",
@@ -91,40 +96,7 @@ _FULL = (
 _FIVE = columns_of(
     "right_pupil", "left_pupil", "nose_bridge_4", "mouth_right_corner", "mouth_left_corner"
 )
-_STREET = {
-    "right_eye_outer": "right_eye_outer_corner",
-    "right_eye_inner": "right_eye_inner_corner",
-    "left_eye_inner": "left_eye_inner_corner",
-    "left_eye_outer": "left_eye_outer_corner",
-    "nose_base": "nose_base",
-    "nose_tip": "nose_bridge_4",
-    "upper_lip": "upper_lip_center",
-    "lower_lip": "lower_lip_center",
-    "right_mouth_corner": "mouth_right_corner",
-    "left_mouth_corner": "mouth_left_corner",
-    "right_pupil": "right_pupil",
-    "left_pupil": "left_pupil",
-}
-_PORTRAITS = {
-    "scut_46": "right_eye_outer_corner",
-    "scut_42": "right_eye_inner_corner",
-    "scut_54": "left_eye_inner_corner",
-    "scut_50": "left_eye_outer_corner",
-    "scut_58": "right_pupil",
-    "scut_59": "left_pupil",
-    "scut_66": "nose_base",
-    "scut_79": "mouth_right_corner",
-    "scut_73": "mouth_left_corner",
-    "scut_76": "upper_lip_center",
-    "scut_11": "chin",
-}
-
-_PROFILES = {name: name for name in IBUG_68.names} | {
-    f"{side}_eye_lower_{a}": f"{side}_eye_lower_{b}"
-    for side in ("right", "left")
-    for a, b in (("inner", "outer"), ("outer", "inner"))
-}
-# CFP labels the two points of a lower lid the other way round than iBUG (in 97 % of its eyes)
+_PORTRAITS = {name: column for name, column in SCUT.items() if column != "lower_lip_center"}
 
 SETS: dict[str, LabelledSet] = {
     "lfpw": LabelledSet("LFPW", "lfpw/train", _FULL),
@@ -140,7 +112,7 @@ SETS: dict[str, LabelledSet] = {
             Measure("box_visible", "NME box, visible points", _ALL, "box"),
             Measure("box_51", "box, without jaw", INNER, "box"),
         ),
-        names=_PROFILES,
+        names=CFP,
     ),
     "inthewild21": LabelledSet(
         "Street photos",
@@ -149,7 +121,7 @@ SETS: dict[str, LabelledSet] = {
             Measure("eyes_5", "NME eyes, 5 points", _FIVE, "eyes"),
             Measure("pupils", "pupils by their distance", PUPILS, "pupils"),
         ),
-        names=_STREET,
+        names=INTHEWILD,
     ),
     "scut": LabelledSet(
         "SCUT portraits",
