@@ -46,8 +46,7 @@ define begin
 	@if [ -e $(STAMP) -o -e $(CORE) ] && $(BIN)/python -c ''; then rm -f $(STAMP) $(CORE); \
 	  else $(PYTHON) -m venv --clear $(VENV); fi || { \
 	  echo "could not create $(VENV); on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install -q -c constraints.txt pip
-	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install -q -c constraints.txt pip hatchling editables
 endef
 
 $(STAMP): pyproject.toml constraints.txt
