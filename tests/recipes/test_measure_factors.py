@@ -6,6 +6,7 @@ from pathlib import Path
 
 import iris_scale as iris_recipe
 import measure_factors as recipe
+import measure_forms as forms
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -46,7 +47,28 @@ def test_errors_grow_on_people_who_were_held_out() -> None:
 def errors(error: Array, radius: Array, unit: Array | None = None) -> recipe.Errors:
     """Errors of faces that count alike."""
     ones = np.ones(len(error))
-    return recipe.Errors(error, radius, ones if unit is None else unit, ones)
+    unit = ones if unit is None else unit
+    return recipe.Errors(error, radius, unit, ones, np.arange(len(error), dtype=float))
+
+
+def test_training_people_count_as_often_as_they_are_told() -> None:
+    some = {name: errors(np.full(30, 2.0), np.ones(30)) for name in MEASURES}
+    less = {name: errors(np.full(90, 1.0), np.ones(90)) for name in MEASURES}
+    name = "palpebral_fissure_left_px"
+    found = recipe.together({"a": some}, {"a": less}, name, 1.5, share=2.0)
+    assert found.weight.sum() == pytest.approx(2 * (30 + 60))
+    assert set(found.error) == {2.0, 1.5}
+
+
+def test_both_sides_of_a_face_are_in_one_part() -> None:
+    by_set = {"a": {name: errors(np.ones(23), np.ones(23)) for name in MEASURES}}
+    seen = []
+    for four, fifth in forms.split(by_set):
+        parts = [set(four["a"][name].face) for name in MEASURES]
+        assert all(part == parts[0] for part in parts)
+        assert not parts[0] & set(fifth["a"]["yaw"].face)
+        seen += list(fifth["a"]["yaw"].face)
+    assert sorted(seen) == list(range(23))
 
 
 def test_the_fitted_radius_holds_90_percent() -> None:
