@@ -142,7 +142,9 @@ def test_lists_and_archives_go_to_a_file_and_to_standard_output(
                 archive.add(album / name, name)
     run("predict", given, "--out", tmp_path / "faces.jsonl", "--part-size", "2")
     written = (tmp_path / "faces.jsonl").read_text()
-    assert "5 images: 4 faces, 1 unreadable" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "5 images: 4 faces, 1 unreadable" in said
+    assert [line.split(": ")[0] for line in said.splitlines()][:1] == ["unreadable"]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["faces.jsonl", source])
     results = read_faces(tmp_path / "faces.jsonl")
     assert [Path(r.file).name for r in results] == NAMES

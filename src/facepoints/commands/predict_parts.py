@@ -15,7 +15,7 @@ from facepoints._util.words import count_noun
 from facepoints.commands.image_files import predict_pictures
 from facepoints.commands.part_job import PartsJob, Prepared
 from facepoints.commands.placed import placed
-from facepoints.commands.report import SourceReport
+from facepoints.commands.report import LISTED, SourceReport, show_unreadable
 from facepoints.errors import DataError, WriteError
 from facepoints.inference.predictor import Predictor
 from facepoints.results.formats import write_records
@@ -60,7 +60,7 @@ class PartsReport(SourceReport):
     seconds: float = 0.0
 
     def add(self, part: PartReport, console: Console | None = None) -> None:
-        """Add a part that was computed. The console shows whether an archive was damaged."""
+        """Add a part that was computed. The console shows what could not be read."""
         self.done += 1
         self.images += part.images
         self.faces += part.faces
@@ -71,6 +71,10 @@ class PartsReport(SourceReport):
         self.cut_error = self.cut_error or part.cut_error
         if part.cut and console is not None:
             print_line(console, f"damaged: {part.cut_error}")
+        for error in part.errors[: LISTED + 1 - len(self.errors)]:
+            self.errors.append(error)
+            if console is not None:
+                show_unreadable(error, len(self.errors), console)
 
     def fail(self, part: int, error: Exception) -> None:
         """Add a part that could not be read."""
@@ -179,7 +183,7 @@ def _of_video(
                     progress(report)
         except DataError as error:
             text = str(error).replace(str(path), part.source)
-            report.count(0, text)
+            report.count_row(part.source, 0, text)
             yield error_record(part.source, text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rich.console import Console
@@ -11,9 +11,10 @@ from facepoints._util.console import print_line
 from facepoints._util.words import count_noun
 from facepoints.sources.suffixes import file_kind
 
-__all__ = ["Report", "SourceReport"]
+__all__ = ["LISTED", "Report", "SourceReport", "show_unreadable"]
 
-_LISTED = 5  # unreadable files that are named on the console
+LISTED = 5
+"""Unreadable files that are named on the console."""
 
 
 @dataclass
@@ -53,9 +54,8 @@ class Report:
             return
         self.unreadable += 1
         self.error = self.error or error
-        if console is not None and self.unreadable <= _LISTED + 1:
-            text = error if self.unreadable <= _LISTED else "more files, which are not listed here"
-            print_line(console, f"unreadable: {text}")
+        if console is not None:
+            show_unreadable(error, self.unreadable, console)
 
     def summary(self) -> str:
         """The closing line of the command."""
@@ -76,6 +76,13 @@ class Report:
         return []
 
 
+def show_unreadable(error: str, number: int, console: Console) -> None:
+    """Show why the `number`-th unreadable file cannot be read; only the first few are listed."""
+    if number <= LISTED + 1:
+        text = error if number <= LISTED else "more files, which are not listed here"
+        print_line(console, f"unreadable: {text}")
+
+
 @dataclass
 class SourceReport(Report):
     """Counts of a source that is read in parts, in addition to those of `Report`.
@@ -84,10 +91,12 @@ class SourceReport(Report):
         cut: archives and tables that could not be read to their end. Nobody knows how many images
             are lost, so none of these has a row.
         cut_error: why the first of them could not be read; empty if all could.
+        errors: of the first other rows that could not be read.
     """
 
     cut: int = 0
     cut_error: str = ""
+    errors: list[str] = field(default_factory=list)
 
     def count_row(self, file: str, faces: int, error: str = "") -> None:
         """Add a row of the results: an image or frame, or the error of a file."""
@@ -95,6 +104,8 @@ class SourceReport(Report):
         if error and file_kind(file) in ("tar", "parquet"):
             self.cut += 1
             self.cut_error = self.cut_error or error
+        elif error and len(self.errors) <= LISTED:
+            self.errors.append(error)
 
     def cut_text(self) -> str:
         """What may be lost, and why; empty if nothing is."""
