@@ -184,7 +184,7 @@ def check_output_folder(
 
 
 def _identities(paths: Iterable[str | Path]) -> set[tuple[int, int]]:
-    """What identifies the files and folders that exist, however they are named."""
+    """Device and inode of each path that exists: the same for all names of a file."""
     found = set()
     for path in paths:
         with suppress(OSError, ValueError):
@@ -199,7 +199,7 @@ def _check_not_input(out: Path, status: os.stat_result, inputs: set[tuple[int, i
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """What is at a path, or None. Raises OSError for a name that cannot exist."""
+    """The status of a file or folder, or None. Raises OSError for a name that cannot exist."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):

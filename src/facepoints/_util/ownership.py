@@ -1,4 +1,4 @@
-"""Which command line wrote which output, so that none silently replaces the output of another.
+"""Remembers the command line that wrote each output: none silently replaces that of another.
 
 A record per output is kept in the user's cache (`user_cache`): the files that facepoints wrote
 there, each with a digest of its command line, its size and its time. The same command line may
@@ -133,7 +133,7 @@ def claim(outputs: Sequence[Output], command: str, *, overwrite: bool) -> Iterat
 
 @dataclass
 class _Record:
-    """What is known about an output; `path` is the file that keeps it, None without a cache."""
+    """The record of an output; `path` is the file that keeps it, None without a cache."""
 
     output: Output
     path: Path | None

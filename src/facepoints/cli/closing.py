@@ -1,4 +1,4 @@
-"""What commands say about their inputs at the beginning, and about their results at the end."""
+"""Notes of commands about their inputs at the beginning, and about their results at the end."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ KeepFormulas = Annotated[
 ]
 
 STDOUT = "-"
-"""What many programs call standard output."""
+"""Name that many programs use for standard output."""
 
 _words: ContextVar[Sequence[str]] = ContextVar("words", default=())
 

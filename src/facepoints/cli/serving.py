@@ -1,4 +1,4 @@
-"""What the commands share that run a server: their options, the token, the browser."""
+"""Shared by the commands that run a server: their options, the token, the browser."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def secret_of(token: str | None) -> str:
 
 
 def opens_browser(wanted: bool, unwanted: bool) -> bool:
-    """Whether to open a browser: as told, else on a terminal of a person in front of a screen.
+    """True if a browser should open: as told, else on a terminal of a person in front of a screen.
 
     Args:
         wanted: --open was given.

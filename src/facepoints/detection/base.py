@@ -83,7 +83,7 @@ class RetryingDetector(FaceDetector, Protocol):
 
 
 def check_detections(detector: object, detections: object) -> list[Detection]:
-    """What a detector returned, as a list.
+    """The detections that a detector returned, as a list.
 
     Raises:
         SettingsError: it is not a sequence of `Detection` objects with finite numbers.

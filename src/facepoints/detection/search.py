@@ -109,7 +109,7 @@ class Window(NamedTuple):
 
 
 class Network(NamedTuple):
-    """How the detector's network is run.
+    """Functions that run the detector's network.
 
     Attributes:
         whole: a gray image (H, W), the longer side in pixels that it is resized to, and the minimum

@@ -22,7 +22,7 @@ __all__ = ["FillConfig", "SeenFace", "TrackedRegion", "fill_tracks"]
 
 @dataclass(frozen=True)
 class FillConfig(CheckedConfig):
-    """How faces are covered that were not seen.
+    """Settings of covering faces where they were not seen.
 
     Attributes:
         hold_seconds: time before the first and after the last frame in which a face was seen, for

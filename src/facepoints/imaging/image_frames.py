@@ -143,7 +143,7 @@ def iter_boxes(
 
 
 def is_cut_off(data: bytes) -> bool:
-    """Whether the boxes of an ISO media file (AVIF, HEIC) reach beyond its end."""
+    """True if the boxes of an ISO media file (AVIF, HEIC) reach beyond its end."""
     try:
         last = max((end for _, _, end in iter_boxes(data)), default=0)
     except (struct.error, ValueError):

@@ -84,7 +84,7 @@ def kind_of(head: bytes) -> str:
 
 
 def foreign_kind(head: bytes) -> str:
-    """What a file is that facepoints does not read, as in "a PDF document"; empty if unknown."""
+    """The kind of a file that facepoints does not read, as in "a PDF document"; empty: unknown."""
     return next((kind for kind, magic in _FOREIGN if magic.match(head)), "")
 
 

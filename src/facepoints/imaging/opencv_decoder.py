@@ -31,7 +31,7 @@ _Result = TypeVar("_Result")
 
 
 def decode_with_opencv(data: bytes, flags: int, header: Header) -> NDArray | None:
-    """What OpenCV decodes; None if it cannot.
+    """The image that OpenCV decodes, (H, W) or (H, W, C) of any depth; None if it cannot.
 
     Args:
         data: the file.

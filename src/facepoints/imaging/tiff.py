@@ -154,7 +154,7 @@ def _decode_page(data: bytes, number: int, tags: dict[int, int], header: Header)
 
 
 def _stored_as(tags: dict[int, int]) -> str:
-    """How a page stores its pixels, for a message."""
+    """The way in which a page stores its pixels, for a message."""
     numbers = {1: "integers", 2: "signed integers", 3: "floats"}
     form = numbers.get(tags.get(tiff_tags.SAMPLE_FORMAT, 1), "numbers")
     compression = tags.get(tiff_tags.COMPRESSION, 1)

@@ -1,4 +1,4 @@
-"""Whether the eyes of a face are closed: a probability for each eye, or why there is none."""
+"""The closure of the eyes of a face: a probability for each eye, or why there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_CORNERS = "no eye corners"
 
 @dataclass(frozen=True)
 class EyeClosure:
-    """How probable it is that each eye is closed.
+    """The probability that each eye is closed.
 
     Left and right are the subject's. A value that cannot be had is None, and its reason says why.
 

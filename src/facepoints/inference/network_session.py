@@ -23,7 +23,7 @@ _TORCH = "facepoints.models.torch_session"
 
 
 class NetworkSession(Protocol):
-    """What `LandmarkModel` calls, also from several threads.
+    """The network of a `LandmarkModel`, which calls it, also from several threads.
 
     Attributes:
         threads: processor threads that may be used.

@@ -98,7 +98,7 @@ def load_model(model: str | Path = weights.BUILTIN, device: str = "cpu") -> Run 
 
 
 def model_for_crops(model: Run | LandmarkModel) -> CalibratedCropModel:
-    """What predicts on the crops of a data set, with radii.
+    """A model that predicts on the crops of a data set, with radii.
 
     A model predicts on such crops as they are. An adapted one does not: its points are not those
     that the crops are framed by, so it predicts on crops framed like its training crops.

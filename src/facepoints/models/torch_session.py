@@ -102,7 +102,7 @@ def _graphed(run: Run) -> Run:
 
 
 def cuda_name() -> str:
-    """What PyTorch computes with on CUDA, for messages; empty if it sees no GPU."""
+    """Names of PyTorch and of its GPU, for messages; empty if it sees no GPU."""
     if not torch.cuda.is_available():
         return ""
     return f"PyTorch {torch.__version__}, {torch.cuda.get_device_name()}"

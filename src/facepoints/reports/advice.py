@@ -1,4 +1,4 @@
-"""What to try after a training: rules on its curves, its labels and its errors on held-out faces.
+"""Advice after a training: rules on its curves, its labels and its errors on held-out faces.
 
 A rule speaks only if the figures carry it. If none does, that is said. The figures of one training
 have noise: another seed gives other figures, so a rule is a suggestion.

@@ -30,7 +30,7 @@ SOURCES: dict[str, str] = {
     "E4": "Elements of Morphology, lips, mouth and oral region: Carey et al. 2009, Am J Med Genet "
     "A 149A:77-92",
 }
-"""What the letters in the sources of definitions stand for (`measurement.definitions`)."""
+"""Meaning of the letters in the sources of definitions (`measurement.definitions`)."""
 
 _UNITS = {"px": "px", "ratio": "", "degrees": "°"}
 

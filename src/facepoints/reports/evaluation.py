@@ -42,7 +42,7 @@ Sets = tuple[Sequence[str], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class EvaluationView:
-    """What the page shows of an evaluation; ``templates/evaluation_body.html`` draws it."""
+    """Contents of the page of an evaluation; ``templates/evaluation_body.html`` draws them."""
 
     cards: list[tuple[str, str]]
     sentences: list[str]
@@ -95,7 +95,7 @@ def write_evaluation_report(
 
 
 def evaluation_view(evaluation: Evaluation, sets: Sets | None = None) -> EvaluationView:
-    """What the page shows of an evaluation."""
+    """Compute the contents of the page of an evaluation."""
     report, matched = evaluation.report, evaluation.matched
     worst, best = best_and_worst(matched)
     radii = reliability(matched, report["coverage"])

@@ -61,7 +61,7 @@ def parse_device(name: object) -> Device:
 
 
 def is_quantized(data: bytes) -> bool:
-    """Whether an ONNX file computes in 8 bits. onnxruntime computes such layers on the CPU, or
+    """True if an ONNX file computes in 8 bits. onnxruntime computes such layers on the CPU, or
     more slowly than in float, where it computes the others on a GPU."""
     return any(operator in data for operator in _QUANTIZED)
 

@@ -40,10 +40,10 @@ def repeatable(own_thread: bool = False) -> Iterator[None]:
 
 
 def is_repeatable() -> bool:
-    """Whether this thread is in a context of `repeatable`."""
+    """True if this thread is in a context of `repeatable`."""
     return _repeatable.get()
 
 
 def has_own_thread() -> bool:
-    """Whether this thread is to compute alone; see `repeatable`."""
+    """True if this thread should compute alone; see `repeatable`."""
     return _own_thread.get()

@@ -30,7 +30,7 @@ class ThreadChoice:
         self._lock = Lock()
 
     def use_all(self) -> bool:
-        """Whether the next call should use all threads."""
+        """True if the next call should use all threads."""
         with self._lock:
             self._calls += 1
             one, every = self._seconds

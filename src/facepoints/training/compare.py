@@ -109,7 +109,7 @@ def compare(
 
 
 class _Record(NamedTuple):
-    """What the runs of all cells tell about their data."""
+    """Facts about the data, for the runs of all cells."""
 
     data_names: Sequence[str]
     fixes: AppliedFixes | None

@@ -29,7 +29,7 @@ _EARLY = 1.5  # frames that may be missing before the end of a file counts as br
 
 
 class _Turn(NamedTuple):
-    """How decoded frames become upright: swap rows and columns, then mirror."""
+    """Makes decoded frames upright: swaps rows and columns, then mirrors."""
 
     transpose: bool = False
     mirror_x: bool = False

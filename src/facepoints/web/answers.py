@@ -1,4 +1,4 @@
-"""What all answers of the service share: counts, jobs, and the description of the model."""
+"""Shared by all answers of the service: counts, jobs, and the description of the model."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Answer:
 
 
 class Result(NamedTuple):
-    """What is kept of an image: everything but its pixels."""
+    """An image without its pixels: what is kept of it."""
 
     name: str
     content: Any
@@ -127,7 +127,7 @@ def make_job(
 
 
 def model_json(model: FaceModel, context: Context) -> str:
-    """What the model gives and what the service accepts, as JSON."""
+    """Description of the model and of what the service accepts, as JSON."""
     landmarks, limits = context.landmarks, context.limits
     described = {
         "facepoints": context.stamp,

@@ -1,4 +1,4 @@
-"""What the page must know to draw faces and to hide them: colors, and the region of a face."""
+"""Settings of the page to draw faces and to hide them: colors, and the region of a face."""
 
 from __future__ import annotations
 

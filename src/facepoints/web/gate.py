@@ -1,4 +1,4 @@
-"""What every request passes: token, origins, headers, counting, and errors as answers."""
+"""The gate that every request passes: token, origins, headers, counting, errors as answers."""
 
 from __future__ import annotations
 

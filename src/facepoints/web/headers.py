@@ -9,7 +9,7 @@ CONTENT_POLICY = (
     "worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
     "base-uri 'none'; form-action 'none'"
 )
-"""What the page may load: its own files alone. The same text is in `index.html`, for web servers
+"""The page may load its own files alone. The same text is in `index.html`, for web servers
 that cannot set headers."""
 
 SHARED_HEADERS: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""What the page must know to measure faces: definitions, factors and the mean head."""
+"""Settings of the page to measure faces: definitions, factors and the mean head."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def content_type(name: str) -> str:
 
 
 def missing_runtime() -> bool:
-    """Whether files of the runtime are missing, without which the page cannot compute."""
+    """True if files of the runtime are missing, without which the page cannot compute."""
     return not all((FOLDER / f"{name}.gz").is_file() for name in FILES)
 
 
@@ -121,7 +121,7 @@ _NOT_FOR_LABELS = ("runtime", "example/")
 
 
 def _is_of_labels(address: str) -> bool:
-    """Whether only the label page needs a file."""
+    """True if only the label page needs a file."""
     return address.startswith(_OF_LABELS)
 
 
@@ -177,7 +177,7 @@ def _response(request: Request, file: PageFile) -> Response:
 
 
 def _takes_gzip(request: Request) -> bool:
-    """Whether the client accepts gzip (RFC 9110, 12.5.3)."""
+    """True if the client accepts gzip (RFC 9110, 12.5.3)."""
     for part in request.headers.get("accept-encoding", "").lower().split(","):
         name, _, quality = part.partition(";")
         if name.strip() in ("gzip", "*"):

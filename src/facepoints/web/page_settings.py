@@ -55,7 +55,7 @@ def _landmarks(model: ModelMetadata) -> dict[str, Any]:
 
 
 def _model(model: ModelMetadata) -> dict[str, Any]:
-    """What the landmark model expects and returns; sizes in crop pixels."""
+    """Inputs and outputs of the landmark model; sizes in crop pixels."""
     known = model.to_dict()
     keys = (
         *("size", "refinement_passes", "canonical_points", "face_box"),
@@ -65,7 +65,7 @@ def _model(model: ModelMetadata) -> dict[str, Any]:
 
 
 def _detector(model: ModelMetadata) -> dict[str, Any]:
-    """How the built-in detector is run and its output is read."""
+    """Settings that run the built-in detector and read its output."""
     return {
         "side": builtin.SIDE,
         "min_score": LOW_SCORE_THRESHOLD,
@@ -89,7 +89,7 @@ def _detector(model: ModelMetadata) -> dict[str, Any]:
 
 
 def _predictor(model: ModelMetadata) -> dict[str, Any]:
-    """Which crops become faces."""
+    """Thresholds by which crops become faces."""
     return {
         "min_score": predictor.MIN_SCORE,
         "sure_detector": face_score.SURE_DETECTOR,

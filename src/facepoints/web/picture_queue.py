@@ -82,7 +82,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to do: answered, failed, or no longer wanted."""
+        """True if nothing is left to do: answered, failed, or no longer wanted."""
         return self._settled or self.future.done()
 
     def add(self, number: int, result: Any) -> bool:
@@ -157,7 +157,7 @@ class PictureQueue:
 
     @property
     def alive(self) -> bool:
-        """Whether jobs are accepted and computed."""
+        """True if jobs are accepted and computed."""
         return not self._closed and all(thread.is_alive() for thread in self._threads)
 
     def submit(self, job: Job) -> None:

@@ -77,7 +77,7 @@ class ServiceSettings:
 
 
 class _Task(NamedTuple):
-    """What an address below /v1 does with images."""
+    """The work of an address below /v1 on images."""
 
     parameters: Sequence[Parameter]
     into: type[DetectParameters]

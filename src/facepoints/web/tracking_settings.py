@@ -1,4 +1,4 @@
-"""What the page must know to track faces: the settings of the tracker."""
+"""Settings of the page to track faces: those of the tracker."""
 
 from __future__ import annotations
 

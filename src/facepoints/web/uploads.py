@@ -43,7 +43,7 @@ class Upload:
 
 @dataclass
 class Received:
-    """What the body of a request held: images, and fields of its form (name, text)."""
+    """The contents of a request: images, and fields of its form (name, text)."""
 
     uploads: list[Upload] = field(default_factory=list)
     fields: list[tuple[str, str]] = field(default_factory=list)

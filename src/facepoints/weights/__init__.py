@@ -24,4 +24,4 @@ EYES = _FOLDER / "eyes.onnx"
 """The eye state (see eyes.md)."""
 
 LABEL_COVARIANCE = _FOLDER / "label_covariance.json"
-"""How the errors of the landmark model's points go together, for `facepoints label`."""
+"""Covariance of the errors of the landmark model's points, for `facepoints label`."""

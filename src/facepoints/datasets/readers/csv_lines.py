@@ -215,7 +215,7 @@ def _raw_lines(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def separator_of(header: bytes) -> bytes:
-    """What separates the cells of a table, by its first line: a comma, a semicolon or a tab."""
+    """The separator of a table's cells, by its first line: a comma, a semicolon or a tab."""
     return max((b",", b";", b"\t"), key=header.count)
 
 

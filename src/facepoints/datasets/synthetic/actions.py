@@ -61,7 +61,7 @@ _RISE = {  # of the brow, inner to outer: (outward, up)
 
 @dataclass(frozen=True)
 class Movers:
-    """How far the movements of a person go.
+    """The extent of a person's movements.
 
     Attributes:
         reach: (len(ACTIONS),) of each movement, around 1; both sides of a movement are alike.

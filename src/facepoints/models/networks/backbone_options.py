@@ -1,4 +1,4 @@
-"""What a network predicts beside the points."""
+"""Outputs of a network beside the points."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["POINTS_ONLY", "BackboneOptions"]
 
 @dataclass(frozen=True)
 class BackboneOptions:
-    """What a backbone predicts beside the points, and how wide it is. Only heatnet has a choice.
+    """Outputs of a backbone beside the points, and its width. Only heatnet has a choice.
 
     Attributes:
         has_face_score: also predict whether there is a face.

@@ -17,7 +17,7 @@ __all__ = ["Draws", "draw"]
 
 
 class Draws(NamedTuple):
-    """What is random in the augmentation of B faces.
+    """The random numbers in the augmentation of B faces.
 
     Attributes:
         uniform: (B, COLUMNS) in [0, 1].
