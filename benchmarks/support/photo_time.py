@@ -53,7 +53,7 @@ def _one_thread() -> Iterator[None]:
 @contextmanager
 def _timed() -> Iterator[dict[str, float]]:
     """Seconds in the calls of libraries, which let other threads of Python run meanwhile."""
-    spent = dict.fromkeys(SHARES, 0.0)
+    spent: dict[str, float] = dict.fromkeys(SHARES, 0.0)
 
     def timed(call: Callable[..., Any], name_of: Callable[..., str]) -> Callable[..., Any]:
         def timing(*arguments: Any, **options: Any) -> Any:
