@@ -330,8 +330,9 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 def test_sigkill_at_random_moments_leaves_whole_parts_and_the_rerun_the_same_bytes(
     photos: Path, tmp_path: Path
 ) -> None:
+    fill(photos, tmp_path / "whole")  # its time is not taken: it imports modules as well
     started = time.monotonic()
-    fill(photos, tmp_path / "whole")
+    fill(photos, tmp_path / "again")
     took = time.monotonic() - started
     whole, manifest = contents(tmp_path / "whole"), (tmp_path / "whole" / MANIFEST).read_bytes()
     chance, killed = random.Random(0), 0
@@ -356,7 +357,7 @@ def test_sigkill_at_random_moments_leaves_whole_parts_and_the_rerun_the_same_byt
 
 
 @needs_fork
-@pytest.mark.parametrize("call", ["fsync", "chmod", "replace"])
+@pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_sigkill_within_the_write_of_a_part_leaves_no_part(
     photos: Path, tmp_path: Path, call: str
 ) -> None:
