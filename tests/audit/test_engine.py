@@ -204,6 +204,23 @@ def test_one_point_off_is_named_with_its_place() -> None:
     assert np.linalg.norm(place - faces.points[9, column]) < 0.05 * EYES
 
 
+def test_a_point_off_alone_is_surer_than_points_that_are_all_off() -> None:
+    """Where many points of a mouth are off in all directions, the model has misread it."""
+    faces = made_up_faces()
+    wrong = faces.points.copy()
+    alone, mouth = 12, 30
+    size = 0.12 * EYES
+    wrong[alone, 48] += (size, 0)
+    angle = 2.4 * np.arange(10)
+    wrong[mouth, 48:58] += size * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    result = audit(replace(faces, points=wrong), KnowsTheTruth(faces.points), AuditConfig(0.0))
+    sure = dict.fromkeys((alone, mouth), 0.0)
+    for fault in result.faults:
+        if fault.row in sure and fault.cause is Cause.POINT_OFF:
+            sure[fault.row] = max(sure[fault.row], fault.strength or 0.0)
+    assert sure[alone] > 2 * sure[mouth]
+
+
 def test_an_exchanged_pair_is_named() -> None:
     faces = made_up_faces()
     names = ("left_eye_outer_corner", "right_eye_outer_corner")

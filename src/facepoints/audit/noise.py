@@ -21,8 +21,8 @@ from facepoints.audit.geometry import Complex, to_complex
 
 __all__ = ["Noise", "StandOut", "fit_noise", "stand_outs"]
 
-_CLIP = 3.0  # standard deviations that an error counts at most
-_PRIOR_ROWS = 100.0  # rows that the prior covariance counts as
+_CLIP = 2.0  # standard deviations that an error counts at most
+_PRIOR_ROWS = 50.0  # rows that the prior covariance counts as
 _NUGGET = 0.02  # variance that no other point tells
 _REACH = 0.05  # eye distances within which points of the prior speak for a new one
 _FARTHEST = 0.15  # eye distances farther than the nearest, beyond which they do not

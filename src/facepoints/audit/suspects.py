@@ -23,6 +23,8 @@ _GROSS = 4.0  # least strength of a fault of a whole face
 _NO_IDEA = 8.0  # excess of a row that nothing explains
 _POINT = 6.0  # strength from which a point stands out
 _LARGE = 0.1  # eye distances from which an error is rarely honest
+_SMALL = 2  # power of the size of smaller errors that their distance is weighed with
+_SECOND = 3.0  # strength of the next point from which the face is suspected to be misread
 _ROW_POINTS = 10.0  # points that the usual factor counts as
 _LEAST_ROW = 0.6  # least factor of the errors of a row; the usual one is 1
 _MOST_POINTS = 0.34  # share of the points that can be off one by one
@@ -90,9 +92,9 @@ class Finder:
         self, row: int, distance: NDArray[np.float64], error: Complex
     ) -> NDArray[np.float64]:
         """Squared conditional distances (K,). Errors below `_LARGE` count less: honest labels
-        have some of them."""
+        have some of them, of points that are seen sharply too."""
         size = np.abs(error) * self.expected.scale[row]
-        return distance * np.minimum(1, size / _LARGE)
+        return distance * np.minimum(1, size / _LARGE) ** _SMALL
 
     def _row_factor(self, distance: NDArray[np.float64], mask: NDArray[np.bool_]) -> float:
         """How badly a row fits at its other points: a model that sees a face badly misses all."""
@@ -181,6 +183,7 @@ class Finder:
         noise, errors = self.noises[self.folds[row]], self.errors[row]
         most = max(1, int(_MOST_POINTS * mask.sum()))
         found: list[tuple[int, float]] = []
+        second = 0.0
         distance, error = self.points.distance[row], self.points.error[row]
         while len(found) <= most:
             weighed = self._weighed(row, distance, error)
@@ -191,6 +194,7 @@ class Finder:
                 break
             distance, error = given.distance[0], given.error[0]
             strength = float(weighed[worst]) / self._row_factor(distance, mask)
+            second = strength if len(found) == 1 else second
             if strength < _POINT:
                 mask[worst] = True
                 break
@@ -199,7 +203,8 @@ class Finder:
             return []
         columns = np.array([column for column, _ in found])
         # the model misses a mouth as a whole; people move one point
-        found = [(column, strength / len(found)) for column, strength in found]
+        alone = np.sqrt(max(1.0, second / _SECOND))
+        found = [(column, strength / alone) for column, strength in found]
         mended = self._expected_given(row, mask, columns)
         return [
             self._suspect(row, Cause.POINT_OFF, strength, np.array([column]), mended, None)
