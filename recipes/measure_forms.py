@@ -29,8 +29,6 @@ from facepoints.errors import FacepointsError
 from facepoints.inference.radius_calibration import COVERAGE
 from facepoints.measurement import DEFINITIONS
 
-Array = NDArray[np.floating]
-
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)
 FOLDS, SEED = 5, 0
 
@@ -43,7 +41,7 @@ class Recipe:
     """Folder with the data sets and held-out.txt."""
 
 
-def folds_of(by_set: BySet) -> dict[str, Array]:
+def folds_of(by_set: BySet) -> dict[str, NDArray[np.int64]]:
     """The part of each face of a set."""
     rng = np.random.default_rng(SEED)
     most = {
