@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from facepoints._util.files import check_output_folder
-from facepoints._util.words import count_noun
 from facepoints._version import __version__
+from facepoints.commands.part_folder import settle
 from facepoints.commands.predict_images import model_metadata, output_landmarks
 from facepoints.errors import SettingsError, WriteError
 from facepoints.inference.predictor import Predictor
@@ -23,13 +23,10 @@ from facepoints.results.parts import (
     PART,
     SUFFIXES,
     Manifest,
-    ManifestError,
     existing_parts,
-    is_part_name,
     manifest_checksum,
     part_name,
     read_manifest,
-    write_manifest,
 )
 from facepoints.results.records import landmarks_to_json
 from facepoints.sources import Listing, Part, list_parts, stores
@@ -206,7 +203,7 @@ def prepare(
     folder = out if stores.is_url(out) else os.path.normpath(out)
     if not stores.is_url(folder):
         check_output_folder(Path(folder))
-    _settle(folder, manifest, shard, overwrite)
+    settle(folder, manifest, filter(shard.has, range(manifest.parts)), overwrite)
     metadata = model_metadata(predictor)
     checksum, count = manifest_checksum(folder), len(listing.parts)
     job = PartsJob(folder, format, count, points, manifest.run, checksum, metadata, config)
@@ -261,48 +258,3 @@ def _manifest(
         pictures=[part.pictures for part in listing.parts],
         kinds=sorted({part.kind for part in listing.parts}),
     )
-
-
-def _settle(folder: str, manifest: Manifest, shard: Shard, overwrite: bool) -> None:
-    """Make a folder one of this run: write its manifest, or check the one that is there."""
-    try:
-        there = read_manifest(folder)
-    except ManifestError as error:
-        if not overwrite:
-            raise ManifestError(f"{error}; begin again with `overwrite`") from error
-        there = None
-    if there is None:
-        _empty(folder, overwrite)
-    elif there.run != manifest.run:
-        if not overwrite:
-            differences = "; ".join(there.differences(manifest))
-            raise WriteError(
-                f"{folder} holds parts of another run: {differences}; name another folder, or "
-                f"begin again with `overwrite`"
-            )
-        names = [entry.name for entry in stores.list_folder(folder)]
-        _remove(folder, [name for name in names if is_part_name(name)])
-    else:
-        if overwrite:
-            numbers = filter(shard.has, range(manifest.parts))
-            _remove(folder, [manifest.name(number) for number in numbers])
-        return
-    write_manifest(folder, manifest)
-
-
-def _empty(folder: str, overwrite: bool) -> None:
-    """Remove parts of an unknown run, if that is allowed. Raises WriteError for other files."""
-    names = [e.name for e in stores.list_folder(folder) if not e.name.startswith(".")]
-    mine = {name for name in names if overwrite and (is_part_name(name) or name == MANIFEST)}
-    if strange := [name for name in names if name not in mine]:
-        raise WriteError(
-            f"{folder} holds {count_noun(len(strange), 'file')} ({strange[0]}"
-            f"{', ...' if len(strange) > 1 else ''}) and no {MANIFEST} of facepoints; "
-            f"name a new or empty folder for the parts"
-        )
-    _remove(folder, [name for name in names if name != MANIFEST])  # it is replaced
-
-
-def _remove(folder: str, names: Sequence[str]) -> None:
-    for name in names:
-        stores.remove(stores.join(folder, name))
