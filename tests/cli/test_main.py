@@ -188,10 +188,12 @@ def test_compare_prints_a_table_and_resumes(
     ("to", "read_back"), [("kaggle", "t.csv"), ("coco", "t.json"), ("pts", "t")]
 )
 def test_converted_files_can_be_read_again(
-    to: str, read_back: str, files: Path, tmp_path: Path
+    to: str, read_back: str, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / read_back
     main(["convert", str(files / "training.csv"), "--out", str(out), "--to", to])
+    said = capsys.readouterr().err
+    assert ("holds no names: read again, the points are 0, 1, 2" in said) == (to == "pts")
     again, before = readers.load(out), readers.load(files / "training.csv")
     assert again.labelled.sum() == before.labelled.sum()
     assert len(again) == 36

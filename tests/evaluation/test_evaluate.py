@@ -248,6 +248,7 @@ def test_no_common_point_is_an_error_of_one_line_with_both_sets() -> None:
     with pytest.raises(DataError, match=r"it predicts chin, the data has left_eye_center") as error:
         evaluate(run, samples)
     assert "\n" not in str(error.value)
+    assert "... (15 points); points that are the same under other names" in str(error.value)
 
 
 def test_data_without_labels_is_an_error() -> None:

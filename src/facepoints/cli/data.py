@@ -9,7 +9,7 @@ from facepoints._util.option_help import option
 from facepoints._util.text_files import formulas_kept
 from facepoints._util.words import count_noun
 from facepoints.cli.options import Data, Device, ReadOptions, Seed, group
-from facepoints.cli.output import say, working
+from facepoints.cli.output import note, say, working
 from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, model_files, outputs
 from facepoints.errors import SettingsError
 
@@ -33,6 +33,7 @@ def convert(
 ) -> None:
     """Write labeled faces in another format, as square gray crops."""
     from facepoints.datasets.writers import WRITERS, written_outputs
+    from facepoints.landmarks.known_sets import numbered_set
 
     inputs = [*data, *options.files()]
     with outputs(*written_outputs(to, out), inputs=inputs, overwrite=overwrite):
@@ -41,6 +42,13 @@ def convert(
             written = WRITERS[to](faces, out)
     points = count_noun(len(faces.landmarks), "point")
     say(f"{count_noun(len(faces), 'face')} with {points} written to {written}")
+    if to == "pts" and set(numbered_set(len(faces.landmarks))[0].names) != set(
+        faces.landmarks.names
+    ):
+        note(
+            "a .pts file holds no names: read again, the points are 0, 1, 2, ... in this order: "
+            f"{', '.join(faces.landmarks.names)}"
+        )
 
 
 def show(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,8 @@ from facepoints.landmarks.known_sets import CONVERSIONS
 from facepoints.landmarks.landmark_set import LandmarkSet, scheme_of
 
 __all__ = ["Matched", "has_labels", "match"]
+
+_LISTED = 5  # points that are named in a message
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,17 @@ def match(
             return replace(indirect, left_out=left_out, converted=True)
     if not _count_columns(direct):
         raise DataError(
-            f"the run predicts none of the labeled points; it predicts {', '.join(have.names)}, "
-            f"the data has {', '.join(samples.landmarks.names)}"
+            f"the run predicts none of the labeled points; it predicts {_some(have.names)}, the "
+            f"data has {_some(samples.landmarks.names)}; points that are the same under other "
+            f"names can get its names with `rename`"
         )
     return direct
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names of points, and their number."""
+    more = f", ... ({len(names)} points)" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _count_columns(matched: Matched) -> int:
