@@ -12,6 +12,8 @@ are at rest.
 - Factors of the radii: portraits whose pixels are moved by known movements (`moved_photos`) are
   measured with the built-in model, against the portrait itself. The factor is the 90 % quantile of
   error over radius of what moves or seems to, both sides together.
+- How much of their opening the points of closed eyes lose (`expressions._CLOSED`), in the same
+  portraits: the median. It is printed only.
 - When a face smiles: the middle of the thresholds of `mouthSmile` whose balanced accuracy is within
   1 % of the best. Without a neutral: on photos of HELEN of people who are not held out, judged by
   looking, before anything was measured (`smile-judgements.csv`; doubtful faces were left out).
@@ -41,8 +43,9 @@ from facepoints.inference.face import Face
 from facepoints.measurement import expression_factors
 from facepoints.measurement.expression_factors import RADIUS_FACTORS
 from facepoints.measurement.expression_features import MIRROR_SIGNS, NAME_MIRROR
-from facepoints.measurement.expression_neutral import NAMES, Neutral, rest_lengths
+from facepoints.measurement.expression_neutral import NAMES, Neutral, lengths_of, rest_lengths
 from facepoints.measurement.expressions import EXPRESSIONS, Expressions, expressions
+from facepoints.measurement.pose import head_pose
 
 Array = NDArray[np.float64]
 
@@ -52,6 +55,8 @@ SEED, EACH = 101, 3
 """Of the random movements, and the number of expressions of each portrait."""
 RESTS = 0.02
 """Coefficient up to which a part of a face that rests is not counted: zero is easily right."""
+SHUT = 0.95
+"""Closure from which an eye is shut."""
 NEAR = 0.1
 """Mean error of a found face's points, over its size, up to which it is the labeled one."""
 WITHIN = 0.01
@@ -102,9 +107,13 @@ def at_rest(faces: Sequence[Face]) -> tuple[Array, Array]:
 Pair = tuple[dict[str, float], Expressions]
 
 
-def moved(images: Sequence[NDArray[np.uint8]], faces: Sequence[Face]) -> list[Pair]:
-    """Movements and coefficients of moved portraits. Every second portrait makes one more smile."""
+def moved(
+    images: Sequence[NDArray[np.uint8]], faces: Sequence[Face]
+) -> tuple[list[Pair], list[float]]:
+    """Movements and coefficients of moved portraits, and the fraction of its opening that each
+    closed eye loses. Every second portrait makes one more smile."""
     pairs: list[Pair] = []
+    losses: list[float] = []
     model, rng = facepoints.load(eye_closure=True), np.random.default_rng(SEED)
     smiling = np.random.default_rng(SEED + 1)
     for number, (image, face) in enumerate(zip(images, faces, strict=True)):
@@ -117,7 +126,18 @@ def moved(images: Sequence[NDArray[np.uint8]], faces: Sequence[Face]) -> list[Pa
         for row, seen in zip(moves, found, strict=True):
             if len(seen) == 1:
                 pairs.append((row, expressions(seen[0], rest)))
-    return pairs
+                losses += losses_of(row, seen[0], rest)
+    return pairs, losses
+
+
+def losses_of(row: dict[str, float], face: Face, rest: Neutral) -> list[float]:
+    """The fraction of its opening at rest that each closed eye of a face loses."""
+    closed = [side for side in ("Left", "Right") if row.get(f"eyeBlink{side}", 0) >= SHUT]
+    if not closed:
+        return []
+    lengths = lengths_of(face, head_pose(face), rest.shape, rest.std).values
+    places = [NAMES.index(f"opening{side}") for side in closed]
+    return [float(1 - lengths[place] / rest.lengths[place]) for place in places]
 
 
 def a_smile(rng: np.random.Generator) -> dict[str, float]:
@@ -241,7 +261,8 @@ def main(recipe: Recipe) -> None:
     for name, value, variance in zip(NAMES, middle, np.diag(covariance), strict=True):
         print(f"{name:18} {value:8.4f} +- {np.sqrt(variance):.4f}")
     some = slice(None, None, max(len(faces) // recipe.portraits, 1))
-    pairs = moved(images[some], faces[some])
+    pairs, losses = moved(images[some], faces[some])
+    print(f"closed eyes lose {np.median(losses):.2f} of their opening ({len(losses)} eyes)")
     factors = factors_of(pairs)
     for name, factor in factors.items():
         print(f"{name:18} factor {factor:.2f}")

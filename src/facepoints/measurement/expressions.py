@@ -72,7 +72,9 @@ _DEPTH = 0.015  # standard deviation of the depth of a point from that on the me
 _NEAR = 0.08  # error of the inverse distance to the camera, in units of the head
 _PART_DEPTH = 0.05  # the same of a whole part of the face
 _SMILING_LIDS = 0.15  # fraction by which a full smile narrows an eye
-_CLOSED = 0.60  # fraction of its opening at rest that the points of a closed eye lose
+_CLOSED = 0.50
+"""Fraction of its opening at rest that the points of a closed eye lose: 0.4 to 0.6 in real blinks,
+0.51 in moved portraits (`recipes/expression_factors.py` prints it)."""
 _WIDE = 0.45  # fraction that a widely opened eye gains
 _OPENING_MODEL = 0.05  # standard deviation of an opening that no movement of the lids explains
 

@@ -82,8 +82,8 @@ _PLAIN = {
     "gaze_reason": ("", "why there is no gaze; empty if there is one"),
     "smile": (
         "",
-        f"1 if the mean of mouthSmileLeft and mouthSmileRight is {SMILE['given']} or more "
-        f"({SMILE['population']} if expression_neutral is population), else 0; empty if they "
+        f"1 if the mean of mouthSmileLeft and mouthSmileRight is {SMILE['given']:.2f} or more "
+        f"({SMILE['population']:.2f} if expression_neutral is population), else 0; empty if they "
         "cannot be had",
     ),
     "expression_neutral": (
