@@ -222,7 +222,7 @@ def test_sections_of_the_gpu_are_kept_and_replaced_and_may_fail(
         time.sleep(9)
 
     monkeypatch.setitem(gpu.SECTIONS, "training", rows)
-    plan = gpu.Plan(torch.device("cpu"), [1], [8], 0.0, 8, [], 1, 12, 1, [8])
+    plan = gpu.Plan(torch.device("cpu"), [1], [8], 0.0, 8, [], 1, 12, 1, 1, [8])
     gpu.measure("training", plan, 0.2, content)
     assert "TimeoutError" in content["errors"]["training"]
     page = gpu.markdown(content)
