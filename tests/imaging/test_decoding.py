@@ -424,3 +424,8 @@ def test_pixels_as_text_need_no_last_end_of_line(end: str, comment: str) -> None
 def test_an_image_of_no_size_is_refused(size: bytes) -> None:
     with pytest.raises(DataError, match="could not be decoded"):
         decode(b"P6\n" + size + b"\n255\n" + bytes(18), "a")
+
+
+def test_a_file_that_is_named_like_a_video_and_is_none_is_said() -> None:
+    with pytest.raises(DataError, match=r"a\.MP4 is not an image .* nor a video: it does not"):
+        decode(b"text", "a.MP4")

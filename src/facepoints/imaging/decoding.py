@@ -73,6 +73,9 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> DecodedImage
         raise undecodable(name, header.kind) from error
 
 
+_VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mts", ".webm")
+
+
 def not_an_image(data: bytes, name: str) -> DataError:
     """The error for a file that is no image, by its first bytes."""
     if not data:
@@ -82,7 +85,8 @@ def not_an_image(data: bytes, name: str) -> DataError:
         return DataError(
             f"{name} is {foreign}, which is not read; save it as one of these: {known}"
         )
-    return DataError(f"{name} is not an image of a known kind ({known})")
+    nor = " nor a video: it does not begin as one" if name.lower().endswith(_VIDEOS) else ""
+    return DataError(f"{name} is not an image of a known kind ({known}){nor}")
 
 
 def _decode(data: bytes, name: str, header: Header, max_pixels: int) -> DecodedImage:
