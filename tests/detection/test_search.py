@@ -192,10 +192,14 @@ def own() -> BuiltinDetector:
     return BuiltinDetector.load(threads=1)
 
 
-def pasted(size: tuple[int, int], faces: list[tuple[int, int, float]]) -> NDArray[np.uint8]:
+def pasted(
+    size: tuple[int, int],
+    faces: list[tuple[int, int, float]],
+    texture: NDArray[np.uint8] = data.gravel(),  # noqa: B008
+) -> NDArray[np.uint8]:
     """A textured photo (height, width) with the astronaut's head, its face `side` pixels high, at
     corners (x, y)."""
-    wall = cv2.resize(data.gravel(), size[::-1], interpolation=cv2.INTER_LINEAR)
+    wall = cv2.resize(texture, size[::-1], interpolation=cv2.INTER_LINEAR)
     photo = (np.asarray(wall, np.float32) * 0.4 + 80).astype(np.uint8)
     head = cv2.cvtColor(data.astronaut()[20:260, 90:350], cv2.COLOR_RGB2GRAY)
     for x, y, side in faces:
@@ -223,7 +227,8 @@ def test_a_single_small_face_of_a_large_photo_is_found(
     own: BuiltinDetector, size: tuple[int, int], side: float
 ) -> None:
     place = size[1] // 2, size[0] // 3
-    assert hits(own.detect(pasted(size, [(*place, side)])), *place, side) == 1
+    photo = pasted(size, [(*place, side)], data.brick())
+    assert hits(own.detect(photo), *place, side) == 1
 
 
 def test_all_faces_of_a_class_photo_are_found(own: BuiltinDetector) -> None:

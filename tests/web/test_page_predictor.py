@@ -204,7 +204,7 @@ def test_fifty_photos_give_the_same_faces_as_in_python(
     # Processors sum in different orders. Where a value of an 8-bit network lies between two
     # steps, that decides the step: a face at the minimum score may be found by one of both.
     assert len(single) <= 3
-    assert all(score < 0.65 for score in single)
+    assert all(score < 0.75 for score in single)
     assert len(errors) >= 45
     assert np.median(errors) < 0.1
     assert np.mean(np.max(errors, axis=1) < 0.5) > 0.95
