@@ -81,9 +81,13 @@ def test_labels_that_are_no_face_have_their_own_box(landmarks: LandmarkSet) -> N
     labelled[1, 1:] = False
     labelled[1, 1] = True
     points[1] = 50.0  # all in one place
+    labelled[2] = False
+    labelled[2, [36, 45]] = True
+    points[2, [36, 45]] = points[2, [45, 36]]  # left and right have each other's names
     boxes = face_boxes(points, labelled, landmarks)
     assert boxes[0] == affine.bounding_box(points[0], labelled[0])
     assert boxes[1] == (50.0, 50.0, 0.0, 0.0)
+    assert boxes[2] == affine.bounding_box(points[2], labelled[2])
 
 
 @BOTH
@@ -92,6 +96,15 @@ def test_points_that_no_face_has_do_not_count(landmarks: LandmarkSet) -> None:
     labelled[:, :27] = False  # no jaw, no brows
     expected = [affine.bounding_box(p, known) for p, known in zip(points, labelled, strict=True)]
     assert face_boxes(points, labelled, landmarks) == expected
+
+
+def test_a_point_of_a_single_face_changes_no_other_box() -> None:
+    points, labelled = faces(40, seed=15), np.ones((40, 68), dtype=bool)
+    labelled[1:, 67] = False
+    points[0, 67] += 9000  # a slip of the mouse
+    expected = [affine.bounding_box(p, known) for p, known in zip(points, labelled, strict=True)]
+    assert face_boxes(points, labelled, OWN) == expected
+    assert max(sides(face_boxes(points, labelled, IBUG_68))[1:]) < 1000  # the mean face has it
 
 
 @BOTH

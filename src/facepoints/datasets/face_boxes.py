@@ -5,7 +5,8 @@ points alone would be that of a part of the face, and the face would be larger i
 others. So the missing points are placed first: by a mean shape, mapped to the labeled points by the
 best similarity. That is the mean of the faces with all points, if there are some. If not, as for
 profiles of which half is labeled, it is the mean face where that has the points, and the mean of
-the data set for the others.
+the data set for the others. A point that the mean face does not have, and that only few faces have,
+does not count as missing: one wrong label would change the boxes of all other faces.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from facepoints.imaging import affine
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import mean_points
 
-__all__ = ["face_boxes", "mean_shape_of_some"]
+__all__ = ["face_boxes"]
 
 Box = tuple[float, float, float, float]
 
 _ROUNDS = 4  # alignments of the shapes to their mean
 _MOST_SHAPES = 500  # faces that the mean is made of
-_ENOUGH = 5  # faces with all points, whose mean is taken
+_ENOUGH = 5  # faces with all points, whose mean is taken; faces with a point that may be missing
+_RARE = 0.05  # share of the faces that suffices, too, for a point that may be missing
 _MISFIT = 0.3
 """Root mean square of what the similarity leaves, as a fraction of the spread of the labeled
 points, above which the labels do not have the shape of a face, and only their own box is used."""
@@ -36,8 +38,8 @@ def face_boxes(
 ) -> list[Box]:
     """The box (x, y, width, height) of each face, in pixels.
 
-    It is the box around the labeled points, if each point is labeled that is labeled in any face.
-    Otherwise it is the box around these and the missing ones, where they probably are.
+    It is the box around the labeled points, if each point is labeled that more than a few faces
+    have. Otherwise it is the box around these and the missing ones, where they probably are.
 
     Args:
         points: (N, K, 2) in pixels.
@@ -45,16 +47,19 @@ def face_boxes(
         landmarks: of the K columns.
     """
     boxes = [affine.bounding_box(p, known) for p, known in zip(points, labelled, strict=True)]
-    used = labelled.any(axis=0)
+    used = _used(labelled, landmarks)
     partial = np.flatnonzero(~labelled[:, used].all(axis=1))
     if not len(partial):
         return boxes
-    shape = mean_shape_of_some(points, labelled, landmarks)
+    shape = _mean_shape(points, labelled, used, landmarks)
     shape[~used] = np.nan
-    fits = {row: _fit(shape, points[row], labelled[row]) for row in range(len(points))}
-    usual = _usual([fit for fit in fits.values() if fit is not None])
+    usual = None
+    if (labelled[partial].sum(axis=1) == 1).any():
+        some = spread_rows(len(points), _MOST_SHAPES).tolist()
+        usual = _usual([_fit(shape, points[row], labelled[row]) for row in some])
     for row in partial.tolist():
-        fit, known = fits[row], labelled[row]
+        known = labelled[row]
+        fit = _fit(shape, points[row], known)
         if fit is None and known.sum() == 1 and usual is not None:
             fit = _through(usual, shape[known][0], points[row][known][0])
         if fit is not None:
@@ -63,8 +68,18 @@ def face_boxes(
     return boxes
 
 
-def mean_shape_of_some(
-    points: NDArray[np.float32], labelled: NDArray[np.bool_], landmarks: LandmarkSet
+def _used(labelled: NDArray[np.bool_], landmarks: LandmarkSet) -> NDArray[np.bool_]:
+    """(K,) the points of which a face that lacks them is incomplete."""
+    count = labelled.sum(axis=0)
+    _, on_mean_face = mean_points(landmarks)
+    return (count > 0) & (on_mean_face | (count >= min(_ENOUGH, _RARE * len(labelled))))
+
+
+def _mean_shape(
+    points: NDArray[np.float32],
+    labelled: NDArray[np.bool_],
+    used: NDArray[np.bool_],
+    landmarks: LandmarkSet,
 ) -> NDArray[np.float64]:
     """A mean shape of faces of which points may be missing, after their positions, sizes and
     rotations are removed (generalized Procrustes analysis).
@@ -74,12 +89,12 @@ def mean_shape_of_some(
 
     Args:
         points, labelled, landmarks: as for `face_boxes`.
+        used: (K,) points that count.
 
     Returns:
         (K, 2), placed as in a face, or as on the mean face. NaN for points that no face shows
         together with others that are known.
     """
-    used = labelled.any(axis=0)
     complete = labelled[:, used].all(axis=1)
     shape, fixed = mean_points(landmarks)
     if enough := int(complete.sum()) >= _ENOUGH:
@@ -110,8 +125,9 @@ def mean_shape_of_some(
 def _fit(
     shape: NDArray[np.float64], points: NDArray[np.float32], known: NDArray[np.bool_]
 ) -> affine.Matrix | None:
-    """The similarity from the shape to the labeled points of a face; None if there is none, or if
-    it leaves too much."""
+    """The similarity from the shape to the labeled points of a face; None if there is none, if it
+    leaves too much, or if two points alone say that the face is upside down: more likely, left and
+    right have each other's names."""
     both = known & np.isfinite(shape).all(axis=1)
     if both.sum() < 2:
         return None
@@ -121,16 +137,18 @@ def _fit(
         affine.invert(fit)
     except DataError:
         return None
+    if both.sum() == 2 and fit[0, 0] < 0:
+        return None
     left = here - affine.apply(fit, shape[both])
     spread = here - here.mean(axis=0)
     return fit if (left**2).sum() <= _MISFIT**2 * (spread**2).sum() else None
 
 
-def _usual(fits: list[affine.Matrix]) -> affine.Matrix | None:
+def _usual(fits: list[affine.Matrix | None]) -> affine.Matrix | None:
     """The usual size and turn of faces, as a map without a shift; None if there is no fit."""
-    if not fits:
+    turned = np.array([complex(*fit[:, 0]) for fit in fits if fit is not None])
+    if not len(turned):
         return None
-    turned = np.array([complex(*fit[:, 0]) for fit in fits])
     usual = np.median(np.abs(turned)) * np.exp(1j * np.angle((turned / np.abs(turned)).sum()))
     return np.array([[usual.real, -usual.imag, 0], [usual.imag, usual.real, 0]])
 
