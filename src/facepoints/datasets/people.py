@@ -27,13 +27,17 @@ def read_people(path: Path) -> set[str]:
 def rows_of_people(path: Path, group: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Mask (N,) of the rows of the people in a text file, by the group (N,) of each row.
 
-    A line names a person by its last word, or as a whole: names of photos may have blanks.
+    A line names a person as a whole, because names of photos may have blanks; if nobody is called
+    so, by its last word.
 
     Raises:
         DataError: the file is missing or not text.
     """
-    whole = {line.strip() for line in _lines_of_people(path)}
-    return np.isin(group, sorted(read_people(path) | whole))
+    known, named = set(group.tolist()) - {""}, set[str]()
+    for line in _lines_of_people(path):
+        name = line.split("#", 1)[0].strip()
+        named |= {line.strip(), name} & known or set(name.split()[-1:])
+    return np.isin(group, sorted(named))
 
 
 def warn_of_nobody(path: Path, group: NDArray[np.str_]) -> None:
