@@ -6,6 +6,7 @@ reads the two discs. So the output can be compared with the detections where the
 
 from __future__ import annotations
 
+import os
 import json
 import subprocess
 import sys
@@ -433,6 +434,9 @@ def test_boxes_from_a_file_belong_to_files(tmp_path: Path) -> None:
     (face,), none = predictor([tmp_path / "a.png", tmp_path / "b.png"])
     assert none == []
     assert np.abs(face.points - truth).max() < 3
+    with os.scandir(tmp_path) as entries:  # entries are paths, too
+        (entry,) = (one for one in entries if one.name == "a.png")
+    assert len(predictor(entry)) == 1
     with pytest.raises(SettingsError, match="no name"):
         predictor(image)
 

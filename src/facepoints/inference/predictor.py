@@ -8,11 +8,12 @@ Examples:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain
 from numbers import Real
-from pathlib import Path
+from os import PathLike
 from typing import Any, Literal, get_args, overload
 
 import numpy as np
@@ -178,7 +179,8 @@ class Predictor:
                 if on_error == "raise":
                     raise
                 results[number].error = str(error)
-        names = [str(batch[n]) if isinstance(batch[n], str | Path) else "" for n in numbers]
+        read = [batch[number] for number in numbers]
+        names = [os.fspath(one) if isinstance(one, str | PathLike) else "" for one in read]
         for number, faces in zip(numbers, self.predict_batch(arrays, names), strict=True):
             results[number].extend(faces)
         return results
