@@ -194,7 +194,7 @@ weights: $(STAMP) ## train the built-in models on DATA=folder: hours; continues 
 	$(BIN)/python recipes/expression_factors.py --data '$(DATA)' --install
 	$(BIN)/python recipes/label_covariance.py --data '$(DATA)' --install
 	$(BIN)/python recipes/audit_errors.py --data '$(DATA)' --install
-	$(BIN)/python benchmarks/audit.py --install
+	$(BIN)/python benchmarks/audit.py --data '$(DATA)' --install
 
 clean: ## remove build/ and the caches of tests and tools
 	rm -rf build dist .cache .pytest_cache .ruff_cache .hypothesis
