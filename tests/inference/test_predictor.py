@@ -6,8 +6,8 @@ reads the two discs. So the output can be compared with the detections where the
 
 from __future__ import annotations
 
-import os
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator

@@ -121,10 +121,10 @@ class Predictor:
     ) -> FaceList: ...
     @overload
     def __call__(
-        self, images: Sequence[Image], *, bgr: bool = False, on_error: OnError = "raise"
+        self, images: Iterable[Image], *, bgr: bool = False, on_error: OnError = "raise"
     ) -> list[FaceList]: ...
     def __call__(
-        self, images: Image | Sequence[Image], *, bgr: bool = False, on_error: OnError = "raise"
+        self, images: Image | Iterable[Image], *, bgr: bool = False, on_error: OnError = "raise"
     ) -> FaceList | list[FaceList]:
         """Find the faces in an image, or in each of several images.
 
@@ -133,7 +133,7 @@ class Predictor:
 
         Args:
             images: a path, the bytes of a file, a Pillow image, or uint8 (H, W) gray, (H, W, 3)
-                RGB or (H, W, 4) RGBA; or a sequence of them. The EXIF turn of files and Pillow
+                RGB or (H, W, 4) RGBA; or several of them. The EXIF turn of files and Pillow
                 images is applied.
             bgr: whether arrays hold BGR or BGRA, as OpenCV's `imread` gives them.
             on_error: "raise" raises an error for an image that cannot be read. "skip" goes on:
@@ -145,7 +145,7 @@ class Predictor:
 
         Raises:
             DataError: an array or a file is not an image. With "skip", only if `images` is
-                neither an image nor a sequence.
+                neither an image nor several.
             SettingsError: another value of `on_error`, or the detector returns something else
                 than `Detection` objects.
         """
