@@ -44,8 +44,8 @@ def merge(
 
     Every row is read. Parts that are missing, damaged or of another run, files that do not belong
     there, and images with two rows are reported with the commands that compute what is missing.
-    Nothing is written then, and the exit status is 2. A list that names an image twice gives it
-    two rows, which is only said. So are archives of the source that were cut off.
+    Nothing is written then, and the exit status is 2. An image that a list names twice has two
+    rows, and an archive that was cut off lacks images: a line says so, and the parts are joined.
     """
     from facepoints.commands.merge import merge
 
