@@ -92,8 +92,10 @@ def test_a_folder_gives_its_pictures_in_order_and_says_what_it_passes_over(tmp_p
         write(tmp_path / name, jpeg())
     write(tmp_path / "labels.json", "{}")
     write(tmp_path / "shard.tar", tar_bytes({"x.jpg": jpeg()}))
+    (tmp_path / "b" / "again").symlink_to(tmp_path)
     listing = list_parts([str(tmp_path)], part_size=3)
-    assert listing.note == "passed over: 2 other files (labels.json, shard.tar)"
+    left = "labels.json, shard.tar, again: a link to a folder"
+    assert listing.note == f"passed over: 3 other files ({left})"
     assert [part.pictures for part in listing.parts] == [3, 1]
     wanted = ["a.png", "c", "b/10.jpg", "b/2.jpg"]
     assert names(tmp_path, part_size=3) == [str(tmp_path / name) for name in wanted]

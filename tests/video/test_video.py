@@ -172,9 +172,11 @@ def test_several_videos_and_folders_of_videos(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     make(tmp_path / "sub/a.mkv", STEADY)
     (tmp_path / "notes.txt").write_text("words")
+    (tmp_path / "sub" / "again").symlink_to(tmp_path)
     found = find_inputs([str(tmp_path)])
     assert [os.path.relpath(v.name, tmp_path) for v in found.videos] == ["b.mp4", "sub/a.mkv"]
-    assert found.passed_over == "passed over: 1 other file (notes.txt)"
+    left = "notes.txt, again: a link to a folder"
+    assert found.passed_over == f"passed over: 2 other files ({left})"
     listed = [str(tmp_path / "sub/a.mkv"), str(tmp_path / "b.mp4"), str(tmp_path)]
     names = [os.path.relpath(video.name, tmp_path) for video in find_inputs(listed).videos]
     assert names == ["sub/a.mkv", "b.mp4"]

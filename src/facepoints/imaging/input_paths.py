@@ -39,7 +39,7 @@ class FoundFiles:
     Attributes:
         images: image files.
         videos: video files.
-        others: other files of folders, which are passed over.
+        others: other files of folders, and links to folders, which are passed over.
         named: the videos that an input names itself, and not its folder or a pattern.
     """
 
@@ -113,8 +113,12 @@ def _nothing_in(folder: str, files: Sequence[str]) -> str:
 def listed_files(files: Sequence[str], folder: str = "") -> str:
     """A count of files with the names of the first: "5 other files (a.txt, b.pdf, c.doc, ...)"."""
     names = [os.path.relpath(file, folder) if folder else os.path.basename(file) for file in files]
-    more = ", ..." if len(names) > _LISTED else ""
-    return f"{count_noun(len(names), 'other file')} ({', '.join(names[:_LISTED])}{more})"
+    names = [
+        f"{name}: a link to a folder" if os.path.isdir(file) else name
+        for name, file in zip(names[:_LISTED], files, strict=False)
+    ]
+    more = ", ..." if len(files) > _LISTED else ""
+    return f"{count_noun(len(files), 'other file')} ({', '.join(names)}{more})"
 
 
 def _of_input(given: str, skipped: str) -> Iterator[tuple[str, bool]]:
@@ -161,7 +165,8 @@ def _no_match(pattern: str) -> DataError:
 
 
 def _in_folder(folder: str, skipped: str) -> Iterator[str]:
-    """The regular files of a folder and its subfolders, without hidden ones."""
+    """The regular files of a folder and its subfolders, without hidden ones; and the links to
+    folders, which are not searched: they may lead in circles."""
 
     def refuse(error: OSError) -> None:
         raise DataError(f"could not read the folder {error.filename}: {error.strerror or error}")
@@ -171,6 +176,9 @@ def _in_folder(folder: str, skipped: str) -> Iterator[str]:
             folders.clear()
             continue
         folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for path in (os.path.join(place, name) for name in folders):
+            if os.path.islink(path) and os.path.splitext(path)[1].lower() not in IMAGE_SUFFIXES:
+                yield path
         for file in sorted(files):
             path = os.path.join(place, file)
             if not file.startswith(".") and os.path.isfile(path):  # reading a pipe would block

@@ -227,7 +227,8 @@ def _is_picture(entry: Entry) -> bool:
 
 
 def _walk(folder: str) -> Iterator[Entry]:
-    """The regular files of a local folder and its subfolders, without hidden ones, in order.
+    """The regular files of a local folder and its subfolders, without hidden ones, in order; and
+    the links to folders, which are not searched: they may lead in circles.
 
     Sizes are not asked for: on a shared disk, each would be a request.
     """
@@ -243,6 +244,8 @@ def _walk(folder: str) -> Iterator[Entry]:
     for entry in entries:
         if entry.is_file():
             yield Entry(entry.name, entry.path, 0)
+        elif entry.is_symlink() and entry.is_dir() and not file_kind(entry.path):
+            yield Entry(f"{entry.name}: a link to a folder", entry.path, 0)
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path)
