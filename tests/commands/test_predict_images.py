@@ -391,7 +391,7 @@ def test_another_detector_of_the_same_name_processes_every_image_again(
     file, out, landmark_model = (
         tmp_path / "detector.onnx",
         tmp_path / "faces.jsonl",
-        LandmarkModel.load(model),
+        LandmarkModel.load(model, threads=1),
     )
     first = weights.DETECTOR.read_bytes()
     old = re.search(rb'"checksum": "([0-9a-f]{64})"', first)

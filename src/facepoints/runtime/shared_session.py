@@ -104,8 +104,11 @@ class SharedSession:
     def _run_pieces(
         self, outputs: Sequence[str], name: str, rows: NDArray[Any]
     ) -> list[NDArray[Any]]:
-        """Run pieces that do not depend on the number of threads (`runtime.repeatable`)."""
-        pieces = np.array_split(rows, -(-len(rows) // PIECE))  # none has one row, unless it is all
+        """Run pieces of the same number of rows (`runtime.repeatable`), or a single row."""
+        count = len(rows)
+        if count > 1:
+            rows = np.concatenate([rows, rows[count - (-count % PIECE) :]])
+        pieces = np.array_split(rows, -(-len(rows) // PIECE))
         if self._workers < 2:
             results = [self._shared().run(outputs, {name: piece}) for piece in pieces]
         elif has_own_thread():
@@ -114,7 +117,7 @@ class SharedSession:
         else:
             single, pool = self._single_threaded()
             results = list(pool.map(lambda piece: single.run(outputs, {name: piece}), pieces))
-        return [np.concatenate(values) for values in zip(*results, strict=True)]
+        return [np.concatenate(values)[:count] for values in zip(*results, strict=True)]
 
     def _run_small(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[Any]:
         """Run a small batch with all threads together or with one."""
