@@ -326,6 +326,8 @@ def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
         BuiltinDetector.load(path)
     with pytest.raises(ModelError, match="could not read"):
         BuiltinDetector.load(tmp_path / "none.onnx")
+    with pytest.raises(SettingsError, match="make it by `load`"):
+        BuiltinDetector().detect(np.zeros((40, 40), dtype=np.uint8))
 
 
 def test_the_shipped_file_is_small() -> None:

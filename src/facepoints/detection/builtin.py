@@ -220,8 +220,13 @@ class BuiltinDetector:
     @property
     def threads(self) -> int:
         """Number of processor threads that may be used."""
-        assert self._session is not None
-        return self._session.threads
+        return self._network.threads
+
+    @property
+    def _network(self) -> SharedSession:
+        if self._session is None:
+            raise SettingsError("a BuiltinDetector has no network yet; make it by `load`")
+        return self._session
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, (H, W) gray or (H, W, 3) RGB, most confident first."""
@@ -273,8 +278,7 @@ class BuiltinDetector:
 
     def _cells(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network's output (B, 16, N) for images (B, H, W)."""
-        assert self._session is not None
-        (cells,) = self._session.run(OUTPUTS, INPUT, images)
+        (cells,) = self._network.run(OUTPUTS, INPUT, images)
         return cells
 
 
