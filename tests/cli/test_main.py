@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,7 @@ from facepoints.datasets import readers, synthetic
 from facepoints.datasets.fixes import Change, suggest_fixes, write_fixes
 from facepoints.datasets.writers import write_kaggle
 from facepoints.drawing.contact_sheet import LABEL, PREDICTION
+from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.models.run import Run
 
 TINY = ["--network", "lenet5", "--epochs", "1", "--batch", "8", "--device", "cpu"]
@@ -197,6 +199,19 @@ def test_converted_files_can_be_read_again(
     again, before = readers.load(out), readers.load(files / "training.csv")
     assert again.labelled.sum() == before.labelled.sum()
     assert len(again) == 36
+
+
+def test_points_without_names_are_said_to_be_read_as_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """68 points of other names are read as the 68 of 300-W."""
+    own = LandmarkSet(tuple(f"own_{number}" for number in range(68)), mirrorable=False)
+    faces = replace(synthetic.render(1, seed=1, size=32), landmarks=own, schemes={})
+    table = write_kaggle(faces, tmp_path / "own.csv")
+    main(["convert", str(table), "--to", "pts", "--out", str(tmp_path / "pts")])
+    first = readers.load(tmp_path / "pts").landmarks.names[:3]
+    expected = f"read again, the points are {', '.join(first)}, ... in this order: own_0, own_1,"
+    assert expected in capsys.readouterr().err
 
 
 def test_show_draws_labels_and_predictions(files: Path, tmp_path: Path) -> None:

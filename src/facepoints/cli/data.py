@@ -42,12 +42,13 @@ def convert(
             written = WRITERS[to](faces, out)
     points = count_noun(len(faces.landmarks), "point")
     say(f"{count_noun(len(faces), 'face')} with {points} written to {written}")
-    if to == "pts" and set(numbered_set(len(faces.landmarks))[0].names) != set(
-        faces.landmarks.names
-    ):
+    names = faces.landmarks.names
+    again = numbered_set(len(names))[0].names
+    if to == "pts" and set(again) != set(names):
+        more = ", ..." if len(again) > 3 else ""
         note(
-            "a .pts file holds no names: read again, the points are 0, 1, 2, ... in this order: "
-            f"{', '.join(faces.landmarks.names)}"
+            f"a .pts file holds no names: read again, the points are {', '.join(again[:3])}{more} "
+            f"in this order: {', '.join(names)}"
         )
 
 
