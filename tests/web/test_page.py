@@ -43,6 +43,34 @@ DROP = """([name, type, bytes]) => {
     document.body.dispatchEvent(event);
 }"""
 
+LATE = """async (delay) => {
+    const { VideoSource } = await import(new URL("js/app/video_source.js", document.baseURI));
+    class LateVideo extends EventTarget {  // it has sought before its frame is painted
+        painted = 0;
+        duration = 1;
+        hasAttribute() { return true; }
+        get currentTime() { return this.time; }
+        set currentTime(seconds) {
+            this.time = seconds;
+            const frame = Math.floor(seconds * 30) / 30;
+            if (delay !== null) setTimeout(() => { this.painted = frame; }, delay);
+            setTimeout(() => this.dispatchEvent(new Event("seeked")));
+        }
+    }
+    const real = window.VideoFrame;
+    window.VideoFrame = class {
+        constructor(video) { this.timestamp = 1e6 * video.painted; }
+        close() {}
+    };
+    const source = new VideoSource(new Blob([]));
+    source.video = new LateVideo();
+    const taken = [];
+    source.grab = () => taken.push(Math.round(30 * source.video.painted));
+    for (const frame of [1, 2, 3, 9, 8, 7]) await source.seekFrame(frame);
+    window.VideoFrame = real;
+    return [taken, source.missed];
+}"""
+
 
 @dataclass
 class Site:
@@ -424,6 +452,12 @@ def test_a_video_is_analyzed_frame_by_frame(site: Site, media: Path, tmp_path: P
     recorded = list(open_video(drawn))
     assert recorded[0].image.shape == frames[0].image.shape
     assert len(recorded) > FRAMES / 3  # it is recorded in real time, on a busy machine
+
+
+def test_a_frame_is_taken_once_it_is_painted(site: Site) -> None:
+    assert site.page.evaluate(LATE, 20) == [[1, 2, 3, 9, 8, 7], 0]
+    # a video whose frames have no such times is not waited for again and again
+    assert site.page.evaluate(LATE, None) == [[0] * 6, 3]
 
 
 def test_a_video_that_is_left_while_it_is_analyzed_can_be_opened_again(

@@ -8,6 +8,9 @@
 import { FileError } from "./decode.js";
 
 const PATIENCE = 15_000; // ms until an operation of the browser counts as failed
+const PAINT = 200; // ms that a frame may take to be painted after a seek
+const LOOK = 4; // ms between looks at what is painted
+const MISSES = 3; // frames not painted in this time, after which nobody waits for them any more
 const SAMPLE = 600; // ms that are played to measure the frame rate
 const COMMON = [10, 12, 12.5, 15, 20, 24000 / 1001, 24, 25, 30000 / 1001, 30, 48, 50, 60000 / 1001, 60, 120];
 const GUESS = 30; // frames per second where it cannot be measured
@@ -27,6 +30,7 @@ export class VideoSource {
     this.canvas = document.createElement("canvas");
     this.ahead = document.createElement("canvas");
     this.fps = GUESS;
+    this.missed = 0; // frames whose time was not the one that was sought
   }
 
   /**
@@ -98,7 +102,28 @@ export class VideoSource {
     const there = happening(this.video, "seeked");
     this.video.currentTime = Math.max(0, seconds);
     await there;
+    await this.#painted(Math.max(0, seconds));
     this.grab();
+  }
+
+  /**
+   * Wait until the frame at a time is painted. On a busy machine, Chromium says "seeked" while a
+   * canvas still gets the frame before. Videos whose frames have other times than their numbers
+   * say (a varying rate, a late start) are waited for a few times only.
+   */
+  async #painted(seconds) {
+    const end = performance.now() + PAINT;
+    while (this.missed < MISSES && this.video.hasAttribute("src")) {
+      const time = paintedTime(this.video);
+      if (time === null) return;
+      const frames = (seconds - time) * this.fps; // 0.5 of the frame at this time
+      if (-0.25 < frames && frames < 1.25) return;
+      if (performance.now() > end) {
+        this.missed += 1;
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
+    }
   }
 
   /** Take the pixels of the video's frame. `canvas` shows them after `turn`. */
@@ -138,6 +163,19 @@ export class VideoSource {
     this.video.removeAttribute("src");
     this.video.load();
     URL.revokeObjectURL(this.address);
+  }
+}
+
+/** Time in seconds of the frame that a canvas would get; null if the browser does not tell. */
+function paintedTime(video) {
+  if (typeof VideoFrame === "undefined") return null;
+  try {
+    const frame = new VideoFrame(video);
+    const { timestamp } = frame;
+    frame.close();
+    return timestamp / 1e6;
+  } catch {
+    return null;
   }
 }
 
