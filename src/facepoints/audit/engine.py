@@ -17,6 +17,7 @@ from facepoints.audit.geometry import median_points, mirror_partners
 from facepoints.audit.naming import expected_of, name_fault
 from facepoints.audit.opinion import Progress, Readings, SecondOpinion
 from facepoints.audit.placement import misplaced_rows
+from facepoints.audit.shared_offsets import without_shared_offsets
 from facepoints.audit.suspects import Finder, suspects
 from facepoints.audit.whole_pictures import Pictures
 from facepoints.audit.whole_sets import whole_set_faults
@@ -150,6 +151,7 @@ class _Audit:
         )
         rest = np.where(np.isin(np.arange(len(self.sets)), list(beyond.wrong)), -1, self.sets)
         whole = whole_set_faults(self.faces, framed, landmarks, expected, rest)
+        faults = without_shared_offsets(self.faces, expected, faults, whole)
         return merged(faults, findings, beyond, whole)
 
     def _suspected(self, expected: Expectation) -> list[Fault]:
