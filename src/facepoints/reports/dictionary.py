@@ -44,6 +44,10 @@ class ColumnNote:
     meaning: str
 
 
+_SMILE = f"{SMILE['given']:.2f}"
+if f"{SMILE['population']:.2f}" != _SMILE:
+    _SMILE += f" ({SMILE['population']:.2f} if expression_neutral is population)"
+
 _PLAIN = {
     "file": ("", "name of the image or video, as given or below the folder that was given"),
     "frame": ("", "number of the frame in its video, from 0; 0 for an image"),
@@ -82,9 +86,8 @@ _PLAIN = {
     "gaze_reason": ("", "why there is no gaze; empty if there is one"),
     "smile": (
         "",
-        f"1 if the mean of mouthSmileLeft and mouthSmileRight is {SMILE['given']:.2f} or more "
-        f"({SMILE['population']:.2f} if expression_neutral is population), else 0; empty if they "
-        "cannot be had",
+        f"1 if the mean of mouthSmileLeft and mouthSmileRight is {_SMILE} or more, else 0; empty "
+        "if they cannot be had",
     ),
     "expression_neutral": (
         "",
