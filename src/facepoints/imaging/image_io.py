@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError, DataWarning
 from facepoints.imaging.colors import composite_on_white
 from facepoints.imaging.decoding import MAX_PIXELS, DecodedImage, decode, not_an_image
+from facepoints.imaging.fork import close_pools_before_forks
 from facepoints.imaging.image_header import HEAD_BYTES, kind_of
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "read_image_file",
     "to_gray",
 ]
+
+close_pools_before_forks()
 
 STDIN = "-"
 """Name of standard input."""
