@@ -57,6 +57,7 @@ from facepoints.datasets.samples import Samples
 from facepoints.datasets.splits import spread_rows
 from facepoints.errors import FacepointsError
 from facepoints.models.networks import build_model
+from facepoints.models.networks.backbone_options import BackboneOptions
 from facepoints.models.run import Run, read_header, save_run, save_weights
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
@@ -159,8 +160,8 @@ def run_of_student(file: Path, out: Path, given: Material) -> None:
     header["settings"] = asdict(settings)
     header["data"] = {"names": list(SETS), "rows": member["rows"], "digest": ""}
     model = build_model(
-        "heatnet", len(header["landmarks"]["names"]), (VIEW, VIEW), 0.0, 1.0, True,
-        int(member["annotators"]), True, widths=widths,
+        "heatnet", len(header["landmarks"]["names"]), (VIEW, VIEW), 0.0, 1.0,
+        BackboneOptions(True, int(member["annotators"]), True, widths=widths),
     )  # fmt: skip
     model.load_state_dict(state)
     save_weights(out / member["file"], model)
