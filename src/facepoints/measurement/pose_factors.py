@@ -15,22 +15,22 @@ from __future__ import annotations
 __all__ = ["LEVEL_PITCH", "MODEL_RADIUS", "MODEL_YAWS", "SLOPES"]
 
 SLOPES: dict[str, float] = {
-    "yaw": 1.096,
+    "yaw": 1.094,
     "pitch": 1.000,
     "roll": 1.000,
 }
 """Factor of each angle of the fitted head."""
 
-LEVEL_PITCH: float = -3.75
+LEVEL_PITCH: float = -3.98
 """Pitch of the fitted head, in degrees, of people who look straight at the camera."""
 
 MODEL_YAWS: tuple[float, ...] = (0.0, 30.0, 60.0, 90.0)
 """Absolute yaw in degrees, corrected, of the columns of `MODEL_RADIUS`."""
 
 MODEL_RADIUS: dict[str, tuple[float, ...]] = {
-    "yaw": (17.9, 22.8, 31.7, 31.7),
-    "pitch": (24.0, 27.1, 27.1, 27.1),
-    "roll": (7.8, 10.2, 14.8, 23.8),
+    "yaw": (17.8, 23.3, 31.5, 31.5),
+    "pitch": (23.8, 27.5, 27.5, 27.5),
+    "roll": (7.4, 10.0, 14.6, 27.2),
 }
 """90 % error radius in degrees that the fit does not know of: a head is not the mean head, and the
 network errs the same way in all points of a face. Interpolated by yaw."""
