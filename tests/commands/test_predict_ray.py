@@ -84,7 +84,7 @@ def s3() -> Iterator[S3Server]:
 @pytest.fixture(scope="module")
 def cluster(s3: S3Server) -> Iterator[Any]:
     """A cluster whose head does no work, with two nodes of one processor that know the S3 server.
-    Ray is told that each has a GPU. None has."""
+    Ray is told that each node has a GPU, although there is no GPU."""
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,8 +1,8 @@
 """Offsets of single rows that an offset of the whole set explains.
 
-An offset of a few pixels is large for a small face. Its row then shows an offset of its own: what
-the offset of the set is more for this face than for a usual one, which counts as a habit. It is the
-same fault; mended twice, the label would lie off again.
+The offset of a set, as a fraction of the face, is larger for a small face than for a usual one. The
+habit of the set explains the usual part. The rest looks like an offset of the small face's own row.
+Both are one fault: a label that both mends move would lie off again.
 """
 
 from __future__ import annotations
