@@ -67,8 +67,9 @@ class Tab:
         """Open an unfinished face of the list, all points as predicted; returns its id."""
         self.page.select_option("#list-filter", "open")
         self.until(lambda: self.page.query_selector_all("#items .item"))
-        self.page.query_selector_all("#items .item")[number].click()
+        # by its key: the list may be sorted anew at any time
         wanted = self.page.get_attribute(f"#items li:nth-child({number + 1})", "data-key")
+        self.page.click(f"#items li[data-key='{wanted}'] .item")
         self.until(lambda: self.js("app.edit?.face.id") == wanted)
         self.page.focus("#stage")
         self.js("app.session.choosePoint(null)")
@@ -389,6 +390,22 @@ def test_another_annotators_reading_is_shown_and_can_be_taken(tab: Tab, browser:
     tab.until(lambda: tab.js("app.stage.other !== null"))
     tab.page.click("#readings button:has-text('Take')")
     tab.until(lambda: np.allclose(tab.points()[NOSE], theirs, atol=0.01))
+
+
+def test_the_last_picture_that_was_asked_for_stays_open(tab: Tab) -> None:
+    face = tab.js("app.edit.face.id")
+    still_open = """await (async () => {
+        const { session } = app;
+        const here = session.picture.id;
+        const there = [...app.project.pictures.keys()].find((id) => id !== here);
+        const opening = session.open(there);  // the answer comes after the next line
+        session.open(here, session.edit.face.id);
+        await opening;
+        return session.picture.id === here;
+    })()"""
+    assert tab.js(still_open)
+    assert tab.js("app.edit.face.id") == face
+    assert not tab.page.is_visible("#busy")
 
 
 def test_two_tabs_that_change_one_face_ask_which_version_is_kept(tab: Tab) -> None:

@@ -37,11 +37,12 @@ export class Session extends EventTarget {
    * @param {boolean} [again] also if it is open.
    */
   async open(id, face = undefined, again = false) {
+    const ask = ++this.asked; // a picture that is still being fetched is not opened any more
     if (this.picture?.id === id && !again) {
+      this.#fire("busy", false);
       this.choose(face ?? this.edit?.face.id);
       return;
     }
-    const ask = ++this.asked;
     this.#fire("busy", true);
     try {
       const [found, bitmap] = await Promise.all([
