@@ -188,7 +188,8 @@ def crops(
         image: the image that the faces were found in: an array, a file, the bytes of a file or a
             Pillow image.
         faces: one face, or several.
-        template, size: as for `align`.
+        template: as for `align`.
+        size: as for `align`.
 
     Returns:
         A crop for each face, in their order.

@@ -21,7 +21,6 @@ __all__ = [
     "FEATURE_POINTS",
     "MIRROR_SIGNS",
     "MOVEMENTS",
-    "MOVEMENT_MIRROR",
     "NAME_MIRROR",
     "OPENINGS",
     "SIDES",
@@ -172,8 +171,6 @@ NAME_MIRROR = _other_side(FEATURES + OPENINGS)
 """Index of the mirror partner of each of `FEATURES`, then `OPENINGS`."""
 MIRROR_SIGNS: Array = np.array([-1.0 if n in _ASIDE else 1.0 for n in FEATURES + OPENINGS])
 """Sign that each of them has in the mirror image: distances to the subject's left change theirs."""
-MOVEMENT_MIRROR = _other_side(MOVEMENTS)
-"""Index of the mirror partner of each of `MOVEMENTS`."""
 FEATURE_POINTS: dict[str, tuple[int, ...]] = {
     **{
         name: tuple(np.flatnonzero(np.abs(row).any(axis=1)).tolist())

@@ -164,7 +164,8 @@ def eye_turns(
     Args:
         seen: of both eyes, as `eye_move` returns it.
         pose: of the head.
-        offset, shift: `gaze_factors.OFFSET` and `SHIFT`.
+        offset: `gaze_factors.OFFSET`.
+        shift: `gaze_factors.SHIFT`.
     """
     turned = {}
     for side, move in seen.items():
