@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from waiting import PATIENCE
+
 from facepoints.api import FaceModel
 from facepoints.commands.label import LabelSettings, open_session
 from facepoints.web.gate import Access
@@ -50,12 +52,12 @@ class LabelServer:
         self._server = Server(make_config(app), ready.set)
         self._thread = threading.Thread(target=self._server.run, args=[[listener]], daemon=True)
         self._thread.start()
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE)
 
     def stop(self) -> None:
         """Stop as Ctrl-C does: the labels are written."""
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp
+from waiting import PATIENCE
 
 from facepoints.api import FaceModel
 from facepoints.web.page_files import PageFile, page_files
@@ -83,7 +84,7 @@ class Client:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request and read its answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
@@ -92,9 +93,14 @@ class Client:
         finally:
             connection.close()
 
+    def metric(self, name: str) -> float:
+        """A number of `/metrics`."""
+        lines = self.get("/metrics").body.decode().splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
+
     def open(self) -> socket.socket:
         """A bare connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
 
 def _part(boundary: str, disposition: str, content: bytes) -> bytes:
@@ -122,9 +128,9 @@ def running_app(app: ASGIApp) -> Iterator[Client]:
     port = listener.getsockname()[1]
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE)
         yield Client(port, server)
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE
 
 from facepoints.errors import SettingsError
 from facepoints.inference.landmark_model import LandmarkModel
@@ -39,14 +40,14 @@ def numbers(number):
 
 
 def run(tmp_path: Path, code: str) -> str:
-    """What a script prints. A script that hangs for two minutes fails the test."""
+    """What a script prints. A script that hangs fails the test."""
     script = tmp_path / "script.py"
     script.write_text(HEAD + code, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-W", "error", str(script)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, "PYTHONWARNINGS": "error,ignore::DeprecationWarning"},
     )
     assert done.returncode == 0, done.stderr[-2000:]

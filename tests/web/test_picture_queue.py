@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from waiting import PATIENCE, wait_until
 
 from facepoints.web.parameters import DetectParameters
 from facepoints.web.picture_queue import Job, Picture, PictureQueue, QueueFullError
@@ -36,7 +36,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
             self.any_angle = any_angle
 
         def predict_batch(self, images: list[NDArray[np.uint8]], names: list[str]) -> list[Any]:
-            assert recorder.go_on.wait(10)
+            assert recorder.go_on.wait(PATIENCE)
             widths = [image.shape[1] for image in images]
             recorder.batches.append((self.any_angle, widths))
             if 13 in widths:
@@ -70,10 +70,7 @@ def queue_of(recorder: Recorder, workers: int = 1, **settings: Any) -> PictureQu
 def submit_all(queue: PictureQueue, jobs: list[Job]) -> None:
     """Queue jobs while the thread holds the first image of the first one."""
     queue.submit(jobs[0])
-    for _ in range(1000):
-        if queue.waiting < len(jobs[0].uploads):
-            break
-        time.sleep(0.005)
+    wait_until(lambda: queue.waiting < len(jobs[0].uploads))
     for one in jobs[1:]:
         queue.submit(one)
 
@@ -83,7 +80,7 @@ def test_requests_take_turns_image_by_image(recorder: Recorder) -> None:
     jobs = [job(1), job(21, 22, 23), job(31), job(41, 42)]
     submit_all(queue, jobs)
     recorder.go_on.set()
-    assert [one.future.result(10) for one in jobs] == ["1", "21 22 23", "31", "41 42"]
+    assert [one.future.result(PATIENCE) for one in jobs] == ["1", "21 22 23", "31", "41 42"]
     order = [width for _, widths in recorder.batches for width in widths]
     assert order == [1, 21, 31, 41, 22, 42, 23]
     assert queue.jobs == 0
@@ -96,7 +93,7 @@ def test_batches_hold_images_of_the_same_settings(recorder: Recorder) -> None:
     submit_all(queue, jobs)
     recorder.go_on.set()
     for one in jobs:
-        one.future.result(10)
+        one.future.result(PATIENCE)
     assert recorder.batches[0] == (False, [1])
     assert all(len(widths) <= 3 for _, widths in recorder.batches)
     assert (True, [4]) in recorder.batches
@@ -111,8 +108,8 @@ def test_a_fault_ends_its_request_alone(recorder: Recorder) -> None:
     queue.submit(bad)
     queue.submit(good)
     with pytest.raises(RuntimeError, match="a fault"):
-        bad.future.result(10)
-    assert good.future.result(10) == "7"
+        bad.future.result(PATIENCE)
+    assert good.future.result(PATIENCE) == "7"
     assert queue.alive
     queue.close()
     assert not queue.alive
@@ -123,7 +120,7 @@ def test_short_memory_makes_images_come_one_by_one(recorder: Recorder) -> None:
     first, second = job(1), job(2, 14, 3)
     submit_all(queue, [first, second])
     recorder.go_on.set()
-    assert second.future.result(10) == "2 14 3"
+    assert second.future.result(PATIENCE) == "2 14 3"
     queue.close()
 
 
@@ -134,7 +131,7 @@ def test_what_nobody_waits_for_is_left_out(recorder: Recorder) -> None:
     assert jobs[1].future.cancel()
     assert queue.jobs == 2
     recorder.go_on.set()
-    assert jobs[2].future.result(10) == "4"
+    assert jobs[2].future.result(PATIENCE) == "4"
     assert [widths for _, widths in recorder.batches] == [[1], [4]]
     queue.close()
 
@@ -149,9 +146,9 @@ def test_a_full_queue_refuses(recorder: Recorder) -> None:
     assert 1 <= full.value.seconds <= 60
     recorder.go_on.set()
     for one in jobs:
-        one.future.result(10)
+        one.future.result(PATIENCE)
     queue.submit(last := job(4))
-    assert last.future.result(10) == "4"
+    assert last.future.result(PATIENCE) == "4"
     queue.close()
 
 
@@ -160,7 +157,7 @@ def test_images_that_cannot_be_read_are_told(recorder: Recorder) -> None:
     recorder.go_on.set()
     mixed = job(5, 400)
     queue.submit(mixed)
-    assert mixed.future.result(10).startswith("5 400 claims 400 x 4 pixels")
+    assert mixed.future.result(PATIENCE).startswith("5 400 claims 400 x 4 pixels")
     queue.close()
 
 
@@ -171,6 +168,6 @@ def test_many_threads_answer_once(recorder: Recorder) -> None:
     for one in jobs:
         queue.submit(one)
     expected = " ".join(map(str, range(20, 28)))
-    assert [one.future.result(20) for one in jobs] == [expected] * 40
+    assert [one.future.result(PATIENCE) for one in jobs] == [expected] * 40
     assert isinstance(jobs[0].future, Future)
     queue.close()

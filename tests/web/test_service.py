@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ import pytest
 from numpy.typing import NDArray
 from service_tools import Client, running
 from skimage import data
+from waiting import PATIENCE, wait_until
 
 import facepoints
 from facepoints.api import FaceModel
@@ -515,18 +517,23 @@ def test_requests_at_once_get_their_own_answers(
 def test_a_full_queue_says_when_to_try_again(
     model: FaceModel, monkeypatch: pytest.MonkeyPatch, together: Callable[..., list[Any]]
 ) -> None:
-    import time
-
-    slow = FaceModel.predict_batch
+    predict, refused = FaceModel.predict_batch, threading.Event()
 
     def wait(self: FaceModel, *args: Any) -> Any:
-        time.sleep(0.3)
-        return slow(self, *args)
+        assert refused.wait(PATIENCE)
+        return predict(self, *args)
 
     monkeypatch.setattr("facepoints.api.FaceModel.predict_batch", wait)
     settings = ServiceSettings(ServiceLimits(max_waiting=2), workers=1, batch=1)
     with running(model, settings) as client:
-        answers = together(lambda _: client.fresh().post("/v1/predict", NO_FACE), range(6))
+
+        def ask(_: int) -> Any:
+            answer = client.fresh().post("/v1/predict", NO_FACE)
+            if answer.status == 429:
+                refused.set()
+            return answer
+
+        answers = together(ask, range(6))
         statuses = sorted(answer.status for answer in answers)
         assert statuses[:2] == [200, 200]
         assert statuses[-1] == 429
@@ -540,15 +547,19 @@ def test_a_full_queue_says_when_to_try_again(
 def test_an_answer_that_takes_too_long_is_given_up(
     model: FaceModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time
+    answered = threading.Event()
 
-    monkeypatch.setattr(
-        "facepoints.api.FaceModel.predict_batch",
-        lambda self, images, names: time.sleep(0.5) or [[]],
-    )
-    limits = replace(ServiceLimits(), timeout=0.1)
+    def wait(self: FaceModel, images: Any, names: Any) -> Any:
+        assert answered.wait(PATIENCE)
+        return [[]]
+
+    monkeypatch.setattr("facepoints.api.FaceModel.predict_batch", wait)
+    limits = replace(ServiceLimits(), timeout=0.8)  # the request itself has to arrive in it, too
     with running(model, ServiceSettings(limits)) as client:
-        answer = client.post("/v1/predict", NO_FACE)
+        try:
+            answer = client.post("/v1/predict", NO_FACE)
+        finally:
+            answered.set()
         assert error_of(answer, 503)["code"] == "unavailable"
         assert int(answer.headers["retry-after"]) > 0
 
@@ -556,29 +567,32 @@ def test_an_answer_that_takes_too_long_is_given_up(
 def test_a_request_of_many_images_lets_others_pass(
     model: FaceModel, monkeypatch: pytest.MonkeyPatch, together: Callable[..., list[Any]]
 ) -> None:
-    import threading
-    import time
+    predict = FaceModel.predict_batch
+    started, both_wait = threading.Event(), threading.Event()
+    heights: list[int] = []
 
-    slow = FaceModel.predict_batch
-    started = threading.Event()
-
-    def wait(self: FaceModel, *args: Any) -> Any:
+    def wait(self: FaceModel, images: Any, names: Any) -> Any:
+        heights.append(len(images[0]))
         started.set()
-        time.sleep(0.1)
-        return slow(self, *args)
+        assert both_wait.wait(PATIENCE)
+        return predict(self, images, names)
 
     monkeypatch.setattr("facepoints.api.FaceModel.predict_batch", wait)
-    ended: dict[str, float] = {}
     with running(model, ServiceSettings(workers=1, batch=1)) as client:
 
         def many(_: int) -> None:
             client.fresh().form("/v1/predict", [("file", "a", NO_FACE)] * 12)
-            ended["many"] = time.perf_counter()
 
         def one(_: int) -> None:
-            started.wait(10)
-            client.fresh().post("/v1/predict", NO_FACE)
-            ended["one"] = time.perf_counter()
+            assert started.wait(PATIENCE)
+            client.fresh().post("/v1/predict", PNG)
 
-        together(lambda work: work(0), [many, one])
-    assert ended["one"] < ended["many"] - 0.5
+        def watch(_: int) -> None:
+            try:
+                wait_until(lambda: client.metric("facepoints_waiting_requests") == 2)
+            finally:
+                both_wait.set()
+
+        together(lambda work: work(0), [many, one, watch])
+    assert len(heights) == 13
+    assert heights.index(len(PHOTO)) <= 2
