@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from facepoints._util.cgroup import cgroup_folders
+
 __all__ = [
     "TOO_LITTLE",
     "enough_to_start",
@@ -22,12 +24,7 @@ _TO_START = 600_000_000  # bytes of addresses; below, loading the libraries may 
 
 _CGROUPS = (  # limit, use, statistics, and the name of reclaimable memory in these
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-    (
-        "memory/memory.limit_in_bytes",
-        "memory/memory.usage_in_bytes",
-        "memory/memory.stat",
-        "total_inactive_file",
-    ),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat", "total_inactive_file"),
 )
 
 
@@ -41,7 +38,8 @@ def free_memory(root: Path = Path("/")) -> int | None:
         root: folder that holds ``proc`` and ``sys``.
     """
     limits = [_of_machine(root), _of_process(root)]
-    limits += [_of_container(root / "sys/fs/cgroup", *names) for names in _CGROUPS]
+    folders = cgroup_folders("memory", root)
+    limits += [_of_container(folder, *names) for folder in folders for names in _CGROUPS]
     known = [limit for limit in limits if limit is not None]
     return max(0, min(known)) if known else None
 

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 from facepoints._util.memory import TOO_LITTLE, enough_to_start, is_out_of_memory
+from facepoints._util.processors import limit_openmp
 
 __all__ = ["main"]
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _catch_signals(_leave_at_once(_STOPPED))  # an import may turn KeyboardInterrupt into an error
     if not enough_to_start():
         sys.exit(_fail_for_memory())
+    limit_openmp()
     try:
         from facepoints.cli.run import run
     except Exception as error:
