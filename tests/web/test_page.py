@@ -534,7 +534,8 @@ def test_the_keyboard_alone_is_enough(visible_start: Site, tmp_path: Path) -> No
 def test_axe_finds_nothing_serious(site: Site, scheme: str, only: dict[str, Any]) -> None:
     rules = {"resultTypes": ["violations"], **only}
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    site.page.emulate_media(color_scheme=scheme)
+    # without the motion that makes colors change for a while
+    site.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     site.clear()
     found = [("start", axe.run(site.page, options=rules))]
     site.page.click('#start [data-action="example"]')
@@ -551,7 +552,7 @@ def test_axe_finds_nothing_serious(site: Site, scheme: str, only: dict[str, Any]
     site.page.click("#help")
     found.append(("help", axe.run(site.page, options=rules)))
     site.page.click("#help-close")
-    site.page.emulate_media(color_scheme="light")
+    site.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     faults = [
         (where, rule["id"], [node["target"] for node in rule["nodes"]])
         for where, results in found
