@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import skimage.data
 from command_server import command_server
+from waiting import PATIENCE
 
 import facepoints
 from facepoints.cli.main import main
@@ -34,7 +35,7 @@ def labeling(*words: str | Path) -> AbstractContextManager[tuple[subprocess.Pope
 
 
 def ask(address: str, path: str, body: Any = None) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(address, timeout=30)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
     method, data = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
     headers = {} if body is None else {"Content-Type": "application/json"}
     connection.request(method, f"/v1/labels/{path}", data, headers)
@@ -79,7 +80,7 @@ def test_a_kill_loses_no_move_that_was_answered_and_the_same_command_goes_on(
         status, _ = move(address, again, action="reopen", finished=True)
         assert status == 200
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
         assert f"labels are in {out}" in err
     faces = facepoints.load_dataset(out)

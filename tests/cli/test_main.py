@@ -11,13 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from waiting import PATIENCE, wait_until
 
 from facepoints._version import __version__
 from facepoints.cli.main import main
@@ -302,7 +302,7 @@ def test_a_closed_pipe_ends_with_status_1_and_no_message() -> None:
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
-    _, message = process.communicate(timeout=120)
+    _, message = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert message == ""
 
@@ -412,11 +412,9 @@ def test_ctrl_c_is_one_line_and_status_130(files: Path, tmp_path: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     try:
-        end = time.monotonic() + 300
-        while not (out / "metrics.jsonl").exists() and time.monotonic() < end:
-            time.sleep(0.05)
+        wait_until((out / "metrics.jsonl").exists, process)
         process.send_signal(signal.SIGINT)
-        _, message = process.communicate(timeout=300)
+        _, message = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     assert process.returncode == 130

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from waiting import PATIENCE
 
 from facepoints._util.memory import is_out_of_memory
 
@@ -26,7 +27,7 @@ main()
 def test_a_limit_that_is_too_low_is_one_line(megabytes: int, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((50, 50, 3), 90, np.uint8))
     command = [sys.executable, "-c", LIMITED, str(megabytes * 10**6), "predict", "a.png"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("error: not enough memory; facepoints needs about 1 GB")

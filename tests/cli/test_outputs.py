@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from skimage import data
+from waiting import PATIENCE, wait_until
 
 from facepoints import weights
 from facepoints.cli.main import main
@@ -268,9 +268,7 @@ def test_two_processes_do_not_write_the_same_table(photos: Path, tmp_path: Path)
         [*PROGRAM, "predict", "-", "--out", str(out)], stdin=subprocess.PIPE, text=False
     )
     part = tmp_path / "faces.jsonl.part"
-    end = time.monotonic() + 120
-    while not part.exists() and time.monotonic() < end:
-        time.sleep(0.05)
+    wait_until(part.exists)
     words = [*PROGRAM, "predict", str(photos / "b.png"), "--out", str(out)]
     for cache in ({}, {"FACEPOINTS_CACHE": str(tmp_path / "another")}):
         second = subprocess.run(
@@ -278,7 +276,7 @@ def test_two_processes_do_not_write_the_same_table(photos: Path, tmp_path: Path)
         )
         assert second.returncode == 2
         assert second.stderr.startswith("error: another facepoints is writing")
-    first.communicate((photos / "a.png").read_bytes(), timeout=120)
+    first.communicate((photos / "a.png").read_bytes(), timeout=PATIENCE)
     assert first.returncode == 0
     assert out.read_text().count("\n") == 1
     assert '"file": "-"' in out.read_text()

@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from command_server import command_server
+from waiting import PATIENCE, wait_until
 
 import facepoints
 from facepoints.cli.main import main
@@ -22,13 +22,34 @@ from facepoints.cli.serving import opens_browser
 IMAGE = cv2.imencode(".png", np.full((60, 80, 3), 90, np.uint8))[1].tobytes()
 
 
+TOKEN = {"Authorization": "Bearer abc"}
+
+
 def get(address: str, path: str, headers: dict[str, str] | None = None) -> int:
-    connection = http.client.HTTPConnection(address, timeout=20)
+    return fetch(address, path, headers)[0]
+
+
+def fetch(address: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
     connection.request("GET", path, headers=headers or {})
     response = connection.getresponse()
-    response.read()
+    body = response.read().decode()
     connection.close()
-    return response.status
+    return response.status, body
+
+
+def holds_a_request(address: str) -> bool:
+    _, text = fetch(address, "/metrics", TOKEN)
+    return any(float(x.split()[1]) for x in text.splitlines() if x.startswith("facepoints_held_"))
+
+
+def refuses(address: str) -> bool:
+    host, port = address.split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    except OSError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -39,22 +60,22 @@ def test_a_signal_ends_it_when_requests_at_hand_are_answered(number: signal.Sign
     ):
         assert get(address, "/") == 200
         assert get(address, "/v1/model") == 401
-        assert get(address, "/v1/model", {"Authorization": "Bearer abc"}) == 200
-        connection = http.client.HTTPConnection(address, timeout=20)
+        assert get(address, "/v1/model", TOKEN) == 200
+        connection = http.client.HTTPConnection(address, timeout=PATIENCE)
         connection.putrequest("POST", "/v1/predict")
         connection.putheader("Authorization", "Bearer abc")
         connection.putheader("Content-Type", "image/png")
         connection.putheader("Content-Length", str(len(IMAGE)))
         connection.endheaders()
         connection.send(IMAGE[:20])  # the request is at hand
-        time.sleep(0.3)
+        wait_until(lambda: holds_a_request(address), process)
         process.send_signal(number)
-        time.sleep(0.3)
+        wait_until(lambda: refuses(address), process)
         connection.send(IMAGE[20:])
         response = connection.getresponse()
         assert (response.status, b'"images"' in response.read()) == (200, True)
         connection.close()
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (0, "", "ended\n")
 
 
