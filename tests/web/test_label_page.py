@@ -55,7 +55,7 @@ class Tab:
     def text(self, selector: str) -> str:
         return self.page.inner_text(selector)
 
-    def until(self, test: Callable[[], Any], seconds: float = 15) -> Any:
+    def until(self, test: Callable[[], Any], seconds: float = 60) -> Any:
         """Wait until something holds, and return it."""
         end = time.monotonic() + seconds
         while not (value := test()):
