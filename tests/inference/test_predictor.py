@@ -10,7 +10,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 import facepoints
+from facepoints._util import at_once
 from facepoints.api import FaceModel, load
 from facepoints.detection import (
     BoxFileDetector,
@@ -35,6 +38,7 @@ from facepoints.detection import (
 )
 from facepoints.errors import DataError, ModelError, SettingsError
 from facepoints.imaging import affine
+from facepoints.inference import batches, predictor
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel, LandmarkOutput
 from facepoints.inference.predictor import Predictor
@@ -342,6 +346,49 @@ def test_batches_of_images_at_a_time_are_the_images_one_by_one(tmp_path: Path) -
     skipped = several(images, on_error="skip")
     assert "nowhere.jpg" in skipped[9].error
     assert list(skipped[10]) == list(single[10])
+
+
+def test_after_an_error_no_further_images_of_other_batches_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after Ctrl-C: each thread stops after the image at hand, not after its batch."""
+    closed, read = threading.Event(), []
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            closed.set()
+            super().shutdown(wait, cancel_futures=cancel_futures)
+
+    def as_array(image: int, bgr: bool) -> NDArray[np.uint8]:
+        read.append(image)
+        if image == 0:
+            raise DataError("not an image")
+        assert closed.wait(20)
+        return canvas()
+
+    monkeypatch.setattr(at_once, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(predictor, "as_array", as_array)
+    images: Any = list(range(64))
+    with pytest.raises(DataError):
+        Predictor(LandmarkModel.load(threads=2), FullImageDetector())(images)
+    assert len(read) <= 3  # the first of three batches of eight
+
+
+def test_large_images_of_a_list_are_read_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So that a list of very large photos fits in memory, with the same faces."""
+    read = []
+    monkeypatch.setattr(predictor, "as_array", lambda image, bgr: read.append(image) or image)
+    monkeypatch.setattr(batches, "_MOST_PIXELS", 2 * 240 * 320)
+    image = canvas()
+    truth = draw_face(image, 130, 120, 100)
+    model = DriftingDiscs()
+    found = Predictor(model, FixedDetector([around(130, 110, 130)]))([image] * 5)
+    assert len(read) == 5
+    assert model.calls == [2, 2] * 2 + [1, 1]
+    for (face,) in found:
+        assert np.abs(face.points - truth).max() < 3
 
 
 def test_no_images_have_no_faces() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facepoints._util.at_once import map_at_once
+from facepoints._util.at_once import leave_if_unwanted, map_at_once
 
 
 class Work:
@@ -75,3 +75,22 @@ def test_a_closed_iterator_begins_no_further_work() -> None:
     assert count <= 4
     time.sleep(0.01)
     assert len(begun) == count
+
+
+def test_work_at_hand_ends_early_if_nobody_waits_for_it() -> None:
+    begun, whole = threading.Event(), []
+
+    def work(number: int) -> None:
+        if number:
+            begun.set()
+            for _ in range(2000):
+                time.sleep(0.01)
+                leave_if_unwanted()
+            whole.append(number)
+
+    leave_if_unwanted()  # of a thread without such work
+    results = map_at_once(work, range(4), 2)
+    next(results)
+    assert begun.wait(20)
+    results.close()
+    assert not whole

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["map_at_once"]
+__all__ = ["leave_if_unwanted", "map_at_once"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_thread = threading.local()
 
 
 def map_at_once(
@@ -21,7 +24,10 @@ def map_at_once(
     size: Callable[[Item], int] | None = None,
     most: int = 0,
 ) -> Generator[Result]:
-    """The results of work on items, in their order. If the iterator is closed, the threads stop.
+    """The results of work on items, in their order.
+
+    If the iterator is closed, or an error or Ctrl-C ends it, it waits for the work at hand. Long
+    work should call `leave_if_unwanted` now and then.
 
     Args:
         work: is called in threads; with `at_once` 1 in the thread that iterates.
@@ -37,7 +43,14 @@ def map_at_once(
         yield from map(work, items)
         return
     pending: deque[tuple[Future[Result], int]] = deque()
-    with ThreadPoolExecutor(at_once, thread_name_prefix="facepoints-batch") as pool:
+    closed = threading.Event()
+
+    def begin() -> None:
+        _thread.closed = closed
+
+    with ThreadPoolExecutor(
+        at_once, thread_name_prefix="facepoints-batch", initializer=begin
+    ) as pool:
         try:
             for item in items:
                 own = 0 if size is None else size(item)
@@ -50,4 +63,18 @@ def map_at_once(
             while pending:
                 yield pending.popleft()[0].result()
         finally:
+            closed.set()
             pool.shutdown(cancel_futures=True)
+
+
+def leave_if_unwanted() -> None:
+    """End the work of this thread if nobody waits for its result any more.
+
+    Does nothing in other threads than those of `map_at_once`.
+
+    Raises:
+        CancelledError: the iterator that `map_at_once` returned was closed. It is not seen outside.
+    """
+    closed: threading.Event | None = getattr(_thread, "closed", None)
+    if closed is not None and closed.is_set():
+        raise CancelledError

@@ -6,8 +6,11 @@ threads with batches of their own do not: on two processors that is a third fast
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facepoints._util.at_once import map_at_once
 from facepoints.detection import (
@@ -20,7 +23,7 @@ from facepoints.detection import (
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.runtime.repeatable import repeatable
 
-__all__ = ["batch_size", "batches_at_once", "predict_at_once"]
+__all__ = ["batch_size", "batches_at_once", "predict_at_once", "split_large"]
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
@@ -58,6 +61,27 @@ def batch_size(model: object, images: int | None = None, at_once: int = 1) -> in
     """
     most = _BATCH_ON_GPU if getattr(model, "on_gpu", False) else _BATCH
     return most if images is None else max(1, min(most, -(-images // at_once)))
+
+
+def split_large(
+    images: Iterable[tuple[int, NDArray[np.uint8]]], at_once: int
+) -> Iterator[list[tuple[int, NDArray[np.uint8]]]]:
+    """Groups of numbered images of a batch. A group ends when its images take much memory.
+
+    Args:
+        images: are taken when they are needed, so that they can be read from files.
+        at_once: number of batches that are predicted at a time.
+    """
+    group: list[tuple[int, NDArray[np.uint8]]] = []
+    pixels = 0
+    for number, image in images:
+        group.append((number, image))
+        pixels += image.shape[0] * image.shape[1]
+        if pixels * at_once >= _MOST_PIXELS:
+            yield group
+            group, pixels = [], 0
+    if group:
+        yield group
 
 
 def predict_at_once(

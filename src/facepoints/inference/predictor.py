@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.at_once import leave_if_unwanted
 from facepoints.detection import (
     BoxFileDetector,
     BuiltinDetector,
@@ -33,7 +34,12 @@ from facepoints.detection import (
 from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
 from facepoints.imaging.image_input import ImageInput, as_array, is_one_image, not_an_image
-from facepoints.inference.batches import batch_size, batches_at_once, predict_at_once
+from facepoints.inference.batches import (
+    batch_size,
+    batches_at_once,
+    predict_at_once,
+    split_large,
+)
 from facepoints.inference.cropping import FaceCrop, LandmarkNetwork, initial_crop
 from facepoints.inference.duplicates import without_duplicates
 from facepoints.inference.face import Face
@@ -152,7 +158,7 @@ class Predictor:
         if on_error not in get_args(OnError):
             raise SettingsError(f"on_error is 'raise' or 'skip', got {on_error!r:.40}")
         if is_one_image(images):
-            return self._faces_of([images], bgr, on_error)[0]
+            return self._faces_of([images], bgr, on_error, 1)[0]
         if not isinstance(images, Iterable):
             raise not_an_image(images)
         several = list(images)
@@ -163,26 +169,37 @@ class Predictor:
         batches = (several[first : first + size] for first in range(0, len(several), size))
 
         def predict(batch: list[Any]) -> list[FaceList]:
-            return self._faces_of(batch, bgr, on_error)
+            return self._faces_of(batch, bgr, on_error, at_once)
 
         return list(chain.from_iterable(predict_at_once(predict, batches, at_once)))
 
-    def _faces_of(self, batch: list[Any], bgr: bool, on_error: OnError) -> list[FaceList]:
-        """The faces in each image of a batch. Arguments and errors as in `__call__`."""
+    def _faces_of(
+        self, batch: list[Any], bgr: bool, on_error: OnError, at_once: int
+    ) -> list[FaceList]:
+        """The faces in each image of a batch, of which few are in memory if they are large.
+
+        `at_once` batches are predicted at a time. Other arguments and errors as in `__call__`.
+        """
         results = [FaceList() for _ in batch]
-        arrays, numbers = [], []
-        for number, image in enumerate(batch):
-            try:
-                arrays.append(as_array(image, bgr=bgr))
-                numbers.append(number)
-            except DataError as error:
-                if on_error == "raise":
-                    raise
-                results[number].error = str(error)
-        read = [batch[number] for number in numbers]
-        names = [os.fspath(one) if isinstance(one, str | PathLike) else "" for one in read]
-        for number, faces in zip(numbers, self.predict_batch(arrays, names), strict=True):
-            results[number].extend(faces)
+
+        def read() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+            for number, image in enumerate(batch):
+                leave_if_unwanted()
+                try:
+                    array = as_array(image, bgr=bgr)
+                except DataError as error:
+                    if on_error == "raise":
+                        raise
+                    results[number].error = str(error)
+                else:
+                    yield number, array
+
+        for group in split_large(read(), at_once):
+            read_of = [batch[number] for number, _ in group]
+            names = [os.fspath(one) if isinstance(one, str | PathLike) else "" for one in read_of]
+            faces = self.predict_batch([image for _, image in group], names)
+            for (number, _), each in zip(group, faces, strict=True):
+                results[number].extend(each)
         return results
 
     def predict_batch(
@@ -203,6 +220,7 @@ class Predictor:
         while pending:  # images without a face so far that can be searched again
             crops, searched = [], []
             for number in pending:
+                leave_if_unwanted()
                 detections = next(attempts[number], None)
                 if detections is not None:
                     searched.append(number)
