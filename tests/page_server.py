@@ -7,19 +7,21 @@ was asked for.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 import pytest
+from waiting import PATIENCE
 
 from facepoints.web.headers import PAGE_HEADERS
 from facepoints.web.page_files import PAGE, missing_runtime, page_files
 
-__all__ = ["PAGE", "PageServer", "chromium", "serve_page"]
+__all__ = ["PAGE", "PageServer", "chromium", "serve_page", "use_colors"]
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -85,6 +87,28 @@ def serve_page() -> Iterator[PageServer]:
         thread.join()
 
 
+def _patient(make: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, for contexts and pages in which a click or a navigation may take its time."""
+
+    @wraps(make)
+    def made(**settings: Any) -> Any:
+        opened = make(**settings)
+        opened.set_default_timeout(1000 * PATIENCE)
+        return opened
+
+    return made
+
+
+def use_colors(page: Any, scheme: str) -> None:
+    """Show a page in "light" or "dark", without motion, once no color changes any more."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate(
+        "() => Promise.all(document.getAnimations()"
+        ".filter((each) => each instanceof CSSTransition)"
+        ".map((each) => each.finished.catch(() => {})))"
+    )
+
+
 @contextmanager
 def chromium(*more: str) -> Iterator[Any]:
     """A Playwright browser with further arguments. The test is skipped without Chromium."""
@@ -93,7 +117,11 @@ def chromium(*more: str) -> Iterator[Any]:
     if browser_file is None:
         pytest.skip("needs chromium (Debian's package)")
     with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=browser_file, args=[*ARGUMENTS, *more])
+        browser = play.chromium.launch(
+            executable_path=browser_file, args=[*ARGUMENTS, *more], timeout=1000 * PATIENCE
+        )
+        for name in ("new_context", "new_page"):
+            setattr(browser, name, _patient(getattr(browser, name)))
         try:
             yield browser
         finally:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ import cv2
 import numpy as np
 import pytest
 from clip import write_clip
-from page_server import PAGE, PageServer, chromium, serve_page
+from page_server import PAGE, PageServer, chromium, serve_page, use_colors
 from skimage.data import astronaut
+from waiting import wait_until
 
 import facepoints
 from facepoints.drawing import blur_faces
@@ -71,6 +71,18 @@ LATE = """async (delay) => {
     return [taken, source.missed];
 }"""
 
+LEAVE = """async () => {
+    const time = document.getElementById('time');
+    const begun = new Promise((done) => new MutationObserver((_, observer) => {
+        if (!time.textContent.startsWith('Analyzing')) return;
+        observer.disconnect();
+        done();
+    }).observe(time, { childList: true }));
+    document.getElementById('analyze').click();
+    await begun;
+    document.querySelector('#items li:nth-child(2) button').click();
+}"""
+
 
 @dataclass
 class Site:
@@ -100,12 +112,9 @@ class Site:
         self.page.wait_for_selector(f"#items li:nth-child({count}) .state")
         self.until(IDLE)
 
-    def until(self, condition: str, seconds: float = 30) -> None:
+    def until(self, condition: str) -> None:
         """Wait for a condition in the page. (Playwright's own wait needs a looser policy.)"""
-        end = time.monotonic() + seconds
-        while not self.page.evaluate(condition):
-            assert time.monotonic() < end, f"not within {seconds} s: {condition}"
-            time.sleep(0.02)
+        wait_until(lambda: self.page.evaluate(condition), message=condition, pause=0.02)
 
     def give(self, kind: str, name: str, content: bytes, media_type: str = "image/png") -> None:
         """Drop or paste a file."""
@@ -118,7 +127,7 @@ class Site:
 
     def save(self, kind: str, folder: Path) -> Path:
         """Press a button that saves, and keep the file."""
-        with self.page.expect_download(timeout=60_000) as started:
+        with self.page.expect_download() as started:
             self.page.click(f'[data-save="{kind}"]')
         file = folder / started.value.suggested_filename
         started.value.save_as(file)
@@ -154,7 +163,7 @@ def site(media: Path) -> Iterator[Site]:
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: _note(faults, message))
         page.goto(server.address)
-        page.wait_for_selector("body[data-ready]", timeout=60_000)
+        page.wait_for_selector("body[data-ready]")
         yield Site(page, server, asked)
         assert faults == []
         context.close()
@@ -451,7 +460,7 @@ def test_a_video_is_analyzed_frame_by_frame(site: Site, media: Path, tmp_path: P
     assert drawn.name.startswith("clip.points.")
     recorded = list(open_video(drawn))
     assert recorded[0].image.shape == frames[0].image.shape
-    assert len(recorded) > FRAMES / 3  # it is recorded in real time, on a busy machine
+    assert recorded[-1].time > 0.5 * FRAMES / 30  # as long as the clip, or longer if busy
 
 
 def test_a_frame_is_taken_once_it_is_painted(site: Site) -> None:
@@ -465,8 +474,7 @@ def test_a_video_that_is_left_while_it_is_analyzed_can_be_opened_again(
 ) -> None:
     site.open(media / "clip.mp4", media / "face.png")
     site.page.wait_for_selector("#player:not([hidden])")
-    site.page.click("#analyze")
-    site.page.click("#items li:nth-child(2) button")
+    site.page.evaluate(LEAVE)
     site.until("() => document.getElementById('summary').innerText.startsWith('1 face')")
     assert not site.page.is_visible("#player")
     site.page.click("#items li:nth-child(1) button")
@@ -535,8 +543,8 @@ def test_axe_finds_nothing_serious(site: Site, scheme: str, only: dict[str, Any]
     rules = {"resultTypes": ["violations"], **only}
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     # without the motion that makes colors change for a while
-    site.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     site.clear()
+    use_colors(site.page, scheme)
     found = [("start", axe.run(site.page, options=rules))]
     site.page.click('#start [data-action="example"]')
     site.wait_idle(1)
@@ -547,9 +555,11 @@ def test_axe_finds_nothing_serious(site: Site, scheme: str, only: dict[str, Any]
     assert "Drop files, not text or links" in site.text("#alerts")
     site.page.wait_for_selector("#measures tr")
     site.page.click("#points-details summary")
+    use_colors(site.page, scheme)
     found.append(("work", axe.run(site.page, options=rules)))
     site.page.click("#points-details summary")
     site.page.click("#help")
+    use_colors(site.page, scheme)
     found.append(("help", axe.run(site.page, options=rules)))
     site.page.click("#help-close")
     site.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
@@ -600,7 +610,7 @@ def test_a_file_that_is_chosen_while_the_page_loads_is_opened(site: Site, media:
     while not held:
         page.wait_for_timeout(20)
     held[0].continue_()
-    page.wait_for_selector("#items .state:has-text('1 face')", timeout=60_000)
+    page.wait_for_selector("#items .state:has-text('1 face')")
     context.close()
 
 

@@ -35,9 +35,9 @@ def find_the_example(browser: Any, address: str) -> None:
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(address)
-    page.wait_for_selector("body[data-ready]", timeout=60_000)
+    page.wait_for_selector("body[data-ready]")
     page.click('#start [data-action="example"]')
-    page.wait_for_selector("#items .state:text-is('1 face')", timeout=60_000)
+    page.wait_for_selector("#items .state:text-is('1 face')")
     page.close()
     assert faults == []
     assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []

@@ -16,6 +16,7 @@ export class Player extends EventTarget {
     this.engine = engine;
     this.options = options;
     this.source = null;
+    this.work = null; // {stopped} of what is done meanwhile
     byId("play").addEventListener("click", () => this.toggle());
     byId("step-back").addEventListener("click", () => this.step(-1));
     byId("step-on").addEventListener("click", () => this.step(1));
@@ -53,7 +54,8 @@ export class Player extends EventTarget {
   }
 
   close() {
-    this.stopped = true;
+    if (this.work) this.work.stopped = true;
+    this.work = null; // what is still on its way changes nothing any more
     this.source?.close();
     this.source = null;
     this.item = null;
@@ -61,7 +63,7 @@ export class Player extends EventTarget {
   }
 
   toggle() {
-    if (!this.source || this.working) return;
+    if (!this.source || this.work) return;
     const { video } = this.source;
     if (video.paused) this.#play();
     else video.pause();
@@ -69,13 +71,13 @@ export class Player extends EventTarget {
   }
 
   async step(frames) {
-    if (!this.source || this.working) return;
+    if (!this.source || this.work) return;
     this.source.video.pause();
     await this.#goto(() => this.source.seekFrame(this.source.frame + frames));
   }
 
   async #scrub() {
-    if (!this.source || this.working) return;
+    if (!this.source || this.work) return;
     this.source.video.pause();
     this.wanted = Number(byId("scrubber").value);
     if (this.scrubbing) return; // the loop below takes the last wish
@@ -101,7 +103,7 @@ export class Player extends EventTarget {
     await source.video.play().catch(() => {}); // it was paused or closed at once
     this.#shown();
     const onFrame = async () => {
-      if (this.source !== source || this.working) return;
+      if (this.source !== source || this.work) return;
       source.grab();
       await this.#analyzeShown();
       if (!source.video.paused) source.next(onFrame);
@@ -139,8 +141,8 @@ export class Player extends EventTarget {
   }
 
   async #analyzeOrStop() {
-    if (this.working) {
-      this.stopped = true;
+    if (this.work) {
+      this.work.stopped = true;
       return;
     }
     try {
@@ -159,48 +161,55 @@ export class Player extends EventTarget {
     const { source, item } = this;
     if (item.frames) return true;
     const frames = [];
-    await this.#work("Stop", async () => {
+    const whole = await this.#doing("Stop", async (work) => {
       const text = byId("time");
-      for (let frame = 0; frame < source.count && !this.stopped; frame += 1) {
+      for (let frame = 0; frame < source.count && !work.stopped; frame += 1) {
         await source.seekFrame(frame);
         const seconds = frame / source.fps;
         const how = { options: this.options(), restart: frame === 0, axes: true };
         const { faces } = await this.engine.track(source.pixels(), seconds, how);
+        if (this.work !== work) return; // the video was closed
         frames.push({ frame, time: seconds, faces });
         item.faces = faces;
         source.turn();
-        if (this.source === source) this.#shown();
+        this.#shown();
         text.textContent = `Analyzing ${frame + 1} of ${source.count}`;
       }
     });
-    this.restart = true;
-    if (this.stopped || this.source !== source) return false;
+    if (this.source === source) this.restart = true;
+    if (!whole) return false;
     item.frames = frames;
     this.#label();
-    await source.seek(0);
-    await this.#analyzeShown();
+    await this.#goto(() => source.seek(0));
     this.dispatchEvent(new CustomEvent("analyzed", { detail: item }));
     return true;
   }
 
-  /** Do something during which the controls wait; the button stops it. */
-  async #work(label, act) {
+  /**
+   * Do something during which the controls wait; the button, or closing the video, stops it.
+   *
+   * @param {string} label of the button.
+   * @param {(work: {stopped: boolean}) => Promise<void>} act
+   * @returns {Promise<boolean>} false if it was stopped.
+   */
+  async #doing(label, act) {
     const button = byId("analyze");
-    const { source } = this;
-    this.working = true;
-    this.stopped = false;
+    const work = { stopped: false };
+    this.work = work;
     this.source.video.pause();
     button.textContent = label;
     button.disabled = false;
     try {
-      await act();
+      await act(work);
     } catch (error) {
-      if (this.source === source) throw error; // else it was closed meanwhile
-      this.stopped = true;
+      if (this.work === work) throw error; // else it was closed meanwhile
     } finally {
-      this.working = false;
-      this.#label();
+      if (this.work === work) {
+        this.work = null;
+        this.#label();
+      }
     }
+    return !work.stopped;
   }
 
   /** Say on the button what it does. */
@@ -225,7 +234,7 @@ export class Player extends EventTarget {
     [canvas.width, canvas.height] = source.size.map((side) => side - (side % 2));
     const context = canvas.getContext("2d");
     let recorder = null;
-    await this.#work("Stop", async () => {
+    const whole = await this.#doing("Stop", async (work) => {
       await source.seek(0);
       recorder = new CanvasRecorder(canvas, source.sound());
       const show = () => {
@@ -239,20 +248,20 @@ export class Player extends EventTarget {
       };
       show();
       await source.video.play();
-      while (!source.video.ended && !this.stopped) {
+      while (!source.video.ended && !work.stopped) {
         await new Promise((resolve) => {
           source.next(resolve);
           for (const end of ["ended", "emptied"]) {
             source.video.addEventListener(end, resolve, { once: true });
           }
         });
-        if (!this.stopped) show();
+        if (!work.stopped) show();
       }
       source.video.pause();
     });
     const blob = await recorder?.stop();
     this.#shown();
-    return this.stopped ? null : { blob, suffix: recorder.suffix };
+    return !whole ? null : { blob, suffix: recorder.suffix };
   }
 }
 

@@ -88,7 +88,7 @@ function listenForAnnotator(app, outbox) {
       else localStorage.removeItem(ANNOTATOR);
       session.history.clear();
       outbox.versions.clear();
-      if (session.picture) await session.open(session.picture.id, app.edit?.face.id, true);
+      await session.reopen();
     } catch (error) {
       sayTrouble(error);
     }

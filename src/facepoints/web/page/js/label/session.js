@@ -22,7 +22,7 @@ export class Session extends EventTarget {
     this.faces = []; // FaceEdit, without deleted ones
     this.edit = null; // the one that is open
     this.point = null; // number of the current point
-    this.asked = 0;
+    this.asked = null; // {id, face} of the picture that is being fetched
     outbox.addEventListener("saved", ({ detail }) => this.#saved(detail.face));
     outbox.addEventListener("refused", ({ detail }) => this.#refused(detail));
     project.addEventListener("shape", () => this.#reshape());
@@ -37,12 +37,14 @@ export class Session extends EventTarget {
    * @param {boolean} [again] also if it is open.
    */
   async open(id, face = undefined, again = false) {
-    const ask = ++this.asked; // a picture that is still being fetched is not opened any more
+    const ask = { id, face };
     if (this.picture?.id === id && !again) {
+      this.asked = null; // a picture that is still being fetched is not opened any more
       this.#fire("busy", false);
       this.choose(face ?? this.edit?.face.id);
       return;
     }
+    this.asked = ask;
     this.#fire("busy", true);
     try {
       const [found, bitmap] = await Promise.all([
@@ -59,8 +61,17 @@ export class Session extends EventTarget {
     } catch (error) {
       if (ask === this.asked) this.#fire("trouble", error);
     } finally {
-      if (ask === this.asked) this.#fire("busy", false);
+      if (ask === this.asked) {
+        this.asked = null;
+        this.#fire("busy", false);
+      }
     }
+  }
+
+  /** Read again what is open, or is about to be. */
+  async reopen() {
+    const { id, face } = this.asked ?? { id: this.picture?.id, face: this.edit?.face.id };
+    if (id !== undefined) await this.open(id, face, true);
   }
 
   /** A face to edit. Changes that are not saved yet count more than what the service says. */
@@ -231,7 +242,7 @@ export class Session extends EventTarget {
   async pointsChanged() {
     this.history.clear();
     await this.project.loadShape(this.project.info.shape).catch((error) => this.#fire("trouble", error));
-    if (this.picture) await this.open(this.picture.id, this.edit?.face.id, true);
+    await this.reopen();
   }
 
   /** Somebody else changed faces, or the point set. */
