@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
-import time
 from pathlib import Path
 from typing import Any
 
 import cv2
 import end_to_end
 import numpy as np
+import psutil
 import pytest
 import radius
 import steady
@@ -28,6 +26,7 @@ from support.sets import COLUMNS, MIRROR, PUPILS, SETS, columns_of
 from support.tally import Tally
 from support.turning import Turn, turn_figures
 from support.visibility import auc, far_half, known_visibility
+from waiting import wait_until
 
 from facepoints.detection import Detection
 from facepoints.errors import DataError
@@ -286,13 +285,11 @@ def test_made_pictures_have_their_faces_where_they_say(photo: FaceSet, tmp_path:
 
 
 def test_a_busy_core_is_busy_and_ends() -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     with busy_core() as number:
-        os.kill(number, 0)  # raises an error if there is no such process
-        time.sleep(1)
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime > before + 0.02
+        process = psutil.Process(number)  # raises an error if there is no such process
+        started = process.cpu_times().user
+        wait_until(lambda: process.cpu_times().user > started + 0.1)
+    assert not psutil.pid_exists(number)
 
 
 def turn(pan: NDArray[np.float64]) -> Turn:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from fakes import FixedDetector, MeanModel
+from waiting import PATIENCE, wait_until
 
 import facepoints
 from facepoints.api import FaceModel
@@ -317,21 +316,14 @@ def test_a_search_that_cannot_be_written_is_said_and_goes_on_later(
     session.start()
     pictures = session.project.state.pictures.values()
     try:
-        assert tried.wait(10)
-        _until(lambda: session.save_error == "no space left")
+        assert tried.wait(PATIENCE)
+        wait_until(lambda: session.save_error == "no space left")
         assert not any(picture.searched for picture in pictures)
         full.clear()
-        _until(lambda: all(picture.searched for picture in pictures))
-        _until(lambda: session.save_error == "")
+        wait_until(lambda: all(picture.searched for picture in pictures))
+        wait_until(lambda: session.save_error == "")
     finally:
         session.close()
-
-
-def _until(test: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not test():
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.01)
 
 
 def test_labels_that_cannot_be_written_are_said_and_lose_nothing(

@@ -28,6 +28,7 @@ import pytest
 from fakes import mean_face_rule
 from numpy.typing import NDArray
 from skimage import data
+from waiting import PATIENCE, wait_until
 
 import facepoints
 from facepoints import weights
@@ -323,15 +324,16 @@ def test_batches_at_a_time_and_a_resumed_run_give_the_same_bytes(
     report = predict_images(facepoints.load(threads=1), moved, out=whole)
     assert (report.images, report.faces, report.unreadable) == (12, 11, 1)
     assert [line["file"] for line in lines(whole)] == moved
-    model, seen = facepoints.load(threads=3), set()
-    detect = BuiltinDetector.detect
+    model, detect = facepoints.load(threads=3), BuiltinDetector.detect
+
+    def stop() -> None:
+        monkeypatch.setattr(BuiltinDetector, "detect", detect)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    all_begun = threading.Barrier(3, stop)
 
     def stopping(self: BuiltinDetector, image: NDArray[np.uint8]) -> list[Any]:
-        seen.add(threading.get_ident())
-        if len(seen) == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-            monkeypatch.setattr(BuiltinDetector, "detect", detect)
-        time.sleep(0.01)  # so that others begin
+        all_begun.wait(PATIENCE)
         return detect(self, image)
 
     monkeypatch.setattr(BuiltinDetector, "detect", stopping)
@@ -522,19 +524,17 @@ def test_a_folder_of_points_and_drawings_is_refused_before_work_begins(
 def test_ctrl_c_is_one_line_and_status_130(many: list[str], model: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces.jsonl"
     words = [sys.executable, "-m", "facepoints", "predict", str(tmp_path / "many")]
-    for number in range(24, 600):
-        shutil.copy(many[0], tmp_path / "many" / f"{number}.png")
+    for number in range(24, 5000):  # more than are done before the signal comes
+        os.link(many[0], tmp_path / "many" / f"{number}.png")
     process = subprocess.Popen(
         [*words, "--model", str(model), "--out", str(out), "--detector", "full-image"],
         stderr=subprocess.PIPE,
         text=True,
     )
     part = tmp_path / "faces.jsonl.part"
-    end = time.monotonic() + 60
-    while not (part.exists() and part.stat().st_size > 5000) and time.monotonic() < end:
-        time.sleep(0.002)
+    wait_until(lambda: part.exists() and part.stat().st_size > 5000, process, pause=0.002)
     process.send_signal(signal.SIGINT)
-    _, message = process.communicate(timeout=60)
+    _, message = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert message.startswith("stopped after ")
     assert message.count("\n") == 1

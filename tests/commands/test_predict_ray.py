@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ import pytest
 from ray_tasks import Deadly, Failing, Gpu, Refusing
 from s3_server import S3Server, s3_server
 from skimage import data
+from waiting import PATIENCE, wait_until
 
 import facepoints
 from facepoints import _version
@@ -113,20 +113,24 @@ def parts_of(folder: Path) -> dict[str, bytes]:
 
 
 def kill_a_working_node(cluster: Any, folder: Path, killed: list[Any]) -> None:
-    """Kill a node while its worker computes a part, once two parts are done."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not killed:
-        for node in list(cluster.worker_nodes):
-            processes = processes_of(node)
-            busy = any("Worker.do" in command for _, command in processes)
-            if busy and len(list(folder.glob("part-*"))) >= 2:
-                for process, _ in processes:  # as when the power fails
-                    with suppress(psutil.Error):
-                        process.kill()
-                cluster.remove_node(node, allow_graceful=False)
-                killed.append(node)
-                break
-        time.sleep(0.002)
+    """Kill a node whose worker has begun a part, once two other parts are done."""
+    node, worker = wait_until(lambda: a_busy_worker(cluster), pause=0.002)
+    worker.suspend()  # it does not end its part before
+    wait_until(lambda: len(list(folder.glob("part-*"))) >= 2)
+    for process, _ in processes_of(node):  # as when the power fails
+        with suppress(psutil.Error):
+            process.kill()
+    cluster.remove_node(node, allow_graceful=False)
+    killed.append(node)
+
+
+def a_busy_worker(cluster: Any) -> tuple[Any, psutil.Process] | None:
+    """A node with its process that computes a part; None if there is none."""
+    for node in list(cluster.worker_nodes):
+        for process, command in processes_of(node):
+            if "Worker.do" in command:
+                return node, process
+    return None
 
 
 def processes_of(node: Any) -> list[tuple[psutil.Process, str]]:
@@ -273,9 +277,9 @@ def test_a_stopped_run_is_finished_without_ray(
         text=True,
         start_new_session=True,
     )
-    wait_for(lambda: any((tmp_path / "out").glob("part-*")), stopped)
+    wait_until(lambda: any((tmp_path / "out").glob("part-*")), stopped)
     os.killpg(stopped.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
-    out, err = stopped.communicate(timeout=60)
+    out, err = stopped.communicate(timeout=PATIENCE)
     done = len(parts_of(tmp_path / "out"))
     assert stopped.returncode == 130
     said = re.match(rf"stopped: (\d+) of {PICTURES} parts are done and stay", err.splitlines()[-1])
@@ -288,15 +292,6 @@ def test_a_stopped_run_is_finished_without_ray(
     subprocess.run([*command, str(tmp_path / "out") + "/"], check=True, capture_output=True)
     predict_parts(model, prepare(model, [str(source)], str(tmp_path / "alone"), part_size=1))
     assert parts_of(tmp_path / "out") == parts_of(tmp_path / "alone")
-
-
-def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait until something has happened, while a process runs."""
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 # Workers of one connection. These tests are the last: others connect themselves.

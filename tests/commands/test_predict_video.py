@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from page_server import chromium
 from skimage import data
+from waiting import PATIENCE, wait_until
 
 import facepoints
 from facepoints._util.temporary import PREFIX
@@ -239,13 +240,11 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "facepoints", "predict", str(frames), "--video"]
     command += ["--out", str(out), "--draw", str(drawn), "--detect-every", "500"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    limit = time.monotonic() + 60  # until frames are being written
-    while time.monotonic() < limit and not any(
-        p.stat().st_size > 2000 for p in tmp_path.glob(f"{PREFIX}*.mp4")
-    ):
-        time.sleep(0.05)
+    wait_until(  # frames are being written
+        lambda: any(p.stat().st_size > 2000 for p in tmp_path.glob(f"{PREFIX}*.mp4")), process
+    )
     process.send_signal(signal.SIGINT)
-    _, message = process.communicate(timeout=60)
+    _, message = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "stopped after" in message
     lines = out.read_text().splitlines()
@@ -297,27 +296,20 @@ PLAY = """async () => {
 
 @pytest.mark.slow
 def test_the_drawn_clip_plays_in_chromium(clip: Path, tmp_path: Path, site: str) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
-    browser_file = shutil.which("chromium")
-    if browser_file is None:
-        pytest.skip("needs chromium (Debian's package)")
     drawn = tmp_path / "points.mp4"
     assert run(clip, "--draw", drawn) == 0
     (tmp_path / "page.html").write_text("<video id=v muted src=points.mp4></video>")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=browser_file, args=arguments)
+    with chromium() as browser:
         page = browser.new_page()
         page.goto(f"{site}/page.html")
         played = page.evaluate(PLAY)
-        browser.close()
     if not played["known"]:
         pytest.skip("this chromium was built without H.264")
     assert (played["width"], played["height"]) == (240, 200)
     assert played["length"] == pytest.approx(FRAMES / 30, abs=0.05)
     assert played["times"] == sorted(played["times"])
     assert played["times"][-1] == pytest.approx(played["length"], abs=0.01)
-    assert played["shown"] > 1
+    assert played["shown"] > 0  # a busy machine drops frames
     # the last frame is on the screen, as it was drawn
     last = list(open_video(drawn))[-1].image.astype(float)
     pixels = np.array(played["pixels"], dtype=float).reshape(200, 240, 4)[..., :3]

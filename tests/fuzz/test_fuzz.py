@@ -22,7 +22,7 @@ from fuzz import run
 def test_a_planted_fault_is_found(
     name: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "HANG", 0.3 if name == "hang" else 1.0)
+    monkeypatch.setattr(run, "HANG", 0.3 if name == "hang" else 10.0)
     monkeypatch.setattr(run, "_KEPT", 1)
     outcome = run.fuzz(name, 1, tmp_path, table="fuzz.planted")
     found = "hang" * bool(outcome.hangs) + "crash" * bool(outcome.crashes)

@@ -7,14 +7,22 @@ import subprocess
 import sys
 
 import pytest
+from waiting import PATIENCE
 
 CODE = """
-import os
+import os, time
 threads = []
-os.register_at_fork(before=lambda: threads.append(len(os.listdir("/proc/self/task"))))
+os.register_at_fork(before=lambda: threads.append(settled()))
 import cv2
 import numpy as np
 from facepoints.imaging.image_io import to_gray
+
+def settled():
+    # a thread that has been joined may be listed a moment longer
+    end = time.monotonic() + 20
+    while (count := len(os.listdir("/proc/self/task"))) > quiet and time.monotonic() < end:
+        time.sleep(0.01)
+    return count
 
 cv2.setNumThreads(3)
 image = np.zeros((1500, 1500, 3), np.uint8)
@@ -33,6 +41,6 @@ print(used - quiet, threads[0] - quiet, status, cv2.getNumThreads())
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted in /proc")
 def test_threads_of_opencv_end_before_a_fork_and_start_again() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", CODE], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", CODE], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.stdout.split() == ["2", "0", "0", "3"], done.stderr

