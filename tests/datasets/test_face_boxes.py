@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepoints.datasets.face_boxes import face_boxes
+from facepoints.errors import DataError
 from facepoints.imaging import affine
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -86,7 +87,8 @@ def test_labels_that_are_no_face_have_their_own_box(landmarks: LandmarkSet) -> N
     points[2, [36, 45]] = points[2, [45, 36]]  # left and right have each other's names
     boxes = face_boxes(points, labelled, landmarks)
     assert boxes[0] == affine.bounding_box(points[0], labelled[0])
-    assert boxes[1] == (50.0, 50.0, 0.0, 0.0)
+    side = float(np.median(np.delete(sides(boxes), 1)))
+    assert boxes[1] == pytest.approx((50 - side / 2, 50 - side / 2, side, side), abs=1e-3)
     assert boxes[2] == affine.bounding_box(points[2], labelled[2])
 
 
@@ -128,3 +130,22 @@ def test_a_profile_with_half_of_its_points_is_framed_as_other_faces() -> None:
     boxes = face_boxes(points, labelled, IBUG_68)
     heights = [affine.bounding_box(p, known)[3] for p, known in zip(points, labelled, strict=True)]
     assert (sides(boxes) / heights).max() < 1.5  # 2.0 by the halves joined
+
+
+@BOTH
+def test_a_single_label_is_framed_by_the_box_of_the_file_or_refused(landmarks: LandmarkSet) -> None:
+    points, labelled = faces(4, seed=17), np.zeros((4, 68), dtype=bool)
+    labelled[:, 30] = True
+    with pytest.raises(DataError, match="label two points or more"):
+        face_boxes(points, labelled, landmarks)
+    in_file = np.full((4, 4), np.nan)
+    with pytest.raises(DataError, match="label two points or more"):
+        face_boxes(points, labelled, landmarks, in_file)
+    in_file[0], in_file[1] = (10, 20, 90, 100), (5, 6, 0, 0)
+    boxes = face_boxes(points, labelled, landmarks, in_file)
+    assert boxes[0] == (10, 20, 90, 100)
+    assert sides(boxes).tolist() == [100] * 4
+    np.testing.assert_allclose(centers(boxes)[1:], points[1:, 30], atol=1e-3)
+    labelled[2] = True  # the labels of a whole face count, not its box
+    in_file[2] = 0, 0, 9999, 9999
+    assert face_boxes(points, labelled, landmarks, in_file)[2] == affine.bounding_box(points[2])

@@ -116,8 +116,10 @@ def test_a_changed_image_or_a_new_file_is_read_again(
     labels = tmp_path / "coco.json"
     content = {
         "images": [{"id": 1, "file_name": "data/b.png"}],
-        "categories": [{"id": 1, "keypoints": ["x"]}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": [3, 4, 2]}],
+        "categories": [{"id": 1, "keypoints": ["x", "y"]}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [3, 4, 2, 9, 9, 2]}
+        ],
     }
     labels.write_text(json.dumps(content))
     assert load(labels).images.max() == 20

@@ -392,6 +392,17 @@ def test_missing_parts_of_imglab_are_unlabelled(tmp_path: Path) -> None:
     assert load(path).images.shape == (2, 96, 96)
 
 
+def test_faces_with_a_single_label_are_cut_by_their_boxes(tmp_path: Path) -> None:
+    path = imglab(tmp_path, box("<part name='nose' x='7' y='5'/>"))
+    (face,) = load(path, size=28, margin=0.4).take([0]).points
+    np.testing.assert_allclose(face, [[14.5, 12.2]], atol=0.2)  # 28 pixels show 1.4 x 9
+    nose = {"categories": [{"id": 1, "keypoints": ["nose"]}]}
+    path = coco(tmp_path, **nose, **annotation([7, 5, 2], bbox=[2, 1, 9, 9]))
+    np.testing.assert_allclose(load(path, size=28, margin=0.4).points[0], face, atol=1e-4)
+    path = coco(tmp_path, **nose, **annotation([7, 5, 2], bbox=[7, 5, 0, 0]))
+    rejects(path, "labels.json", "label two points or more")
+
+
 def test_68_consecutive_numbers_in_imglab_are_the_ibug_set(tmp_path: Path) -> None:
     parts = "".join(f"<part name='{i:02}' x='{i}' y='{i % 9}'/>" for i in range(68))
     assert photos(imglab(tmp_path, box(parts))).landmarks == IBUG_68

@@ -39,6 +39,7 @@ def cut_crops(
     margin: float = CROP_MARGIN,
     out: NDArray[np.uint8] | None = None,
     around: Photos | None = None,
+    where: str = "",
 ) -> Samples:
     """Cut a square crop around the points of every face. Points that are not labeled count where
     they probably are (`face_boxes`).
@@ -53,15 +54,17 @@ def cut_crops(
         out: (faces with a label, size, size) uint8 to write the crops into, such as a memory
             map; None: a new array.
         around: the same photos, whose labels the crops are cut by; None: `photos`.
+        where: beginning of error messages about all faces, such as the path of the data.
 
     Returns:
         The faces with a label, in the order of `photos`: images (M, size, size), points in pixels
         of the crops.
 
     Raises:
-        DataError: an image cannot be read, or no face has a labeled point.
+        DataError: an image cannot be read, no face has a labeled point, or nothing says how large
+            the faces are (`face_boxes`).
     """
-    rows, matrices = _crop_matrices(photos if around is None else around, size, margin)
+    rows, matrices = _crop_matrices(photos if around is None else around, size, margin, where)
     number = {int(row): k for k, row in enumerate(rows)}
     images = np.empty((len(rows), size, size), dtype=np.uint8) if out is None else out
     for row, image in enumerate(photos.read_images()):
@@ -70,9 +73,11 @@ def cut_crops(
     return _cropped(photos, images, rows, matrices)
 
 
-def crop_labels(photos: Photos, size: int = 96, margin: float = CROP_MARGIN) -> Samples:
+def crop_labels(
+    photos: Photos, size: int = 96, margin: float = CROP_MARGIN, where: str = ""
+) -> Samples:
     """`cut_crops` without the images: all their pixels are 0, and no file is opened."""
-    rows, matrices = _crop_matrices(photos, size, margin)
+    rows, matrices = _crop_matrices(photos, size, margin, where)
     return _cropped(photos, blank_images(len(rows), size), rows, matrices)
 
 
@@ -82,14 +87,16 @@ def blank_images(count: int, size: int) -> NDArray[np.uint8]:
 
 
 def _crop_matrices(
-    photos: Photos, size: int, margin: float
+    photos: Photos, size: int, margin: float, where: str
 ) -> tuple[NDArray[np.int64], list[affine.Matrix]]:
     """The rows with a label, and the map from each of these photos to its crop. Raises DataError
-    if there is none."""
+    if there is none, or if nothing says how large the faces are."""
     rows = np.flatnonzero(photos.labelled.any(axis=1))
     if not len(rows):
-        raise DataError("no face has a labeled point to crop it by")
-    boxes = face_boxes(photos.points[rows], photos.labelled[rows], photos.landmarks)
+        raise DataError(f"{where}no face has a labeled point to crop it by")
+    in_file = None if photos.boxes is None else photos.boxes[rows]
+    points, labelled = photos.points[rows], photos.labelled[rows]
+    boxes = face_boxes(points, labelled, photos.landmarks, in_file, where)
     return rows, [affine.crop_matrix(box, size, margin) for box in boxes]
 
 

@@ -7,6 +7,9 @@ best similarity. That is the mean of the faces with all points, if there are som
 profiles of which half is labeled, it is the mean face where that has the points, and the mean of
 the data set for the others. A point that the mean face does not have, and that only few faces have,
 does not count as missing: one wrong label would change the boxes of all other faces.
+
+Where labels lie in a single place and nothing else says how large the face is, it is the box that
+the label file has of the face, or a box as large as those of the other faces.
 """
 
 from __future__ import annotations
@@ -31,10 +34,15 @@ _RARE = 0.05  # share of the faces that suffices, too, for a point that may be m
 _MISFIT = 0.3
 """Root mean square of what the similarity leaves, as a fraction of the spread of the labeled
 points, above which the labels do not have the shape of a face, and only their own box is used."""
+_SMALLEST = 1.0  # pixels; the longer side of a smaller box says nothing of the size of a face
 
 
 def face_boxes(
-    points: NDArray[np.float32], labelled: NDArray[np.bool_], landmarks: LandmarkSet
+    points: NDArray[np.float32],
+    labelled: NDArray[np.bool_],
+    landmarks: LandmarkSet,
+    in_file: NDArray[np.float64] | None = None,
+    where: str = "",
 ) -> list[Box]:
     """The box (x, y, width, height) of each face, in pixels.
 
@@ -45,12 +53,18 @@ def face_boxes(
         points: (N, K, 2) in pixels.
         labelled: (N, K); at least one point of each face.
         landmarks: of the K columns.
+        in_file: (N, 4) boxes of the faces in the label file, NaN where there is none; None: there
+            are none.
+        where: beginning of the error message, such as the path of the data.
+
+    Raises:
+        DataError: the labels of each face lie in one place, and the label file has no boxes.
     """
     boxes = [affine.bounding_box(p, known) for p, known in zip(points, labelled, strict=True)]
     used = _used(labelled, landmarks)
     partial = np.flatnonzero(~labelled[:, used].all(axis=1))
     if not len(partial):
-        return boxes
+        return _with_sizes(boxes, in_file, where)
     shape = _mean_shape(points, labelled, used, landmarks)
     shape[~used] = np.nan
     usual = None
@@ -65,6 +79,29 @@ def face_boxes(
         if fit is not None:
             missing = affine.apply(fit, shape[~known & np.isfinite(shape).all(axis=1)])
             boxes[row] = affine.bounding_box(np.concatenate([points[row][known], missing]))
+    return _with_sizes(boxes, in_file, where)
+
+
+def _with_sizes(boxes: list[Box], in_file: NDArray[np.float64] | None, where: str) -> list[Box]:
+    """The boxes, of which none is a mere point. Arguments and errors as for `face_boxes`."""
+    points = [row for row, box in enumerate(boxes) if max(box[2:]) < _SMALLEST]
+    if in_file is not None:
+        for row in points:
+            x, y, width, height = in_file[row].tolist()
+            if max(width, height) >= _SMALLEST:  # not NaN
+                boxes[row] = x, y, width, height
+    sides = [max(box[2:]) for box in boxes if max(box[2:]) >= _SMALLEST]
+    if not sides:
+        raise DataError(
+            f"{where}the labels of each face lie in one place, which does not say how large the "
+            f"face is; label two points or more, or add the boxes of the faces as COCO (bbox) or "
+            f"imglab (box), or give square crops of the faces as a Kaggle table"
+        )
+    usual = float(np.median(sides))
+    for row in points:
+        x, y, width, height = boxes[row]
+        if max(width, height) < _SMALLEST:
+            boxes[row] = x - (usual - width) / 2, y - (usual - height) / 2, usual, usual
     return boxes
 
 

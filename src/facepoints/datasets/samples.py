@@ -153,6 +153,8 @@ class Photos:
         points: (N, K, 2) float32, (x, y) in pixels of each image, 0 where not labeled.
         labelled, landmarks, group, names, scheme, schemes, visibility: as in `Samples`.
         files: the N image files; None: the images are frames of videos or parts of another file.
+        boxes: (N, 4) float64, (x, y, width, height) of the box that the label file has of each
+            face, in pixels, NaN where it has none; None: it has none.
     """
 
     read_images: Callable[[], Iterator[NDArray[np.uint8]]]
@@ -165,6 +167,7 @@ class Photos:
     schemes: dict[str, tuple[str, ...]]
     visibility: NDArray[np.int8] | None = None
     files: tuple[Path, ...] | None = None
+    boxes: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -187,6 +190,7 @@ class Photos:
             files=None
             if self.files is None
             else tuple(file for file, k in zip(self.files, keep, strict=True) if k),
+            boxes=None if self.boxes is None else self.boxes[keep],
         )
 
     def as_samples(

@@ -140,7 +140,9 @@ def load(
             notes.add("faces without a labeled point were left out", str(data.names[row]))
         out = reserve_images(scratch, faces, size, size) if scratch else None
         mended = data if mend is None else mend(data, np.flatnonzero(some))
-        return cut_crops(mended, size, margin, out, around=_framing(mended, data))
+        return cut_crops(
+            mended, size, margin, out, around=_framing(mended, data), where=f"{path}: "
+        )
 
     samples, lines = cached(data_path, [name, fingerprint(name, data_path)], options, make)
     warn_of(path, lines, stacklevel=2)
@@ -166,7 +168,7 @@ def load_labels(
     notes = Notes()
     data = READERS[name](data_path, Options(split, notes=notes, images=False))
     warn_of(path, notes.lines(), stacklevel=2)
-    return data if isinstance(data, Samples) else crop_labels(data, size, margin)
+    return data if isinstance(data, Samples) else crop_labels(data, size, margin, f"{path}: ")
 
 
 def has_images(path: Path, split: str = "training") -> bool:

@@ -31,7 +31,7 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["FORMAT", "cache_folder", "cached"]
 
-FORMAT = 8
+FORMAT = 9
 """Version of the readers and of the entries. Raise it when the results of either change."""
 
 _TABLES = ("points", "labelled", "group", "names", "scheme", "visibility", "frame")

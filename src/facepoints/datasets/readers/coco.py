@@ -28,6 +28,7 @@ from facepoints.datasets.readers.notes import Notes, shortened
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.photo_rows import (
     FaceRow,
+    box_of,
     finite_point,
     photos_of_rows,
     set_of_names,
@@ -258,7 +259,7 @@ def _row(
     name: str,
     finder: ImageFinder,
 ) -> FaceRow:
-    own = annotation.get("facepoints", {})
+    own, box = annotation.get("facepoints", {}), annotation.get("bbox")
     return FaceRow(
         file=finder.find(image.file),
         name=str(own.get("name", name)),
@@ -268,4 +269,5 @@ def _row(
         scheme=str(own.get("scheme", "")),
         size=image.size,
         where=f"annotation {annotation.get('id')} ({shortened(image.file)})",
+        box=box_of(*box) if isinstance(box, list) and len(box) == 4 else None,
     )

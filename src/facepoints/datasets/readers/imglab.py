@@ -17,7 +17,7 @@ from facepoints.datasets.readers.named_faces import (
 )
 from facepoints.datasets.readers.notes import Notes, shortened
 from facepoints.datasets.readers.options import Options
-from facepoints.datasets.readers.photo_rows import finite_point
+from facepoints.datasets.readers.photo_rows import Box, box_of, finite_point
 from facepoints.datasets.readers.xml_files import XmlReader
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
@@ -51,6 +51,7 @@ class _Boxes:
         self._file = ""
         self._size: Size | None = None
         self._parts: dict[str, tuple[float, float]] | None = None
+        self._box: Box | None = None
 
     def read(self) -> list[NamedFace]:
         """Read the file. Raises DataError."""
@@ -68,6 +69,8 @@ class _Boxes:
             if ignored:
                 self._notes.add("boxes marked ignore were left out", self._file)
             self._parts = None if ignored else {}
+            sides = [attributes.get(name) for name in ("left", "top", "width", "height")]
+            self._box = box_of(*sides)
         elif tag == "part" and self._parts is not None:
             self._part(attributes, self._parts)
 
@@ -90,7 +93,8 @@ class _Boxes:
         if tag == "box":
             if self._parts:
                 where = f"line {self._xml.line} ({shortened(self._file)})"
-                self._boxes.append(NamedFace(self._file, self._parts, self._size, where))
+                face = NamedFace(self._file, self._parts, self._size, where, box=self._box)
+                self._boxes.append(face)
             elif self._parts is not None:
                 self._notes.add("boxes without parts were left out", self._file)
             self._parts = None

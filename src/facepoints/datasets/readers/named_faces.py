@@ -12,6 +12,7 @@ from facepoints.datasets.readers.image_finder import ImageFinder
 from facepoints.datasets.readers.label_files import check_names
 from facepoints.datasets.readers.notes import Notes, shortened
 from facepoints.datasets.readers.photo_rows import (
+    Box,
     FaceRow,
     finite_point,
     photos_of_rows,
@@ -39,6 +40,7 @@ class NamedFace:
         image: the path of the image; None: it is found by `file`.
         group: what a split must not separate; empty: the image.
         hidden: names of the points that are hidden, such as behind hair or a hand.
+        box: (x, y, width, height) of the face in pixels; None: not there.
     """
 
     file: str
@@ -48,6 +50,7 @@ class NamedFace:
     image: Path | None = None
     group: str = ""
     hidden: frozenset[str] = frozenset()
+    box: Box | None = None
 
 
 def photos_of_named_faces(
@@ -85,7 +88,8 @@ def photos_of_named_faces(
             visible[columns[name]] = name not in face.hidden
         image = face.image or finder.find(face.file)
         group = face.group or face.file
-        rows.append(FaceRow(image, row_name, group, points, "", face.size, face.where, visible))
+        row = FaceRow(image, row_name, group, points, "", face.size, face.where, visible, face.box)
+        rows.append(row)
     return photos_of_rows(rows, landmarks, scheme, path=path, notes=notes)
 
 

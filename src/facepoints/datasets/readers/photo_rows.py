@@ -26,7 +26,18 @@ from facepoints.landmarks.known_sets import (
 )
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["FaceRow", "finite_point", "photos_of_rows", "set_of_names", "unique_row_names"]
+__all__ = [
+    "Box",
+    "FaceRow",
+    "box_of",
+    "finite_point",
+    "photos_of_rows",
+    "set_of_names",
+    "unique_row_names",
+]
+
+Box = tuple[float, float, float, float]
+"""x, y, width and height in pixels."""
 
 _FAR = 1e6  # pixels; no image is that large, so such a coordinate is damage
 _MOST_VALUES = 2**28  # points of all faces that are read, 2 GB
@@ -46,6 +57,7 @@ class FaceRow:
         where: the place in the label file, for messages; empty: `name` says it.
         visibility: (K,) 1 where a point is visible, 0 where it is hidden, -1 where this is
             unknown; None: unknown everywhere.
+        box: (x, y, width, height) of the face in pixels; None: not there.
     """
 
     file: Path
@@ -56,6 +68,7 @@ class FaceRow:
     size: tuple[int, int] | None = None
     where: str = ""
     visibility: NDArray[np.int8] | None = None
+    box: Box | None = None
 
 
 def finite_point(x: float, y: float) -> bool:
@@ -164,8 +177,30 @@ def photos_of_rows(
         schemes=schemes or {scheme: landmarks.names},
         visibility=_visibility(rows, labelled),
         files=tuple(row.file for row in rows) if read_images is None else None,
+        boxes=_boxes(rows, table.seen),
     )
     return photos if keep.all() else photos.take(keep)
+
+
+def box_of(x: object, y: object, width: object, height: object) -> Box | None:
+    """A box in a label file; None if it is not there or cannot be one."""
+    try:
+        box = float(str(x)), float(str(y)), float(str(width)), float(str(height))
+    except ValueError:
+        return None
+    possible = finite_point(*box[:2]) and finite_point(*box[2:]) and min(box[2:]) > 0
+    return box if possible else None
+
+
+def _boxes(rows: Sequence[FaceRow], seen: Sequence[ImageSize | None]) -> NDArray[np.float64] | None:
+    """Boxes (N, 4) of the rows; None if there is none. Those of pictures that have another size
+    than the label file says are left out."""
+    boxes = np.full((len(rows), 4), np.nan)
+    for number, (row, size) in enumerate(zip(rows, seen, strict=True)):
+        same = row.size is None or size is None or row.size == (size.width, size.height)
+        if row.box is not None and same:
+            boxes[number] = row.box
+    return None if np.isnan(boxes).all() else boxes
 
 
 def _visibility(rows: Sequence[FaceRow], labelled: NDArray[np.bool_]) -> NDArray[np.int8] | None:
