@@ -84,6 +84,15 @@ def test_help_fits_the_terminal(pages: dict[str, str]) -> None:
         assert page.startswith(f"usage: facepoints {name} "), name
 
 
+@pytest.mark.parametrize("columns", ["1", "7", "39"])
+def test_the_help_in_a_narrow_terminal_has_40_columns(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)  # tyro alone never ends where there are fewer than 8
+    page = help_of(["merge"], capsys)
+    assert 30 < max(map(len, page.splitlines())) <= 40
+
+
 def test_every_option_has_a_help_text(pages: dict[str, str]) -> None:
     for name, page in pages.items():
         options = options_of(page)

@@ -15,6 +15,11 @@ from facepoints.errors import DataError, FacepointsError, SettingsError
 WRONG = {
     "predict {photo} --draw {out}.mp4": "is the name of a file; name a folder",
     "predict {photo} --detect-every 0": "--detect-every must be 1 or more",
+    "predict {photo} --radius": "--radius is for drawings; name a folder for them too: --draw",
+    "predict {photo} --format csv": "--format csv is for a file; name it too: --out FILE",
+    "predict {photo} --detect-every 5": "--detect-every is for videos, and these are images",
+    "predict {photo} --no-smooth": "--no-smooth is for videos, and these are images",
+    "predict {photo} --fps 10": "--fps is for images that are the frames of one video",
     "align {photo} --out {out} --size 100000": "--size must be",
     "align {photo} --out {out}.zip": "is the name of a file; name a folder",
     "convert {labels} --to kaggle --out {out}.txt": "a Kaggle table is a .csv file",

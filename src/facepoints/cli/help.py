@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import os
 import re
 import shutil
 import sys
@@ -56,21 +57,39 @@ class _Capture(io.StringIO):
         return self._stream.isatty()
 
 
+_NARROWEST = 40
+"""Columns. In less than 8, tyro never comes to the end of wrapping."""
+
+
+@contextmanager
+def _columns(width: int) -> Iterator[None]:
+    """Let tyro see a terminal of this width."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(width)
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
+
+
 @contextmanager
 def wrapped_help(arguments: Sequence[str]) -> Iterator[None]:
     """Wrap the help that is printed inside to the width of the terminal.
 
     tyro wraps the texts in its boxes, but neither the usage line nor the description above them.
+    In a terminal with fewer than 40 columns, the help has 40.
     """
     if sys.stdout is None or not {"-h", "--help"} & set(arguments):
         yield
         return
     output = _Capture(sys.stdout)
+    width = max(shutil.get_terminal_size().columns, _NARROWEST)
     try:
-        with redirect_stdout(output):
+        with redirect_stdout(output), _columns(width):
             yield
     finally:
-        width = shutil.get_terminal_size().columns
         for line in output.getvalue().splitlines():
             text = "\n".join(_wrap(line, width))
             print(text.encode(output.encoding, "replace").decode(output.encoding))

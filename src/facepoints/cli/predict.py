@@ -111,6 +111,7 @@ def predict(
     from facepoints.tracking.config import TrackerConfig
     from facepoints.video.source import find_inputs
 
+    _check_needed(out, draw, radius, format)
     want = None if landmarks is None else known_set(landmarks)
     file = None if out is None else Path(out)
     config = TrackerConfig(smooth=tracking.smooth, detect_every=tracking.detect_every)
@@ -123,6 +124,7 @@ def predict(
         found = find_inputs(inputs, tracking.video, tracking.fps, results=draw)
         if found.passed_over:
             note(found.passed_over)
+        _check_for_videos(tracking, bool(found.videos))
         if not found.videos:
             _predict_images(
                 options, parts, found.images, inputs, file, draw, want, radius, overwrite, format
@@ -130,6 +132,33 @@ def predict(
             return
         _predict_videos(
             options, parts, found.videos, file, draw, want, radius, config, overwrite, format
+        )
+
+
+def _check_needed(out: str | None, draw: Path | None, radius: bool, format: str | None) -> None:
+    """Refuse options of an output that is not named. Raises SettingsError."""
+    if radius and draw is None:
+        raise SettingsError("--radius is for drawings; name a folder for them too: --draw FOLDER")
+    if out is None and format not in (None, "jsonl"):
+        raise SettingsError(f"--format {format} is for a file; name it too: --out FILE")
+
+
+def _check_for_videos(tracking: TrackingOptions, videos: bool) -> None:
+    """Refuse options that the inputs have no use for. Raises SettingsError."""
+    given = {
+        "--no-smooth": not tracking.smooth,
+        "--detect-every": tracking.detect_every is not None,
+    }
+    for name, is_given in given.items():
+        if is_given and not videos:
+            raise SettingsError(
+                f"{name} is for videos, and these are images; leave it out, or add --video if they "
+                f"are the frames of one video"
+            )
+    if tracking.fps != _VIDEO.fps and not tracking.video:
+        raise SettingsError(
+            "--fps is for images that are the frames of one video; add --video, or leave it out: "
+            "a video has its own times"
         )
 
 
