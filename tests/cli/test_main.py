@@ -119,7 +119,7 @@ def test_train_resumes_with_the_settings_of_the_run(
 
 
 def test_a_run_names_its_fixes_and_resumes_with_no_others(
-    files: Path, capsys: pytest.CaptureFixture[str]
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stored = json.loads((files / "run" / "run.json").read_text())["data"]["fixes"]
     assert stored == {
@@ -135,6 +135,15 @@ def test_a_run_names_its_fixes_and_resumes_with_no_others(
     assert "begun with 4 fixes of fixes.json" in message
     assert "2 fixes of others.json" in message
     assert "no fixes now" in fails(words, capsys)
+    write_fixes(files / "none.json", [])
+    none = [*words, "--fixes", str(files / "none.json")]
+    assert "0 fixes of none.json" in fails(none, capsys)
+    header = json.loads((files / "run" / "run.json").read_text())
+    header["data"]["fixes"] = None
+    shutil.copytree(files / "run", tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(json.dumps(header))
+    none[3] = str(tmp_path / "run")
+    assert "trained on other data" in fails(none, capsys)  # the fixes are no reason
 
 
 def test_evaluate_prints_and_writes(

@@ -138,10 +138,16 @@ def _check_fixes(out: Path, stored: dict[str, Any], ours: dict[str, Any]) -> Non
         return
     try:
         before, now = AppliedFixes.in_words(stored["fixes"]), AppliedFixes.in_words(ours["fixes"])
+        same = _digest_of(stored["fixes"]) == _digest_of(ours["fixes"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{out / 'run.json'} is damaged: no fixes in it") from error
-    if (stored["fixes"] or {}).get("sha256") != (ours["fixes"] or {}).get("sha256"):
+    if not same:
         raise RunError(
             f"{out} was begun with {before}, and the labels have {now} now; resume it with the "
             f"fixes it began with, or train into another folder"
         )
+
+
+def _digest_of(fixes: dict[str, Any] | None) -> str:
+    """The digest of a record of fixes; empty if nothing was mended, also by a file of no fixes."""
+    return fixes["sha256"] if fixes and fixes["fixes"] else ""
