@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ports import free_port
 from waiting import PATIENCE
 
 from facepoints.api import FaceModel
@@ -44,7 +45,7 @@ class LabelServer:
         """Start, and wait until requests are accepted."""
         pictures = [] if self.photos is None else [str(self.photos)]
         self.session = open_session(pictures, self.out, lambda: self.model, self.settings)
-        listener = listen("127.0.0.1", self.port)
+        listener = listen("127.0.0.1", self.port or free_port())
         self.port = listener.getsockname()[1]
         self.address = url_of(listener) + LABEL_PAGE
         app = make_label_app(self.session, label_files(), Access(self.token))

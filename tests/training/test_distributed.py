@@ -7,7 +7,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ports import free_port
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -135,14 +135,9 @@ def fail_alone(out: Path) -> None:
         (out / f"failed-{rank}.txt").write_text(str(error))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def two_processes(code: str) -> list[int]:
     common = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2"}
+    common |= {"PYTHONPATH": str(Path(__file__).parents[1])}  # of the modules of tests
     common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     common |= {"MASTER_PORT_AGAIN": str(free_port())}
     started = [
