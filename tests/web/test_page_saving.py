@@ -79,6 +79,25 @@ def test_the_frame_rate_is_found_although_frames_were_dropped() -> None:
     np.testing.assert_allclose(found, np.repeat(rates, 2), rtol=2e-3)
 
 
+def test_a_playing_frame_has_the_number_by_which_it_was_analyzed() -> None:
+    """Videos of one rate, of a varying rate, with a late start, and with frames left out."""
+    random = np.random.default_rng(2)
+    times = [
+        np.round(np.arange(90) / 30, 3),
+        np.arange(90) / 29.97 + 0.08,
+        np.cumsum(random.uniform(0.01, 0.09, 90)),
+        np.delete(np.arange(90) / 30, [3, 4, 20, 50, 51, 52]),
+    ]
+    body = "return data.map((times) => times.map((time) => frameAt(time, 30)));"
+    data = [each.tolist() for each in times]
+    found = run_modules({"app/video_source.js": "frameAt"}, body, data)
+    assert found[0] == list(range(90))
+    for shown, numbers in zip(times, found, strict=True):
+        analyzed = np.searchsorted(shown, (np.arange(numbers[-1] + 1) + 0.5) / 30, "right") - 1
+        for frame in set(analyzed.tolist()) - {-1}:
+            assert analyzed[numbers[frame]] == frame
+
+
 def test_too_few_frames_tell_no_rate() -> None:
     body = "return frameRate(data);"
     assert run_modules({"app/video_source.js": "frameRate"}, body, [0, 0.04]) is None

@@ -102,9 +102,9 @@ export class Player extends EventTarget {
     if (ended) await source.seek(0).catch(() => {});
     await source.video.play().catch(() => {}); // it was paused or closed at once
     this.#shown();
-    const onFrame = async () => {
+    const onFrame = async (mediaTime) => {
       if (this.source !== source || this.work) return;
-      source.grab();
+      source.grab(mediaTime);
       await this.#analyzeShown();
       if (!source.video.paused) source.next(onFrame);
     };
@@ -237,8 +237,8 @@ export class Player extends EventTarget {
     const whole = await this.#doing("Stop", async (work) => {
       await source.seek(0);
       recorder = new CanvasRecorder(canvas, source.sound());
-      const show = () => {
-        source.grab();
+      const show = (mediaTime) => {
+        source.grab(mediaTime);
         item.faces = item.frames[Math.min(source.grabbed, item.frames.length - 1)].faces;
         source.turn();
         draw(context, source.canvas, item);
@@ -249,13 +249,13 @@ export class Player extends EventTarget {
       show();
       await source.video.play();
       while (!source.video.ended && !work.stopped) {
-        await new Promise((resolve) => {
+        const mediaTime = await new Promise((resolve) => {
           source.next(resolve);
           for (const end of ["ended", "emptied"]) {
-            source.video.addEventListener(end, resolve, { once: true });
+            source.video.addEventListener(end, () => resolve(), { once: true });
           }
         });
-        if (!work.stopped) show();
+        if (!work.stopped) show(mediaTime);
       }
       source.video.pause();
     });

@@ -126,11 +126,17 @@ export class VideoSource {
     }
   }
 
-  /** Take the pixels of the video's frame. `canvas` shows them after `turn`. */
-  grab() {
+  /**
+   * Take the pixels of the video's frame. `canvas` shows them after `turn`.
+   *
+   * @param {number} [mediaTime] of the frame in seconds, if the browser tells it. While a video
+   *     plays, its own time may be that of a later frame already.
+   */
+  grab(mediaTime) {
     const context = this.ahead.getContext("2d", { willReadFrequently: true });
     context.drawImage(this.video, 0, 0, ...this.size);
-    this.grabbed = this.frame;
+    this.grabbed =
+      mediaTime === undefined ? this.frame : Math.min(frameAt(mediaTime, this.fps), this.count - 1);
   }
 
   /** The pixels that were taken. */
@@ -145,11 +151,16 @@ export class VideoSource {
     this.shown = this.grabbed;
   }
 
-  /** Call back when the next frame of the playing video is there. */
+  /**
+   * Call back when the next frame of the playing video is there.
+   *
+   * @param {(mediaTime?: number) => void} callback gets the time of the frame, as `grab` does.
+   */
   next(callback) {
     const { video } = this;
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(callback);
-    else requestAnimationFrame(callback);
+    if (video.requestVideoFrameCallback) {
+      video.requestVideoFrameCallback((_, { mediaTime }) => callback(mediaTime));
+    } else requestAnimationFrame(() => callback());
   }
 
   /** The sound, for a recording. */
@@ -196,6 +207,20 @@ function happening(video, name) {
     video.addEventListener(name, good);
     for (const fault of FAULTS) video.addEventListener(fault, bad);
   });
+}
+
+/**
+ * The number by which `seekFrame` finds the frame that is shown from a time on.
+ *
+ * It seeks frame n at (n + 0.5) / fps. So this is the first n whose time is not before the frame's,
+ * also where the rate varies, the video starts late, or its frames were left out.
+ *
+ * @param {number} mediaTime in seconds, of the frame in the file.
+ * @param {number} fps
+ * @returns {number} at least 0.
+ */
+export function frameAt(mediaTime, fps) {
+  return Math.max(0, Math.ceil(mediaTime * fps - 0.5 - 1e-3));
 }
 
 /**
