@@ -28,6 +28,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that have slow tests. Otherwise one of two processes may be in the
+    middle of a long test at the end, while the other has nothing left to do."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of real faces beside the checkout. Tests that use it are skipped without it."""
