@@ -148,7 +148,9 @@ def definitions_table() -> str:
 def columns_table() -> str:
     """The columns of the table of measures, with all options, as a Markdown table."""
     norm = Norm("yaw", 0.0, 1.0, -np.inf, np.inf, "", 2)
-    settings = FaceSettings(iris_scale=True, norms={"yaw": norm}, expressions=True)
+    settings = FaceSettings(
+        iris_scale=True, norms={"yaw": norm}, expressions=True, convention="helen"
+    )
     heading = io.StringIO()
     write_csv([], Layout.of(settings), heading)
     lines = ["| column | unit | meaning |", "|---|---|---|"]

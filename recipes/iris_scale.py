@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from measure_factors import predictions
+from measured_errors import predictions
 from numpy.typing import NDArray
 
 from facepoints.datasets import readers

@@ -73,11 +73,16 @@ def test_a_mask_leaves_the_mouth_out_and_says_why(tmp_path: Path) -> None:
 
 def test_symmetric_values_of_a_mirrored_photo_are_mirrored(tmp_path: Path, photo: Path) -> None:
     mirror = saved(tmp_path / "mirror.png", PHOTO[:, ::-1])
-    options = ("--symmetric", "--iris-scale", "--out")
+    options = ("--symmetric", "--iris-scale", "--convention", "street", "--out")
     (here,), (there,) = (measured(p, *options, tmp_path / f"{p.stem}.csv") for p in (photo, mirror))
     compared = 0
+    assert here["convention"] == "street"
     for name, cell in here.items():
-        if name.startswith(("file", "transform", "expression")) or "reason" in name or not cell:
+        if (
+            name.startswith(("file", "transform", "expression", "convention"))
+            or "reason" in name
+            or not cell
+        ):
             continue
         swapped = name.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
         sign = -1 if name in ("yaw", "roll", "gaze_yaw", "gaze_head_yaw") else 1
@@ -105,6 +110,7 @@ def test_norms_add_z_scores(tmp_path: Path, photo: Path) -> None:
 
 def test_without_pixels_there_is_no_scale(tmp_path: Path, photo: Path) -> None:
     main(["predict", str(photo), "--out", str(tmp_path / "faces.jsonl")])
+    follow_a_convention(tmp_path)
     (row,) = measured(tmp_path / "faces.jsonl", "--iris-scale", "--out", tmp_path / "out.csv")
     assert row["mm_per_pixel"] == row["inner_canthal_mm"] == ""
     assert row["scale_reason"] == "no image"
@@ -112,11 +118,33 @@ def test_without_pixels_there_is_no_scale(tmp_path: Path, photo: Path) -> None:
     assert float(row["inner_canthal_ratio"]) > 0.2
 
 
+def follow_a_convention(folder: Path) -> None:
+    """Measures of faces.jsonl in a convention are those of the library, in both formats; without
+    one, no column speaks of it."""
+    (face,) = next(iter(facepoints.read_faces(folder / "faces.jsonl"))).faces
+    wanted, plain = facepoints.measure(face, "lfpw"), facepoints.measure(face)
+    given = ("--convention", "lfpw", "--mm-per-pixel", "0.5", "--out")
+    (row,) = measured(folder / "faces.jsonl", *given, folder / "lfpw.csv")
+    assert row["convention"] == "lfpw"
+    half = wanted["inner_canthal_px"].value / 2
+    assert float(row["inner_canthal_mm"]) == pytest.approx(half, rel=1e-3)
+    assert wanted["inner_canthal_px"].value != plain["inner_canthal_px"].value
+    name = "eye_opening"
+    assert float(row[f"{name}_r"]) == pytest.approx(wanted[name].radius, rel=1e-2)
+    main(["measure", str(folder / "faces.jsonl"), *given, str(folder / "lfpw.jsonl")])
+    line = json.loads((folder / "lfpw.jsonl").read_text())
+    assert line["convention"] == "lfpw"
+    found = line["faces"][0]["measures"][name]["value"]
+    assert found == pytest.approx(wanted[name].value, rel=1e-3)
+    (row,) = measured(folder / "faces.jsonl", "--out", folder / "plain.csv")
+    assert "convention" not in row
+
+
 def test_every_column_has_a_meaning(tmp_path: Path, photo: Path) -> None:
     norms = tmp_path / "norms.csv"
     norms.write_text("measure,mean,sd\nmouth_width_ratio,0.5,0.1\nyaw,0,5\n")
     out = tmp_path / "out.csv"
-    (row,) = measured(photo, "--iris-scale", "--norms", norms, "--out", out)
+    (row,) = measured(photo, "--iris-scale", "--norms", norms, "--convention", "scut", "--out", out)
     notes = column_notes(row)
     assert [note.name for note in notes] == list(row)
     assert [note.name for note in notes if not note.meaning] == []

@@ -225,6 +225,14 @@ def test_tables_hold_what_pythons_tables_hold(site: Site, media: Path, tmp_path:
     for name, measured in facepoints.measure(wanted).items():
         assert float(row[name]) == pytest.approx(measured.value, abs=0.5 * measured.radius), name
         assert float(row[f"{name}_r"]) == pytest.approx(measured.radius, rel=0.2), name
+    site.page.select_option("#convention", "street")
+    (other,) = csv.DictReader(site.save("measures", tmp_path).read_text("utf-8").splitlines())
+    assert other["convention"] == "street"
+    name = "palpebral_fissure_left_px"
+    share = (
+        facepoints.measure(wanted, "street")[name].value / facepoints.measure(wanted)[name].value
+    )
+    assert float(other[name]) / float(row[name]) == pytest.approx(share, rel=1e-4)
 
 
 def test_dropped_files_that_are_no_photos_are_said(site: Site, media: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, KNOWN_SETS
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
-from facepoints.measurement import MEASURES, head_pose, head_transform
+from facepoints.measurement import MEASURES, Convention, head_pose, head_transform
 from facepoints.measurement.definitions import DEFINITIONS
 from facepoints.measurement.descriptions import DESCRIPTIONS
 from facepoints.measurement.head_fit import rotation
@@ -74,21 +74,33 @@ def settings_of(landmarks: LandmarkSet) -> dict[str, Any]:
     return {"measures": measure_settings(Model())}  # pyright: ignore[reportArgumentType]
 
 
-def in_node(faces: list[Face], settings: dict[str, Any], size: dict[str, int]) -> list[Any]:
+def in_node(
+    faces: list[Face],
+    settings: dict[str, Any],
+    size: dict[str, int],
+    convention: Convention | None = None,
+) -> list[Any]:
     body = """
         return data.faces.map((face) => {
           const pose = headPose(face, data.size, data.settings);
           const transform = headTransform(face, data.size, data.settings);
-          return { pose, transform, measures: measureFace(face, data.size, data.settings, pose) };
+          const measures = measureFace(face, data.size, data.settings, pose, data.convention);
+          return { pose, transform, measures };
         });
     """
     data = {"faces": [in_page(face) for face in faces], "settings": settings, "size": size}
+    data["convention"] = convention or ""
     return run_modules(MODULE, body, data)
 
 
-def check(faces: list[Face], found: list[Any], size: tuple[int, int]) -> None:
+def check(
+    faces: list[Face],
+    found: list[Any],
+    size: tuple[int, int],
+    convention: Convention | None = None,
+) -> None:
     for face, page in zip(faces, found, strict=True):
-        expected = facepoints.measure(face)
+        expected = facepoints.measure(face, convention)
         assert [m["name"] for m in page["measures"]] == list(expected)
         for measure in page["measures"]:
             name, want = measure["name"], expected[measure["name"]]
@@ -124,8 +136,8 @@ def test_measures_of_turned_heads() -> None:
 @pytest.mark.parametrize("landmarks", [IBUG_68, KAGGLE_15], ids=["68", "15"])
 def test_measures_of_other_points(landmarks: LandmarkSet) -> None:
     faces = turned_faces(landmarks)[6:9]
-    found = in_node(faces, settings_of(landmarks), {"width": 800, "height": 600})
-    check(faces, found, (600, 800))
+    found = in_node(faces, settings_of(landmarks), {"width": 800, "height": 600}, "street")
+    check(faces, found, (600, 800), "street")
 
 
 def test_points_without_a_pose_and_visibility() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from facepoints._util.console import quiet_libraries
 from facepoints._util.option_help import flag, option
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from facepoints.api import FaceModel
     from facepoints.commands.measured_faces import FaceSettings
 
-__all__ = ["measure"]
+__all__ = ["ConventionName", "measure"]
+
+ConventionName = Literal["lfpw", "helen", "afw", "scut", "street"]
+"""Those of `measurement.conventions`, which is not imported for the help."""
 
 _DEFAULT = PredictorOptions()
 _TRACKING = TrackingOptions()
@@ -77,6 +80,16 @@ def measure(
             "exactly the mirrored values. It takes twice the time; for images, not for videos."
         ),
     ] = False,
+    convention: Annotated[
+        ConventionName | None,
+        option(
+            "Give distances, ratios, openings and slants as the annotators of this data set would "
+            "have them, to compare values with theirs: lfpw, helen, afw, scut, or street (photos "
+            "of people in the street). They mark eyes and mouths differently.",
+            metavar="NAME",
+            default_text="default: between all of them",
+        ),
+    ] = None,
     norms: Annotated[
         Path | None,
         option(
@@ -180,8 +193,12 @@ def measure(
     from facepoints.commands.inputs import iter_inputs
     from facepoints.commands.measure import measure_inputs
     from facepoints.commands.measure_extras import MeasureExtras, model_facts
+    from facepoints.commands.measured_faces import FaceSettings
 
-    settings = _settings(mm_per_pixel, iris_scale, focal_length, symmetric, (norms, age, sex))
+    settings = FaceSettings(
+        mm_per_pixel, iris_scale, focal_length, symmetric, convention=convention
+    )
+    settings = _with_norms(settings, norms, age, sex)
     extras = MeasureExtras(report, spreadsheet, _measured(inputs, settings, norms))
 
     def load() -> FaceModel:
@@ -228,20 +245,13 @@ def measure(
         raise extras.missing
 
 
-def _settings(
-    mm_per_pixel: float | None,
-    iris_scale: bool,
-    focal_length: float | None,
-    symmetric: bool,
-    norms: tuple[Path | None, float | None, str | None],
+def _with_norms(
+    settings: FaceSettings, path: Path | None, age: float | None, sex: str | None
 ) -> FaceSettings:
-    """The settings of these options. `norms`: the table, and the age and sex of the people."""
-    from facepoints.commands.measured_faces import FaceSettings
+    """The settings, with the norms of a table for people of this age and sex."""
     from facepoints.measurement import MEASURES
     from facepoints.measurement.norms import read_norms
 
-    settings = FaceSettings(mm_per_pixel, iris_scale, focal_length, symmetric)
-    path, age, sex = norms
     if path is None:
         for name, value in (("--age", age), ("--sex", sex)):
             if value is not None:
@@ -267,4 +277,6 @@ def _measured(inputs: Sequence[str], settings: FaceSettings, norms: Path | None)
     }
     if settings.symmetric:
         facts["symmetric"] = "averaged over each image and its mirror image"
+    if settings.convention is not None:
+        facts["convention"] = settings.convention
     return facts | ({} if norms is None else {"norms": str(norms)})

@@ -101,10 +101,23 @@ def _one_line(command: str) -> Iterator[None]:
 
 
 _RULE = re.compile(r"[─-]{3,}")
-_NOT_A = {
+_REWORDED = {
     r"invalid literal for int\(\) with base 10: ": "expected a whole number, got ",
     r"could not convert string to float: ": "expected a number, got ",
+    # an option of another command
+    r"^Unrecognized or misplaced options:": "unrecognized options:",
+    r" +\(applied to facepoints [a-z]+\)": "",
+    r" +Arguments are applied to the directly preceding subcommand, so ordering can matter\.": "",
 }
+
+
+_CHOICES = re.compile(r"(?<=Expected one of )\(([^)]*)\)")
+
+
+def _in_order(choices: re.Match[str]) -> str:
+    """The choices of an option, which tyro lists in any order and with None."""
+    names = set(re.findall(r"'([^']+)'", choices[1])) - {"None"}
+    return ", ".join(sorted(names))
 
 
 def _message(box: str, command: str) -> str:
@@ -116,10 +129,12 @@ def _message(box: str, command: str) -> str:
         else:
             sections[-1].append(line)
     text = " ".join(line.strip() for line in sections[0] if _indent(line) <= _NAME)
-    for wrong, right in _NOT_A.items():
+    for wrong, right in _REWORDED.items():
         text = re.sub(wrong, right, text)
+    text = _CHOICES.sub(_in_order, text)
+    misplaced = "misplaced" in "".join(sections[0])  # then the suggestions are of other commands
     for section in sections[1:]:
-        if section and section[0].startswith("Perhaps you meant"):
+        if section and section[0].startswith("Perhaps you meant") and not misplaced:
             names = [line.split()[0] for line in section[1:] if line.strip().startswith("--")]
             names = [name for name in names if name not in text.split()]  # of another command
             text += f"; did you mean {' or '.join(dict.fromkeys(names))}" if names else ""

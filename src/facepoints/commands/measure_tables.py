@@ -43,19 +43,23 @@ class Layout:
         z_names: those that have a z-score.
         scale: whether each face has a scale of its own.
         expressions: whether expressions are measured.
+        convention: data set whose marks the measures follow; None: none in particular, and no
+            column.
     """
 
     names: tuple[str, ...]
     z_names: tuple[str, ...] = ()
     scale: bool = False
     expressions: bool = False
+    convention: str | None = None
 
     @classmethod
     def of(cls, settings: FaceSettings) -> Layout:
         """The columns for these settings."""
         names = tuple(settings.column(name) for name in MEASURES)
         z_names = tuple(name for name in names if name in settings.norms)
-        return cls(names, z_names, settings.iris_scale, settings.expressions)
+        of_faces = settings.iris_scale, settings.expressions
+        return cls(names, z_names, *of_faces, settings.convention)
 
 
 def table_writer(out: Path) -> Callable[[Sequence[MeasuredFrame], Layout, TextIO], None]:
@@ -76,6 +80,8 @@ def write_csv(frames: Sequence[MeasuredFrame], layout: Layout, file: TextIO) -> 
     columns += [f"{name}{part}" for name in layout.names for part in ("", "_r")]
     columns += [f"{name}_z{part}" for name in layout.z_names for part in ("", "_r")]
     columns += [_REASONS, *(_SCALE if layout.scale else ())]
+    convention = [] if layout.convention is None else [layout.convention]
+    columns += ["convention"] * len(convention)
     expression = EXPRESSION_COLUMNS if layout.expressions else ()
     write_row(file, [*columns, *_TRANSFORM, *_CLOSURE, *GAZE_COLUMNS, *expression, *KINDS])
     for frame, faces in frames:
@@ -89,6 +95,7 @@ def write_csv(frames: Sequence[MeasuredFrame], layout: Layout, file: TextIO) -> 
             cells.append(_reasons(face.reasons))
             if layout.scale:
                 cells += _scale_cells(face)
+            cells += convention
             rows = (face.transform or [])[:3]
             numbers = [short(number) for row in rows for number in row]
             cells += numbers or [""] * len(_TRANSFORM)
@@ -131,6 +138,8 @@ def _write_jsonl(frames: Sequence[MeasuredFrame], layout: Layout, file: TextIO) 
         if frame.time is not None:
             line["time"] = round(frame.time, 6)
         line |= {"width": frame.size[1], "height": frame.size[0]}
+        if layout.convention is not None:
+            line["convention"] = layout.convention
         line["faces"] = [
             {
                 "box": [round(side, 3) for side in face.box],

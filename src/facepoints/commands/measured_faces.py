@@ -11,7 +11,8 @@ from facepoints.commands.symmetric_gaze import symmetric_gaze
 from facepoints.errors import DataError, SettingsError
 from facepoints.inference.eye_closure import EyeClosure
 from facepoints.inference.face import Face
-from facepoints.measurement import Gaze, Measurement, measure_with_reasons
+from facepoints.measurement import Convention, Gaze, Measurement, measure_with_reasons
+from facepoints.measurement.conventions import check_convention
 from facepoints.measurement.expression_neutral import Neutral
 from facepoints.measurement.expressions import Expressions
 from facepoints.measurement.head_position import check_focal_length, head_transform
@@ -35,9 +36,10 @@ class FaceSettings:
         expressions: measure expressions, too.
         neutral: the person at rest, whom they are compared with. None: the calm frames of each
             person in a video, and the mean person for images.
+        convention: data set whose marks the measures follow (`conventions`). None: all.
 
     Raises:
-        SettingsError: a number is not positive, or there are two scales.
+        SettingsError: a number is not positive, there are two scales, or no such convention.
     """
 
     mm_per_pixel: float | None = None
@@ -47,6 +49,7 @@ class FaceSettings:
     norms: Mapping[str, Norm] = field(default_factory=dict)
     expressions: bool = False
     neutral: Neutral | None = None
+    convention: Convention | None = None
 
     def __post_init__(self) -> None:
         scale = self.mm_per_pixel
@@ -57,6 +60,7 @@ class FaceSettings:
                 "a scale is given or taken from the irises, not both; leave out one"
             )
         check_focal_length(self.focal_length)
+        check_convention(self.convention)
 
     def column(self, name: str) -> str:
         """The column of a measure: distances end in ``_mm`` if there is a scale."""
@@ -69,10 +73,11 @@ class MeasuredFace:
     """The measures, head transform and events of a face in a frame. `gaze` may be the reason why
     there is none.
 
-    `reasons` says why measures are missing, and `guesses` holds what hidden points give for them:
-    events need a value in every frame. `scale` is in millimeters per pixel, or the reason why it
-    cannot be had. `events` has a key for each kind that can be detected in the face's track. The
-    value is True if such an event happens in this frame. None: no kind can be detected.
+    `reasons` says why measures are missing. `plain` holds all measures in no convention, and what
+    hidden points give for the others: events need a value in every frame. `scale` is in millimeters
+    per pixel, or the reason why it cannot be had. `events` has a key for each kind that can be
+    detected in the face's track. The value is True if such an event happens in this frame. None: no
+    kind can be detected.
 
     `face` is kept, and `expression` is set, if expressions are measured.
     """
@@ -87,15 +92,15 @@ class MeasuredFace:
     gaze: Gaze | str = ""
     events: dict[str, bool] | None = None
     reasons: dict[str, str] = field(default_factory=dict)
-    guesses: dict[str, Measurement] = field(default_factory=dict)
+    plain: dict[str, Measurement] = field(default_factory=dict)
     z_scores: dict[str, Measurement] = field(default_factory=dict)
     scale: Measurement | str = ""
     face: Face | None = None
     expression: Expressions | None = None
 
     def value(self, name: str) -> float | None:
-        """The value of a measure, also if it is a guess; None if there is none."""
-        found = self.measures.get(name) or self.guesses.get(name)
+        """The value of a measure for events, also if it is a guess; None if there is none."""
+        found = self.plain.get(name)
         return None if found is None else found.value
 
 
@@ -113,7 +118,9 @@ def measure_frame(result: FrameResult, settings: FaceSettings) -> MeasuredFrame:
 
 
 def _measure(result: FrameResult, face: Face, number: int, settings: FaceSettings) -> MeasuredFace:
-    measured = measure_with_reasons(face)
+    measured = plain = measure_with_reasons(face)
+    if settings.convention is not None:
+        measured = measure_with_reasons(face, settings.convention)
     scale = _scale_of(result, face, settings)
     measures, reasons = {}, {}
     for name, value in measured.measures.items():
@@ -134,7 +141,7 @@ def _measure(result: FrameResult, face: Face, number: int, settings: FaceSetting
         closure=face.eye_closure or EyeClosure(None, None, NO_IMAGE, NO_IMAGE),
         gaze=symmetric_gaze(result, face) if settings.symmetric else gaze_of(result, face),
         reasons=reasons,
-        guesses=measured.guesses,
+        plain=plain.measures | plain.guesses,
         z_scores=z_scores(measures, settings.norms),
         scale=scale,
         face=face if settings.expressions else None,

@@ -9,6 +9,7 @@ diagnosis.
 - `head_position`: the position of the head in front of the camera
 - `symmetry`: asymmetry
 - `uncertainty`, `radius_factors`: the error radius
+- `conventions`, `convention_factors`: values as the annotators of one data set would have them
 - `gaze`, `iris`, `gaze_factors`: where the eyes look
 - `expressions`, `expression_definitions`, `expression_features`, `expression_neutral`,
   `expression_factors`, `bounded_fit`: how far brows, lids, jaw, lips and nose moved from rest
@@ -17,6 +18,7 @@ diagnosis.
 
 from __future__ import annotations
 
+from facepoints.measurement.conventions import CONVENTIONS, Convention
 from facepoints.measurement.definitions import DEFINITIONS, Definition
 from facepoints.measurement.gaze import Gaze, gaze
 from facepoints.measurement.head_position import head_transform
@@ -31,8 +33,10 @@ from facepoints.measurement.pose import HeadPose, head_pose
 from facepoints.measurement.uncertainty import Measurement
 
 __all__ = [
+    "CONVENTIONS",
     "DEFINITIONS",
     "MEASURES",
+    "Convention",
     "Definition",
     "Gaze",
     "HeadPose",

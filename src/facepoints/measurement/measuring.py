@@ -12,9 +12,9 @@ from facepoints.inference.face import Face
 from facepoints.inference.face_list import check_one_face
 from facepoints.inference.landmark_weights import HIDDEN
 from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.measurement.conventions import Convention, calibrated, check_convention
 from facepoints.measurement.definitions import DEFINITIONS
 from facepoints.measurement.pose import ANGLES, MIN_POINTS, HeadPose, head_points, head_pose
-from facepoints.measurement.radius_factors import RADIUS_FACTORS, SYSTEMATIC
 from facepoints.measurement.symmetry import MAX_ANGLE, MAX_HIDDEN, asymmetry, symmetric_pairs
 from facepoints.measurement.uncertainty import Measurement, measure_points
 
@@ -24,7 +24,6 @@ __all__ = [
     "MeasuredPoints",
     "measure",
     "measure_with_reasons",
-    "systematic_radius",
     "unavailable",
 ]
 
@@ -51,7 +50,7 @@ class MeasuredPoints(NamedTuple):
     pose: HeadPose | None
 
 
-def measure(face: Face) -> dict[str, Measurement]:
+def measure(face: Face, convention: Convention | None = None) -> dict[str, Measurement]:
     """All measures of a face by name, in the order of `MEASURES`.
 
     A measure is left out if the landmark set lacks its points, if one of its points is hidden, or
@@ -59,6 +58,11 @@ def measure(face: Face) -> dict[str, Measurement]:
     error radius, for errors of the landmarks and for how people who mark faces by hand differ
     (`radius_factors`); that of the head pose covers how heads differ, too. Note: for asymmetry,
     `radius` is a noise floor (90th percentile for a symmetric face), not an interval.
+
+    Args:
+        face: one face.
+        convention: "lfpw", "helen", "afw", "scut" or "street": give values as the annotators of
+            this data set would have them (`conventions`). None: without a bias taken off.
 
     Examples:
         >>> import facepoints
@@ -68,11 +72,12 @@ def measure(face: Face) -> dict[str, Measurement]:
 
     Raises:
         DataError: not one face, or its points or radii are not finite.
+        SettingsError: no such convention.
     """
-    return measure_with_reasons(face).measures
+    return measure_with_reasons(face, convention).measures
 
 
-def measure_with_reasons(face: Face) -> MeasuredPoints:
+def measure_with_reasons(face: Face, convention: Convention | None = None) -> MeasuredPoints:
     """The measures of a face, and why the others cannot be had.
 
     Reasons are "no such points", "left eye outer corner is hidden" with the name of a point, "14 of
@@ -80,10 +85,16 @@ def measure_with_reasons(face: Face) -> MeasuredPoints:
     yaw or pitch, distances across the face shrink to less than half, so only the pose and the
     openings are given.
 
+    Args:
+        face: one face.
+        convention: as for `measure`.
+
     Raises:
         DataError: as for `measure`.
+        SettingsError: as for `measure`.
     """
-    every, pose = _measure_all(face)
+    check_convention(convention)
+    every, pose = _measure_all(face, convention)
     turn = 0.0 if pose is None else max(abs(pose.yaw), abs(pose.pitch))
     measures, reasons = {}, {}
     for name in MEASURES:
@@ -96,7 +107,9 @@ def measure_with_reasons(face: Face) -> MeasuredPoints:
     return MeasuredPoints(measures, reasons, guesses, pose)
 
 
-def _measure_all(face: Face) -> tuple[dict[str, Measurement], HeadPose | None]:
+def _measure_all(
+    face: Face, convention: Convention | None
+) -> tuple[dict[str, Measurement], HeadPose | None]:
     """All measures that the landmark set gives, those of hidden points and turned heads included;
     and the head pose, None if it cannot be had."""
     _check_face(face)
@@ -115,21 +128,11 @@ def _measure_all(face: Face) -> tuple[dict[str, Measurement], HeadPose | None]:
         if all(point in column for point in definition.points):
             rows = [column[point] for point in definition.points]
             points, radius = face.points[rows], face.radius[rows]
-            measured = measure_points(
+            raw = measure_points(
                 definition.function, points.astype(np.float64), radius.astype(np.float64)
             )
-            radius = np.hypot(
-                measured.radius * RADIUS_FACTORS[name], systematic_radius(name, measured.value)
-            )
-            measures[name] = Measurement(measured.value, float(radius))
+            measures[name] = calibrated(name, raw, convention)
     return measures, pose
-
-
-def systematic_radius(name: str, value: float) -> float:
-    """The part of the radius of a measure that does not depend on the face: how annotators differ,
-    in the unit of the measure."""
-    share = SYSTEMATIC.get(name, 0.0)
-    return share * abs(value) if name in DEFINITIONS and DEFINITIONS[name].relative else share
 
 
 def _reason(face: Face, name: str, turn: float) -> str:

@@ -60,6 +60,11 @@ _PLAIN = {
         "why measures of this face are missing: each reason with the names of the measures; empty "
         "if none is missing",
     ),
+    "convention": (
+        "",
+        "data set whose annotators the measures follow: the mean difference to their marks is "
+        "taken off distances, ratios, openings and slants",
+    ),
     "mm_per_pixel": (
         "mm",
         "size of a pixel in the plane of the eyes, from the width of the irises; empty if it "

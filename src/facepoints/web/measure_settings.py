@@ -8,7 +8,8 @@ from typing import Any
 from facepoints.inference.landmark_weights import HIDDEN, LEAST_VISIBLE
 from facepoints.inference.model_metadata import ModelMetadata
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.measurement import MEASURES
+from facepoints.measurement import CONVENTIONS, MEASURES, Convention
+from facepoints.measurement.convention_factors import BIAS, FACTORS, SCATTER
 from facepoints.measurement.definitions import DEFINITIONS
 from facepoints.measurement.descriptions import DESCRIPTIONS
 from facepoints.measurement.head_position import MM_PER_UNIT
@@ -34,6 +35,8 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
         sources: what the letters in the sources stand for.
         radius_factors: factor on the random part of each radius.
         systematic: its other part; a fraction of the value where the definition is relative.
+        conventions: by name, a title, and for each measure that the data set marks its bias, and
+            the factor and the other part of its radius (`convention_factors`).
         hidden: visibility below which a point is hidden.
         mean_head: points (K, 3), std (K,) and fixed (K,), as `pose.head_points` returns them, and
             millimeters per unit.
@@ -52,6 +55,7 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
         "sources": dict(SOURCES),
         "radius_factors": dict(RADIUS_FACTORS),
         "systematic": dict(SYSTEMATIC),
+        "conventions": {name: _convention(name) for name in CONVENTIONS},
         "hidden": HIDDEN,
         "mean_head": {
             "points": shape.tolist(),
@@ -70,6 +74,15 @@ def measure_settings(model: ModelMetadata) -> dict[str, Any]:
             "least_visible": LEAST_VISIBLE,
         },
         "symmetry": _symmetry(landmarks),
+    }
+
+
+def _convention(name: Convention) -> dict[str, Any]:
+    return {
+        "title": CONVENTIONS[name].partition(",")[0],
+        "bias": dict(BIAS[name]),
+        "factors": dict(FACTORS[name]),
+        "scatter": dict(SCATTER[name]),
     }
 
 

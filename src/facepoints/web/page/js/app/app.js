@@ -63,6 +63,7 @@ export class App {
       items.again();
       if (items.current?.kind === "video") this.#open(items.current, true);
     });
+    byId("convention").addEventListener("change", () => this.select(this.selected));
     for (const id of ["hide-preview", "hide-style"]) {
       byId(id).addEventListener("change", () => this.show());
     }
@@ -149,7 +150,8 @@ export class App {
     this.measuring = true;
     this.measured = performance.now();
     try {
-      const measures = await this.engine.measure(face, { width: item.width, height: item.height });
+      const size = { width: item.width, height: item.height };
+      const measures = await this.engine.measure(face, size, byId("convention").value);
       if (item === this.items.current) {
         this.panel.showMeasures(measures);
         this.stage.mark(this.panel.marked());

@@ -82,9 +82,10 @@ export class Engine {
    *
    * @param {object} face
    * @param {{width: number, height: number}} size of the picture.
+   * @param {string} convention data set whose marks are followed; "": none.
    */
-  measure(face, size) {
-    return this.#ask("measure", { face, size });
+  measure(face, size, convention) {
+    return this.#ask("measure", { face, size, convention });
   }
 
   #ask(task, data = {}, transfer = []) {

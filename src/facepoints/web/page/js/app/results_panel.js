@@ -17,6 +17,10 @@ export class ResultsPanel extends EventTarget {
     this.definitions = settings.measures.definitions;
     this.chosen = null; // the name of the measure whose points are marked
     byId("points-details").addEventListener("toggle", () => this.#showPoints());
+    const choices = Object.entries(settings.measures.conventions);
+    byId("convention").append(
+      ...choices.map(([name, { title }]) => make("option", { value: name }, title)),
+    );
   }
 
   /**

@@ -96,13 +96,14 @@ export class Saving {
 
   async saveMeasures() {
     const { records, name, note } = await this.#records();
+    const convention = byId("convention").value;
     for (const record of records) {
       const size = { width: record.width, height: record.height };
       for (const face of record.faces ?? []) {
-        face.measures = await this.app.engine.measure(face, size);
+        face.measures = await this.app.engine.measure(face, size, convention);
       }
     }
-    const text = toMeasuresCsv(records, this.app.settings.measures.names);
+    const text = toMeasuresCsv(records, this.app.settings.measures.names, convention);
     const blob = new Blob([text], { type: "text/csv" });
     return this.#download(blob, fileName(name, ".measures.csv"), records, note);
   }

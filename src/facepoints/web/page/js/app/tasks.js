@@ -41,9 +41,9 @@ export const TASKS = {
     return { faces: shown, ms: performance.now() - started };
   },
 
-  /** The measures of a face. */
-  async measure({ face, size }) {
-    return measureFace(face, size, settings);
+  /** The measures of a face, in a convention; "": in none. */
+  async measure({ face, size, convention }) {
+    return measureFace(face, size, settings, undefined, convention);
   },
 };
 

@@ -22,12 +22,14 @@ export { headPose, headTransform };
  * @param {{width: number, height: number}} size of the image in pixels.
  * @param settings the page's settings.
  * @param [pose] from `headPose`, if it is known already.
+ * @param {string} [convention] name in `settings.measures.conventions`: give values as the
+ *   annotators of this data set would have them; "": without a bias taken off.
  * @returns {{name: string, value: number, radius: number, unit: string, definition: string,
  *   source: string, points: string[]}[]} value and radius in `unit`: "px", "ratio" or "degrees";
  *   `definition` in words; `points`: names of the landmarks that it is computed from.
  * @throws {RangeError} the face has not as many points as the settings name, or one is not finite.
  */
-export function measureFace(face, size, settings, pose = undefined) {
+export function measureFace(face, size, settings, pose = undefined, convention = "") {
   checkFace(face, settings);
   const values = new Map();
   const head = pose === undefined ? headPose(face, size, settings) : pose;
@@ -36,7 +38,7 @@ export function measureFace(face, size, settings, pose = undefined) {
     const measured = asymmetry(face, head, settings);
     if (measured) values.set("asymmetry", measured);
   }
-  const { definitions, names, radius_factors: factors, systematic } = settings.measures;
+  const { definitions, names } = settings.measures;
   const turn = head ? Math.max(Math.abs(head.yaw), Math.abs(head.pitch)) : 0;
   for (const name of names) {
     const { formula, columns, relative, across } = definitions[name];
@@ -44,14 +46,25 @@ export function measureFace(face, size, settings, pose = undefined) {
     if (across && turn > settings.measures.symmetry.max_angle) continue;
     const points = columns.map((k) => face.points[k]);
     const measured = measurePoints(FORMULAS[formula], points, columns.map((k) => face.radius[k]));
-    const part = systematic[name] * (relative ? Math.abs(measured.value) : 1);
-    const radius = Math.hypot(measured.radius * factors[name], part);
-    values.set(name, { value: measured.value, radius });
+    values.set(name, calibrated(name, measured, relative, settings, convention));
   }
   return names.filter((name) => values.has(name)).map((name) => {
     const { meaning, source, unit, points } = definitions[name];
     return { name, ...values.get(name), unit, definition: meaning, source, points };
   });
+}
+
+/** A measure with its 90 % radius, as `calibrated` of `facepoints.measurement.conventions`. */
+function calibrated(name, raw, relative, settings, convention) {
+  const { radius_factors: factors, systematic, conventions } = settings.measures;
+  const follows = conventions[convention];
+  let { value } = raw;
+  let [factor, part] = [factors[name], systematic[name]];
+  if (follows && name in follows.bias) {
+    value = relative ? value / (1 + follows.bias[name]) : value - follows.bias[name];
+    [factor, part] = [follows.factors[name], follows.scatter[name]];
+  }
+  return { value, radius: Math.hypot(raw.radius * factor, relative ? part * Math.abs(value) : part) };
 }
 
 /** True if one of the points of a measure is hidden. */

@@ -39,11 +39,14 @@ export function toFacesCsv(records, names) {
  * @param {object[]} records of `recordsOf`; each face has `measures`, a list of {name, value,
  *     radius}.
  * @param {string[]} names of the measures, in the order of the columns.
+ * @param {string} [convention] data set whose marks the measures follow, for a column of its own;
+ *     "": none.
  * @returns {string}
  */
-export function toMeasuresCsv(records, names) {
+export function toMeasuresCsv(records, names, convention = "") {
   const header = ["file", "frame", "time", "face", "track", "score"];
   header.push(...names.flatMap((name) => [name, `${name}_r`]));
+  if (convention) header.push("convention");
   const rows = records.flatMap((record) =>
     (record.faces ?? []).map((face, number) => {
       const found = new Map(face.measures.map((measure) => [measure.name, measure]));
@@ -53,6 +56,7 @@ export function toMeasuresCsv(records, names) {
         const measure = found.get(name);
         row.push(significant(measure?.value, 6), significant(measure?.radius, 3));
       }
+      if (convention) row.push(convention);
       return row;
     }),
   );
