@@ -135,33 +135,48 @@ def fail_alone(out: Path) -> None:
         (out / f"failed-{rank}.txt").write_text(str(error))
 
 
-def two_processes(code: str) -> list[int]:
-    common = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2"}
-    common |= {"PYTHONPATH": str(Path(__file__).parents[1])}  # of the modules of tests
-    common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    common |= {"MASTER_PORT_AGAIN": str(free_port())}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            cwd=Path(__file__).parent,
-        )
-        for rank in range(2)
-    ]
+def be_two(out: Path) -> None:
+    """Body of the process whose forks are the two: what takes long is imported once."""
+    import torch._dynamo  # noqa: F401 (every optimizer does)
+
+    children = []
+    for rank in range(2):
+        child = os.fork()  # before PyTorch has computed anything
+        if not child:
+            os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            be_one_of_two(out)
+            return  # and the interpreter ends
+        children.append(child)
+    ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    (out / "ended.json").write_text(json.dumps(ended))
+
+
+def two_processes(out: Path) -> list[int]:
+    """Exit statuses of the two."""
+    more = {"OMP_NUM_THREADS": "1", "WORLD_SIZE": "2"}
+    more |= {"PYTHONPATH": str(Path(__file__).parents[1])}  # of the modules of tests
+    more |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    more |= {"MASTER_PORT_AGAIN": str(free_port())}
+    code = f"import pathlib, test_distributed as t; t.be_two(pathlib.Path({str(out)!r}))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, **more},
+        cwd=Path(__file__).parent,
+        start_new_session=True,
+    )
     try:
-        return [process.wait(PATIENCE) for process in started]
+        assert process.wait(PATIENCE) == 0
     finally:
-        for process in started:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return json.loads((out / "ended.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder that two processes wrote."""
     out = tmp_path_factory.mktemp("two")
-    code = f"import pathlib, test_distributed as t; t.be_one_of_two(pathlib.Path({str(out)!r}))"
-    assert two_processes(code) == [-signal.SIGKILL, 0]
+    assert two_processes(out) == [-signal.SIGKILL, 0]
     return out
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from facepoints.models.run import Run
 from facepoints.training import distributed
 
 WORKER = Path(__file__).with_name("two_machines_worker.py")
-EPOCHS = 5
+EPOCHS = 3
 TRAIN = (
     f"train training.csv --out run --network lenet5 --epochs {EPOCHS} --batch 16 --validation 0.2 "
     "--augment light --no-onnx --device cpu"
@@ -41,24 +42,32 @@ class Machine:
         """Start torchrun with one worker."""
         torchrun = f"-m torch.distributed.run --nnodes 2 --node-rank {rank} --nproc-per-node 1"
         address = f"--master-addr {master} --master-port 29517"
-        return self._start(f"{torchrun} {address} {WORKER} pid {pause} {TRAIN}")
-
-    def resume(self, rank: int, master: str) -> subprocess.Popen[str]:
-        """Start a worker as torchrun does, without torchrun."""
-        address = {"MASTER_ADDR": master, "MASTER_PORT": "29518"}
-        place = {"RANK": str(rank), "LOCAL_RANK": "0", "WORLD_SIZE": "2"}
-        return self._start(f"{WORKER} pid 0 {TRAIN} --resume", **address, **place)
-
-    def _start(self, words: str, **more: str) -> subprocess.Popen[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.endswith("SOCKET_IFNAME")}
+        words = f"{torchrun} {address} {WORKER} {pause} {TRAIN}".split()
         return subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace, sys.executable, *words.split()],
+            ["ip", "netns", "exec", self.namespace, sys.executable, *words],
             cwd=self.folder,
-            env=environment | {"OMP_NUM_THREADS": "1"} | more,
+            env=environment(),
+            start_new_session=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+def environment() -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.endswith("SOCKET_IFNAME")}
+    return inherited | {"OMP_NUM_THREADS": "1"}
+
+
+def resume(machines: tuple[Machine, Machine]) -> subprocess.Popen[str]:
+    """Start a worker on each machine, without torchrun."""
+    places = [f"{machine.namespace},{machine.folder}" for machine in machines]
+    return subprocess.Popen(
+        [sys.executable, str(WORKER), "0", *places, *TRAIN.split(), "--resume"],
+        env=environment() | {"MASTER_ADDR": machines[0].address, "MASTER_PORT": "29518"},
+        start_new_session=True,
+        text=True,
+    )
 
 
 def ip(words: str) -> None:
@@ -103,7 +112,7 @@ def test_two_machines_train_together_and_one_may_die(machines: tuple[Machine, Ma
     faces = synthetic.kaggle_like(60, seed=0, size=32)
     for machine in machines:
         write_kaggle(faces, machine.folder / "training.csv")
-    started = [m.torchrun(rank, first.address, 0.5) for rank, m in enumerate(machines)]
+    started = [m.torchrun(rank, first.address, 0.3) for rank, m in enumerate(machines)]
     try:
         wait_until((first.folder / "run" / "checkpoint.safetensors").exists, started[0])
         os.kill(int((second.folder / "pid").read_text()), signal.SIGKILL)
@@ -114,13 +123,14 @@ def test_two_machines_train_together_and_one_may_die(machines: tuple[Machine, Ma
         assert started[1].returncode != 0
         header = json.loads((first.folder / "run" / "run.json").read_text())
         assert not header["finished"]
-        started += [m.resume(rank, first.address) for rank, m in enumerate(machines)]
-        said, other = (process.communicate(timeout=PATIENCE)[0] for process in started[2:])
-        assert started[2].returncode == 0, said
-        assert started[3].returncode == 0, other
+        started.append(resume(machines))
+        failed = started[-1].wait(PATIENCE)
+        said, other = ((machine.folder / "said").read_text() for machine in machines)
+        assert failed == 0, said + other
     finally:
-        for process in started:
-            process.kill()
+        for process in started:  # with its workers
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     assert "a new one begins" not in said
     assert not (second.folder / "run").exists()  # the first machine writes the files
     lines = (first.folder / "run" / "metrics.jsonl").read_text().splitlines()
