@@ -22,9 +22,9 @@ from audit_samples import (
     planted,
     truth,
 )
+from command_line import exit_status
 from report_pages import read_page
 
-from facepoints.cli.main import main
 from facepoints.commands.audit_data import load_for_audit
 from facepoints.commands.audit_proof import prove_fixes
 from facepoints.datasets import synthetic
@@ -46,15 +46,6 @@ from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.reports.audit_proof import Proof
 
 
-def run(*words: object) -> int:
-    """The exit status of a command."""
-    try:
-        main([str(word) for word in words])
-    except SystemExit as ended:
-        return int(str(ended.code or 0))
-    return 0
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """COCO keypoints of faces with planted faults."""
@@ -68,7 +59,7 @@ def audited(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("audit") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("facepoints.commands.audit.audit", perfect_audit(truth()))
-        assert run("audit", data, "--out", out) == 0
+        assert exit_status("audit", data, "--out", out) == 0
     return out
 
 
@@ -124,7 +115,7 @@ def test_the_report_shows_every_fault_and_escapes_names(audited: Path) -> None:
 def test_convert_writes_mended_labels(data: Path, audited: Path, tmp_path: Path) -> None:
     fixes = audited / "fixes.json"
     before = data.read_bytes()
-    assert run("convert", data, "--fixes", fixes, "--out", tmp_path / "mended") == 0
+    assert exit_status("convert", data, "--fixes", fixes, "--out", tmp_path / "mended") == 0
     written = load_dataset(tmp_path / "mended")
     read = load_dataset(data, fixes=fixes)
     size = read.size[0]
@@ -141,7 +132,7 @@ def test_evaluate_measures_against_mended_labels(
 ) -> None:
     def rmse(*more: object) -> float:
         out = tmp_path / f"out-{len(more)}"
-        assert run("evaluate", data, "--out", out, "--no-report", *more) == 0
+        assert exit_status("evaluate", data, "--out", out, "--no-report", *more) == 0
         return json.loads((out / "evaluation.json").read_text())["rmse"]
 
     assert rmse("--fixes", audited / "fixes.json") < 0.8 * rmse()
@@ -157,7 +148,7 @@ def test_train_trains_on_mended_labels(data: Path, audited: Path, tmp_path: Path
     write_fixes(tmp_path / "f.json", fixes)
     words = "--network", "lenet5", "--epochs", 1, "--validation", 0, "--no-onnx", "--no-report"
     out = tmp_path / "run"
-    assert run("train", data, "--out", out, "--fixes", tmp_path / "f.json", *words) == 0
+    assert exit_status("train", data, "--out", out, "--fixes", tmp_path / "f.json", *words) == 0
     assert json.loads((out / "run.json").read_text())["data"]["rows"] == COUNT - 1
 
 
@@ -171,7 +162,7 @@ def test_fixes_for_other_labels_are_refused_in_one_line(
     faces = planted()
     other = write_coco(faces.with_points(faces.points + 1, faces.labelled), tmp_path / "faces.json")
     words = "convert", other, "--fixes", audited / "fixes.json", "--out", tmp_path / "out"
-    assert run(*words) == 2
+    assert exit_status(*words) == 2
     error = capsys.readouterr().err.strip()
     assert error.count("\n") == 0
     assert error.startswith("error: faces.json: fix 'left_right_swapped' of row 3")
@@ -182,10 +173,10 @@ def test_an_output_is_not_replaced_without_a_word(
     data: Path, audited: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (audited / "fixes.json").read_bytes()
-    assert run("audit", data, "--out", audited, "--min-confidence", 0.8) == 2
+    assert exit_status("audit", data, "--out", audited, "--min-confidence", 0.8) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert (audited / "fixes.json").read_bytes() == before
-    assert run("convert", data, "--fixes", audited / "fixes.json", "--out",
+    assert exit_status("convert", data, "--fixes", audited / "fixes.json", "--out",
                audited / "fixes.json", "--to", "coco", "--overwrite") == 2  # fmt: skip
     assert "is an input" in capsys.readouterr().err
 
@@ -203,7 +194,7 @@ def test_an_output_is_not_replaced_without_a_word(
 def test_bad_values_are_refused_in_one_line(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    assert run("audit", data, *words, "--out", tmp_path / "out") == 2
+    assert exit_status("audit", data, *words, "--out", tmp_path / "out") == 2
     error = capsys.readouterr().err.strip()
     assert message in error
     assert error.count("\n") == 0
@@ -214,7 +205,7 @@ def test_without_pytorch_a_proof_is_refused_before_any_work(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("facepoints.commands.audit_proof.find_spec", lambda name: None)
-    assert run("audit", data, "--prove", "--out", tmp_path / "out") == 2
+    assert exit_status("audit", data, "--prove", "--out", tmp_path / "out") == 2
     assert "pip install 'facepoints[train]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -234,7 +225,7 @@ def test_planted_faults_are_found_named_and_mended(tmp_path: Path) -> None:
     points[shifted] += (-9, 8)
     spoiled = right.with_points(points, right.labelled)
     table = write_coco(spoiled, tmp_path / "spoiled.json")
-    assert run("audit", table, "--out", tmp_path / "audit") == 0
+    assert exit_status("audit", table, "--out", tmp_path / "audit") == 0
     with (tmp_path / "audit" / "faults.csv").open(encoding="utf-8", newline="") as file:
         named = [(int(line["row"]), line["cause"]) for line in csv.DictReader(file)]
     wanted = dict.fromkeys(swapped, "left_right_swapped")
@@ -280,7 +271,7 @@ def test_fixes_keep_the_names_in_the_label_file(tmp_path: Path) -> None:
     back.write_text("\n".join(f"{new},{old}" for old, new in names.items() if old != new))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("facepoints.commands.audit.audit", perfect_audit(truth()))
-        assert run("audit", table, "--rename", back, "--out", tmp_path / "out") == 0
+        assert exit_status("audit", table, "--rename", back, "--out", tmp_path / "out") == 0
     fixes = tmp_path / "out" / "fixes.json"
     orders = [fix.values for fix in read_fixes(fixes) if fix.action == "reorder"]
     assert orders[0]["left_eye_centre"] == "right_eye_centre"
@@ -299,7 +290,7 @@ def test_labels_without_pictures_are_audited(tmp_path: Path) -> None:
         image.unlink()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("facepoints.commands.audit.audit", perfect_audit(truth()))
-        assert run("audit", table, "--labels-only", "--out", tmp_path / "out") == 0
+        assert exit_status("audit", table, "--labels-only", "--out", tmp_path / "out") == 0
     page = read_page(tmp_path / "out" / "audit.html")
     page.check()
     assert "labels were compared with each other" in page.words

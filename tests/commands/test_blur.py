@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from command_line import exit_status
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from skimage import data
 
 import facepoints
-from facepoints.cli.main import main
 from facepoints.commands import blur_video
 from facepoints.commands.blur import output_paths
 from facepoints.commands.blur_search import make_search
@@ -66,14 +66,6 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: str | Path) -> int:
-    try:
-        main(["blur", *map(str, arguments)])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
-
-
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -88,7 +80,7 @@ def test_a_folder_of_photos_and_videos(
     shutil.copy(clip, folder / "more" / "clip.mp4")
     (folder / "bad.jpg").write_bytes(photo.read_bytes()[:300])
     (folder / "notes.txt").write_text("words")
-    assert run(folder, "--out", out, "--review", report) == 0
+    assert exit_status("blur", folder, "--out", out, "--review", report) == 0
     message = " ".join(capsys.readouterr().err.split())
     assert "passed over: 1 other file (notes.txt)" in message
     assert f"{FRAMES + 3} images and frames: {FRAMES + 1} faces" in message
@@ -106,10 +98,10 @@ def test_a_folder_of_photos_and_videos(
 
 
 def test_metadata_are_left_out_or_kept_without_pictures(photo: Path, tmp_path: Path) -> None:
-    assert run(photo, "--out", tmp_path / "bare.jpg") == 0
+    assert exit_status("blur", photo, "--out", tmp_path / "bare.jpg") == 0
     bare = (tmp_path / "bare.jpg").read_bytes()
     assert b"Exif" not in bare
-    assert run(photo, "--out", tmp_path / "kept.jpg", "--keep-exif") == 0
+    assert exit_status("blur", photo, "--out", tmp_path / "kept.jpg", "--keep-exif") == 0
     kept = (tmp_path / "kept.jpg").read_bytes()
     assert b"thumbnail of the face" not in kept
     with Image.open(io.BytesIO(kept)) as image:
@@ -121,7 +113,9 @@ def test_metadata_are_left_out_or_kept_without_pictures(photo: Path, tmp_path: P
 @pytest.mark.parametrize("style", ["pixelate", "mask", "box"])
 def test_styles(style: str, photo: Path, model, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
-    assert run(photo, "--out", out, "--style", style, "--color", "9", "90", "200") == 0
+    assert (
+        exit_status("blur", photo, "--out", out, "--style", style, "--color", "9", "90", "200") == 0
+    )
     hidden = facepoints.read_image(out)
     x, y = model(PHOTO)[0]["nose_tip"].astype(int)
     assert (hidden[y, x].tolist() == [9, 90, 200]) == (style != "pixelate")
@@ -149,7 +143,7 @@ def test_a_face_stays_covered_in_frames_in_which_it_is_not_seen(
     clip: Path, model, blind: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, report = tmp_path / "out.mp4", tmp_path / "report.csv"
-    assert run(clip, "--out", out, "--review", report) == 0
+    assert exit_status("blur", clip, "--out", out, "--review", report) == 0
     assert "20 faces, 20 without a face, 20 covered by their track" in " ".join(
         capsys.readouterr().err.split()
     )
@@ -185,12 +179,12 @@ def test_a_track_that_is_never_sure_is_reported_and_not_covered(
 
     monkeypatch.setattr(blur_video, "track_video", unsure)
     out, report = tmp_path / "out.mp4", tmp_path / "report.csv"
-    assert run(clip, "--out", out, "--review", report) == 0
+    assert exit_status("blur", clip, "--out", out, "--review", report) == 0
     assert len(model(next(iter(open_video(out))).image)) == 1
     (row,) = rows(report)
     assert (row["reason"], row["covered"]) == ("possible face, not covered", "no")
     assert (row["first_frame"], row["last_frame"]) == ("0", str(FRAMES - 1))
-    assert run(clip, "--out", out, "--min-score", "0.18", "--overwrite") == 0
+    assert exit_status("blur", clip, "--out", out, "--min-score", "0.18", "--overwrite") == 0
     assert model(next(iter(open_video(out))).image) == []
 
 
@@ -200,7 +194,7 @@ def test_careful_finds_faces_that_lie_on_their_side(
     lying = np.ascontiguousarray(np.rot90(PHOTO))
     cv2.imwrite(str(tmp_path / "a.png"), lying[..., ::-1])
     assert model(lying) == []
-    assert run(tmp_path / "a.png", "--out", tmp_path / "b.png", "--careful") == 0
+    assert exit_status("blur", tmp_path / "a.png", "--out", tmp_path / "b.png", "--careful") == 0
     counted = re.search(r"1 image or frame: (\d+) face", " ".join(capsys.readouterr().err.split()))
     assert counted is not None
     assert 1 <= int(counted[1]) <= 4  # it may cover other places, too
@@ -227,7 +221,7 @@ def test_the_sound_is_kept(tmp_path: Path) -> None:
             container.mux(audio.encode(part))
         container.mux(stream.encode())
         container.mux(audio.encode())
-    assert run(path, "--out", tmp_path / "out.mp4") == 0
+    assert exit_status("blur", path, "--out", tmp_path / "out.mp4") == 0
     with av.open(str(tmp_path / "out.mp4")) as container:
         sound = np.concatenate([f.to_ndarray() for f in container.decode(audio=0)], axis=1)
         assert "location" not in container.metadata
@@ -260,7 +254,7 @@ def test_wrong_inputs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = photo.read_bytes()
-    assert run(*(a.format(photo=photo, clip=clip) for a in arguments)) == 2
+    assert exit_status("blur", *(a.format(photo=photo, clip=clip) for a in arguments)) == 2
     assert text in " ".join(capsys.readouterr().err.split())
     assert photo.read_bytes() == before
     assert not (tmp_path / "o").exists()
@@ -271,8 +265,8 @@ def test_only_unreadable_inputs_are_an_error(
 ) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing")
     (tmp_path / "b.jpg").write_bytes(b"nothing")
-    assert run(tmp_path / "b.jpg", "--out", tmp_path / "out") == 2
-    assert run(tmp_path / "a.mp4", "--out", tmp_path / "out.mp4") == 2
+    assert exit_status("blur", tmp_path / "b.jpg", "--out", tmp_path / "out") == 2
+    assert exit_status("blur", tmp_path / "a.mp4", "--out", tmp_path / "out.mp4") == 2
     assert not (tmp_path / "out.mp4").exists()
     assert "error: " in capsys.readouterr().err
 
@@ -286,7 +280,7 @@ def test_a_video_that_is_read_differently_the_second_time_gives_no_copy(
                 yield frame, faces
 
     monkeypatch.setattr(blur_video, "track_video", shorter)
-    assert run(clip, "--out", tmp_path / "out.mp4") == 2
+    assert exit_status("blur", clip, "--out", tmp_path / "out.mp4") == 2
     assert "read differently the second time" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out.mp4").exists()
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from command_line import exit_status
 from numpy.typing import NDArray
 from page_server import chromium
 from skimage import data
@@ -25,7 +26,6 @@ from waiting import PATIENCE, wait_until
 
 import facepoints
 from facepoints._util.temporary import PREFIX
-from facepoints.cli.main import main
 from facepoints.commands.video_drawing import drawn_path
 from facepoints.errors import DataError, SettingsError
 from facepoints.video.source import open_video
@@ -53,19 +53,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(*arguments: str | Path) -> int:
-    try:
-        main(["predict", *map(str, arguments)])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
-
-
 def test_a_clip_to_a_table_and_a_drawn_clip(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, drawn = tmp_path / "clip.csv", tmp_path / "clip-points.mp4"
-    assert run(clip, "--out", out, "--draw", drawn, "--radius") == 0
+    assert exit_status("predict", clip, "--out", out, "--draw", drawn, "--radius") == 0
     assert f"{FRAMES} frames: {FRAMES} faces, 1 track" in capsys.readouterr().err
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -95,7 +87,7 @@ def test_several_videos_are_processed_one_by_one(
     shutil.copy(clip, folder / "sub" / "a.mp4")
     (folder / "b.mp4").write_bytes(clip.read_bytes()[:200])
     (folder / "notes.txt").write_text("words")
-    assert run(folder, "--out", out, "--draw", drawn) == 0
+    assert exit_status("predict", folder, "--out", out, "--draw", drawn) == 0
     message = " ".join(capsys.readouterr().err.split())
     assert "passed over: 1 other file (notes.txt)" in message
     assert f"{2 * FRAMES} frames: {2 * FRAMES} faces, 2 tracks, 3 videos, 1 video unread" in message
@@ -108,7 +100,10 @@ def test_several_videos_are_processed_one_by_one(
         "a.mp4",
         "sub/a.mp4",
     ]
-    assert run(folder, "--out", tmp_path / "p.jsonl", "--draw", tmp_path / "o.mp4") == 2
+    assert (
+        exit_status("predict", folder, "--out", tmp_path / "p.jsonl", "--draw", tmp_path / "o.mp4")
+        == 2
+    )
     assert "videos are drawn to a folder" in " ".join(capsys.readouterr().err.split())
 
 
@@ -117,7 +112,7 @@ def test_videos_beside_images_are_passed_over_by_name(
 ) -> None:
     shutil.copy(clip, tmp_path / "MOV_3.mp4")
     cv2.imwrite(str(tmp_path / "IMG_2.jpg"), np.full((50, 50, 3), 90, np.uint8))
-    assert run(tmp_path) == 0
+    assert exit_status("predict", tmp_path) == 0
     captured = capsys.readouterr()
     assert "passed over: 1 video (MOV_3.mp4;" in " ".join(captured.err.split())
     assert [json.loads(line)["file"][-9:] for line in captured.out.splitlines()] == ["IMG_2.jpg"]
@@ -130,13 +125,13 @@ def test_only_black_frames_are_an_error_without_pyav(
         for index in range(4):
             writer.add(np.zeros((48, 64, 3), np.uint8), index / 30)
     monkeypatch.setitem(sys.modules, "av", None)
-    assert run(tmp_path / "a.mp4", "--out", tmp_path / "o.csv") == 2
+    assert exit_status("predict", tmp_path / "a.mp4", "--out", tmp_path / "o.csv") == 2
     assert "pip install 'facepoints[video]'" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "o.csv").exists()
 
 
 def test_lines_of_json_hold_the_time(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(clip, "--no-smooth", "--detect-every", "5") == 0
+    assert exit_status("predict", clip, "--no-smooth", "--detect-every", "5") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["frame"] for line in lines] == list(range(FRAMES))
     assert [line["time"] for line in lines] == pytest.approx(
@@ -152,7 +147,9 @@ def test_numbered_images_are_a_video_on_request(
     for index in (8, 9, 10, 11):
         cv2.imwrite(str(tmp_path / f"{index}.png"), scene(index)[..., ::-1])
     (tmp_path / "12.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
-    assert run(tmp_path, "--video", "--fps", "10", "--landmarks", "kaggle-15") == 0
+    assert (
+        exit_status("predict", tmp_path, "--video", "--fps", "10", "--landmarks", "kaggle-15") == 0
+    )
     captured = capsys.readouterr()
     lines = [json.loads(line) for line in captured.out.splitlines()]
     assert [Path(line["file"]).name for line in lines] == ["8.png", "9.png", "10.png", "11.png"]
@@ -165,7 +162,17 @@ def test_a_video_without_faces_has_frames_and_no_more(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "wall.mp4", 30) as writer:
         for index in range(4):
             writer.add(np.full((1, 1, 3), 90, np.uint8), index / 30)
-    assert run(tmp_path / "wall.mp4", "--out", tmp_path / "o.jsonl", "--draw", tmp_path / "d") == 0
+    assert (
+        exit_status(
+            "predict",
+            tmp_path / "wall.mp4",
+            "--out",
+            tmp_path / "o.jsonl",
+            "--draw",
+            tmp_path / "d",
+        )
+        == 0
+    )
     lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
     assert [line["faces"] for line in lines] == [[]] * 4
     assert len(list(open_video(tmp_path / "d" / "wall.mp4"))) == 4
@@ -189,7 +196,7 @@ def test_impossible_requests_fail_before_the_work(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(clip, *(a.format(clip=clip) for a in arguments)) == 2
+    assert exit_status("predict", clip, *(a.format(clip=clip) for a in arguments)) == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert list(tmp_path.iterdir()) == []
 
@@ -202,7 +209,7 @@ def test_without_pyav_the_table_is_still_written(
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     out = tmp_path / "o.csv"
-    assert run(clip, "--out", out, "--draw", tmp_path / "o.mp4") == 2
+    assert exit_status("predict", clip, "--out", out, "--draw", tmp_path / "o.mp4") == 2
     assert "facepoints[video]" in " ".join(capsys.readouterr().err.split())
     assert len(out.read_text().splitlines()) == FRAMES + 1
     assert os.listdir(tmp_path) == ["o.csv"]
@@ -297,7 +304,7 @@ PLAY = """async () => {
 @pytest.mark.slow
 def test_the_drawn_clip_plays_in_chromium(clip: Path, tmp_path: Path, site: str) -> None:
     drawn = tmp_path / "points.mp4"
-    assert run(clip, "--draw", drawn) == 0
+    assert exit_status("predict", clip, "--draw", drawn) == 0
     (tmp_path / "page.html").write_text("<video id=v muted src=points.mp4></video>")
     with chromium() as browser:
         page = browser.new_page()
