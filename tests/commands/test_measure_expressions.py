@@ -66,10 +66,12 @@ def fails(words: list[object], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_the_people_of_a_video_are_compared_with_their_own_calm_frames(
-    clip: Path, tmp_path: Path
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, recording = tmp_path / "a.csv", tmp_path / "take.csv"
-    main(["measure", str(clip), "--out", str(out), "--expressions", "--livelink", str(recording)])
+    out, recording, events = tmp_path / "a.csv", tmp_path / "take.csv", tmp_path / "blinks.vtt"
+    files = ["--out", out, "--livelink", recording, "--events", events]
+    main(["measure", str(clip), "--expressions", *map(str, files)])
+    assert capsys.readouterr().err.endswith(f"results are in {out}, {events} and {recording}\n")
     rows = rows_of(out)
     assert {row["expression_neutral"] for row in rows} == {"video"}
     jaw = np.array([float(row["jawOpen"]) for row in rows])

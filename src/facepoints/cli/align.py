@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from facepoints._util.console import quiet_libraries
 from facepoints._util.option_help import option
-from facepoints.cli.closing import end, say_passed_over
+from facepoints.cli.closing import end, results_in, say_passed_over
 from facepoints.cli.options import ImagesAreVideo, Inputs, PredictorOptions, group
 from facepoints.cli.output import ERR
 from facepoints.cli.outputs import Overwrite, outputs
@@ -73,4 +73,4 @@ def align(
             report = align_inputs(
                 results, out, template=template, size=size, matrices=matrices, console=ERR
             )
-    end(report, results, f"{report.summary()}; results are in {out}")
+    end(report, results, report.summary() + results_in(out, matrices))

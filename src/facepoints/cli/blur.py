@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from facepoints._util.console import quiet_libraries
 from facepoints._util.option_help import flag, option
 from facepoints._util.text_files import formulas_kept
+from facepoints.cli.closing import results_in
 from facepoints.cli.options import Inputs, PredictorOptions, VideoOptions, group
 from facepoints.cli.output import ERR, note
 from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, outputs
@@ -126,8 +127,7 @@ def blur(
             done = blur_files(search, images, videos, paths, settings, console=ERR)
             if review is not None:
                 write_doubts(review, done.doubts)
-    results = " and ".join(str(place) for place in (out, review) if place is not None)
-    note(f"{done.summary()}; results are in {results}")
+    note(done.summary() + results_in(out, review))
     if done.doubts and review is None:
         names = list(dict.fromkeys(doubt.file for doubt in done.doubts))
         more = ", ..." if len(names) > _LISTED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facepoints._util.progress import Stopped
@@ -12,13 +13,22 @@ if TYPE_CHECKING:
     from facepoints.commands.inputs import InputStream
     from facepoints.commands.report import Report
 
-__all__ = ["end", "say_passed_over"]
+__all__ = ["end", "results_in", "say_passed_over"]
 
 
 def say_passed_over(results: InputStream) -> None:
     """Name the files that are passed over, if there are any."""
     if results.passed_over:
         note(results.passed_over)
+
+
+def results_in(*places: str | Path | None) -> str:
+    """The end of a summary: "; results are in a.csv, b.vtt and drawn". None is left out."""
+    names = [str(place) for place in places if place is not None]
+    if not names:
+        return ""
+    *before, last = names
+    return f"; results are in {', '.join(before)}{' and ' if before else ''}{last}"
 
 
 def end(report: Report, results: InputStream, message: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from facepoints._util.console import quiet_libraries
 from facepoints._util.option_help import flag, option
 from facepoints._util.text_files import formulas_kept
-from facepoints.cli.closing import end, say_passed_over
+from facepoints.cli.closing import end, results_in, say_passed_over
 from facepoints.cli.options import (
     Inputs,
     PredictorOptions,
@@ -240,7 +240,8 @@ def measure(
             also=extras.write if report or spreadsheet else None,
             console=ERR,
         )
-    end(counts, results, f"{counts.summary()}; results are in {out}")
+    pages = (report, spreadsheet) if extras.missing is None else ()
+    end(counts, results, counts.summary() + results_in(out, events, livelink, *pages))
     if extras.missing is not None:
         raise extras.missing
 

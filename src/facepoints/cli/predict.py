@@ -10,6 +10,7 @@ from facepoints._util.console import quiet_libraries
 from facepoints._util.option_help import flag, option
 from facepoints._util.progress import Stopped
 from facepoints._util.text_files import formulas_kept
+from facepoints.cli.closing import results_in
 from facepoints.cli.options import (
     Inputs,
     PredictorOptions,
@@ -203,8 +204,7 @@ def _predict_images(
             format=format,
             console=ERR,
         )
-    results = " and ".join(str(place) for place in (out, draw) if place is not None)
-    note(report.summary() + (f"; results are in {results}" if results else ""))
+    note(report.summary() + results_in(out, draw))
     if report.unreadable == report.images:
         raise DataError(report.error)
 
@@ -240,8 +240,7 @@ def _predict_videos(
             console=ERR,
         )
     place = drawn[0] if drawn is not None and len(drawn) == 1 else draw
-    results = [str(path) for path in (out, None if report.not_drawn else place) if path is not None]
-    message = report.summary() + (f"; results are in {' and '.join(results)}" if results else "")
+    message = report.summary() + results_in(out, None if report.not_drawn else place)
     if report.stopped and not videos[0].live:
         raise Stopped(message)
     note(message)
