@@ -91,4 +91,4 @@ def s3_server() -> Iterator[S3Server]:
     finally:
         running.shutdown()
         running.server_close()
-        thread.join(10)
+        thread.join()

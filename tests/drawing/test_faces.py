@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import PATIENCE
 
 import facepoints
 from facepoints.datasets import synthetic
@@ -198,7 +199,7 @@ facepoints.draw(numpy.zeros((9, 9), numpy.uint8), [])
 print(sorted({"torch", "matplotlib", "PIL"} & set(sys.modules)))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert done.stdout.strip() == "[]"
 

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from waiting import PATIENCE
 
 from facepoints import weights
 from facepoints.errors import DataError, FacepointsError, ModelError, SettingsError
@@ -293,7 +294,7 @@ LandmarkModel.load(Path({str(file)!r}))(np.zeros((1, 4, 6), np.uint8))
 print(sorted({{"torch", "onnx", "safetensors"}} & set(sys.modules)))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""

@@ -15,6 +15,7 @@ import cv2
 import pytest
 from service_tools import Client, running
 from skimage import data
+from waiting import PATIENCE
 
 import facepoints
 from facepoints.web.api_errors import CODES
@@ -52,7 +53,7 @@ def test_every_curl_command_works(client: Client, folder: Path) -> None:
     for line in commands:
         words = shlex.split(line.replace(ADDRESS, f"127.0.0.1:{client.port}"))
         done = subprocess.run(
-            [*words, "--silent", "--fail-with-body"], capture_output=True, timeout=60
+            [*words, "--silent", "--fail-with-body"], capture_output=True, timeout=PATIENCE
         )
         assert done.returncode == 0, (line, done.stdout[:500])
         if "-o" not in words and "format=csv" not in words:
