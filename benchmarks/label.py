@@ -5,11 +5,18 @@
 
 Faces of held-out people are predicted as `facepoints label` predicts them. The annotator drags the
 point that is farthest from its label exactly there, again and again, until every point is within
-3 % of the distance of the outer eye corners. Three ways to label are compared on the same faces:
+3 % of the distance of the outer eye corners. Four ways to label are compared on the same faces:
 
 - clicks: every point is clicked, without a model;
 - each alone: every wrong point is dragged, and no other point follows;
-- one mends many: the other points follow (`facepoints.labeling.shape_model`).
+- one mends many: the other points follow (`facepoints.labeling.face_state`);
+- with lines: a move may also draw the true line of a row of points, such as the jaw, from end to
+  end (`FaceState.draw`), if that leaves less error than dragging the farthest point.
+
+Labels of outlines slide: nobody sees how far along the jaw a point belongs. So the moves are also
+counted until every point lies near its true place or, in a row, near its true line ("along the
+lines"). And they are counted with the covariance of the errors of these very faces, which nobody
+can know: the best that another covariance could bring ("best covariance").
 
 Point sets:
 
@@ -32,6 +39,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +60,12 @@ from support.cli import make_parser
 from support.ours import about
 
 from facepoints.errors import FacepointsError
+from facepoints.labeling.drawn_lines import rows_of
+from facepoints.labeling.shape_learning import upright_errors
+from facepoints.labeling.shape_model import ShapeModel
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
+from facepoints.landmarks.mean_face import MEAN_FACE
 
 FLOORS = {"68": 5, "21": 4}
 """Largest median number of moves."""
@@ -80,6 +92,24 @@ SCUT_HAIR = (
     *(62, 64, 68, 70),  # sides of the nose
 )
 EYES_SCUT = ("scut_46", "scut_50")
+LINES_INTHEWILD = (
+    ("right_brow_outer", "right_brow_middle", "right_brow_inner"),
+    ("left_brow_inner", "left_brow_middle", "left_brow_outer"),
+    ("right_nose_wing", "nose_base", "left_nose_wing"),
+    ("right_mouth_corner", "upper_lip", "left_mouth_corner"),
+)
+LINES_SCUT = tuple(
+    tuple(f"scut_{k}" for k in row)
+    for row in (
+        (19, 20, 21, 0, 1, 2, 3),  # hairline
+        *((27, 29, 31), (37, 39, 41)),  # lower outlines of the brows
+        *((62, 63, 64), (68, 69, 70)),  # sides of the nose
+    )
+)
+"""Rows of points that a person would join, of the sets without edges."""
+DIAGONAL = 0.05
+"""Part of the best covariance that is replaced by its diagonal, as `recipes/label_covariance.py`
+does."""
 SETS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, str]]] = {
     "lfpw": ("LFPW", "lfpw/train", IBUG_68.names, EYES_68),
     "helen": ("HELEN", "helen", IBUG_68.names, EYES_68),
@@ -89,7 +119,27 @@ SETS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, str]]] = {
 }
 """Title, folder, points (none: all of the set) and outer eye corners of each set."""
 
+Array = NDArray[np.float64]
 Results = dict[str, Any]
+
+
+def rows_along(landmarks: LandmarkSet) -> list[list[int]]:
+    """The rows of points along which a line can be drawn."""
+    if landmarks is IBUG_68:
+        return rows_of(landmarks.edge_columns, MEAN_FACE.astype(np.float64))
+    names = landmarks.names
+    lines = [row for row in (*LINES_INTHEWILD, *LINES_SCUT) if set(row) <= set(names)]
+    return [[names.index(name) for name in row] for row in lines]
+
+
+def best_covariance(
+    model: ShapeModel, points: Array, radius: Array, labeled: Labeled
+) -> ShapeModel:
+    """The shape model with the second moments of the errors of these very faces."""
+    errors, _ = upright_errors(model.mean_shape, points, labeled.points, labeled.known, radius)
+    moments = errors.T @ errors / len(errors)
+    own = (1 - DIAGONAL) * moments + DIAGONAL * np.diag(np.diagonal(moments))
+    return replace(model, covariance=(own + own.T) / 2)
 
 
 def figures(placings: Sequence[Placing], labeled: Labeled, seen: Seen, draws: int) -> Results:
@@ -97,6 +147,7 @@ def figures(placings: Sequence[Placing], labeled: Labeled, seen: Seen, draws: in
     rows = np.flatnonzero(seen.found)
     some, faces = labeled.take(rows), seen.take(rows)
     counts: dict[str, list[NDArray[np.int64]]] = {}
+    drawn = rows_along(placings[0].landmarks)
     for placing in placings:
         points, radius = placing.guess(faces)
         off = np.linalg.norm(points - some.points, axis=2) / some.eyes[:, None]
@@ -108,6 +159,15 @@ def figures(placings: Sequence[Placing], labeled: Labeled, seen: Seen, draws: in
         for part in PARTS:
             moves = moves_needed(placing.model, points, radius, some, part)
             counts.setdefault(f"moves_{100 * part:g}", []).append(moves)
+        given = (points, radius, some, PARTS[0])
+        ways = {
+            "lines": moves_needed(placing.model, *given, drawn),
+            "slid": moves_needed(placing.model, *given, sliding=drawn),
+            "slid_lines": moves_needed(placing.model, *given, drawn, sliding=drawn),
+            "best": moves_needed(best_covariance(placing.model, *given[:3]), *given),
+        }
+        for name, moves in ways.items():
+            counts.setdefault(name, []).append(moves)
         for factor in SHRUNK:
             nearer = some.points + factor * (points - some.points)
             moves = moves_needed(placing.model, nearer, radius, some, PARTS[0])
@@ -127,6 +187,7 @@ def figures(placings: Sequence[Placing], labeled: Labeled, seen: Seen, draws: in
         "alone_mean": round(float(joined["alone"].mean()), 2),
         "mean": round(float(moves.mean()), 2),
         "p90": round(float(np.quantile(moves, 0.9)), 1),
+        "lines_mean": round(float(joined["lines"].mean()), 2),
     }
 
 
@@ -162,6 +223,7 @@ def table(results: dict[str, dict[str, Results]]) -> tables.Cells:
     """A row per set and number of finished faces."""
     heads = ["faces of", "finished before", "points", "faces", "mean error, % of eyes", "clicks"]
     heads += ["each alone", "mean", "one mends many", "mean", "90 % of faces"]
+    heads += ["with lines", "mean", "along the lines", "with lines", "best covariance"]
     heads += [f"at {100 * p:g} %" for p in PARTS[1:]]
     cells = [[*heads, *(f"errors x {f:g}" for f in SHRUNK), "never right"]]
     for name, by_count in results.items():
@@ -179,6 +241,9 @@ def table(results: dict[str, dict[str, Results]]) -> tables.Cells:
                     f"{row[f'moves_{100 * PARTS[0]:g}']:g}",
                     f"{row['mean']:.1f}",
                     f"{row['p90']:g}",
+                    f"{row['lines']:g}",
+                    f"{row['lines_mean']:.1f}",
+                    *(f"{row[name]:g}" for name in ("slid", "slid_lines", "best")),
                     *(f"{row[f'moves_{100 * p:g}']:g}" for p in PARTS[1:]),
                     *(f"{row[f'errors_{factor:g}']:g}" for factor in SHRUNK),
                     f"{row['never']:g}",

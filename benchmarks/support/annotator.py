@@ -1,8 +1,9 @@
-"""A simulated annotator: drags the worst point to its true place until all points are right."""
+"""A simulated annotator: drags the worst point to its true place, or draws a line along a row of
+points, until all points are right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from facepoints.datasets import readers
 from facepoints.datasets.people import read_people
 from facepoints.datasets.samples import Photos
 from facepoints.errors import DataError
+from facepoints.labeling.face_state import FaceState
 from facepoints.labeling.guesses import REFIT_EVERY
 from facepoints.labeling.regression import PointRegressor
 from facepoints.labeling.shape_learning import shape_model_for, upright_errors
-from facepoints.labeling.shape_model import FaceState, ShapeModel, face_frame
+from facepoints.labeling.shape_model import ShapeModel, face_frame
 from facepoints.landmarks.conversion import conversion_matrix
 from facepoints.landmarks.known_sets import OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -32,6 +34,7 @@ __all__ = [
     "never_right",
     "read",
     "see",
+    "smooth_line",
 ]
 
 Array = NDArray[np.float64]
@@ -180,11 +183,20 @@ def after(landmarks: LandmarkSet, labeled: Labeled, seen: Seen) -> Placing:
 
 
 def moves_needed(
-    model: ShapeModel, points: Array, radius: Array, labeled: Labeled, part: float
+    model: ShapeModel,
+    points: Array,
+    radius: Array,
+    labeled: Labeled,
+    part: float,
+    rows: Sequence[Sequence[int]] = (),
+    *,
+    sliding: Sequence[Sequence[int]] = (),
 ) -> NDArray[np.int64]:
     """Moves (N,) until every labeled point is within a part of the eye distance.
 
-    Each move drags the point that is farthest from its true place exactly there.
+    Each move drags the point that is farthest from its true place exactly there, or draws the true
+    line of one of the rows: whatever leaves less error, the sum of squares over the points. A row
+    is drawn once, and only if two of its points are wrong.
 
     Args:
         model: how points move together.
@@ -192,19 +204,82 @@ def moves_needed(
         radius: (N, K) their radii.
         labeled: the true places.
         part: of the eye distance.
+        rows: numbers of the points along which a line can be drawn; none: points are dragged only.
+        sliding: rows whose points are right if they lie near the true line, wherever along it.
     """
     needed = np.zeros(len(points), dtype=np.int64)
-    rows = zip(points, radius, labeled.points, labeled.known, labeled.eyes, strict=True)
-    for row, (start, wide, truth, known, eyes) in enumerate(rows):
-        state = FaceState(model, start, wide)
+    faces = zip(points, radius, labeled.points, labeled.known, labeled.eyes, strict=True)
+    for number, (start, wide, truth, known, eyes) in enumerate(faces):
+        lines = [smooth_line(truth[list(row)]) for row in rows]
+        slides = {tuple(row): smooth_line(truth[list(row)]) for row in sliding}
+        state, left = FaceState(model, start, wide), list(range(len(rows)))
         while True:
-            away = np.where(known, np.linalg.norm(state.points - truth, axis=1), 0.0)
-            away = np.where(np.isnan(away), np.inf, away)
+            away = _away(state, truth, known, slides)
             if away.max() <= part * eyes:
                 break
-            state.place(int(away.argmax()), truth[int(away.argmax())])
-        needed[row] = len(state.placed)
+            worst = int(away.argmax())
+            dragged = state.copy()
+            dragged.place(worst, truth[worst])
+            best, least, drawn = dragged, _left(dragged, truth, known, slides), None
+            for row in left:
+                if (away[list(rows[row])] > part * eyes).sum() < 2:
+                    continue
+                other = state.copy()
+                other.draw(rows[row], lines[row])
+                error = _left(other, truth, known, slides)
+                if error < least:
+                    best, least, drawn = other, error, row
+            if drawn is not None:
+                left.remove(drawn)
+            state = best
+            needed[number] += 1
     return needed
+
+
+def smooth_line(places: Array, pieces: int = 8) -> Array:
+    """Corners of a smooth line through places (M, 2): a Catmull-Rom spline (Catmull and Rom 1974,
+    doi:10.1016/B978-0-12-079050-0.50020-5), as a person would draw it."""
+    ends = [2 * places[0] - places[1], *places, 2 * places[-1] - places[-2]]
+    t = np.linspace(0, 1, pieces, endpoint=False)[:, None]
+    corners = [
+        (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+        for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False)
+    ]
+    return np.concatenate([*(piece / 2 for piece in corners), places[-1:]])
+
+
+def _away(
+    state: FaceState,
+    truth: Array,
+    known: NDArray[np.bool_],
+    slides: Mapping[tuple[int, ...], Array],
+) -> Array:
+    """Distances (K,) from the true places, or from the true lines of rows that may slide. Points
+    without a place are infinitely far."""
+    points = state.points
+    away = np.linalg.norm(points - truth, axis=1)
+    for row, line in slides.items():
+        away[list(row)] = np.minimum(away[list(row)], _off_line(line, points[list(row)]))
+    return np.where(known, np.where(np.isnan(away), np.inf, away), 0.0)
+
+
+def _off_line(line: Array, points: Array) -> Array:
+    """Distances (N,) of points (N, 2) from a line through corners (M, 2)."""
+    start, step = line[:-1], np.diff(line, axis=0)
+    gaps = points[:, None] - start
+    along = (gaps * step).sum(axis=2) / np.maximum((step**2).sum(axis=1), 1e-12)
+    feet = np.clip(along, 0, 1)[..., None] * step
+    return np.asarray(np.linalg.norm(gaps - feet, axis=2).min(axis=1), dtype=np.float64)
+
+
+def _left(
+    state: FaceState,
+    truth: Array,
+    known: NDArray[np.bool_],
+    slides: Mapping[tuple[int, ...], Array],
+) -> float:
+    away = _away(state, truth, known, slides)
+    return float((away[np.isfinite(away)] ** 2).sum())
 
 
 def never_right(

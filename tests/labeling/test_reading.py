@@ -38,6 +38,7 @@ def test_a_reading_survives_json(reading: Reading) -> None:
     assert again.states == reading.states
     assert again.hidden.tolist() == reading.hidden.tolist()
     assert (again.finished, again.deleted) == (reading.finished, reading.deleted)
+    assert again.lines == reading.lines
 
 
 GOOD: dict[str, Any] = {
@@ -64,6 +65,10 @@ GOOD: dict[str, Any] = {
         ({"hidden": [1, False]}, "true or false"),
         ({"finished": "yes"}, "true or false"),
         ({"hidden": None}, "'hidden' has an entry"),
+        ({"lines": [None]}, "'lines' has an entry for each of 2"),
+        ({"lines": [[1, 2, 0.5], None]}, "point 0 is 'confirmed' and on a line"),
+        ({"state": ["along", "absent"], "lines": [[1, 2], None]}, "a line is .x, y, angle."),
+        ({"state": ["along", "absent"], "lines": [[1, 2, None], None]}, "two numbers"),
     ],
 )
 def test_what_is_no_reading_is_refused(change: dict[str, Any], message: str) -> None:
@@ -150,7 +155,7 @@ JSON = st.recursive(
 @settings(max_examples=40, deadline=None)
 @given(
     st.fixed_dictionaries(
-        {}, optional=dict.fromkeys(("points", "state", "hidden", "finished", "deleted"), JSON)
+        {}, optional=dict.fromkeys(("points", "state", "hidden", "finished", "lines"), JSON)
     ),
     st.fixed_dictionaries({}, optional=dict.fromkeys(("names", "edges", "eyes", "mirror"), JSON)),
 )

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from facepoints import weights
 from facepoints.errors import DataError
 from facepoints.labeling.covariance import FOLLOWS, SMOOTH, VARIANCE, converted, learned
+from facepoints.labeling.face_state import FaceState
 from facepoints.labeling.shape_learning import (
     MOST_POINTS,
     builtin_errors,
     shape_model_for,
     upright_errors,
 )
-from facepoints.labeling.shape_model import FaceState, ShapeModel, face_frame
+from facepoints.labeling.shape_model import ShapeModel, face_frame
 from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15, OPENPOSE_70
 from facepoints.landmarks.landmark_set import LandmarkSet
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ from numpy.typing import NDArray
 from page_modules import run_modules
 
 from facepoints.errors import DataError
+from facepoints.labeling.drawn_lines import rows_of
+from facepoints.labeling.face_state import FaceState
 from facepoints.labeling.shape_learning import builtin_errors
-from facepoints.labeling.shape_model import FaceState, ShapeModel
+from facepoints.labeling.shape_model import ShapeModel
+from facepoints.landmarks.known_sets import IBUG_68
+from facepoints.landmarks.mean_face import MEAN_FACE
 
 Array = NDArray[np.float64]
 K = 7
@@ -154,6 +159,79 @@ def test_the_order_of_moves_does_not_matter_and_moves_can_be_taken_back() -> Non
     np.testing.assert_allclose(b.radii, a.radii)
 
 
+@settings(deadline=None, max_examples=20)
+@given(SEEDS)
+def test_a_drawn_line_takes_its_points_and_leaves_them_free_along_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    points, radius = random_face(rng, model)
+    state, ends_only = FaceState(model, points, radius), FaceState(model, points, radius)
+    size = float(np.ptp(points, axis=0).max())
+    fixed = moved(rng, points, radius, 2)
+    for one in (state, ends_only):
+        one.place(2, fixed)
+    # a straight line: the direction is the same everywhere
+    ends = points[[0, 4]] + rng.normal(scale=0.02 * size, size=(2, 2))
+    line = ends[0] + np.linspace(-1, 2, 7)[:, None] * (ends[1] - ends[0])
+    state.draw([0, 1, 2, 3, 4], line, (True, False))
+    ends_only.place(0, line[0])
+    np.testing.assert_array_equal(state.points[[0, 2]], [line[0], fixed])
+    assert set(state.placed) == {0, 2}
+    direction = (line[1] - line[0]) / np.linalg.norm(line[1] - line[0])
+    across = np.array([-direction[1], direction[0]])
+    inside = [1, 3, 4]
+    off = (state.points[inside] - line[0]) @ across
+    np.testing.assert_allclose(off, 0, atol=1e-9 * size)
+    assert (state.radii <= ends_only.radii + 1e-9).all()
+    assert (state.radii[inside] < ends_only.radii[inside]).all()
+    assert (state.radii[inside] > 0).all()
+    again = FaceState(model, points, radius)
+    again.restore(json.loads(json.dumps(state.snapshot())))
+    np.testing.assert_allclose(again.points, state.points)
+    along = state.points[3] + 0.01 * size * direction
+    preview = state.drag(3, along)
+    state.place(3, along)  # it leaves the line, and shows where along it the others are
+    np.testing.assert_allclose(state.points, preview)
+    for index in (0, 1, 3, 4):
+        state.release(index)
+    ends_only.release(0)
+    np.testing.assert_allclose(state.points, ends_only.points)
+    with pytest.raises(DataError, match="drawn from one place to another"):
+        state.draw([0, 1, 2], line[[0, 0]])
+
+
+def test_lines_are_drawn_along_rows_of_points() -> None:
+    edges = IBUG_68.edge_columns
+    rows = rows_of(edges, MEAN_FACE)
+    assert [(row[0], row[-1], len(row)) for row in rows] == [
+        *((0, 16, 17), (17, 21, 5), (22, 26, 5), (27, 30, 4), (31, 35, 5)),
+        *((36, 39, 4), (39, 36, 4), (42, 45, 4), (45, 42, 4)),
+        *((48, 54, 7), (54, 48, 7), (60, 64, 5), (64, 60, 5)),
+    ]
+    branches = [(0, 1), (1, 2), (2, 3), (2, 4), (4, 5), (6, 7), (2, 1), (5, 5)]
+    assert rows_of(branches, np.zeros((8, 2))) == [[0, 1, 2], [2, 4, 5]]
+    jaw = 100 * MEAN_FACE[:17].astype(float)
+    lines = [jaw[::-1] + 2, jaw[3:12] + 1, 100 * MEAN_FACE[[17, 19, 21]] - 3, jaw + 900]
+    data = {
+        "cases": [[[list(e) for e in edges], MEAN_FACE.tolist()], [branches, [[0, 0]] * 8]],
+        "points": (100 * MEAN_FACE).tolist(),
+        "lines": [line.tolist() for line in lines],
+    }
+    body = """
+      const rows = data.cases.map((each) => rowsOf(...each));
+      const along = data.lines.map((line) => rowAlong(rows[0], data.points, line));
+      return { rows, along };
+    """
+    page = run_modules({"label/lines.js": "rowsOf, rowAlong"}, body, data)
+    assert page["rows"] == [rows, rows_of(branches, np.zeros((8, 2)))]
+    assert page["along"] == [
+        {"row": list(range(16, -1, -1)), "ends": [True, True]},
+        {"row": list(range(3, 12)), "ends": [False, False]},  # a piece of the jaw
+        {"row": list(range(17, 22)), "ends": [True, True]},
+        None,
+    ]
+
+
 def test_next_removes_most_doubt() -> None:
     rng = np.random.default_rng(6)
     model = random_model(rng)
@@ -210,6 +288,9 @@ SCRIPT = """
                                  doubtful: model.doubtful() });
   look();
   for (const [what, index, place] of data.moves) {
+    if (what === "draw") model.draw(index, place, [true, false]);
+    if (what === "draw") look();
+    if (what === "draw") continue;
     if (what === "place") { seen.push({ dragged: model.drag(index, place) }); }
     model[what](...(place ? [index, place] : index === null ? [] : [index]));
     look();
@@ -232,13 +313,16 @@ def test_the_page_computes_the_same() -> None:
                 None if np.isnan(p).any() else r for p, r in zip(points, radius, strict=True)
             ],
         }
-        moves: list[tuple[str, int | None, list[float] | None]] = [
+        line = (points[[5, 6, 2]] + radius[[5, 6, 2], None] / 2).tolist()
+        moves: list[tuple[str, Any, Any]] = [
+            ("draw", [5, 6, 4, 2], line),
             ("place", 1, (points[1] + radius[1]).tolist()),
             ("confirm", 3, None),
             ("skip", 0, None),
             ("place", 4, (rng.normal(size=2) * 50).tolist()),
             ("place", 1, (points[1] - radius[1]).tolist()),
             ("release", 3, None),
+            ("release", 2, None),
             ("confirmAll", None, None),
         ]
         data = {"shape": model.to_dict(), "face": face, "moves": moves}
@@ -246,7 +330,9 @@ def test_the_page_computes_the_same() -> None:
         state, seen = FaceState(model, points, radius), iter(page["seen"])
         check(state, next(seen))
         for what, index, place in moves:
-            if place is not None and index is not None:
+            if what == "draw":
+                state.draw(index, np.array(place), (True, False))
+            elif place is not None and index is not None:
                 dragged = next(seen)["dragged"]
                 same(dragged, state.drag(index, np.array(place)))
                 state.place(index, np.array(place))
@@ -257,6 +343,7 @@ def test_the_page_computes_the_same() -> None:
             check(state, next(seen))
         same(page["again"], state.points)
         assert page["snapshot"]["skipped"] == [0]
+        assert page["snapshot"]["lines"] == []  # all points are confirmed
         assert [row[0] for row in page["snapshot"]["placed"]] == list(state.placed)
 
 

@@ -239,6 +239,55 @@ def test_while_a_point_is_dragged_all_points_follow_in_every_frame(tab: Tab) -> 
     tab.until(lambda: not tab.page.is_visible("#loupe"))
 
 
+def test_a_line_is_drawn_along_the_jaw_and_a_brow(tab: Tab) -> None:
+    before = tab.points()
+    mouse, keyboard = tab.page.mouse, tab.page.keyboard
+
+    def draw(points: range, by: tuple[float, float]) -> None:
+        for k, point in enumerate(points):
+            x, y = tab.at(point)
+            mouse.move(x + by[0], y + by[1])
+            if k == 0:
+                mouse.down()
+        mouse.up()
+
+    keyboard.down("Shift")
+    draw(range(17), (0, 14))
+    keyboard.up("Shift")
+    after, states, zoom = tab.points(), tab.states(), tab.js("app.stage.zoom")
+    np.testing.assert_allclose(after[[0, 16]], before[[0, 16]] + (0, 14 / zoom), atol=1.5 / zoom)
+    assert (states[0], states[16], states[1:16]) == ("confirmed", "confirmed", ["along"] * 15)
+    # the chin, where the line is level
+    assert after[CHIN, 1] == pytest.approx(before[CHIN, 1] + 14 / zoom, abs=3 / zoom)
+    assert after[57, 1] > before[57, 1]  # the mouth follows
+    tab.saved()
+    face = tab.served(tab.js("app.edit.face.id"))
+    assert [line is not None for line in face["lines"]] == [0 < k < 16 for k in range(68)]
+    tab.drag(CHIN, (10, 0))  # the neighbors follow along the line
+    slid = tab.points()[CHIN - 1] - after[CHIN - 1]
+    assert 1 / zoom < slid[0] < 11 / zoom
+    angle = face["lines"][CHIN - 1][2]
+    assert abs(slid @ (-np.sin(angle), np.cos(angle))) < 0.5 / zoom
+    tab.press("Control+z")
+    tab.until(lambda: np.array_equal(tab.points(), after))
+    tab.press("Control+z")  # the line is one step
+    tab.until(lambda: np.array_equal(tab.points(), before))
+    tab.page.click("#draw-line")
+    assert "Draw along a row" in tab.text("#stage-message")
+    draw(range(21, 16, -1), (0, -6))
+    assert tab.states()[17:22] == ["confirmed", *["along"] * 3, "confirmed"]
+    drawn = tab.points()
+    corner = tab.page.query_selector("#stage").bounding_box()
+    mouse.move(corner["x"] + 5, corner["y"] + 5)
+    mouse.down()
+    mouse.move(corner["x"] + 60, corner["y"] + 5)
+    mouse.up()
+    assert "No row of points is near" in tab.text("#stage-message")
+    np.testing.assert_array_equal(tab.points(), drawn)
+    tab.press("d")
+    assert tab.page.get_attribute("#draw-line", "aria-pressed") == "false"
+
+
 def test_undo_and_redo_have_no_end(tab: Tab) -> None:
     readings = [tab.points()]
     for k, point in enumerate((NOSE, BROW, CHIN)):

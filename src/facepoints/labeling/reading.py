@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import SettingsError
+from facepoints.labeling.drawn_lines import OnLine
 
 __all__ = ["ACTIONS", "STATES", "Reading", "State", "rounded_points"]
 
@@ -22,12 +23,13 @@ moved along with others (``along``), a person placed or confirmed it (``confirme
 on this face (``absent``). Points in the first and the last state have no place."""
 
 ACTIONS = (
-    *("drag", "nudge", "place", "confirm", "hide", "absent", "finish", "reopen", "delete"),
+    *("drag", "draw", "nudge", "place", "confirm", "hide", "absent", "finish", "reopen", "delete"),
     *("undo", "redo", "suggest", "label", "other"),
 )
 """What was done in a move, for the journal."""
 
 _NO_PLACE = ("unplaced", "absent")
+_FREE = ("predicted", "along")
 _FAR = 1e6  # pixels; no picture is that large
 _DIGITS = 3
 
@@ -43,6 +45,8 @@ class Reading:
         hidden: (K,) bool: the point is placed, but something covers it.
         finished: the annotator says that the face is done.
         deleted: the annotator says that this is no face to be labeled.
+        lines: for each of the K points: the drawn line on which it lies and along which it can
+            move, or None. Empty: there are no lines.
     """
 
     points: NDArray[np.float64]
@@ -50,6 +54,7 @@ class Reading:
     hidden: NDArray[np.bool_]
     finished: bool = False
     deleted: bool = False
+    lines: tuple[OnLine | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.states)
@@ -76,6 +81,7 @@ class Reading:
                 points=self.points[:count],
                 states=self.states[:count],
                 hidden=self.hidden[:count],
+                lines=self.lines[:count],
             )
         return replace(
             self,
@@ -83,6 +89,7 @@ class Reading:
             states=(*self.states, *(["unplaced"] * more)),
             hidden=np.concatenate([self.hidden, np.zeros(more, dtype=bool)]),
             finished=False,
+            lines=(*self.lines, *([None] * more)) if self.lines else (),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,6 +100,7 @@ class Reading:
             "hidden": [bool(h) for h in self.hidden],
             "finished": self.finished,
             "deleted": self.deleted,
+            "lines": [None if line is None else list(line) for line in self.lines],
         }
 
     @classmethod
@@ -133,7 +141,32 @@ class Reading:
                 f"a face is finished when each point is placed or absent; point "
                 f"{states.index('unplaced')} is neither"
             )
-        return cls(table, tuple(states), np.array(hidden, dtype=bool), **flags)
+        lines = _lines(data.get("lines"), states)
+        return cls(table, tuple(states), np.array(hidden, dtype=bool), **flags, lines=lines)
+
+
+def _lines(lines: Any, states: Sequence[str]) -> tuple[OnLine | None, ...]:
+    """The lines of points that are free to move along them. Readings of older journals and of
+    other programs have none."""
+    if lines is None or lines == []:
+        return ()
+    if not isinstance(lines, list) or len(lines) != len(states):
+        raise SettingsError(f"'lines' has an entry for each of {len(states)} points, or is empty")
+    found: list[OnLine | None] = []
+    for column, (line, state) in enumerate(zip(lines, states, strict=True)):
+        if line is None:
+            found.append(None)
+            continue
+        if state not in _FREE:
+            raise SettingsError(
+                f"point {column} is '{state}' and on a line; only points that are "
+                f"{' or '.join(_FREE)} move along one"
+            )
+        if not isinstance(line, list) or len(line) != 3:
+            raise SettingsError(f"a line is [x, y, angle] or null, got {line!r:.40}")
+        x, y = _point(line[:2])
+        found.append(OnLine(x, y, _point([line[2], 0])[0]))
+    return tuple(found) if any(found) else ()
 
 
 def _point(point: Any) -> tuple[float, float]:

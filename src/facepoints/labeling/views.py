@@ -64,6 +64,7 @@ class Views:
             "radius": _numbers(guess.radius),
             "state": states,
             "hidden": hidden,
+            "lines": _lines(shown, len(state.points)),
             "visible": _numbers(guess.visible),
             "prediction": {
                 "points": rounded_points(guess.points),
@@ -232,6 +233,12 @@ def _filled(
             states[k], hidden[k] = state, bool(shown.hidden[k])
             points[k] = shown.points[k]
     return points[:count], states, hidden
+
+
+def _lines(shown: Reading | None, count: int) -> list[list[float] | None]:
+    """The line of each point that lies on one, [x, y, angle]."""
+    lines = () if shown is None else shown.lines
+    return [list(line) if line else None for line in lines] or [None] * count
 
 
 def _others(face: FaceRecord, annotator: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import { byId, counted } from "../app/dom.js";
 import { announce, stageMessage } from "../app/messages.js";
+import { drawLine } from "./drawing.js";
 import { FaceList, keyOf } from "./face_list.js";
 import { FacePanel, placeText, spoken, stateText } from "./face_panel.js";
 import { LabelStage } from "./label_stage.js";
@@ -64,6 +65,7 @@ export class LabelApp {
       stage.redraw();
     });
     stage.addEventListener("drop", ({ detail }) => this.#drop(detail));
+    stage.addEventListener("line", ({ detail }) => drawLine(this, detail.line));
     stage.addEventListener("tap", ({ detail }) => this.placing.put(detail.at));
     stage.addEventListener("hover", ({ detail }) => showPointed(this, detail));
     panel.addEventListener("point", ({ detail }) => this.choosePoint(detail, true));

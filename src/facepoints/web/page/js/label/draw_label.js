@@ -92,6 +92,16 @@ export function drawCurrent(canvas, at, name, view) {
   canvas.restore();
 }
 
+/** Draw the line that a person draws. */
+export function drawStroke(canvas, line, view) {
+  const path = new Path2D();
+  for (const at of line) path.lineTo(...at);
+  canvas.save();
+  canvas.lineCap = canvas.lineJoin = "round";
+  rimmed(canvas, path, 1.8 / view.zoom, "#ffffff");
+  canvas.restore();
+}
+
 /** A cross hair, where the next click would be: by keyboard, or the first of two eyes. */
 export function drawCrossHair(canvas, at, view) {
   const unit = 1 / view.zoom;

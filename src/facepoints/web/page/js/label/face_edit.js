@@ -6,6 +6,7 @@
  * another point), "confirmed" (by a person) or "absent". Confirmed points never move by themselves.
  */
 
+import { footOf } from "./lines.js";
 import { ShapeModel } from "./shape_model.js";
 
 const MOVED = 1e-3; // pixels
@@ -19,11 +20,13 @@ const MOVED = 1e-3; // pixels
  * @property {boolean[]} hidden of each point.
  * @property {boolean} finished
  * @property {boolean} deleted
+ * @property {(number[] | null)[]} lines of each point: the drawn line on which it lies, [x, y, angle].
  */
 
 /** @returns {Reading} of a face as the service sends it. */
-export function readingOf({ points, state, hidden, finished, deleted }) {
-  return { points, state, hidden, finished: Boolean(finished), deleted: Boolean(deleted) };
+export function readingOf({ points, state, hidden, finished, deleted, lines }) {
+  const flags = { finished: Boolean(finished), deleted: Boolean(deleted) };
+  return { points, state, hidden, ...flags, lines: lines?.length ? lines : points.map(() => null) };
 }
 
 const farther = (a, b) => Boolean(a && b) && Math.hypot(a[0] - b[0], a[1] - b[1]) > MOVED;
@@ -80,12 +83,13 @@ export class FaceEdit {
     if (this.model || this.shape?.names.length !== this.count) return this.model;
     const placed = [];
     const skipped = [];
+    const lines = this.reading.lines.flatMap((line, k) => (line ? [[k, ...line]] : []));
     this.reading.state.forEach((state, k) => {
       const at = this.reading.points[k];
       if (state === "confirmed") placed.push([k, ...at, farther(at, points[k]) ? "placed" : "confirmed"]);
       if (state === "absent") skipped.push(k);
     });
-    this.model = ShapeModel.of(this.shape, { points, radius }, { placed, skipped });
+    this.model = ShapeModel.of(this.shape, { points, radius }, { placed, skipped, lines });
     return this.model;
   }
 
@@ -111,6 +115,25 @@ export class FaceEdit {
     this.#follow();
   }
 
+  /**
+   * Draw a line along a row of points: they go to it, and can still move along it.
+   *
+   * @param {number[]} row numbers of the points, from the line's start to its end.
+   * @param {number[][]} line corners in pixels.
+   * @param {boolean[]} ends whether the first and the last point lie at the ends of the line.
+   */
+  draw(row, line, ends) {
+    const model = this.#model();
+    const free = row.filter((k) => this.isFree(k));
+    if (ends[0]) this.#set(row[0], line[0], "confirmed");
+    if (ends[1]) this.#set(row.at(-1), line.at(-1), "confirmed");
+    model?.draw(row, line, ends);
+    for (const k of free.filter((each) => this.isFree(each))) {
+      this.#set(k, footOf(line, this.reading.points[k]).slice(0, 2), "along", model?.lineOf(k) ?? null);
+    }
+    this.#follow();
+  }
+
   /** A point looks right where it is. */
   confirm(k) {
     const at = this.reading.points[k];
@@ -124,7 +147,7 @@ export class FaceEdit {
 
   /** Take a confirmation back: the point moves with the others again. */
   release(k) {
-    if (this.reading.state[k] !== "confirmed") return;
+    if (this.reading.state[k] !== "confirmed" && !this.reading.lines[k]) return;
     const model = this.#model();
     const known = this.face.prediction.points[k];
     this.#set(k, known ?? null, known ? "predicted" : "unplaced");
@@ -144,7 +167,7 @@ export class FaceEdit {
     const known = this.face.prediction.points[k];
     const at = on ? null : (known ?? null);
     const model = this.#model();
-    if (model?.isPlaced(k)) model.release(k);
+    if (model?.isPlaced(k) || model?.lineOf(k)) model.release(k);
     model?.skip(k, on);
     this.#set(k, at, on ? "absent" : at ? "predicted" : "unplaced");
     this.#follow();
@@ -154,7 +177,8 @@ export class FaceEdit {
   suggest(points) {
     const state = this.reading.state.map((was, k) => (points[k] ? "confirmed" : was));
     const places = this.reading.points.map((was, k) => points[k] ?? was);
-    this.restore({ ...this.reading, points: places, state });
+    const lines = this.reading.lines.map((was, k) => (points[k] ? null : was));
+    this.restore({ ...this.reading, points: places, state, lines });
     this.#follow();
   }
 
@@ -162,7 +186,8 @@ export class FaceEdit {
   startOver() {
     const { points, hidden } = this.face.prediction;
     const state = points.map((at) => (at ? "predicted" : "unplaced"));
-    this.restore({ ...this.reading, points, state, finished: false, hidden: hidden ?? this.reading.hidden });
+    const lines = points.map(() => null);
+    this.restore({ ...this.reading, points, state, lines, finished: false, hidden: hidden ?? this.reading.hidden });
   }
 
   /**
@@ -174,7 +199,7 @@ export class FaceEdit {
     const missing = this.unplaced();
     if (missing.length) return missing;
     const state = this.reading.state.map((was) => (was === "absent" ? was : "confirmed"));
-    this.restore({ ...this.reading, state, finished: true });
+    this.restore({ ...this.reading, state, lines: state.map(() => null), finished: true });
     return [];
   }
 
@@ -215,12 +240,12 @@ export class FaceEdit {
     return [...this.unplaced(), ...best];
   }
 
-  #set(k, at, state) {
+  #set(k, at, state, line = null) {
     const places = [...this.reading.points];
     const states = [...this.reading.state];
-    places[k] = at;
-    states[k] = state;
-    this.reading = { ...this.reading, points: places, state: states };
+    const lines = [...this.reading.lines];
+    [places[k], states[k], lines[k]] = [at, state, line];
+    this.reading = { ...this.reading, points: places, state: states, lines };
   }
 
   /** Let the free points go where the shape model has them. */

@@ -1,7 +1,7 @@
 /** The picture with the face that is labeled: points can be chosen, dragged and put. */
 
 import { PictureView } from "../app/picture_view.js";
-import { drawCrossHair, drawCurrent, drawFace, drawOther, drawQuietFace } from "./draw_label.js";
+import { drawCrossHair, drawCurrent, drawFace, drawOther, drawQuietFace, drawStroke } from "./draw_label.js";
 import { Loupe } from "./loupe.js";
 
 const SHARP = 10; // zoom from which single pixels are shown as squares
@@ -20,8 +20,8 @@ const STILL = 3; // CSS pixels that a pointer may move before it drags
  */
 
 /**
- * Shows a scene. Fires "choose" {point} or {face}, "drag" and "drop" {point, at}, "tap" {at},
- * "hover" {point, at, place}.
+ * Shows a scene. Fires "choose" {point} or {face}, "drag" and "drop" {point, at}, "line" {line}, "tap"
+ * {at}, "hover" {point, at, place}.
  */
 export class LabelStage extends PictureView {
   /**
@@ -43,6 +43,8 @@ export class LabelStage extends PictureView {
     this.current = null; // number of the current point
     this.placing = false; // whether a click on the picture puts something
     this.clicking = false; // whether a click never takes a point
+    this.drawing = false; // whether the pointer draws a line; with Shift it always does
+    this.stroke = null; // the line that is drawn, in pixels of the picture
     this.marks = []; // places of cross hairs
     this.other = null; // points of another reading
     this.light = { brightness: 1, contrast: 1 };
@@ -115,12 +117,17 @@ export class LabelStage extends PictureView {
       const name = this.layers.names ? this.names[this.current] : "";
       if (at) drawCurrent(overlay, at, this.held ? "" : name, this);
     }
+    if (this.stroke) drawStroke(overlay, this.stroke, this);
     for (const at of this.marks) drawCrossHair(overlay, at, this);
     this.loupe.draw(this);
   }
 
   grab(place, event) {
     if (this.original || !this.scene || this.clicking) return null;
+    if (this.scene.face && (this.drawing || event.shiftKey)) {
+      this.stroke = [this.toPicture(place)];
+      return { line: true };
+    }
     const found = this.#pointAt(place, event.pointerType === "touch" ? NEAR_FINGER : NEAR);
     if (found === null) return null;
     const at = this.toStage(this.scene.face.points[found]);
@@ -128,6 +135,12 @@ export class LabelStage extends PictureView {
   }
 
   drag(held, place, event) {
+    if (held.line) {
+      this.stroke.push(this.toPicture(place));
+      this.loupe.follow(this.stroke.at(-1), place);
+      this.redraw();
+      return;
+    }
     const far = Math.hypot(place[0] - held.start[0], place[1] - held.start[1]);
     if (!held.moving && far <= STILL) return;
     if (!held.moving) this.#fire("choose", { point: held.point });
@@ -143,8 +156,17 @@ export class LabelStage extends PictureView {
     this.#fire("drag", { point: held.point, at });
   }
 
-  drop(held, place, { cancelled }) {
+  drop(held, place, { tapped, cancelled }) {
     this.loupe.follow(null);
+    if (held.line) {
+      const line = this.stroke;
+      this.stroke = null;
+      const point = tapped ? this.#pointAt(place, NEAR) : null;
+      if (point !== null) this.#fire("choose", { point });
+      else if (!tapped && !cancelled) this.#fire("line", { line });
+      this.redraw();
+      return;
+    }
     if (!held.moving) {
       if (this.placing) this.tap(place);
       else if (!cancelled) this.#fire("choose", { point: held.point });

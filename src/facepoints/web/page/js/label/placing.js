@@ -11,7 +11,7 @@ import { spoken } from "./face_panel.js";
 const STEP = 8; // CSS pixels of an arrow key
 const FINE = 1; // with Shift
 
-/** The mode of the stage: "", "eyes", "add" (points of the set) or "join" (points by edges). */
+/** The mode of the stage: "", "eyes", "add" (points of the set), "join" (points by edges) or "draw". */
 export class Placing {
   /** @param {import("./app.js").LabelApp} app */
   constructor(app) {
@@ -39,7 +39,7 @@ export class Placing {
     this.end();
     if (!on) return;
     this.mode = mode;
-    if (mode === "eyes" && !this.app.session.picture) this.mode = "";
+    if (["eyes", "draw"].includes(mode) && !this.app.session.picture) this.mode = "";
     this.show();
     announce(byId("stage-message").textContent);
     byId("stage").focus();
@@ -53,14 +53,15 @@ export class Placing {
   /** Show what the next click does. */
   show() {
     const { stage } = this.app;
-    for (const [id, mode] of [["new-face", "eyes"], ["set-click", "add"], ["set-join", "join"]]) {
+    for (const [id, mode] of [["new-face", "eyes"], ["draw-line", "draw"], ["set-click", "add"], ["set-join", "join"]]) {
       byId(id).setAttribute("aria-pressed", String(this.mode === mode));
     }
     stage.placing = this.waits;
+    stage.drawing = this.mode === "draw";
     stage.clicking = ["eyes", "add"].includes(this.mode);
     if (!this.waits) stage.loupe.follow(null);
     stage.marks = [...this.eyes, ...(this.cross ? [this.cross] : [])];
-    byId("stage").classList.toggle("placing", this.waits);
+    byId("stage").classList.toggle("placing", this.waits || stage.drawing);
     stageMessage(this.#message());
     stage.redraw();
   }
@@ -70,6 +71,7 @@ export class Placing {
     if (this.mode === "eyes") return this.eyes.length ? "Click the other eye" : "Click one eye of the new face";
     if (this.mode === "add") return app.edit ? "Click where the new point is" : "Mark the face first: click one eye";
     if (this.mode === "join") return this.from === null ? "Choose two points to join or part" : "Choose the other point";
+    if (this.mode === "draw") return "Draw along a row of points, such as the jaw, from end to end";
     if (this.unplaced !== null) return `Click: ${spoken(app.names[this.unplaced])} (X: absent)`;
     if (app.session.picture && !app.edit) return "No face was found here. New face: click both eyes (key N).";
     return "";

@@ -1,19 +1,28 @@
 /**
  * One move mends many: a point that is placed moves the other points as faces do.
  *
- * The same as `facepoints.labeling.shape_model`, which says what is computed and why: the conditional
+ * The same as `facepoints.labeling.face_state`, which says what is computed and why: the conditional
  * mean of the errors of a prediction given the points that were placed, and their conditional
  * covariance. A drag computes its gain once; then each frame is one product per point.
  */
 
 import { extent } from "../measure/matrix.js";
 import { fitSimilarity } from "../predict/affine.js";
+import { footOf } from "./lines.js";
 
 const MIN_RADIUS = 1e-4; // of the face's size, so that no division by zero follows
+const ROUNDS = 3; // times that points look for the nearest place of a drawn line
 
 /** True for a place [x, y] of finite numbers. */
 function isPlace(place) {
   return Array.isArray(place) && Number.isFinite(place[0]) && Number.isFinite(place[1]);
+}
+
+/** The nearest place on the straight line through [x, y] with an angle. */
+function ontoLine(at, [x, y, angle]) {
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const along = cos * (at[0] - x) + sin * (at[1] - y);
+  return [x + along * cos, y + along * sin];
 }
 
 /** Symmetric matrix of side n, row by row, from its lower triangle. */
@@ -62,6 +71,7 @@ export class ShapeModel {
   #mean; // conditional mean, (2K), in radii, upright
   #now; // conditional covariance
   #placed = new Map(); // number of the point -> {place, how}
+  #lines = new Map(); // number of the point -> [x, y, angle] of the line on which it lies
   #skipped = new Set();
   #drag = null; // {index, mean, gain, placed}
 
@@ -85,7 +95,7 @@ export class ShapeModel {
     this.#covariance = symmetric(shape.covariance, 2 * count);
     this.#known.forEach((yes, k) => yes || this.#forget(k));
     this.#traces = this.#tracesOf(this.#covariance);
-    [this.#mean, this.#now] = this.#given([]);
+    [this.#mean, this.#now] = this.#given([], []);
   }
 
   /** A face with what was done to it, as `snapshot` gives it. */
@@ -143,6 +153,30 @@ export class ShapeModel {
     this.#settle(index, [place[0], place[1]], "placed");
   }
 
+  /**
+   * Draw a line along a row of points. Those between its ends are not placed: they can move along it.
+   * Those that were placed before stay where they are.
+   *
+   * @param {number[]} row numbers of the points in their order along the line.
+   * @param {number[][]} line its corners in pixels.
+   * @param {boolean[]} ends whether the first and the last point lie at the ends of the line.
+   */
+  draw(row, line, ends = [true, true]) {
+    if (ends[0]) this.#settle(row[0], line[0], "placed");
+    if (ends[1]) this.#settle(row.at(-1), line.at(-1), "placed");
+    const free = row.filter((k) => this.#known[k] && !this.#placed.has(k));
+    for (let round = 0; round < ROUNDS; round++) {
+      const here = this.points;
+      for (const k of free) this.#lines.set(k, footOf(line, here[k]));
+      this.#rebuild();
+    }
+  }
+
+  /** The line of a point, [x, y, angle]; null: it lies on none. */
+  lineOf(index) {
+    return this.#lines.get(index) ?? null;
+  }
+
   /** Settle a point where it is. */
   confirm(index) {
     const here = this.points[index];
@@ -155,14 +189,16 @@ export class ShapeModel {
     this.points.forEach((place, index) => {
       if (place && !this.#placed.has(index) && !this.#skipped.has(index)) {
         this.#placed.set(index, { place, how: "confirmed" });
+        this.#lines.delete(index);
       }
     });
     this.#rebuild();
   }
 
-  /** Take back that a point was placed: it follows the others again. */
+  /** Take back that a point was placed, or lies on a line: it follows the others again. */
   release(index) {
     this.#placed.delete(index);
+    this.#lines.delete(index);
     this.#rebuild();
   }
 
@@ -193,13 +229,15 @@ export class ShapeModel {
   /** What was done, ready for JSON; `restore` brings it back. */
   snapshot() {
     const placed = [...this.#placed].map(([k, { place, how }]) => [k, place[0], place[1], how]);
-    return { placed, skipped: [...this.#skipped].sort((a, b) => a - b) };
+    const lines = [...this.#lines].map(([k, line]) => [k, ...line]);
+    return { placed, skipped: [...this.#skipped].sort((a, b) => a - b), lines };
   }
 
   /** Go back, or on, to a snapshot of this face. */
   restore(saved) {
     this.#placed = new Map(saved.placed.map(([k, x, y, how]) => [k, { place: [x, y], how }]));
     this.#skipped = new Set(saved.skipped);
+    this.#lines = new Map(saved.lines.map(([k, ...line]) => [k, line]));
     this.#rebuild();
   }
 
@@ -232,12 +270,13 @@ export class ShapeModel {
       if (put) return [put[0], put[1]];
       if (!start) return null;
       const [x, y] = [mean[2 * k] * this.#radius[k], mean[2 * k + 1] * this.#radius[k]];
-      return [start[0] + cos * x - sin * y, start[1] + sin * x + cos * y];
+      const at = [start[0] + cos * x - sin * y, start[1] + sin * x + cos * y];
+      return this.#lines.has(k) ? ontoLine(at, this.#lines.get(k)) : at;
     });
   }
 
   #settle(index, place, how) {
-    const again = this.#placed.has(index);
+    const again = this.#placed.has(index) || this.#lines.delete(index);
     this.#drag = null;
     this.#placed.set(index, { place, how });
     if (again) this.#rebuild();
@@ -248,14 +287,17 @@ export class ShapeModel {
 
   #rebuild() {
     this.#drag = null;
-    [this.#mean, this.#now] = this.#given(this.#placed);
+    [this.#mean, this.#now] = this.#given(this.#placed, this.#lines.keys());
   }
 
-  /** Conditional mean and covariance given placed points, from the start. */
-  #given(placed) {
+  /** Conditional mean and covariance given placed points and points on lines, from the start. */
+  #given(placed, onLines) {
     let [mean, covariance] = [new Float64Array(2 * this.length), this.#covariance];
     for (const [k, { place, how }] of placed) {
       if (this.#known[k]) [mean, covariance] = this.#condition(mean, covariance, k, place, how);
+    }
+    for (const k of onLines) {
+      if (this.#known[k]) [mean, covariance] = this.#conditionOnLine(mean, covariance, k);
     }
     return [mean, covariance];
   }
@@ -265,8 +307,9 @@ export class ShapeModel {
     const placed = this.#places();
     placed.delete(index);
     let [mean, covariance] = [this.#mean, this.#now];
-    if (this.#placed.has(index)) {
-      [mean, covariance] = this.#given([...this.#placed].filter(([k]) => k !== index));
+    if (this.#placed.has(index) || this.#lines.has(index)) {
+      const rest = [...this.#placed].filter(([k]) => k !== index);
+      [mean, covariance] = this.#given(rest, [...this.#lines.keys()].filter((k) => k !== index));
     }
     const gain = this.#known[index] ? this.#gain(covariance, index, "placed") : null;
     return { index, mean, gain, placed };
@@ -318,6 +361,23 @@ export class ShapeModel {
       }
     }
     return [this.#moved(mean, gain, index, place), after];
+  }
+
+  /** Conditional mean and covariance after it is known that a point lies on its line: rank 1. */
+  #conditionOnLine(mean, covariance, index) {
+    const n = 2 * this.length;
+    const { cos, sin } = this.#frame;
+    const [x, y, angle] = this.#lines.get(index);
+    const [start, radius] = [this.#start[index], this.#radius[index]];
+    const [dx, dy] = [-Math.sin(angle), Math.cos(angle)]; // across the line
+    const error = (dx * (x - start[0]) + dy * (y - start[1])) / radius;
+    const [u, v] = [cos * dx + sin * dy, cos * dy - sin * dx]; // upright
+    const [i, j] = [2 * index * n, (2 * index + 1) * n];
+    const row = Float64Array.from({ length: n }, (_, k) => u * covariance[i + k] + v * covariance[j + k]);
+    const size = u * row[2 * index] + v * row[2 * index + 1] + this.#noise(index, "placed");
+    const off = (error - u * mean[2 * index] - v * mean[2 * index + 1]) / size;
+    const after = covariance.map((value, at) => value - (row[Math.floor(at / n)] * row[at % n]) / size);
+    return [mean.map((value, k) => value + row[k] * off), after];
   }
 
   /** The decrease of the sum of squared radii if a point is confirmed. */
