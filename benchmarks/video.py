@@ -34,11 +34,11 @@ from support.motion import head_mask
 from support.ours import about
 
 from facepoints import load, weights
-from facepoints.commands.predict_video import predict_video
+from facepoints.commands.predict_video import predict_videos
 from facepoints.imaging import affine
 from facepoints.imaging.image_io import read_image
 from facepoints.tracking.tracker import track_video
-from facepoints.video.source import open_video
+from facepoints.video.source import VideoInput, open_video
 from facepoints.video.writer import VideoWriter
 
 WORKER = Path(__file__).parent / "support" / "video_worker.py"
@@ -83,7 +83,8 @@ def track_once(clip: Path, model: Path | None, detector: str, draw: bool) -> Non
     start = time.perf_counter()
     if draw:
         with tempfile.TemporaryDirectory() as folder:
-            report = predict_video(predictor, open_video(clip), drawn=Path(folder) / "o.mp4")
+            videos = [VideoInput(str(clip), lambda: open_video(clip))]
+            report = predict_videos(predictor, videos, drawn=[Path(folder) / "o.mp4"])
         frames, faces = report.images, report.faces
     else:
         tracked = [faces for _, faces in track_video(predictor, open_video(clip))]

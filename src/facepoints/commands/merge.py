@@ -16,8 +16,8 @@ from facepoints._util.console import print_line
 from facepoints._util.progress import PartProgress, Stopped, StopRequest
 from facepoints._util.words import count_noun
 from facepoints.commands.join_parts import join_parts
+from facepoints.commands.local_output import local_output
 from facepoints.commands.part_check import checked_rows
-from facepoints.commands.placed import placed
 from facepoints.commands.predict_to_file import format_to_join
 from facepoints.commands.report import Report, SourceReport
 from facepoints.commands.row_names import Doubles, RowNames, row_key
@@ -139,7 +139,7 @@ def merge(
 
         report = _checked(folder, manifest, show)
         if report.is_whole and out is not None and name is not None:
-            with placed(str(out)) as path:
+            with local_output(str(out)) as path:
                 join_parts(folder, manifest, path, name, lambda parts: show(parts, report))
     if not report.is_whole:
         faults = "; ".join(report.faults())

@@ -13,8 +13,8 @@ from facepoints._util.console import print_line
 from facepoints._util.progress import PartProgress, Stopped, StopRequest
 from facepoints._util.words import count_noun
 from facepoints.commands.image_files import predict_pictures
+from facepoints.commands.local_output import local_output
 from facepoints.commands.part_job import PartsJob, Prepared
-from facepoints.commands.placed import placed
 from facepoints.commands.report import LISTED, SourceReport, show_unreadable
 from facepoints.errors import DataError, WriteError
 from facepoints.inference.predictor import Predictor
@@ -135,7 +135,7 @@ def predict_part(
     """
     job.check()
     report = PartReport(number=part.number)
-    with placed(job.path(part.number)) as path, repeatable():
+    with local_output(job.path(part.number)) as path, repeatable():
         records = part_records(predictor, part, job, report, progress)
         metadata = job.part_metadata(part.number)
         write_records(job.format, lambda: records, job.landmarks, path, metadata)

@@ -10,8 +10,8 @@ from pathlib import Path
 from facepoints._util.progress import Stopped, StopRequest
 from facepoints._util.temporary import temporary_folder
 from facepoints.commands.join_parts import join_parts
+from facepoints.commands.local_output import local_output
 from facepoints.commands.part_job import unshared
-from facepoints.commands.placed import placed
 from facepoints.commands.predict_parts import PartReport, PartsReport, part_records
 from facepoints.errors import DataError, SettingsError, WriteError
 from facepoints.inference.predictor import Predictor
@@ -62,7 +62,7 @@ def join(folder: str, out: str, format: str) -> None:
     manifest = read_manifest(folder)
     if manifest is None:
         raise DataError(f"{folder} was removed by another program; run the command again")
-    with placed(out) as path:
+    with local_output(out) as path:
         join_parts(folder, manifest, path, format, lambda parts: None)
     if stores.is_url(folder):
         names = [manifest.name(number) for number in range(manifest.parts)]

@@ -35,34 +35,7 @@ from facepoints.tracking.tracker import track_video
 from facepoints.video.frame import Frame, VideoSource
 from facepoints.video.source import VideoInput
 
-__all__ = ["predict_video", "predict_videos"]
-
-
-def predict_video(
-    predictor: Predictor,
-    source: VideoSource,
-    *,
-    out: Path | None = None,
-    drawn: Path | None = None,
-    landmarks: LandmarkSet | None = None,
-    radius: bool = False,
-    config: TrackerConfig | None = None,
-    format: str | None = None,
-    console: Console | None = None,
-) -> VideoReport:
-    """Track the faces of a video. Arguments and errors are those of `predict_videos`, with the
-    .mp4 file for the drawing in `drawn`."""
-    return predict_videos(
-        predictor,
-        [VideoInput(source.name, lambda: source)],
-        out=out,
-        drawn=None if drawn is None else [drawn],
-        landmarks=landmarks,
-        radius=radius,
-        config=config,
-        format=format,
-        console=console,
-    )
+__all__ = ["predict_videos"]
 
 
 def predict_videos(

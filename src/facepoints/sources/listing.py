@@ -12,7 +12,7 @@ from dataclasses import replace
 from facepoints.errors import DataError, SettingsError
 from facepoints.sources import lists, parquet_rows
 from facepoints.sources.faults import StoreError
-from facepoints.sources.found import Finder, FoundFile
+from facepoints.sources.file_finder import FileFinder, FoundFile
 from facepoints.sources.layouts import with_layouts
 from facepoints.sources.parquet_rows import Layout
 from facepoints.sources.parts import Listing, Part, pack_names
@@ -56,7 +56,7 @@ def list_parts(
     if not inputs:
         raise DataError("expected at least one image, folder, list or archive, got none")
     builder = _Builder(part_size, column, is_video is not None, set() if len(inputs) > 1 else None)
-    finder = Finder(is_video)
+    finder = FileFinder(is_video)
     for given in map(str, inputs):
         builder.begin_input()
         for found, layout in with_layouts(finder.files(given), lambda file: file.name):

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from facepoints.sources import stores
 
-__all__ = ["placed"]
+__all__ = ["local_output"]
 
 
 @contextmanager
-def placed(path: str) -> Iterator[Path]:
+def local_output(path: str) -> Iterator[Path]:
     """A local path to write a file to, whole or not at all.
 
     At the end of the context, the file is at `path`. If the context raises, nothing changes there.

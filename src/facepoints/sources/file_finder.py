@@ -20,7 +20,7 @@ from facepoints.sources.faults import MissingFile, retried
 from facepoints.sources.store_listing import Entry
 from facepoints.sources.suffixes import FileKind, file_kind, has_braces, is_stream, is_url, is_web
 
-__all__ = ["Finder", "FoundFile"]
+__all__ = ["FileFinder", "FoundFile"]
 
 _ORDER: tuple[FileKind, ...] = ("picture", "video", "tar", "parquet")
 """Of a folder, the first of these kinds is read. Tools that make archives put tables of what is in
@@ -79,7 +79,7 @@ class _PassedOver:
 
 
 @dataclass
-class Finder:
+class FileFinder:
     """Finds the files that inputs name, in their order.
 
     Args:
