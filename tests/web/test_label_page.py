@@ -461,6 +461,7 @@ def test_the_last_picture_that_was_asked_for_stays_open(tab: Tab) -> None:
 def test_two_tabs_that_change_one_face_ask_which_version_is_kept(tab: Tab) -> None:
     face = tab.js("app.edit.face.id")
     with closing_tab(tab.page.context, tab.server) as other:
+        other.until(lambda: other.js("document.activeElement.id") == "stage")  # keys act at once
         other.page.select_option("#list-filter", "open")
         other.page.click(f"#items li[data-key='{face}'] .item")
         other.until(lambda: other.js("app.edit?.face.id") == face)

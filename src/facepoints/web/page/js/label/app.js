@@ -104,6 +104,7 @@ export class LabelApp {
     this.show(true);
     this.zoomToFace();
     this.#preload();
+    if (document.activeElement === document.body) byId("stage").focus({ preventScroll: true }); // Tab goes to a point
   }
 
   /** Where the audit would put the points of a face that was not looked at yet; null: nowhere. */
