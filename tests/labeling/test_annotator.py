@@ -6,7 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from support.annotator import Labeled, Seen, after, moves_needed, never_right
+from support.annotator import (
+    Labeled,
+    Seen,
+    after,
+    moves_needed,
+    never_right,
+    smooth_line,
+)
 
 from facepoints.labeling.shape_model import ShapeModel
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -65,3 +72,23 @@ def test_faces_labeled_in_turn_teach_the_next_ones() -> None:
         assert placing.model is not None
         assert placing.model.names == ("mole",)
     assert off[12] < 0.8 * off[1]
+
+
+def test_a_line_mends_what_lies_across_it_and_points_may_slide_along_it() -> None:
+    shape = np.stack([np.linspace(0, 1, K), np.zeros(K)], axis=1)
+    model = ShapeModel(tuple("abcdef"), shape, np.eye(2 * K))
+    predicted, radius = np.repeat(100 * shape[None], 2, axis=0), np.full((2, K), 10.0)
+    truth = predicted.copy()
+    truth[0, :, 1] += (8, 9, 10, 9, 8, 7)  # across the row
+    truth[1, 1:5, 0] += 5  # along it
+    known = np.ones((2, K), bool)
+    labeled = Labeled((Path("a.jpg"),) * 2, truth, known, np.full(2, 100.0))
+    row = list(range(K))
+    given = model, predicted, radius, labeled, PART
+    np.testing.assert_array_equal(moves_needed(*given), [6, 4])
+    np.testing.assert_array_equal(moves_needed(*given, [row]), [1, 4])
+    np.testing.assert_array_equal(moves_needed(*given, sliding=[row]), [6, 0])
+    np.testing.assert_array_equal(moves_needed(*given, [row], sliding=[row]), [1, 0])
+    corners = smooth_line(truth[0])
+    np.testing.assert_allclose(corners[::8], truth[0])
+    assert np.abs(np.diff(corners, 2, axis=0)).max() < 0.5  # smooth

@@ -127,7 +127,9 @@ def test_a_face_without_a_shape_model_moves_single_points() -> None:
     edit.place(2, [50, 60]);
     edit.setAbsent(0, true);
     const missing = edit.finish();
-    return { order, missing, reading: edit.reading };
+    const drawn = new FaceEdit(data, null);
+    drawn.draw([0, 1, 3], [[0, 2], [30, 2]], [true, true]);
+    return { order, missing, reading: edit.reading, drawn: drawn.reading };
     """
     result = run_modules({"label/face_edit.js": "FaceEdit"}, body, face())
     assert result["order"] == [3, 0, 2]  # by radius; 1 is sure enough
@@ -135,6 +137,9 @@ def test_a_face_without_a_shape_model_moves_single_points() -> None:
     assert reading["points"] == [None, [10, 5], [50, 60], [30, 5]]
     assert reading["state"] == ["absent", "confirmed", "confirmed", "confirmed"]
     assert (result["missing"], reading["finished"]) == ([], True)
+    drawn = result["drawn"]
+    assert [drawn["points"][k] for k in (0, 1, 3)] == [[0, 2], [10, 2], [30, 2]]
+    assert [drawn["state"][k] for k in (0, 1, 3)] == ["confirmed", "along", "confirmed"]
 
 
 def test_points_follow_those_that_are_placed_and_confirmed_ones_never() -> None:
@@ -148,7 +153,14 @@ def test_points_follow_those_that_are_placed_and_confirmed_ones_never() -> None:
     const { reading } = edit;
     const again = new FaceEdit({ ...data.face, ...reading }, data.shape);
     again.release(2);
-    return { preview, same, reading, radii: edit.radii, released: again.reading };
+    const line = new FaceEdit(data.face, data.shape);
+    line.draw([0, 1, 2], [[-1, 1], [12, 9], [21, 9]], [true, false]);
+    const drawn = line.reading;
+    const same_again = new FaceEdit({ ...data.face, ...drawn }, data.shape);
+    const slid = [line, same_again].map((each) => each.drag(1, [12, 8])[2]);
+    line.finish();
+    const seen = { drawn, slid, lines: line.reading.lines };
+    return { ...seen, preview, same, reading, radii: edit.radii, released: again.reading };
     """
     given = {"face": face(), "shape": shape()}
     result = run_modules({"label/face_edit.js": "FaceEdit"}, body, given)
@@ -160,6 +172,13 @@ def test_points_follow_those_that_are_placed_and_confirmed_ones_never() -> None:
     assert result["reading"]["state"] == ["confirmed", "along", "confirmed", "along"]
     assert result["radii"][0] == result["radii"][2] == 0
     assert result["radii"][3] < 4
+    drawn = result["drawn"]
+    assert drawn["state"] == ["confirmed", "along", "along", "along"]
+    assert drawn["points"][0] == [-1, 1]
+    assert drawn["points"][2][1] == pytest.approx(9, abs=1e-6)
+    assert [line is not None for line in drawn["lines"]] == [False, True, True, False]
+    np.testing.assert_allclose(*result["slid"])  # a reading that is opened again knows its lines
+    assert result["lines"] == [None] * 4
     released = result["released"]
     np.testing.assert_allclose(released["points"], face()["points"], atol=1e-6)
     assert released["state"] == ["confirmed", "predicted", "predicted", "predicted"]

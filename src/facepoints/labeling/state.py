@@ -246,7 +246,7 @@ class ProjectState:
         count = len(event["points"])
         reading = Reading.from_dict(event, count)
         own = face.readings.get(str(event["by"]))
-        moved = int(event.get("action") in ("drag", "nudge", "place", "suggest"))
+        moved = int(event.get("action") in ("drag", "draw", "nudge", "place", "suggest"))
         if own is None:
             guess = event.get("shown") or {}
             shown = _shown(guess.get("points"), guess.get("radius"), count)
