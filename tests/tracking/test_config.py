@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from facepoints.errors import SettingsError
-from facepoints.tracking import config
-from facepoints.tracking.config import KalmanConfig, TrackerConfig
+from facepoints.tracking import config, smoother_config
+from facepoints.tracking.config import TrackerConfig
+from facepoints.tracking.smoother_config import KalmanConfig
 
 PARTS: list[Any] = [
     TrackerConfig(),
@@ -24,7 +25,7 @@ NUMBERS = [(part, f.name) for part in PARTS for f in fields(part) if "range" in 
 
 
 def test_every_group_of_settings_is_part_of_the_tracker_config() -> None:
-    names = {name for name in config.__all__ if name.endswith("Config")}
+    names = {name for name in config.__all__ + smoother_config.__all__ if name.endswith("Config")}
     assert {type(part).__name__ for part in PARTS} == names
 
 

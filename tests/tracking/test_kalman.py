@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facepoints._util.angles import wrap_radians
-from facepoints.tracking.config import KalmanConfig
 from facepoints.tracking.kalman import PoseKalmanFilter
 from facepoints.tracking.pose2d import SimilarityPose
+from facepoints.tracking.smoother_config import KalmanConfig
 
 RATE = 30.0
 SIZE = 100.0

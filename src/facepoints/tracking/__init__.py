@@ -1,6 +1,6 @@
 """Tracks faces through a video and smooths their landmarks.
 
-- `tracker`: the tracker; `config`: all its settings
+- `tracker`: the tracker; `config`: its settings, `smoother_config`: those of the smoothers
 - `detection_schedule`: the frames in which the face detector runs
 - `observation`, `association`, `track`: faces of a frame, which track they belong to, one track
 - `kalman`, `one_euro`: motion, and the live smoother for cameras and streams

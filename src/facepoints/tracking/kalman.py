@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.angles import wrap_radians
-from facepoints.tracking.config import KalmanConfig
 from facepoints.tracking.measurement_noise import pose_noise
 from facepoints.tracking.pose2d import SimilarityPose
+from facepoints.tracking.smoother_config import KalmanConfig
 
 __all__ = ["PoseKalmanFilter"]
 

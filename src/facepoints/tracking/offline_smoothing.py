@@ -26,10 +26,10 @@ from facepoints._util.angles import wrap_radians
 from facepoints.imaging import affine
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_weights import visibility_weights
-from facepoints.tracking.config import OfflineSmoothingConfig
 from facepoints.tracking.local_fit import fit_weights, weighted_fit
 from facepoints.tracking.measurement_noise import noise_std
 from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
+from facepoints.tracking.smoother_config import OfflineSmoothingConfig
 
 __all__ = ["smooth_offline"]
 

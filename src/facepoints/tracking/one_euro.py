@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.inference.landmark_weights import HIDDEN, visibility_weights
-from facepoints.tracking.config import OneEuroConfig
+from facepoints.tracking.smoother_config import OneEuroConfig
 
 __all__ = ["OneEuroFilter"]
 
