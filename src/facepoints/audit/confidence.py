@@ -49,7 +49,7 @@ def family(cause: Cause) -> str:
 
 
 def terms(strength: float, points: int) -> tuple[float, float, float, float]:
-    """What the log odds of a true fault are a weighted sum of.
+    """Return the terms whose weighted sum is the log odds of a true fault.
 
     Args:
         points: number of labeled points of the row.

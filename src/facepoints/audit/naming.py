@@ -89,7 +89,7 @@ def _row_name(faces: Samples, suspect: Suspect) -> str:
 
 
 def _undone(suspect: Suspect) -> str:
-    """How the mistake is undone, as the start of a clause."""
+    """Say how the mistake is undone, as the start of a clause."""
     found = suspect.explanation
     if found is None:
         return "mended"

@@ -61,7 +61,7 @@ class Noise:
     usual: NDArray[np.float64]
 
     def stand_out(self, errors: Complex, mask: NDArray[np.bool_]) -> StandOut:
-        """How far each labeled point stands out.
+        """Measure how far each labeled point stands out.
 
         Args:
             errors: (n, K) in standard deviations.
@@ -92,7 +92,7 @@ def stand_outs(
     folds: NDArray[np.intp],
     known_errors: bool = True,
 ) -> tuple[StandOut, list[Noise]]:
-    """How far all points (N, K) stand out, with the covariance of the other folds' rows.
+    """Measure how far all points (N, K) stand out, by the covariance of the other folds' rows.
 
     Args:
         errors: (N, K) in standard deviations, 0 where not labeled.

@@ -88,7 +88,7 @@ def _confidence(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _evidence(z: NDArray[np.float64], size: float, away: NDArray[np.float64]) -> str:
-    """What is unlike the other rows."""
+    """Say in what a row is unlike the others."""
     parts = []
     if abs(z[0]) >= _SIZE:
         times, what = (size, "large") if size > 1 else (1 / size, "small")

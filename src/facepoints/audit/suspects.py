@@ -97,7 +97,7 @@ class Finder:
         return distance * np.minimum(1, size / _LARGE) ** _SMALL
 
     def _row_factor(self, distance: NDArray[np.float64], mask: NDArray[np.bool_]) -> float:
-        """How badly a row fits at its other points: a model that sees a face badly misses all."""
+        """Measure how badly a row fits at its other points: a bad view of a face misses all."""
         count = int(mask.sum())
         median = float(np.median(distance[mask])) if count else 0.0
         factor = (count * median / self.usual + _ROW_POINTS) / (count + _ROW_POINTS)

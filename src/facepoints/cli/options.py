@@ -210,7 +210,7 @@ class ReadOptions:
             return load_dataset(data, **vars(self))
 
     def applied_fixes(self, data: Sequence[Path]) -> AppliedFixes | None:
-        """What the labels of files and folders are mended with. Raises DataError as `load`."""
+        """Return the record of what labels are mended with. Raises DataError as `load`."""
         from facepoints.datasets.applied_fixes import AppliedFixes
 
         return AppliedFixes.of(self.fixes, data)

@@ -98,7 +98,7 @@ def with_ray_address(words: Sequence[str]) -> list[str]:
 def wants_parts(
     inputs: Sequence[str], out: str | None, format: str | None, options: PartOptions
 ) -> bool:
-    """Whether the results go to a folder of parts, or come from what only parts can read."""
+    """True if the results go to a folder of parts, or come from what only parts can read."""
     from facepoints.results.parts import holds_parts
     from facepoints.sources import needs_parts
     from facepoints.sources.stores import is_url
@@ -244,7 +244,7 @@ class PartsCommand:
 
 
 def _is_file(out: str, format: str | None) -> bool:
-    """Whether --out is one file, or a folder of .pts files, and not a folder of parts."""
+    """True if --out is one file or a folder of .pts files, and not a folder of parts."""
     from facepoints.results.formats import FORMATS
     from facepoints.sources.stores import is_url
 

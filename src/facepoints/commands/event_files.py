@@ -65,7 +65,7 @@ def check_events(path: Path, videos: int = 0) -> None:
 
 
 def count_videos(events: Sequence[TrackEvent]) -> int:
-    """How many videos have events."""
+    """Return the number of videos that have events."""
     return len({one.video or one.file for one in events})
 
 

@@ -167,7 +167,7 @@ def _batches(
 
 
 def _ahead(last: _ImageFile, readers: int) -> int:
-    """How many files are read ahead after a file: as many as of its size fit in memory."""
+    """Number of files that are read ahead after a file: as many as of its size fit in memory."""
     if last.image is None:
         return readers + _SPARE
     return max(1, min(readers * _BATCH_PIXELS // _pixels([last]), readers * _AHEAD))

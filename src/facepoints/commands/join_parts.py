@@ -64,7 +64,7 @@ def join_parts(
 
 
 def _has_visible(folder: str, manifest: Manifest) -> bool:
-    """Whether the model predicts visibility, by the first face."""
+    """True if the model predicts visibility, by the first face."""
     for number in range(manifest.parts):
         with stores.local_copy(stores.join(folder, manifest.name(number))) as path:
             for record in iter_records(path, manifest.format):

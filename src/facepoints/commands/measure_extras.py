@@ -78,7 +78,7 @@ class MeasureExtras:
             )
 
     def _seen(self, count: int) -> str:
-        """What the command read: images, frames, or both."""
+        """Name what the command read: images, frames, or both."""
         if self.keeper.people:
             return "images and frames" if self.keeper.images else "frames"
         return "image" if count == 1 else "images"

@@ -56,12 +56,12 @@ class MergeReport(SourceReport):
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is missing, damaged, foreign or double."""
+        """True if nothing is missing, damaged, foreign or double."""
         doubled = self.doubles and not self.may_repeat
         return not (self.missing or self.damaged or self.foreign or doubled)
 
     def faults(self) -> list[str]:
-        """What is wrong, as phrases; empty if nothing is."""
+        """List the faults as phrases; empty if there is none."""
         found = []
         if self.missing:
             count = count_noun(self.parts, "part")
@@ -163,7 +163,7 @@ def _check_outside(out: str | Path | None, folder: str) -> None:
 
 
 def _checked(folder: str, manifest: Manifest, show: Callable[[int, Report], None]) -> MergeReport:
-    """What all parts hold, and what is wrong with them."""
+    """Report what all parts hold, and what is wrong with them."""
     report = MergeReport(parts=manifest.parts, may_repeat=manifest.may_repeat)
     numbers = {manifest.name(number): number for number in range(manifest.parts)}
     there = {entry.name for entry in stores.list_folder(folder)}
@@ -199,7 +199,7 @@ def _named(doubles: Doubles, folder: str, manifest: Manifest) -> dict[str, tuple
 
 
 def _advice(report: MergeReport, manifest: Manifest, console: Console) -> str:
-    """What to do, at the end of the error; the commands themselves go to the console."""
+    """Say what to do, at the end of the error; the commands themselves go to the console."""
     if not report.missing and not report.damaged:
         return ""
     damaged = [n for n in range(manifest.parts) if manifest.name(n) in report.damaged]

@@ -67,7 +67,7 @@ class Shard:
         return shard
 
     def has(self, part: int) -> bool:
-        """Whether a part (from 0) belongs to this shard."""
+        """True if a part (from 0) belongs to this shard."""
         return part % self.of == self.number - 1
 
     def __str__(self) -> str:
@@ -106,7 +106,7 @@ class PartsJob:
         return stores.join(self.folder, part_name(number, self.parts, self.format))
 
     def is_done(self, number: int) -> bool:
-        """Whether a part is there. Raises StoreError or DataError."""
+        """True if a part is there. Raises StoreError or DataError."""
         path = self.path(number)
         return stores.exists(path) and not os.path.isdir(path)
 
@@ -229,7 +229,7 @@ def unshared(
 
 
 def _is_video(name: str) -> bool:
-    """Whether a file is a video: by content, or on a store by its suffix."""
+    """True if a file is a video: by content, or on a store by its suffix."""
     return has_video_suffix(name) if stores.is_url(name) else is_video(name)
 
 

@@ -141,7 +141,7 @@ def output_landmarks(predictor: Predictor, want: LandmarkSet | None) -> Landmark
 
 
 def model_metadata(predictor: Predictor) -> dict[str, str]:
-    """What a file's metadata says of the model: the name of its file, and its checksum."""
+    """Return the metadata of a file about the model: the name of its file, and its checksum."""
     model = predictor.model
     name, checksum = getattr(model, "file", ""), getattr(model, "checksum", "")
     return {MODEL: json.dumps({"file": name, "checksum": checksum})}

@@ -88,7 +88,7 @@ class PartsReport(SourceReport):
         return self.done + self.prepared.chosen - len(self.prepared.missing)
 
     def so_far(self) -> str:
-        """What an interrupted run leaves behind."""
+        """Say what an interrupted run leaves behind."""
         assert self.prepared is not None
         chosen = count_noun(self.prepared.chosen, "part")
         return f"{self.all_done} of {chosen} are done and stay in {self.prepared.job.folder}"

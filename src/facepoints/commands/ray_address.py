@@ -21,7 +21,7 @@ _WAIT = 10.0  # seconds for an address to answer
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the address of a cluster, or "local" or "auto"."""
+    """True if a text is the address of a cluster, or "local" or "auto"."""
     return _ADDRESS.fullmatch(text) is not None
 
 

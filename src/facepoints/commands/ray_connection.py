@@ -101,7 +101,7 @@ def _start(ray: Any, options: dict[str, Any]) -> None:
 
 
 def head_answers(ray: Any) -> bool:
-    """Whether the head of the cluster can be reached. Without it, many calls of Ray wait for a
+    """True if the head of the cluster can be reached. Without it, many calls of Ray wait for a
     minute and then end the process without a word."""
     try:
         check_answers(ray.get_runtime_context().gcs_address)

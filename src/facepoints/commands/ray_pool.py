@@ -179,7 +179,7 @@ class RayPool(Generic[Item, Result]):
     def _outcome(
         self, ref: Any, call: _Call[Item], todo: deque[Item]
     ) -> tuple[Item, Result | FacepointsError] | None:
-        """What a call gave; None for the start of a worker and for a lost one."""
+        """Return what a call gave; None for the start of a worker and for a lost one."""
         errors = self._ray.exceptions
         try:
             result = self._ray.get(ref)

@@ -108,7 +108,7 @@ class SourceReport(Report):
             self.errors.append(error)
 
     def cut_text(self) -> str:
-        """What may be lost, and why; empty if nothing is."""
+        """Say what may be lost, and why; empty if nothing is."""
         if not self.cut:
             return ""
         files = count_noun(self.cut, "archive or table", "archives or tables")

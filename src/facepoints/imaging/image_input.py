@@ -46,7 +46,7 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 def is_one_image(thing: object) -> bool:
-    """Whether something is a single image rather than several. A Pillow image is one."""
+    """True for a single image, also of Pillow; false for several."""
     single = isinstance(thing, (np.ndarray, str, PathLike, *_BYTES)) or _is_pillow(thing)
     return single or callable(getattr(thing, "read", None))
 
@@ -96,7 +96,7 @@ def as_array(image: ImageInput, *, bgr: bool = False) -> NDArray[np.uint8]:
 
 
 def _is_pillow(thing: object) -> TypeGuard[Any]:
-    """Whether something is an image of Pillow, which facepoints does not need or import."""
+    """True for an image of Pillow, which facepoints does not need or import."""
     return any(
         base.__module__ == "PIL.Image" and base.__name__ == "Image" for base in type(thing).__mro__
     )

@@ -133,7 +133,7 @@ class LandmarkModel:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether a GPU computes it, for which larger batches pay."""
+        """True if a GPU computes it, for which larger batches pay."""
         return self._session.on_gpu
 
     @property

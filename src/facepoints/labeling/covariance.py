@@ -104,7 +104,7 @@ def learned(errors: Array, seen: NDArray[np.bool_], prior: Array) -> Array:
 
 
 def _scale(moments: Array, prior: Array, usable: NDArray[np.bool_]) -> float:
-    """How large errors are in relation to the prior, within a factor of 4 on each side."""
+    """Size of errors in relation to the prior, within a factor of 4 on each side."""
     if not usable.any():
         return 1.0
     measured, expected = np.diagonal(moments)[usable].mean(), np.diagonal(prior)[usable].mean()

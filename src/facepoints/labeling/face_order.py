@@ -20,7 +20,7 @@ _TYPICAL = 1.25  # times the median below which neither reason is worth a word
 def worth_of_faces(
     points: NDArray, radius: NDArray, known: NDArray[np.bool_]
 ) -> tuple[Array, list[str]]:
-    """How much is learned from labeling each face.
+    """Estimate how much is learned from labeling each face.
 
     Two numbers count, each over its median over all faces: the doubt, the root mean square of the
     radii over the size of the face; and how unlike the others its predicted shape is, the distance

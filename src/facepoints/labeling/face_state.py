@@ -204,7 +204,7 @@ class FaceState:
         return sorted(rest, key=lambda index: (-radii[index], index))
 
     def snapshot(self) -> dict[str, Any]:
-        """What was done, JSON-ready; `restore` brings it back."""
+        """Return what was done, JSON-ready; `restore` brings it back."""
         placed = [[i, *place.tolist(), how] for i, (place, how) in self._placed.items()]
         lines = [[i, *line] for i, line in self._lines.items()]
         return {"placed": placed, "skipped": sorted(self._skipped), "lines": lines}

@@ -72,7 +72,7 @@ class Tested:
 
 
 def refit_due(finished: int, fitted: int, direct: bool) -> bool:
-    """Whether guesses should be fitted again.
+    """True if guesses should be fitted again.
 
     Args:
         finished: number of finished faces now.
@@ -119,7 +119,7 @@ class Guesser:
             self._fits, self._kept, self.tested = {}, {}, []
 
     def direct(self, state: ProjectState) -> bool:
-        """Whether all models give all points themselves."""
+        """True if all models give all points themselves."""
         return all(self._fit_of(key, state.models[key]).known.all() for key in state.models)
 
     def fitted(

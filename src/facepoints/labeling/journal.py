@@ -156,7 +156,7 @@ class Journal:
 
     @property
     def torn(self) -> bool:
-        """Whether the file ends within a line, which a crash left."""
+        """True if the file ends within a line, which a crash left."""
         return os.fstat(self._handle).st_size > self._read_to
 
     def append(self, events: list[Event]) -> None:

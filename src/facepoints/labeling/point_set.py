@@ -79,7 +79,7 @@ class PointSet:
 
     @property
     def mirrorable(self) -> bool:
-        """Whether training can mirror faces with these points: each side has its partner."""
+        """True if training can mirror faces with these points: each side has its partner."""
         names = set(self.names)
         sides = [name for name in self.names if mirror_name(name) != name]
         return bool(sides) and all(mirror_name(name) in names for name in sides)

@@ -281,7 +281,7 @@ def _shown(
 
 
 def seen_event(seen: Seen) -> dict[str, Any]:
-    """What the model sees of a face, for an event."""
+    """Return what the model sees of a face, for an event."""
     data = {
         "model": seen.model,
         "points": np.round(seen.points, 3).tolist(),

@@ -144,7 +144,7 @@ def eye_events(
 def closing(
     time: Array, opening: Array, closed: Array, *, config: EventConfig = EVENT_CONFIG
 ) -> Array:
-    """How far the eyes are shut (T,), relative to the person's level: about 0 open, 1 shut.
+    """Measure how far the eyes are shut (T,), by the person's level: about 0 open, 1 shut.
 
     Args:
         time, opening, closed: as for `eye_events`.

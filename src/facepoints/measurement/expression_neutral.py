@@ -245,7 +245,7 @@ class Neutral:
 
 
 def turn_of(pose: HeadPose, lengths: Lengths) -> float:
-    """How far a head is turned, to the side or up and down, in degrees.
+    """Return the larger turn of a head, to the side or up and down, in degrees.
 
     The angles of a pose are drawn along by one-sided smiles and open mouths, so those of the points
     that expressions do not move are taken. Only the pose knows a profile, by its hidden points.

@@ -96,7 +96,7 @@ class Expressions:
 
     @property
     def smiles(self) -> bool | None:
-        """Whether the mean of `mouthSmileLeft` and `mouthSmileRight` is `SMILE` or more; None if
+        """True if the mean of `mouthSmileLeft` and `mouthSmileRight` is `SMILE` or more; None if
         they cannot be had."""
         sides = [self.values.get(f"mouthSmile{side}") for side in SIDES]
         known = [side.value for side in sides if side is not None]
@@ -174,7 +174,7 @@ def _limited(raw: Measurement, factor: float) -> Measurement:
 
 
 def _movements(lengths: Lengths, neutral: Neutral) -> dict[str, Measurement]:
-    """How far the movements of `MOVEMENTS` go, with their 90 % radii for independent errors."""
+    """Measure the movements of `MOVEMENTS`, with their 90 % radii for independent errors."""
     count = len(FEATURES)
     change = (lengths.values - neutral.lengths)[:count]
     spread = (lengths.covariance + neutral.covariance)[:count, :count].copy()

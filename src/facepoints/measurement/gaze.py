@@ -189,7 +189,7 @@ def mean_turn(turned: Mapping[str, tuple[Array, float]]) -> tuple[Array, Array]:
 
 
 def eye_move(gray: NDArray[np.uint8], face: Face, pose: HeadPose, side: str) -> EyeMove | str:
-    """How far an iris is from the middle of its eye, or why that cannot be had.
+    """Measure how far an iris is from the middle of its eye, or say why that cannot be had.
 
     Args:
         gray: (H, W).

@@ -170,7 +170,7 @@ def iris_width(gray: NDArray[np.uint8], corners: Array, center: Array) -> float 
 
 
 def _rises(crop: NDArray[np.float32], x: float, y: float) -> NDArray[np.float64]:
-    """How much the brightness rises (2, radii) across the left and right arcs around a center."""
+    """Rise of brightness (2, radii) across the left and right arcs around a center."""
     step = 2.5
     sides = []
     for sign in (-1, 1):

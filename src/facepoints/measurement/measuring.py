@@ -153,7 +153,7 @@ def _reason(face: Face, name: str, turn: float) -> str:
 
 
 def _hidden_pairs(face: Face) -> str:
-    """How many points of the asymmetry are hidden; empty if they are few."""
+    """Say how many points of the asymmetry are hidden; empty if they are few."""
     if face.visible is None or not face.landmarks.mirrorable:
         return ""
     rows, _ = symmetric_pairs(face.landmarks)

@@ -206,7 +206,7 @@ def _norm(path: Path, line: int, cells: Mapping[str, str], names: Collection[str
 
 
 def _unknown(name: str, names: Collection[str]) -> str:
-    """What is wrong with the name of a measure."""
+    """Say what is wrong with the name of a measure."""
     if name.endswith("_mm") and f"{name[:-3]}_px" in names:
         return f"{name} needs a scale; say --mm-per-pixel or --iris-scale"
     if name.endswith("_px") and f"{name[:-3]}_mm" in names:

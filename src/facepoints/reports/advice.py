@@ -42,7 +42,7 @@ def advise(
     rows: int,
     report: Mapping[str, Any] | None,
 ) -> list[Advice]:
-    """What to try next, the most promising first.
+    """List what to try next, the most promising first.
 
     Args:
         history: a row per epoch and member, as in ``metrics.jsonl``.

@@ -114,7 +114,7 @@ def _is_done(change: Change, rows: Sequence[int], faces: Samples, numbers: Numbe
 
 
 def _chosen(faults: Sequence[Fault], mend_above: float) -> list[bool]:
-    """Which faults are mended before anybody has looked: of two for one row, the more certain.
+    """Mark the faults that are mended unseen: of two for one row, the more certain.
 
     A new marking scheme gives a network further outputs, so a person has to choose it.
     """
@@ -131,7 +131,7 @@ def _chosen(faults: Sequence[Fault], mend_above: float) -> list[bool]:
 
 
 def describe_changes(changes: Sequence[Change], rows: int = 1) -> str:
-    """What changes do, in words.
+    """Say in words what changes do.
 
     Examples:
         >>> describe_changes([Change("unlabel", ["nose_tip"])])
@@ -167,7 +167,7 @@ def _order_words(order: Mapping[str, str]) -> str:
 
 
 def _transform_words(matrix: affine.Matrix) -> str:
-    """What an affine map does, as far as it can be said in a few words."""
+    """Say in a few words what an affine map does, as far as that is possible."""
     linear, shift = matrix[:, :2], matrix[:, 2]
     words = []
     if np.linalg.det(linear) < 0:

@@ -92,7 +92,7 @@ def openface_columns() -> list[str]:
 
 
 def face_extras(image: NDArray[np.uint8], face: Face) -> dict[str, Any]:
-    """What a table holds of a face that only its image (H, W, 3) tells: whether the eyes are
+    """Return what only the image (H, W, 3) of a face tells a table: whether the eyes are
     closed, and the gaze of each eye, as unit vectors in camera axes, if any eye can be used."""
     if face.eye_closure is None:
         face = _eye_state().with_closures(image, [face])[0]

@@ -99,7 +99,7 @@ class Manifest:
 
     @property
     def may_repeat(self) -> bool:
-        """Whether the source may name a picture twice, as lists and tables of paths may."""
+        """True if the source may name a picture twice, as lists and tables of paths may."""
         return not {"list", "parquet"}.isdisjoint(self.kinds)
 
     @property
@@ -123,7 +123,7 @@ class Manifest:
         return f"{self.command} --shard {shard + 1}/{shards}" if shards > 1 else self.command
 
     def differences(self, other: Manifest) -> list[str]:
-        """What differs in another run, as phrases: "min_score is 0.5 there and 0.8 here"."""
+        """List the differences of another run as phrases: "min_score is 0.5 there and 0.8 here"."""
         pairs = [
             ("facepoints", self.facepoints, other.facepoints),
             ("the model", _model(self.model), _model(other.model)),
@@ -169,12 +169,12 @@ def part_name(number: int, parts: int, format: str) -> str:
 
 
 def holds_parts(folder: str | Path) -> bool:
-    """Whether a local folder, or an address, is a folder of parts."""
+    """True if a local folder, or an address, is a folder of parts."""
     return stores.exists(stores.join(str(folder), MANIFEST))
 
 
 def is_part_name(name: str) -> bool:
-    """Whether a file is called like a part."""
+    """True if a file is called like a part."""
     return _NAMED.fullmatch(name) is not None
 
 

@@ -91,7 +91,7 @@ _CREDENTIAL_NAMES = ("credential", "refresherror", "clientauthentication", "toke
 
 
 def fault_kind(error: BaseException) -> Fault:
-    """What kind of fault an error of a store is, by the error and what caused it."""
+    """Return the kind of an error of a store, by the error and what caused it."""
     for one in _chain(error):
         kind = _kind_of_one(one)
         if kind is not None:
@@ -158,7 +158,7 @@ def is_past_end(error: BaseException) -> bool:
 
 
 def reason_of(error: BaseException, name: str = "") -> str:
-    """What an error of a file says, on one line; what its cause says, if it only repeats the
+    """Return the message of an error of a file, on one line; that of its cause if it only has the
     file's name."""
     for one in list(_chain(error))[::-1]:
         text = (isinstance(one, OSError) and one.strerror) or str(one)

@@ -214,7 +214,7 @@ def _found(entry: Entry, kind: FileKind) -> FoundFile:
 
 
 def _is_picture(entry: Entry) -> bool:
-    """Whether a file of a folder is a picture, by its suffix; by its content if it has none."""
+    """True if a file of a folder is a picture, by its suffix; by its content if it has none."""
     if file_kind(entry.path) == "picture":
         return True
     if os.path.splitext(entry.path)[1] or is_url(entry.path):

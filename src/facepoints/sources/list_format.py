@@ -41,7 +41,7 @@ class ListFormat(NamedTuple):
 
 
 def format_of(file: BinaryIO, name: str, column: str | None) -> ListFormat:
-    """How a list is to be read, by its suffix and its first row.
+    """Find out how a list is to be read, by its suffix and its first row.
 
     A table begins with the names of its columns. A table of one column may lack them.
 

@@ -157,7 +157,7 @@ class _Cutter:
 
 
 def _full(rows: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which rows are not blank."""
+    """True for the rows that are not blank."""
     lengths = np.diff(ends, prepend=0)
     letters = np.frombuffer(rows, np.uint8)
     last = letters[ends - 1]

@@ -108,7 +108,7 @@ def read_named(
 
 
 def _is_enough(pending: deque[tuple[Picture, Future[Picture] | None]], most: int) -> bool:
-    """Whether the first picture is to be used before more are read."""
+    """True if the first picture is to be used before more are read."""
     if len(pending) > most or pending[0][1] is None:
         return True
     done = (f.result() for _, f in pending if f is not None and f.done() and not f.exception())

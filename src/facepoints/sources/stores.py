@@ -35,7 +35,7 @@ _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", 
 
 
 def exists(url: str) -> bool:
-    """Whether there is a file or a folder. Raises the errors of `read_bytes` but for its lack."""
+    """True if there is a file or a folder. Raises the errors of `read_bytes` but for its lack."""
     try:
         return size_and_tag(url) is not None
     except MissingFile:

@@ -67,7 +67,7 @@ def url_path(name: str) -> str:
 
 
 def file_kind(name: str) -> FileKind:
-    """What a file is by its suffix; empty if it is nothing that is known here."""
+    """Return the kind of a file by its suffix; empty if it is none that is known here."""
     lower = url_path(name).lower()
     for kind, ends in _KINDS.items():
         if lower.endswith(ends):

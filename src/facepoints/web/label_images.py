@@ -88,7 +88,7 @@ def _as_it_is(picture: Picture) -> tuple[bytes, str] | None:
 
 
 def _is_plain_jpeg(data: bytes) -> bool:
-    """Whether a JPEG has 1 or 3 channels, and no EXIF (a turn) or color profile."""
+    """True if a JPEG has 1 or 3 channels, and no EXIF (a turn) or color profile."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")

@@ -263,7 +263,7 @@ class _Service:
         return await self._shown(lambda: self.session.views.picture(picture, who))
 
     async def _found(self, find: Callable[[str], Any], request: Request) -> Any:
-        """What the id in the address names. Raises ApiError if there is nothing."""
+        """Return what the id in the address names. Raises ApiError if there is nothing."""
         try:
             return await asyncio.to_thread(find, request.path_params["id"])
         except KeyError:
