@@ -6,6 +6,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,8 @@ TINY = TrainSettings(
 SPECIALISTS = replace(TINY, missing="specialist", batch=8, keep="last")  # 2 steps an epoch, then 6
 QUIET = Console(file=io.StringIO())
 
+WholeRun = Callable[[TrainSettings], tuple[Path, dict[str, Any]]]
+
 
 pytestmark = pytest.mark.usefixtures("one_thread", "no_charts")
 
@@ -49,6 +52,22 @@ def faces() -> Samples:
 
 def run(data: Samples, out: Path, settings: TrainSettings = TINY, **more: Any) -> dict[str, Any]:
     return train(data, out, settings, console=QUIET, onnx=False, **more)
+
+
+@pytest.fixture(scope="module")
+def whole_run(
+    faces: Samples, one_thread: None, no_charts: None, tmp_path_factory: pytest.TempPathFactory
+) -> WholeRun:
+    """Trains without an interruption, once for each settings: the folder and the report."""
+    done: dict[TrainSettings, tuple[Path, dict[str, Any]]] = {}
+
+    def whole(settings: TrainSettings) -> tuple[Path, dict[str, Any]]:
+        if settings not in done:
+            out = tmp_path_factory.mktemp("whole") / "run"
+            done[settings] = (out, run(faces, out, settings))
+        return done[settings]
+
+    return whole
 
 
 def weights(out: Path) -> dict[str, bytes]:
@@ -96,11 +115,15 @@ CUTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS)
 def test_resumed_after_ctrl_c_the_weights_are_the_same_bit_for_bit(
-    cut: str, faces: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cut: str,
+    faces: Samples,
+    whole_run: WholeRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings, step = CUTS[cut]
     settings = replace(settings, keep="last")  # the best may lie before the cut
-    whole = run(faces, tmp_path / "whole", settings)
+    whole, report = whole_run(settings)
     with monkeypatch.context() as patch:
         at_step(patch, step, interrupt)
         with pytest.raises(Stopped, match="`resume`"):
@@ -110,8 +133,8 @@ def test_resumed_after_ctrl_c_the_weights_are_the_same_bit_for_bit(
     with pytest.raises(RunError, match="not finished"):
         Run.load(tmp_path / "cut")
     resumed = run(faces, tmp_path / "cut", settings, resume=True)
-    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
-    assert resumed == whole
+    assert weights(tmp_path / "cut") == weights(whole)
+    assert resumed == report
     assert not (tmp_path / "cut" / "checkpoint.safetensors").exists()
 
 
@@ -136,34 +159,45 @@ def be_killed(folder: str) -> None:
 
 @pytest.mark.slow
 def test_resumed_after_kill_9_the_weights_are_the_same_bit_for_bit(
-    faces: Samples, tmp_path: Path
+    faces: Samples,
+    whole_run: WholeRun,
+    tmp_path: Path,
 ) -> None:
-    whole = run(faces, tmp_path / "whole", SPECIALISTS)
+    whole, report = whole_run(SPECIALISTS)
     code = f"import test_resume; test_resume.be_killed({str(tmp_path)!r})"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
     for step in STEPS:
         cut = tmp_path / f"cut-{step}"
         assert (cut / "checkpoint.safetensors").exists()
-        assert run(faces, cut, SPECIALISTS, resume=True) == whole
-        assert weights(cut) == weights(tmp_path / "whole")
+        assert run(faces, cut, SPECIALISTS, resume=True) == report
+        assert weights(cut) == weights(whole)
         names = {p.name for p in cut.rglob("*")}
-        assert names == {p.name for p in (tmp_path / "whole").rglob("*")}
+        assert names == {p.name for p in whole.rglob("*")}
 
 
 @pytest.mark.slow
-def test_a_training_without_checkpoint_starts_again(faces: Samples, tmp_path: Path) -> None:
-    run(faces, tmp_path / "whole")
-    run(faces, tmp_path / "cut")
+def test_a_training_without_checkpoint_starts_again(
+    faces: Samples,
+    whole_run: WholeRun,
+    tmp_path: Path,
+) -> None:
+    whole, _ = whole_run(TINY)
+    shutil.copytree(whole, tmp_path / "cut")
     header = json.loads((tmp_path / "cut" / "run.json").read_text())
     (tmp_path / "cut" / "run.json").write_text(json.dumps({**header, "finished": False}))
     run(faces, tmp_path / "cut", resume=True)
-    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    assert weights(tmp_path / "cut") == weights(whole)
     run(faces, tmp_path / "new", resume=True)  # nothing there to resume
-    assert weights(tmp_path / "new") == weights(tmp_path / "whole")
+    assert weights(tmp_path / "new") == weights(whole)
 
 
-def test_resuming_a_finished_run_writes_only_missing_charts(faces: Samples, tmp_path: Path) -> None:
-    report = run(faces, tmp_path / "run")
+def test_resuming_a_finished_run_writes_only_missing_charts(
+    faces: Samples,
+    whole_run: WholeRun,
+    tmp_path: Path,
+) -> None:
+    whole, report = whole_run(TINY)
+    shutil.copytree(whole, tmp_path / "run")
     before = everything(tmp_path / "run")
     assert run(faces, tmp_path / "run", resume=True) == report
     assert everything(tmp_path / "run") == before
