@@ -15,7 +15,7 @@ import radius
 import steady
 import video
 from numpy.typing import NDArray
-from support import correction, coverage, scenes
+from support import correction, coverage, labelled_measures, scenes
 from support.bias import signed_mean_errors
 from support.busy import busy_core
 from support.detectors import Timed
@@ -394,3 +394,22 @@ def test_a_set_with_other_points_is_refused(tmp_path: Path) -> None:
     (tmp_path / "held-out.txt").write_text("scut a\n")
     with pytest.raises(DataError, match="expected other points"):
         read_sets(tmp_path, ["scut"])
+
+
+def test_coverage_of_measures_has_an_interval_by_person() -> None:
+    """Both faces of a person lie within the radius, or none: 45 of 50 people."""
+    person = np.repeat(np.arange(50.0), 2)
+    off = np.where(person < 45, 0.5, 2.0)
+    rows = np.stack([10 + off, np.ones(100), np.full(100, 10.0), person], axis=1)
+    name = "mouth_width_px"
+    (one,) = labelled_measures.pooled([{name: rows}]).values()
+    assert (one["faces"], one["people"], one["coverage"]) == (100, 50, 90.0)
+    assert one["std"] == pytest.approx(100 * np.sqrt(0.9 * 0.1 / 50), rel=0.1)
+    assert one["interval"] == pytest.approx([82, 96], abs=3)
+    alone = rows.copy()
+    alone[:, 3] = np.arange(100)
+    (other,) = labelled_measures.pooled([{name: alone}]).values()
+    assert other["std"] < 0.8 * one["std"]
+    found = labelled_measures.chance({name: one, "philtrum_px": {**one, "coverage": 80.0}})
+    assert (found["mean"], found["within_2"], found["off"]) == (85.0, 1, pytest.approx(7.1))
+    assert labelled_measures.figures(name, rows)["bias"] == pytest.approx(6.5)
