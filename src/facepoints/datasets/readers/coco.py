@@ -236,7 +236,10 @@ def _points(annotation: Mapping[str, Any], names: Sequence[str], path: Path) -> 
         if visibility not in (0, 1, 2):
             raise DataError(f"{where} has visibility {visibility}, expected 0, 1 or 2")
         if visibility and not finite_point(x, y):
-            raise DataError(f"{where}: {shortened(names[column])} is at ({x}, {y})")
+            raise DataError(
+                f"{where}: {shortened(names[column])} is at ({x}, {y}), outside of any image; "
+                f"correct it, or set its visibility to 0"
+            )
         if visibility:
             points[column] = x, y
             visible[column] = visibility - 1 if rest else -1
