@@ -9,7 +9,8 @@ on the fifth. The forms:
 - faces alike: every face counts alike, so large sets count more.
 - sets alike: each set counts alike. This is what `measure_factors.py` fits.
 - conventions, one radius: without the bias of each set, and one radius for all sets.
-- conventions, own radius: the same, with a radius of each set. `measure_factors.py` fits it.
+- conventions, own radius: the same, with a radius of each set. `measure_factors.py` fits it, with
+  biases as they are on new people.
 
 For each form, and for measures of each set:
 

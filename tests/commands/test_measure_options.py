@@ -14,6 +14,7 @@ from skimage import data
 
 import facepoints
 from facepoints.cli.main import main
+from facepoints.commands.measured_faces import FaceSettings, measure_frame
 from facepoints.reports.dictionary import column_notes
 
 PHOTO = data.astronaut()[20:300, 80:380]
@@ -120,8 +121,9 @@ def test_without_pixels_there_is_no_scale(tmp_path: Path, photo: Path) -> None:
 
 def follow_a_convention(folder: Path) -> None:
     """Measures of faces.jsonl in a convention are those of the library, in both formats; without
-    one, no column speaks of it."""
-    (face,) = next(iter(facepoints.read_faces(folder / "faces.jsonl"))).faces
+    one, no column speaks of it. Events are found in values without one."""
+    result = next(iter(facepoints.read_faces(folder / "faces.jsonl")))
+    (face,) = result.faces
     wanted, plain = facepoints.measure(face, "lfpw"), facepoints.measure(face)
     given = ("--convention", "lfpw", "--mm-per-pixel", "0.5", "--out")
     (row,) = measured(folder / "faces.jsonl", *given, folder / "lfpw.csv")
@@ -138,6 +140,9 @@ def follow_a_convention(folder: Path) -> None:
     assert found == pytest.approx(wanted[name].value, rel=1e-3)
     (row,) = measured(folder / "faces.jsonl", "--out", folder / "plain.csv")
     assert "convention" not in row
+    (followed,) = measure_frame(result, FaceSettings(convention="lfpw")).faces
+    assert followed.measures[name] == wanted[name]
+    assert followed.value(name) == plain[name].value
 
 
 def test_every_column_has_a_meaning(tmp_path: Path, photo: Path) -> None:
