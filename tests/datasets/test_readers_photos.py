@@ -324,7 +324,10 @@ def annotation(keypoints: Any, **more: Any) -> dict[str, Any]:
         (annotation([1, 2, 2]), ("annotation 4", "3 numbers, expected 9")),
         (annotation([1, 2, 5] * 3), ("annotation 4", "visibility 5")),
         (annotation([1, "x", 2] * 3), ("annotation 4", "not numbers")),
-        (annotation([1, float("nan"), 2] * 3), ("annotation 4", "left_eye", "nan", "its visibility to 0")),
+        (
+            annotation([1, float("nan"), 2] * 3),
+            ("annotation 4", "left_eye", "nan", "its visibility to 0"),
+        ),
         (annotation([1, 1e12, 2] * 3), ("annotation 4", "left_eye")),
         (annotation([1, 2, 2] * 3, image_id=5), ("annotation 4", "image 5")),
         (annotation([0] * 9), ("no annotation with a labeled keypoint",)),
