@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 def wait_until(
-    state: Callable[[], Value],
+    state: Callable[[], Value | None],
     process: subprocess.Popen[str] | None = None,
     *,
     message: str = "it did not come true",
