@@ -301,6 +301,10 @@ def test_a_picture_with_two_rows_is_named(
         (["merge", "{album}"], "has no manifest.json; expected a folder that facepoints predict"),
         (["merge", "nowhere"], "nowhere has no manifest.json"),
         (["merge", "{parts}", "--out", "{parts}/all.csv"], "would be a file among the parts"),
+        (
+            ["merge", "{parts}", "--out", "{parts}", "--overwrite"],
+            "would be a file among the parts",
+        ),
         (["predict", "{album}", "--out", "{album}/0.png/"], "it is not a folder; name a folder"),
     ],
 )

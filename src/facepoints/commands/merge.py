@@ -153,11 +153,11 @@ def _check_outside(out: str | Path | None, folder: str) -> None:
     """Refuse a file among the parts, which would not be one of them. Raises WriteError."""
     if out is None:
         return
-    place = os.path.dirname(str(out))
-    if stores.is_url(folder) or stores.is_url(place):
-        inside = place.rstrip("/") == folder.rstrip("/")
+    if stores.is_url(folder) or stores.is_url(str(out)):
+        inside = f"{out}/".startswith(folder.rstrip("/") + "/")
     else:
-        inside = os.path.realpath(place) == os.path.realpath(folder)
+        place, parts = Path(os.path.realpath(out)), Path(os.path.realpath(folder))
+        inside = parts in (place, *place.parents)  # out may also be a folder of .pts files
     if inside:
         raise WriteError(f"{out} would be a file among the parts; name one outside of {folder}")
 
