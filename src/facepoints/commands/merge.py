@@ -14,7 +14,7 @@ from rich.console import Console
 
 from facepoints._util.console import print_line
 from facepoints._util.progress import PartProgress, Stopped, StopRequest
-from facepoints._util.words import count_noun
+from facepoints._util.words import consecutive_runs, count_noun
 from facepoints.commands.join_parts import join_parts
 from facepoints.commands.local_output import local_output
 from facepoints.commands.part_check import checked_rows
@@ -218,12 +218,7 @@ def _advice(report: MergeReport, manifest: Manifest, console: Console) -> str:
 
 def number_ranges(numbers: Sequence[int], most: int) -> str:
     """Numbers with ranges, at most so many: "1, 3-7, 9, ..."."""
-    ranges: list[list[int]] = []
-    for number in sorted(numbers):
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
+    ranges = consecutive_runs(numbers)
     shown = [f"{one}" if one == last else f"{one}-{last}" for one, last in ranges[:most]]
     return ", ".join(shown + (["..."] if len(ranges) > most else []))
 

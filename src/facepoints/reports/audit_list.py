@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints._util.words import count_noun
+from facepoints._util.words import consecutive_runs, count_noun
 from facepoints.audit.fault import AuditResult, Cause, Fault
 from facepoints.datasets.fixes import Change, Fix, Sets, suggest_fixes
 from facepoints.datasets.samples import Samples
@@ -207,13 +207,7 @@ def _rows_by_set(listed: ListedFault) -> dict[str, list[int]]:
 
 def _runs(numbers: Sequence[int]) -> list[str]:
     """Consecutive numbers as "first to last"."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return [str(a) if a == b else f"{a} to {b}" for a, b in runs]
+    return [str(a) if a == b else f"{a} to {b}" for a, b in consecutive_runs(numbers)]
 
 
 def csv_rows(listed: Sequence[ListedFault], landmarks: LandmarkSet) -> list[list[Any]]:

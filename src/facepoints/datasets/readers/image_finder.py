@@ -13,7 +13,7 @@ from facepoints.datasets.readers.label_files import MAX_NAME
 from facepoints.datasets.readers.notes import shortened
 from facepoints.errors import DataError
 
-__all__ = ["IMAGE_SUFFIXES", "ImageFinder", "ImagesByStem"]
+__all__ = ["IMAGE_SUFFIXES", "ImageFinder", "ImagesByStem", "name_below"]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """Suffixes of image files, in lower case."""
@@ -165,6 +165,11 @@ def _images_by_name(root: Path) -> dict[str, list[Path]]:
 def _common_end(first: tuple[str, ...], second: tuple[str, ...]) -> int:
     pairs = zip(reversed(first), reversed(second), strict=False)
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
+
+
+def name_below(base: Path, image: Path) -> str:
+    """The name of an image in a data set: its path below the folder `base`, or as it is."""
+    return (image.relative_to(base) if image.is_relative_to(base) else image).as_posix()
 
 
 class ImagesByStem:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facepoints.datasets.readers.image_finder import ImagesByStem
+from facepoints.datasets.readers.image_finder import ImagesByStem, name_below
 from facepoints.datasets.readers.label_files import MAX_NAME, read_label_json
 from facepoints.datasets.readers.named_faces import NamedFace, photos_of_named_faces, size_of
 from facepoints.datasets.readers.notes import Notes, shortened
@@ -86,7 +86,7 @@ def _faces(
         raise DataError(f"{file}: imagePath has {len(named)} characters")
     image = (beside if named and beside.is_file() else finder.find(file)) or beside
     size = size_of(data.get("imageWidth"), data.get("imageHeight"))
-    name = (image.relative_to(base) if image.is_relative_to(base) else image).as_posix()
+    name = name_below(base, image)
     return [
         NamedFace(name, points, size, str(file), image, "", frozenset(hidden.get(group, ())))
         for group, points in groups.items()

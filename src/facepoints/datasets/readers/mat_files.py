@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.image_finder import ImagesByStem
+from facepoints.datasets.readers.image_finder import ImagesByStem, name_below
 from facepoints.datasets.readers.label_files import open_regular
 from facepoints.datasets.readers.options import Options
 from facepoints.datasets.readers.photo_rows import FaceRow, finite_point, photos_of_rows
@@ -80,7 +80,7 @@ def read_mat(path: Path, options: Options) -> Photos:
             lacking = "the 68 points" if points is None else "an image of their name"
             options.notes.add(f"MATLAB files without {lacking} were left out", file.name)
             continue
-        name = (image.relative_to(base) if image.is_relative_to(base) else image).as_posix()
+        name = name_below(base, image)
         rows.append(FaceRow(image, name, file.stem, points, where=str(file)))
     if not rows:
         raise DataError(f"{path}: no MATLAB file with pt3d_68 and an image beside it")

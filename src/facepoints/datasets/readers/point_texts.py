@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.image_finder import ImagesByStem
+from facepoints.datasets.readers.image_finder import ImagesByStem, name_below
 from facepoints.datasets.readers.label_files import MAX_POINTS, open_regular, read_text
 from facepoints.datasets.readers.numbered_points import set_of_numbered_points
 from facepoints.datasets.readers.options import Options
@@ -67,7 +67,7 @@ def read_point_texts(path: Path, options: Options) -> Photos:
         if image is None:
             options.notes.add("text files without an image of their name were left out", file.name)
             continue
-        name = (image.relative_to(base) if image.is_relative_to(base) else image).as_posix()
+        name = name_below(base, image)
         rows.append(FaceRow(image, name, image.stem, points, where=str(file)))
     if not rows:
         raise DataError(f"no image of the text files in {path}; expected a.jpg for a.txt")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.datasets.readers.image_finder import ImagesByStem
+from facepoints.datasets.readers.image_finder import ImagesByStem, name_below
 from facepoints.datasets.readers.label_files import MAX_POINTS, read_text
 from facepoints.datasets.readers.numbered_points import set_of_numbered_points
 from facepoints.datasets.readers.options import Options
@@ -74,7 +74,7 @@ def read_pts(path: Path, options: Options) -> Photos:
         points = parse_pts(file)
         counts[len(points)] += 1
         first.setdefault(len(points), file)
-        name = _name_in(base, image)
+        name = name_below(base, image)
         rows.append(FaceRow(image, name, file.stem, points, where=str(file)))
     if len(counts) > 1:
         (most, _), (fewest, _) = counts.most_common(1)[0], counts.most_common()[-1]
@@ -86,10 +86,6 @@ def read_pts(path: Path, options: Options) -> Photos:
         [row.points for row in rows], rows[0].name, options.notes
     )
     return photos_of_rows(rows, landmarks, scheme, path=path, notes=options.notes, offset=1)
-
-
-def _name_in(base: Path, image: Path) -> str:
-    return (image.relative_to(base) if image.is_relative_to(base) else image).as_posix()
 
 
 def parse_pts(file: Path) -> NDArray[np.float32]:

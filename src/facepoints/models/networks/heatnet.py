@@ -18,7 +18,7 @@ from torch.nn import functional
 from facepoints.errors import SettingsError
 from facepoints.models.networks.annotator_bias import AnnotatorBias
 from facepoints.models.networks.backbone_options import POINTS_ONLY, BackboneOptions
-from facepoints.models.networks.layers import BackboneOutput, full_precision
+from facepoints.models.networks.layers import BackboneOutput, convolution, full_precision
 
 __all__ = ["WIDTHS", "HeatNet", "heatnet"]
 
@@ -58,14 +58,6 @@ class _Residual(nn.Module):
         height, width = x.shape[-2:]
         bottom, right = -height % self.stride, -width % self.stride
         return functional.pad(x, (0, right, 0, bottom), "replicate") if bottom or right else x
-
-
-def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(inplace=True),
-    )
 
 
 class _Visibility(nn.Module):
@@ -110,7 +102,7 @@ class HeatNet(nn.Module):
         super().__init__()
         stem, quarter, eighth, sixteenth = widths
         self.points, self.widths = points, widths
-        self.stem = _conv(1, stem, 5, 2)
+        self.stem = convolution(1, stem, 5, 2)
         self.quarter = nn.Sequential(_Residual(stem, quarter, 2), _Residual(quarter, quarter))
         self.eighth = nn.Sequential(_Residual(quarter, eighth, 2), _Residual(eighth, eighth))
         self.sixteenth = nn.Sequential(
@@ -118,9 +110,9 @@ class HeatNet(nn.Module):
             _Residual(sixteenth, sixteenth),
             _Residual(sixteenth, sixteenth),
         )
-        self.from_sixteenth = _conv(sixteenth, eighth, 1)
-        self.at_eighth = _conv(eighth, quarter, 3)
-        self.at_quarter = _conv(quarter, 64, 3)
+        self.from_sixteenth = convolution(sixteenth, eighth, 1)
+        self.at_eighth = convolution(eighth, quarter, 3)
+        self.at_quarter = convolution(quarter, 64, 3)
         self.heat = nn.Conv2d(64, points, 1)
         self.log_scale = nn.Conv2d(64, points, 1)
         # The initial scale is the standard deviation of the heatmap.
