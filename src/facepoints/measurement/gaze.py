@@ -158,7 +158,7 @@ def gaze(image: ImageInput, face: Face) -> Gaze:
 def eye_turns(
     seen: Mapping[str, EyeMove | str], pose: HeadPose, offset: Sequence[float] | Array, shift: float
 ) -> dict[str, tuple[Array, float]]:
-    """How far the irises are from where they are if the eyes look at the camera, and the standard
+    """Distances of the irises from where they are if the eyes look at the camera, and the standard
     deviation: (2,) right and down, in eye radii. Eyes that cannot be used are left out.
 
     Args:
@@ -271,7 +271,7 @@ def spread_of(vector: tuple[float, float, float], std: Array) -> Array:
 
 
 def turns_of(angles: Array, pose: HeadPose) -> dict[str, Array]:
-    """What can add to the radius (2,) of yaw and pitch, before its factor, by the names of
+    """Return what can add to the radius (2,) of yaw and pitch, before its factor, by the names of
     `TURN_FORMS`: nothing ("none"), the same for every gaze ("constant"), the angle in degrees from
     the camera to the gaze, or to the head, the larger of these, both (the root of the sum of their
     squares), or for each of yaw and pitch the larger of its own two angles ("own").

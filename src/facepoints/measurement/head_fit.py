@@ -135,8 +135,8 @@ def _unexpected(found: Array, yaw: Array) -> Array:
 
 
 def expect_yaw(fit: HeadFit, yaw: Array) -> tuple[Array, Array]:
-    """What the expected yaw (N, 2) adds to the normal equations (N, 3, 3) and (N, 3) of a small
-    further rotation about x, y and z."""
+    """Return what the expected yaw (N, 2) adds to the normal equations (N, 3, 3) and (N, 3) of a
+    small further rotation about x, y and z."""
     found = np.deg2rad(angles(fit.turn))
     axis = np.zeros((len(found), 3))
     axis[:, 0], axis[:, 1] = -np.sin(found[:, 2]), np.cos(found[:, 2])
