@@ -13,7 +13,7 @@ import facepoints
 from facepoints.datasets import readers
 from facepoints.datasets.picture_labels import FaceLabels, PictureLabels
 from facepoints.datasets.samples import Photos
-from facepoints.errors import SettingsError
+from facepoints.errors import DataError, SettingsError
 from facepoints.imaging.image_io import read_image
 from facepoints.labeling.label_files import (
     LABEL_FORMATS,
@@ -141,6 +141,11 @@ def test_a_kaggle_table_has_crops(labels: Labels) -> None:
     assert len(samples) == 3
     assert samples.landmarks.names == KAGGLE_15.names
     assert sorted(samples.labelled.sum(axis=1).tolist()) == [14, 14, 15]
+    for picture in labels.pictures:
+        for face in picture.faces:
+            face.labelled[1:] = False
+    with pytest.raises(DataError, match=r"labels\.csv cannot be written: the labels of each face"):
+        written(labels, "kaggle")
 
 
 @pytest.mark.parametrize("to", LABEL_FORMATS)

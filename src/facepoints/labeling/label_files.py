@@ -143,7 +143,7 @@ def _write_kaggle(labels: Labels, out: Path) -> None:
         FaceRow(row.file, name, row.name, row.points) for row, name in zip(rows, names, strict=True)
     ]
     photos = photos_of_rows(rows, labels.landmarks, "", path=out, notes=Notes())
-    write_kaggle(cut_crops(photos, CROP_SIZE), out)
+    write_kaggle(cut_crops(photos, CROP_SIZE, where=f"{out} cannot be written: "), out)
 
 
 def _rows(labels: Labels) -> Iterator[FaceRow]:
