@@ -10,7 +10,7 @@ from facepoints._util.option_help import flag, option
 from facepoints._util.text_files import formulas_kept
 from facepoints.cli.options import AnyModel, Data, Device, Rename, Split
 from facepoints.cli.output import ERR, say, working
-from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, model_files, outputs
+from facepoints.cli.outputs import KeepFormulas, Overwrite, folder_output, model_files, outputs
 
 __all__ = ["audit"]
 
@@ -76,7 +76,7 @@ def audit(
     settings = AuditConfig(min_confidence=min_confidence)
     inputs = [*data, *test_data, *model_files(model), *([] if rename is None else [rename])]
     with (
-        outputs(Output(out, frozenset(FILES)), inputs=inputs, overwrite=overwrite),
+        outputs(folder_output(out, FILES), inputs=inputs, overwrite=overwrite),
         formulas_kept(keep_formulas),
     ):
         check_audit(mend_above=mend_above, prove=prove, labels_only=labels_only)

@@ -10,7 +10,7 @@ from facepoints._util.text_files import formulas_kept
 from facepoints._util.words import count_noun
 from facepoints.cli.options import Data, Device, ReadOptions, Seed, group
 from facepoints.cli.output import note, say, working
-from facepoints.cli.outputs import KeepFormulas, Output, Overwrite, model_files, outputs
+from facepoints.cli.outputs import KeepFormulas, Overwrite, folder_output, model_files, outputs
 from facepoints.errors import SettingsError
 
 __all__ = ["convert", "show", "synthetic"]
@@ -104,6 +104,6 @@ def synthetic(
     """Render artificial faces with known points, in the format of Kaggle's competition."""
     from facepoints.datasets.synthetic.kaggle_files import FILES, write_kaggle_files
 
-    with outputs(Output(out, frozenset(FILES)), overwrite=overwrite):
+    with outputs(folder_output(out, FILES), overwrite=overwrite):
         write_kaggle_files(out, count=count, test=test, seed=seed)
     say(f"{count} training and {test} test faces written to {out}")

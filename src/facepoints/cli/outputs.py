@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 from facepoints import weights
-from facepoints._util.files import check_output, check_output_folder
+from facepoints._util.files import check_output, check_output_folder, names_a_file
 from facepoints._util.option_help import flag
 from facepoints._util.ownership import Output, claim, command_digest
-from facepoints.errors import WriteError
+from facepoints.errors import SettingsError, WriteError
 
 __all__ = [
     "KeepFormulas",
@@ -24,6 +24,7 @@ __all__ = [
     "Overwrite",
     "command_line",
     "command_words",
+    "folder_output",
     "model_files",
     "outputs",
     "people_files",
@@ -97,6 +98,13 @@ def outputs(
     _check_distinct([output.path for output in listed])
     with claim(listed, command_digest(_words.get()), overwrite=overwrite):
         yield
+
+
+def folder_output(path: Path, files: Iterable[str] = ()) -> Output:
+    """A folder of these files. Raises SettingsError if its name ends like that of a file."""
+    if names_a_file(path):
+        raise SettingsError(f"--out is a folder, {path} is the name of a file; name a folder")
+    return Output(path, frozenset(files))
 
 
 def results_output(out: Path | None, format: str | None = None) -> Output | None:

@@ -19,7 +19,7 @@ from facepoints.cli.options import (
     group,
 )
 from facepoints.cli.output import OUT, say, working
-from facepoints.cli.outputs import Output, Overwrite, model_files, outputs
+from facepoints.cli.outputs import Overwrite, folder_output, model_files, outputs
 from facepoints.models.run_header import check_no_run, check_torch
 from facepoints.training.settings import Missing, Network, TrainSettings, stored_settings
 
@@ -66,7 +66,7 @@ def train(settings_before: TrainSettings) -> Callable[..., None]:
         check_torch("training")
         if not resume:
             check_no_run(out)
-        check_output_folder(out)
+        check_output_folder(folder_output(out).path)
         faces = options.load(data)
         from facepoints.evaluation.table import table
         from facepoints.training.train import train  # imports PyTorch, which takes seconds
@@ -128,7 +128,7 @@ def evaluate(
     from facepoints.evaluation.evaluate import FILES
     from facepoints.evaluation.table import table
 
-    folder = None if out is None else Output(out, frozenset(FILES))
+    folder = None if out is None else folder_output(out, FILES)
     inputs = [*data, *options.files(), *model_files(model)]
     with outputs(folder, inputs=inputs, overwrite=overwrite):
         if out is not None:
@@ -193,9 +193,7 @@ def compare(
     faces = options.load(data)
     from facepoints.training.compare import FILES, compare, table  # imports PyTorch
 
-    with outputs(
-        Output(out, frozenset(FILES)), inputs=[*data, *options.files()], overwrite=overwrite
-    ):
+    with outputs(folder_output(out, FILES), inputs=[*data, *options.files()], overwrite=overwrite):
         cells = compare(
             faces,
             out,
