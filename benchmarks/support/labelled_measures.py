@@ -108,7 +108,7 @@ def _of_people(rows: Array) -> Array:
     value, radius, truth, person = rows.T
     held = np.abs(value - truth) <= radius
     _, number = np.unique(person, return_inverse=True)
-    return np.stack([np.bincount(number), np.bincount(number, held)], axis=1)
+    return np.stack([np.bincount(number), np.bincount(number, held)], axis=1).astype(np.float64)
 
 
 def _drawn(faces: Array, within: Array) -> Array:
