@@ -1,6 +1,6 @@
 """Moves of a simulated annotator: how many it takes until all points of a face are right.
 
-    python benchmarks/label.py                  # a minute on one core
+    python benchmarks/label.py                  # four minutes on one core
     python benchmarks/label.py --sets lfpw      # one set; the figures of the others are kept
 
 Faces of held-out people are predicted as `facepoints label` predicts them. The annotator drags the
@@ -221,7 +221,7 @@ def table(results: dict[str, dict[str, Results]]) -> tables.Cells:
     """A row per set and number of finished faces."""
     heads = ["faces of", "finished before", "points", "faces", "mean error, % of eyes", "clicks"]
     heads += ["each alone", "mean", "one mends many", "mean", "90 % of faces"]
-    heads += ["with lines", "mean", "along the lines", "with lines", "best covariance"]
+    heads += ["with lines", "mean", "along the lines", "the same with lines", "best covariance"]
     heads += [f"at {100 * p:g} %" for p in PARTS[1:]]
     cells = [[*heads, *(f"errors x {f:g}" for f in SHRUNK), "never right"]]
     for name, by_count in results.items():
@@ -251,11 +251,17 @@ def table(results: dict[str, dict[str, Results]]) -> tables.Cells:
 
 
 def kept(path: Path, ours: dict[str, Any]) -> dict[str, dict[str, Results]]:
-    """Figures of an earlier run with the same model; empty if there is none."""
+    """Figures of an earlier run with the same model and the same columns, by set."""
     if not path.is_file():
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
-    return content["sets"] if content["ours"] == ours else {}
+    if content["ours"] != ours:
+        return {}
+    return {
+        name: by_count
+        for name, by_count in content["sets"].items()
+        if all("lines" in row for row in by_count.values())
+    }
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from facepoints.audit import AuditConfig, AuditResult, Cause, Readings, audit
 from facepoints.audit.geometry import Complex
+from facepoints.audit.picture_fit import fit_pictures
 from facepoints.audit.whole_pictures import Pictures
-from facepoints.audit.whole_sets import fit_pictures
 from facepoints.datasets.fixes import suggest_fixes
 from facepoints.datasets.mending import mend_labels
 from facepoints.datasets.samples import Samples

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.audit import changes, copies, images, label_shapes
-from facepoints.audit.beyond import merged, search
 from facepoints.audit.config import AUDIT_CONFIG, AuditConfig
 from facepoints.audit.expectation import Expectation, expectation, frame_faces
+from facepoints.audit.far_faults import search_pictures, with_far_faults
 from facepoints.audit.far_labels import Places
 from facepoints.audit.fault import AuditResult, Fault
 from facepoints.audit.geometry import median_points, mirror_partners
@@ -146,13 +146,13 @@ class _Audit:
         landmarks = self.opinion.landmarks
         framed = frame_faces(self.faces, self.readings, landmarks)
         places = Places(self.faces, framed, landmarks, expected)
-        beyond = search(
+        far = search_pictures(
             self.faces, self.readings, expected, places, self.opinion, self.pictures, self.sets
         )
-        rest = np.where(np.isin(np.arange(len(self.sets)), list(beyond.wrong)), -1, self.sets)
+        rest = np.where(np.isin(np.arange(len(self.sets)), list(far.wrong)), -1, self.sets)
         whole = whole_set_faults(self.faces, framed, landmarks, expected, rest)
         faults = without_shared_offsets(self.faces, expected, faults, whole)
-        return merged(faults, findings, beyond, whole)
+        return with_far_faults(faults, findings, far, whole)
 
     def _suspected(self, expected: Expectation) -> list[Fault]:
         finder = Finder(expected, self._mirror(expected), self.folds)

@@ -17,13 +17,25 @@ from numpy.typing import NDArray
 from facepoints.audit.expectation import Expectation, Framed
 from facepoints.audit.fault import Cause
 from facepoints.audit.geometry import Complex, fit_similarities, median_points, to_complex
+from facepoints.audit.naming import percent
+from facepoints.audit.picture_fit import in_picture
 from facepoints.audit.whole_pictures import SeenPicture
-from facepoints.audit.whole_sets import base_points, in_picture
+from facepoints.audit.whole_sets import base_points
+from facepoints.datasets.fixes import Change
 from facepoints.datasets.marking_schemes import scheme_matrix
 from facepoints.datasets.samples import Samples
 from facepoints.landmarks.landmark_set import LandmarkSet
 
-__all__ = ["FarLabel", "PlacedFaces", "Places", "distance_as", "far_label", "transform_of"]
+__all__ = [
+    "FarLabel",
+    "PlacedFaces",
+    "Places",
+    "distance_as",
+    "far_label",
+    "how_undone",
+    "mend_of",
+    "times_of_eyes",
+]
 
 _FACE = 0.5  # score from which a reading is a face
 _AWAY = 0.2  # least error of a label that is far off, in eye distances
@@ -126,7 +138,7 @@ class FarLabel:
 _TURNS = ("turned left", "turned right", "upside down")
 
 
-def transform_of(kind: str, value: complex, width: float, height: float) -> list[list[float]]:
+def _transform_of(kind: str, value: complex, width: float, height: float) -> list[list[float]]:
     """The affine map (2 x 3) in pixels of the picture that mends a label."""
     if kind in ("here", "exchanged"):
         return [[1, 0, 0], [0, 1, 0]]
@@ -146,7 +158,7 @@ def transform_of(kind: str, value: complex, width: float, height: float) -> list
 
 def _moved(kind: str, points: Complex, place: PlacedFaces, value: complex = 0) -> Complex:
     """Points (K,) after the map of a kind."""
-    (a, b, x), (c, d, y) = transform_of(kind, value, place.width, place.height)
+    (a, b, x), (c, d, y) = _transform_of(kind, value, place.width, place.height)
     return (a * points.real + b * points.imag + x) + 1j * (c * points.real + d * points.imag + y)
 
 
@@ -241,3 +253,37 @@ def far_label(
     apart = np.abs(np.nanmean(place.points, axis=1) - middle) / place.eyes
     on = int(apart.argmin()) if apart.min() < 0.7 else -1
     return FarLabel(kind, best[2].face, before, after, best[2].value, on)
+
+
+def times_of_eyes(distance: float) -> str:
+    """A distance in eye distances, in words."""
+    return (
+        f"{percent(distance)} of the eye distance"
+        if distance < 2
+        else (f"{distance:.1f} eye distances")
+    )
+
+
+def how_undone(kind: str, value: complex) -> str:
+    """How a mistake is undone, as the start of a clause."""
+    if kind == "shifted":
+        return f"shifted by ({value.real:+.1f}, {value.imag:+.1f}) pixels"
+    if kind == "resized":
+        return f"resized by a factor of {value.real:.3f}"
+    return {
+        "mirrored": "mirrored in the picture",
+        "mirrored and exchanged": "mirrored in the picture, with left and right exchanged,",
+        "transposed": "with x and y exchanged",
+        "upside down": "turned by 180 degrees in the picture",
+    }.get(kind, "turned by 90 degrees in the picture")
+
+
+def mend_of(faces: Samples, kind: str, value: complex, place: PlacedFaces) -> tuple[Change, ...]:
+    """What undoes a mistake of a label."""
+    matrix = _transform_of(kind, value, place.width, place.height)
+    changes = [Change("transform", matrix, in_picture=True)]
+    if kind == "mirrored and exchanged":
+        names, mirror = faces.landmarks.names, faces.landmarks.mirror
+        order = {names[k]: names[m] for k, m in enumerate(mirror) if k != m}
+        changes.append(Change("reorder", order))
+    return tuple(changes)

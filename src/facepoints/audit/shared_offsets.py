@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from facepoints.audit.expectation import Expectation
 from facepoints.audit.fault import Cause, Fault
 from facepoints.audit.geometry import Complex
-from facepoints.audit.whole_sets import per_pixel
+from facepoints.audit.picture_fit import per_pixel
 from facepoints.datasets.samples import Samples
 
 __all__ = ["without_shared_offsets"]

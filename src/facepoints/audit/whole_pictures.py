@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepoints.audit.expectation import Expectation
 from facepoints.audit.opinion import ModelOpinion, Readings, SecondOpinion
-from facepoints.audit.whole_sets import in_picture
+from facepoints.audit.picture_fit import in_picture
 from facepoints.datasets.crops import blank_images
 from facepoints.datasets.samples import Samples
 from facepoints.imaging import affine
