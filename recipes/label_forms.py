@@ -76,7 +76,7 @@ def faces_of(data: Path, name: str) -> Faces:
     points, known = in_columns(photos, mapping)
     predicted, radius = predictions(photos, points, known)
     held = held_people(photos, seed=0) & (name in TESTED)
-    used = np.isfinite(radius).all(axis=1) & known[:, :68].all(axis=1)
+    used = np.array(np.isfinite(radius).all(axis=1) & known[:, :68].all(axis=1))
     again = np.full((len(points), 68, 2), np.nan)
     network = facepoints.load().model
     rows = np.flatnonzero(held & used)

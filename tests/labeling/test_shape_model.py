@@ -202,7 +202,7 @@ def test_a_drawn_line_takes_its_points_and_leaves_them_free_along_it(seed: int) 
 
 def test_lines_are_drawn_along_rows_of_points() -> None:
     edges = IBUG_68.edge_columns
-    rows = rows_of(edges, MEAN_FACE)
+    rows = rows_of(edges, MEAN_FACE.astype(float))
     assert [(row[0], row[-1], len(row)) for row in rows] == [
         *((0, 16, 17), (17, 21, 5), (22, 26, 5), (27, 30, 4), (31, 35, 5)),
         *((36, 39, 4), (39, 36, 4), (42, 45, 4), (45, 42, 4)),
