@@ -25,9 +25,8 @@ from facepoints.datasets.combine import concatenate
 from facepoints.datasets.samples import Samples
 from facepoints.errors import SettingsError
 from facepoints.evaluation.calibration import radius_factors
-from facepoints.inference.radius_calibration import COVERAGE, Calibration
+from facepoints.inference.radius_calibration import COVERAGE, DISC_90, Calibration
 from facepoints.landmarks.mean_head import HEAD_STD
-from facepoints.measurement.pose import DISC_90
 from facepoints.models.networks import BackboneOptions, build_model
 from facepoints.models.networks.heatnet import HeatNet
 from facepoints.models.run import Run, read_header, save_run, save_weights

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError, SettingsError
 from facepoints.inference.face import Face
+from facepoints.inference.radius_calibration import DISC_90
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import HEAD_STD, MEAN_HEAD
 from facepoints.measurement import head_pose, head_transform
 from facepoints.measurement.head_position import MM_PER_UNIT, PUPIL_DISTANCE, project
-from facepoints.measurement.pose import DISC_90
 
 SIZE = (480, 640)
 HEAD = MEAN_HEAD * (1, 1, -1) * MM_PER_UNIT  # millimeters; z to the back of the head

@@ -20,12 +20,12 @@ from facepoints.audit.geometry import Complex, fit_similarities, median_points, 
 from facepoints.audit.opinion import Readings
 from facepoints.datasets.marking_schemes import scheme_matrix
 from facepoints.datasets.samples import Samples
+from facepoints.inference.radius_calibration import DISC_90
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import mean_points
 
 __all__ = ["Expectation", "Framed", "expectation", "frame_faces"]
 
-_RADIUS_90 = 2.146  # radius of a 2-D normal error that holds 90 %, in standard deviations
 _PRIOR_ROWS = 15.0  # rows that the prior of a point's scale counts as
 _RIDGE = 12.0  # rows that the prior "no dependence on the shape" counts as
 _MOST_SHAPES = 16  # shape components that habits may depend on
@@ -271,7 +271,7 @@ def _scales(
 ) -> NDArray[np.float64]:
     """Standard deviation (N, K) along an axis of honest labels: the model's radius times a factor
     for each point, from the median of its errors."""
-    scale = np.maximum(radius, 1e-3) / _RADIUS_90
+    scale = np.maximum(radius, 1e-3) / DISC_90
     with np.errstate(all="ignore"):
         ratio = np.where(mask, np.abs(residual) / scale, np.nan)
         median = np.nanmedian(ratio, axis=0) / 1.1774  # of the length of a 2-D normal error

@@ -14,10 +14,10 @@ from facepoints.audit.geometry import Complex, to_pairs
 from facepoints.audit.suspects import Suspect
 from facepoints.datasets.fixes import Change
 from facepoints.datasets.samples import Samples
+from facepoints.inference.radius_calibration import DISC_90
 
 __all__ = ["expected_of", "in_crop", "name_fault", "named_points", "percent"]
 
-_RADIUS_90 = 2.146  # radius of a 2-D normal error that holds 90 %, in standard deviations
 _UNIT = "of the eye distance"
 
 
@@ -42,7 +42,7 @@ def expected_of(expected: Expectation, row: int) -> Expected | None:
         return None
     points = in_crop(expected, row, expected.expected[row])
     points[~expected.mask[row]] = np.nan
-    radius = _RADIUS_90 * expected.scale[row] / np.abs(expected.a[row])
+    radius = DISC_90 * expected.scale[row] / np.abs(expected.a[row])
     radius = np.where(expected.mask[row], radius, np.nan)
     return Expected(points.astype(np.float32), radius.astype(np.float32))
 

@@ -13,6 +13,7 @@ from facepoints.audit.fault import Cause
 from facepoints.audit.geometry import Complex, median_points
 from facepoints.audit.hypotheses import Explanation, Misfit, explain, misfits, point_cost
 from facepoints.audit.noise import Noise, StandOut, stand_outs
+from facepoints.inference.radius_calibration import DISC_90
 
 __all__ = ["Finder", "Suspect", "suspects"]
 
@@ -246,7 +247,7 @@ class Finder:
         after = (
             float("nan") if mended is None else float(np.abs(mended[index] - expectation).mean())
         )
-        radius = float(2.146 * self.expected.scale[row, index].mean())
+        radius = float(DISC_90 * self.expected.scale[row, index].mean())
         return Suspect(
             row=row,
             cause=cause,

@@ -88,9 +88,13 @@ def blur(
         ),
     ] = 0.1,
     color: Annotated[
-        tuple[int, int, int],
-        option("Color of a mask or box: red, green and blue from 0 to 255.", metavar="R G B"),
-    ] = (0, 0, 0),
+        tuple[int, int, int] | None,
+        option(
+            "Color of a mask or box: red, green and blue from 0 to 255.",
+            metavar="R G B",
+            default_text="default: 0 0 0",
+        ),
+    ] = None,
     keep_exif: Annotated[
         bool,
         flag(
@@ -115,7 +119,8 @@ def blur(
     from facepoints.commands.blur_search import make_search
     from facepoints.commands.blur_settings import BlurSettings
 
-    settings = BlurSettings(style, strength, margin, color, keep_exif)
+    _check_for_style(style, strength, color)
+    settings = BlurSettings(style, strength, margin, color or (0, 0, 0), keep_exif)
     if review is not None and review.suffix.lower() != ".csv":
         raise SettingsError(f"the places to review go to a .csv file, not to {review}")
     with quiet_libraries(), formulas_kept(keep_formulas):
@@ -134,6 +139,22 @@ def blur(
         note(f"look at: {', '.join(names[:_LISTED])}{more} (--review FILE.csv lists the places)")
     if done.unreadable and done.unreadable == done.images:
         raise DataError(done.error)
+
+
+def _check_for_style(
+    style: BlurStyle, strength: float, color: tuple[int, int, int] | None
+) -> None:
+    """Refuse options that the style has no use for. Raises SettingsError."""
+    if color is not None and style in ("blur", "pixelate"):
+        raise SettingsError(
+            f"--color is for the styles mask and box, and the style is {style}; leave it out, or "
+            f"add --style mask"
+        )
+    if strength != 1 and style in ("mask", "box"):
+        raise SettingsError(
+            f"--strength is for the styles blur and pixelate, and the style is {style}; leave it "
+            f"out: a {style} hides all of the face"
+        )
 
 
 def _found(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.datasets.samples import Samples
-from facepoints.inference.radius_calibration import COVERAGE, Calibration
+from facepoints.inference.radius_calibration import COVERAGE, DISC_90, Calibration
 from facepoints.landmarks.landmark_set import LandmarkSet
 
 __all__ = ["calibrate", "radius_factors", "radius_report", "uncalibrated"]
@@ -36,7 +36,7 @@ def uncalibrated(loss: str, landmarks: LandmarkSet) -> Calibration:
 def _assumed(loss: str) -> float:
     """The radius that contains `COVERAGE` of the density that a loss assumes, for a scale of 1."""
     if loss != "laplace":  # a round Gaussian, also for losses that assume no density
-        return math.sqrt(-2 * math.log(1 - COVERAGE))
+        return DISC_90
     # P(r > q s) = (1 + 2 q) exp(-2 q), solved for q by Newton's method
     factor = 2.0
     for _ in range(20):

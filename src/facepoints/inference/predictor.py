@@ -25,6 +25,7 @@ from facepoints.detection import (
     BuiltinDetector,
     Detection,
     FaceDetector,
+    FullImageDetector,
     RetryingDetector,
     check_detections,
     make_detector,
@@ -273,9 +274,10 @@ class Predictor:
             crops = [c for c in crops if c.detection.score >= self.min_score]
         if not crops:
             return
+        given = isinstance(self.detector, BoxFileDetector | FullImageDetector)
         min_score = self.min_score if has_face_score else 0.0
         refined, output = predict_refined(
-            self.model, images, crops, min_score, config=self.crop_config
+            self.model, images, crops, min_score, config=self.crop_config, given=given
         )
         visible = [None] * len(refined) if output.visible is None else output.visible
         scores = [crop.detection.score for crop in refined]

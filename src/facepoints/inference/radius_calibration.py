@@ -8,10 +8,13 @@ from typing import Any
 
 from facepoints.errors import DataError
 
-__all__ = ["COVERAGE", "Calibration"]
+__all__ = ["COVERAGE", "DISC_90", "Calibration"]
 
 COVERAGE = 0.9
 """Fraction of cases in which the radius should contain the true point."""
+DISC_90 = math.sqrt(-2 * math.log(0.1))
+"""Radius of the disc that holds 90 % of points with normal errors, in standard deviations of a
+coordinate: 2.146."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class CropConfig(CheckedConfig):
     Attributes:
         retry_score: fraction of the minimum score, [0, 1]. A face that scores less in its first
             crop is dropped without refinement. Larger: faster, but faces in poor first crops
-            are missed.
+            are missed. It does not count for a place where a face must be (`predict_refined`).
         sure_score: score of the model, [0, 1]. A face that scores less is refined even if its crop
             is within the tolerances, because its score may rise much. Larger: slower.
         rotation_tolerance: degrees that a crop may be rotated against the refined one. Larger:
@@ -60,6 +60,7 @@ class CropConfig(CheckedConfig):
             error on real profiles by 11 %. Smaller: slower, and no more exact on others.
         turned_tolerance: factor on the three tolerances for turned heads. Smaller: slower.
         turned_passes: refinements of a turned head at most. Larger: slower on a few faces.
+        given_passes: refinements at most where a face must be. Larger: slower if there is none.
 
     Raises:
         SettingsError: a field is out of its range.
@@ -74,6 +75,7 @@ class CropConfig(CheckedConfig):
     turned_share: float = within(0.3, 0, 1)
     turned_tolerance: float = within(0.1, 0, 1)
     turned_passes: int = within(8, 0, 100)
+    given_passes: int = within(4, 0, 100)
 
 
 CROP_CONFIG = CropConfig()
@@ -87,11 +89,13 @@ def predict_refined(
     min_score: float,
     always: bool = False,
     config: CropConfig = CROP_CONFIG,
+    *,
+    given: bool = False,
 ) -> tuple[list[FaceCrop], LandmarkOutput]:
     """Predict landmarks in crops, and again in crops refined by the landmarks.
 
     A crop is refined up to `model.refinement_passes` times, or as `CropConfig` says for turned
-    heads.
+    heads and for given places.
 
     Args:
         images: (H, W) gray or (H, W, 3) RGB.
@@ -99,13 +103,17 @@ def predict_refined(
         min_score: score that the caller asks of a face, [0, 1]. Faces far below it (see
             `CropConfig.retry_score`) are left out.
         always: refine also crops that are within the tolerances.
+        given: the user says that there is a face in each crop, but no detector has measured it. It
+            may be much smaller than the crop expects, so no first score drops it, and it is
+            refined until its crop stays in place.
 
     Returns:
         The last crop of each face that is left, and the output in pixels of the images.
     """
     crops = [rounded_crop(crop, model.size, FIRST_STEPS) for crop in crops]
     output, _ = _run(model, images, crops)
-    keep = [int(k) for k in np.flatnonzero(output.score >= min_score * config.retry_score)]
+    least = -math.inf if given else min_score * config.retry_score
+    keep = [int(k) for k in np.flatnonzero(output.score >= least)]
     refined = [crops[k] for k in keep]
     output = LandmarkOutput(
         output.points[keep],
@@ -114,12 +122,13 @@ def predict_refined(
         visible=None if output.visible is None else output.visible[keep],
     )
     pending = list(range(len(refined)))
-    for done in range(_most_passes(model, config)):
+    usual = _usual_passes(model, config, given)
+    for done in range(max(usual, config.turned_passes) if usual else 0):
         closer = {k: _closer(model, refined[k], output, k, config) for k in pending}
         pending = [
             k
             for k in pending
-            if _wants_pass(model, output, k, refined[k], closer[k], done, always, config)
+            if _wants_pass(model, output, k, refined[k], closer[k], done, usual, always, config)
         ]
         if not pending:
             break
@@ -134,9 +143,10 @@ def predict_refined(
     return refined, output
 
 
-def _most_passes(model: LandmarkNetwork, config: CropConfig) -> int:
-    """Number of refinements at most; 0 for a model that wants none."""
-    return max(model.refinement_passes, config.turned_passes) if model.refinement_passes else 0
+def _usual_passes(model: LandmarkNetwork, config: CropConfig, given: bool) -> int:
+    """Refinements at most of a head that is not turned; 0 for a model that wants none."""
+    passes = model.refinement_passes
+    return max(passes, config.given_passes) if given and passes else passes
 
 
 def _wants_pass(
@@ -146,17 +156,18 @@ def _wants_pass(
     crop: FaceCrop,
     closer: FaceCrop,
     done: int,
+    usual: int,
     always: bool,
     config: CropConfig,
 ) -> bool:
     """True if the face of a row of the output is to be predicted in the crop `closer`, too, after
-    `done` refinements."""
+    `done` refinements of `usual`."""
     side, tolerance = model.size[1], 1.0
     if _is_turned(output, row, config):
         passes, tolerance = config.turned_passes, config.turned_tolerance
         forced = False
     else:
-        passes = model.refinement_passes
+        passes = usual
         forced = always or bool(output.score[row] < config.sure_score)
     if done >= passes:
         return False

@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.inference.radius_calibration import DISC_90
+
 __all__ = ["FOLLOWS", "LENGTH", "SMOOTH", "VARIANCE", "converted", "learned", "per_axis"]
 
 Array = NDArray[np.float64]
 
-VARIANCE = 1 / (-2 * np.log(0.1))
+VARIANCE = DISC_90**-2
 """Variance of a point on each axis, in squared 90 % radii, if errors are normal."""
 FOLLOWS, SMOOTH, LENGTH = 0.3, 0.3, 0.1
 """Of the variance of a new point's error, the part that goes with the errors of the model's points

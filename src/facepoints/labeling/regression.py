@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.imaging import affine
+from facepoints.inference.radius_calibration import DISC_90
 from facepoints.labeling.interpolation import SMOOTHINGS, interpolation_weights
 
 __all__ = ["CONSTANT_BELOW", "PointRegressor"]
@@ -41,7 +42,6 @@ _ROUNDS = 3  # of the Procrustes mean
 _FEWEST = 3  # faces that show how a point that the model does not have moves
 _SAFE = 0.1  # smoothing of the interpolation while too few faces show which is best
 _FIRST = 0.08  # radius in face sizes, as if two faces had shown it
-_RAYLEIGH_90 = 2.1460  # 90 % quantile of a distance in the plane over the deviation of an axis
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class PointRegressor:
             if base is not None:
                 value = value + np.where(np.isfinite(base[:, k]), base[:, k], 0.0)
             upright[:, k] = value
-            radius[:, k] = _RAYLEIGH_90 * fit.spread / sizes
+            radius[:, k] = DISC_90 * fit.spread / sizes
         return _moved([affine.invert(matrix) for matrix in maps], upright), radius
 
 
@@ -257,7 +257,7 @@ def _fit_point(inputs: _Inputs, target: Array, is_direct: bool, constant_below: 
     shown = count if count > 1 else 0  # one face shows no error
     # the smallest of several errors of few faces is too small
     variance = float((error**2).mean()) * (count + 2) / max(count - 2, 1)
-    spread = float(np.sqrt((2 * (_FIRST / _RAYLEIGH_90) ** 2 + shown * variance) / (shown + 2)))
+    spread = float(np.sqrt((2 * (_FIRST / DISC_90) ** 2 + shown * variance) / (shown + 2)))
     if is_direct:
         size = float((mean**2).mean())
         mean = mean * (size / (size + variance / count) if count > 2 and size > 0 else 0.0)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_weights import HIDDEN, visibility_weights
+from facepoints.inference.radius_calibration import DISC_90
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import HEAD_STD, MEAN_HEAD
@@ -28,7 +29,7 @@ from facepoints.measurement.expression_features import (
     opening_of,
 )
 from facepoints.measurement.head_fit import HeadFit, fit_heads
-from facepoints.measurement.pose import DISC_90, HeadPose, head_pose
+from facepoints.measurement.pose import HeadPose, head_pose
 
 __all__ = [
     "MAX_TURN",

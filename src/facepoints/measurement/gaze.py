@@ -30,10 +30,11 @@ from facepoints.imaging.image_input import ImageInput, as_array
 from facepoints.imaging.image_io import to_gray
 from facepoints.inference.face import Face
 from facepoints.inference.face_list import check_one_face
+from facepoints.inference.radius_calibration import DISC_90
 from facepoints.measurement.gaze_factors import OFFSET, RADIUS_FACTORS, SHIFT, TURN_FORM, TURN_RADII
 from facepoints.measurement.head_position import MM_PER_UNIT
 from facepoints.measurement.iris import find_iris
-from facepoints.measurement.pose import DISC_90, INTERVAL_90, HeadPose, head_pose
+from facepoints.measurement.pose import INTERVAL_90, HeadPose, head_pose
 
 __all__ = [
     "CAMERA_ANGLE",

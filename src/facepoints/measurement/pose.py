@@ -20,6 +20,7 @@ from facepoints._util.angles import wrap_degrees
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_weights import visibility_weights
+from facepoints.inference.radius_calibration import DISC_90
 from facepoints.landmarks.conversion import convert
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -30,7 +31,6 @@ from facepoints.measurement.radius_factors import RADIUS_FACTORS
 
 __all__ = [
     "ANGLES",
-    "DISC_90",
     "INTERVAL_90",
     "MIN_POINTS",
     "PROFILE_STD",
@@ -45,9 +45,6 @@ __all__ = [
 Array = NDArray[np.floating]
 
 ANGLES = ("yaw", "pitch", "roll")
-DISC_90 = float(np.sqrt(-2 * np.log(0.1)))
-"""Radius of the disc that holds 90 % of points with normal errors, in standard deviations of a
-coordinate."""
 INTERVAL_90 = 1.6448536269514722
 """Half the length of the interval that holds 90 % of normal numbers, in standard deviations."""
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from facepoints.errors import DataError
 from facepoints.inference.face import Face
+from facepoints.inference.radius_calibration import DISC_90
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.measurement.pose import DISC_90, HeadPose, head_points
+from facepoints.measurement.pose import HeadPose, head_points
 from facepoints.measurement.radius_factors import RADIUS_FACTORS
 from facepoints.measurement.uncertainty import Measurement
 

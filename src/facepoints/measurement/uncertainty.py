@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.measurement.pose import DISC_90, INTERVAL_90
+from facepoints.inference.radius_calibration import DISC_90
+from facepoints.measurement.pose import INTERVAL_90
 
 __all__ = ["Measurement", "measure_points"]
 
