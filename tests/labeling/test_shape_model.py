@@ -220,7 +220,8 @@ def test_lines_are_drawn_along_rows_of_points() -> None:
     body = """
       const rows = data.cases.map((each) => rowsOf(...each));
       const along = data.lines.map((line) => rowAlong(rows[0], data.points, line));
-      return { rows, along };
+      const some = data.points.map((at, k) => ([0, 8].includes(k) ? null : at));
+      return { rows, along, absent: rowAlong(rows[0], some, data.lines[0]) };
     """
     page = run_modules({"label/lines.js": "rowsOf, rowAlong"}, body, data)
     assert page["rows"] == [rows, rows_of(branches, np.zeros((8, 2)))]
@@ -230,6 +231,9 @@ def test_lines_are_drawn_along_rows_of_points() -> None:
         {"row": list(range(17, 22)), "ends": [True, True]},
         None,
     ]
+    # two points of the jaw have no place, one of them an end
+    left = [k for k in range(16, 0, -1) if k != 8]
+    assert page["absent"] == {"row": left, "ends": [True, False]}
 
 
 def test_next_removes_most_doubt() -> None:

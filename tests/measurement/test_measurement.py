@@ -30,6 +30,7 @@ from facepoints.measurement import (
     unavailable,
 )
 from facepoints.measurement.convention_factors import BIAS, FACTORS, SCATTER
+from facepoints.measurement.conventions import calibrated
 from facepoints.measurement.head_fit import angles
 from facepoints.measurement.pose import ANGLES
 from facepoints.measurement.pose_factors import LEVEL_PITCH, SLOPES
@@ -374,6 +375,16 @@ def test_a_convention_takes_its_bias_off(convention: Convention) -> None:
         unit = abs(found.value) if definition.relative else 1.0
         parts = random * FACTORS[convention][name], SCATTER[convention][name] * unit
         assert found.radius == pytest.approx(np.hypot(*parts))
+
+
+def test_no_opening_is_below_0_in_a_convention() -> None:
+    closed = Measurement(0.001, 0.002)
+    assert BIAS["afw"]["mouth_opening"] > closed.value
+    found = calibrated("mouth_opening", closed, "afw")
+    assert found.value == 0
+    assert found.radius >= SCATTER["afw"]["mouth_opening"]
+    down = calibrated("palpebral_slant_left", Measurement(-3.0, 1.0), "afw")
+    assert down.value == pytest.approx(-3 - BIAS["afw"]["palpebral_slant_left"])
 
 
 def test_an_unknown_convention_is_refused() -> None:

@@ -284,6 +284,12 @@ def test_a_line_is_drawn_along_the_jaw_and_a_brow(tab: Tab) -> None:
     mouse.up()
     assert "No row of points is near" in tab.text("#stage-message")
     np.testing.assert_array_equal(tab.points(), drawn)
+    tab.js("app.change('finish', null, (edit) => edit.finish())")
+    draw(range(21, 16, -1), (0, -6))
+    assert "All points along this line are confirmed" in tab.text("#stage-message")
+    np.testing.assert_array_equal(tab.points(), drawn)
+    tab.press("Control+z")
+    tab.until(lambda: tab.states()[18] == "along")
     tab.press("d")
     assert tab.page.get_attribute("#draw-line", "aria-pressed") == "false"
 

@@ -60,6 +60,8 @@ def calibrated(name: str, raw: Measurement, convention: Convention | None = None
     if convention is not None and name in BIAS[convention]:
         bias = BIAS[convention][name]
         value = value / (1 + bias) if relative else value - bias
+        if DEFINITIONS[name].unit == "ratio":  # a closed eye or mouth has no opening below 0
+            value = max(value, 0.0)
         factor, part = FACTORS[convention][name], SCATTER[convention][name]
     radius = np.hypot(raw.radius * factor, part * abs(value) if relative else part)
     return Measurement(value, float(radius))

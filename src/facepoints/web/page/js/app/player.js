@@ -182,7 +182,7 @@ export class Player extends EventTarget {
     this.#label();
     await this.#goto(() => source.seek(0));
     this.dispatchEvent(new CustomEvent("analyzed", { detail: item }));
-    return true;
+    return this.source === source; // else it was closed meanwhile
   }
 
   /**

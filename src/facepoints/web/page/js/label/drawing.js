@@ -5,6 +5,7 @@ import { spoken } from "./face_panel.js";
 import { rowAlong, rowsOf, smoothed } from "./lines.js";
 
 const NO_ROW = "No row of points is near this line. Draw along one, such as the jaw, from end to end.";
+const ALL_FIXED = "All points along this line are confirmed, so they stay. Press U on a point to let it move.";
 const NO_EDGES = "These points are not joined, so no line can be drawn along them. Open Point set, Join points.";
 
 /**
@@ -28,6 +29,11 @@ export function drawLine(app, line) {
     return;
   }
   const { row, ends } = found;
+  if (!row.some((k) => edit.isFree(k))) {
+    stageMessage(ALL_FIXED);
+    announce(ALL_FIXED);
+    return;
+  }
   app.change("draw", null, () => edit.draw(row, drawn, ends));
   announce(`Line drawn from ${spoken(names[row[0]])} to ${spoken(names[row.at(-1)])}`);
 }

@@ -93,13 +93,15 @@ export function rowsOf(edges, shape) {
  * @param {(number[] | null)[]} points where the points are now.
  * @param {number[][]} line corners of the drawn line.
  * @returns {{row: number[], ends: boolean[]} | null} the points from the line's start to its end, and
- *   whether its ends are those of the row: a line may show a piece of a row. Null: no row is near.
+ *   whether its ends are those of the row: a line may show a piece of a row. Points without a place are
+ *   left out. Null: no row is near.
  */
 export function rowAlong(rows, points, line) {
   let [best, least] = [null, NEAR];
   for (const all of rows) {
-    const places = all.map((k) => points[k]);
-    if (!places.every(Boolean)) continue;
+    const present = all.filter((k) => points[k]);
+    if (present.length < 2) continue;
+    const places = present.map((k) => points[k]);
     const length = places.slice(1).reduce((sum, at, k) => sum + apart(at, places[k]), 0);
     const [first, last] = [line[0], line.at(-1)].map((end) => nearest(places, end));
     if (first === last || !length) continue;
@@ -111,8 +113,8 @@ export function rowAlong(rows, points, line) {
     ];
     const mean = away.reduce((sum, far) => sum + far, 0) / away.length / length;
     if (mean >= least) continue;
-    const row = all.slice(from, to + 1);
-    const ends = [from === 0, to === all.length - 1];
+    const row = present.slice(from, to + 1);
+    const ends = [row[0] === all[0], row.at(-1) === all.at(-1)];
     least = mean;
     best = first < last ? { row, ends } : { row: row.reverse(), ends: ends.reverse() };
   }

@@ -41,12 +41,12 @@ export function measureFace(face, size, settings, pose = undefined, convention =
   const { definitions, names } = settings.measures;
   const turn = head ? Math.max(Math.abs(head.yaw), Math.abs(head.pitch)) : 0;
   for (const name of names) {
-    const { formula, columns, relative, across } = definitions[name];
+    const { formula, columns, across } = definitions[name];
     if (!formula || !columns || isHidden(face, columns, settings)) continue;
     if (across && turn > settings.measures.symmetry.max_angle) continue;
     const points = columns.map((k) => face.points[k]);
     const measured = measurePoints(FORMULAS[formula], points, columns.map((k) => face.radius[k]));
-    values.set(name, calibrated(name, measured, relative, settings, convention));
+    values.set(name, calibrated(name, measured, settings, convention));
   }
   return names.filter((name) => values.has(name)).map((name) => {
     const { meaning, source, unit, points } = definitions[name];
@@ -55,13 +55,15 @@ export function measureFace(face, size, settings, pose = undefined, convention =
 }
 
 /** A measure with its 90 % radius, as `calibrated` of `facepoints.measurement.conventions`. */
-function calibrated(name, raw, relative, settings, convention) {
-  const { radius_factors: factors, systematic, conventions } = settings.measures;
+function calibrated(name, raw, settings, convention) {
+  const { definitions, radius_factors: factors, systematic, conventions } = settings.measures;
+  const { relative, unit } = definitions[name];
   const follows = conventions[convention];
   let { value } = raw;
   let [factor, part] = [factors[name], systematic[name]];
   if (follows && name in follows.bias) {
     value = relative ? value / (1 + follows.bias[name]) : value - follows.bias[name];
+    if (unit === "ratio") value = Math.max(value, 0); // a closed eye or mouth has no opening below 0
     [factor, part] = [follows.factors[name], follows.scatter[name]];
   }
   return { value, radius: Math.hypot(raw.radius * factor, relative ? part * Math.abs(value) : part) };
