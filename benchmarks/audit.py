@@ -215,7 +215,7 @@ def first_named(faults: Sequence[Fault], row: int) -> list[Fault]:
 
 
 def cause_is_right(faults: list[Fault], kind: str, column: str) -> bool:
-    """Whether the cause of a planted fault is named first, and the point for a single one."""
+    """True if the cause of a planted fault is named first, and the point of a single one."""
     wanted = KINDS[kind][1]
     if kind == POINT:
         return any(one.cause is wanted and column in one.points for one in faults)
@@ -320,7 +320,7 @@ class Named:
 def strengths(
     prepared: Prepared, opinion: ModelOpinion, seen: set[str], families: Sequence[str]
 ) -> list[Named]:
-    """What is named in training people, and what is missed, of the families that are planted."""
+    """Count what is named in training people, and missed, of the families that are planted."""
     everything = AuditConfig(min_confidence=0.0)
     out: list[Named] = []
     looked: dict[str, float] = {}
@@ -407,7 +407,7 @@ def confidence_with(weights: Sequence[float], row: Named) -> float:
 
 
 def clean_alarms(prepared: Prepared, opinion: ModelOpinion, name: str) -> list[dict[str, Any]]:
-    """What is named in the original labels; crops of it go to `BUILD`."""
+    """Count what is named in the original labels; crops of it go to `BUILD`."""
     kind = np.full(len(prepared.moved), -1)
     faces, readings = prepared.chosen(kind)
     result = audit(faces, Known(opinion.landmarks, readings))

@@ -51,7 +51,7 @@ _COLUMNS = [*INNER, *PUPILS]
 
 
 def kept(folder: Path | None, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `make` returns, from a file of the folder if it was made before."""
+    """Return what `make` returns, from a file of the folder if it was made before."""
     if folder is None:
         return make()
     file = folder / f"{name}.json".replace(" ", "-")
@@ -62,7 +62,7 @@ def kept(folder: Path | None, name: str, make: Callable[[], dict[str, Any]]) -> 
 
 
 def of_set(search: BlurSearch, faces: FaceSet) -> dict[str, Any]:
-    """What is covered in the photos of a set, with the size of every face: a `Cover` as JSON."""
+    """Measure what is covered in the photos of a set, by size of face: a `Cover` as JSON."""
     photo, sizes = faces.photo, faces.box_side
     cover = Cover()
     for number, file in enumerate(faces.photos):

@@ -210,7 +210,7 @@ def memory_table(memory: dict[str, Any]) -> tables.Cells:
 
 
 def time_table(times: dict[str, float]) -> tables.Cells:
-    """What the time of a processor for a photo goes to."""
+    """Table of what the time of a processor for a photo goes to."""
     whole = sum(times.values())
     cells = [["time of a processor for a photo", "ms", "share"]]
     for name in SHARES:

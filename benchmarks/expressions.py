@@ -196,7 +196,7 @@ def mirrored(face: Face) -> Face:
 
 
 def auc(score: Array, positive: NDArray[np.bool_]) -> float:
-    """How often a positive has a higher score than a negative one."""
+    """Share of pairs in which a positive has a higher score than a negative one."""
     high, low = score[positive][:, None], score[~positive]
     return float(((high > low) + 0.5 * (high == low)).mean())
 

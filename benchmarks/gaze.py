@@ -86,7 +86,7 @@ def figures(found: list[tuple[Sight, Gaze | None]], take_off: bool) -> dict[str,
 
 
 def at_camera(found: list[tuple[Sight, Gaze | None]]) -> dict[str, int]:
-    """How many of those who do, and who do not, are said to look at the camera."""
+    """Count those who do, and who do not, and are said to look at the camera."""
     counts = {"do": 0, "do_yes": 0, "away": 0, "away_yes": 0, "unknown": 0}
     for one, seen in found:
         kind = "do" if one.angle < 1 else "away" if one.angle >= AWAY else ""
@@ -99,7 +99,7 @@ def at_camera(found: list[tuple[Sight, Gaze | None]]) -> dict[str, int]:
 
 
 def mirrored(model: FaceModel, found: list[tuple[Sight, Gaze | None]]) -> dict[str, Any]:
-    """How far the gaze of mirrored images is from the mirrored gaze, in degrees."""
+    """Angles between the gaze of mirrored images and the mirrored gaze, in degrees."""
     flipped = (one._replace(image=np.ascontiguousarray(one.image[:, ::-1])) for one, _ in found)
     pairs = zip(found, seen_of(model, flipped), strict=True)
     both = [(a, b) for (_, a), (_, b) in pairs if a is not None and b is not None]

@@ -143,7 +143,7 @@ def best_covariance(
 
 
 def figures(placings: Sequence[Placing], labeled: Labeled, seen: Seen, draws: int) -> Results:
-    """What labeling the found faces takes, over all draws of finished faces."""
+    """Moves that labeling the found faces takes, over all draws of finished faces."""
     rows = np.flatnonzero(seen.found)
     some, faces = labeled.take(rows), seen.take(rows)
     counts: dict[str, list[NDArray[np.int64]]] = {}

@@ -94,7 +94,7 @@ def detected(faces: FaceSet, model: Path | None, symmetric: bool = False) -> lis
 def symmetric_change(
     faces: FaceSet, plain: Sequence[tuple[Face, int]], model: Path | None
 ) -> dict[str, Any]:
-    """What averaging over the mirror image changes."""
+    """Figures of what averaging over the mirror image changes."""
     mirrored = {row: face for face, row in detected(faces, model, symmetric=True)}
     change: dict[str, list[float]] = {}
     for face, row in plain:
@@ -207,7 +207,7 @@ def retest_table(content: Mapping[str, Any]) -> tables.Cells:
 
 
 def convention_figures(sets: Mapping[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
-    """How many biases of measures in the convention of their set are small."""
+    """Count the small biases of measures in the convention of their set."""
     some = [(one["bias"], one["bias_error"]) for rows in sets.values() for one in rows.values()]
     bias, error = np.abs(np.array(some)).T
     return {

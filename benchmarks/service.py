@@ -228,7 +228,7 @@ def rate_table(content: dict[str, Any]) -> tables.Cells:
 
 
 def soak_table(content: dict[str, Any]) -> tables.Cells:
-    """What a soak found."""
+    """Table of what a soak found."""
     memory = content["memory_mib"]
     rows = {
         "minutes": f"{content['minutes']:g}",

@@ -62,7 +62,7 @@ def wait(page: Any, condition: str) -> None:
 
 
 def screen(page: Any, place: str) -> tuple[float, float]:
-    """Where a place of the picture, an expression, is on the screen."""
+    """Place on the screen of a place of the picture, an expression."""
     x, y = page.evaluate(f"async () => {{ const app = {APP}; return app.stage.toStage({place}); }}")
     box = page.query_selector("#stage").bounding_box()
     return box["x"] + x, box["y"] + y

@@ -177,7 +177,7 @@ def step(low: float, high: float, value: Array) -> Array:
 
 
 def hair_depth(points: Array) -> Array:
-    """How far (...) places (..., 3) are inside the hair, in decimeters; below 0: outside."""
+    """Depth (...) of places (..., 3) inside the hair, in decimeters; below 0: outside."""
     return np.interp(points[..., 1], *HAIRLINE.T) - points[..., 2]
 
 
@@ -259,7 +259,7 @@ def light_from(way: Array) -> Array:
 
 
 def seen_from(head: Head, ways: Array) -> NDArray[np.bool_]:
-    """Whether nothing of the head is between a vertex and a far light: (n, directions)."""
+    """True where nothing of the head is between a vertex and a far light: (n, directions)."""
     side, zoom = 280, 75.0
     seen = np.zeros((len(head.vertices), len(ways)), dtype=bool)
     for number, way in enumerate(ways):

@@ -235,7 +235,7 @@ no eye is seen)."""
 
 
 def course(model: FaceModel, clip: Clip) -> Course:
-    """What is measured in the frames of a clip in which the face is found."""
+    """Measure the frames of a clip in which the face is found."""
     names = ("eye_opening", "mouth_opening", "yaw", "pitch")
     rows = []
     for frame, faces in model.track(clip):

@@ -60,7 +60,7 @@ def bias_error(errors: Errors, relative: bool) -> float:
 
 
 def bias_growth(pairs: Iterable[tuple[Errors, Errors, bool]]) -> float:
-    """How many times larger biases are on people whom the network was not trained on.
+    """Ratio of the biases on people whom the network was not trained on to those on others.
 
     The network partly knows the data set from the look of a face, and follows its annotators on
     faces that it has seen. The growth is the slope of the biases of held-out people on those of

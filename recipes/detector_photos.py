@@ -130,7 +130,7 @@ def empty_files(data: Path) -> list[Path]:
 
 
 def held_pictures(count: int) -> NDArray[np.bool_]:
-    """Which of the pictures without a face, sorted by name, are kept for validation."""
+    """True for the pictures without a face, sorted by name, that are kept for validation."""
     return np.arange(count) % EMPTY_HELD == EMPTY_HELD - 1
 
 

@@ -163,7 +163,7 @@ def fit_offset(sets: list[list[Look]]) -> Array:
 
 
 def errors(looks: list[Look], fitted: Array) -> Errors:
-    """How far the gazes are off, with what makes up their radii."""
+    """Errors of the gazes, with what makes up their radii."""
     off, points, turns, angle = [], [], [], []
     for look in looks:
         turned = eye_turns(look.seen, look.pose, fitted[:3], float(fitted[3]))

@@ -98,7 +98,7 @@ def quantile(ratios: Array, weight: Array) -> float:
 
 
 def growth(held_out: BySet, training: BySet) -> float:
-    """How many times larger errors are on people whom the network was not trained on."""
+    """Ratio of the errors on people whom the network was not trained on to those on others."""
     logs = []
     for name in MEASURES:
         ratios = [
@@ -150,7 +150,7 @@ def together(held_out: BySet, training: BySet, name: str, grown: float) -> Error
 
 
 def growth_of_biases(held_out: BySet, training: BySet) -> float:
-    """How many times larger biases are on people whom the network was not trained on."""
+    """Ratio of the biases on people whom the network was not trained on to those on others."""
     pairs = [
         (*of_set(held_out, training, key, name), definition.relative)
         for key in held_out
@@ -163,7 +163,7 @@ def growth_of_biases(held_out: BySet, training: BySet) -> float:
 def convention_of(
     held_out: BySet, training: BySet, key: str, grown: float, bias_grown: float
 ) -> Convention:
-    """What turns measures into those of one set, for the measures that it gives.
+    """Fit what turns measures into those of one set, for the measures that it gives.
 
     Args:
         held_out: errors of people who were held out.

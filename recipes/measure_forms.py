@@ -67,7 +67,7 @@ def split(sets: Sets, fold: int) -> tuple[Sets, Sets]:
 
 
 def within(errors: Errors, factor: float, systematic: float) -> NDArray[np.bool_]:
-    """Which errors lie within the radius."""
+    """True for the errors that lie within the radius."""
     return np.abs(errors.error) <= np.hypot(factor * errors.radius, systematic * errors.unit)
 
 

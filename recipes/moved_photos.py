@@ -53,7 +53,7 @@ def moved_photo(photo: NDArray[np.uint8], face: Face, actions: Mapping[str, floa
 
 
 def moved_points(face: Face, actions: Mapping[str, float]) -> Array:
-    """Where the 68 points (68, 2) of a face are after the movements, in pixels."""
+    """The 68 points (68, 2) of a face after the movements, in pixels."""
     points = face.as_landmarks(IBUG_68).points.astype(np.float64)
     right, left = points[[36, 39]].mean(axis=0), points[[42, 45]].mean(axis=0)
     unit = float(np.hypot(*(left - right)))

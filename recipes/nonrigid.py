@@ -155,7 +155,7 @@ def _residuals(heads: Heads, people: People, faces: Labels) -> tuple[Array, Arra
 
 
 def _shares(people: People, faces: Labels) -> Array:
-    """How much each label counts (N, 68). The jaw counts in faces from the side or ahead."""
+    """Weights of the labels (N, 68). The jaw counts in faces from the side or ahead."""
     shares = faces.seen * people.trust[:, None]
     turned = (np.abs(angles(people.fit.turn)[:, 0]) > AHEAD) & ~faces.side
     shares[np.ix_(turned, np.arange(68) < IBUG_68.names.index("right_brow_1"))] = 0

@@ -118,7 +118,7 @@ def _drawn(faces: Array, within: Array) -> Array:
 
 
 def chance(coverage: Mapping[str, Mapping[str, Any]], level: float = 90) -> dict[str, Any]:
-    """How far coverages are from what they should be, and how far chance alone puts them there.
+    """Distance of coverages from what they should be, and from it by chance alone.
 
     Args:
         coverage: of `pooled`.

@@ -121,7 +121,7 @@ class _Audit:
         return self._collected(expected, faults, findings)
 
     def _expectation(self, faces: Samples) -> Expectation | None:
-        """Where labels are expected: by the second opinion, or by the other labels."""
+        """Return where labels are expected: by the second opinion, or by the other labels."""
         if (
             self.readings is not None
             and self.opinion is not None

@@ -265,7 +265,7 @@ def times_of_eyes(distance: float) -> str:
 
 
 def how_undone(kind: str, value: complex) -> str:
-    """How a mistake is undone, as the start of a clause."""
+    """Say how a mistake is undone, as the start of a clause."""
     if kind == "shifted":
         return f"shifted by ({value.real:+.1f}, {value.imag:+.1f}) pixels"
     if kind == "resized":
@@ -279,7 +279,7 @@ def how_undone(kind: str, value: complex) -> str:
 
 
 def mend_of(faces: Samples, kind: str, value: complex, place: PlacedFaces) -> tuple[Change, ...]:
-    """What undoes a mistake of a label."""
+    """The change that undoes a mistake of a label."""
     matrix = _transform_of(kind, value, place.width, place.height)
     changes = [Change("transform", matrix, in_picture=True)]
     if kind == "mirrored and exchanged":

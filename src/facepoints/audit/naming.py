@@ -37,7 +37,7 @@ def in_crop(expected: Expectation, row: int, points: Complex) -> NDArray[np.floa
 
 
 def expected_of(expected: Expectation, row: int) -> Expected | None:
-    """Where the points of a row are expected, in its crop; None where nothing is."""
+    """Expected places of the points of a row, in its crop; None where nothing is expected."""
     if not expected.mask[row].any():
         return None
     points = in_crop(expected, row, expected.expected[row])

@@ -84,7 +84,7 @@ def rows_to_see(
 
 
 def _near_another(faces: Samples, picture: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the middle of a label lies within the label of another row of its picture (N,)."""
+    """True (N,) where the middle of a label lies within the label of another row of its picture."""
     near = np.zeros(len(faces), bool)
     _, member, count = np.unique(picture, return_inverse=True, return_counts=True)
     labels = in_picture(faces)
@@ -152,7 +152,7 @@ def _as_samples(
 
 
 def see_crops(faces: Samples, readings: Readings, rows: Sequence[int]) -> dict[int, SeenPicture]:
-    """What was seen in the images of some rows, where they are whole pictures."""
+    """Return what was seen in the images of some rows, where they are whole pictures."""
     height, width = faces.size
     seen = {}
     for row in rows:

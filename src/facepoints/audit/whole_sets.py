@@ -42,7 +42,7 @@ _BETTER = 0.5  # share of this distance that is left in the right order, at most
 
 
 def base_points(faces: Samples, framed: Framed, landmarks: LandmarkSet) -> Complex:
-    """Where the second opinion sees the points (N, K), without habits; NaN where it cannot say."""
+    """Points (N, K) as the second opinion sees them, without habits; NaN where it cannot say."""
     own = np.arange(len(faces)), framed.face
     out = np.full(faces.labelled.shape, np.nan, complex)
     for index, scheme in enumerate(faces.schemes):

@@ -191,7 +191,7 @@ _UNCOVERED = "possible face, not covered"
 
 
 def _reason(number: int, one: TrackedRegion, first: int, last: int) -> str:
-    """Why a person should look at a face of a track; empty if it is sure."""
+    """Say why a person should look at a face of a track; empty if it is sure."""
     if one.score is not None:
         return "low score" if one.score < SURE_SCORE else ""
     if number < first:

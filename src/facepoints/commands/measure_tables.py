@@ -116,7 +116,7 @@ def _pairs(measures: dict[str, Measurement], names: Sequence[str]) -> list[objec
 
 
 def _reasons(reasons: dict[str, str]) -> str:
-    """Why measures are missing, as in "chin is hidden: face_height_px, face_height_ratio; ..."."""
+    """Say why measures are missing: "chin is hidden: face_height_px, face_height_ratio; ..."."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         names.setdefault(reason, []).append(name)

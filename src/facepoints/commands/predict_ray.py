@@ -52,7 +52,7 @@ class _PartTask:
         return predict_part(self.predictor, part, self.job)
 
     def check(self) -> str:
-        """Why this node cannot compute parts; empty if it can."""
+        """Say why this node cannot compute parts; empty if it can."""
         manifest = stores.join(self.job.folder, MANIFEST)
         shared = "use an address such as s3://, or a folder that every node shares"
         if not stores.exists(manifest):

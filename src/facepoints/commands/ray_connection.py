@@ -113,7 +113,7 @@ def head_answers(ray: Any) -> bool:
 
 
 def _connection_fault(error: BaseException) -> str:
-    """Why there is no connection to a cluster."""
+    """Say why there is no connection to a cluster."""
     one: BaseException | None = error
     while one is not None:
         if "InvalidAuthToken" in str(one) or "AuthenticationError" in str(one):

@@ -79,7 +79,7 @@ class DrawingThread:
 
     @property
     def note(self) -> str:
-        """Why sound was left out; empty if it was not."""
+        """The reason why sound was left out; empty if it was not."""
         return self._writer.note
 
     def add(self, frame: Frame, faces: list[Face]) -> None:

@@ -85,7 +85,7 @@ def _length(corners: NDArray[np.float64]) -> float:
 
 
 def _unusable(face: Face, eye: str, size: tuple[int, ...]) -> str:
-    """Why an eye cannot be cut out; empty if it can."""
+    """Say why an eye cannot be cut out; empty if it can."""
     corners = [f"{one}_eye_{part}_corner" for one in EYES for part in ("outer", "inner")]
     if not all(name in face for name in corners):
         return NO_CORNERS

@@ -86,7 +86,7 @@ def _onnxruntime_has_gpu(data: bytes) -> bool:
 
 
 def _why_no_torch() -> str:
-    """Why PyTorch cannot compute on a GPU; empty if it can."""
+    """Say why PyTorch cannot compute on a GPU; empty if it can."""
     if find_spec("torch") is None or find_spec("safetensors") is None:
         return "PyTorch is not installed (facepoints[train])"
     try:

@@ -175,7 +175,7 @@ class Guesser:
             return None
 
     def _test(self, fit: _Fit, faces: Sequence[tuple[Seen, Array]], builtin: bool) -> list[Tested]:
-        """Where finished faces would be predicted without their labels.
+        """Predict finished faces as if they had no labels.
 
         Args:
             builtin: whether the model's points are those of the built-in model.

@@ -88,7 +88,7 @@ class Journal:
         return self.path.with_name(f"{self.path.name}.open")
 
     def _check_alone(self) -> None:
-        """Where there are no locks, refuse a second process."""
+        """Refuse a second process where there are no locks."""
         if fcntl is not None and try_lock(self._handle) is not None:
             fcntl.flock(self._handle, fcntl.LOCK_UN)
             return

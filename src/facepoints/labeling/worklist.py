@@ -69,7 +69,7 @@ def notes_of_fixes(fixes: Sequence[Fix], reading: Reading, names: Sequence[str])
 
 
 def _moved(fix: Fix, places: Mapping[str, Place]) -> dict[str, Place]:
-    """Where a fix puts points, by name."""
+    """The places to which a fix moves points, by name."""
     if fix.action == "move":
         return {name: (float(x), float(y)) for name, (x, y) in fix.values.items()}
     if fix.action == "reorder":

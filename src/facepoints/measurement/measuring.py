@@ -136,7 +136,7 @@ def _measure_all(
 
 
 def _reason(face: Face, name: str, turn: float) -> str:
-    """Why a measure cannot be had; empty if it can, as far as its points are known."""
+    """Say why a measure cannot be had; empty if it can, as far as its points are known."""
     if name in ANGLES:
         return ""
     points = DEFINITIONS[name].points if name in DEFINITIONS else ()

@@ -95,7 +95,7 @@ def _check_path(text: str, column: str, name: str) -> None:
 
 
 def row_ends(data: bytes, table: bool) -> NDArray[np.int64]:
-    """Where the rows of some data end, which begins with a row. What follows is cut off.
+    """Ends of the rows of some data, which begins with a row. What follows is cut off.
 
     A row of a table ends at the end of a line where its quotes are closed (RFC 4180).
     """

@@ -67,7 +67,7 @@ class VideoWriter:
 
     @property
     def note(self) -> str:
-        """Why sound was left out; empty if it was not."""
+        """The reason why sound was left out; empty if it was not."""
         return "" if self._sound is None else self._sound.note
 
     def __enter__(self) -> VideoWriter:

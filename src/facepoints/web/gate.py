@@ -168,7 +168,7 @@ def _unrouted(scope: Scope, error: HTTPException) -> ApiError:
 
 
 def _place(error: Exception) -> str:
-    """Where an error comes from: its type, file and line."""
+    """Say where an error comes from: its type, file and line."""
     frames = traceback.extract_tb(error.__traceback__)
     last = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{last}"
