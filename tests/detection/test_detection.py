@@ -136,8 +136,11 @@ def test_sizes_out_of_range_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_a_full_image_is_one_face() -> None:
-    (detection,) = FullImageDetector(part=0.5, down=0.1).detect(np.zeros((40, 80), dtype=np.uint8))
+    detector, image = FullImageDetector(part=0.5, down=0.1), np.zeros((40, 80), dtype=np.uint8)
+    (detection,) = detector.detect(image)
     assert detection == Detection((29.5, 13.5, 20.0, 20.0))  # about (39.5, 19.5 + 4)
+    ((smaller,),) = detector.detect_fallback(image)
+    assert smaller == Detection((34.5, 16.5, 10.0, 10.0))  # half the size, about (39.5, 19.5 + 2)
 
 
 def test_boxes_are_read_from_a_table(tmp_path: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from fakes import DiscModel
 from numpy.typing import NDArray
+from skimage import data
 
 from facepoints.api import load
-from facepoints.detection import Detection
+from facepoints.detection import BoxFileDetector, Detection
 from facepoints.errors import SettingsError
 from facepoints.imaging import affine
 from facepoints.inference.cropping import FaceCrop, crop, initial_crop, run_crops
@@ -116,6 +119,34 @@ def test_a_score_far_below_the_minimum_is_not_refined(retry_score: float, left: 
     config = CropConfig(retry_score=retry_score)
     refined, output = predict_refined(model, [noise()], crops, 0.5, True, config)
     assert len(refined) == len(output.points) == left
+
+
+def test_a_given_place_is_refined_whatever_its_first_score() -> None:
+    model, config = Rotated(refinement_passes=1), CropConfig(given_passes=2)
+    crops = [initial_crop(model, 0, DETECTION)]
+    refined, output = predict_refined(model, [noise()], crops, 1.0, config=config, given=True)
+    assert len(refined) == len(output.points) == 1
+    assert len(model.calls) == 1 + 2
+    still = Rotated(refinement_passes=0)
+    predict_refined(still, [noise()], crops, 1.0, config=config, given=True)
+    assert len(still.calls) == 1
+
+
+@pytest.mark.parametrize("share", [0.45, 0.35, 0.31])
+def test_the_one_face_of_a_whole_image_may_be_small(share: float, tmp_path: Path) -> None:
+    model, image = load(detector="full-image", threads=1), data.astronaut()
+    (x, y), side = (225, 133), int(92 / share)  # the middle and the size of the face
+    left, top = x - side // 2, max(0, y - side // 2)
+    photo = np.ascontiguousarray(image[top : top + side, left : left + side])
+    (face,) = model(photo)
+    assert face.score > 0.9
+    np.testing.assert_allclose(face["nose_tip"] + (left, top), (225, 128), atol=7)
+    assert np.ptp(face.points, axis=0) == pytest.approx((94, 92), rel=0.12)
+    cv2.imwrite(str(tmp_path / "a.png"), photo[..., ::-1])
+    (tmp_path / "boxes.csv").write_text(f"file,x,y,w,h\na.png,{side // 2 - 100},0,200,200\n")
+    boxed = Predictor(model.model, BoxFileDetector.load(tmp_path / "boxes.csv"))
+    (other,) = boxed(tmp_path / "a.png")
+    np.testing.assert_allclose(other.points[:68], face.points[:68], atol=7)
 
 
 @pytest.mark.parametrize(("max_zoom", "kept"), [(2.9, True), (3.1, False)])

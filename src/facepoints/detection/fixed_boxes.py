@@ -7,6 +7,7 @@ import io
 import math
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from facepoints.errors import DataError, DataWarning, SettingsError
 
 _FAR = 1e6  # no image has so many pixels along a side
 _FRACTION = 1.25  # boxes up to this are fractions of the image
+_SMALLER = 0.5  # size of the second box of a whole image, as a fraction of the first
 _LARGEST = 256 << 20  # bytes of a table
 
 __all__ = ["BoxFileDetector", "FullImageDetector"]
@@ -34,7 +36,7 @@ class FullImageDetector:
 
     The defaults lie between crops with the face in the center and those of Kaggle's Facial
     Keypoints Detection, where the chin is near the border (part 0.82, down 0.15). Refinement
-    passes make up for the rest.
+    passes make up for the rest, and where they do not, a box of half the size.
     """
 
     part: float = 0.8
@@ -42,9 +44,17 @@ class FullImageDetector:
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """The one detection of an image, whatever it shows."""
+        return self._box(image, 1.0)
+
+    def detect_fallback(self, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
+        """A smaller box, for a face that fills less of the image."""
+        yield self._box(image, _SMALLER)
+
+    def _box(self, image: NDArray[np.uint8], factor: float) -> list[Detection]:
         height, width = image.shape[:2]
         side = min(height, width)
-        size, x, y = side * self.part, (width - 1) / 2, (height - 1) / 2 + side * self.down
+        size, down = side * self.part * factor, side * self.down * factor
+        x, y = (width - 1) / 2, (height - 1) / 2 + down
         return [Detection((x - size / 2, y - size / 2, size, size))]
 
 

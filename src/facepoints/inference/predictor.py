@@ -228,8 +228,19 @@ class Predictor:
                     crops += [initial_crop(self.model, number, d) for d in detections]
             for number, face in self._accepted(images, crops):
                 faces[number].append(face)
-            pending = [number for number in searched if not faces[number]]
-        return [without_duplicates(each, self.model.canonical_points) for each in faces]
+            pending = [number for number in searched if not self._is_found(faces[number])]
+        found = [without_duplicates(each, self.model.canonical_points) for each in faces]
+        return [each[:1] for each in found] if self._one_face else found
+
+    @property
+    def _one_face(self) -> bool:
+        return isinstance(self.detector, FullImageDetector)
+
+    def _is_found(self, faces: Sequence[Face]) -> bool:
+        """True if an image with these faces needs no other attempt. The one face of a whole image
+        may be of any size, so the attempts end with one that the model is sure of."""
+        sure = self.crop_config.sure_score if self._one_face else 0.0
+        return any(face.score >= sure for face in faces)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Detections in an image, (H, W) gray or (H, W, 3) RGB, without the landmark model."""
