@@ -113,9 +113,8 @@ def test_metadata_are_left_out_or_kept_without_pictures(photo: Path, tmp_path: P
 @pytest.mark.parametrize("style", ["pixelate", "mask", "box"])
 def test_styles(style: str, photo: Path, model, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
-    assert (
-        exit_status("blur", photo, "--out", out, "--style", style, "--color", "9", "90", "200") == 0
-    )
+    color = [] if style == "pixelate" else ["--color", "9", "90", "200"]
+    assert exit_status("blur", photo, "--out", out, "--style", style, *color) == 0
     hidden = facepoints.read_image(out)
     x, y = model(PHOTO)[0]["nose_tip"].astype(int)
     assert (hidden[y, x].tolist() == [9, 90, 200]) == (style != "pixelate")
@@ -239,7 +238,15 @@ def test_the_sound_is_kept(tmp_path: Path) -> None:
         (["{photo}", "{clip}", "--out", "o.png"], "2 files are written to a folder"),
         (["{photo}", "--out", "{photo}"], "is an input"),
         (["{photo}", "--out", "o", "--review", "r.txt"], "places to review go to a .csv file"),
-        (["{photo}", "--out", "o", "--color", "1", "2", "300"], "from 0 to 255"),
+        (
+            ["{photo}", "--out", "o", "--style", "box", "--color", "1", "2", "300"],
+            "from 0 to 255",
+        ),
+        (["{photo}", "--out", "o", "--color", "1", "2", "3"], "--color is for the styles mask"),
+        (
+            ["{photo}", "--out", "o", "--style", "mask", "--strength", "2"],
+            "--strength is for the styles blur and pixelate",
+        ),
         (["missing.jpg", "--out", "o"], "no image or folder at missing.jpg"),
     ],
 )

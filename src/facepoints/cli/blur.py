@@ -141,9 +141,7 @@ def blur(
         raise DataError(done.error)
 
 
-def _check_for_style(
-    style: BlurStyle, strength: float, color: tuple[int, int, int] | None
-) -> None:
+def _check_for_style(style: BlurStyle, strength: float, color: tuple[int, int, int] | None) -> None:
     """Refuse options that the style has no use for. Raises SettingsError."""
     if color is not None and style in ("blur", "pixelate"):
         raise SettingsError(
