@@ -274,6 +274,8 @@ def test_a_line_is_drawn_along_the_jaw_and_a_brow(tab: Tab) -> None:
     tab.until(lambda: np.array_equal(tab.points(), before))
     tab.page.click("#draw-line")
     assert "Draw along a row" in tab.text("#stage-message")
+    mouse.click(*tab.at(NOSE))  # a click still chooses
+    assert tab.js("app.session.point") == NOSE
     draw(range(21, 16, -1), (0, -6))
     assert tab.states()[17:22] == ["confirmed", *["along"] * 3, "confirmed"]
     drawn = tab.points()

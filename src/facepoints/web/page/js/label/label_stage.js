@@ -58,6 +58,7 @@ export class LabelStage extends PictureView {
     if (!keep) {
       this.turn = 0;
       this.fit();
+      this.stroke = null; // it belongs to the picture before
     }
     this.redraw();
   }
@@ -136,6 +137,7 @@ export class LabelStage extends PictureView {
 
   drag(held, place, event) {
     if (held.line) {
+      if (!this.stroke) return;
       this.stroke.push(this.toPicture(place));
       this.loupe.follow(this.stroke.at(-1), place);
       this.redraw();
@@ -161,9 +163,8 @@ export class LabelStage extends PictureView {
     if (held.line) {
       const line = this.stroke;
       this.stroke = null;
-      const point = tapped ? this.#pointAt(place, NEAR) : null;
-      if (point !== null) this.#fire("choose", { point });
-      else if (!tapped && !cancelled) this.#fire("line", { line });
+      if (tapped) this.#tapInsteadOfLine(place);
+      else if (line && !cancelled) this.#fire("line", { line });
       this.redraw();
       return;
     }
@@ -175,6 +176,13 @@ export class LabelStage extends PictureView {
       this.#fire("drop", { point: held.point, at, cancelled: Boolean(cancelled) });
     }
     this.redraw();
+  }
+
+  /** A click where a line could have been drawn: it chooses, and with Shift it puts a point. */
+  #tapInsteadOfLine(place) {
+    const point = this.placing ? null : this.#pointAt(place, NEAR);
+    if (point !== null) this.#fire("choose", { point });
+    else if (!this.placing || !this.drawing) this.tap(place);
   }
 
   tap(place) {
