@@ -90,6 +90,24 @@ def draw_drag(page: Any) -> None:
     page.mouse.up()
 
 
+def draw_line(page: Any) -> None:
+    """A line that is drawn along the jaw."""
+    page.reload()
+    page.wait_for_selector("body[data-ready]", timeout=60_000)
+    page.click("#items .item:has-text('astronaut')")
+    wait(page, "app.session.picture.file.includes('astronaut') && app.edit !== null")
+    wait(page, "app.project.shape !== null")
+    places = [screen(page, f"app.edit.reading.points[{point}]") for point in range(13)]
+    page.keyboard.down("Shift")
+    for number, (x, y) in enumerate(places):
+        page.mouse.move(x - 5 + number, y + number, steps=6)
+        if number == 0:
+            page.mouse.down()
+    keep(page, "label-line")
+    page.mouse.up()
+    page.keyboard.up("Shift")
+
+
 def draw_own_set(page: Any) -> None:
     """A set of one's own points that grows by clicking."""
     page.click("#items .item:has-text('astronaut')")
@@ -124,6 +142,7 @@ def main() -> None:
             write_image(photos / f"face-{number}.png", np.repeat(gray[..., None], 3, axis=2))
         with opened(browser, photos, model, LabelSettings(annotator="anna")) as page:
             draw_drag(page)
+            draw_line(page)
             page.emulate_media(color_scheme="dark")
             page.set_viewport_size({"width": 1024, "height": 768})
             page.click("#items .item:has-text('face-2')")
