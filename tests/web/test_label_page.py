@@ -249,6 +249,7 @@ def test_a_line_is_drawn_along_the_jaw_and_a_brow(tab: Tab) -> None:
             mouse.move(x + by[0], y + by[1])
             if k == 0:
                 mouse.down()
+        assert not tab.page.is_visible("#tooltip")  # it would cover the line
         mouse.up()
 
     keyboard.down("Shift")

@@ -140,6 +140,7 @@ export class LabelStage extends PictureView {
       if (!this.stroke) return;
       this.stroke.push(this.toPicture(place));
       this.loupe.follow(this.stroke.at(-1), place);
+      this.#fire("hover", { point: null, at: this.stroke.at(-1), place });
       this.redraw();
       return;
     }
