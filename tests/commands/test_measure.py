@@ -29,6 +29,7 @@ from facepoints.landmarks.known_sets import IBUG_68, KAGGLE_15
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_head import MEAN_HEAD
 from facepoints.measurement import MEASURES, head_transform, measure
+from facepoints.results.formats import read_faces, write_faces
 from facepoints.results.records import json_line, record
 
 
@@ -75,8 +76,11 @@ def a_face(points: NDArray, track: int | None = None, landmarks: LandmarkSet = I
 LOOKS = 21
 
 
-def clip(path: Path, frames: int = 40, rate: float = 10, times: bool = False) -> Path:
-    """Lines of a video: person 4 blinks twice and yawns, person 5 does nothing and leaves early."""
+def clip(
+    path: Path, frames: int = 40, rate: float = 10, times: bool = False, track: bool = True
+) -> Path:
+    """Lines of a video: person 4 blinks twice and yawns, person 5 does nothing and leaves early.
+    Without tracks, a single frame is a photo."""
     head = MEAN_HEAD[:, :2] * 100 + 200
     upper = IBUG_68.columns(
         f"{side}_eye_upper_{part}" for side in ("left", "right") for part in ("inner", "outer")
@@ -92,7 +96,8 @@ def clip(path: Path, frames: int = 40, rate: float = 10, times: bool = False) ->
                 points[upper] = points[lower] - (0, 1)
             if 20 <= frame < 38:
                 points[lip, 1] += 60
-            faces = [a_face(points, 4)] + [a_face(head + 300, 5)] * (frame < LOOKS)
+            faces = [a_face(points, 4 if track else None)]
+            faces += [a_face(head + 300, 5 if track else None)] * (frame < LOOKS)
             line = record("clip.mp4", (700, 800), faces, frame)
             file.write(json_line(line | ({"time": frame / rate} if times else {})))
     return path
@@ -158,9 +163,15 @@ def test_measures_are_converted_to_millimeters(
     assert mm["inner_canthal_ratio"] == px["inner_canthal_ratio"]
 
 
-@pytest.mark.parametrize("times", [False, True])
-def test_blinks_and_yawns_of_a_video(times: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("times", "suffix"), [(False, ".jsonl"), (True, ".jsonl"), (False, ".csv"), (True, ".parquet")]
+)
+def test_blinks_and_yawns_of_a_video(times: bool, suffix: str, tmp_path: Path) -> None:
     lines = clip(tmp_path / "clip.jsonl", times=times)
+    if suffix != lines.suffix:
+        written = read_faces(lines)
+        lines = lines.with_suffix(suffix)
+        write_faces(written, lines)
     out, events = tmp_path / "out.csv", tmp_path / "events.csv"
     rate = "100" if times else "10"  # times in the file take precedence over the rate
     main(["measure", str(lines), "--out", str(out), "--events", str(events), "--fps", rate])
@@ -272,7 +283,7 @@ def test_tables_of_points_are_not_taken_for_images(
 ) -> None:
     table, out = tmp_path / "faces.csv", tmp_path / "out.csv"
     table.write_text("file,frame\n")
-    assert "only .jsonl and folders of parts can be measured" in fails(
+    assert "expected a table written by facepoints predict" in fails(
         ["measure", table, "--out", out], capsys
     )
     assert not out.exists()
@@ -317,6 +328,10 @@ def test_invalid_inputs_and_outputs_are_refused(
     lines = clip(tmp_path / "clip.jsonl", frames=3)
     assert "destroy" in fails(["measure", lines, "--out", lines], capsys)
     assert ".csv" in fails(["measure", album, "--out", out, "--events", tmp_path / "e.txt"], capsys)
+    events = ["--events", tmp_path / "e.vtt"]
+    for photos in (album, clip(tmp_path / "photo.jsonl", frames=1, track=False)):
+        assert "the inputs are photos" in fails(["measure", photos, "--out", out, *events], capsys)
+    assert not (tmp_path / "e.vtt").exists()
     assert "positive" in fails(["measure", album, "--out", out, "--mm-per-pixel", "0"], capsys)
     assert "not an image" in fails(
         ["measure", album / "c.jpg", "--out", tmp_path / "n.csv"], capsys

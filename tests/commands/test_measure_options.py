@@ -109,10 +109,16 @@ def test_norms_add_z_scores(tmp_path: Path, photo: Path) -> None:
     ]
 
 
-def test_without_pixels_there_is_no_scale(tmp_path: Path, photo: Path) -> None:
+def test_without_pixels_there_is_no_scale(
+    tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["predict", str(photo), "--out", str(tmp_path / "faces.jsonl")])
     follow_a_convention(tmp_path)
-    (row,) = measured(tmp_path / "faces.jsonl", "--iris-scale", "--out", tmp_path / "out.csv")
+    lines, last = tmp_path / "faces.jsonl", ("--iris-scale", "--out", tmp_path / "out.csv")
+    assert "--iris-scale measures irises in images" in refused(capsys, lines, *last)
+    assert not last[-1].exists()
+    row, scaled = measured(lines, photo, *last)
+    assert "iris too small" in scaled["scale_reason"]
     assert row["mm_per_pixel"] == row["inner_canthal_mm"] == ""
     assert row["scale_reason"] == "no image"
     assert "no scale: no image: inner_canthal_mm" in row["measures_reason"]

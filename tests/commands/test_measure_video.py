@@ -148,7 +148,7 @@ def test_ctrl_c_ends_align_after_the_current_image(tmp_path: Path) -> None:
 
     def interrupted():
         for number, result in enumerate(
-            iter_inputs([str(clip)], lambda: facepoints.load(threads=1), lines=False)
+            iter_inputs([str(clip)], lambda: facepoints.load(threads=1), predictions=False)
         ):
             if number == 5:
                 signal.raise_signal(signal.SIGINT)

@@ -64,7 +64,7 @@ def align(
         check_matrices_path(matrices)
     with quiet_libraries():
         results = iter_inputs(
-            inputs, options.load, video=video, results=out, lines=False, console=ERR
+            inputs, options.load, video=video, results=out, predictions=False, console=ERR
         )
         say_passed_over(results)
         written = aligned_output(results, inputs, out)

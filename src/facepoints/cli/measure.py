@@ -24,6 +24,7 @@ from facepoints.errors import SettingsError
 
 if TYPE_CHECKING:
     from facepoints.api import FaceModel
+    from facepoints.commands.inputs import InputStream
     from facepoints.commands.measured_faces import FaceSettings
 
 __all__ = ["ConventionName", "measure"]
@@ -42,7 +43,7 @@ def measure(
         option(
             "Image files, folders, patterns in quotes such as 'photos/*.jpg', or - for standard "
             "input; or video files or folders of them; or one camera number or stream address; or "
-            ".jsonl files or folders of parts that facepoints predict wrote.",
+            "what facepoints predict wrote: files (.jsonl, .csv, .parquet, ...), folders of parts.",
             metavar="INPUT [INPUT ...]",
             default_text="required",
         ),
@@ -220,8 +221,9 @@ def measure(
         ),
     ):
         results = iter_inputs(
-            inputs, load, video=video.video, fps=video.fps, lines=not symmetric, console=ERR
+            inputs, load, video=video.video, fps=video.fps, predictions=not symmetric, console=ERR
         )
+        _check_for_inputs(results, iris_scale)
         if symmetric and results.videos:
             raise SettingsError(
                 f"--symmetric is for images, and {results.videos[0]} is a video; leave it out"
@@ -244,6 +246,15 @@ def measure(
     end(counts, results, counts.summary() + results_in(out, events, livelink, *pages))
     if extras.missing is not None:
         raise extras.missing
+
+
+def _check_for_inputs(results: InputStream, iris_scale: bool) -> None:
+    """Refuse a scale that the inputs have no use for. Raises SettingsError."""
+    if iris_scale and results.predictions and not (results.images or results.videos):
+        raise SettingsError(
+            f"--iris-scale measures irises in images, and {results.predictions[0]} holds points "
+            f"without images; give the images, or the size of a pixel: --mm-per-pixel MM"
+        )
 
 
 def _with_norms(

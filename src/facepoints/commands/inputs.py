@@ -15,7 +15,8 @@ from facepoints._util.words import count_noun
 from facepoints.api import FaceModel
 from facepoints.commands.image_files import predict_in_batches
 from facepoints.errors import DataError, DataWarning, SettingsError
-from facepoints.results.formats import FORMATS
+from facepoints.results.formats import FORMATS, read_faces
+from facepoints.results.from_records import in_videos
 from facepoints.results.jsonl import iter_jsonl
 from facepoints.results.parts import holds_parts, iter_parts
 from facepoints.results.records import FrameResult
@@ -25,9 +26,7 @@ from facepoints.video.source import FoundInputs, VideoInput, find_inputs
 __all__ = ["InputStream", "iter_inputs"]
 
 _JSON_LINES = FORMATS["jsonl"].suffixes
-_OTHER_RESULTS = tuple(
-    suffix for name, each in FORMATS.items() if name != "jsonl" for suffix in each.suffixes
-)  # outputs of `facepoints predict` that cannot be inputs
+_RESULTS = tuple(suffix for each in FORMATS.values() for suffix in each.suffixes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,7 @@ class InputStream:
         images: image files that are predicted one by one, in order; empty for videos.
         live: whether the input has no end, such as a camera.
         videos: names of the videos that are tracked one by one, in order.
+        predictions: files and folders of faces that were predicted before, in order.
         passed_over: a sentence on the files of folders that are left out; empty if none is.
     """
 
@@ -45,6 +45,7 @@ class InputStream:
     live: bool
     _results: Iterator[FrameResult] = field(repr=False)
     videos: Sequence[str] = ()
+    predictions: Sequence[str] = ()
     passed_over: str = ""
 
     def __iter__(self) -> Iterator[FrameResult]:
@@ -64,56 +65,49 @@ def iter_inputs(
     video: bool = False,
     fps: float | None = None,
     results: Path | None = None,
-    lines: bool = True,
+    predictions: bool = True,
     console: Console | None = None,
 ) -> InputStream:
-    """The faces of inputs in their order, JSON lines first.
+    """The faces of inputs in their order, those that were predicted before first.
 
     Inputs are checked at once. Images and frames are read during the iteration.
 
     Args:
         inputs: images, folders and patterns, or videos, as `facepoints predict` takes them; and
-            .jsonl files and folders of parts that it wrote.
+            files and folders of parts that it wrote (`results.read_faces`).
         load: loads the model; called only if there are images or a video.
         video: treat the images as frames of one video.
-        fps: frames per second of such a video, and of JSON lines without times; None: 30.
+        fps: frames per second of such a video, and of predictions without times; None: 30.
         results: output folder, which is not searched for images; None: no such folder.
-        lines: whether .jsonl files and parts are allowed. They hold faces without their images.
+        predictions: whether what `facepoints predict` wrote is allowed. It holds faces without
+            their images.
         console: shows progress; None: shows nothing.
 
     Raises:
         DataError: an input does not exist or cannot be used.
-        SettingsError: videos among images, a frame rate out of range, or JSON lines where
+        SettingsError: videos among images, a frame rate out of range, or predictions where
             images are needed.
     """
     check_fps(fps)
-    json_lines = [*_files_with(_JSON_LINES, inputs), *filter(_is_folder_of_parts, inputs)]
-    if json_lines and not lines:
-        raise SettingsError(f"{json_lines[0]} holds points without images; give the images")
-    others = [name for name in inputs if name not in json_lines]
-    unusable = _files_with(_OTHER_RESULTS, others) if lines else []
-    if unusable:
-        raise SettingsError(
-            f"{unusable[0]} is not an image; of the outputs of facepoints predict, only .jsonl "
-            f"and folders of parts can be measured"
-        )
+    written = [name for name in inputs if _holds_predictions(name)]
+    if written and not predictions:
+        raise SettingsError(f"{written[0]} holds points without images; give the images")
+    others = [name for name in inputs if name not in written]
     found = find_inputs(others, video, fps, results) if others else FoundInputs([], [])
     model = load() if others else None
     live = any(each.live for each in found.videos)
-    chained = _chain(json_lines, fps, found, model)
+    chained = _chain(written, fps, found, model)
     if console is not None and others:
         unit = "frames" if found.videos else "images"
         chained = _with_progress(chained, console, len(found.images), unit)
     names = [each.name for each in found.videos]
-    return InputStream(found.images, live, chained, names, found.passed_over)
+    return InputStream(found.images, live, chained, names, written, found.passed_over)
 
 
-def _files_with(suffixes: tuple[str, ...], names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.lower().endswith(suffixes) and os.path.isfile(name)]
-
-
-def _is_folder_of_parts(name: str) -> bool:
-    return os.path.isdir(name) and holds_parts(name)
+def _holds_predictions(name: str) -> bool:
+    if os.path.isdir(name):
+        return holds_parts(name)
+    return name.lower().endswith(_RESULTS) and os.path.isfile(name)
 
 
 def _with_progress(
@@ -129,16 +123,13 @@ def _with_progress(
 
 
 def _chain(
-    json_lines: Sequence[str],
+    written: Sequence[str],
     fps: float | None,
     found: FoundInputs,
     model: FaceModel | None,
 ) -> Iterator[FrameResult]:
-    for name in json_lines:
-        if os.path.isdir(name):
-            yield from iter_parts(name)
-        else:
-            yield from iter_jsonl(Path(name), fps or DEFAULT_FPS)
+    for name in written:
+        yield from _predicted(name, fps or DEFAULT_FPS)
     if model is None:
         return
     for number, video in enumerate(found.videos):
@@ -150,6 +141,22 @@ def _chain(
             yield FrameResult(video.name, error=str(error))
     for batch in predict_in_batches(model, found.images):
         yield from batch
+
+
+def _predicted(name: str, fps: float) -> Iterator[FrameResult]:
+    """What `facepoints predict` wrote. Frames of a video without times have those of a rate."""
+    if name.lower().endswith(_JSON_LINES):
+        yield from iter_jsonl(Path(name), fps)
+        return
+    if os.path.isdir(name):
+        results = iter_parts(name)
+    else:
+        results = in_videos((replace(each, video=name) for each in read_faces(name)), Path(name))
+    for result in results:
+        in_video = result.frame > 0 or any(face.track_id is not None for face in result.faces)
+        if result.time is None and in_video:
+            result = replace(result, time=result.frame / fps)
+        yield result
 
 
 def _track(model: FaceModel, video: VideoInput, identity: str) -> Iterator[FrameResult]:

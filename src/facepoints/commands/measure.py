@@ -43,6 +43,10 @@ __all__ = ["MeasureReport", "measure_inputs"]
 
 _DEFAULT = FaceSettings()
 _NOUNS = {"blink": "blink", "eyes_closed": "eye closure", "yawn": "yawn"}
+_NO_VIDEO = (
+    "--events needs a video, and the inputs are photos; leave it out, or add --video if they are "
+    "the frames of one video"
+)
 
 
 @dataclass
@@ -104,13 +108,16 @@ def measure_inputs(
         console: shows unreadable files; None: shows nothing.
 
     Raises:
-        SettingsError: no format for an output, or both outputs are one file.
+        SettingsError: no format for an output, both outputs are one file, or events are asked of
+            photos.
         DataError: an input cannot be used.
         WriteError: an output cannot be written.
     """
     write = table_writer(out)
     if events is not None:
         check_events(events, len(getattr(results, "videos", ())))
+        if getattr(results, "images", ()) and not getattr(results, "predictions", ()):
+            raise SettingsError(_NO_VIDEO)
     if events is not None and os.path.realpath(events) == os.path.realpath(out):
         raise SettingsError(f"measures and events would both be {out}; name another for one")
     if livelink is not None:
@@ -122,7 +129,8 @@ def measure_inputs(
         frames = _measure_frames(results, report, settings, console, stop)
         for track in tracks_of(frames):
             report.events += track_events(track)
-        if events is not None:  # JSON lines may hold several videos
+        if events is not None:  # predictions may hold several videos, or photos
+            _check_times(frames)
             check_events(events, count_videos(report.events))
         if settings.expressions:
             add_expressions(frames, settings.neutral)
@@ -140,6 +148,13 @@ def measure_inputs(
             write_event_table(listed, report.events)
             also(table.getvalue(), listed.getvalue(), report)
     return report
+
+
+def _check_times(frames: Iterable[MeasuredFrame]) -> None:
+    """Refuse events of photos. Raises SettingsError."""
+    read = [each.frame for each in frames if not each.frame.error]
+    if read and all(frame.time is None for frame in read):
+        raise SettingsError(_NO_VIDEO)
 
 
 def _with_eye_closures(
