@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from facepoints.cli.main import main
+from facepoints.cli.measure import ConventionName
 from facepoints.cli.parse import expand_home
+from facepoints.measurement import CONVENTIONS, Convention
 
 WRONG = {
     "train a.csv": "error: missing from facepoints train: --out FOLDER; see",
@@ -34,6 +38,10 @@ def test_a_wrong_word_is_an_error_of_one_line(
     assert captured.out == ""
     assert WRONG[words] in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_the_conventions_of_the_command_are_those_of_the_library() -> None:
+    assert get_args(ConventionName) == tuple(CONVENTIONS) == get_args(Convention)
 
 
 def test_control_characters_of_a_wrong_word_are_escaped(
