@@ -459,7 +459,11 @@ def test_the_last_picture_that_was_asked_for_stays_open(tab: Tab) -> None:
         await Promise.all([asked, session.reopen()]);  // as another annotator
         if (session.picture.id !== there) return "the one before was opened again";
         await session.open(here, face);
-        await session.reopen();
+        const before = session.edit;
+        const again = session.reopen();
+        session.open(here, face);  // a click on its line of the list
+        await again;
+        if (session.edit === before) return "it was not read again";
         return session.picture.id === here && session.edit.face.id === face;
     })()"""
     assert tab.js(still_open) is True

@@ -39,8 +39,12 @@ export class Session extends EventTarget {
   async open(id, face = undefined, again = false) {
     const ask = { id, face };
     if (this.picture?.id === id && !again) {
-      this.asked = null; // a picture that is still being fetched is not opened any more
-      this.#fire("busy", false);
+      if (this.asked?.id === id) {
+        this.asked.face = face ?? this.asked.face; // it is being read again, which goes on
+      } else {
+        this.asked = null; // another one that is still being fetched is not opened any more
+        this.#fire("busy", false);
+      }
       this.choose(face ?? this.edit?.face.id);
       return;
     }
@@ -57,7 +61,7 @@ export class Session extends EventTarget {
       this.faces = found.faces.filter(({ deleted }) => !deleted).map((each) => this.#editOf(each));
       const open = this.faces.find(({ reading }) => !reading.finished) ?? this.faces[0];
       this.edit = null;
-      this.choose(face ?? open?.face.id);
+      this.choose(ask.face ?? open?.face.id);
     } catch (error) {
       if (ask === this.asked) this.#fire("trouble", error);
     } finally {
