@@ -356,6 +356,14 @@ BAD = {
     "nothing to draw": ("show {files}/training.csv --out {out}.png --count 0", "count"),
     "a place that is a file": ("train {files}/training.csv --out {files}/test.csv/run", "test.csv"),
     "a size too small": ("train {files}/narrow.csv --out {out} --network net2", "48x48"),
+    "more faces than memory": (
+        "synthetic --out {out} --count 999999999999",
+        "999999999999 faces need about 12000000.0 GB",
+    ),
+    "crops without pixels": (
+        "evaluate {files}/training.csv --model {run} --crop-size 1",
+        "from 16 to 4096 pixels, is 1",
+    ),
     "few faces lookup for": ("synthetic --out {out} --count 3", "at least 12"),
     "people in no file": (
         "evaluate {files}/training.csv --model {run} --include-people {files}/no.txt",

@@ -60,8 +60,10 @@ def test_photos_are_cropped_to_the_crop_size_and_tables_keep_theirs(tmp_path: Pa
     faces = synthetic.kaggle_like(3, seed=3, size=32)
     assert load_dataset(write_coco(faces, tmp_path / "a.json"), crop_size=24).size == (24, 24)
     assert load_dataset(write_kaggle(faces, tmp_path / "a.csv"), crop_size=24).size == (32, 32)
-    with pytest.raises(SettingsError, match="`crop_size` must be from 1 to 4096 pixels, is 0"):
-        load_dataset(tmp_path / "a.csv", crop_size=0)
+    for size in (0, 1, 15, 4097):
+        wanted = f"`crop_size` must be from 16 to 4096 pixels, is {size}"
+        with pytest.raises(SettingsError, match=wanted):
+            load_dataset(tmp_path / "a.csv", crop_size=size)
 
 
 def test_no_path_is_an_error() -> None:

@@ -257,6 +257,8 @@ def test_dropped_files_that_are_no_photos_are_said(site: Site, media: Path, tmp_
     site.give("drop", "good.png", photo)
     site.wait_idle(len(broken) + 1)
     assert site.states()[-1] == "1 face"
+    said = "() => document.getElementById('status').textContent"
+    site.until(f"{said}.startsWith('1 photo: 1 face found. ')")
     results = facepoints.read_faces(site.save("jsonl", tmp_path))
     assert [result.file for result in results] == [*broken, "good.png"]
     assert [bool(result.error) for result in results] == [True] * len(broken) + [False]

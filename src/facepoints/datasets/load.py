@@ -73,7 +73,7 @@ def load_dataset(
     Raises:
         DataError: a data set cannot be read, no path was given, no face is left, or a fix is not
             for these labels.
-        SettingsError: `crop_size` is not positive.
+        SettingsError: `crop_size` is not from 16 to 4096 pixels.
     """
     return load_rows(
         paths,

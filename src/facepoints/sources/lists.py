@@ -1,4 +1,7 @@
-"""Lists of pictures: a path or an address on each line, or in a column of a CSV table."""
+"""Lists of pictures: a path or an address on each line, or in a column of a CSV table.
+
+A line that begins with # is a comment, but not in a table.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +108,7 @@ class _Cutter:
 
     def cut(self, rows: bytes, ends: NDArray[np.int64]) -> Iterator[Part | str]:
         """The parts that end in a block of rows, and the archives in it."""
-        full = _full(rows, ends)
+        full = _full(rows, ends, self.form)
         if self._may_name_others(rows, ends):
             yield from self._one_by_one(rows, ends, full)
             return
@@ -123,7 +126,7 @@ class _Cutter:
             row, before = rows[before:end], end
             text = text_of(row, self.form)
             video = self.videos and has_video_suffix(text)
-            if video or file_kind(text) in ("tar", "parquet"):
+            if named and (video or file_kind(text) in ("tar", "parquet")):
                 yield from self.rest()
                 self.at += len(row)
                 self.start = self.at
@@ -156,14 +159,17 @@ class _Cutter:
         return part
 
 
-def _full(rows: bytes, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """True for the rows that are not blank."""
+def _full(rows: bytes, ends: NDArray[np.int64], form: ListFormat) -> NDArray[np.bool_]:
+    """True for the rows that are neither blank nor comments."""
     lengths = np.diff(ends, prepend=0)
     letters = np.frombuffer(rows, np.uint8)
     last = letters[ends - 1]
     ended = last == ord("\n")
     before = letters[np.maximum(ends - 2, 0)]
-    return ~((ended & (lengths == 1)) | (ended & (lengths == 2) & (before == ord("\r"))))
+    blank = (ended & (lengths == 1)) | (ended & (lengths == 2) & (before == ord("\r")))
+    if form.separator:
+        return ~blank
+    return ~(blank | (letters[ends - lengths] == ord("#")))
 
 
 def _may_end_so(rows: bytes, ends: NDArray[np.int64], videos: bool) -> bool:
@@ -191,7 +197,7 @@ def named_in(part: Part) -> Iterator[Picture]:
     ends, before = row_ends(rows, bool(form.separator)), 0
     if not len(ends) or ends[-1] < len(rows):
         ends = np.append(ends, len(rows))
-    full = _full(rows, ends) if rows else np.zeros(0, np.bool_)
+    full = _full(rows, ends, form) if rows else np.zeros(0, np.bool_)
     if len(rows) < part.stop - part.start or full.sum() != part.pictures:
         raise changed(part)
     for end, named in zip(ends.tolist(), full.tolist(), strict=True):

@@ -39,8 +39,8 @@ from facepoints.errors import DataError, SettingsError
 
 __all__ = ["READERS", "Mend", "Options", "has_images", "load", "load_labels", "read"]
 
-LARGEST_CROP = 4096
-"""Pixels: the largest side of the crops that are cut from photos."""
+SMALLEST_CROP, LARGEST_CROP = 16, 4096
+"""Pixels: the sides that crops of photos may have. In a smaller one, no eye can be seen."""
 
 
 def _read_unpacked(path: Path, options: Options) -> Samples | Photos:
@@ -121,8 +121,10 @@ def load(
         DataError: as for `read`, an image cannot be read, or labels cannot be mended.
         SettingsError: `size` is out of range.
     """
-    if not 1 <= size <= LARGEST_CROP:
-        raise SettingsError(f"`crop_size` must be from 1 to {LARGEST_CROP} pixels, is {size}")
+    if not SMALLEST_CROP <= size <= LARGEST_CROP:
+        raise SettingsError(
+            f"`crop_size` must be from {SMALLEST_CROP} to {LARGEST_CROP} pixels, is {size}"
+        )
     name, data_path = find_format(path, _checked(split))
     options = {"split": split, "size": size, "margin": margin, "every": every}
     if mend is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facepoints._util import files
+from facepoints._util.memory import free_memory
 from facepoints.datasets import synthetic
 from facepoints.datasets.samples import Samples
 from facepoints.datasets.writers import write_kaggle
@@ -19,6 +20,7 @@ __all__ = ["FILES", "write_kaggle_files"]
 FILES = ("training.csv", "test.csv", "IdLookupTable.csv", "solution.csv")
 """The files of the competition."""
 
+_FACE_BYTES = 12_000  # of memory for a face: 96 x 96 pixels, its points and names
 _TEST_SEED = 1_000_003  # far from usual seeds, so test faces are other people
 
 
@@ -35,12 +37,18 @@ def write_kaggle_files(out: Path, *, count: int, test: int, seed: int) -> None:
         seed: random seed; the same seed gives the same files.
 
     Raises:
-        SettingsError: there are too few rows.
+        SettingsError: there are too few rows, or more than the free memory holds.
         WriteError: a file cannot be written.
     """
     if count < 12 or test < 3:
         raise SettingsError(
             f"expected at least 12 training and 3 test faces, got {count} and {test}"
+        )
+    most, free = max(count, test), free_memory()
+    if free is not None and most * _FACE_BYTES > free:
+        raise SettingsError(
+            f"{most} faces need about {most * _FACE_BYTES / 1e9:.1f} GB of memory, and "
+            f"{free / 1e9:.1f} GB are free; ask for up to {free // _FACE_BYTES}"
         )
     write_kaggle(synthetic.kaggle_like(count, seed=seed), out / "training.csv")
     truth = synthetic.kaggle_like(test, seed=seed + _TEST_SEED)

@@ -227,7 +227,8 @@ export class App {
     const photos = this.items.list.filter((item) => item.kind === "photo");
     const faces = photos.reduce((sum, item) => sum + item.faces.length, 0);
     const failed = photos.filter((item) => item.error).length;
-    const first = photos.length === 1 ? photos[0].name : counted(photos.length, "photo");
+    const read = counted(photos.length - failed, "photo");
+    const first = photos.length === 1 ? photos[0].name : read;
     const errors = failed ? ` ${counted(failed, "file")} could not be read.` : "";
     announce(`${first}: ${counted(faces, "face")} found.${errors}`);
   }
