@@ -46,6 +46,7 @@ from gaze_forms import Errors, Fold, choose, compare, fit_radii, table_of
 from numpy.typing import NDArray
 
 import facepoints
+from facepoints._util.robust import MEDIAN_TO_STD
 from facepoints.api import FaceModel
 from facepoints.datasets import readers
 from facepoints.datasets.people import read_people
@@ -158,7 +159,7 @@ def fit_offset(sets: list[list[Look]]) -> Array:
         root = np.sqrt(given * weight)
         fitted = np.linalg.lstsq(rows * root[:, None], sides * root, rcond=None)[0]
         off = np.abs(sides - rows @ fitted)
-        weight = np.maximum(1 - (off / (4.685 * 1.4826 * np.median(off))) ** 2, 0) ** 2
+        weight = np.maximum(1 - (off / (4.685 * MEDIAN_TO_STD * np.median(off))) ** 2, 0) ** 2
     return fitted
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.robust import MEDIAN_TO_STD
 from facepoints.audit.expectation import Expectation
 from facepoints.audit.fault import Cause, Fault
 from facepoints.audit.naming import percent
@@ -87,7 +88,9 @@ def _deviation(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray
     for column in range(2 * count):
         some = values[known[:, column], column]
         if len(some):
-            out[column] = max(1.4826 * float(np.median(np.abs(some - np.median(some)))), 0.003)
+            out[column] = max(
+                MEDIAN_TO_STD * float(np.median(np.abs(some - np.median(some)))), 0.003
+            )
     return out
 
 
@@ -150,7 +153,7 @@ def _gaps(
         if min(len(a), len(b)) < _FEWEST:
             continue
         gap[column] = np.median(b) - np.median(a)
-        spread = [1.4826 * float(np.median(np.abs(v - np.median(v)))) for v in (a, b)]
+        spread = [MEDIAN_TO_STD * float(np.median(np.abs(v - np.median(v)))) for v in (a, b)]
         error = 1.2533 * np.sqrt(spread[0] ** 2 / len(a) + spread[1] ** 2 / len(b))
         t[column] = abs(gap[column]) / max(error, 1e-6)
     return gap.reshape(2, count).T, t.reshape(2, count).T

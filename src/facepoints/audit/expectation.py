@@ -20,7 +20,7 @@ from facepoints.audit.geometry import Complex, fit_similarities, median_points, 
 from facepoints.audit.opinion import Readings
 from facepoints.datasets.marking_schemes import scheme_matrix
 from facepoints.datasets.samples import Samples
-from facepoints.inference.radius_calibration import DISC_90
+from facepoints.inference.radius_calibration import DISC_50, DISC_90
 from facepoints.landmarks.landmark_set import LandmarkSet
 from facepoints.landmarks.mean_face import mean_points
 
@@ -274,7 +274,7 @@ def _scales(
     scale = np.maximum(radius, 1e-3) / DISC_90
     with np.errstate(all="ignore"):
         ratio = np.where(mask, np.abs(residual) / scale, np.nan)
-        median = np.nanmedian(ratio, axis=0) / 1.1774  # of the length of a 2-D normal error
+        median = np.nanmedian(ratio, axis=0) / DISC_50
     count = mask.sum(axis=0)
     overall = np.nanmedian(median) if np.isfinite(median).any() else 1.0
     squared = np.where(count > 0, np.nan_to_num(median, nan=1.0) ** 2, 0) * count

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.robust import MEDIAN_TO_STD
 from facepoints.audit.expectation import Expectation
 from facepoints.audit.fault import Cause
 from facepoints.audit.geometry import Complex, assign, fit_similarities
@@ -70,7 +71,7 @@ def misfits(expected: Expectation) -> Misfit:
     cost = _mean_cost(np.abs(expected.residual) / expected.scale, expected.mask)
     some = cost[expected.mask.any(axis=1)]
     usual = float(np.median(some)) if len(some) else 1.0
-    spread = 1.4826 * float(np.median(np.abs(some - usual))) if len(some) else 0.0
+    spread = MEDIAN_TO_STD * float(np.median(np.abs(some - usual))) if len(some) else 0.0
     return Misfit(cost, usual, max(spread, 0.15))
 
 

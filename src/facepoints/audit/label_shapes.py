@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facepoints.audit.expectation import Expectation
 from facepoints.audit.geometry import Complex, fit_similarities, median_points, to_complex
 from facepoints.datasets.samples import Samples
+from facepoints.inference.radius_calibration import DISC_50
 from facepoints.landmarks.known_sets import IBUG_68
 from facepoints.landmarks.mean_face import mean_points
 
@@ -102,7 +103,7 @@ def _mean_shape(
         )
         usual = float(np.median(median[count > 0])) if (count > 0).any() else 0.1
         squared = (count * median**2 + _PRIOR_ROWS * usual**2) / (count + _PRIOR_ROWS)
-        spread = np.maximum(np.sqrt(squared) / 1.1774, _LEAST)
+        spread = np.maximum(np.sqrt(squared) / DISC_50, _LEAST)
     return shape, spread
 
 

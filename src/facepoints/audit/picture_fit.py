@@ -8,6 +8,7 @@ import numpy as np
 
 from facepoints.audit.geometry import Complex, to_complex
 from facepoints.datasets.samples import Samples
+from facepoints.inference.radius_calibration import DISC_50
 
 __all__ = ["PictureFit", "fit_pictures", "in_picture", "per_pixel"]
 
@@ -72,7 +73,7 @@ def fit_pictures(
         root = np.sqrt(np.concatenate([weights, weights]))
         found = np.linalg.lstsq(stacked * root[:, None], target * root, rcond=None)[0]
         left = np.abs(errors - design @ found)
-        spread = max(float(np.median(left)) / 1.1774, 1e-6)
+        spread = max(float(np.median(left)) / DISC_50, 1e-6)
         weights = np.minimum(1, _BEND * spread / np.maximum(left, 1e-9)) ** 2
     total = np.concatenate([weights, weights])
     gram = (stacked * total[:, None]).T @ stacked

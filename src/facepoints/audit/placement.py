@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints._util.robust import MEDIAN_TO_STD
 from facepoints.audit.expectation import Expectation
 from facepoints.audit.fault import Cause, Fault
 from facepoints.audit.naming import expected_of, percent
@@ -49,7 +50,7 @@ def misplaced_rows(expected: Expectation) -> list[Fault]:
         [np.log(size / usual), np.angle(a), middle.real / usual, middle.imag / usual]
     )
     away = values - np.median(values, axis=0)
-    z = away / np.maximum(1.4826 * np.median(np.abs(away), axis=0), _LEAST)
+    z = away / np.maximum(MEDIAN_TO_STD * np.median(np.abs(away), axis=0), _LEAST)
     clipped = np.clip(z, -_CLIP, _CLIP)
     precision = np.linalg.inv(clipped.T @ clipped / len(rows) + 0.01 * np.eye(4))
     distance = np.einsum("ni,ij,nj->n", z, precision, z)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from facepoints import weights
 from facepoints._util import files
+from facepoints._util.robust import MEDIAN_TO_STD
 from facepoints.commands.model_output import check_model_output
 from facepoints.datasets import procrustes, readers
 from facepoints.datasets.combine import concatenate
@@ -263,10 +264,10 @@ def mean_gaps(gaps: NDArray[np.float64], labelled: NDArray[np.bool_]) -> NDArray
 
 def _without_outliers(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Drop values (n,) that are far from their median."""
-    if not len(values):
+    if len(values) <= 4:
         return values
     away = np.abs(values - np.median(values))
-    return values[away <= _FAR * 1.4826 * np.median(away) + 1e-9] if len(values) > 4 else values
+    return values[away <= _FAR * MEDIAN_TO_STD * np.median(away) + 1e-9]
 
 
 def _validation_offsets(gaps: NDArray[np.float64], faces: Samples) -> NDArray[np.float64]:

@@ -8,13 +8,15 @@ from typing import Any
 
 from facepoints.errors import DataError
 
-__all__ = ["COVERAGE", "DISC_90", "Calibration"]
+__all__ = ["COVERAGE", "DISC_50", "DISC_90", "Calibration"]
 
 COVERAGE = 0.9
 """Fraction of cases in which the radius should contain the true point."""
 DISC_90 = math.sqrt(-2 * math.log(0.1))
 """Radius of the disc that holds 90 % of points with normal errors, in standard deviations of a
 coordinate: 2.146."""
+DISC_50 = math.sqrt(2 * math.log(2))
+"""The same for half of the points, so the median of their distances: 1.177."""
 
 
 @dataclass(frozen=True)
