@@ -107,6 +107,13 @@ def test_lines_have_the_visibility_after_the_radius(folder: Path, tmp_path: Path
         assert list(face)[-2:] == ["radius", "visible"]
         assert face["visible"] == np.round(VISIBLE.astype(float), 2).tolist()
     assert len(list((tmp_path / "drawn").iterdir())) == 2
+    less = tmp_path / "less"
+    run(folder, "predict", "--detector", "full-image", "--draw", str(less), "--visible-only")
+    model = facepoints.load(folder / "model.onnx", detector="full-image")
+    for path in sorted((folder / "images").iterdir()):
+        image = facepoints.read_image(path)
+        wanted = facepoints.draw(image, model(path), hidden=False, legend=True)
+        np.testing.assert_array_equal(facepoints.read_image(less / path.name), wanted)
 
 
 def test_the_68_points_keep_their_visibility(folder: Path, tmp_path: Path) -> None:

@@ -241,6 +241,10 @@ def test_edges_of_hidden_points_are_pale(size: int) -> None:
     low, high = mouth.min(axis=0).astype(int), mouth.max(axis=0).astype(int)
     area = np.s_[low[1] : high[1], low[0] : high[0]]
     np.testing.assert_array_equal(after[area], before[area])
+    for draw in (facepoints.draw, draw_video_faces):
+        drawn = change(draw(image, [half], radius=True, hidden=False), 128)
+        assert drawn[rows[3:-3], columns[3:-3]].max() == 0
+        assert drawn[area].max() > 20
 
 
 def test_radii_are_drawn_for_hidden_points_too() -> None:

@@ -88,6 +88,10 @@ def predict(
     radius: Annotated[
         bool, flag("With --draw: also draw the 90 % error radius of every point.")
     ] = False,
+    visible_only: Annotated[
+        bool,
+        flag("With --draw: leave out hidden points, which are drawn as rings otherwise."),
+    ] = False,
     landmarks: _LandmarksName = None,
     format: _FormatOption = None,
     overwrite: Overwrite = False,
@@ -112,7 +116,7 @@ def predict(
     from facepoints.tracking.config import TrackerConfig
     from facepoints.video.source import find_inputs
 
-    _check_needed(out, draw, radius, format)
+    _check_needed(out, draw, radius, visible_only, format)
     want = None if landmarks is None else known_set(landmarks)
     file = None if out is None else Path(out)
     config = TrackerConfig(smooth=tracking.smooth, detect_every=tracking.detect_every)
@@ -128,18 +132,43 @@ def predict(
         _check_for_videos(tracking, bool(found.videos))
         if not found.videos:
             _predict_images(
-                options, parts, found.images, inputs, file, draw, want, radius, overwrite, format
+                options,
+                parts,
+                found.images,
+                inputs,
+                file,
+                draw,
+                want,
+                radius,
+                visible_only,
+                overwrite,
+                format,
             )
             return
         _predict_videos(
-            options, parts, found.videos, file, draw, want, radius, config, overwrite, format
+            options,
+            parts,
+            found.videos,
+            file,
+            draw,
+            want,
+            radius,
+            visible_only,
+            config,
+            overwrite,
+            format,
         )
 
 
-def _check_needed(out: str | None, draw: Path | None, radius: bool, format: str | None) -> None:
+def _check_needed(
+    out: str | None, draw: Path | None, radius: bool, visible_only: bool, format: str | None
+) -> None:
     """Refuse options of an output that is not named. Raises SettingsError."""
-    if radius and draw is None:
-        raise SettingsError("--radius is for drawings; name a folder for them too: --draw FOLDER")
+    for name, given in (("--radius", radius), ("--visible-only", visible_only)):
+        if given and draw is None:
+            raise SettingsError(
+                f"{name} is for drawings; name a folder for them too: --draw FOLDER"
+            )
     if out is None and format not in (None, "jsonl"):
         raise SettingsError(f"--format {format} is for a file; name it too: --out FILE")
 
@@ -183,6 +212,7 @@ def _predict_images(
     draw: Path | None,
     landmarks: LandmarkSet | None,
     radius: bool,
+    visible_only: bool,
     overwrite: bool,
     format: str | None,
 ) -> None:
@@ -199,6 +229,7 @@ def _predict_images(
             drawn=draw,
             landmarks=landmarks,
             radius=radius,
+            visible_only=visible_only,
             given=inputs,
             overwrite=overwrite,
             format=format,
@@ -217,6 +248,7 @@ def _predict_videos(
     draw: Path | None,
     landmarks: LandmarkSet | None,
     radius: bool,
+    visible_only: bool,
     config: TrackerConfig,
     overwrite: bool,
     format: str | None,
@@ -235,6 +267,7 @@ def _predict_videos(
             drawn=drawn,
             landmarks=landmarks,
             radius=radius,
+            visible_only=visible_only,
             config=config,
             format=format,
             console=ERR,

@@ -198,18 +198,21 @@ class ImageDrawings:
         images: files that will be drawn.
         folder: where the drawings go; it is created.
         radius: also draw the radius of every point.
+        visible_only: draw no hidden points.
 
     Raises:
         SettingsError: the folder has the name of an image file.
         WriteError: the folder cannot be written, or an input would be replaced.
     """
 
-    def __init__(self, images: Sequence[str], folder: Path, radius: bool) -> None:
+    def __init__(
+        self, images: Sequence[str], folder: Path, radius: bool, visible_only: bool = False
+    ) -> None:
         names = drawing_names(images)
         make_image_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise WriteError(f"could not write to {folder}: no permission")
-        self._folder, self._radius = folder, radius
+        self._folder, self._radius, self._hidden = folder, radius, not visible_only
         self._paths = dict(zip(images, (folder / name for name in names), strict=True))
         inputs = {os.path.realpath(image) for image in images}
         for path in self._paths.values():
@@ -220,7 +223,7 @@ class ImageDrawings:
 
     def describe(self) -> list:
         """The settings of the drawings, JSON-ready: an interrupted run is resumed with the same."""
-        return [os.path.realpath(self._folder), self._radius]
+        return [os.path.realpath(self._folder), self._radius, self._hidden]
 
     def describe_names(self) -> list[str]:
         """File names that tell whether the drawings of an interrupted run keep their names: the
@@ -236,7 +239,9 @@ class ImageDrawings:
         """
         if result.image is None:
             return
-        drawn = draw(result.image, result.faces, radius=self._radius, legend=True)
+        drawn = draw(
+            result.image, result.faces, radius=self._radius, hidden=self._hidden, legend=True
+        )
         path = self._paths[result.file]
         files.make_folder(path.parent)
         write_image(path, drawn)

@@ -62,6 +62,7 @@ def predict_images(
     drawn: Path | None = None,
     landmarks: LandmarkSet | None = None,
     radius: bool = False,
+    visible_only: bool = False,
     given: Sequence[str] | None = None,
     overwrite: bool = False,
     format: str | None = None,
@@ -83,6 +84,7 @@ def predict_images(
         drawn: folder for the images with their faces drawn, named like the images.
         landmarks: points to convert to; None: those of the model.
         radius: also draw the radius of every point.
+        visible_only: draw no hidden points.
         given: inputs as the user gave them, such as a folder; None: `images`.
         overwrite: discard the records of an unfinished run with other inputs or settings.
         format: name of the format of `out`; None: its name chooses it.
@@ -99,7 +101,7 @@ def predict_images(
     console = console or Console(quiet=True, file=sys.stderr)
     report = PredictReport()
     with ExitStack() as stack:
-        outputs = _Outputs(predictor, images, out, drawn, landmarks, radius, format)
+        outputs = _Outputs(predictor, images, out, drawn, landmarks, radius, visible_only, format)
         outputs.keep_records(given, overwrite)
         if outputs.kept is not None:
             stack.enter_context(outputs.kept)
@@ -164,6 +166,7 @@ class _Outputs:
         drawn: Path | None,
         landmarks: LandmarkSet | None,
         radius: bool,
+        visible_only: bool,
         format: str | None,
     ) -> None:
         self._landmarks, self._out = output_landmarks(predictor, landmarks), out
@@ -174,7 +177,9 @@ class _Outputs:
             raise WriteError("standard output is closed; name a file to write with `out`")
         if out is not None and drawn is not None:
             files.check_separate(out, drawn)
-        self._drawings = None if drawn is None else ImageDrawings(images, drawn, radius)
+        self._drawings = None
+        if drawn is not None:
+            self._drawings = ImageDrawings(images, drawn, radius, visible_only)
         self.kept: ResumableRecords | None = None
         self._images, self._metadata = images, model_metadata(predictor)
         self._depends_on = {

@@ -46,6 +46,7 @@ def predict_videos(
     drawn: Sequence[Path] | None = None,
     landmarks: LandmarkSet | None = None,
     radius: bool = False,
+    visible_only: bool = False,
     config: TrackerConfig | None = None,
     format: str | None = None,
     console: Console | None = None,
@@ -67,6 +68,7 @@ def predict_videos(
             are left out if there is also `out`.
         landmarks: points to convert to; None: those of the model.
         radius: also draw the radius of every point.
+        visible_only: draw no hidden points.
         config: how faces are tracked; None: the defaults.
         format: name of the format of `out`; None: its name chooses it.
         console: shows progress and unreadable videos; None: shows nothing.
@@ -86,7 +88,9 @@ def predict_videos(
         check_format(name, want)
     _check_outputs([video.name for video in videos], out, name, drawn or ())
     with ExitStack() as stack:
-        output = _Output(predictor, want, radius, config, name, to_stdout=drawn is None)
+        output = _Output(
+            predictor, want, radius, visible_only, config, name, to_stdout=drawn is None
+        )
         if out is not None:
             output.records = stack.enter_context(TemporaryRecords(out))
         stop = stack.enter_context(StopRequest())
@@ -122,6 +126,7 @@ class _Output:
     predictor: Predictor
     landmarks: LandmarkSet
     radius: bool
+    visible_only: bool
     config: TrackerConfig | None
     format: str | None
     to_stdout: bool
@@ -199,7 +204,7 @@ def _open_drawing(
         return None
     try:
         writer = stack.enter_context(open_writer(drawn, source))
-        return stack.enter_context(DrawingThread(writer, output.radius))
+        return stack.enter_context(DrawingThread(writer, output.radius, output.visible_only))
     except MissingExtraError as missing:
         if output.records is None:
             raise

@@ -71,8 +71,8 @@ class DrawingThread:
     """Draws and encodes frames in a thread of its own. Its errors are raised by the next `add`,
     or at the end."""
 
-    def __init__(self, writer: VideoWriter, radius: bool) -> None:
-        self._writer, self._radius = writer, radius
+    def __init__(self, writer: VideoWriter, radius: bool, visible_only: bool = False) -> None:
+        self._writer, self._radius, self._hidden = writer, radius, not visible_only
         self._queue: Queue[tuple[Frame, list[Face]] | None] = Queue(_QUEUED)
         self._error: BaseException | None = None
         self._thread = Thread(target=self._work, name="facepoints-writer", daemon=True)
@@ -94,7 +94,9 @@ class DrawingThread:
                 continue  # empty the queue, so that `add` does not wait for ever
             frame, faces = item
             try:
-                drawn = draw_video_faces(frame.image, faces, radius=self._radius)
+                drawn = draw_video_faces(
+                    frame.image, faces, radius=self._radius, hidden=self._hidden
+                )
                 self._writer.add(drawn, frame.time)
             except BaseException as error:
                 self._error = error

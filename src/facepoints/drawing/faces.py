@@ -37,6 +37,7 @@ def draw(
     *,
     radius: bool = False,
     box: bool = False,
+    hidden: bool = True,
     labels: bool = True,
     color: Color | None = None,
     size: float = 1.0,
@@ -54,6 +55,7 @@ def draw(
         faces: one face or several, in pixels of `image`; may be empty.
         radius: draw the 90 % radius of each point as a soft disc.
         box: draw the box of each face.
+        hidden: draw hidden points. False: they are left out, with their edges and radii.
         labels: write the track number of each face that has one.
         color: RGB [0, 255] for all faces; None: a color per track.
         size: factor for all widths.
@@ -74,23 +76,32 @@ def draw(
     canvas = rgb_canvas(image)
     for face in sorted(faces, key=_extent, reverse=True):  # small ones on top
         pen = _pen(canvas, face, size)
-        _face(canvas, face, pen, color or track_color(face.track_id), radius=radius, box=box)
+        _face(
+            canvas,
+            face,
+            pen,
+            color or track_color(face.track_id),
+            radius=radius,
+            box=box,
+            hidden=hidden,
+        )
     for face in faces if labels else ():  # over everything else
         if face.track_id is not None:
             pen = _pen(canvas, face, size)
             _label(canvas, face, pen, color or track_color(face.track_id))
     if legend and faces:
-        _legend(canvas, faces, radius, color or track_color(faces[0].track_id), size)
+        rings = hidden and any(hidden_points(face).any() for face in faces)
+        _legend(canvas, radius, rings, color or track_color(faces[0].track_id), size)
     return canvas
 
 
 def _legend(
-    canvas: NDArray[np.uint8], faces: Sequence[Face], radius: bool, color: Color, size: float
+    canvas: NDArray[np.uint8], radius: bool, rings: bool, color: Color, size: float
 ) -> None:
     rows: list[tuple[Mark, Color, str]] = []
     if radius:
         rows.append(("disc", color, "holds the true point in 90 %"))
-    if any(hidden_points(face).any() for face in faces):
+    if rings:
         rows.append(("ring", color, "hidden point"))
     if rows:
         draw_legend(canvas, rows, size)
@@ -138,10 +149,17 @@ def _near(canvas: NDArray[np.uint8], points: NDArray) -> NDArray[np.bool_]:
 
 
 def _face(
-    canvas: NDArray[np.uint8], face: Face, pen: _Pen, color: Color, *, radius: bool, box: bool
+    canvas: NDArray[np.uint8],
+    face: Face,
+    pen: _Pen,
+    color: Color,
+    *,
+    radius: bool,
+    box: bool,
+    hidden: bool,
 ) -> None:
-    points = face.points.astype(np.float64)
-    shown = _near(canvas, points)
+    points, guesses = face.points.astype(np.float64), hidden_points(face)
+    shown = _near(canvas, points) & (hidden | ~guesses)
     corners = np.array(face.box[:2]), np.array(face.box[:2]) + face.box[2:]
     box = box and bool(_near(canvas, np.array(corners)).all())
     around = [points[shown], np.array(corners)] if box else [points[shown]]
@@ -154,14 +172,13 @@ def _face(
         _discs(canvas, points[shown], face.radius[shown], pen, color)
     if patch.empty:
         return
-    hidden = hidden_points(face)
     pairs = edges(face.landmarks, shown)
-    lines = [points[[a, b]] for a, b in pairs if not (hidden[a] or hidden[b])]
+    lines = [points[[a, b]] for a, b in pairs if not (guesses[a] or guesses[b])]
     frame = [rectangle(*corners)] if box else []
-    if hidden.any():
-        guessed = [points[[a, b]] for a, b in pairs if hidden[a] or hidden[b]]
-        _hidden(patch, points[shown & hidden], guessed, pen, color)
-    placed = patch.place(points[shown & ~hidden])
+    if (shown & guesses).any():
+        guessed = [points[[a, b]] for a, b in pairs if guesses[a] or guesses[b]]
+        _hidden(patch, points[shown & guesses], guessed, pen, color)
+    placed = patch.place(points[shown & ~guesses])
 
     def strokes(widths: float, dots: float) -> NDArray[np.float32]:
         def paint(mask: NDArray[np.uint8]) -> None:

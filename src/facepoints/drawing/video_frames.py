@@ -17,7 +17,7 @@ _BITS = 4  # fractional bits of the fixed-point coordinates
 
 
 def draw_video_faces(
-    image: NDArray[np.uint8], faces: Sequence[Face], *, radius: bool = False
+    image: NDArray[np.uint8], faces: Sequence[Face], *, radius: bool = False, hidden: bool = True
 ) -> NDArray[np.uint8]:
     """A copy of a frame with faces drawn on it: points, edges and track number.
 
@@ -27,6 +27,7 @@ def draw_video_faces(
         image: (H, W, 3) RGB uint8. It is not changed.
         faces: in pixels of `image`.
         radius: also draw the 90 % radius of each point as a thin circle.
+        hidden: draw hidden points. False: they are left out, with their edges and radii.
     """
     canvas = np.ascontiguousarray(image).copy()
     for face in faces:
@@ -37,14 +38,16 @@ def draw_video_faces(
         limit = 4.0 * max(canvas.shape)
         points = np.clip(np.nan_to_num(face.points.astype(np.float64)), -limit, limit)
         fixed = np.rint(points * (1 << _BITS)).astype(np.int32)
-        hidden = hidden_points(face)
+        guesses = hidden_points(face)
         line = max(1, round(dot * 0.6))
-        pairs = edges(face.landmarks)
-        guessed = [fixed[[a, b]] for a, b in pairs if hidden[a] or hidden[b]]
-        ends = [fixed[[a, b]] for a, b in pairs if not (hidden[a] or hidden[b])]
+        pairs = edges(face.landmarks, None if hidden else ~guesses)
+        guessed = [fixed[[a, b]] for a, b in pairs if guesses[a] or guesses[b]]
+        ends = [fixed[[a, b]] for a, b in pairs if not (guesses[a] or guesses[b])]
         cv2.polylines(canvas, guessed, False, _darker(color), 1, cv2.LINE_AA, _BITS)
         cv2.polylines(canvas, ends, False, color, line, cv2.LINE_AA, _BITS)
-        for point, radius90, guess in zip(fixed.tolist(), face.radius, hidden, strict=True):
+        for point, radius90, guess in zip(fixed.tolist(), face.radius, guesses, strict=True):
+            if guess and not hidden:
+                continue
             if radius:
                 _circle(canvas, point, min(float(radius90), limit), color, 1)
             if guess:
