@@ -13,14 +13,14 @@ def count_noun(count: int, noun: str, plural: str = "") -> str:
 
 
 def consecutive_runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """First and last of each run of consecutive numbers, in order.
+    """First and last of each run of consecutive numbers, in order; a number counts once.
 
     Examples:
-        >>> consecutive_runs([9, 3, 4, 5])
+        >>> consecutive_runs([9, 3, 4, 5, 4])
         [(3, 5), (9, 9)]
     """
     runs: list[tuple[int, int]] = []
-    for number in sorted(numbers):
+    for number in sorted(set(numbers)):
         if runs and number == runs[-1][1] + 1:
             runs[-1] = runs[-1][0], number
         else:
