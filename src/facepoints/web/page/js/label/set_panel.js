@@ -14,6 +14,8 @@ export class SetPanel {
   constructor(app) {
     this.app = app;
     this.shown = "";
+    this.turn = Promise.resolve(); // until the changes before are sent
+    this.removals = 0; // of points; the numbers of the points behind change
     byId("set-click").addEventListener("click", () => app.placing.toggle("add"));
     byId("set-join").addEventListener("click", () => app.placing.toggle("join"));
     byId("set-add").addEventListener("submit", (event) => {
@@ -75,8 +77,12 @@ export class SetPanel {
 
   /** A new point of the set at a place of the face that is open. */
   async addAt(at) {
-    const k = this.#set.names.length;
-    if (!(await this.#send({ names: [...this.#set.names, this.#freeName()] }))) return;
+    let k = 0;
+    const more = () => {
+      k = this.#set.names.length;
+      return { names: [...this.#set.names, this.#freeName()] };
+    };
+    if (!(await this.#send(more))) return;
     const { app } = this;
     app.change("place", k, (edit) => edit.place(k, at));
     app.session.choosePoint(k);
@@ -99,32 +105,35 @@ export class SetPanel {
       this.#say("A point needs a name, such as left_brow.");
       return;
     }
-    if (!(await this.#send({ names: [...this.#set.names, name] }))) return;
+    if (!(await this.#send(() => ({ names: [...this.#set.names, name] })))) return;
     byId("set-name").value = "";
     byId("set-name").focus();
     announce(`${spoken(name)} added`);
   }
 
   #rename(k, name) {
-    const { names } = this.#set;
-    if (!name || name === names[k]) {
+    if (!name || name === this.#set.names[k]) {
       this.#again();
       return;
     }
-    // pairs follow the names: a new name says anew which side it is on
-    const renamed = names.map((old, n) => (n === k ? name : old));
-    this.#send({ names: renamed, mirror: mirrorOf(renamed, this.#set.mirror) });
+    this.#send(() => {
+      // pairs follow the names: a new name says anew which side it is on
+      const names = this.#set.names.map((old, n) => (n === k ? name : old));
+      return { names, mirror: mirrorOf(names, this.#set.mirror) };
+    });
   }
 
   /** Make two points mirror partners; their names then say left and right. */
   #pair(k, partner) {
-    const names = [...this.#set.names];
-    const mirror = this.#set.mirror.filter((pair) => !pair.includes(k) && !pair.includes(partner));
-    if (partner !== null) {
-      mirror.push([Math.min(k, partner), Math.max(k, partner)]);
-      if (opposite(names[k]) !== names[partner]) [names[k], names[partner]] = this.#sided(k, partner);
-    }
-    this.#send({ names, mirror });
+    this.#send(() => {
+      const names = [...this.#set.names];
+      const mirror = this.#set.mirror.filter((pair) => !pair.includes(k) && !pair.includes(partner));
+      if (partner !== null) {
+        mirror.push([Math.min(k, partner), Math.max(k, partner)]);
+        if (opposite(names[k]) !== names[partner]) [names[k], names[partner]] = this.#sided(k, partner);
+      }
+      return { names, mirror };
+    });
   }
 
   /** Names of two partners: the subject's left is at the larger x, unless one says its side. */
@@ -142,40 +151,58 @@ export class SetPanel {
   #remove(k) {
     const shifted = (n) => (n > k ? n - 1 : n);
     const without = (pairs) => pairs.filter((pair) => !pair.includes(k)).map((pair) => pair.map(shifted));
-    const { names, mirror, edges, eyes } = this.#set;
-    this.#send({
-      names: names.filter((_, n) => n !== k),
-      mirror: without(mirror),
-      edges: without(edges),
-      eyes: eyes && !eyes.includes(k) ? eyes.map(shifted) : null,
+    this.#send(() => {
+      const { names, mirror, edges, eyes } = this.#set;
+      this.removals += 1;
+      return {
+        names: names.filter((_, n) => n !== k),
+        mirror: without(mirror),
+        edges: without(edges),
+        eyes: eyes && !eyes.includes(k) ? eyes.map(shifted) : null,
+      };
     });
   }
 
   /** Join two points by an edge, or part them. */
   toggleEdge(a, b) {
     const edge = [Math.min(a, b), Math.max(a, b)];
-    const { edges } = this.#set;
-    const rest = edges.filter((each) => String([...each].sort((x, y) => x - y)) !== String(edge));
-    this.#send({ edges: rest.length < edges.length ? rest : [...edges, edge] });
+    this.#send(() => {
+      const { edges } = this.#set;
+      const rest = edges.filter((each) => String([...each].sort((x, y) => x - y)) !== String(edge));
+      return { edges: rest.length < edges.length ? rest : [...edges, edge] };
+    });
   }
 
   #eyesChosen() {
     const chosen = ["eye-a", "eye-b"].map((id) => byId(id).value);
     if (chosen.some((value) => value === "") || chosen[0] === chosen[1]) {
-      if (chosen.every((value) => value === "")) this.#send({ eyes: null });
+      if (chosen.every((value) => value === "")) this.#send(() => ({ eyes: null }));
       return; // waits for the other eye
     }
-    this.#send({ eyes: chosen.map(Number) });
+    this.#send(() => ({ eyes: chosen.map(Number) }));
   }
 
-  /** Send a change of the set. Returns whether it was taken. */
-  async #send(change) {
-    const { revision, names, mirror, edges, eyes } = this.#set;
+  /**
+   * Send a change of the set, after those before.
+   *
+   * @param {() => object} change what changes in the set as it is then.
+   * @returns {Promise<boolean>} whether it was taken.
+   */
+  #send(change) {
+    const { removals } = this;
+    const sent = this.turn.then(() => this.#sendNow(change, removals));
+    this.turn = sent;
+    return sent;
+  }
+
+  async #sendNow(change, removals) {
     const { project, session } = this.app;
     this.#say("");
     try {
       await session.outbox.settled();
-      const body = { base: revision, names, mirror, edges, eyes, ...change };
+      if (removals !== this.removals) throw new Error("A point was removed meanwhile. Do this again.");
+      const { revision, names, mirror, edges, eyes } = this.#set;
+      const body = { base: revision, names, mirror, edges, eyes, ...change() };
       const info = await project.api.post("points", body);
       const more = info.points.names.length !== names.length;
       project.renew(info);
