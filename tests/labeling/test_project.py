@@ -54,7 +54,7 @@ def add_face(project: Project, number: int = 0) -> str:
     return picture.faces[0]
 
 
-def reading(project: Project, face: str, shift: float = 0.0, **more: bool) -> Reading:
+def reading(project: Project, face: str, shift: float = 0.0, **more: Any) -> Reading:
     """The guess of a face, moved, with all points confirmed."""
     points = project.guess(project.state.faces[face]).points + shift
     count = len(points)

@@ -264,6 +264,12 @@ def test_a_line_is_drawn_along_the_jaw_and_a_brow(tab: Tab) -> None:
     tab.saved()
     face = tab.served(tab.js("app.edit.face.id"))
     assert [line is not None for line in face["lines"]] == [0 < k < 16 for k in range(68)]
+    keyboard.down("Shift")
+    draw(range(17), (0, 5))
+    keyboard.up("Shift")
+    np.testing.assert_array_equal(tab.points()[[0, 16]], after[[0, 16]])  # confirmed, so they stay
+    tab.press("Control+z")
+    tab.until(lambda: np.array_equal(tab.points(), after))
     tab.drag(CHIN, (10, 0))  # the neighbors follow along the line
     slid = tab.points()[CHIN - 1] - after[CHIN - 1]
     assert 1 / zoom < slid[0] < 11 / zoom

@@ -116,7 +116,8 @@ export class FaceEdit {
   }
 
   /**
-   * Draw a line along a row of points: they go to it, and can still move along it.
+   * Draw a line along a row of points: they go to it, and can still move along it. Confirmed points
+   * stay, those at the ends, too.
    *
    * @param {number[]} row numbers of the points, from the line's start to its end.
    * @param {number[][]} line corners in pixels.
@@ -125,9 +126,11 @@ export class FaceEdit {
   draw(row, line, ends) {
     const model = this.#model();
     const free = row.filter((k) => this.isFree(k));
-    if (ends[0]) this.#set(row[0], line[0], "confirmed");
-    if (ends[1]) this.#set(row.at(-1), line.at(-1), "confirmed");
-    model?.draw(row, line, ends);
+    const { state } = this.reading;
+    const placed = [row[0], row.at(-1)].map((k, side) => ends[side] && state[k] !== "confirmed");
+    if (placed[0]) this.#set(row[0], line[0], "confirmed");
+    if (placed[1]) this.#set(row.at(-1), line.at(-1), "confirmed");
+    model?.draw(row, line, placed);
     for (const k of free.filter((each) => this.isFree(each))) {
       this.#set(k, footOf(line, this.reading.points[k]).slice(0, 2), "along", model?.lineOf(k) ?? null);
     }
