@@ -148,6 +148,13 @@ def test_lines_that_predict_wrote_give_the_same(
                 assert other["measures"][name]["value"] == pytest.approx(
                     measured["value"], rel=1e-3, abs=1e-3
                 )
+    wanted = [face["measures"]["yaw"]["value"] for line in direct for face in line.get("faces", [])]
+    for place in (f"{tmp_path}/points", "memory://measured/"):
+        (album / "c.jpg").unlink(missing_ok=True)
+        main(["predict", str(album), "--out", place])
+        main(["measure", place, "--out", str(tmp_path / "again.csv"), "--overwrite"])
+        yaws = [float(row["yaw"]) for row in rows_of(tmp_path / "again.csv")]
+        assert yaws == pytest.approx(wanted, abs=1e-2)
 
 
 def test_measures_are_converted_to_millimeters(

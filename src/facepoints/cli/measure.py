@@ -43,7 +43,7 @@ def measure(
         option(
             "Image files, folders, patterns in quotes such as 'photos/*.jpg', or - for standard "
             "input; or video files or folders of them; or one camera number or stream address; or "
-            "what facepoints predict wrote: files (.jsonl, .csv, .parquet, ...), folders of parts.",
+            "what facepoints predict wrote: a file (.jsonl, .csv, .parquet, ...) or a folder.",
             metavar="INPUT [INPUT ...]",
             default_text="required",
         ),

@@ -20,6 +20,7 @@ from facepoints.results.from_records import in_videos
 from facepoints.results.jsonl import iter_jsonl
 from facepoints.results.parts import holds_parts, iter_parts
 from facepoints.results.records import FrameResult
+from facepoints.sources.suffixes import is_stream, is_url
 from facepoints.video.frame import DEFAULT_FPS, check_fps
 from facepoints.video.source import FoundInputs, VideoInput, find_inputs
 
@@ -106,8 +107,19 @@ def iter_inputs(
 
 def _holds_predictions(name: str) -> bool:
     if os.path.isdir(name):
-        return holds_parts(name)
-    return name.lower().endswith(_RESULTS) and os.path.isfile(name)
+        return holds_parts(name) or _holds_only_points(name)
+    return _is_address_of_parts(name) or (name.lower().endswith(_RESULTS) and os.path.isfile(name))
+
+
+def _is_address_of_parts(name: str) -> bool:
+    return is_url(name) and not is_stream(name) and holds_parts(name)
+
+
+def _holds_only_points(folder: str) -> bool:
+    """True for a folder of .pts files, as `facepoints predict` writes it, without images."""
+    names = (name for _, _, inside in os.walk(folder) for name in inside if name[0] != ".")
+    first = next(names, "")
+    return first.lower().endswith(".pts") and all(n.lower().endswith(".pts") for n in names)
 
 
 def _with_progress(
@@ -148,7 +160,7 @@ def _predicted(name: str, fps: float) -> Iterator[FrameResult]:
     if name.lower().endswith(_JSON_LINES):
         yield from iter_jsonl(Path(name), fps)
         return
-    if os.path.isdir(name):
+    if _is_address_of_parts(name) or (os.path.isdir(name) and holds_parts(name)):
         results = iter_parts(name)
     else:
         results = in_videos((replace(each, video=name) for each in read_faces(name)), Path(name))
