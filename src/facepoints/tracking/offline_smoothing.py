@@ -54,6 +54,7 @@ class TrackSample:
         pose: (4,) similarity pose.
         shape: (K, 2) landmarks in the frame of the canonical shape.
         radius: (K,) radii in that frame.
+        weights: (K,) `visibility_weights` of the landmarks; None: their visibility is unknown.
     """
 
     face: Face
@@ -61,6 +62,7 @@ class TrackSample:
     pose: NDArray[np.float64]
     shape: NDArray[np.float64]
     radius: NDArray[np.float64]
+    weights: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,8 @@ def _samples(
             back = affine.invert(pose_to_similarity(pose, canonical_points.mean(axis=0)))
             shape = affine.apply(back, face.points).astype(np.float64)
             radius = np.maximum(face.radius * np.exp(-pose[2]), 1e-6)
-            samples[face.track_id] = TrackSample(face, time, pose, shape, radius)
+            weights = None if face.visible is None else visibility_weights(face.visible)
+            samples[face.track_id] = TrackSample(face, time, pose, shape, radius, weights)
     return samples
 
 
@@ -149,9 +152,7 @@ def _smooth_points(
     narrow = fit_weights(times, config.narrow_window_seconds, 2)
     poses = np.array([s.pose for s in around]) - here.pose
     poses[:, 3] = wrap_radians(poses[:, 3])
-    visible = here.face.visible
-    weights = None if visible is None else visibility_weights(visible)
-    noise = float(np.average(here.radius, weights=weights))  # in the canonical shape's frame
+    noise = float(np.average(here.radius, weights=here.weights))  # in the canonical shape's frame
     unit = noise * np.array([np.exp(here.pose[2])] * 2 + [1 / np.ptp(canonical_points)] * 2)
     threshold = np.maximum(config.pose_tolerance * unit, config.motion_threshold * noise_std(poses))
     apart = np.abs((narrow - wide) @ poses) / threshold
@@ -192,11 +193,10 @@ _TRUSTED = 0.5  # frames whose weight for a point is lower tell nothing about it
 def _trust(here: TrackSample, around: Sequence[TrackSample]) -> NDArray[np.float64]:
     """Weights (T, K), up to 1, of the samples for each point of one: lower where the point was
     less visible than in this sample."""
-    now = here.face.visible
-    if now is None:
+    if here.weights is None:
         return np.ones((len(around), len(here.shape)))
-    weights = [visibility_weights(now if (v := s.face.visible) is None else v) for s in around]
-    return np.minimum(np.array(weights) / visibility_weights(now), 1.0)
+    weights = [here.weights if s.weights is None else s.weights for s in around]
+    return np.minimum(np.array(weights) / here.weights, 1.0)
 
 
 def _blend(calm: NDArray, quick: NDArray, apart: NDArray) -> NDArray[np.float64]:
