@@ -216,7 +216,7 @@ def bias_table(rows: Sequence[dict[str, Any]], side: str = OURS) -> tables.Cells
 
 
 def visibility_table(figures: dict[str, Any]) -> tables.Cells:
-    """Table of how well visible points are told from hidden ones."""
+    """Table of how often the network is right about whether a point is visible or hidden."""
     heads = ["points", "area under the ROC curve", "visible points above 0.5"]
     heads += ["hidden points below 0.5"]
     shares = [f"{figures[k]:.1f}%" for k in ("visible_above_half", "hidden_below_half")]

@@ -97,12 +97,7 @@ def mean_face() -> Array:
 
 def errors_of(data: Path, name: str) -> Errors:
     """Predict the faces of a set, without the test people."""
-    path, split, mapping, _ = SETS[name]
-    photos = readers.read(data / path, split=split)
-    if not isinstance(photos, Photos):
-        raise DataError(f"{data / path} should hold photos with points")
-    photos = photos.take(~np.isin(photos.group, [*read_people(data / "held-out.txt"), *COPIES]))
-    points, labelled = in_columns(photos, mapping)
+    photos, points, labelled = labeled_photos(data, name)
     predicted, radius = predictions(photos, points, labelled)
     found = np.asarray(np.isfinite(radius).all(axis=1), dtype=bool)
     sizes = [face_frame(p, mean_face(), np.ones(70, bool))[1] for p in predicted[found]]
@@ -112,6 +107,21 @@ def errors_of(data: Path, name: str) -> Errors:
     held = held_people(photos, seed=0)[found]
     print(f"# {name}: {found.sum()} of {len(found)} faces found, {held.sum()} for validation")
     return Errors(errors, seen, radius[found] / np.array(sizes)[:, None], held)
+
+
+def labeled_photos(data: Path, name: str) -> tuple[Photos, Array, NDArray[np.bool_]]:
+    """Read a set without the test people: N photos, their points (N, 70, 2) and the mask (N, 70) of
+    the points that are labeled.
+
+    Raises:
+        DataError: the set does not hold photos with points.
+    """
+    path, split, mapping, _ = SETS[name]
+    photos = readers.read(data / path, split=split)
+    if not isinstance(photos, Photos):
+        raise DataError(f"{data / path} should hold photos with points")
+    photos = photos.take(~np.isin(photos.group, [*read_people(data / "held-out.txt"), *COPIES]))
+    return photos, *in_columns(photos, mapping)
 
 
 def predictions(photos: Photos, points: Array, labelled: NDArray[np.bool_]) -> tuple[Array, Array]:

@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from label_covariance import DIAGONAL, FULL, mirrored, predictions
+from label_covariance import DIAGONAL, FULL, labeled_photos, mirrored, predictions
 from numpy.typing import NDArray
-from points_data import COPIES, SETS, held_people, in_columns
+from points_data import held_people
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -38,10 +38,7 @@ from support.tables import Cells, markdown  # noqa: E402
 
 import facepoints  # noqa: E402
 from facepoints._util.files import write_text  # noqa: E402
-from facepoints.datasets import readers  # noqa: E402
-from facepoints.datasets.people import read_people  # noqa: E402
-from facepoints.datasets.samples import Photos  # noqa: E402
-from facepoints.errors import DataError, FacepointsError  # noqa: E402
+from facepoints.errors import FacepointsError  # noqa: E402
 from facepoints.imaging import affine  # noqa: E402
 from facepoints.inference.cropping import run_crops  # noqa: E402
 from facepoints.labeling.drawn_lines import rows_of  # noqa: E402
@@ -68,12 +65,7 @@ class Recipe:
 
 def faces_of(data: Path, name: str) -> Faces:
     """Predict the faces of a set, without the test people."""
-    path, split, mapping, _ = SETS[name]
-    photos = readers.read(data / path, split=split)
-    if not isinstance(photos, Photos):
-        raise DataError(f"{data / path} should hold photos with points")
-    photos = photos.take(~np.isin(photos.group, [*read_people(data / "held-out.txt"), *COPIES]))
-    points, known = in_columns(photos, mapping)
+    photos, points, known = labeled_photos(data, name)
     predicted, radius = predictions(photos, points, known)
     held = held_people(photos, seed=0) & (name in TESTED)
     used = np.array(np.isfinite(radius).all(axis=1) & known[:, :68].all(axis=1))

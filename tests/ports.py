@@ -1,4 +1,4 @@
-"""Free ports of this machine for processes that are told their port before they listen."""
+"""Free ports of this machine. A test gives one to a process, which then listens there."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def s3() -> Iterator[S3Server]:
 @pytest.fixture(scope="module")
 def cluster(s3: S3Server) -> Iterator[Any]:
     """A cluster whose head does no work, with two nodes of one processor that know the S3 server.
-    Ray is told that each node has a GPU, although there is no GPU."""
+    Each node tells Ray that it has a GPU. In fact there is none."""
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:

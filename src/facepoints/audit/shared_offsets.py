@@ -2,7 +2,7 @@
 
 The offset of a set, as a fraction of the face, is larger for a small face than for a usual one. The
 habit of the set explains the usual part. The rest looks like an offset of the small face's own row.
-Both are one fault: a label that both mends move would lie off again.
+But there is only one fault. If both mends moved a label, it would lie off again.
 """
 
 from __future__ import annotations
