@@ -24,7 +24,7 @@ Differences from `facepoints train` with its defaults:
 - The first part (OUT-first) mirrors faces at random. The second starts from its weights with other
   morphs and does not: annotators have a bias to one side, which a network that trains on mirrored
   faces cannot learn.
-- At the end the annotator bias of the sets that label few points is fitted again
+- At the end the annotator bias is trained again, on what the rest of the network says
   (`annotator_offsets`).
 - Radii are calibrated on validation people of all sets, in crops around the detections of the
   built-in detector.
@@ -38,6 +38,7 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import tyro
 from annotator_offsets import refit_annotator_bias
@@ -62,8 +63,6 @@ from facepoints.models.run import Run, read_header, save_run, save_weights
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train import train
 
-REFITTED = ("cfp", "inthewild21", "scut")
-"""Sets whose annotator bias is refitted at the end: they label few of the points."""
 RANGES_ON = 512
 """Number of faces that the ranges of 8-bit values are measured on."""
 
@@ -176,7 +175,9 @@ def main(recipe: Recipe) -> None:
         train_parts(recipe, given, console)
     else:
         run_of_student(recipe.student, recipe.out, given)
-    refit_annotator_bias(recipe.out, {name: given.rows[name] for name in REFITTED})
+    sizes = {name: len(rows) for name, rows in given.rows.items()}
+    share = np.concatenate([np.full(n, float(SETS[name][3])) for name, n in sizes.items()])
+    refit_annotator_bias(recipe.out, concatenate(list(given.rows.values())), share, recipe.seed)
     run = Run.load(recipe.out)
     held = {}
     for name, (faces, _) in given.held.items():

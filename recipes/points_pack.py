@@ -28,11 +28,11 @@ from facepoints.training.batches import DeviceFaces
 
 __all__ = ["decoded", "joined", "read_faces", "taken", "write_faces"]
 
-QUALITY, MADE_QUALITY = 88, 80
+QUALITY, MADE_QUALITY = 86, 66
 """Quality of the packed crops (WebP, 0 to 100), and of those that are made or show no face."""
 UNIT = 64
 """Packed coordinates are whole numbers of 1/64 pixel."""
-NEGATIVES_PACKED = 4000
+NEGATIVES_PACKED = 3000
 MORPH_SETS = 4
 
 

@@ -62,11 +62,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_refitted_offsets_are_those_of_the_annotator_of_each_image_and_are_in_the_file(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotator_offsets, "OBSERVATIONS", 400)
+    for name, value in {"OBSERVATIONS": 1000, "BATCH": 100, "EPOCHS": 20, "RATE": 0.02}.items():
+        monkeypatch.setattr(annotator_offsets, name, value)
     before = Run.load(trained)
-    annotator_offsets.refit_annotator_bias(
-        trained, {"bright": faces(80, 0, False), "dark": faces(80, 1, True)}
-    )
+    both = concatenate([faces(80, 0, False), faces(80, 1, True)])
+    annotator_offsets.refit_annotator_bias(trained, both, np.ones(len(both)))
     after = Run.load(trained)
     for second in (False, True):
         rows = faces(40, 2, second)

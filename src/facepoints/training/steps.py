@@ -21,7 +21,14 @@ from facepoints.training.losses import LOSSES, masked_loss, masked_mean
 from facepoints.training.settings import TrainSettings
 from facepoints.training.train_state import TrainState
 
-__all__ = ["MAX_GRADIENT_NORM", "EagerStep", "GraphStep", "batch_loss", "precision_of"]
+__all__ = [
+    "ANNOTATOR_WEIGHT",
+    "MAX_GRADIENT_NORM",
+    "EagerStep",
+    "GraphStep",
+    "batch_loss",
+    "precision_of",
+]
 
 FACE_SCORE_WEIGHT = 0.1
 """Weight of the face score's cross entropy beside the loss of the points."""
@@ -53,14 +60,18 @@ class EagerStep:
 
     def __call__(self, batch: Batch) -> None:
         state = self.state
-        with self._precision:
-            output = self.model(batch.images)
-        objective, value = batch_loss(self.loss, output, batch, self.ctx)
+        objective, value = self.objective(batch)
         state.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), MAX_GRADIENT_NORM)
         state.optimizer.step()
         state.loss_sum += value
+
+    def objective(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Scalar to differentiate, and the loss of the points that is reported."""
+        with self._precision:
+            output = self.model(batch.images)
+        return batch_loss(self.loss, output, batch, self.ctx)
 
 
 class GraphStep(EagerStep):

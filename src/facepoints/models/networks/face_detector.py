@@ -163,7 +163,7 @@ class DetectorGraph(nn.Module):
         with torch.no_grad():
             for head, reference in zip(self.net.heads, REFERENCE, strict=True):
                 last = head[-1]  # pyright: ignore[reportIndexIssue]
-                scale = torch.full((_CHANNELS,), reference)
+                scale = last.weight.new_full((_CHANNELS,), reference)
                 scale[[0, 3, 4, 5]] = 1.0
                 last.weight *= scale[:, None, None, None]
                 last.bias *= scale
