@@ -44,7 +44,7 @@ import tyro
 from annotator_offsets import refit_annotator_bias
 from as_used import as_predicted, install, nme
 from points_data import SETS, Material, material
-from points_on_gpu import BATCH, EMA, RATE, WEIGHT_DECAY
+from points_on_gpu import BATCH, EMA, STUDENTS, WEIGHT_DECAY
 from radius_gain import calibrate_by_features, coverage
 from rich.console import Console
 from without_face import VIEW
@@ -88,7 +88,8 @@ class Recipe:
     not_calibrated_on: tuple[str, ...] = ()
     """Sets whose validation people do not count for the radii: the initial weights know them."""
     student: Path | None = None
-    """Weights of points_on_gpu.py, a .pt file, which replace both parts of the training."""
+    """Weights of points_on_gpu.py, the file NAME.pt of a student, which replace both parts of the
+    training."""
     install: bool = False
     """Write the run to the package (src/facepoints/weights)."""
 
@@ -141,6 +142,11 @@ def train_parts(recipe: Recipe, given: Material, console: Console) -> None:
 def run_of_student(file: Path, out: Path, given: Material) -> None:
     """Write weights of `points_on_gpu.py` as a run. What the run says of points and crops is that
     of the shipped run, whose training data are the same."""
+    if file.stem not in STUDENTS:
+        raise FacepointsError(
+            f"--student must be the file NAME.pt of a student ({', '.join(STUDENTS)}), got {file}"
+        )
+    kind = STUDENTS[file.stem]
     state = torch.load(file, map_location="cpu", weights_only=True)
     widths = [
         len(state[f"backbone.{layer}.weight"])
@@ -152,7 +158,8 @@ def run_of_student(file: Path, out: Path, given: Material) -> None:
     member |= {"widths": widths, "rows": len(rows_of(given, 0)), "file": "weights/0.safetensors"}
     header.pop("start", None)
     settings = TrainSettings(
-        init="random", missing="mask", augment="settle", batch=BATCH, learning_rate=RATE,
+        init=kind.start or "random", missing="mask", augment="settle", batch=BATCH,
+        learning_rate=kind.rate,
         weight_decay=WEIGHT_DECAY, ema=EMA, input_size=VIEW, keep="last", validation=0, seed=0,
         device="cuda",
     )  # fmt: skip

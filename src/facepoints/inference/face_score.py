@@ -36,10 +36,10 @@ __all__ = [
     "sure_score",
 ]
 
-SURE_DETECTOR = 0.855
+SURE_DETECTOR = 0.870
 """Score of the detector from which the model alone decides."""
 
-SURE_OF_SMALL = 0.925
+SURE_OF_SMALL = 0.935
 """The same for small faces: blurred spots of any kind look like one."""
 
 SMALL_FACE = 24.0

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 __all__ = ["EDGE_STD", "WIDTH"]
 
-WIDTH = 1.039
+WIDTH = 1.043
 """Width of the visible iris over the width between the steepest places of its edge."""
 
-EDGE_STD = 0.059
+EDGE_STD = 0.054
 """Standard deviation of the width that is found, as a fraction of it, both eyes averaged."""

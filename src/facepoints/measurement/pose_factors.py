@@ -15,22 +15,22 @@ from __future__ import annotations
 __all__ = ["LEVEL_PITCH", "MODEL_RADIUS", "MODEL_YAWS", "SLOPES"]
 
 SLOPES: dict[str, float] = {
-    "yaw": 1.094,
+    "yaw": 1.100,
     "pitch": 1.000,
     "roll": 1.000,
 }
 """Factor of each angle of the fitted head."""
 
-LEVEL_PITCH: float = -3.98
+LEVEL_PITCH: float = -3.69
 """Pitch of the fitted head, in degrees, of people who look straight at the camera."""
 
 MODEL_YAWS: tuple[float, ...] = (0.0, 30.0, 60.0, 90.0)
 """Absolute yaw in degrees, corrected, of the columns of `MODEL_RADIUS`."""
 
 MODEL_RADIUS: dict[str, tuple[float, ...]] = {
-    "yaw": (17.8, 23.3, 31.5, 31.5),
-    "pitch": (23.8, 27.5, 27.5, 27.5),
-    "roll": (7.4, 10.0, 14.6, 27.2),
+    "yaw": (17.7, 22.0, 31.8, 31.8),
+    "pitch": (23.1, 26.2, 26.2, 26.2),
+    "roll": (7.5, 9.2, 15.3, 22.8),
 }
 """90 % error radius in degrees that the fit does not know of: a head is not the mean head, and the
 network errs the same way in all points of a face. Interpolated by yaw."""

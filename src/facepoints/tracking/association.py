@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facepoints.tracking.config import AssociationConfig
+from facepoints.detection import overlap_of_smaller
+from facepoints.imaging import affine
+from facepoints.tracking.config import AssociationConfig, TrackerConfig
 from facepoints.tracking.observation import Observation, appearance_similarity
 from facepoints.tracking.pose2d import pose_difference
 from facepoints.tracking.track import Track
@@ -14,6 +16,7 @@ from facepoints.tracking.track import Track
 __all__ = [
     "is_crowded",
     "is_expected_track",
+    "is_part_of",
     "is_same_face",
     "reidentify",
     "reject_occlusion_drift",
@@ -27,6 +30,23 @@ def is_same_face(a: Observation, b: Observation, config: AssociationConfig) -> b
     distance = np.hypot(*(a.pose - b.pose)[:2])
     return bool(distance < config.same_face_distance * size) and (
         abs(a.pose[2] - b.pose[2]) < config.same_face_log_scale
+    )
+
+
+def is_part_of(track: Track, observation: Observation, config: TrackerConfig) -> bool:
+    """True if a young track was probably a part of this new face, taken for a whole one.
+
+    This happens in the first frames of a full profile: the face is framed too closely, and the
+    score falls until the track is lost. Then the whole face continues the track.
+    """
+    inside = overlap_of_smaller(
+        affine.bounding_box(track.observation.points), affine.bounding_box(observation.points)
+    )
+    return (
+        inside > config.association.part_overlap
+        and track.observation.size < observation.size
+        and track.observations < config.recrop.young_observations
+        and track.observation.score < config.acceptance.instant_score
     )
 
 

@@ -137,6 +137,9 @@ class AssociationConfig(CheckedConfig):
             Larger: near faces are merged.
         same_face_log_scale: largest difference in size of two such observations, a log scale.
             Larger: faces of different sizes in one place are merged.
+        part_overlap: share of a young, doubtful face from which it is taken for a part of a new
+            face that covers it. Larger: its track ends more often, and the face gets a new
+            identity.
         near_distance: two faces are near, and thus crowded, if their centers are closer than
             this times the sum of their sizes. Larger: more faces count as crowded, and their
             appearance is not learned.
@@ -173,6 +176,7 @@ class AssociationConfig(CheckedConfig):
 
     same_face_distance: float = positive(0.3)
     same_face_log_scale: float = positive(0.6)
+    part_overlap: float = within(0.75, 0, 1)
     near_distance: float = positive(0.6)
     swap_margin: float = within(0.15, 0, 2)
     visible_bonus: float = within(0.05, 0, 2)

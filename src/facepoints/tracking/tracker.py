@@ -23,6 +23,7 @@ from facepoints.inference.predictor import Predictor
 from facepoints.tracking.association import (
     is_crowded,
     is_expected_track,
+    is_part_of,
     is_same_face,
     reidentify,
     reject_occlusion_drift,
@@ -265,6 +266,15 @@ class FaceTracker:
             >= self.config.acceptance.same_scene_similarity
         )
 
+    def _was_seen_as(self, track: Track, observation: Observation) -> bool:
+        """True if a new face is that of a track which was lost in this frame: it lies in its place,
+        or the track was a part of it."""
+        if track.last_seen < self._previous_time:
+            return False
+        return self._is_in_place(track, observation, track.predict_pose(self._time)) or is_part_of(
+            track, observation, self.config
+        )
+
     def _detect(self, frame: Frame, gray: NDArray[np.uint8]) -> None:
         """Start tracks for new faces and continue lost tracks whose faces return."""
         config, association = self.config.detection, self.config.association
@@ -284,8 +294,7 @@ class FaceTracker:
                 continue
             lost = [t for t in self._tracks if t.is_lost]
             track = reidentify(observation, lost, frame.time, others, association) or next(
-                (t for t in lost if self._is_in_place(t, observation, t.predict_pose(frame.time))),
-                None,
+                (t for t in lost if self._was_seen_as(t, observation)), None
             )
             if track is not None:
                 crowded = is_crowded(observation, others, association)
