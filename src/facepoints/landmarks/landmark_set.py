@@ -147,7 +147,8 @@ class LandmarkSet:
     @property
     def edge_columns(self) -> tuple[tuple[int, int], ...]:
         """Column numbers of the edges to draw."""
-        return tuple((self.names.index(a), self.names.index(b)) for a, b in self.edges)
+        place = {name: column for column, name in enumerate(self.names)}
+        return tuple((place[a], place[b]) for a, b in self.edges)
 
     @property
     def regions(self) -> dict[str, tuple[str, ...]]:
