@@ -195,9 +195,9 @@ class FaceTracker:
         if not tracks:
             return []
         model, appearance, config = self.predictor.model, self.config.appearance, self.config.recrop
-        matrices = [track.expected_crop(now) for track in tracks]
-        observations = observe_crops(model, gray, matrices, appearance)
         expected = [track.predict_pose(now) for track in tracks]
+        matrices = [track.crop_of(pose) for track, pose in zip(tracks, expected, strict=True)]
+        observations = observe_crops(model, gray, matrices, appearance)
         again = []
         for n, (observation, pose) in enumerate(zip(observations, expected, strict=True)):
             young = tracks[n].observations < config.young_observations
