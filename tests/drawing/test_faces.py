@@ -266,3 +266,13 @@ def test_videos_show_hidden_points_as_rings_with_dark_edges() -> None:
     changed = [(change(each, 128) > 20).sum() for each in (plain, rings)]
     assert changed[1] < 0.85 * changed[0]
     assert change(rings, 128).max() > 60
+
+
+def test_points_without_edges_are_drawn_into_videos() -> None:
+    image = np.full((64, 64, 3), 90, dtype=np.uint8)
+    landmarks = LandmarkSet(("0", "1"), mirrorable=False)
+    points, radius = np.array([[10, 10], [50, 50]], np.float32), np.ones(2, np.float32)
+    face = Face((10, 10, 40, 40), 1.0, points, radius, landmarks, track_id=0)
+    for drawn in (draw_video_faces(image, [face]), draw_video_faces(image, [face], radius=True)):
+        assert (drawn[[10, 50], [10, 50]] != 90).any(axis=1).all()
+        assert (drawn[30, 30] == 90).all()

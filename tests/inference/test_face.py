@@ -44,6 +44,13 @@ def test_points_of_another_set_are_copies_and_means() -> None:
     assert less.points.dtype == less.radius.dtype == np.float32
 
 
+def test_a_face_that_has_the_wanted_points_stays_as_it_is() -> None:
+    face = seen()
+    same = face.as_landmarks(LandmarkSet.from_dict(face.landmarks.to_dict()))
+    np.testing.assert_array_equal(same.radius, face.radius)
+    assert same == face
+
+
 def test_means_are_computed_from_a_larger_set() -> None:
     more = IBUG_68.union(LandmarkSet(("left_ear", "right_ear")))
     face = a_face(more)

@@ -10,6 +10,7 @@ from facepoints.landmarks import known_sets
 from facepoints.landmarks.conversion import (
     check_convertible,
     conversion_matrix,
+    conversion_parts,
     convert,
     convertible,
 )
@@ -47,6 +48,12 @@ def test_a_scheme_may_mean_another_point_by_the_same_name():
         out[0, 2], points[0, 30]
     )  # an unknown scheme falls back to the plain name
     np.testing.assert_allclose(out[0, 3], points[0, 42:48].mean(axis=0), rtol=1e-5)
+
+
+def test_changed_parts_do_not_change_the_next_conversion():
+    before = conversion_parts(IBUG_68, KAGGLE_15)
+    conversion_parts(IBUG_68, KAGGLE_15)[0].append(0)
+    assert conversion_parts(IBUG_68, KAGGLE_15) == before
 
 
 def test_brow_ends_lie_an_eighth_of_the_way_to_the_eye_corner():

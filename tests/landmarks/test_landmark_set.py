@@ -108,3 +108,8 @@ def test_the_70_points_are_the_68_and_the_pupils() -> None:
     assert regions["pupils"] == ("right_pupil", "left_pupil")
     for side, first in (("right", 36), ("left", 42)):  # the outline, as in the 68 points
         assert OPENPOSE_70.columns(regions[f"{side}_eye"]) == list(range(first, first + 6))
+
+
+def test_regions_that_a_caller_changes_are_the_caller_s_own() -> None:
+    IBUG_68.regions.clear()
+    assert "jaw" in IBUG_68.regions

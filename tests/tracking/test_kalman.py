@@ -151,3 +151,16 @@ def test_a_hidden_face_continues_its_motion() -> None:
         motion.predict_without_measurement(1 / RATE, np.array([3.0, 0.1]))
     assert motion.pose[:2] == pytest.approx(walks(49 / RATE)[:2], abs=2)
     assert motion.pose[2:].tolist() == [3.0, 0.1]
+
+
+def test_a_filter_that_takes_the_noise_of_another_gives_the_same_poses() -> None:
+    random, first = np.random.default_rng(0), walks(0)
+    steady = PoseKalmanFilter(first, STD, SIZE)
+    sharing = PoseKalmanFilter(first, STD, SIZE, agile=True, noise_of=steady)
+    alone = PoseKalmanFilter(first, STD, SIZE, agile=True)
+    for frame in range(1, 40):
+        pose = walks(frame / RATE) + STD * random.normal(size=4)
+        for motion in (steady, sharing, alone):
+            motion.update(pose, STD, 1 / RATE)
+        np.testing.assert_array_equal(sharing.pose, alone.pose)
+        np.testing.assert_array_equal(sharing.predict(0.1), alone.predict(0.1))

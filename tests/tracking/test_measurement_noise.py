@@ -23,6 +23,13 @@ def test_a_jump_is_not_noise() -> None:
     assert noise_std(values) == 0
 
 
+@pytest.mark.parametrize("count", [5, 8, 9, 31])
+def test_noise_std_is_the_median_of_the_third_differences(count: int) -> None:
+    values = np.random.default_rng(count).normal(size=(count, 3, 2))
+    median = np.median(np.abs(np.diff(values, n=3, axis=0)), axis=0)
+    np.testing.assert_array_equal(noise_std(values), median / (0.6745 * 20**0.5))
+
+
 def test_fewer_than_five_values_have_no_noise_estimate() -> None:
     assert noise_std(np.random.default_rng(0).normal(size=(4, 3))).tolist() == [0, 0, 0]
 

@@ -40,21 +40,24 @@ def draw_video_faces(
         fixed = np.rint(points * (1 << _BITS)).astype(np.int32)
         guesses = hidden_points(face)
         line = max(1, round(dot * 0.6))
-        pairs = edges(face.landmarks, None if hidden else ~guesses)
-        guessed = [fixed[[a, b]] for a, b in pairs if guesses[a] or guesses[b]]
-        ends = [fixed[[a, b]] for a, b in pairs if not (guesses[a] or guesses[b])]
+        joined = edges(face.landmarks, None if hidden else ~guesses)
+        pairs = np.array(joined, dtype=np.intp).reshape(-1, 2)
+        unsure = guesses[pairs].any(axis=1)
+        guessed, ends = list(fixed[pairs[unsure]]), list(fixed[pairs[~unsure]])
         cv2.polylines(canvas, guessed, False, _darker(color), 1, cv2.LINE_AA, _BITS)
         cv2.polylines(canvas, ends, False, color, line, cv2.LINE_AA, _BITS)
-        for point, radius90, guess in zip(fixed.tolist(), face.radius, guesses, strict=True):
+        small, rim = _fixed(dot), _fixed(dot * 1.6)
+        rows = zip(fixed.tolist(), face.radius.tolist(), guesses.tolist(), strict=True)
+        for point, radius90, guess in rows:
             if guess and not hidden:
                 continue
             if radius:
-                _circle(canvas, point, min(float(radius90), limit), color, 1)
+                _circle(canvas, point, _fixed(min(radius90, limit)), color, 1)
             if guess:
-                _circle(canvas, point, dot * 1.6, _darker(color), line)
+                _circle(canvas, point, rim, _darker(color), line)
                 continue
-            _circle(canvas, point, dot * 1.6, DARK, -1)
-            _circle(canvas, point, dot, color, -1)
+            _circle(canvas, point, rim, DARK, -1)
+            _circle(canvas, point, small, color, -1)
         if face.track_id is not None:
             _number(canvas, face, color)
     return canvas
@@ -65,11 +68,15 @@ def _darker(color: Color) -> Color:
     return red, green, blue
 
 
+def _fixed(length: float) -> int:
+    return round(length * (1 << _BITS))
+
+
 def _circle(
-    canvas: NDArray[np.uint8], point: list[int], radius: float, color: Color, width: int
+    canvas: NDArray[np.uint8], point: list[int], radius: int, color: Color, width: int
 ) -> None:
-    size = round(radius * (1 << _BITS))
-    cv2.circle(canvas, (point[0], point[1]), size, color, width, cv2.LINE_AA, _BITS)
+    """Point and radius are fixed-point numbers."""
+    cv2.circle(canvas, point, radius, color, width, cv2.LINE_AA, _BITS)
 
 
 def _number(canvas: NDArray[np.uint8], face: Face, color: Color) -> None:

@@ -106,7 +106,10 @@ def fit_similarity(source: NDArray, target: NDArray, weights: NDArray | None = N
     Raises:
         DataError: no two source points of positive weight differ, so the scale is unknown.
     """
-    here, there = (np.asarray(p, dtype=np.float64) @ (1, 1j) for p in (source, target))
+    here, there = (
+        np.ascontiguousarray(p, dtype=np.float64).view(np.complex128)[:, 0]
+        for p in (source, target)
+    )
     share = np.ones(len(here)) if weights is None else np.asarray(weights, dtype=np.float64)
     share = share / max(float(share.sum()), 1e-300)
     center, goal = share @ here, share @ there

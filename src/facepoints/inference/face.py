@@ -14,7 +14,6 @@ from facepoints.inference.eye_closure import EyeClosure
 from facepoints.landmarks.conversion import (
     check_convertible,
     conversion_parts,
-    convert,
     mean_of_parts,
 )
 from facepoints.landmarks.known_sets import KNOWN_SETS
@@ -165,18 +164,19 @@ class Face:
         Raises:
             DataError: a point of `want` cannot be computed from these points.
         """
+        if want == self.landmarks:
+            return self
         check_convertible(self.landmarks, want)
-        every = np.ones((1, len(self.landmarks)), dtype=bool)
-        points, _ = convert(self.points[None], every, self.landmarks, want)
-        squares, _ = convert(self.radius[None] ** 2, every, self.landmarks, want)
+        parts = conversion_parts(self.landmarks, want)
         visible = self.visible
         if visible is not None:
-            parts = conversion_parts(self.landmarks, want)
-            visible = np.array([visible[columns].min() for columns in parts], dtype=np.float32)
+            seen = visible.tolist()
+            least = [min(seen[column] for column in columns) for columns in parts]
+            visible = np.array(least, dtype=np.float32)
         return replace(
             self,
-            points=points[0],
-            radius=np.sqrt(squares[0]),
+            points=mean_of_parts(self.points[None], parts)[0],
+            radius=np.sqrt(mean_of_parts(self.radius[None] ** 2, parts)[0]),
             landmarks=want,
             visible=visible,
         )

@@ -8,6 +8,7 @@ eye center is the mean of the six points around the eye. So a conversion is line
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def conversion_matrix(
 
 def convertible(have: LandmarkSet, want: LandmarkSet) -> NDArray[np.bool_]:
     """Mask (len(want),) of the points of `want` that can be computed from those of `have`."""
-    return conversion_matrix(have, want)[1]
+    return np.array([bool(columns) for columns in _parts(have, want)])
 
 
 def check_convertible(have: LandmarkSet, want: LandmarkSet) -> None:
@@ -90,8 +91,10 @@ def convert(
     parts = conversion_parts(have, want)
     out = mean_of_parts(points, parts)
     mask = np.zeros((len(points), len(want)), dtype=bool)
+    copied, sources = _copied(parts)
+    mask[:, copied] = labelled[:, sources]
     for column, columns in enumerate(parts):
-        if columns:
+        if len(columns) > 1:
             mask[:, column] = labelled[:, columns].all(axis=1)
     out[~mask] = 0
     return out, mask
@@ -99,11 +102,17 @@ def convert(
 
 def conversion_parts(have: LandmarkSet, want: LandmarkSet) -> Parts:
     """For each point of `want`, the columns of `have` that are averaged to compute it."""
+    return [list(columns) for columns in _parts(have, want)]
+
+
+@lru_cache(maxsize=512)
+def _parts(have: LandmarkSet, want: LandmarkSet) -> tuple[tuple[int, ...], ...]:
+    """`conversion_parts`, computed once: every face of a video is converted alike."""
     means: dict[str, tuple[str, ...]] = {}
     for names, made in CONVERSIONS.items():
         if set(names) <= set(have.names):
             means |= made
-    parts = []
+    parts: Parts = []
     for name in want.names:
         if name in have.names:
             parts.append(have.columns((name,)))
@@ -115,7 +124,7 @@ def conversion_parts(have: LandmarkSet, want: LandmarkSet) -> Parts:
             parts.append(have.columns((base_name(name),)))
         else:
             parts.append([])
-    return parts
+    return tuple(tuple(columns) for columns in parts)
 
 
 def mean_of_parts(values: NDArray[np.floating], parts: Parts) -> NDArray[np.float32]:
@@ -127,13 +136,21 @@ def mean_of_parts(values: NDArray[np.floating], parts: Parts) -> NDArray[np.floa
     in order, so the last bit is the same on every processor and for every shape.
     """
     out = np.zeros((len(values), len(parts), *values.shape[2:]), dtype=np.float32)
+    copied, sources = _copied(parts)
+    out[:, copied] = values[:, sources]
     for column, columns in enumerate(parts):
-        if columns:
+        if len(columns) > 1:
             total = values[:, columns[0]]
             for other in columns[1:]:
                 total = total + values[:, other]
             out[:, column] = total / len(columns)
     return out
+
+
+def _copied(parts: Parts) -> tuple[list[int], list[int]]:
+    """The points that are copies of one column, and these columns."""
+    copied = [column for column, columns in enumerate(parts) if len(columns) == 1]
+    return copied, [parts[column][0] for column in copied]
 
 
 def parts_matrix(parts: Sequence[Sequence[int]], width: int) -> NDArray[np.float32]:

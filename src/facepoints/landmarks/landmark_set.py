@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,16 @@ def base_name(name: str) -> str:
 def scheme_of(name: str) -> str:
     """The marking scheme in a column name; empty if there is none."""
     return name.split("@", 1)[1] if "@" in name else ""
+
+
+@lru_cache(maxsize=64)
+def _regions(points: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """`LandmarkSet.regions` of these points, as pairs; every face asks for them."""
+    named = (
+        (region, tuple(name for name in points if base_name(name).startswith(begins)))
+        for region, begins in REGIONS.items()
+    )
+    return tuple((region, names) for region, names in named if names)
 
 
 _SIDES = {"left": "right", "right": "left"}
@@ -147,16 +158,13 @@ class LandmarkSet:
     @property
     def edge_columns(self) -> tuple[tuple[int, int], ...]:
         """Column numbers of the edges to draw."""
-        return tuple((self.names.index(a), self.names.index(b)) for a, b in self.edges)
+        place = {name: column for column, name in enumerate(self.names)}
+        return tuple((place[a], place[b]) for a, b in self.edges)
 
     @property
     def regions(self) -> dict[str, tuple[str, ...]]:
         """Names of the points of each region in `REGIONS`. Regions without points are left out."""
-        named = {
-            region: tuple(name for name in self.names if base_name(name).startswith(begins))
-            for region, begins in REGIONS.items()
-        }
-        return {region: names for region, names in named.items() if names}
+        return dict(_regions(self.names))
 
     def columns(self, names: Iterable[str]) -> list[int]:
         """Column numbers of `names`. Raises DataError naming the first unknown one."""

@@ -40,8 +40,9 @@ class SharedSession:
 
     On the CPU a large batch is split into parts, one for each processor. Threads that compute a
     layer of one batch together wait for each other at its end; threads with parts of their own
-    do not, which is a third faster from some dozen rows on. Small batches are computed by all
-    threads together or by one, whichever is faster at the moment (`ThreadChoice`).
+    do not. A small batch is split only into equal parts. Other small batches are computed by all
+    threads together. If one thread alone is faster at the moment, it computes a small batch
+    (`ThreadChoice`).
 
     A session can be pickled: it is opened again from its file, or from the bytes if the file is
     gone. Copies share the session, which has no state. After a fork, the child opens the session
@@ -95,11 +96,21 @@ class SharedSession:
         largest = max(most // max(share, 1), _MIN_PART)
         parts = np.array_split(rows, max(share, -(-len(rows) // largest)))
         if share > 1:
-            single, pool = self._single_threaded()
-            results = list(pool.map(lambda part: single.run(outputs, {name: part}), parts))
-        else:
-            results = [self._shared().run(outputs, {name: part}) for part in parts]
+            return self._run_parts(outputs, name, parts)
+        results = [self._shared().run(outputs, {name: part}) for part in parts]
         return [np.concatenate(part) for part in zip(*results, strict=True)]
+
+    def _run_parts(
+        self, outputs: Sequence[str], name: str, parts: Sequence[NDArray[Any]]
+    ) -> list[NDArray[Any]]:
+        """Run each part of a batch in one thread. This thread takes a part if all others have a
+        processor."""
+        single, pool = self._single_threaded()
+        here = int(len(parts) <= self._workers)
+        others = [pool.submit(single.run, outputs, {name: part}) for part in parts[here:]]
+        results = [single.run(outputs, {name: part}) for part in parts[:here]]
+        results += [other.result() for other in others]
+        return [np.concatenate(values) for values in zip(*results, strict=True)]
 
     def _run_pieces(
         self, outputs: Sequence[str], name: str, rows: NDArray[Any]
@@ -124,9 +135,12 @@ class SharedSession:
         if self._workers < 2:
             return list(self._shared().run(outputs, {name: rows}))
         use_all = self._choice.use_all()
-        session = self._shared() if use_all else self._single_threaded()[0]
         begin = time.perf_counter()
-        results = list(session.run(outputs, {name: rows}))
+        if use_all and not len(rows) % self._workers:  # each thread has as many rows
+            results = self._run_parts(outputs, name, np.split(rows, self._workers))
+        else:
+            session = self._shared() if use_all else self._single_threaded()[0]
+            results = list(session.run(outputs, {name: rows}))
         self._choice.record(use_all, time.perf_counter() - begin, rows.size)
         return results
 

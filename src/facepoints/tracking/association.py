@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,11 +27,14 @@ __all__ = [
 
 def is_same_face(a: Observation, b: Observation, config: AssociationConfig) -> bool:
     """True if two observations of a frame have nearly the same place and size: one face."""
-    size = min(a.size, b.size)
-    distance = np.hypot(*(a.pose - b.pose)[:2])
-    return bool(distance < config.same_face_distance * size) and (
-        abs(a.pose[2] - b.pose[2]) < config.same_face_log_scale
-    )
+    in_place = _distance(a, b) < config.same_face_distance * min(a.size, b.size)
+    return in_place and bool(abs(a.pose[2] - b.pose[2]) < config.same_face_log_scale)
+
+
+def _distance(a: Observation, b: Observation) -> float:
+    """Distance of two faces in pixels."""
+    (x, y), (u, v) = a.place, b.place
+    return math.hypot(x - u, y - v)
 
 
 def is_part_of(track: Track, observation: Observation, config: TrackerConfig) -> bool:
@@ -114,13 +118,13 @@ def reject_occlusion_drift(
     for n, (track, observation) in enumerate(zip(tracks, observations, strict=True)):
         if observation is None or track.is_lost or not track.was_alone:
             continue
-        scale = observation.pose_scale
-        mine = pose_difference(observation.pose, track.predict_pose(time)) / scale
         for other, beside in zip(tracks, observations, strict=True):
             if beside is None or beside is observation:
                 continue
             if not _is_near(observation, beside, config):
                 continue
+            scale = observation.pose_scale
+            mine = pose_difference(observation.pose, track.predict_pose(time)) / scale
             theirs = pose_difference(beside.pose, other.predict_pose(time)) / scale
             # errors of place and log size: difference between the faces, this face, other face
             apart, my_error, their_error = (
@@ -143,8 +147,7 @@ def is_crowded(
 
 
 def _is_near(a: Observation, b: Observation, config: AssociationConfig) -> bool:
-    reach = config.near_distance * (a.size + b.size)
-    return bool(np.hypot(*(a.pose - b.pose)[:2]) < reach)
+    return _distance(a, b) < config.near_distance * (a.size + b.size)
 
 
 def reidentify(

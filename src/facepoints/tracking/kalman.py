@@ -45,6 +45,8 @@ class PoseKalmanFilter:
         config: settings; None: the defaults.
         agile: use a single constant-velocity model with `agile_process_noise` instead. It
             follows every turn but jitters: for predicting where to crop.
+        noise_of: another filter of the same face, which is updated first. Its estimate of the
+            measurement noise is used. None: this filter makes its own.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class PoseKalmanFilter:
         config: KalmanConfig | None = None,
         *,
         agile: bool = False,
+        noise_of: PoseKalmanFilter | None = None,
     ) -> None:
+        self._noise_of = noise_of
         self._config = config = config or KalmanConfig()
         self._process_noise = np.array(
             [config.agile_process_noise] if agile else config.steady_process_noise
@@ -128,7 +132,10 @@ class PoseKalmanFilter:
             alone: no other face is near, which could hide a part of this one.
         """
         config = self._config
-        self._measure_noise(pose, std, seconds)
+        if self._noise_of is None:
+            self._measure_noise(pose, std, seconds)
+        else:
+            self._std = self._noise_of._std
         self._mix_models()
         self._advance(seconds)
         self._correct(pose)
@@ -153,10 +160,8 @@ class PoseKalmanFilter:
         noise = self._std**2
         variance = self._covariance[..., 0, 0]
         total = variance + noise
-        surprise = error**2 / total
-        log_likelihood = -0.5 * (surprise + np.log(total / noise))
-        # x and y move together, so they share the model probabilities and the surprise
-        log_likelihood[:, :2] = log_likelihood[:, :2].sum(axis=1, keepdims=True)
+        likely = error**2 / total
+        surprise = likely.copy()  # x and y move together, so they share it
         surprise[:, :2] = surprise[:, :2].mean(axis=1, keepdims=True)
         limit = self._config.surprise_threshold
         grown = np.maximum((surprise * total / limit - noise) / variance, 1.0)
@@ -167,6 +172,12 @@ class PoseKalmanFilter:
         left = pose[3] - self._state[:, 3, 0]
         self._state[:, 3, 0] = pose[3] - wrap_radians(left)
         self._covariance = self._covariance - gain[..., None] * self._covariance[..., None, 0, :]
+        if len(self._state) == 1:
+            self._mixed = self._state[0]
+            return
+        log_likelihood = -0.5 * (likely + np.log(total / noise))
+        # x and y move together, so they share the model probabilities
+        log_likelihood[:, :2] = log_likelihood[:, :2].sum(axis=1, keepdims=True)
         posterior = self._model_probabilities * np.exp(log_likelihood - log_likelihood.max(axis=0))
         self._model_probabilities = np.maximum(posterior / posterior.sum(axis=0), 1e-4)
         self._model_probabilities /= self._model_probabilities.sum(axis=0)
@@ -197,11 +208,10 @@ class PoseKalmanFilter:
         models = len(self._state)
         if models == 1:
             return
-        stays = self._config.model_persistence
-        change = np.full((models, models), (1 - stays) / (models - 1))
-        np.fill_diagonal(change, stays)
         # (from model, to model, 4)
-        weights = change[..., None] * self._model_probabilities[:, None]
+        weights = (
+            _changes(models, self._config.model_persistence) * self._model_probabilities[:, None]
+        )
         self._model_probabilities = weights.sum(axis=0)
         weights /= self._model_probabilities
         state = np.einsum("ijk,ikd->jkd", weights, self._state)
@@ -219,6 +229,16 @@ class PoseKalmanFilter:
             transition[:, None] @ self._covariance @ transition.swapaxes(1, 2)[:, None]
         )
         self._covariance = self._covariance + noise[:, None] * (self._std**2)[:, None, None]
+
+
+@lru_cache(maxsize=16)
+def _changes(models: int, stays: float) -> NDArray[np.float64]:
+    """Probabilities (from model, to model, 1) that another model is the better one in the next
+    frame, and `stays` that it is the same."""
+    change = np.full((models, models), (1 - stays) / (models - 1))
+    np.fill_diagonal(change, stays)
+    change.setflags(write=False)
+    return change[..., None]
 
 
 @lru_cache(maxsize=16)

@@ -32,9 +32,14 @@ def noise_std(values: NDArray, known: NDArray[np.bool_] | None = None) -> NDArra
     """
     if len(values) < 5:
         return np.zeros(values.shape[1:])
-    third = np.abs(np.diff(values, n=3, axis=0))
+    third = values
+    for _ in range(3):
+        third = third[1:] - third[:-1]
+    third = np.abs(third)
     if known is None:
-        return np.median(third, axis=0) / (_MAD * _GAIN)
+        third.sort(axis=0)  # for so few values faster than np.median
+        low, high = third[(len(third) - 1) // 2], third[len(third) // 2]
+        return (low + high) / 2 / (_MAD * _GAIN)
     inside = np.all([known[k : len(known) - 3 + k] for k in range(4)], axis=0)
     inside = inside.reshape(*inside.shape, *[1] * (third.ndim - 2))
     count = inside.sum(axis=0, keepdims=True)

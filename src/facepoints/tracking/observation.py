@@ -51,6 +51,12 @@ class Observation:
         return float(np.ptp(self.points, axis=0).max())
 
     @cached_property
+    def place(self) -> tuple[float, float]:
+        """x and y of the pose in pixels."""
+        x, y, _, _ = self.pose.tolist()
+        return x, y
+
+    @cached_property
     def pose_scale(self) -> NDArray[np.float64]:
         """Divisor (4,) that turns the pixels of a difference of poses into face sizes."""
         size = max(self.size, 1e-3)

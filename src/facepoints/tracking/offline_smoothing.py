@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,6 @@ class TrackSample:
 
     Attributes:
         face: the face before smoothing.
-        time: time of the frame in seconds.
         pose: (4,) similarity pose.
         shape: (K, 2) landmarks in the frame of the canonical shape.
         radius: (K,) radii in that frame.
@@ -58,11 +57,24 @@ class TrackSample:
     """
 
     face: Face
-    time: float
     pose: NDArray[np.float64]
     shape: NDArray[np.float64]
     radius: NDArray[np.float64]
     weights: NDArray[np.float64] | None
+
+
+class CanonicalShape(NamedTuple):
+    """The mean shape of the faces.
+
+    Attributes:
+        points: (K, 2).
+        center: (2,) their mean.
+        extent: difference of their largest and their smallest coordinate.
+    """
+
+    points: NDArray
+    center: NDArray
+    extent: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,45 +100,47 @@ def smooth_offline(
     """
     config = config or OfflineSmoothingConfig()
     window = config.window_seconds
+    canonical = CanonicalShape(
+        canonical_points, canonical_points.mean(axis=0), np.ptp(canonical_points)
+    )
     buffer: deque[BufferedFrame[AnyFrame]] = deque()
     done = 0  # frames of the buffer that were yielded already
     for frame, faces in frames:
-        buffer.append(BufferedFrame(frame, faces, _samples(faces, frame.time, canonical_points)))
+        buffer.append(BufferedFrame(frame, faces, _samples(faces, canonical)))
         while (
             len(buffer) - done > config.max_delay_frames
             or buffer[done].frame.time < frame.time - window
         ):
-            yield _smooth_frame(buffer, done, canonical_points, config)
+            yield _smooth_frame(buffer, done, canonical, config)
             done += 1
         while buffer[0].frame.time < buffer[done].frame.time - window and done:
             buffer.popleft()
             done -= 1
     for place in range(done, len(buffer)):
-        yield _smooth_frame(buffer, place, canonical_points, config)
+        yield _smooth_frame(buffer, place, canonical, config)
 
 
-def _samples(
-    faces: Sequence[Face], time: float, canonical_points: NDArray
-) -> dict[int, TrackSample]:
+def _samples(faces: Sequence[Face], canonical: CanonicalShape) -> dict[int, TrackSample]:
     samples = {}
     for face in faces:
-        pose = fit_pose(face.points, face.radius, canonical_points, face.visible)
+        pose = fit_pose(face.points, face.radius, canonical.points, face.visible)
         if face.track_id is not None and pose is not None:
-            back = affine.invert(pose_to_similarity(pose, canonical_points.mean(axis=0)))
+            back = affine.invert(pose_to_similarity(pose, canonical.center))
             shape = affine.apply(back, face.points).astype(np.float64)
             radius = np.maximum(face.radius * np.exp(-pose[2]), 1e-6)
             weights = None if face.visible is None else visibility_weights(face.visible)
-            samples[face.track_id] = TrackSample(face, time, pose, shape, radius, weights)
+            samples[face.track_id] = TrackSample(face, pose, shape, radius, weights)
     return samples
 
 
 def _smooth_frame(
     buffer: Sequence[BufferedFrame[AnyFrame]],
     place: int,
-    canonical_points: NDArray,
+    canonical: CanonicalShape,
     config: OfflineSmoothingConfig,
 ) -> tuple[AnyFrame, list[Face]]:
     now = buffer[place]
+    times = [round(b.frame.time - now.frame.time, 6) for b in buffer]
     faces = []
     for face in now.faces:
         here = now.samples.get(face.track_id) if face.track_id is not None else None
@@ -134,8 +148,10 @@ def _smooth_frame(
             faces.append(face)
             continue
         track_id = here.face.track_id or 0
-        around = [s for b in buffer if (s := b.samples.get(track_id)) is not None]
-        points = _smooth_points(here, around, canonical_points, config)
+        samples = [b.samples.get(track_id) for b in buffer]
+        around = [sample for sample in samples if sample is not None]
+        when = tuple([t for t, s in zip(times, samples, strict=True) if s is not None])
+        points = _smooth_points(here, around, when, canonical, config)
         faces.append(replace(face, points=points, box=affine.bounding_box(points)))
     return now.frame, faces
 
@@ -143,23 +159,27 @@ def _smooth_frame(
 def _smooth_points(
     here: TrackSample,
     around: Sequence[TrackSample],
-    canonical_points: NDArray,
+    times: tuple[float, ...],
+    canonical: CanonicalShape,
     config: OfflineSmoothingConfig,
 ) -> NDArray[np.float32]:
-    """Smoothed landmarks (K, 2) of a sample in pixels, from all buffered samples of its track."""
-    times = tuple(round(s.time - here.time, 6) for s in around)
+    """Smoothed landmarks (K, 2) of a sample in pixels, from all buffered samples of its track and
+    their times (seconds) from it."""
     wide = fit_weights(times, config.window_seconds, 2)
     narrow = fit_weights(times, config.narrow_window_seconds, 2)
     poses = np.array([s.pose for s in around]) - here.pose
     poses[:, 3] = wrap_radians(poses[:, 3])
-    noise = float(np.average(here.radius, weights=here.weights))  # in the canonical shape's frame
-    unit = noise * np.array([np.exp(here.pose[2])] * 2 + [1 / np.ptp(canonical_points)] * 2)
+    weights = here.weights
+    noise = float(  # in the canonical shape's frame
+        here.radius.mean() if weights is None else (here.radius * weights).sum() / weights.sum()
+    )
+    unit = noise * np.array([np.exp(here.pose[2])] * 2 + [1 / canonical.extent] * 2)
     threshold = np.maximum(config.pose_tolerance * unit, config.motion_threshold * noise_std(poses))
     apart = np.abs((narrow - wide) @ poses) / threshold
     apart[:2] = np.hypot(*apart[:2])
     pose = here.pose + _blend(wide @ poses, narrow @ poses, apart)
     shape = _smooth_shape(here, around, times, config)
-    return affine.apply(pose_to_similarity(pose, canonical_points.mean(axis=0)), shape)
+    return affine.apply(pose_to_similarity(pose, canonical.center), shape)
 
 
 def _smooth_shape(
@@ -170,8 +190,11 @@ def _smooth_shape(
 ) -> NDArray[np.float64]:
     """Smoothed landmarks (K, 2) of a sample in the frame of the canonical shape."""
     shapes = np.array([s.shape for s in around])
-    calm = np.tensordot(fit_weights(times, config.window_seconds, 1), shapes, 1)
-    quick = np.tensordot(fit_weights(times, config.narrow_window_seconds, 2), shapes, 1)
+    flat = shapes.reshape(len(shapes), -1)
+    calm, quick = (
+        (fit_weights(times, reach, degree)[None] @ flat).reshape(shapes.shape[1:])
+        for reach, degree in ((config.window_seconds, 1), (config.narrow_window_seconds, 2))
+    )
     noise = noise_std(shapes)
     trust = _trust(here, around)
     mixed = (trust < _TRUSTED).any(axis=0)  # points that were better hidden in some frames
@@ -201,4 +224,5 @@ def _trust(here: TrackSample, around: Sequence[TrackSample]) -> NDArray[np.float
 
 def _blend(calm: NDArray, quick: NDArray, apart: NDArray) -> NDArray[np.float64]:
     """Blend from the calm values (`apart` far below 1) to the quick ones (far above 1)."""
-    return calm + (quick - calm) * apart**4 / (1 + apart**4)
+    power = apart**4
+    return calm + (quick - calm) * power / (1 + power)

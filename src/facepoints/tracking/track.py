@@ -68,9 +68,10 @@ class Track:
         apart = change / self.observation.pose_scale / self._config.kalman.agile_threshold
         return steady + change * min(float((apart**2).sum()), 1.0)
 
-    def expected_crop(self, time: float) -> affine.Matrix:
-        """The matrix from the image to a crop in which the face should lie as in training crops."""
-        return affine.invert(pose_to_similarity(self.predict_pose(time), self._center))
+    def crop_of(self, pose: SimilarityPose) -> affine.Matrix:
+        """The matrix from the image to a crop in which a face of this pose lies as in training
+        crops."""
+        return affine.invert(pose_to_similarity(pose, self._center))
 
     def match_score(self, observation: Observation, time: float) -> float:
         """Score of an observation's appearance and place for this track; larger is better."""
@@ -137,7 +138,9 @@ class Track:
         pose, size = observation.pose, observation.size
         # two estimates: a steady one for the output, an agile one to predict where to crop next
         self._steady = PoseKalmanFilter(pose, std, size, config.kalman)
-        self._agile = PoseKalmanFilter(pose, std, size, config.kalman, agile=True)
+        self._agile = PoseKalmanFilter(
+            pose, std, size, config.kalman, agile=True, noise_of=self._steady
+        )
         self._shape = None
         if config.smooth:
             shape = self._own_frame(observation)[0]

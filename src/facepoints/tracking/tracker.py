@@ -70,11 +70,17 @@ def track_video(
     config = config or TrackerConfig()
     # the live smoother runs for live sources only
     tracker = FaceTracker(predictor, replace(config, smooth=config.smooth and source.live))
-    frames = prefetch(iter(source), config.prefetch_frames, newest=source.live)
-    tracked = ((frame, tracker(frame)) for frame in frames)
+    frames = prefetch(_with_gray(source), config.prefetch_frames, newest=source.live)
+    tracked = ((frame, tracker(frame, gray)) for frame, gray in frames)
     if source.live or not config.smooth:
         return tracked
     return smooth_offline(tracked, predictor.model.canonical_points, config.offline_smoothing)
+
+
+def _with_gray(source: VideoSource) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
+    """The frames, each with its image in gray, so that the thread that reads them converts it."""
+    for frame in source:
+        yield frame, to_gray(frame.image)
 
 
 class FaceTracker:
@@ -106,10 +112,14 @@ class FaceTracker:
         self._scene = SceneMemory(self.config.appearance.side)
         self._time = self._previous_time = -np.inf  # of this frame and of the one before
 
-    def __call__(self, frame: Frame) -> list[Face]:
-        """The visible faces of the next frame, oldest track first."""
+    def __call__(self, frame: Frame, gray: NDArray[np.uint8] | None = None) -> list[Face]:
+        """The visible faces of the next frame, oldest track first.
+
+        Args:
+            gray: (H, W) the frame's image in gray, if the caller has it.
+        """
         config, now = self.config, frame.time
-        gray = to_gray(frame.image)
+        gray = to_gray(frame.image) if gray is None else gray
         self._resize(gray.shape)
         self._scene.add(gray)
         self._previous_time, self._time = self._time, now
@@ -186,9 +196,9 @@ class FaceTracker:
         if not tracks:
             return []
         model, appearance, config = self.predictor.model, self.config.appearance, self.config.recrop
-        matrices = [track.expected_crop(now) for track in tracks]
-        observations = observe_crops(model, gray, matrices, appearance)
         expected = [track.predict_pose(now) for track in tracks]
+        matrices = [track.crop_of(pose) for track, pose in zip(tracks, expected, strict=True)]
+        observations = observe_crops(model, gray, matrices, appearance)
         again = []
         for n, (observation, pose) in enumerate(zip(observations, expected, strict=True)):
             young = tracks[n].observations < config.young_observations

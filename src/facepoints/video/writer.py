@@ -90,7 +90,7 @@ class VideoWriter:
             assert self._container is not None
             stream = self._stream
             fitted = _fit(image, stream.width, stream.height)
-            frame = self._av.VideoFrame.from_ndarray(fitted, format="rgb24")
+            frame = self._av.VideoFrame.from_numpy_buffer(fitted, format="rgb24")  # no copy
             self._last = max(round(time * _CLOCK), self._last + 1)
             frame.pts, frame.time_base = self._last, Fraction(1, _CLOCK)
             self._container.mux(stream.encode(frame))
