@@ -41,7 +41,7 @@ def test_two_threads_share_two_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     class Watched:
         def run(self, outputs: tuple[str, ...], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
             ran.add((threading.current_thread().name, len(inputs["eyes"])))
-            return single.run(outputs, inputs)
+            return [np.asarray(values) for values in single.run(outputs, inputs)]
 
     monkeypatch.setattr(model, "_parts", (Watched(), pool))
     monkeypatch.setattr(model._choice, "use_all", lambda: True)

@@ -65,6 +65,7 @@ class PyAVSource:
 
     def __init__(self, path: str | Path) -> None:
         import av
+        from av.video.reformatter import VideoReformatter
 
         self._av: Any = av
         self.name, self.live = str(path), False
@@ -79,7 +80,7 @@ class PyAVSource:
         self._seconds = self._length()
         self.total = self._counted or round((self._seconds or 0) * self.fps)
         self.has_sound = bool(self._container.streams.audio)
-        self._converter = av.video.reformatter.VideoReformatter()
+        self._converter = VideoReformatter()
         self._turn = _Turn()
         self._size = (0, 0)
         self._damaged = 0
