@@ -80,7 +80,7 @@ class PyAVSource:
         self._seconds = self._length()
         self.total = self._counted or round((self._seconds or 0) * self.fps)
         self.has_sound = bool(self._container.streams.audio)
-        self._converter = VideoReformatter()
+        self._converter: Any = VideoReformatter()
         self._turn = _Turn()
         self._size = (0, 0)
         self._damaged = 0
