@@ -183,4 +183,5 @@ def repeated(photos: Photos, points: NDArray[np.float32]) -> Photos:
         names=photos.names[rows],
         scheme=photos.scheme[rows],
         visibility=None,
+        boxes=None if photos.boxes is None else photos.boxes[rows],
     )

@@ -20,7 +20,7 @@ from facepoints.errors import SettingsError
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
-from facepoints.tracking.association import reject_occlusion_drift
+from facepoints.tracking.association import is_part_of, reject_occlusion_drift
 from facepoints.tracking.config import AcceptanceConfig, AssociationConfig, TrackerConfig
 from facepoints.tracking.observation import Observation, appearance_descriptor
 from facepoints.tracking.offline_smoothing import smooth_offline
@@ -227,6 +227,23 @@ def test_faces_side_by_side_are_kept_when_the_camera_jolts(by: Sequence[float]) 
     tracks, observations = pair()
     jolted = [moved(observation, by) for observation in observations]
     assert reject_occlusion_drift(tracks, jolted, 10 / RATE, AssociationConfig()) == jolted
+
+
+@pytest.mark.parametrize(
+    ("score", "later", "place", "part"),
+    [(0.4, 0, 0.0, True), (0.99, 0, 0.0, False), (0.4, 9, 0.0, False), (0.4, 0, 40.0, False)],
+)
+def test_a_doubtful_young_face_inside_a_new_one_was_a_part_of_it(
+    score: float, later: int, place: float, part: bool
+) -> None:
+    _, (small, _) = pair()
+    small = replace(small, score=score)
+    track = Track(small, 0.0, NoisyDiscs().canonical_points, TrackerConfig())
+    for index in range(later):
+        track.update(small, (index + 1) / RATE)
+    middle = small.points.mean(axis=0)
+    points = (small.points - middle) * 1.8 + middle + np.float32(place)
+    assert is_part_of(track, replace(small, points=points, score=1.0), TrackerConfig()) == part
 
 
 def test_a_hidden_face_is_predicted_at_its_last_clear_size() -> None:
