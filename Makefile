@@ -21,6 +21,7 @@ MODEL ?=
 MINUTES ?= 1
 TRIES ?= 200
 DATA ?= ../shared/data
+STUDENT ?=
 PYTEST ?=
 WORKERS ?= 2
 CHECKED := src tests benchmarks recipes examples docs
@@ -182,9 +183,9 @@ bench: $(STAMP) ## run every benchmarks/*.py, an hour or more; report in build/b
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 	$(BIN)/python benchmarks/support/report.py
 
-weights: $(STAMP) ## train the built-in models on DATA=folder: hours; continues an interrupted training
+weights: $(STAMP) ## train the built-in models on DATA=folder: hours, less with STUDENT=file; may be interrupted
 	$(BIN)/python recipes/detector.py --data '$(DATA)' --install
-	$(BIN)/python recipes/points.py --data '$(DATA)' --install
+	$(BIN)/python recipes/points.py --data '$(DATA)' $(if $(STUDENT),--student '$(STUDENT)') --install
 	$(BIN)/python recipes/face_score.py --data '$(DATA)' --install
 	$(BIN)/python recipes/head_pose.py --data '$(DATA)' --slopes --install
 	$(BIN)/python recipes/measure_factors.py --data '$(DATA)' --install
