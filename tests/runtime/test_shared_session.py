@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -56,3 +58,28 @@ def test_a_failure_in_a_part_is_an_error_of_the_model() -> None:
     for _ in range(4):
         with pytest.raises(ModelError, match="could not be run"):
             model.run(("nothing",), "eyes", np.zeros((2, 32, 32), np.uint8))
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_a_thread_may_go_on_after_the_main_thread_has_ended(repeatable: bool) -> None:
+    code = f"""
+import threading, time, numpy as np
+from contextlib import nullcontext
+from pathlib import Path
+from facepoints import weights
+from facepoints.runtime.repeatable import repeatable
+from facepoints.runtime.shared_session import SharedSession
+path = Path(weights.EYES)
+model = SharedSession(path.read_bytes(), path, threads=2)
+def work():
+    threading.main_thread().join()
+    time.sleep(0.3)  # the pools are closed a little later
+    with repeatable() if {repeatable} else nullcontext():
+        for count in (1, 2, 40) * 4:
+            values = model.run(("seen",), "eyes", np.zeros((count, 32, 32), np.uint8))
+            assert len(values[0]) == count
+    print("done")
+threading.Thread(target=work).start()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "done\n", done.stderr

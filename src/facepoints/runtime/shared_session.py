@@ -9,7 +9,7 @@ import sys
 import time
 import weakref
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -105,12 +105,22 @@ class SharedSession:
     ) -> list[NDArray[Any]]:
         """Run each part of a batch in one thread. This thread takes a part if all others have a
         processor."""
+        results = self._run_in_pool(outputs, name, parts, int(len(parts) <= self._workers))
+        return [np.concatenate(values) for values in zip(*results, strict=True)]
+
+    def _run_in_pool(
+        self, outputs: Sequence[str], name: str, parts: Sequence[NDArray[Any]], here: int = 0
+    ) -> list[Any]:
+        """Run the first `here` parts in this thread, and the others in the pool."""
         single, pool = self._single_threaded()
-        here = int(len(parts) <= self._workers)
-        others = [pool.submit(single.run, outputs, {name: part}) for part in parts[here:]]
+        others: list[Future[Any]] = []
+        with suppress(RuntimeError):  # the main thread has ended, so the pool takes no more work
+            for part in parts[here:]:
+                others.append(pool.submit(single.run, outputs, {name: part}))
         results = [single.run(outputs, {name: part}) for part in parts[:here]]
         results += [other.result() for other in others]
-        return [np.concatenate(values) for values in zip(*results, strict=True)]
+        left = parts[len(results) :]
+        return results + [single.run(outputs, {name: part}) for part in left]
 
     def _run_pieces(
         self, outputs: Sequence[str], name: str, rows: NDArray[Any]
@@ -126,8 +136,7 @@ class SharedSession:
             single, _ = self._single_threaded()
             results = [single.run(outputs, {name: piece}) for piece in pieces]
         else:
-            single, pool = self._single_threaded()
-            results = list(pool.map(lambda piece: single.run(outputs, {name: piece}), pieces))
+            results = self._run_in_pool(outputs, name, pieces)
         return [np.concatenate(values)[:count] for values in zip(*results, strict=True)]
 
     def _run_small(self, outputs: Sequence[str], name: str, rows: NDArray[Any]) -> list[Any]:
