@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -284,6 +285,15 @@ def test_another_face_in_the_same_place_after_a_cut_gets_a_new_identity() -> Non
     assert [faces[0].track_id for faces in tracked] == [0] * 10 + [1] * 10
 
 
+def test_a_large_face_after_a_cut_does_not_continue_a_small_young_one() -> None:
+    small = Actor(line(160, 0, 10), size=24, visible=np.arange(10) < 5)
+    large = Actor(line(160, 0, 10), size=90, stripes=True, visible=np.arange(10) >= 5)
+    config = TrackerConfig(acceptance=AcceptanceConfig(instant_score=1.0, min_observations=3))
+    tracked, _ = run(Clip([small, large], 10), config)
+    ids = [[face.track_id for face in faces] for faces in tracked]
+    assert ids == [[], [], [0], [0], [0], [], [], [1], [1], [1]]
+
+
 def test_a_newcomer_is_detected_within_half_a_second() -> None:
     resident = Actor(line(70, 0, 60))
     newcomer = Actor(line(240, 0, 60), cheek=(0.3, -0.1), visible=np.arange(60) >= 35)
@@ -455,6 +465,37 @@ def test_track_video_checks_its_arguments_before_the_first_frame() -> None:
     boxes = BoxFileDetector(path=None, _boxes={})  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="boxes from a file"):
         track_video(Predictor(NoisyDiscs(), boxes), Clip([], 0))
+
+
+@dataclass
+class Held(Clip):
+    """A clip that is its own iterator, as a camera of a user may be."""
+
+    index: int = 0
+    closed: int = 0
+
+    def __iter__(self) -> Held:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self
+
+    def __next__(self) -> Frame:
+        if self.index == self.count:
+            raise StopIteration
+        self.index += 1
+        image = self.image(self.index - 1)
+        self._numbers[image.tobytes()] = self.index - 1
+        return Frame(image, self.index - 1, (self.index - 1) / self.fps, self.name)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("frames", [1, 40])
+def test_the_iterator_of_a_source_is_closed_at_its_end_and_before(frames: int) -> None:
+    clip = Held([Actor(line(160, 0, 40))], 40)
+    tracked = track_video(Predictor(NoisyDiscs(), clip), clip)
+    assert len(list(islice(tracked, frames))) == frames
+    del tracked
+    assert clip.closed == 1
 
 
 def test_identities_are_numbered_from_0() -> None:

@@ -70,17 +70,22 @@ def track_video(
     config = config or TrackerConfig()
     # the live smoother runs for live sources only
     tracker = FaceTracker(predictor, replace(config, smooth=config.smooth and source.live))
-    frames = prefetch(_with_gray(source), config.prefetch_frames, newest=source.live)
+    frames = prefetch(_with_gray(iter(source)), config.prefetch_frames, newest=source.live)
     tracked = ((frame, tracker(frame, gray)) for frame, gray in frames)
     if source.live or not config.smooth:
         return tracked
     return smooth_offline(tracked, predictor.model.canonical_points, config.offline_smoothing)
 
 
-def _with_gray(source: VideoSource) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
+def _with_gray(frames: Iterator[Frame]) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
     """The frames, each with its image in gray, so that the thread that reads them converts it."""
-    for frame in source:
-        yield frame, to_gray(frame.image)
+    try:
+        for frame in frames:
+            yield frame, to_gray(frame.image)
+    finally:
+        close = getattr(frames, "close", None)
+        if close is not None:
+            close()
 
 
 class FaceTracker:
@@ -272,17 +277,23 @@ class FaceTracker:
             track.last_seen >= self._previous_time
             and np.hypot(*error[:2]) < association.crowded_reid_distance * size
             and abs(error[2]) < association.same_face_log_scale
-            and self._scene.similarity(expected[:2], size)
-            >= self.config.acceptance.same_scene_similarity
+            and self._is_same_scene(expected, size)
         )
+
+    def _is_same_scene(self, expected: SimilarityPose, size: float) -> bool:
+        """True if the surroundings of a face did not change since the frame before."""
+        least = self.config.acceptance.same_scene_similarity
+        return self._scene.similarity(expected[:2], size) >= least
 
     def _was_seen_as(self, track: Track, observation: Observation) -> bool:
         """True if a new face is that of a track which was lost in this frame: it lies in its place,
-        or the track was a part of it."""
+        or the track was a part of it and there was no cut."""
         if track.last_seen < self._previous_time:
             return False
-        return self._is_in_place(track, observation, track.predict_pose(self._time)) or is_part_of(
-            track, observation, self.config
+        expected = track.predict_pose(self._time)
+        return self._is_in_place(track, observation, expected) or (
+            is_part_of(track, observation, self.config)
+            and self._is_same_scene(expected, track.observation.size)
         )
 
     def _detect(self, frame: Frame, gray: NDArray[np.uint8]) -> None:
