@@ -155,7 +155,8 @@ class Face:
         }
 
     def as_landmarks(self, want: LandmarkSet) -> Face:
-        """The same face with the points of another landmark set. Its box stays.
+        """The same face with the points of another landmark set. Its box stays. A face that has
+        this set already is returned itself, not a copy.
 
         A point that is the mean of others (an eye center) gets the root mean square of their
         radii, which holds even if their errors all go the same way. It is as visible as the
