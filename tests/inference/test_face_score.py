@@ -46,15 +46,6 @@ def test_a_detection_that_the_model_cannot_make_a_face_is_left_out() -> None:
     assert not can_be_face(Detection(wide, 0.01), 0.5)
 
 
-@given(scores, st.sampled_from([SMALL_FACE - 1, SMALL_FACE]), scores)
-def test_no_detection_is_left_out_that_a_very_sure_model_makes_a_face(
-    detector: float, side: float, least: float
-) -> None:
-    detection = Detection((0.0, 0.0, side, side), detector)
-    best = combined_score(0.9995, detector, sure_score(detection), mirrored=0.9995)
-    assert can_be_face(detection, least) or best < least
-
-
 @given(scores, scores, scores)
 def test_a_doubt_of_the_detector_never_raises_a_score(
     model: float, low: float, high: float
