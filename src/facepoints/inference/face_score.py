@@ -49,7 +49,9 @@ DETECTOR_WEIGHT = 2.0
 """Weight of the detector's log odds beside the model's."""
 
 HOPE = 0.998
-"""A detection is left out if even this score of the model would not make it a face."""
+"""A detection is left out if even this score of the model would not make it a face. With 0.9995
+instead, 7 more of 2,383 training faces in street photos and profiles are found, and a photo of LFPW
+takes a sixth more time."""
 
 UNSURE = (0.02, 0.98)
 """A face whose score lies between these is looked at again in the mirrored crop."""
