@@ -121,7 +121,8 @@ class FaceTracker:
         """The visible faces of the next frame, oldest track first.
 
         Args:
-            gray: (H, W) the frame's image in gray, if the caller has it.
+            gray: (H, W) the frame's image in gray, if the caller has it. It is compared with
+                that of the next frame, so it must not change until then.
         """
         config, now = self.config, frame.time
         gray = to_gray(frame.image) if gray is None else gray

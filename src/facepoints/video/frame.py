@@ -70,6 +70,9 @@ class Frame:
 class VideoSource(Protocol):
     """A video, camera or image sequence. Iterating it yields its frames, once.
 
+    Frames are read ahead in another thread and kept for a while, so each needs an array of its own.
+    If the iterator has a method `close`, it is called at the end, also at an early one.
+
     Attributes:
         name: file, folder, camera number or address, as the user gave it.
         fps: frames per second, or `DEFAULT_FPS` if that is not known in advance.
