@@ -3,11 +3,11 @@
     python recipes/points_pack.py --data DATA --out build/pack
     python recipes/points_on_gpu.py teacher --pack build/pack --out build/teachers/0 --seed 0
     python recipes/points_on_gpu.py student --pack build/pack --teachers build/teachers \
-        --names narrow further --out build/students
+        --names narrow further --guided-by-builtin --out build/students
 
 `points_pack.py` writes the training data in small files. `teacher` trains one network that is
 wider than the shipped one; `student` trains one or more of `STUDENTS`, side by side on the same
-faces. Then `points.py --student NAME.pt` fits the radii, as after a training on the CPU. What they
+faces. With --guided-by-builtin the shipped network is one of their teachers. Then `points.py --student NAME.pt` fits the radii, as after a training on the CPU. What they
 gave is in benchmarks/results/points-recipe.md. How students learn is described in `guides.py`.
 """
 
