@@ -7,8 +7,9 @@
 
 `points_pack.py` writes the training data in small files. `teacher` trains one network that is
 wider than the shipped one; `student` trains one or more of `STUDENTS`, side by side on the same
-faces. With --guided-by-builtin the shipped network is one of their teachers. Then `points.py --student NAME.pt` fits the radii, as after a training on the CPU. What they
-gave is in benchmarks/results/points-recipe.md. How students learn is described in `guides.py`.
+faces. With --guided-by-builtin the shipped network is one of their teachers. Then
+`points.py --student NAME.pt` fits the radii, as after a training on the CPU. What they gave is in
+benchmarks/results/points-recipe.md. How students learn is described in `guides.py`.
 """
 
 from __future__ import annotations
