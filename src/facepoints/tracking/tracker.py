@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints._util.angles import wrap_radians
 from facepoints._util.prefetch import prefetch
 from facepoints.detection import BoxFileDetector, Detection, iou
 from facepoints.errors import SettingsError
@@ -23,7 +22,6 @@ from facepoints.inference.predictor import Predictor
 from facepoints.tracking.association import (
     is_crowded,
     is_expected_track,
-    is_part_of,
     is_same_face,
     reidentify,
     reject_occlusion_drift,
@@ -31,16 +29,11 @@ from facepoints.tracking.association import (
 )
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.detection_schedule import DetectionSchedule
-from facepoints.tracking.observation import (
-    Observation,
-    SceneMemory,
-    appearance_similarity,
-    observe_crops,
-    observe_poses,
-)
+from facepoints.tracking.observation import Observation, observe_poses
 from facepoints.tracking.offline_smoothing import smooth_offline
-from facepoints.tracking.pose2d import SimilarityPose, fit_pose
+from facepoints.tracking.pose2d import fit_pose
 from facepoints.tracking.track import Track
+from facepoints.tracking.track_observer import TrackObserver
 from facepoints.video.frame import Frame, VideoSource
 
 __all__ = ["FaceTracker", "track_video"]
@@ -114,8 +107,7 @@ class FaceTracker:
         self._tracks: list[Track] = []
         self._size = (0, 0)
         self._schedule = DetectionSchedule(self.config.detection, self.config.detect_every)
-        self._scene = SceneMemory(self.config.appearance.side)
-        self._time = self._previous_time = -np.inf  # of this frame and of the one before
+        self._observer = TrackObserver(predictor, self.config)
 
     def __call__(self, frame: Frame, gray: NDArray[np.uint8] | None = None) -> list[Face]:
         """The visible faces of the next frame, oldest track first.
@@ -127,12 +119,10 @@ class FaceTracker:
         config, now = self.config, frame.time
         gray = to_gray(frame.image) if gray is None else gray
         self._resize(gray.shape)
-        self._scene.add(gray)
-        self._previous_time, self._time = self._time, now
         self._tracks = [t for t in self._tracks if now - t.time < config.max_frame_gap]
         tracks = self._tracks
         # Step 1: observe every tracked face at its predicted place, and give each face one track
-        observations = self._observe_tracks(gray, tracks, now)
+        observations = self._observer.observe(gray, tracks, now)
         observations = reject_occlusion_drift(tracks, observations, now, config.association)
         observations = resolve_conflicts(tracks, observations, now, config.association)
         # Step 2: update the tracks. Drop tentative tracks as soon as they are missed once
@@ -195,108 +185,6 @@ class FaceTracker:
                 track.mark_missed(now)
         return any_lost
 
-    def _observe_tracks(
-        self, gray: NDArray[np.uint8], tracks: Sequence[Track], now: float
-    ) -> list[Observation | None]:
-        """The observation at each track's predicted place; None if it is not plausible."""
-        if not tracks:
-            return []
-        model, appearance, config = self.predictor.model, self.config.appearance, self.config.recrop
-        expected = [track.predict_pose(now) for track in tracks]
-        matrices = [track.crop_of(pose) for track, pose in zip(tracks, expected, strict=True)]
-        observations = observe_crops(model, gray, matrices, appearance)
-        again = []
-        for n, (observation, pose) in enumerate(zip(observations, expected, strict=True)):
-            young = tracks[n].observations < config.young_observations
-            factor = config.young_factor if young else 1.0
-            if observation is not None and self._needs_recrop(observation.pose, pose, factor):
-                again.append(n)
-        if again:
-            poses = [o.pose for n in again if (o := observations[n]) is not None]
-            closer = observe_poses(model, gray, poses, appearance)
-            for n, observation in zip(again, closer, strict=True):
-                observations[n] = observation
-        return [
-            o if o is not None and self._is_plausible(track, o, pose, now) else None
-            for track, o, pose in zip(tracks, observations, expected, strict=True)
-        ]
-
-    def _needs_recrop(
-        self, observed: SimilarityPose, expected: SimilarityPose, factor: float
-    ) -> bool:
-        """True if a face lay too differently in its crop than faces in training crops: by more
-        than the limits of `RecropConfig` times `factor`."""
-        config = self.config.recrop
-        error = observed - expected
-        side = max(self.predictor.model.size) * np.exp(expected[2])
-        offset = np.hypot(*error[:2]) / (config.max_offset * side)
-        scale = abs(error[2]) / config.max_log_scale
-        turn = abs(wrap_radians(error[3])) / config.max_turn
-        return bool(max(offset, scale, turn) > factor)
-
-    def _is_plausible(
-        self, track: Track, observation: Observation, expected: SimilarityPose, now: float
-    ) -> bool:
-        """True if an observation can be the face of a track."""
-        config, association = self.config.acceptance, self.config.association
-        visible = track.track_id is not None and not track.is_lost
-        min_score = self.predictor.min_score * (config.tracked_score_factor if visible else 1.0)
-        if self.predictor.model.has_face_score and observation.score < min_score:
-            return False
-        height, width = self._size
-        x, y = observation.pose[:2]
-        inside = -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5
-        if not inside or observation.size < config.min_size:
-            return False
-        error = observation.pose - expected
-        reach = config.max_distance * max(track.observation.size, 1e-3)
-        if abs(error[2]) > config.max_log_scale or np.hypot(*error[:2]) > reach:
-            return False
-        if track.is_lost:
-            others = [t for t in self._tracks if not t.is_lost]
-            if any(t.fits_better(track, observation, now) for t in others):
-                return False
-            beside = [t.observation for t in others]
-            return reidentify(observation, [track], now, beside, association) is not None
-        return self._is_alike(track, observation, expected)
-
-    def _is_alike(self, track: Track, observation: Observation, expected: SimilarityPose) -> bool:
-        """True if an observation resembles the face that was in its place one frame before."""
-        similarity = appearance_similarity(track.observation.appearance, observation.appearance)
-        return similarity > self.config.acceptance.min_similarity or self._is_in_place(
-            track, observation, expected
-        )
-
-    def _is_in_place(
-        self, track: Track, observation: Observation, expected: SimilarityPose
-    ) -> bool:
-        """True if a face lies where one is expected that was seen one frame before, and their
-        surroundings did not change: then it is the same, however its appearance changed."""
-        association, size = self.config.association, track.observation.size
-        error = observation.pose - expected
-        return bool(
-            track.last_seen >= self._previous_time
-            and np.hypot(*error[:2]) < association.crowded_reid_distance * size
-            and abs(error[2]) < association.same_face_log_scale
-            and self._is_same_scene(expected, size)
-        )
-
-    def _is_same_scene(self, expected: SimilarityPose, size: float) -> bool:
-        """True if the surroundings of a face did not change since the frame before."""
-        least = self.config.acceptance.same_scene_similarity
-        return self._scene.similarity(expected[:2], size) >= least
-
-    def _was_seen_as(self, track: Track, observation: Observation) -> bool:
-        """True if a new face is that of a track which was lost in this frame: it lies in its place,
-        or the track was a part of it and there was no cut."""
-        if track.last_seen < self._previous_time:
-            return False
-        expected = track.predict_pose(self._time)
-        return self._is_in_place(track, observation, expected) or (
-            is_part_of(track, observation, self.config)
-            and self._is_same_scene(expected, track.observation.size)
-        )
-
     def _detect(self, frame: Frame, gray: NDArray[np.uint8]) -> None:
         """Start tracks for new faces and continue lost tracks whose faces return."""
         config, association = self.config.detection, self.config.association
@@ -316,7 +204,7 @@ class FaceTracker:
                 continue
             lost = [t for t in self._tracks if t.is_lost]
             track = reidentify(observation, lost, frame.time, others, association) or next(
-                (t for t in lost if self._was_seen_as(t, observation)), None
+                (t for t in lost if self._observer.was_seen_as(t, observation)), None
             )
             if track is not None:
                 crowded = is_crowded(observation, others, association)
