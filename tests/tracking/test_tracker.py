@@ -17,7 +17,7 @@ from fakes import DISC_SHAPE, NoisyDiscs
 from numpy.typing import NDArray
 
 from facepoints.detection import BoxFileDetector, Detection
-from facepoints.errors import SettingsError
+from facepoints.errors import DataError, SettingsError
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.landmarks.landmark_set import LandmarkSet
@@ -465,6 +465,25 @@ def test_track_video_checks_its_arguments_before_the_first_frame() -> None:
     boxes = BoxFileDetector(path=None, _boxes={})  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="boxes from a file"):
         track_video(Predictor(NoisyDiscs(), boxes), Clip([], 0))
+
+
+@dataclass
+class Damaged(Clip):
+    """A clip that raises an error after its last frame."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield from super().__iter__()
+        raise DataError("the clip is damaged")
+
+
+def test_the_frames_before_an_error_of_a_recorded_source_are_yielded() -> None:
+    whole, damaged = (kind([Actor(line(160, 1, 20))], 20) for kind in (Clip, Damaged))
+    expected = [faces for _, faces in track_video(Predictor(NoisyDiscs(), whole), whole)]
+    tracked = track_video(Predictor(NoisyDiscs(), damaged), damaged)
+    for (_, faces), (face,) in zip(islice(tracked, 20), expected, strict=True):
+        assert (faces[0].points == face.points).all()
+    with pytest.raises(DataError, match="the clip is damaged"):
+        next(tracked)
 
 
 @dataclass

@@ -42,6 +42,7 @@ class Timed(Protocol):
 
 
 AnyFrame = TypeVar("AnyFrame", bound=Timed)
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +98,9 @@ def smooth_offline(
         frames: frames with their faces. Faces without a track are not changed.
         canonical_points: (K, 2) mean shape of the faces.
         config: windows and thresholds; None: the defaults.
+
+    Raises:
+        Any error of `frames`, after the frames before it.
     """
     config = config or OfflineSmoothingConfig()
     window = config.window_seconds
@@ -105,7 +109,8 @@ def smooth_offline(
     )
     buffer: deque[BufferedFrame[AnyFrame]] = deque()
     done = 0  # frames of the buffer that were yielded already
-    for frame, faces in frames:
+    errors: list[Exception] = []
+    for frame, faces in _until_error(frames, errors):
         buffer.append(BufferedFrame(frame, faces, _samples(faces, canonical)))
         while (
             len(buffer) - done > config.max_delay_frames
@@ -118,6 +123,16 @@ def smooth_offline(
             done -= 1
     for place in range(done, len(buffer)):
         yield _smooth_frame(buffer, place, canonical, config)
+    if errors:
+        raise errors.pop()
+
+
+def _until_error(frames: Iterable[Item], errors: list[Exception]) -> Iterator[Item]:
+    """The frames up to the end or an error, which is added to `errors`."""
+    try:
+        yield from frames
+    except Exception as error:
+        errors.append(error)
 
 
 def _samples(faces: Sequence[Face], canonical: CanonicalShape) -> dict[int, TrackSample]:

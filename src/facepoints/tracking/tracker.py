@@ -58,7 +58,7 @@ def track_video(
 
     Raises:
         SettingsError: the predictor's detector reads boxes from a file.
-        DataError: from the source, while iterating.
+        DataError: from the source, while iterating, after the frames before the error.
     """
     config = config or TrackerConfig()
     # the live smoother runs for live sources only
