@@ -21,7 +21,6 @@ from facepoints.imaging import affine
 from facepoints.inference.face import Face
 from facepoints.inference.landmark_model import LandmarkModel
 from facepoints.tracking import track_observer
-from facepoints.tracking import tracker as tracker_module
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.observation import Observation, appearance_descriptor
 from facepoints.tracking.pose2d import fit_pose, pose_to_similarity
@@ -213,8 +212,7 @@ def in_python(clip: Clip) -> Iterator[list[Face]]:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(track_observer, "observe_crops", observe_crops)
-        for module in (track_observer, tracker_module):
-            patch.setattr(module, "observe_poses", observe_poses)
+        patch.setattr(track_observer, "observe_poses", observe_poses)
         tracker = FaceTracker(predictor, TrackerConfig())  # type: ignore[arg-type]
         image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         for index, time in enumerate(clip.times):

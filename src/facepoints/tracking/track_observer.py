@@ -1,4 +1,4 @@
-"""Observes the face of each track in a frame, and decides if the observation can be that face.
+"""Observes the faces of a frame, and decides which observations can be the face of a track.
 
 A tracked face is cropped where its motion so far predicts it, and cropped again if it lies
 differently in this crop than faces in training crops. An observation is rejected if its score is
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints._util.angles import wrap_radians
+from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
 from facepoints.tracking.association import is_part_of, reidentify
 from facepoints.tracking.config import TrackerConfig
@@ -23,14 +24,14 @@ from facepoints.tracking.observation import (
     observe_crops,
     observe_poses,
 )
-from facepoints.tracking.pose2d import SimilarityPose
+from facepoints.tracking.pose2d import SimilarityPose, fit_pose
 from facepoints.tracking.track import Track
 
 __all__ = ["TrackObserver"]
 
 
 class TrackObserver:
-    """Observes tracks frame by frame: each call of `observe` takes the next frame.
+    """Observes faces frame by frame: each call of `observe` takes the next frame.
 
     Args:
         predictor: has the landmark model and the minimum score of a face.
@@ -67,6 +68,22 @@ class TrackObserver:
             o if o is not None and self._is_plausible(track, o, pose, visible) else None
             for track, o, pose in zip(tracks, observations, expected, strict=True)
         ]
+
+    def observe_new(self, gray: NDArray[np.uint8], faces: Sequence[Face]) -> list[Observation]:
+        """Observations of detected faces, in new crops framed by their landmarks.
+
+        The next frames are cropped by the landmarks too. In the detector's crop, the landmarks
+        of the first frame would differ from those of the second.
+        """
+        model = self.predictor.model
+        poses = [
+            fit_pose(face.points, face.radius, model.canonical_points, face.visible)
+            for face in faces
+        ]
+        known = [pose for pose in poses if pose is not None]
+        observations = observe_poses(model, gray, known, self.config.appearance)
+        min_score = self.predictor.min_score if model.has_face_score else 0.0
+        return [o for o in observations if o is not None and o.score >= min_score]
 
     def was_seen_as(self, track: Track, observation: Observation) -> bool:
         """True if a new face is that of a track which was lost in this frame: it lies in its place,

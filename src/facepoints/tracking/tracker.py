@@ -29,9 +29,8 @@ from facepoints.tracking.association import (
 )
 from facepoints.tracking.config import TrackerConfig
 from facepoints.tracking.detection_schedule import DetectionSchedule
-from facepoints.tracking.observation import Observation, observe_poses
+from facepoints.tracking.observation import Observation
 from facepoints.tracking.offline_smoothing import smooth_offline
-from facepoints.tracking.pose2d import fit_pose
 from facepoints.tracking.track import Track
 from facepoints.tracking.track_observer import TrackObserver
 from facepoints.video.frame import Frame, VideoSource
@@ -198,7 +197,8 @@ class FaceTracker:
             if all(iou(d.box, _box(t.observation)) < config.new_face_iou for t in visible)
         ]
         any_new = False
-        for observation in self._observe_faces(gray, self.predictor.predict_landmarks(gray, new)):
+        faces = self.predictor.predict_landmarks(gray, new)
+        for observation in self._observer.observe_new(gray, faces):
             others = [t.observation for t in visible]
             if any(is_same_face(observation, other, association) for other in others):
                 continue
@@ -230,22 +230,6 @@ class FaceTracker:
             confirmed = any(iou(d.box, box) > config.confirmation_iou for d in detections)
             track.missed_detections = 0 if confirmed else track.missed_detections + 1
         self._tracks = [t for t in self._tracks if t.missed_detections < config.max_missed]
-
-    def _observe_faces(self, gray: NDArray[np.uint8], faces: Sequence[Face]) -> list[Observation]:
-        """Observations of detected faces, in new crops framed by their landmarks.
-
-        The next frames are cropped by the landmarks too. In the detector's crop, the landmarks
-        of the first frame would differ from those of the second.
-        """
-        model = self.predictor.model
-        poses = [
-            fit_pose(face.points, face.radius, model.canonical_points, face.visible)
-            for face in faces
-        ]
-        known = [pose for pose in poses if pose is not None]
-        observations = observe_poses(model, gray, known, self.config.appearance)
-        min_score = self.predictor.min_score if model.has_face_score else 0.0
-        return [o for o in observations if o is not None and o.score >= min_score]
 
     def _face(self, track: Track) -> Face:
         points, observation = track.points(), track.observation
