@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 import cv2
 import numpy as np
@@ -415,6 +416,23 @@ def test_tiny_frames_have_no_faces(size: tuple[int, int]) -> None:
     tracker = FaceTracker(Predictor(NoisyDiscs(), clip))
     for index in range(3):
         assert tracker(Frame(np.zeros((*size, 3), np.uint8), index, index / 30, "clip")) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (None, "frame 7 needs an image .* got None"),
+        ("a.jpg", "frame 7 needs an image .* got str"),
+        (np.zeros((0, 0, 3), np.uint8), r"one pixel or more, this one is \(0, 0, 3\)"),
+        (np.zeros((0, 9), np.uint8), r"one pixel or more, this one is \(0, 9\)"),
+        (np.zeros((9, 9, 3)), "an image is uint8, .* got float64"),
+        (np.zeros((9, 9, 2), np.uint8), r"an image is uint8, .* got uint8 \(9, 9, 2\)"),
+    ],
+)
+def test_a_frame_without_an_image_raises_data_error(image: Any, message: str) -> None:
+    tracker = FaceTracker(Predictor(NoisyDiscs(), Clip([], 1)))
+    with pytest.raises(DataError, match=message):
+        tracker(Frame(image, 7, 0.0, "clip"))
 
 
 def test_settings_out_of_range_raise_settings_error() -> None:

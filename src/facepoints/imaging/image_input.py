@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
@@ -19,6 +20,7 @@ __all__ = [
     "ImageInput",
     "PillowImage",
     "as_array",
+    "check_array",
     "is_one_image",
     "not_an_image",
 ]
@@ -75,11 +77,29 @@ def as_array(image: ImageInput, *, bgr: bool = False) -> NDArray[np.uint8]:
         return read_image(_content(image))
     if not isinstance(image, np.ndarray):
         raise not_an_image(image)
+    channels = image.shape[2:]
+    check_array(image, ((), (1,), (3,), (4,)), "BGR" if bgr else "RGB")
+    if bgr and channels in ((3,), (4,)):
+        image = np.ascontiguousarray(image[..., [2, 1, 0, 3][: channels[0]]])
+    if channels == (4,):
+        return composite_on_white(image[..., :3], image[..., 3])
+    return image[..., 0] if channels == (1,) else image
+
+
+def check_array(image: NDArray, channels: Collection[tuple[int, ...]], order: str = "RGB") -> None:
+    """Check that an array is an image.
+
+    Args:
+        image: array of any shape and type.
+        channels: what may follow height and width in its shape; (): nothing, it is gray.
+        order: of its colors, for the message.
+
+    Raises:
+        DataError: it is not uint8, has another shape, or no pixels.
+    """
     shape = image.shape
-    channels = shape[2:]
-    known = len(shape) in (2, 3) and channels in ((), (3,), (4,), (1,))
+    known = len(shape) in (2, 3) and shape[2:] in channels
     if image.dtype != np.uint8 or not known:
-        order = "BGR" if bgr else "RGB"
         several = len(shape) == 4 and image.dtype == np.uint8
         hint = "; give several images as a list: list(images)" if several else ""
         raise DataError(
@@ -88,11 +108,6 @@ def as_array(image: ImageInput, *, bgr: bool = False) -> NDArray[np.uint8]:
         )
     if image.size == 0:
         raise DataError(f"an image has one pixel or more, this one is {shape}")
-    if bgr and channels in ((3,), (4,)):
-        image = np.ascontiguousarray(image[..., [2, 1, 0, 3][: channels[0]]])
-    if channels == (4,):
-        return composite_on_white(image[..., :3], image[..., 3])
-    return image[..., 0] if channels == (1,) else image
 
 
 def _is_pillow(thing: object) -> TypeGuard[Any]:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from facepoints._util.prefetch import prefetch
 from facepoints.detection import BoxFileDetector, Detection, iou
-from facepoints.errors import SettingsError
+from facepoints.errors import DataError, SettingsError
 from facepoints.imaging import affine
+from facepoints.imaging.image_input import check_array
 from facepoints.imaging.image_io import to_gray
 from facepoints.inference.face import Face
 from facepoints.inference.predictor import Predictor
@@ -73,11 +74,20 @@ def _with_gray(frames: Iterator[Frame]) -> Iterator[tuple[Frame, NDArray[np.uint
     """The frames, each with its image in gray, so that the thread that reads them converts it."""
     try:
         for frame in frames:
-            yield frame, to_gray(frame.image)
+            yield frame, _gray(frame)
     finally:
         close = getattr(frames, "close", None)
         if close is not None:
             close()
+
+
+def _gray(frame: Frame) -> NDArray[np.uint8]:
+    """A frame's image in gray. Raises DataError if it is not an array of an image."""
+    if not isinstance(frame.image, np.ndarray):
+        kind = "None" if frame.image is None else type(frame.image).__name__
+        raise DataError(f"frame {frame.index} needs an image (H, W, 3), RGB and uint8; got {kind}")
+    check_array(frame.image, ((), (3,), (4,)))
+    return to_gray(frame.image)
 
 
 class FaceTracker:
@@ -114,9 +124,12 @@ class FaceTracker:
         Args:
             gray: (H, W) the frame's image in gray, if the caller has it. It is compared with
                 that of the next frame, so it must not change until then.
+
+        Raises:
+            DataError: the frame's image is not an array of an image.
         """
         config, now = self.config, frame.time
-        gray = to_gray(frame.image) if gray is None else gray
+        gray = _gray(frame) if gray is None else gray
         self._resize(gray.shape)
         self._tracks = [t for t in self._tracks if now - t.time < config.max_frame_gap]
         tracks = self._tracks
