@@ -410,6 +410,29 @@ def test_a_frame_in_another_resolution_shows_the_same_faces() -> None:
         assert face.track_id == 0
 
 
+def test_a_lost_face_returns_in_another_resolution() -> None:
+    """It returns more than a face size beside its place, which is near enough after its absence."""
+    path = line(100, 0, 30)
+    path[15:] += (70, 0)
+    seen = np.ones(30, bool)
+    seen[9:16] = False
+    clip = Clip([Actor(path, visible=seen)], 30)
+
+    class Enlarged:
+        def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+            factor = image.shape[1] // WIDTH
+            detections = clip.detect(np.ascontiguousarray(image[::factor, ::factor]))
+            return [replace(d, box=tuple(factor * side for side in d.box)) for d in detections]
+
+    tracker = FaceTracker(Predictor(NoisyDiscs(), Enlarged()))
+    tracked = []
+    for frame in clip:
+        factor = 1 if frame.index < 12 else 2
+        image = frame.image.repeat(factor, axis=0).repeat(factor, axis=1)
+        tracked.append(tracker(replace(frame, image=image)))
+    assert [face.track_id for face in tracked[-1]] == [0]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 2)])
 def test_tiny_frames_have_no_faces(size: tuple[int, int]) -> None:
     clip = Clip([], 3)

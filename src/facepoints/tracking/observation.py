@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -61,6 +61,16 @@ class Observation:
         """Divisor (4,) that turns the pixels of a difference of poses into face sizes."""
         size = max(self.size, 1e-3)
         return np.array([size, size, 1.0, 1.0])
+
+    def rescaled(self, factor: float) -> Observation:
+        """The same in a frame of another resolution, `factor` times as large."""
+        x, y, log_scale, rotation = self.pose
+        return replace(
+            self,
+            points=(self.points * factor).astype(np.float32),
+            radius=self.radius * factor,
+            pose=np.array([x * factor, y * factor, log_scale + np.log(factor), rotation]),
+        )
 
 
 def appearance_descriptor(image: NDArray[np.uint8], side: int) -> NDArray[np.float32]:

@@ -132,6 +132,7 @@ class Track:
         self._steady.rescale(factor)
         self._agile.rescale(factor)
         self._last_size_and_turn[0] += np.log(factor)
+        self.observation = self.observation.rescaled(factor)
 
     def _start_filters(self, observation: Observation) -> None:
         std, config = self._measurement_std(observation), self._config

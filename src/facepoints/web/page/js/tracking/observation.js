@@ -24,6 +24,19 @@ export function observe(face, settings, appearance = null) {
   return { face, points, radius, score, visible, pose, size, box, appearance };
 }
 
+/** The same observation in a frame of another resolution, `factor` times as large. */
+export function rescaled(observation, factor) {
+  const { points, radius, pose: [x, y, logScale, rotation], size, box } = observation;
+  return {
+    ...observation,
+    points: points.map(([px, py]) => [px * factor, py * factor]),
+    radius: radius.map((value) => value * factor),
+    pose: [x * factor, y * factor, logScale + Math.log(factor), rotation],
+    size: size * factor,
+    box: box.map((value) => value * factor),
+  };
+}
+
 /** Divisor (4) that turns the pixels of a difference of poses into face sizes. */
 export function poseScale({ size }) {
   const side = Math.max(size, 1e-3);

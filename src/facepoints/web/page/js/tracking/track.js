@@ -2,7 +2,7 @@
 
 import { apply, invert } from "../predict/affine.js";
 import { PoseKalmanFilter } from "./kalman.js";
-import { distance, poseScale, similarity } from "./observation.js";
+import { distance, poseScale, rescaled, similarity } from "./observation.js";
 import { OneEuroFilter } from "./one_euro.js";
 import { meanPoint, measurementStd, poseDifference, poseToSimilarity } from "./pose2d.js";
 
@@ -118,6 +118,7 @@ export class Track {
     this.steady.rescale(factor);
     this.agile.rescale(factor);
     this.lastSizeAndTurn[0] += Math.log(factor);
+    this.observation = rescaled(this.observation, factor);
   }
 
   #startFilters(observation) {
