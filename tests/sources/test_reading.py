@@ -258,6 +258,7 @@ def test_a_reader_that_stops_early_leaves_no_thread(tmp_path: Path) -> None:
     for n in range(50):
         write(tmp_path / f"{n}.jpg", jpeg())
     shard = write(tmp_path / "s.tar", tar_bytes([(f"{n}.jpg", jpeg()) for n in range(50)]))
+    before = set(threading.enumerate())  # models of other tests keep theirs
     for given in (tmp_path, shard):
         iterator = read_part(list_parts([str(given)]).parts[0])
         assert next(iterator).data == jpeg()
