@@ -49,7 +49,7 @@ class Observations:
 
     Attributes:
         points: (N, K, 2) in half sides of the crop.
-        pooled: (N, C) features by which the sets are told apart.
+        pooled: (N, C) features that tell the sets apart.
         truth: (N, K, 2) labels, as `points`.
         weight: (N, K) one over the scale of each point; 0 where there is no visible label.
         scheme: (N,) number of the set.

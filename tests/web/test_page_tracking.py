@@ -286,6 +286,18 @@ def test_frames_are_tracked_as_in_python(name: str) -> None:
     check_equal(expected, in_page(clip, VIDEO))
 
 
+@pytest.mark.parametrize(("scene", "identities"), [(1, {0}), (-1, {0, 1})])
+def test_a_face_that_was_seen_in_part_keeps_its_track_unless_there_is_a_cut(
+    scene: int, identities: set[int]
+) -> None:
+    place = line((300, 240), (0, 0), 8)
+    part = actor(place, 60, score=0.7, gone=[(4, 8)])
+    clip = Clip([part, actor(place, 114, gone=[(0, 4)])], np.arange(8) / FPS)
+    found = in_page(clip, VIDEO.replace("() => -1", f"() => {scene}"))
+    assert {face["track"] for faces in found for face in faces} == identities
+    assert all(len(faces) == 1 for faces in found[3:])
+
+
 def test_tracked_faces_are_records_of_files() -> None:
     faces = in_page(CLIPS["moving"], VIDEO)[3]
     python = list(in_python(CLIPS["moving"]))[3]

@@ -2,7 +2,7 @@
 
 The offset of a set, as a fraction of the face, is larger for a small face than for a usual one. The
 habit of the set explains the usual part. The rest looks like an offset of the small face's own row.
-But there is only one fault. If both mends moved a label, it would lie off again.
+There is only one fault, so a label that both mends moved would be wrong again.
 """
 
 from __future__ import annotations

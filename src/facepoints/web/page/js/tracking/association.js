@@ -3,6 +3,7 @@
  * `facepoints.tracking.association`; `config` is the settings' `tracking.association`.
  */
 
+import { overlapOfSmaller } from "../predict/detections.js";
 import { distance, poseScale, similarity } from "./observation.js";
 import { poseDifference } from "./pose2d.js";
 
@@ -12,6 +13,21 @@ export function isSameFace(a, b, config) {
   return (
     distance(a.pose, b.pose) < reach &&
     Math.abs(a.pose[2] - b.pose[2]) < config.same_face_log_scale
+  );
+}
+
+/**
+ * True if a young, doubtful track was probably a part of this new face, taken for a whole one.
+ *
+ * @param config the settings' `tracking`.
+ */
+export function isPartOf(track, observation, config) {
+  const seen = track.observation;
+  return (
+    overlapOfSmaller(seen.box, observation.box) > config.association.part_overlap &&
+    seen.size < observation.size &&
+    track.observations < config.recrop.young_observations &&
+    seen.score < config.acceptance.instant_score
   );
 }
 

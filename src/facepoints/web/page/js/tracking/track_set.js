@@ -8,7 +8,8 @@ import { boundingBox } from "../predict/affine.js";
 import { iou } from "../predict/detections.js";
 import { asRecord } from "../predict/record.js";
 import {
-  isCrowded, isExpectedTrack, isSameFace, reidentify, rejectOcclusionDrift, resolveConflicts,
+  isCrowded, isExpectedTrack, isPartOf, isSameFace, reidentify, rejectOcclusionDrift,
+  resolveConflicts,
 } from "./association.js";
 import { distance, similarity } from "./observation.js";
 import { Track } from "./track.js";
@@ -123,7 +124,7 @@ export class TrackSet {
       const lost = this.tracks.filter((track) => track.isLost);
       let track =
         reidentify(observation, lost, this.time, others, association) ??
-        lost.find((each) => this.#isInPlace(each, observation, each.predictPose(this.time)));
+        lost.find((each) => this.#wasSeenAs(each, observation));
       if (track) {
         track.update(observation, this.time, !isCrowded(observation, others, association));
       } else if (isExpectedTrack(observation, lost, this.time, others, association)) {
@@ -211,13 +212,32 @@ export class TrackSet {
    * surroundings did not change: then it is the same, however its appearance changed.
    */
   #isInPlace(track, observation, expected) {
-    const { association, acceptance } = this.config;
+    const { association } = this.config;
     const { size } = track.observation;
     return (
       track.lastSeen >= this.previousTime &&
       distance(observation.pose, expected) < association.crowded_reid_distance * size &&
       Math.abs(observation.pose[2] - expected[2]) < association.same_face_log_scale &&
-      this.sceneSimilarity(expected, size) >= acceptance.same_scene_similarity
+      this.#isSameScene(expected, size)
     );
+  }
+
+  /**
+   * True if a new face is that of a track which was lost in this frame: it lies in its place, or
+   * the track was a part of it and there was no cut.
+   */
+  #wasSeenAs(track, observation) {
+    if (track.lastSeen < this.previousTime) return false;
+    const expected = track.predictPose(this.time);
+    return (
+      this.#isInPlace(track, observation, expected) ||
+      (isPartOf(track, observation, this.config) &&
+        this.#isSameScene(expected, track.observation.size))
+    );
+  }
+
+  /** True if the surroundings of a face did not change since the frame before. */
+  #isSameScene(expected, size) {
+    return this.sceneSimilarity(expected, size) >= this.config.acceptance.same_scene_similarity;
   }
 }
