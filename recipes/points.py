@@ -139,13 +139,17 @@ def train_parts(recipe: Recipe, given: Material, console: Console) -> None:
     learn(given, 1, recipe.out, second_part, console)
 
 
-def run_of_student(file: Path, out: Path, given: Material) -> None:
-    """Write weights of `points_on_gpu.py` as a run. What the run says of points and crops is that
-    of the shipped run, whose training data are the same."""
-    if file.stem not in STUDENTS:
+def check_student(file: Path) -> None:
+    """Raises FacepointsError if there is no such file, or if it is not named like a student."""
+    if file.stem not in STUDENTS or not file.is_file():
         raise FacepointsError(
             f"--student must be the file NAME.pt of a student ({', '.join(STUDENTS)}), got {file}"
         )
+
+
+def run_of_student(file: Path, out: Path, given: Material) -> None:
+    """Write weights of `points_on_gpu.py` as a run. What the run says of points and crops is that
+    of the shipped run, whose training data are the same."""
     kind = STUDENTS[file.stem]
     state = torch.load(file, map_location="cpu", weights_only=True)
     widths = [
@@ -177,6 +181,8 @@ def run_of_student(file: Path, out: Path, given: Material) -> None:
 
 def main(recipe: Recipe) -> None:
     console = Console()
+    if recipe.student is not None:
+        check_student(recipe.student)
     given = material(recipe.data, sibling(recipe.out, "morphs"), recipe.seed)
     if recipe.student is None:
         train_parts(recipe, given, console)
